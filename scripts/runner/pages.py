@@ -1,0 +1,298 @@
+"""What the report and the notebook pages share: their shell, stylesheet, policy and numbers.
+
+A page is one file: the stylesheet stands inside it, pictures are data URIs, and there is no
+script. The Content-Security-Policy in its head allows exactly that, the stylesheet by its hash,
+so a page that somebody tampered with, or a hostile name that slipped through, stays inert.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import re
+import struct
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import bleach
+import jinja2
+from markupsafe import Markup, escape
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+# No form and no input is on a page, so nothing that could ask a reader for something is allowed.
+ALLOWED_TAGS = frozenset(
+    "a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure"
+    " h1 h2 h3 h4 h5 h6 hr i img kbd li mark ol p pre s samp small span strong sub summary sup"
+    " table tbody td tfoot th thead tr u ul var".split()
+)
+# Neither `style` nor `id`: the look comes from classes, and an injected id could take the place
+# of one that a link in the page points to.
+ALLOWED_ATTRIBUTES = {
+    "*": ["class", "lang", "title"],
+    "a": ["href"],
+    "img": ["src", "alt", "width", "height"],
+    "td": ["colspan", "rowspan"],
+    "th": ["colspan", "rowspan", "scope"],
+    "ol": ["start"],
+    "details": ["open"],
+}
+ALLOWED_PROTOCOLS = frozenset({"http", "https", "mailto", "data", "attachment"})
+# What these hold is code, not text for a reader; an unknown tag loses only its angle brackets.
+_HIDDEN_CONTENT = re.compile(
+    r"<(script|style|template|noscript|iframe|object|textarea|title)\b.*?</\1\s*>",
+    re.IGNORECASE | re.DOTALL,
+)
+
+# An ordinary no-break space: it keeps number and unit on one line, and every font has it.
+NBSP = "\N{NO-BREAK SPACE}"
+CURRENCY_SIGNS = {"$", "£", "€", "¥", "₹", "US$", "CHF"}
+
+
+def sanitise(html: str) -> str:
+    """Keep the tags of text, tables and figures; drop everything that could act.
+
+    Parameters
+    ----------
+    html : str
+        HTML from a notebook: a table, rendered markdown, a displayed fragment.
+
+    Returns
+    -------
+    str
+        The same with only allowed tags, attributes and link protocols; no script, style, form,
+        frame or event handler, whether or not a browser honours the page's policy.
+    """
+    return bleach.clean(
+        _HIDDEN_CONTENT.sub("", html),
+        tags=ALLOWED_TAGS,
+        attributes=ALLOWED_ATTRIBUTES,
+        protocols=ALLOWED_PROTOCOLS,
+        strip=True,
+        strip_comments=True,
+    )
+
+
+def count(value: float) -> str:
+    """Format a number of things: ``1243.4872`` becomes ``1,243``."""
+    return f"{value:,.0f}"
+
+
+def percent(share: float) -> str:
+    """Format a share of one as a percentage; near 0 and 1 with a decimal, never a false 0%."""
+    value = 100 * share
+    if not math.isfinite(value):
+        return "–"
+    decimals = 1 if 0 < abs(value) < 1 or 99 < abs(value) < 100 else 0
+    text = f"{value:.{decimals}f}"
+    if decimals and float(text) == 0:
+        return f"under{NBSP}0.1%"
+    return f"{text}%"
+
+
+def number(value: float) -> str:
+    """Format a plain number with the digits that its size deserves: 1,243; 12.4; 0.37."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    decimals = 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 2
+    return f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """Format a value with its unit.
+
+    Parameters
+    ----------
+    value : float
+        The raw value; a share is a number of one.
+    unit : str
+        A currency sign stands before the number; a unit that begins with "share" makes a
+        percentage; any other unit follows the number.
+
+    Returns
+    -------
+    str
+        For instance ``$2,740``, ``37%``, ``11.4 months`` or ``0.37``.
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    if unit.lower().startswith("share"):
+        return percent(value)
+    if unit in CURRENCY_SIGNS:
+        amount = f"{abs(value):,.0f}" if abs(value) >= 10 or value == 0 else f"{abs(value):,.2f}"
+        return f"{'−' if value < 0 else ''}{unit}{NBSP if len(unit) > 1 else ''}{amount}"
+    return f"{number(value)}{NBSP}{unit}" if unit else number(value)
+
+
+def large(value: float, unit: str = "") -> str:
+    """Format a total for a headline: ``8978437`` becomes ``8.98 million``."""
+    for size, word in ((1e9, "billion"), (1e6, "million")):
+        if abs(value) >= size:
+            amount, unit_after = f"{value / size:.3g}{NBSP}{word}", ""
+            if unit in CURRENCY_SIGNS:
+                amount = f"{unit}{NBSP if len(unit) > 1 else ''}{amount}"
+            else:
+                unit_after = f"{NBSP}{unit}" if unit else ""
+            return amount + unit_after
+    return quantity(value, unit)
+
+
+def duration(seconds: float) -> str:
+    """Format seconds: ``0.4 s``, ``12 s``, ``3 min 5 s``."""
+    if seconds < 10:
+        return f"{seconds:.1f}{NBSP}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}{NBSP}min {rest}{NBSP}s" if minutes else f"{rest}{NBSP}s"
+
+
+def portable(value: object) -> object:
+    """Shorten an absolute path to its last part: a page is passed on, a disk's layout is not."""
+    if isinstance(value, str) and (
+        PurePosixPath(value).is_absolute() or PureWindowsPath(value).is_absolute()
+    ):
+        return re.split(r"[\\/]", value.rstrip("\\/"))[-1]
+    return value
+
+
+def sentence_case(text: str) -> str:
+    """Make the first letter a capital and leave the others alone (``ONE-OFF`` stays)."""
+    return text[:1].upper() + text[1:]
+
+
+def slug(text: str) -> str:
+    """Make a name that can stand in an ``id`` and after ``#``."""
+    return re.sub(r"[^\w]+", "-", text.lower()).strip("-") or "part"
+
+
+def png_size(png: bytes) -> tuple[int, int] | None:
+    """Read the size at which a PNG should be shown, in CSS pixels.
+
+    The picture's own density decides (a figure drawn at 192 dots per inch is shown at half its
+    pixels and stays sharp on a dense screen); without one, a dot is a pixel.
+    """
+    if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 33:
+        return None
+    width, height = struct.unpack(">II", png[16:24])
+    place, scale = 8, 1.0
+    while place + 12 <= len(png):
+        length, kind = struct.unpack(">I4s", png[place : place + 8])
+        if kind == b"IDAT":
+            break
+        if kind == b"pHYs" and length == 9:
+            per_metre, _, unit = struct.unpack(">IIB", png[place + 8 : place + 17])
+            if unit == 1 and per_metre:
+                scale = min(1.0, 96 / (per_metre * 0.0254))
+        place += 12 + length
+    return round(width * scale), round(height * scale)
+
+
+def data_uri(path: Path) -> str:
+    """Read a PNG file into a ``data:`` address."""
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+@cache
+def glossary() -> tuple[dict[str, Any], ...]:
+    """Read the terms that the report explains, in alphabetical order."""
+    terms = tomllib.loads((TEMPLATES / "glossary.toml").read_text(encoding="utf-8"))["term"]
+    return tuple(sorted(terms, key=lambda term: term["name"].lower()))
+
+
+@cache
+def _term_pattern() -> tuple[re.Pattern[str], Mapping[str, str]]:
+    targets = {
+        form.lower(): f"#term-{slug(term['name'])}"
+        for term in glossary()
+        for form in (term["name"], *term.get("also", ()))
+    }
+    forms = sorted(targets, key=len, reverse=True)
+    pattern = r"(?<![\w-])(" + "|".join(re.escape(form) for form in forms) + r")(?![\w-])"
+    return re.compile(pattern, re.IGNORECASE), targets
+
+
+def with_terms(text: str) -> Markup:
+    """Escape a text and link the first mention of each glossary term to its explanation."""
+    pattern, targets = _term_pattern()
+    seen: set[str] = set()
+    parts: list[Markup] = []
+    place = 0
+    for match in pattern.finditer(text):
+        target = targets[match[0].lower()]
+        if target in seen:
+            continue
+        seen.add(target)
+        parts.append(escape(text[place : match.start()]))
+        parts.append(Markup('<a class="term" href="{}">{}</a>').format(target, match[0]))
+        place = match.end()
+    parts.append(escape(text[place:]))
+    return Markup("").join(parts)
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Return the templates' environment: everything escaped, a missing value is an error."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters.update(
+        count=count,
+        percent=percent,
+        number=number,
+        quantity=quantity,
+        large=large,
+        duration=duration,
+        portable=portable,
+        sentence_case=sentence_case,
+        slug=slug,
+        terms=with_terms,
+    )
+    return templates
+
+
+@cache
+def _stylesheet() -> str:
+    css = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    return "\n".join(line.strip() for line in css.splitlines() if line.strip())
+
+
+def render(template: str, *, extra_css: str = "", **values: Any) -> str:
+    """Fill a page's template.
+
+    Parameters
+    ----------
+    template : str
+        The template's file name.
+    extra_css : str
+        Rules for this page alone, such as the colours of its segments; made by us, never by data.
+    **values
+        What the template shows; strings are escaped there.
+
+    Returns
+    -------
+    str
+        The whole page, with the policy that fits its stylesheet.
+    """
+    css = f"{_stylesheet()}\n{extra_css}".strip()
+    digest = base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return environment().get_template(template).render(css=Markup(css), policy=policy, **values)
+
+
+def write(path: Path, page: str) -> None:
+    """Write a page with the same bytes on every system; its policy hashes line ends too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8", newline="\n")

@@ -1,0 +1,313 @@
+"""The start page of a run: who the customers are, what they are worth, what to do, how sure we are.
+
+The last notebook writes ``stages/06_report.json`` in plain text and raw numbers. This module turns
+the numbers into words and lengths of bars, and a template lays them out; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import pages
+
+# Verdicts from the weakest to the strongest.
+VERDICTS = ("not reproducible", "constructed", "reproducible", "natural")
+
+# Outlines on a field of 24 by 24, by the names that matplotlib gives its markers.
+MARKERS = {
+    "o": "M12 3a9 9 0 1 0 .01 0z",
+    "s": "M4 4h16v16H4z",
+    "^": "M12 2.5 22 21H2z",
+    "v": "M12 21.5 2 3h20z",
+    "D": "M12 1.5 22.5 12 12 22.5 1.5 12z",
+    "d": "M12 1 19 12 12 23 5 12z",
+    "P": "M8.5 2h7v6.5H22v7h-6.5V22h-7v-6.5H2v-7h6.5z",
+    "X": "M7 2l5 5 5-5 5 5-5 5 5 5-5 5-5-5-5 5-5-5 5-5-5-5z",
+    "*": "M12 1.5l2.9 7 7.6.6-5.8 4.9 1.8 7.4L12 17.4l-6.5 4 1.8-7.4L1.5 9.100 9.100 8.500z",
+    "<": "M2.500 12 21 2v20z",
+    ">": "M21.500 12 3 22V2z",
+    "h": "M12 1.500 21 6.800v10.500l-9 5.200-9-5.200V6.800z",
+    "p": "M12 2l10 7.300-3.800 11.700H5.800L2 9.300z",
+}
+FALLBACK_COLOUR = "#5a6270"
+# The two papers that bars stand on; style.css uses the same.
+LIGHT_PAPER, DARK_PAPER = "#ffffff", "#15171b"
+
+
+# --- colours -----------------------------------------------------------------------------------
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _luminance(colour: str) -> float:
+    """Compute the relative luminance of WCAG 2.2."""
+    channels = (value / 255 for value in _rgb(colour))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """Compute the contrast ratio of WCAG 2.2 between two colours, 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _away_from(colour: str, paper: str, ratio: float = 3.0) -> str:
+    """Mix a colour with white, or with black, until it stands out from a paper."""
+    end = 255 if _luminance(paper) < 0.5 else 0
+    for step in range(101):
+        mixed = "#" + "".join(f"{round(c + (end - c) * step / 100):02x}" for c in _rgb(colour))
+        if contrast(mixed, paper) >= ratio:
+            return mixed
+    return mixed
+
+
+def _colour(value: object) -> str:
+    text = str(value)
+    return text.lower() if re.fullmatch(r"#[0-9a-fA-F]{6}", text) else FALLBACK_COLOUR
+
+
+def _colour_rules(segments: Iterable[Mapping[str, Any]]) -> str:
+    """Write the style rules that give each segment its colour, readable on light and on dark."""
+    light, dark = [], []
+    for segment in segments:
+        colour = _colour(segment.get("colour"))
+        for paper, rules in ((LIGHT_PAPER, light), (DARK_PAPER, dark)):
+            shown = _away_from(colour, paper)
+            text = max(("#ffffff", "#000000"), key=lambda ink: contrast(ink, shown))
+            rules.append(f".s{int(segment['segment'])}{{--segment:{shown};--on-segment:{text}}}")
+    return "\n".join([*light, "@media screen and (prefers-color-scheme: dark){", *dark, "}"])
+
+
+# --- what the template shows -------------------------------------------------------------------
+
+
+def _trait_scales(segments: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Find the range of each trait over all cards: a bar means the same length on each of them."""
+    scales: dict[str, tuple[float, float]] = {}
+    for segment in segments:
+        for trait in segment["traits"]:
+            values = [trait["segment"], trait["overall"], trait.get("q1"), trait.get("q3")]
+            values = [float(value) for value in values if value is not None]
+            low, high = scales.get(trait["label"], (0.0, 0.0))
+            scales[trait["label"]] = min(low, *values), max(high, *values)
+    return scales
+
+
+def _trait(trait: Mapping[str, Any], scale: tuple[float, float]) -> dict[str, Any]:
+    low, high = scale
+    span = (high - low) or 1.0
+
+    def place(value: float) -> float:
+        return round(100 * (value - low) / span, 2)
+
+    value, overall = float(trait["segment"]), float(trait["overall"])
+    unit = trait.get("unit") or ""
+    start, end = sorted((place(0.0), place(value)))
+    quartiles = None
+    if trait.get("q1") is not None and trait.get("q3") is not None:
+        quartiles = (place(float(trait["q1"])), place(float(trait["q3"])))
+    return {
+        "label": trait["label"],
+        "value": pages.quantity(value, unit),
+        "average": pages.quantity(overall, unit),
+        "direction": "above" if value > overall else "below" if value < overall else "at",
+        "bar": (start, round(end - start, 2)),
+        "tick": place(overall),
+        "quartiles": quartiles,
+    }
+
+
+def _mosaic(segments: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Lay two bars of equal length side by side, customers over value, and the bands between."""
+    total = sum(float(s["share"]) for s in segments) or 1.0
+    value_total = sum(max(0.0, float(s["value_share"])) for s in segments) or 1.0
+    parts, x, v = [], 0.0, 0.0
+    for segment in segments:
+        width = 100 * float(segment["share"]) / total
+        value_width = 100 * max(0.0, float(segment["value_share"])) / value_total
+        parts.append(
+            {
+                "segment": segment["segment"],
+                "x": round(x, 3),
+                "width": round(width, 3),
+                "value_x": round(v, 3),
+                "value_width": round(value_width, 3),
+                "band": " ".join(
+                    f"{px:.3f},{py}"
+                    for px, py in (
+                        (x, 0), (x + width, 0), (v + value_width, 10), (v, 10),
+                    )
+                ),
+            }
+        )  # fmt: skip
+        x, v = x + width, v + value_width
+    return parts
+
+
+def _times(ratio: float) -> str:
+    """Say how many times the average a segment is worth per customer."""
+    if ratio >= 10:
+        return f"{ratio:.0f} times"
+    return f"{ratio:.1f} times"
+
+
+def _segment(
+    segment: Mapping[str, Any],
+    scales: Mapping[str, tuple[float, float]],
+    report: Mapping[str, Any],
+) -> dict[str, Any]:
+    unit = report["value"].get("unit") or ""
+    overall_mean = float(report["value"]["total"]) / max(1, int(report["customers"]))
+    ratio = float(segment["value_mean"]) / overall_mean if overall_mean else None
+    campaign = str(segment.get("campaign") or "")
+    return {
+        **segment,
+        "number": int(segment["segment"]),
+        "anchor": f"segment-{int(segment['segment'])}",
+        "marker": MARKERS.get(str(segment.get("marker")), MARKERS["o"]),
+        "times": _times(ratio) if ratio is not None else None,
+        "value_mean_text": pages.quantity(float(segment["value_mean"]), unit),
+        "value_median_text": pages.quantity(float(segment["value_median"]), unit),
+        "traits": [_trait(trait, scales[trait["label"]]) for trait in segment["traits"]],
+        "typical": segment.get("typical") or [],
+        "stability": segment.get("stability"),
+        # Only a file of this run; anything else is not offered.
+        "campaign": campaign if re.fullmatch(r"campaigns/[\w.-]+\.csv", campaign) else "",
+    }
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _figure(results: Path, file: object, alt: str = "") -> dict[str, Any] | None:
+    """Read one figure of the run with what its notebook says about it; None where it is missing."""
+    name = str(file or "")
+    path = results / name
+    if not re.fullmatch(r"figures/[\w.-]+\.png", name) or not path.is_file():
+        return None
+    about = _read_json(path.with_suffix(".json"))
+    size = pages.png_size(path.read_bytes())
+    return {
+        "href": name,
+        "uri": pages.data_uri(path),
+        "alt": alt or about.get("alt") or about.get("caption") or about.get("title") or name,
+        "caption": about.get("caption") or "",
+        "title": about.get("title") or "",
+        "size": size,
+    }
+
+
+def _inputs(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": pages.portable(str(entry.get("name", ""))),
+            "rows": entry.get("rows"),
+            "sha256": entry.get("sha256") or "",
+        }
+        for entry in run.get("inputs") or ()
+    ]
+
+
+def _git(run: Mapping[str, Any]) -> str:
+    git = run.get("git")
+    if isinstance(git, Mapping):
+        commit = str(git.get("commit") or "")
+        return f"{commit} with changes that are not committed" if git.get("dirty") else commit
+    return str(git or "")
+
+
+def _setting(value: object) -> str:
+    """Write a parameter's value for a reader; a path without the folders of this computer."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_setting(item) for item in value) or "none"
+    return "none" if value in (None, "") else str(pages.portable(value))
+
+
+def _settings(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Flatten the run's parameters: one line each, those of one notebook under its number."""
+    lines = []
+    for name, value in (run.get("parameters") or {}).items():
+        if isinstance(value, Mapping):
+            lines += [(f"{name}: {inner}", _setting(item)) for inner, item in value.items()]
+        else:
+            lines.append((str(name), _setting(value)))
+    return lines
+
+
+def _seconds(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (str(name), pages.duration(float(value)))
+        for name, value in (run.get("seconds") or {}).items()
+        if isinstance(value, (int, float))
+    ]
+
+
+def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
+    """Write the start page of a run.
+
+    Parameters
+    ----------
+    results : pathlib.Path
+        The run's folder, with ``stages/06_report.json`` and ``figures/``.
+    run : mapping
+        Where the report comes from: ``parameters``, ``seconds``, ``started``, ``versions``,
+        ``inputs`` (``{"name", "sha256", "rows"}`` each), ``git`` and ``stages``
+        (``{"number", "title", "href", "seconds", "skipped"}`` each).
+
+    Returns
+    -------
+    pathlib.Path
+        ``index.html`` in that folder: one file that needs nothing else to be read.
+    """
+    report = _read_json(results / "stages" / "06_report.json")
+    segments = report["segments"]
+    scales = _trait_scales(segments)
+    decision = report["decision"]
+    drawn_here = {"shares", "decision"}
+    figures = [
+        figure
+        for name, file in (report.get("figures") or {}).items()
+        if name not in drawn_here and (figure := _figure(results, file)) is not None
+    ]
+    importance = report.get("importance") or []
+    largest = max((float(entry["value"]) for entry in importance), default=0.0) or 1.0
+    verdict = report["verdict"]
+    html = pages.render(
+        "index.html.j2",
+        extra_css=_colour_rules(segments),
+        lang=report.get("lang", "en"),
+        report=report,
+        value=report["value"],
+        segments=[_segment(segment, scales, report) for segment in segments],
+        mosaic=_mosaic(segments),
+        verdicts=[(word, word == verdict["word"]) for word in VERDICTS],
+        decision_figure=_figure(results, decision.get("figure"), decision.get("alt") or ""),
+        figures=figures,
+        importance=[
+            {"label": entry["label"], "width": round(100 * float(entry["value"]) / largest, 2),
+             "value": float(entry["value"])}
+            for entry in importance
+        ],
+        descriptors=report.get("descriptors") or [],
+        glossary=pages.glossary(),
+        stages=list(run.get("stages") or ()),
+        inputs=_inputs(run),
+        git=_git(run),
+        settings=_settings(run),
+        seconds=_seconds(run),
+        started=str(run.get("started") or ""),
+        versions=run.get("versions") or {},
+    )  # fmt: skip
+    path = results / "index.html"
+    pages.write(path, html)
+    return path
