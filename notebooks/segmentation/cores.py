@@ -7,23 +7,16 @@ is left behind when a run is killed.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-import joblib
 import sklearn.cluster  # noqa: F401  (loads the libraries that the controller has to find)
 from threadpoolctl import ThreadpoolController
 
-
-@cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def _one_openmp_thread() -> None:
-    # OpenMP keeps its setting per thread, so each worker sets its own, once.
-    _controller().limit(limits=1, user_api="openmp")
+_here = threading.local()
 
 
 def spread(function: Callable, items: Iterable, *, workers: int | None = None) -> list:
@@ -32,9 +25,10 @@ def spread(function: Callable, items: Iterable, *, workers: int | None = None) -
     Parameters
     ----------
     function : callable
-        Spends its time in numpy, scipy or scikit-learn, which release Python's lock.
+        Spends its time in numpy, scipy or scikit-learn, which release Python's lock. What it
+        spreads in turn runs in its own thread.
     items : iterable
-        Drawn in order by the calling thread while the workers are busy already.
+        Drawn in order by the calling thread, while the workers are busy already.
     workers : int, optional
         Number of threads; by default the cores this process may use.
 
@@ -43,8 +37,26 @@ def spread(function: Callable, items: Iterable, *, workers: int | None = None) -
     list
         The results, in the order of the items.
     """
+    if getattr(_here, "is_worker", False):
+        return [function(item) for item in items]
     with (
         _controller().limit(limits=1, user_api="blas"),  # one setting for the whole process
-        ThreadPoolExecutor(workers or joblib.cpu_count(), initializer=_one_openmp_thread) as pool,
+        ThreadPoolExecutor(workers or _cores(), initializer=_become_worker) as pool,
     ):
         return list(pool.map(function, items))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _become_worker() -> None:
+    _here.is_worker = True
+    _controller().limit(limits=1, user_api="openmp")  # a setting of each thread

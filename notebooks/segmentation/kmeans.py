@@ -18,15 +18,13 @@ class KMeansFit:
     Attributes
     ----------
     k : int
-        Number of segments.
     labels : ndarray of int, shape (n,)
         Segment of each customer, 0 to k - 1.
     centres : ndarray of float64, shape (k, d)
-        Segment means, in the units of the matrix.
     inertia : float
         Sum of squared distances to the own centre.
     inertias : ndarray of float64, shape (starts,)
-        What each random start reached; the spread shows how much one start could be trusted.
+        What each random start reached: how far one start could be trusted.
     """
 
     k: int
@@ -37,58 +35,26 @@ class KMeansFit:
 
 
 def fit_kmeans(
-    matrix: np.ndarray,
-    k: int,
-    *,
-    starts: int = 50,
-    seed: int = 20,
-    weights: np.ndarray | None = None,
-    extra: Iterable[np.ndarray] = (),
-    workers: int | None = None,
+    matrix: np.ndarray, k: int, *, starts: int = 50, seed: int = 20, workers: int | None = None
 ) -> KMeansFit:
-    """Fit K-Means from many k-means++ starts and keep the solution of lowest inertia.
+    """Fit K-Means from many k-means++ starts (Arthur & Vassilvitskii 2007) and keep the best.
 
-    The random starts are those of ``KMeans(k, n_init=starts, random_state=seed)``, drawn one after
-    the other, so that the solution is scikit-learn's; only the descents run side by side.
+    The starts are those of scikit-learn's ``KMeans(k, n_init=starts, random_state=seed, tol=0)``,
+    drawn one after the other; only the descents run side by side. Each descent ends when no
+    customer changes segment.
 
     Parameters
     ----------
     matrix : ndarray, shape (n, d)
-    k : int
-    starts : int
-        Number of k-means++ starts (Arthur & Vassilvitskii 2007).
-    seed : int
-    weights : ndarray, shape (n,), optional
-        How often each row counts.
-    extra : iterable of ndarray, shape (k, d)
-        Further initial centres; they compete for the best, and stay out of `inertias`.
+    k, starts, seed : int
     workers : int, optional
-        Threads; by default one per core.
+        Threads; by default one per core. The result is the same for all.
     """
-    matrix = np.ascontiguousarray(matrix, dtype=np.float64)
     mean = matrix.mean(axis=0)
     centred = matrix - mean  # as scikit-learn does: smaller rounding errors in the distances
     random = np.random.RandomState(seed)  # noqa: NPY002  (the generator that scikit-learn takes)
-
-    def initial_centres():
-        for _ in range(starts):
-            yield kmeans_plusplus(centred, k, sample_weight=weights, random_state=random)[0]
-        for centres in extra:
-            yield centres - mean
-
-    def descend(centres):
-        return KMeans(k, init=centres, n_init=1).fit(centred, sample_weight=weights)
-
-    fits = spread(descend, initial_centres(), workers=workers)
-    inertias = np.array([fit.inertia_ for fit in fits])
-    best = fits[inertias.argmin()]
-    return KMeansFit(
-        k=k,
-        labels=best.labels_.astype(np.int64),
-        centres=best.cluster_centers_ + mean,
-        inertia=float(best.inertia_),
-        inertias=inertias[:starts],
-    )
+    initial = (kmeans_plusplus(centred, k, random_state=random)[0] + mean for _ in range(starts))
+    return _best_descent(matrix, initial, workers)
 
 
 def scan_kmeans(
@@ -97,54 +63,93 @@ def scan_kmeans(
     *,
     starts: int = 50,
     seed: int = 20,
+    sweeps: int = 3,
     workers: int | None = None,
 ) -> dict[int, KMeansFit]:
-    """Fit K-Means for several numbers of segments, each helped by the one before.
+    """Fit K-Means for several numbers of segments, which then improve each other.
 
-    Besides the random starts, k + 1 segments start from the solution with k, each of its segments
-    split in turn (the idea of global k-means, Likas, Vlassis & Verbeek 2003).
-    """
-    fits: dict[int, KMeansFit] = {}
-    previous = None
-    for k in sorted(ks):
-        extra = splits(matrix, previous) if previous is not None and previous.k == k - 1 else ()
-        fits[k] = previous = fit_kmeans(
-            matrix, k, starts=starts, seed=seed, extra=extra, workers=workers
-        )
-    return fits
+    After the random starts, sweeps up and down the range: each solution competes with the descents
+    from its neighbour's, with one segment split in two (as in global k-means, Likas, Vlassis &
+    Verbeek 2003) or left out. `inertias` stays that of the random starts.
 
-
-def splits(matrix: np.ndarray, fit: KMeansFit) -> list[np.ndarray]:
-    """Initial centres for one segment more: each segment in turn split along its longest axis.
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, d)
+    ks : iterable of int
+    starts, seed : int
+    sweeps : int
+        The first goes up; further ones alternate, until nothing improves.
+    workers : int, optional
 
     Returns
     -------
-    list of ndarray, shape (k + 1, d)
-        One per segment that has at least two different rows.
+    dict of k to KMeansFit
     """
-    starts = []
+    ks = sorted(ks)
+    fits = {k: fit_kmeans(matrix, k, starts=starts, seed=seed, workers=workers) for k in ks}
+    tried: dict[tuple[int, int], float] = {}
+    for sweep in range(sweeps):
+        step = 1 if sweep % 2 == 0 else -1
+        for k in ks[::step]:
+            neighbour = fits.get(k - step)
+            if neighbour is None or tried.get((k, step)) == neighbour.inertia:
+                continue
+            tried[k, step] = neighbour.inertia
+            initial = _split(matrix, neighbour) if step == 1 else _left_out(neighbour)
+            rival = _best_descent(matrix, initial, workers) if initial else fits[k]
+            if rival.inertia < fits[k].inertia * (1 - 1e-9):  # more than rounding
+                fits[k] = replace(rival, inertias=fits[k].inertias)
+    return fits
+
+
+def _best_descent(
+    matrix: np.ndarray, initial: Iterable[np.ndarray], workers: int | None
+) -> KMeansFit:
+    """K-Means from each of the initial centres, shape (k, d) each; the first of the best."""
+
+    def descend(centres: np.ndarray) -> KMeans:
+        return KMeans(len(centres), init=centres, n_init=1, tol=0).fit(matrix)
+
+    descents = spread(descend, initial, workers=workers)
+    inertias = np.array([descent.inertia_ for descent in descents])
+    best = descents[inertias.argmin()]
+    return KMeansFit(
+        k=best.n_clusters,
+        labels=best.labels_.astype(np.int64),
+        centres=best.cluster_centers_,
+        inertia=float(best.inertia_),
+        inertias=inertias,
+    )
+
+
+def _split(matrix: np.ndarray, fit: KMeansFit) -> list[np.ndarray]:
+    """Centres for one segment more: each in turn replaced by two along its longest axis."""
+    initial = []
     for segment, centre in enumerate(fit.centres):
         rows = matrix[fit.labels == segment] - centre
         variances, axes = np.linalg.eigh(rows.T @ rows / len(rows))
-        step = axes[:, -1] * np.sqrt(max(variances[-1], 0.0))
-        if step.any():
+        if variances[-1] > 0:
+            step = axes[:, -1] * np.sqrt(variances[-1])
             others = np.delete(fit.centres, segment, axis=0)
-            starts.append(np.vstack([others, centre - step, centre + step]))
-    return starts
+            initial.append(np.vstack([others, centre - step, centre + step]))
+    return initial
+
+
+def _left_out(fit: KMeansFit) -> list[np.ndarray]:
+    """Centres for one segment less: each in turn left out."""
+    return [np.delete(fit.centres, segment, axis=0) for segment in range(fit.k)]
 
 
 def distances(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Euclidean distances of customers to centres, shape (n, k)."""
-    return np.sqrt(
-        np.column_stack([np.square(matrix - centre).sum(axis=1) for centre in centres])
-    )
+    return np.column_stack([np.linalg.norm(matrix - centre, axis=1) for centre in centres])
 
 
 def assign(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Nearest centre of each customer, shape (n,); the first one of equals."""
-    centre = centres.mean(axis=0)
-    centred = centres - centre
-    return (np.square(centred).sum(axis=1) / 2 - (matrix - centre) @ centred.T).argmin(axis=1)
+    middle = centres.mean(axis=0)
+    centred = centres - middle
+    return (np.square(centred).sum(axis=1) / 2 - (matrix - middle) @ centred.T).argmin(axis=1)
 
 
 def order_by(fit: KMeansFit, key: np.ndarray) -> KMeansFit:
