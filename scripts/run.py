@@ -1,0 +1,16 @@
+"""Run the six notebooks on a table of customers and publish the report.
+
+`python3 scripts/run.py --help` lists the options.
+"""
+
+import sys
+from pathlib import Path
+
+# In words that older Pythons understand, too.
+if sys.version_info < (3, 11):
+    sys.exit("This needs Python 3.11, 3.12 or 3.13; this is Python %d.%d." % sys.version_info[:2])
+
+from runner import command
+
+if __name__ == "__main__":
+    sys.exit(command.main(Path(__file__), sys.argv[1:]))

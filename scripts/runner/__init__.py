@@ -1,0 +1,1 @@
+"""What runs, renders and publishes the notebooks. The analysis itself is in notebooks/."""

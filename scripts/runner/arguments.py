@@ -1,0 +1,154 @@
+"""The command line of a run, read and checked before anything else happens."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.errors import UserError
+from runner.stages import Stage, find_stage
+
+TIME_LIMIT_MINUTES = 120.0
+
+_EPILOG = """\
+examples:
+  run.py                             the embedded credit-card portfolio
+  run.py --input "CC GENERAL.csv"    your own table
+  run.py --set k=6 --set seed=7      other settings; they are listed in the notebooks' first cells
+  run.py --from 04                   again from the fourth notebook on
+
+exit codes: 0 done, 1 a stage failed, 2 something about the input or the arguments is wrong,
+130 interrupted. Results are replaced as a whole at the end: a run that fails or is stopped leaves
+the earlier ones as they were.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for, as text that is still to be checked against files."""
+
+    dataset: str | None = None
+    input: Path | None = None
+    results: Path | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    start: Stage | None = None
+    only: Stage | None = None
+    force: bool = False
+    quick: bool = False
+    wait: bool = False
+    time_limit: float = TIME_LIMIT_MINUTES * 60  # seconds
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors say what to do, without a page of usage."""
+
+    def error(self, message: str) -> None:
+        raise UserError(message, where="on the command line", remedy="run.py --help lists them all")
+
+
+def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
+    """Read the command line.
+
+    Parameters
+    ----------
+    argv : list of str
+        The arguments, without the command itself.
+    series : tuple of Stage
+        The notebooks that --from and --only may name.
+
+    Raises
+    ------
+    UserError
+        At the first argument that cannot be meant.
+    """
+    parser = _parser()
+    given, unknown = parser.parse_known_args(argv)
+    if unknown:
+        raise _unknown(unknown[0], parser)
+    if given.only and (given.start or given.force):
+        raise UserError(
+            "--only does not go together with --from or --force",
+            where="on the command line",
+            remedy="--only always reruns its stage; leave the other option out",
+        )
+    if given.time_limit <= 0:
+        raise UserError(
+            f"a time limit of {given.time_limit:g} minutes lets nothing run",
+            where="--time-limit",
+            remedy="give the minutes that one notebook may take, such as 60",
+        )
+    return Options(
+        dataset=given.dataset,
+        input=given.input,
+        results=given.results,
+        settings=dict(_setting(text) for text in given.set),
+        start=find_stage(series, given.start, "--from") if given.start else None,
+        only=find_stage(series, given.only, "--only") if given.only else None,
+        force=given.force,
+        quick=given.quick,
+        wait=given.wait,
+        time_limit=given.time_limit * 60,
+    )
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="run.py",
+        description="Run the six notebooks on a table of customers and publish the report.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--dataset", metavar="NAME", help="a folder under data/, or a folder or .toml of your own")
+    add("--input", metavar="FILE", type=Path, help="your table: CSV, TSV, Parquet, Excel; gzip too")
+    add("--results", metavar="DIR", type=Path, help="where to write (default: results/<dataset>)")
+    add(
+        *("--set",),
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a parameter of the notebooks, such as k=6; may be repeated",
+    )
+    add("--from", dest="start", metavar="NN", help="rerun from this notebook on")
+    add("--only", metavar="NN", help="rerun this notebook only")
+    add("--force", action="store_true", help="rerun all notebooks, also those up to date")
+    add("--quick", action="store_true", help="small settings, for a look in seconds")
+    add("--wait", action="store_true", help="wait for another run into the same results")
+    add(
+        "--time-limit",
+        metavar="MINUTES",
+        type=float,
+        default=TIME_LIMIT_MINUTES,
+        help="how long one notebook may take (default: %(default)g)",
+    )
+    return parser
+
+
+def _unknown(argument: str, parser: argparse.ArgumentParser) -> UserError:
+    if not argument.startswith("-"):
+        return UserError(
+            f"an argument that belongs to no option: {argument!r}",
+            where="on the command line",
+            remedy=f'a table is given as --input "{argument}", a dataset as --dataset NAME',
+        )
+    name = argument.partition("=")[0]
+    close = difflib.get_close_matches(name, parser._option_string_actions, 1)
+    return UserError(
+        f"there is no option {name}",
+        where="on the command line",
+        remedy=f"did you mean {close[0]}?" if close else "run.py --help lists them all",
+    )
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UserError(
+            f"{text!r} sets nothing",
+            where="--set",
+            remedy="write NAME=VALUE, such as --set k=6",
+        )
+    return name.strip(), value

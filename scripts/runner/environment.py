@@ -1,0 +1,258 @@
+"""The Python environment of the project: made once, checked at every start in a few milliseconds.
+
+Nothing here needs more than the standard library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from runner.errors import UserError
+from runner.locking import Held, lock
+
+ROOT = Path(__file__).resolve().parents[2]
+STAMP = "segmentation-environment.json"
+OPT_OUT = "SEGMENTATION_NO_VENV"
+SUPPORTED = ((3, 11), (3, 13))  # first and last minor version that the lock has packages for
+
+# Settings of pip that would send the packages elsewhere than into the environment.
+_MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONPATH", "PYTHONHOME")
+
+
+def enter(script: Path, arguments: list[str], *, root: Path = ROOT) -> None:
+    """Make sure that this process runs inside the project's environment.
+
+    Returns at once inside a finished environment. Otherwise the environment is made or brought up
+    to date, and `script` starts again inside it. With SEGMENTATION_NO_VENV=1 the running Python is
+    taken as it is, for containers that hold the packages already.
+
+    Parameters
+    ----------
+    script : pathlib.Path
+        The command to start again.
+    arguments : list of str
+        Its arguments.
+    root : pathlib.Path
+        The folder with requirements.txt, and .venv.
+    """
+    if os.environ.get(OPT_OUT, "") not in ("", "0"):
+        return
+    folder = root / ".venv"
+    if not is_ready(folder, root / "requirements.txt"):
+        prepare(root)
+    if Path(sys.prefix).resolve() != folder.resolve():
+        _restart(python_of(folder), script, arguments)
+
+
+def python_of(folder: Path) -> Path:
+    """Return where an environment's Python lies."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def is_ready(folder: Path, requirements: Path) -> bool:
+    """Whether the environment holds what requirements.txt asks for, judged by its stamp."""
+    try:
+        stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        expected = _stamp(folder, requirements)
+    except (OSError, ValueError):
+        return False
+    # A link to a Python that was uninstalled since does not exist either.
+    return stamp == expected and python_of(folder).exists()
+
+
+def _stamp(folder: Path, requirements: Path) -> dict[str, str]:
+    """Describe a finished environment: its packages, its Python and its place.
+
+    The place counts because the commands in an environment hold its path.
+    """
+    config = (folder / "pyvenv.cfg").read_text(encoding="utf-8")
+    settings = dict(line.partition("=")[::2] for line in config.splitlines())
+    version = next((v for k, v in settings.items() if k.strip().startswith("version")), "")
+    return {
+        "requirements": hashlib.sha256(requirements.read_bytes()).hexdigest(),
+        "python": version.strip(),
+        "folder": str(folder.resolve()),
+    }
+
+
+def prepare(root: Path) -> None:
+    """Make the environment, or bring it up to date; two callers take turns.
+
+    Raises
+    ------
+    UserError
+        If it cannot be made: no space, no network, no suitable Python.
+    """
+    folder, requirements = root / ".venv", root / "requirements.txt"
+    if not requirements.is_file():
+        raise UserError(
+            "requirements.txt is missing",
+            where=str(root),
+            remedy="get the whole project again; the file lists the packages to install",
+        )
+    try:
+        folder.mkdir(exist_ok=True)
+        with _taking_turns(folder / ".setup.lock"):
+            if not is_ready(folder, requirements):
+                _build(folder, requirements)
+    except OSError as error:
+        raise UserError(
+            f"the environment cannot be made: {error.strerror or error}",
+            where=str(error.filename or folder),
+            remedy="make space or give yourself write access there, then start again",
+        ) from None
+
+
+def _taking_turns(path: Path):
+    try:
+        with lock(path):
+            pass
+    except Held as held:
+        _say(f"Another process ({held.pid}) is setting up the environment; waiting for it.")
+    return lock(path, wait=True)
+
+
+def _build(folder: Path, requirements: Path) -> None:
+    (folder / STAMP).unlink(missing_ok=True)
+    log = folder / "setup.log"
+    if not _works(folder):
+        _say(f"Making the environment in {folder} …")
+        for entry in folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != ".setup.lock":
+                entry.unlink()
+        _call([_base_python(), "-m", "venv", str(folder)], log, "the environment cannot be made")
+    _say("Installing the pinned packages: about 2 GB, some minutes the first time …")
+    _call(
+        [
+            *(str(python_of(folder)), "-m", "pip", "install", "--require-hashes"),
+            *("--only-binary", ":all:", "--no-input", "--disable-pip-version-check"),
+            *("-r", str(requirements)),
+        ],
+        log,
+        "the packages cannot be installed",
+    )
+    _warm_up(folder)
+    stamp = json.dumps(_stamp(folder, requirements), indent=1)
+    partial = folder / f"{STAMP}.partial"
+    partial.write_text(stamp + "\n", encoding="utf-8")
+    os.replace(partial, folder / STAMP)
+    _say("The environment is ready.")
+
+
+def figure_settings(folder: Path) -> Path:
+    """Return where matplotlib keeps its list of fonts for runs, apart from the user's settings."""
+    return folder / "var" / "matplotlib"
+
+
+def _warm_up(folder: Path) -> None:
+    """List the fonts now: later, matplotlib would say in the middle of a notebook that it does."""
+    environ = os.environ | {"MPLCONFIGDIR": str(figure_settings(folder))}
+    command = [str(python_of(folder)), "-c", "import matplotlib.font_manager"]
+    subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, env=environ)
+
+
+def _works(folder: Path) -> bool:
+    """Whether an environment has a supported Python with pip, whatever else is in it."""
+    first, last = SUPPORTED
+    check = f"import pip, sys; sys.exit(not {first} <= sys.version_info[:2] <= {last})"
+    try:
+        done = subprocess.run([python_of(folder), "-c", check], capture_output=True, timeout=120)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0 and (folder / "pyvenv.cfg").is_file()
+
+
+def _base_python() -> str:
+    """Return a Python to make the environment from: this one, or another that is supported."""
+    first, last = SUPPORTED
+    if first <= sys.version_info[:2] <= last:
+        # Started inside an environment, perhaps the one that is about to be replaced.
+        return getattr(sys, "_base_executable", None) or sys.executable
+    for minor in range(last[1], first[1] - 1, -1):
+        found = shutil.which(f"python3.{minor}")
+        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
+            return found
+    raise UserError(
+        f"Python {sys.version_info[0]}.{sys.version_info[1]} is newer than the packages support",
+        where=f"they exist for Python {first[0]}.{first[1]} to {last[0]}.{last[1]}",
+        remedy=f"install Python {last[0]}.{last[1]} beside it and start again",
+    )
+
+
+def _call(command: list[str], log: Path, failure: str) -> None:
+    """Run a command with its words going to a log; a short reason reaches the terminal."""
+    environ = {k: v for k, v in os.environ.items() if k.upper() not in _MISLEADING}
+    with log.open("a", encoding="utf-8", errors="replace") as file:
+        start = file.tell()
+        done = subprocess.run(
+            command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environ
+        )
+    if done.returncode == 0:
+        return
+    text = log.read_bytes()[start:].decode("utf-8", errors="replace")
+    reason, remedy = _diagnose(text)
+    raise UserError(f"{failure}: {reason}", where=f"log: {log}", remedy=remedy)
+
+
+def _diagnose(text: str) -> tuple[str, str]:
+    """Tell from pip's words what went wrong and what helps."""
+    known = {
+        "No space left on device": (
+            "the disk is full",
+            "make 3 GB of space, then start again; it goes on where it stopped",
+        ),
+        "DO NOT MATCH THE HASHES": (
+            "a downloaded package is not the one that requirements.txt pins",
+            "empty pip's cache (pip cache purge) and try again; do not go around this check",
+        ),
+        "ensurepip": (
+            "this Python comes without venv",
+            "on Debian and Ubuntu: apt install python3-venv",
+        ),
+        "Connection": (
+            "the package index cannot be reached",
+            "check the network or the proxy, then start again; it goes on where it stopped",
+        ),
+        "Temporary failure in name resolution": (
+            "the package index cannot be reached",
+            "check the network or the proxy, then start again; it goes on where it stopped",
+        ),
+        "No matching distribution": (
+            "a package does not exist for this system",
+            "supported: Linux (glibc 2.28 or newer) on x86-64 and ARM, Windows on x86-64,"
+            " macOS 12 or newer on Apple silicon",
+        ),
+    }
+    for sign, answer in known.items():
+        if sign in text:
+            return answer
+    last = next((line for line in reversed(text.splitlines()) if line.strip()), "no reason given")
+    return last.strip()[:200], "the log says more"
+
+
+def _restart(python: Path, script: Path, arguments: list[str]) -> None:
+    command = [str(python), str(script), *arguments]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name != "nt":
+        os.execv(command[0], command)
+    # Windows has no exec that keeps the console: stay behind and pass the exit code on. Ctrl-C
+    # reaches both; the child decides what it means.
+    child = subprocess.Popen(command)
+    while True:
+        try:
+            sys.exit(child.wait())
+        except KeyboardInterrupt:
+            continue
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,296 @@
+"""What a run works on: which dataset, which table, which results folder."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import gzip
+import hashlib
+import re
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.environment import ROOT
+from runner.errors import UserError
+
+NOTEBOOKS = ROOT / "notebooks"
+DEFAULT_DATASET = "credit_card"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data of a run.
+
+    Attributes
+    ----------
+    name : str
+        Name of the dataset, and of its folder under results/.
+    dataset : str
+        What the notebooks get as `dataset`: a name under data/, a path, or "auto".
+    toml : pathlib.Path or None
+        The dataset.toml; None when it is to be inferred.
+    table : pathlib.Path or None
+        The user's table in place of the dataset's own.
+    """
+
+    name: str
+    dataset: str
+    toml: Path | None
+    table: Path | None
+
+    def files(self) -> dict[str, list[Path]]:
+        """Return the files that the run depends on, by their part in it."""
+        if self.table:
+            tables = [self.table]
+        else:
+            tables = _named_files(self.toml) if self.toml else []
+        return {"dataset": [self.toml] if self.toml else [], "table": tables}
+
+
+def check_table(path: Path) -> Path:
+    """Check that a user's table is a file that can be read, and return its full path.
+
+    Raises
+    ------
+    UserError
+        If it is missing, empty, a folder or closed to this user.
+    """
+    where = f"--input {path}"
+    if path.is_dir():
+        inside = [f.name for f in sorted(path.iterdir()) if f.is_file()][:5]
+        raise UserError(
+            f"{path.name or path} is a folder, not a table",
+            where=where,
+            remedy=f"name one file in it: {', '.join(inside)}" if inside else "name a file",
+        )
+    if not path.exists():
+        raise UserError(f"there is no file {path.name!r}", where=where, remedy=_near(path))
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise UserError(
+            f"{path.name} cannot be read: {error.strerror}",
+            where=where,
+            remedy="give yourself read access to it, or copy it elsewhere",
+        ) from None
+    if empty:
+        raise UserError(
+            f"{path.name} is empty (0 bytes)",
+            where=where,
+            remedy="export or download the table again",
+        )
+    return path.resolve()
+
+
+def _near(path: Path) -> str:
+    """Suggest a file whose name resembles a missing one."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f"the folder {str(folder)!r} does not exist either; check the path"
+    names = [entry.name for entry in folder.iterdir() if entry.is_file()]
+    folded = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(path.name.casefold(), folded, 1, cutoff=0.5)
+    if close:
+        return f"did you mean {str(folder / folded[close[0]])!r}?"
+    return "check the path; quotes are needed around a name with spaces"
+
+
+def resolve_dataset(dataset: str | None, table: Path | None, folder: Path = NOTEBOOKS) -> Source:
+    """Decide which dataset a run is about.
+
+    Parameters
+    ----------
+    dataset : str or None
+        As given by the user.
+    table : pathlib.Path or None
+        The user's table, checked. Without a dataset its columns decide: a table with all columns
+        of a dataset under data/ belongs to it; for any other everything is inferred.
+    folder : pathlib.Path
+        Where the analysis package lies.
+
+    Raises
+    ------
+    UserError
+        If there is no such dataset, or the table's columns allow no decision.
+    """
+    definitions = _definitions(folder)
+    try:
+        if dataset is None and table is not None:
+            dataset = _match(table, definitions)
+        if dataset == "auto":
+            return Source(slug(table.name.split(".")[0]), "auto", None, table)
+        toml = definitions.locate_dataset(dataset or DEFAULT_DATASET)
+        definitions.load_dataset(toml)
+    except definitions.InputError as error:
+        raise UserError(*_parts(error)) from None
+    name = toml.parent.name if toml.name == "dataset.toml" else toml.stem
+    ours = toml.is_relative_to(ROOT / "data") and toml.name == "dataset.toml"
+    return Source(slug(name), name if ours else str(toml), toml, table)
+
+
+def _definitions(folder: Path) -> Any:
+    """Import the analysis package's reader of dataset.toml, which needs no other package."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    from segmentation import dataset
+
+    return dataset
+
+
+def _parts(error: Exception) -> tuple[str, ...]:
+    return tuple(str(error).splitlines()) if str(error) else (type(error).__name__,)
+
+
+def _match(table: Path, definitions: Any) -> str:
+    rows = first_rows(table)
+    for row in rows:
+        found = definitions.match_dataset(row)
+        if found:
+            return found
+    if (Path(definitions.__file__).parent / "inference.py").exists():
+        return "auto"
+    raise _no_match(table, rows, definitions)
+
+
+def _no_match(table: Path, rows: list[list[str]], definitions: Any) -> UserError:
+    """Name the dataset that comes closest and the columns that the table lacks for it."""
+    best: tuple[float, str, list[str]] = (0.0, "", [])
+    for path in sorted(definitions.DATA_FOLDER.glob("*/dataset.toml")):
+        dataset = definitions.load_dataset(path)
+        needed = [c.name for c in dataset.columns if c.required and c.kind != "id"]
+        for row in rows:
+            try:
+                found = set(definitions.match_columns(row, dataset).values())
+            except definitions.InputError:
+                continue
+            missing = [name for name in needed if name not in found]
+            best = max(best, (1 - len(missing) / max(len(needed), 1), path.parent.name, missing))
+    share, name, missing = best
+    if share >= 0.5:
+        return UserError(
+            f"{table.name} lacks {_listed(missing)} of the dataset {name!r}",
+            where=f"header of {table.name}",
+            remedy="add or rename the column, or say with --dataset which dataset it is",
+        )
+    return UserError(
+        f"the columns of {table.name} are those of no dataset here",
+        where=f"header: {', '.join(rows[0])[:100]}" if rows else table.name,
+        remedy="say with --dataset which dataset it is; data/README.md tells how to describe one",
+    )
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return f"the column{'s' if len(names) > 1 else ''} {shown}"
+
+
+def first_rows(path: Path, count: int = 20) -> list[list[str]]:
+    """Return the first rows of a table as text: enough to find its header, whatever its format."""
+    try:
+        head = _head(path, 4)
+        if head == b"PAR1":
+            import pyarrow.parquet
+
+            return [pyarrow.parquet.read_schema(path).names]
+        if head[:2] == b"PK":
+            import openpyxl
+
+            sheet = openpyxl.load_workbook(path, read_only=True).worksheets[0]
+            rows = sheet.iter_rows(max_row=count, values_only=True)
+            return [["" if cell is None else str(cell) for cell in row] for row in rows]
+        return _text_rows(_head(path, 1 << 16, packed=head[:2] == b"\x1f\x8b"), count)
+    except Exception:
+        # The first notebook reads the table again and says precisely what is wrong with it.
+        return []
+
+
+def _head(path: Path, size: int, *, packed: bool = False) -> bytes:
+    with (gzip.open if packed else open)(path, "rb") as file:
+        return file.read(size)
+
+
+def _text_rows(data: bytes, count: int) -> list[list[str]]:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = data[: len(data) // 2 * 2].decode("utf-16", errors="replace")
+    else:
+        data = data[: data.rfind(b"\n") + 1] or data  # a line may have been cut in a letter
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("cp1252", errors="replace")
+    lines = text.splitlines()[:count]
+    try:
+        dialect: Any = csv.Sniffer().sniff("\n".join(lines), delimiters=",;\t|")
+    except csv.Error:
+        dialect = csv.excel
+    return [row for row in csv.reader(lines, dialect) if row]
+
+
+def _named_files(toml: Path) -> list[Path]:
+    """Return the files beside a dataset.toml that it names, wherever in it."""
+    found: set[Path] = set()
+
+    def visit(value: Any) -> None:
+        if isinstance(value, dict):
+            for entry in value.values():
+                visit(entry)
+        elif isinstance(value, list):
+            for entry in value:
+                visit(entry)
+        elif isinstance(value, str) and len(value) < 200 and "\n" not in value:
+            try:
+                path = toml.parent / value
+                if value and path.is_file():
+                    found.add(path)
+            except (OSError, ValueError):
+                pass
+
+    visit(tomllib.loads(toml.read_text(encoding="utf-8")))
+    return sorted(found)
+
+
+def check_results(folder: Path) -> Path:
+    """Check that a folder may be replaced by results, and return its full path.
+
+    Raises
+    ------
+    UserError
+        If it is a file, or holds something that no run has written.
+    """
+    full = folder.resolve()
+    where = f"--results {folder}"
+    if full.exists() and not full.is_dir():
+        raise UserError(
+            f"{full.name} is a file, not a folder", where=where, remedy="choose another folder"
+        )
+    if full == Path(full.anchor) or full in (ROOT, *ROOT.parents):
+        raise UserError(
+            "the results would take the place of the project itself",
+            where=where,
+            remedy="choose a folder of its own, such as results/mine",
+        )
+    if full.is_dir():
+        names = {entry.name for entry in full.iterdir()}
+        if names and not names & {"manifest.json", "stages"}:
+            raise UserError(
+                f"the folder holds other files ({', '.join(sorted(names)[:3])})",
+                where=where,
+                remedy="choose a new or empty folder; results replace a folder as a whole",
+            )
+    return full
+
+
+def slug(name: str) -> str:
+    """Turn a name into one that is safe as a file name everywhere."""
+    plain = re.sub(r"[^\w-]+", "_", name, flags=re.ASCII).strip("_")[:80].lower()
+    return plain or f"table_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

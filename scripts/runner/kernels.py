@@ -1,0 +1,190 @@
+"""Kernels of this environment: started ahead, with their libraries loaded, and never left behind.
+
+Notebooks run in processes of their own. The first second of each goes into imports, so a kernel is
+started while the stage before still runs, and imports what its notebook is going to import.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
+
+from runner.environment import figure_settings
+from runner.stages import source_of
+
+# Of the user's surroundings, what could change a notebook's result or look.
+_LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "MATPLOTLIBRC")
+_SURROUNDINGS = {
+    # One numerical thread: with several, sums are rounded in another order from run to run. The
+    # analysis spreads whole fits over the cores instead, which changes no result.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",  # sets of text in the same order in every run
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONUTF8": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    # The networks are small: a graphics card would add its start and its own rounding.
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+
+
+class Kernel(KernelManager):
+    """A kernel of the Python that runs this, whatever kernels the user has installed."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """How the kernel is started."""
+        return KernelSpec(
+            argv=[
+                *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+                # What libraries write past Python (TensorFlow's greetings) belongs in the log.
+                "--IPKernelApp.capture_fd_output=False",
+                "--HistoryManager.enabled=False",
+            ],
+            language="python",
+            display_name="Python 3",
+            metadata={"supported_encryption": ["curve"]},
+        )
+
+    def end(self) -> None:
+        """Stop the kernel and what it started, at once: its files are written by then."""
+        try:
+            self.shutdown_kernel(now=True)
+        except (RuntimeError, OSError):
+            pass  # it has ended already
+
+    def peak_memory(self) -> int | None:
+        """Return the largest amount of memory that the process has held, in bytes, if known."""
+        return _peak_memory(self.provisioner.pid)
+
+
+class Kernels:
+    """The kernels of a run.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where they work: the folder of the notebooks.
+    private : pathlib.Path
+        A folder for settings and the log of this run.
+    log : pathlib.Path
+        Where goes what they write past their notebooks.
+    """
+
+    def __init__(self, folder: Path, private: Path, log: Path) -> None:
+        self._folder = folder
+        self._log = log
+        self._environ = _surroundings(private)
+        self._waiting: dict[str, Kernel] = {}
+        self._alive: set[Kernel] = set()
+        self._guard = threading.RLock()
+        self._closed = False
+
+    def prepare(self, number: str, notebook: dict[str, Any]) -> None:
+        """Start a kernel for a stage ahead of its turn; returns at once."""
+        with self._guard:
+            if number not in self._waiting and not self._closed:
+                self._waiting[number] = self._start(imports(notebook))
+
+    def take(self, number: str, notebook: dict[str, Any]) -> Kernel:
+        """Return the kernel for a stage, started ahead or now."""
+        with self._guard:
+            self.prepare(number, notebook)
+            return self._waiting.pop(number)
+
+    def drop(self, number: str) -> None:
+        """End a kernel that was started ahead for a stage that does not run after all."""
+        with self._guard:
+            kernel = self._waiting.pop(number, None)
+        if kernel:
+            self.give_back(kernel)
+
+    def give_back(self, kernel: Kernel) -> None:
+        """End a kernel whose work is done."""
+        kernel.end()
+        with self._guard:
+            self._alive.discard(kernel)
+
+    def close(self) -> None:
+        """End all kernels."""
+        with self._guard:
+            self._closed = True
+            kernels, self._alive, self._waiting = self._alive, set(), {}
+        for kernel in kernels:
+            kernel.end()
+
+    def _start(self, modules: list[str]) -> Kernel:
+        kernel = Kernel(
+            client_class="jupyter_client.asynchronous.AsyncKernelClient",
+            transport_encryption="auto",
+        )
+        lines = [f"exec('try: import {name}\\nexcept Exception: pass', {{}})" for name in modules]
+        with self._log.open("ab") as log:
+            kernel.start_kernel(
+                extra_arguments=[f"--IPKernelApp.exec_lines={json.dumps(lines)}"],
+                cwd=str(self._folder),
+                env=self._environ,
+                stdout=log,
+                stderr=log,
+            )
+        self._alive.add(kernel)
+        return kernel
+
+
+def imports(notebook: dict[str, Any]) -> list[str]:
+    """Return the modules that a notebook imports at the top level of its cells, in order."""
+    found: dict[str, None] = {}
+    for cell in notebook["cells"]:
+        if cell.get("cell_type") != "code":
+            continue
+        try:
+            body = ast.parse(source_of(cell)).body
+        except SyntaxError:
+            continue  # a cell with a magic command
+        for node in body:
+            if isinstance(node, ast.Import):
+                found |= dict.fromkeys(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found[node.module] = None
+                if node.module.partition(".")[0] == "segmentation":
+                    found |= dict.fromkeys(f"{node.module}.{alias.name}" for alias in node.names)
+    return list(found)
+
+
+def _surroundings(private: Path) -> dict[str, str]:
+    environ = {k: v for k, v in os.environ.items() if k.upper() not in _LEFT_OUT}
+    environ |= _SURROUNDINGS
+    ours = figure_settings(Path(sys.prefix))
+    environ["MPLCONFIGDIR"] = str(ours if ours.is_dir() else private / "matplotlib")
+    # Start-up files and settings of the user's own IPython stay out of published results.
+    environ["IPYTHONDIR"] = str(private / "ipython")
+    return environ
+
+
+def _peak_memory(pid: int | None) -> int | None:
+    """Return the peak memory of a process in bytes."""
+    if pid is None:
+        return None
+    try:
+        if sys.platform == "linux":
+            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+            return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+        import psutil
+
+        memory = psutil.Process(pid).memory_info()
+        return int(getattr(memory, "peak_wset", memory.rss))
+    except Exception:
+        return None

@@ -1,0 +1,126 @@
+"""What a run is going to do: settled and checked before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner import inputs
+from runner.arguments import Options
+from runner.environment import ROOT
+from runner.errors import UserError
+from runner.stages import Parameter, Stage, read_notebook, read_parameters, settle_parameters
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked run.
+
+    Attributes
+    ----------
+    options : Options
+    series : tuple of Stage
+    folder : pathlib.Path
+        Where the notebooks lie.
+    notebooks : dict
+        Each notebook's content by stage number.
+    declared : dict
+        By stage number, the parameters that the notebook declares.
+    settings : dict
+        By stage number, the values of --set for it.
+    """
+
+    options: Options
+    series: tuple[Stage, ...]
+    folder: Path
+    notebooks: dict[str, dict[str, Any]]
+    declared: dict[str, dict[str, Parameter]]
+    settings: dict[str, dict[str, Any]]
+
+    def forced(self, stage: Stage) -> bool:
+        """Whether a stage runs although it may be up to date."""
+        options = self.options
+        start = options.start
+        return (
+            options.force or options.only == stage or bool(start and stage.number >= start.number)
+        )
+
+    def chosen(self, stage: Stage) -> bool:
+        """Whether a stage may run at all."""
+        return self.options.only in (None, stage)
+
+
+def make_plan(options: Options, series: tuple[Stage, ...], folder: Path) -> Plan:
+    """Check what can be checked without any package: files, names and types of parameters.
+
+    Raises
+    ------
+    UserError
+        At the first mistake.
+    """
+    if options.input is not None:
+        inputs.check_table(options.input)
+    if options.dataset is not None:
+        inputs.resolve_dataset(options.dataset, None, folder)
+    if options.results is not None:
+        inputs.check_results(options.results)
+    notebooks = {stage.number: read_notebook(folder / stage.file) for stage in series}
+    declared = {number: read_parameters(notebook) for number, notebook in notebooks.items()}
+    settings = settle_parameters(options.settings, declared)
+    return Plan(options, series, folder, notebooks, declared, settings)
+
+
+def results_folder(options: Options, source: inputs.Source) -> Path:
+    """Return the full path of the folder for the results.
+
+    Raises
+    ------
+    UserError
+        If it cannot take them.
+    """
+    folder = inputs.check_results(options.results or ROOT / "results" / source.name)
+    for path in [p for paths in source.files().values() for p in paths]:
+        if path.is_relative_to(folder) and path.name != "dataset.toml":
+            raise UserError(
+                f"the results would replace the folder that holds {path.name}",
+                where=f"--results {options.results or folder}",
+                remedy="choose another folder for the results, or move the table",
+            )
+    return folder
+
+
+def parameters_for(
+    plan: Plan, stage: Stage, source: inputs.Source, tree: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a notebook gets, and the same as a reader may see it.
+
+    Parameters
+    ----------
+    plan : Plan
+    stage : Stage
+    source : Source
+    tree : pathlib.Path
+        Where the notebook reads and writes.
+
+    Returns
+    -------
+    tuple of dict
+        The parameters to pass, and those without paths of this machine.
+    """
+    declared = plan.declared[stage.number]
+    own = {
+        "dataset": source.dataset,
+        "results_dir": str(tree),
+        "quick": plan.options.quick,
+        "input_file": str(source.table or ""),
+    }
+    passed = {name: value for name, value in own.items() if name in declared}
+    passed |= plan.settings[stage.number]
+    shown = dict(passed)
+    shown.pop("results_dir", None)
+    if "dataset" in shown:
+        shown["dataset"] = source.name if source.toml else source.dataset
+    if source.table and "input_file" in shown:
+        shown["input_file"] = source.table.name
+    return passed, {name: value for name, value in shown.items() if value != declared[name].default}

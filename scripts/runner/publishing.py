@@ -1,0 +1,171 @@
+"""Results appear whole or not at all.
+
+A run assembles its results in a hidden folder beside the published ones, on the same file system,
+and changes places with them in one step at the end. What a stopped run has finished stays there,
+and the next run goes on from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner import stamps
+from runner.errors import RunFailed, UserError
+from runner.locking import Held, lock
+from runner.stages import Stage
+
+# Written anew by every run, from what the stages left.
+MADE_LAST = ("index.html", "metrics.json", "manifest.json")
+
+
+class Workplace:
+    """Where one run into a results folder works, and what it replaces.
+
+    Attributes
+    ----------
+    results : pathlib.Path
+        The published results.
+    folder : pathlib.Path
+        The hidden folder beside them.
+    tree : pathlib.Path
+        The results being assembled.
+    log : pathlib.Path
+    """
+
+    def __init__(self, results: Path) -> None:
+        self.results = results
+        self.folder = results.with_name(f".{results.name}.run")
+        self.tree = self.folder / "tree"
+        self.log = self.folder / "run.log"
+        self.executing = self.folder / "executing"
+        self._previous = self.folder / "previous"
+
+    def recover(self) -> None:
+        """Finish what a killed publication left half done."""
+        if self._previous.exists():
+            if self.results.exists():
+                shutil.rmtree(self._previous)
+            else:
+                self._previous.rename(self.results)
+
+    def open(self) -> None:
+        """Make the tree: what a stopped run left in it, or a copy of the published results."""
+        shutil.rmtree(self.executing, ignore_errors=True)
+        self.executing.mkdir()
+        if self.tree.exists():
+            return
+        if self.results.exists():
+            seed = self.folder / "seed"
+            shutil.rmtree(seed, ignore_errors=True)
+            shutil.copytree(self.results, seed, symlinks=True)
+            seed.rename(self.tree)
+        else:
+            self.tree.mkdir()
+
+    def restore(self, stage: Stage, key: str) -> bool:
+        """Bring a finished stage into the tree, from there or from the published results.
+
+        Returns
+        -------
+        bool
+            Whether the stage is up to date now.
+        """
+        if stamps.is_current(self.tree, stage, key):
+            return True
+        if not stamps.is_current(self.results, stage, key):
+            return False
+        stamps.remove(self.tree, stage)
+        for path in stamps.files_of(self.results, stage):
+            target = self.tree / path.relative_to(self.results)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target)
+        stamps.write(self.tree, stage, stamps.Stamp(**vars(stamps.read(self.results, stage))))
+        return True
+
+    def publish(self) -> None:
+        """Put the tree in the place of the published results, in one step where possible.
+
+        Raises
+        ------
+        RunFailed
+            If the system refuses; the published results are as they were.
+        """
+        try:
+            if not self.results.exists():
+                self.tree.rename(self.results)
+            elif not _exchange(self.tree, self.results):
+                self.results.rename(self._previous)
+                try:
+                    self.tree.rename(self.results)
+                except OSError:
+                    self._previous.rename(self.results)
+                    raise
+        except OSError as error:
+            raise RunFailed(
+                f"The new results are ready but cannot be put in place: {error.strerror}.\n"
+                f"Close what uses {self.results} and start again; nothing is computed twice."
+            ) from None
+
+    def clear(self) -> None:
+        """Remove the hidden folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def claim(results: Path, *, wait: bool = False) -> Iterator[Workplace]:
+    """Hold the results folder for one run.
+
+    Raises
+    ------
+    UserError
+        If another run holds it, or nothing can be written there.
+    """
+    place = Workplace(results)
+    try:
+        place.folder.mkdir(parents=True, exist_ok=True)
+        holding = lock(place.folder / "lock", wait=wait)
+        with holding:
+            place.recover()
+            yield place
+    except Held as held:
+        raise UserError(
+            f"another run (process {held.pid}, since {held.since}) writes these results",
+            where=str(results),
+            remedy="let it finish, add --wait, or choose another folder with --results",
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise UserError(
+                f"nothing can be written there: {error.strerror}",
+                where=str(results.parent),
+                remedy="give yourself write access, or choose another folder with --results",
+            ) from None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RunFailed(
+                "The disk is full; earlier results are as they were.\n"
+                "Make space and start again: finished notebooks are kept."
+            ) from None
+        raise
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Let two folders change names in one step; False where the system cannot."""
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "linux":
+            here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+            done = library.renameat2(here, os.fsencode(first), here, os.fsencode(second), swap)
+        elif sys.platform == "darwin":
+            done = library.renamex_np(os.fsencode(first), os.fsencode(second), 2)  # RENAME_SWAP
+        else:
+            return False
+    except (AttributeError, OSError, TypeError):
+        return False
+    return done == 0

@@ -1,0 +1,216 @@
+"""Whether a stage is up to date: what it was made from, and the bytes that it wrote.
+
+A stamp holds a key, the hash of everything a stage's result depends on, and the hash of each file
+that the stage wrote. It is written last. A stage counts as done if the key still is what it would
+be now and every file is there, unchanged.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import json
+import platform
+import re
+import tomllib
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runner.inputs import digest
+from runner.stages import Stage, source_of
+
+FORMAT = 1  # of keys and stamps: another number makes every stage run again
+FOLDER = ".stamps"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What is known about a stage that ran.
+
+    Attributes
+    ----------
+    key : str
+    outputs : dict
+        SHA-256 by path in the results folder.
+    started : str
+    seconds : float
+    peak_memory : int or None
+        In bytes.
+    page : str
+        The key of the page made from the executed notebook; empty before it is made.
+    """
+
+    key: str
+    outputs: dict[str, str] = field(default_factory=dict)
+    started: str = ""
+    seconds: float = 0.0
+    peak_memory: int | None = None
+    page: str = ""
+
+
+def read(tree: Path, stage: Stage) -> Stamp | None:
+    """Return a stage's stamp, or None where there is none that can be read."""
+    try:
+        return Stamp(**json.loads(_path(tree, stage).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write(tree: Path, stage: Stage, stamp: Stamp) -> None:
+    """Write a stage's stamp."""
+    path = _path(tree, stage)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(stamp), indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def remove(tree: Path, stage: Stage) -> None:
+    """Remove a stage's stamp and all files that belong to the stage."""
+    _path(tree, stage).unlink(missing_ok=True)
+    for path in files_of(tree, stage):
+        path.unlink()
+    (tree / "notebooks" / f"{stage.name}.html").unlink(missing_ok=True)
+
+
+def _path(tree: Path, stage: Stage) -> Path:
+    return tree / FOLDER / f"{stage.number}.json"
+
+
+def files_of(tree: Path, stage: Stage) -> list[Path]:
+    """Return the files in a results folder that a stage has written; its page is made later."""
+    found = [
+        path
+        for folder in ("stages", "figures", "tables", "notebooks")
+        for path in (tree / folder).glob(f"{stage.number}_*")
+        if not (folder == "notebooks" and path.suffix == ".html")
+    ]
+    for name in stage.also:
+        path = tree / name
+        found += path.rglob("*") if path.is_dir() else [path]
+    return sorted(path for path in found if path.is_file())
+
+
+def hashes(tree: Path, stage: Stage) -> dict[str, str]:
+    """Return the SHA-256 of each file of a stage, by its path in the results folder."""
+    return {path.relative_to(tree).as_posix(): digest(path) for path in files_of(tree, stage)}
+
+
+def is_current(tree: Path, stage: Stage, key: str) -> bool:
+    """Whether a stage's files in a results folder are those that a run would make now."""
+    stamp = read(tree, stage)
+    return stamp is not None and stamp.key == key and stamp.outputs == hashes(tree, stage)
+
+
+# --- keys ---------------------------------------------------------------------------------------
+
+
+def key_of(
+    stage: Stage,
+    notebook: dict[str, Any],
+    *,
+    helper: Path,
+    parameters: dict[str, Any],
+    inputs: dict[str, list[tuple[str, str]]],
+    tree: Path,
+    series: tuple[Stage, ...],
+) -> str:
+    """Return the hash of everything that a stage's result depends on.
+
+    Parameters
+    ----------
+    stage : Stage
+    notebook : dict
+    helper : pathlib.Path
+        Folder of the notebooks, in which the analysis package lies.
+    parameters : dict
+        What is passed, without paths.
+    inputs : dict
+        By part ("dataset", "table"), name and SHA-256 of each file. Only a stage that needs no
+        other one reads the table itself.
+    tree : pathlib.Path
+        Results folder with the hand-off files of earlier stages.
+    series : tuple of Stage
+    """
+    handed = {
+        name: value
+        for other in series
+        if other.number in stage.needs
+        for name, value in ((read(tree, other) or Stamp("")).outputs).items()
+        if name.startswith("stages/") or name in other.also
+    }
+    cells = [
+        [cell.get("cell_type"), cell.get("metadata", {}).get("tags", []), source_of(cell)]
+        for cell in notebook["cells"]
+    ]
+    content = {
+        "format": FORMAT,
+        "stage": stage.name,
+        "cells": cells,
+        "code": {path.name: digest(path) for path in reachable(notebook, helper)},
+        "parameters": parameters,
+        "dataset": [value for _, value in inputs.get("dataset", [])],
+        "table": inputs.get("table", []) if not stage.needs else [],
+        "handed": handed,
+        "versions": versions(),
+    }
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def reachable(notebook: dict[str, Any], folder: Path) -> list[Path]:
+    """Return the files of the analysis package that a notebook's code can reach by imports."""
+    waiting = [source_of(cell) for cell in notebook["cells"] if cell.get("cell_type") == "code"]
+    found: set[Path] = set()
+    while waiting:
+        for path in _imported(waiting.pop(), folder):
+            if path not in found:
+                found.add(path)
+                waiting.append(path.read_text(encoding="utf-8"))
+    return sorted(found)
+
+
+def _imported(source: str, folder: Path) -> set[Path]:
+    # A cell with a magic command is no Python as a whole; its other lines are.
+    source = re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE)
+    return {
+        path
+        for name in _imported_names(source)
+        for path in (folder / f"{name}.py", folder / name / "__init__.py")
+        if path.is_file()
+    }
+
+
+@cache
+def _imported_names(source: str) -> frozenset[str]:
+    """Return the paths, without ending, of the modules of the package that a source imports."""
+    names: set[str] = set()
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:
+        return frozenset()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    parents = {".".join(name.split(".")[:i]) for name in names for i in range(1, 9)}
+    return frozenset(name.replace(".", "/") for name in parents if name.startswith("segmentation"))
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that the project names."""
+    project = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    named = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
+    found = {"python": platform.python_version()}
+    for requirement in named:
+        name = re.match(r"[\w.-]+", requirement).group()
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

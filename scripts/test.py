@@ -1,0 +1,28 @@
+"""Run the tests. What follows on the command line goes to pytest as it is."""
+
+import os
+import sys
+from pathlib import Path
+
+# In words that older Pythons understand, too.
+if sys.version_info < (3, 11):
+    sys.exit("This needs Python 3.11, 3.12 or 3.13; this is Python %d.%d." % sys.version_info[:2])
+
+from runner import environment, errors
+
+
+def main(script, arguments):
+    """Set up the environment, then run pytest at the root; return its exit code."""
+    try:
+        environment.enter(script, arguments)
+    except errors.UserError as error:
+        print(error, file=sys.stderr)
+        return errors.USER_ERROR
+    os.chdir(environment.ROOT)
+    import pytest
+
+    return int(pytest.main(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(__file__), sys.argv[1:]))
