@@ -1,0 +1,57 @@
+"""What reading a file hands back: the table, and every change that was made to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of the table "What was changed in your file".
+
+    Attributes
+    ----------
+    what : str
+        What was found.
+    column : str
+        The column it was found in; empty for the whole file.
+    rows : int
+        How many rows (or columns, where `what` says so) are concerned.
+    action : str
+        What was done about it; starts with "kept" where nothing was.
+    examples : tuple of str
+        A few places, as "line 12: 'forty'".
+    """
+
+    what: str
+    column: str = ""
+    rows: int = 0
+    action: str = ""
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A table as read, with what was done to it.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One column for each of the file's, with its name; float64, int64, bool, datetime64 or str.
+    changes : list of Change
+        Everything that was repaired, or seen and deliberately kept.
+    kinds : dict
+        Column name to "number", "money", "share", "date", "yes_no", "text", "id" or "empty".
+    units : dict
+        Column name to the currency sign, "%" or word that stood by its numbers.
+    source : dict
+        name, format, compression, encoding, delimiter, decimal, sheet, sha256, rows.
+    """
+
+    table: pd.DataFrame
+    changes: list[Change] = field(default_factory=list)
+    kinds: dict[str, str] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    source: dict[str, str | int] = field(default_factory=dict)
