@@ -1,0 +1,102 @@
+"""K-Means: small cases by hand, scikit-learn as a second opinion, and what must not matter."""
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
+from threadpoolctl import threadpool_limits
+
+from segmentation.kmeans import KMeansFit, assign, distances, fit_kmeans, order_by, scan_kmeans
+
+
+@pytest.fixture(scope="module")
+def mass():
+    """One mass without segments, where starts end in many places."""
+    return np.random.default_rng(5).normal(size=(400, 6)) + 100.0
+
+
+def test_four_points_by_hand():
+    matrix = np.array([[0.0, 0.0], [0.0, 2.0], [10.0, 0.0], [10.0, 4.0]])
+    fit = order_by(fit_kmeans(matrix, 2, starts=5), key=np.arange(2))
+    fit = order_by(fit, key=-fit.centres[:, 0])
+    assert fit.labels.tolist() == [0, 0, 1, 1]
+    np.testing.assert_allclose(fit.centres, [[0.0, 1.0], [10.0, 2.0]])
+    assert fit.inertia == pytest.approx(1 + 1 + 4 + 4)
+    assert fit.inertias.shape == (5,)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_same_solution_as_scikit_learn(mass, seed):
+    fit = fit_kmeans(mass, 5, starts=6, seed=seed)
+    with threadpool_limits(1):
+        model = KMeans(5, n_init=6, random_state=seed, tol=0).fit(mass)
+    np.testing.assert_array_equal(fit.labels, model.labels_)
+    np.testing.assert_allclose(fit.centres, model.cluster_centers_, rtol=1e-12)
+    assert fit.inertia == pytest.approx(model.inertia_, rel=1e-12)
+    assert fit.inertia == fit.inertias.min()
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_number_of_threads_does_not_matter_to_the_last_bit(mass, workers):
+    one = scan_kmeans(mass, range(2, 6), starts=5, workers=1)
+    many = scan_kmeans(mass, range(2, 6), starts=5, workers=workers)
+    for k, fit in one.items():
+        np.testing.assert_array_equal(fit.labels, many[k].labels)
+        assert fit.centres.tobytes() == many[k].centres.tobytes()
+        assert fit.inertia == many[k].inertia
+        assert fit.inertias.tobytes() == many[k].inertias.tobytes()
+
+
+def test_nobody_wants_to_move_and_centres_are_means(mass):
+    for k, fit in scan_kmeans(mass, [2, 3, 4], starts=3).items():
+        np.testing.assert_array_equal(assign(mass, fit.centres), fit.labels)
+        means = [mass[fit.labels == segment].mean(axis=0) for segment in range(k)]
+        np.testing.assert_allclose(fit.centres, means, rtol=1e-12)
+
+
+def test_shuffled_rows_give_the_same_segments():
+    matrix, _ = make_blobs(300, 4, centers=5, random_state=2)
+    order = np.random.default_rng(0).permutation(len(matrix))
+    fit, shuffled = fit_kmeans(matrix, 5, starts=20), fit_kmeans(matrix[order], 5, starts=20)
+    key = np.arange(4)
+    fit, shuffled = (order_by(f, f.centres @ key) for f in (fit, shuffled))
+    np.testing.assert_array_equal(fit.labels[order], shuffled.labels)
+    assert fit.inertia == pytest.approx(shuffled.inertia, rel=1e-12)
+
+
+def test_a_scan_is_never_worse_than_its_random_starts_and_finds_better(mass):
+    ks = range(2, 11)
+    alone = {k: fit_kmeans(mass, k, starts=2) for k in ks}
+    scan = scan_kmeans(mass, ks, starts=2)
+    assert list(scan) == list(ks)
+    for k in ks:
+        assert scan[k].inertia <= alone[k].inertia
+        np.testing.assert_array_equal(scan[k].inertias, alone[k].inertias)
+    assert sum(scan[k].inertia < alone[k].inertia for k in ks) >= 5
+    assert all(scan[k].inertia > scan[k + 1].inertia for k in range(2, 10))
+
+
+def test_a_scan_with_gaps_and_with_identical_rows():
+    matrix = np.repeat([[0.0, 0.0], [1.0, 0.0], [0.0, 5.0]], 4, axis=0)
+    scan = scan_kmeans(matrix, [3, 2], starts=4)
+    assert scan[2].inertia == pytest.approx(8 * 0.25)
+    assert scan[3].inertia == pytest.approx(0.0)
+    assert list(scan_kmeans(matrix, [3], starts=4)) == [3]
+
+
+def test_distances_by_hand():
+    found = distances(np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 0.0], [3.0, 0.0]]))
+    np.testing.assert_allclose(found, [[0.0, 3.0], [5.0, 4.0]])
+
+
+def test_assign_takes_the_nearest_and_the_first_of_equals():
+    centres = np.array([[0.0], [10.0], [10.0]])
+    assert assign(np.array([[1.0], [9.0], [5.0]]), centres).tolist() == [0, 1, 0]
+
+
+def test_order_by_renumbers_labels_and_centres_together():
+    fit = KMeansFit(3, np.array([0, 1, 2, 2]), np.array([[0.0], [1.0], [2.0]]), 1.0, np.ones(2))
+    ordered = order_by(fit, np.array([5.0, 9.0, 5.0]))
+    assert ordered.labels.tolist() == [1, 0, 2, 2]  # equals keep their order
+    assert ordered.centres.ravel().tolist() == [1.0, 0.0, 2.0]
+    assert fit.labels.tolist() == [0, 1, 2, 2]
