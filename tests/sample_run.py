@@ -11,6 +11,7 @@ import copy
 import io
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#882255"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 
+@cache
 def png(width: int = 1440, height: int = 720, text: str = "A figure") -> bytes:
     """Draw a small figure on white."""
     from matplotlib.figure import Figure

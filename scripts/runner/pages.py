@@ -83,7 +83,7 @@ def count(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Format a share of one as a percentage; near 0 and 1 with a decimal, never a false 0%."""
+    """Format a share of one as a percentage; near 0 and 1 never a false 0% or 100%."""
     value = 100 * share
     if not math.isfinite(value):
         return "–"
@@ -91,6 +91,8 @@ def percent(share: float) -> str:
     text = f"{value:.{decimals}f}"
     if decimals and float(text) == 0:
         return f"under{NBSP}0.1%"
+    if decimals and float(text) == 100:
+        return f"over{NBSP}99.9%"
     return f"{text}%"
 
 

@@ -41,6 +41,7 @@ _IN_RESULTS = re.compile(
 )
 _NUMERIC = re.compile(r"[-+−±$£€¥~<≤≥]*\s*\d[\d,.\s]*(?:e[-+]?\d+)?\s*[%×a-zA-Z²³]{0,9}\Z")
 _EMPTY_CELLS = {"", "-", "–", "—", "nan", "None", "<NA>"}
+SHORT_NAME = 28  # letters of a row's name that stay on one line where there is room
 _SEPARATORS = re.compile(r"\s+")
 
 
@@ -126,9 +127,16 @@ def _mend_tables(soup: BeautifulSoup, page: _Page) -> None:
                 # The corner above a row index heads nothing; an empty header misleads a reader.
                 cell.name = "td"
                 cell.attrs.pop("scope", None)
-            elif not cell.get("scope"):
+                continue
+            if not cell.get("scope"):
                 cell["scope"] = "col" if head is not None and head in cell.parents else "row"
+            if cell["scope"] == "row" and len(cell.get_text(strip=True)) <= SHORT_NAME:
+                _add_class(cell, "short")
         _align_numbers(table)
+        columns = max((len(row.find_all(["td", "th"])) for row in table.find_all("tr")), default=0)
+        if columns > 7:
+            # On paper nothing scrolls: the more columns, the smaller the type.
+            _add_class(table, "wide" if columns <= 12 else "widest")
         caption = table.find("caption")
         label = caption.get_text(" ", strip=True) if caption else ""
         wrapper = soup.new_tag(
@@ -188,7 +196,8 @@ def _fragment(html: str, page: _Page, attachments: Mapping[str, Any] | None = No
 @cache
 def _markdown() -> mistune.Markdown:
     # No mathematics plugin: "$2,740 against $1,003" is money, and formulas are plain Unicode.
-    return mistune.create_markdown(escape=False, plugins=["strikethrough", "table", "url"])
+    renderer = mistune.HTMLRenderer(escape=False, allow_harmful_protocols=["attachment:"])
+    return mistune.create_markdown(renderer=renderer, plugins=["strikethrough", "table", "url"])
 
 
 # --- filters of the cells' template ------------------------------------------------------------
@@ -356,6 +365,11 @@ _DISPLAY_PRIORITY = [
 ]
 
 
+def _can_be_shown(output: nbformat.NotebookNode) -> bool:
+    """Say whether a page has a form for an output; widgets and scripts have none."""
+    return "data" not in output or any(kind in output["data"] for kind in _DISPLAY_PRIORITY)
+
+
 @cache
 def _exporter() -> _BodyExporter:
     exporter = _BodyExporter(
@@ -393,6 +407,9 @@ def render_notebook(executed: Path, out_html: Path, *, context: Mapping[str, Any
     notebooks = list(context.get("notebooks", ()))
     page = _Page(notebooks=frozenset(Path(entry["href"]).stem + ".ipynb" for entry in notebooks))
     page.ids |= {"content", "toc-title"}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if _can_be_shown(output)]
     settings = pages.environment().get_template("settings.html.j2")
     resources = {"page": page, "settings": settings.render(settings=_settings(notebook))}
     body, resources = _exporter().from_notebook_node(notebook, resources=resources)

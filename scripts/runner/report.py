@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ MARKERS = {
 }
 FALLBACK_COLOUR = "#5a6270"
 # The two papers that bars stand on; style.css uses the same.
+# Width of the bars of shares on a wide screen and of a letter in them, in pixels.
+BAR_WIDTH, LETTER_WIDTH = 1080, 7.2
 LIGHT_PAPER, DARK_PAPER = "#ffffff", "#15171b"
 
 
@@ -100,9 +103,13 @@ def _trait_scales(segments: Sequence[Mapping[str, Any]]) -> dict[str, tuple[floa
     return scales
 
 
+def _is_sign(unit: str) -> bool:
+    return unit in pages.CURRENCY_SIGNS or unit.lower().startswith("share")
+
+
 def _trait(trait: Mapping[str, Any], scale: tuple[float, float]) -> dict[str, Any]:
     low, high = scale
-    span = (high - low) or 1.0
+    span = 1.01 * (high - low) or 1.0  # a mark at the end keeps its full width
 
     def place(value: float) -> float:
         return round(100 * (value - low) / span, 2)
@@ -116,46 +123,86 @@ def _trait(trait: Mapping[str, Any], scale: tuple[float, float]) -> dict[str, An
     return {
         "label": trait["label"],
         "value": pages.quantity(value, unit),
-        "average": pages.quantity(overall, unit),
-        "direction": "above" if value > overall else "below" if value < overall else "at",
+        # A unit in words is said once; a sign or a percentage belongs to the number.
+        "average": pages.quantity(overall, unit if _is_sign(unit) else ""),
         "bar": (start, round(end - start, 2)),
         "tick": place(overall),
+        "zero": place(0.0) if low < 0 else None,
         "quartiles": quartiles,
     }
 
 
-def _mosaic(segments: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Lay two bars of equal length side by side, customers over value, and the bands between."""
-    total = sum(float(s["share"]) for s in segments) or 1.0
-    value_total = sum(max(0.0, float(s["value_share"])) for s in segments) or 1.0
-    parts, x, v = [], 0.0, 0.0
-    for segment in segments:
-        width = 100 * float(segment["share"]) / total
-        value_width = 100 * max(0.0, float(segment["value_share"])) / value_total
+def _labels(width: float, name: str) -> list[str]:
+    """Break a name into lines that fit a part of a bar on a wide screen; none where it does not."""
+    room = int((width * BAR_WIDTH / 100 - 10) / LETTER_WIDTH)
+    lines = _wrapped(name, room)
+    if not lines or len(lines) > 3:
+        return []
+    # The same number of lines, as even as possible: no last line of one short word.
+    for narrower in range(room - 1, 0, -1):
+        even = _wrapped(name, narrower)
+        if not even or len(even) > len(lines):
+            break
+        lines = even
+    return lines
+
+
+def _wrapped(name: str, room: int) -> list[str]:
+    if room < 1:
+        return []
+    lines = textwrap.wrap(name, room, break_long_words=False, break_on_hyphens=False)
+    return lines if all(len(line) <= room for line in lines) else []
+
+
+def _stack(segments: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> list[dict[str, Any]]:
+    """Lay the segments' shares end to end, in percent of the bar's width."""
+    total = sum(shares) or 1.0
+    parts, x = [], 0.0
+    for segment, share in zip(segments, shares, strict=True):
+        width = 100 * share / total
+        lines = _labels(width, str(segment["name"]))
         parts.append(
             {
-                "segment": segment["segment"],
+                "number": int(segment["segment"]),
+                "marker": MARKERS.get(str(segment.get("marker")), MARKERS["o"]),
                 "x": round(x, 3),
                 "width": round(width, 3),
-                "value_x": round(v, 3),
-                "value_width": round(value_width, 3),
-                "band": " ".join(
-                    f"{px:.3f},{py}"
-                    for px, py in (
-                        (x, 0), (x + width, 0), (v + value_width, 10), (v, 10),
-                    )
-                ),
+                "middle": round(x + width / 2, 3),
+                "text": pages.percent(share),
+                "lines": lines,
+                "top": round((88 - 16 * len(lines) - 4) / 2 + 8),
+                "labelled": width >= 3,
+                "tight": width < 10,
             }
-        )  # fmt: skip
-        x, v = x + width, v + value_width
+        )
+        x += width
     return parts
 
 
+def _mosaic(segments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Lay two bars of equal length under each other, customers over value, with bands between."""
+    above = _stack(segments, [float(s["share"]) for s in segments])
+    below = _stack(segments, [max(0.0, float(s["value_share"])) for s in segments])
+    bands = []
+    for top, bottom in zip(above, below, strict=True):
+        corners = (
+            (top["x"], 0),
+            (top["x"] + top["width"], 0),
+            (bottom["x"] + bottom["width"], 10),
+            (bottom["x"], 10),
+        )
+        points = " ".join(f"{x:.3f},{y}" for x, y in corners)
+        bands.append({"number": top["number"], "points": points})
+    return {"customers": above, "value": below, "bands": bands}
+
+
 def _times(ratio: float) -> str:
-    """Say how many times the average a segment is worth per customer."""
-    if ratio >= 10:
-        return f"{ratio:.0f} times"
-    return f"{ratio:.1f} times"
+    """Compare a segment's value per customer with the average of all."""
+    if ratio < 0.95:
+        return f"{pages.percent(max(0.0, ratio))} of the"
+    if ratio <= 1.05:
+        return "about the"
+    return f"{ratio:.0f} times the" if ratio >= 10 else f"{ratio:.1f} times the"
 
 
 def _segment(
@@ -290,6 +337,9 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         value=report["value"],
         segments=[_segment(segment, scales, report) for segment in segments],
         mosaic=_mosaic(segments),
+        has_quartiles=any(
+            trait.get("q1") is not None for segment in segments for trait in segment["traits"]
+        ),
         verdicts=[(word, word == verdict["word"]) for word in VERDICTS],
         decision_figure=_figure(results, decision.get("figure"), decision.get("alt") or ""),
         figures=figures,

@@ -1,0 +1,211 @@
+"""The pages in a real browser: nothing requested, nothing run, accessible, fitting, printable."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from sample_run import HOSTILE, context, notebook, poisoned, report, run, write_results
+
+from runner import rendering
+from runner import report as start_page
+
+pytestmark = pytest.mark.browser
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+).split()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+A4_WIDTH, A4_HEIGHT = 680, 995  # what the margins leave of a page, in CSS pixels
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install '.[test]'"
+    )
+    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip("no Chromium on this system: install it to test the pages in a browser")
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=executable, args=FLAGS)
+        yield running
+        running.close()
+
+
+def _write(folder: Path, hostile: bool) -> dict[str, Path]:
+    write_results(folder, poisoned(report()) if hostile else report())
+    executed = folder / "notebooks" / "04_clustering.ipynb"
+    nbformat.write(notebook(hostile), executed)
+    page = executed.with_suffix(".html")
+    about = poisoned(context()) if hostile else context()
+    rendering.render_notebook(executed, page, context=about)
+    index = start_page.render_index(folder, run=poisoned(run()) if hostile else run())
+    return {"index": index, "notebook": page}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return _write(tmp_path_factory.mktemp("plain"), hostile=False)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    return _write(tmp_path_factory.mktemp("hostile"), hostile=True)
+
+
+class Visit:
+    """A page opened in a window of its own, with everything it asked for and said."""
+
+    def __init__(self, browser, path: Path, width: int = 1280, scheme: str = "light") -> None:
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        self.page = self.context.new_page()
+        self.requests: list[str] = []
+        self.said: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.said.append("dialog"), dialog.dismiss()))
+        self.page.goto(path.as_uri())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.close()
+
+    def unfold(self) -> None:
+        self.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+
+    def asked_for(self) -> list[str]:
+        """Return the requests that left the file: embedded pictures are inside it."""
+        return [url for url in self.requests if not url.startswith("data:")]
+
+    def too_wide(self) -> list[str]:
+        """Return the elements that stick out of the window and do not scroll in their own box."""
+        return self.page.evaluate(
+            """() => {
+              const width = document.documentElement.clientWidth;
+              const inside = e => e.closest('.scroll, .hidden, .skip, svg svg, g');
+              const out = [...document.body.querySelectorAll('*')]
+                .filter(e => !inside(e) && e.getClientRects().length)
+                .filter(e => e.getBoundingClientRect().right > width + 1)
+                .map(e => e.outerHTML.slice(0, 120));
+              if (document.documentElement.scrollWidth > width) out.push('the document');
+              return out;
+            }"""
+        )
+
+
+@pytest.mark.parametrize("name", ["index", "notebook"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_a_page_is_quiet_and_fits_the_window(browser, plain, name, width):
+    with Visit(browser, plain[name], width=width) as visit:
+        visit.unfold()
+        assert visit.asked_for() == [plain[name].as_uri()]
+        assert visit.said == []
+        assert visit.too_wide() == []
+        assert visit.page.evaluate("[...document.images].every(i => i.naturalWidth > 0)")
+
+
+@pytest.mark.parametrize("name", ["index", "notebook"])
+@pytest.mark.parametrize("policy", ["kept", "stripped"])
+def test_hostile_names_do_nothing(browser, hostile, tmp_path, name, policy):
+    path = hostile[name]
+    if policy == "stripped":
+        # What an old browser, or a tool that rewrites pages, leaves of the second line of defence.
+        html, removed = re.subn(
+            r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", path.read_text("utf-8")
+        )
+        assert removed == 1
+        path = tmp_path / "page.html"
+        path.write_text(html, encoding="utf-8")
+    with Visit(browser, path, width=400) as visit:
+        visit.unfold()
+        visit.page.wait_for_timeout(200)
+        assert visit.page.title() != "run"
+        assert visit.page.url == path.as_uri()
+        assert visit.asked_for() == [path.as_uri()]
+        assert visit.said == []
+        active = "script, iframe, object, embed, form, input, base, link, meta[http-equiv=refresh]"
+        assert visit.page.locator(active).count() == 0
+        assert visit.too_wide() == []
+        assert HOSTILE[0] in visit.page.inner_text("body")
+
+
+@pytest.mark.parametrize("name", ["index", "notebook"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)])
+def test_a_page_is_accessible(browser, plain, name, scheme, width):
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright",
+        reason="axe-playwright-python is not installed: pip install '.[test]'",
+    )
+    with Visit(browser, plain[name], width=width, scheme=scheme) as visit:
+        visit.unfold()
+        results = axe.Axe().run(visit.page, options={"runOnly": RULES})
+        assert results.response["passes"], "axe did not run"
+        found = [
+            (
+                violation["id"],
+                violation["help"],
+                [node["html"][:200] for node in violation["nodes"]],
+            )
+            for violation in results.response["violations"]
+        ]
+        assert found == []
+
+
+@pytest.mark.parametrize("name", ["index", "notebook"])
+def test_the_keyboard_reaches_the_content_first_and_the_folded_code(browser, plain, name):
+    with Visit(browser, plain[name]) as visit:
+        visit.page.keyboard.press("Tab")
+        focused = "document.activeElement"
+        assert visit.page.evaluate(f"{focused}.className") == "skip"
+        assert visit.page.evaluate(f"{focused}.getBoundingClientRect().top") >= 0
+        visit.page.keyboard.press("Enter")
+        assert visit.page.evaluate(f"{focused}.id") == "content"
+        summary = visit.page.locator("main details > summary").first
+        summary.focus()
+        visit.page.keyboard.press("Enter")
+        assert visit.page.locator("main details[open]").count() == 1
+
+
+def test_dark_mode_turns_the_paper_dark_and_leaves_figures_white(browser, plain):
+    with Visit(browser, plain["index"], scheme="dark") as visit:
+        paper = "getComputedStyle(document.body).backgroundColor"
+        assert visit.page.evaluate(paper) == "rgb(21, 23, 27)"
+        figure = "getComputedStyle(document.querySelector('figure img')).backgroundColor"
+        assert visit.page.evaluate(figure) == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+@pytest.mark.parametrize(("name", "most"), [("index", 10), ("notebook", 4)])
+def test_printing_takes_few_pages(browser, plain, paper, name, most):
+    with Visit(browser, plain[name]) as visit:
+        pdf = visit.page.pdf(format=paper)
+        pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
+        assert 2 <= pages <= most
+
+
+@pytest.mark.parametrize("name", ["index", "notebook"])
+def test_nothing_is_clipped_on_paper(browser, plain, name):
+    with Visit(browser, plain[name], width=A4_WIDTH) as visit:
+        visit.page.emulate_media(media="print")
+        wide = visit.page.evaluate(
+            """() => [...document.querySelectorAll('table, img, pre, .card, p, li, dd')]
+                .filter(e => e.getClientRects().length)
+                .filter(e => e.getBoundingClientRect().right > document.body.clientWidth + 1)
+                .map(e => e.outerHTML.slice(0, 120))"""
+        )
+        assert wide == []
+        cards = visit.page.evaluate(
+            "[...document.querySelectorAll('.card')].map(c => c.getBoundingClientRect().height)"
+        )
+        assert all(height < A4_HEIGHT / 2 for height in cards), "two cards fit on a page"
