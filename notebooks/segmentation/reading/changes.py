@@ -18,7 +18,7 @@ class Change:
     column : str
         The column it was found in; empty for the whole file.
     rows : int
-        How many rows (or columns, where `what` says so) are concerned.
+        How many rows are concerned; columns where `what` speaks of them; 0 for the file as such.
     action : str
         What was done about it; starts with "kept" where nothing was.
     examples : tuple of str

@@ -18,7 +18,7 @@ from segmentation.reading.changes import Change
 from segmentation.reading.date_columns import is_date_name, numbers_as_dates, read_dates
 from segmentation.reading.number_columns import are_codes, read_numbers
 from segmentation.reading.plain_columns import Finished, Place
-from segmentation.reading.structure import Raw
+from segmentation.reading.raw import Raw
 
 UNIT_IN_BRACKETS = re.compile(
     r"[(\[]\s*(?:in\s+)?(k|m|mio\.?|tsd\.?|'?000s?)?\s*([^()\[\]]{1,5}?)\s*[)\]]\s*$"
@@ -77,7 +77,7 @@ def type_columns(raw: Raw, settings: Settings) -> Typed:
     decimal, order = _settle_decimal(drafts, settings), _settle_order(drafts, settings)
     values, changes, kinds, units = {}, [], {}, {}
     for draft in drafts:
-        done = _finish(draft, decimal, order)
+        done = _finish(draft, decimal, order, settings)
         done = done.with_unit(raw.units.get(draft.name) or unit_in_name(draft.name))
         values[draft.name], kinds[draft.name] = done.values, done.kind
         changes += done.changes
@@ -106,8 +106,10 @@ def _draft(column: pa.ChunkedArray, place: Place, settings: Settings, first: boo
 
 
 def _is_flag(column: pa.ChunkedArray) -> bool:
-    """Whether a column has two values in many rows, as no identifier has."""
-    return len(column) > 10 and pc.count_distinct(column).as_py() <= 2
+    """Whether a column has two short values in many rows, as no identifier has."""
+    if len(column) <= 10 or pc.count_distinct(column).as_py() > 2:
+        return False
+    return (pc.max(pc.utf8_length(pc.cast(column, pa.string()))).as_py() or 0) <= 5
 
 
 def _draft_plain(trimmed: pa.ChunkedArray, place: Place, settings: Settings) -> Draft | None:
@@ -207,12 +209,14 @@ def _settle_order(drafts: list[Draft], settings: Settings) -> str | None:
     return settings.date_order or (next(iter(proof)) if len(proof) == 1 else None)
 
 
-def _finish(draft: Draft, decimal: str | None, order: str | None) -> Finished:
+def _finish(draft: Draft, decimal: str | None, order: str | None, settings: Settings) -> Finished:
     """Give a drafted column its values, now that the file's marks are known."""
+    given = settings.date_order if draft.dates else settings.decimal
+    proof = frozenset() if given else draft.proof  # what the user says outweighs the cells
     if draft.dates:
-        return read_dates(draft.cells, draft.dates, draft.missing, draft.proof, order)
+        return read_dates(draft.cells, draft.dates, draft.missing, proof, order)
     if draft.numerals:
-        return read_numbers(draft.cells, draft.numerals, draft.missing, draft.proof, decimal)
+        return read_numbers(draft.cells, draft.numerals, draft.missing, proof, decimal)
     return draft.done
 
 

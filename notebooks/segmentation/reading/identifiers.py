@@ -29,7 +29,8 @@ ID_NAMES = re.compile(
 )
 CODE_NAMES = re.compile(r"(.+ )?(zip|zip ?code|post ?code|postal|postal code|plz|phone number)")
 MEASURES = re.compile(r"(total|avg|average|mean|max|min|sum|count|num|no|nr|number)( of)? .+")
-DESTROYED = r"^[1-9]([.,]\d{1,8})?e\+\d{2,}$"
+DESTROYED = r"^[1-9]([.,]\d{1,14})?e\+\d{2,}$"
+DESTROYED_LONG = r"^[1-9]([.,]\d{1,5})?E\+1[1-9]$"  # as a spreadsheet shows 12 digits and more
 LONG_DIGITS = 15
 
 
@@ -108,5 +109,5 @@ def _check_destroyed(cells: Cells) -> None:
 
 def check_first(column: pa.ChunkedArray, summed_up: Callable[[pa.ChunkedArray], Cells]) -> None:
     """Refuse a first column, whatever its name, in which most cells read 1.23457E+15."""
-    if _share(column, DESTROYED.replace(r"e\+", r"E\+1")) >= 0.9:
+    if _share(column, DESTROYED_LONG) >= 0.9:
         _check_destroyed(summed_up(column))

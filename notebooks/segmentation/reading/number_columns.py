@@ -68,7 +68,8 @@ def read_numbers(
     infinite = cells.among(INFINITE) & there
     _check_odd(cells, there & ~number & ~infinite, cells.rows(there))
     values = np.where(number, convert(numerals, decimal), np.nan)
-    values[infinite] = np.inf  # counted and taken out with the other infinite ones
+    below = cells.matches("^-")
+    values[infinite] = np.where(below, -np.inf, np.inf)[infinite]  # counted, then taken out
     units = np.array(numerals.unit)
     values = np.where(units == "%", values / 100, np.where(units == "k", values * 1000, values))
     rows = cells.to_rows(values)

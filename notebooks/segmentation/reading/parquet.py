@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from segmentation.errors import InputError
 from segmentation.reading.changes import Change
-from segmentation.reading.structure import Raw, drop_closing_rows
+from segmentation.reading.raw import Raw
+from segmentation.reading.structure import drop_closing_rows
 
 
 def read_parquet(data: bytes, file: str) -> Raw:

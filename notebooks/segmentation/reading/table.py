@@ -15,8 +15,10 @@ from segmentation.reading.changes import Change, Reading
 from segmentation.reading.columns import Settings, Typed, type_columns
 from segmentation.reading.delimited import read_rows, settle_delimiter, settle_encoding
 from segmentation.reading.formats import Content, load_content
+from segmentation.reading.header import name_columns
 from segmentation.reading.parquet import read_parquet
-from segmentation.reading.structure import Raw, assemble, name_columns
+from segmentation.reading.raw import Raw
+from segmentation.reading.structure import assemble
 from segmentation.reading.workbook import read_workbook
 
 DATE_ORDERS = {"dmy": "dmy", "mdy": "mdy", "d/m/y": "dmy", "m/d/y": "mdy"}
@@ -150,8 +152,9 @@ def _without_sum_row(typed: Typed, raw: Raw) -> Typed:
 
 def _note_twins(table: pd.DataFrame) -> list[Change]:
     """Tell how many rows repeat an earlier one in every cell; cleaning decides about them."""
-    if any(table[column].is_unique for column in table):
-        return []
-    twins = int(table.duplicated().sum())
+    rows = table
+    for column in table:  # a row that is alone in one column is alone
+        rows = rows[rows[column].duplicated(keep=False)]
+    twins = int(rows.duplicated().sum())
     what = "rows that repeat an earlier row"
     return [Change(what, rows=twins, action="kept; cleaning decides")] if twins else []

@@ -14,7 +14,8 @@ import openpyxl
 
 from segmentation.errors import InputError
 from segmentation.reading.changes import Change
-from segmentation.reading.structure import Raw, assemble
+from segmentation.reading.raw import Raw
+from segmentation.reading.structure import assemble
 
 SAVE_AGAIN = "open it in Excel, save it again as .xlsx or CSV"
 CURRENCY = re.compile(r"\[\$([^\]-]{1,4})[^\]]*\]|\"?([$€£¥₹])\"?")
@@ -34,7 +35,7 @@ def read_workbook(data: bytes, file: str, sheet: str | int | None) -> tuple[Raw,
     _check_formulas(data, file, chosen.title, chosen)
     units: dict[int, str] = {}
     rows = _read_cells(chosen, units)
-    raw = assemble(rows, f"{file}, sheet {chosen.title!r}", word="row")
+    raw = assemble(rows, f"{file}, sheet {chosen.title!r}", sheet=True)
     return _with_units(raw, units), chosen.title
 
 

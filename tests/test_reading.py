@@ -1,0 +1,542 @@
+"""Reading tables: every bad file is repaired and counted, or refused with a way out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import io
+import pickle
+import time
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from bad_files import BAD_FILES, HEADER, ROWS, BadFile, csv, customers, text, with_cells
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from segmentation.errors import InputError
+from segmentation.reading import Change, Reading, read_table
+
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the public tables are not here")
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Return a function that writes bytes or text to a file and reads it."""
+
+    def read_content(content: bytes | str, name: str = "customers.csv", **options) -> Reading:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_table(path, **options)
+
+    return read_content
+
+
+def found(reading: Reading, words: str) -> Change:
+    """Return the change whose description holds these words."""
+    return next(c for c in reading.changes if words in f"{c.what} {c.action}")
+
+
+# --- Files that people really have ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_file(name: str, tmp_path: Path):
+    case: BadFile = BAD_FILES[name]
+    path = case.write(tmp_path, name)
+    if case.refused:
+        with pytest.raises(InputError) as caught:
+            read_table(path)
+        lines = str(caught.value).splitlines()
+        assert case.refused in str(caught.value)
+        assert len(lines) == 3, "what was found, where, and what to do"
+        assert path.name in lines[1]
+        return
+    reading = read_table(path)
+    if case.changed:
+        change = found(reading, case.changed)
+        assert change.action
+        assert not case.rows or change.rows == case.rows
+    else:
+        assert reading.changes == []
+    for column, kind in case.kinds.items():
+        assert reading.kinds[column] == kind
+    assert list(reading.kinds) == list(reading.table.columns)
+    assert reading.source["rows"] == len(reading.table)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n for n, case in BAD_FILES.items() if not case.refused and not case.changed]
+    + ["preamble", "total row", "saved index", "row names of R", "CR-only line ends", "UTF-16"],
+)
+def test_columns_never_vanish(name: str, tmp_path: Path):
+    table = read_table(BAD_FILES[name].write(tmp_path, name)).table
+    assert table.shape[1] == len(HEADER)
+    numeric = [c for c in table if pd.api.types.is_numeric_dtype(table[c])]
+    assert len(numeric) == 3
+
+
+def test_repaired_values(read):
+    reading = read(csv(with_cells(3, r0="(12.00)", r1="1,234.50", r2="?", r3="5.25-", r4="8")))
+    assert reading.table["spending"].head(5).tolist()[:2] == [-12.0, 1234.5]
+    assert reading.table["spending"].isna().tolist()[:4] == [False, False, True, False]
+    assert reading.table["spending"].iloc[3] == -5.25
+    assert found(reading, "words for missing").examples == ("line 4: '?'",)
+
+
+def test_identifiers_stay_letter_for_letter(read):
+    ids = ["00123", "NA", "null", "12345678901234567890", "=1+1", "-5", "1e5", "007", "x", "0"]
+    rows = [[name, str(i)] for i, name in enumerate(ids)]
+    reading = read(csv(rows, header=["CustomerID", "n"]))
+    assert reading.table["CustomerID"].tolist() == ids
+    assert reading.kinds["CustomerID"] == "id"
+    assert reading.changes == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *[(n, True) for n in "cust_id CUST_ID CustomerID customerid ID id Id user_id InvoiceNo "
+          "StockCode account_number CLIENTNUM RowNumber Sl_No household_key zip_code".split()],
+        *[(n, True) for n in ("Customer Key", "customer id", "card no", "S.No.", "Record Number")],
+        *[(n, False) for n in "age paid valid rapid income num_orders balance account_balance "
+          "total_trans_num AccountType discount note tenure".split()],
+        *[(n, False) for n in ("Number of purchases", "Account Length", "card", "CD Account")],
+    ],
+)  # fmt: skip
+def test_names_of_identifiers(read, name, expected):
+    rows = [[str(i), str(100 + 7 * i)] for i in range(30)]
+    assert (read(csv(rows, header=["a", name])).kinds[name] == "id") is expected
+
+
+def test_numbers_of_an_order_that_are_codes_stay_text(read):
+    codes = [f"{84000 + i}" if i % 8 else f"{84000 + i}A" for i in range(80)]
+    reading = read(csv([[c, str(i)] for i, c in enumerate(codes)], header=["article", "n"]))
+    assert reading.table["article"].tolist() == codes
+    assert found(reading, "kept as text").rows == 70
+
+
+def test_few_categories_with_digits_are_text(read):
+    rows = [[f"C{i}", ["0", "1", "2", "3+"][i % 4]] for i in range(100)]
+    reading = read(csv(rows, header=["id", "dependents"]))
+    assert reading.kinds["dependents"] == "text"
+    assert found(reading, "numbers among words").rows == 75
+
+
+def test_yes_no_with_gaps_is_one_zero_and_missing(read):
+    rows = [[f"C{i}", ["yes", "no", ""][i % 3]] for i in range(30)]
+    reading = read(csv(rows, header=["id", "churned"]))
+    assert reading.table["churned"].head(3).fillna(-1).tolist() == [1.0, 0.0, -1.0]
+    assert reading.kinds["churned"] == "yes_no"
+
+
+def test_one_letter_alone_is_no_answer(read):
+    rows = [[f"C{i}", "F"] for i in range(30)]
+    assert read(csv(rows, header=["id", "gender"])).kinds["gender"] == "text"
+
+
+def test_namibia_is_a_country(read):
+    rows = [[f"C{i}", ["NA", "DE", "US"][i % 3]] for i in range(30)]
+    assert read(csv(rows, header=["id", "country"])).table["country"].isna().sum() == 0
+
+
+def test_text_columns_are_left_alone(read):
+    reading = read(csv(customers()), text_columns=["AGE", "in come"])
+    assert reading.kinds["age"] == reading.kinds["income"] == "text"
+    assert reading.table["age"].tolist() == [row[1] for row in customers()]
+
+
+def test_units_from_names(read):
+    rows = [["C1", "5"], ["C2", "7"]]
+    reading = read(csv(rows, header=["id", "Annual Income (k$)"]))
+    assert reading.units == {"Annual Income (k$)": "k$"}
+    assert reading.kinds["Annual Income (k$)"] == "money"
+    assert read(csv(rows, header=["id", "Score (1-100)"])).units == {}
+
+
+def test_dates_take_the_order_that_the_file_proves(read):
+    rows = [[f"C{i}", "25/12/2023", "03/04/2023"] for i in range(20)]
+    reading = read(csv(rows, header=["id", "a", "b"]))
+    assert reading.table["b"].iloc[0] == pd.Timestamp(2023, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2012-09-04", "2012-09-04"),
+        ("2012-09-04 13:05:06", "2012-09-04 13:05:06"),
+        ("2012-09-04T13:05:06.250Z", "2012-09-04 13:05:06.250"),
+        ("2012-09-04T13:05:06+02:00", "2012-09-04 11:05:06"),
+        ("2012/9/4", "2012-09-04"),
+        ("4.9.2012", "2012-09-04"),
+        ("13/9/12", "2012-09-13"),
+        ("13/9/71 8:26", "1971-09-13 08:26"),
+        ("9/13/2012 12:15 AM", "2012-09-13 00:15"),
+        ("9/13/2012 1:15 pm", "2012-09-13 13:15"),
+        ("04-Sep-2012", "2012-09-04"),
+        ("4 September 2012", "2012-09-04"),
+        ("Sep 4, 2012", "2012-09-04"),
+        ("Dec-2011", "2011-12-01"),
+        ("2011-12", "2011-12-01"),
+    ],
+)
+def test_spellings_of_dates(read, written, meant):
+    reading = read(f'id,joined\nC1,"{written}"\nC2,"{written}"\n')
+    assert reading.kinds["joined"] == "date"
+    assert reading.table["joined"].tolist() == [pd.Timestamp(meant)] * 2
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("1,234.5", 1234.5), ("1.234,5", 1234.5), ("1'234.50", 1234.5), ("12,34,567.5", 1234567.5),
+        ("1 234 567,5", 1234567.5), ("$ 5", 5), ("-$5.25", -5.25), ("$-5.25", -5.25),
+        ("($5.25)", -5.25), ("5.25 USD", 5.25), ("€5,25", 5.25), ("+5.25", 5.25), (".5", 0.5),
+        ("5.", 5), ("1.5E+3", 1500), ("−5.25", -5.25), ("12.5 %", 0.125), ("٣٫٥", 3.5),
+        ("１２.５", 12.5), ("1.5k", 1500), ("CHF 1’000.05", 1000.05),
+    ],
+)  # fmt: skip
+def test_spellings_of_numbers(read, written, meant):
+    table = read(f"id;x\nC1;{written}\nC2;{written}\n").table
+    assert table["x"].tolist() == [meant, meant]
+
+
+@pytest.mark.parametrize("written", ["1,23,4", "1.2.3", "5-", "$5€", "(5", "--5", "5 $%", "1 2 3"])
+def test_what_is_no_number_is_no_number(read, written):
+    rows = [["C1", written], ["C2", "x1"], ["C3", "7.25"]]
+    try:
+        table = read(csv(rows, header=["id", "x"], mark=";")).table
+    except InputError as error:
+        assert "'x'" in str(error)
+    else:
+        assert written == "5-" or not pd.api.types.is_numeric_dtype(table["x"])
+
+
+# --- Options --------------------------------------------------------------------------------------
+
+
+def test_options_settle_what_is_ambiguous(read):
+    rows = [["C1", "1.234", "03/04/2023"], ["C2", "2.500", "05/06/2023"]]
+    content = csv(rows, header=["id", "x", "day"], mark=";")
+    german = read(content, decimal=",", date_order="dmy").table
+    english = read(content, decimal=".", date_order="mdy").table
+    assert german["x"].tolist() == [1234, 2500]
+    assert english["x"].tolist() == [1.234, 2.5]
+    assert german["day"].iloc[0] == pd.Timestamp(2023, 4, 3)
+    assert english["day"].iloc[0] == pd.Timestamp(2023, 3, 4)
+    settled = read(b"a;b,c\n" + b"1;2,3\n" * 9, delimiter="semicolon").table
+    assert list(settled) == ["a", "b,c"]
+
+
+def test_encoding_settles_the_alphabet(read):
+    case = BAD_FILES["Cyrillic in cp1251"]
+    assert read(case.content, encoding="cp1251").table["plan"].iloc[0] == "Москва"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("delimiter", "ab"), ("delimiter", "|"), ("encoding", "klingon"), ("encoding", "utf-16"),
+     ("decimal", ";"), ("date_order", "ymd"), ("sheet", "customers")],
+)  # fmt: skip
+def test_options_that_do_not_fit_are_refused(read, option, value):
+    with pytest.raises(InputError) as caught:
+        read(csv(with_cells(0, r0="C")), **{option: value})
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_wrong_decimal_mark_is_no_silent_loss(read):
+    with pytest.raises(InputError, match="no numbers"):
+        read(csv(customers(), mark=";"), decimal=",")
+
+
+def test_missing_files_and_folders(tmp_path):
+    (tmp_path / "customers.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"customers\.csv"):
+        read_table(tmp_path / "custmers.csv")
+    with pytest.raises(InputError, match="folder"):
+        read_table(tmp_path)
+
+
+# --- Workbooks and Parquet ------------------------------------------------------------------------
+
+
+def workbook(rows: list[list], formats: dict[int, str] | None = None) -> bytes:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    for column, number_format in (formats or {}).items():
+        for cell in list(book.active.columns)[column]:
+            cell.number_format = number_format
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def test_workbook_cells_keep_their_types(read):
+    day = dt.datetime(2023, 3, 4)
+    rows = [[f"{i:04d}", i, 1.234 + i, i % 2 == 0, day, f"1,{i:03d}", "=x"] for i in range(30)]
+    header = ["id", "n", "x", "flag", "joined", "amount", "remark"]
+    rows = [["Report"], [], header, *[r[:-1] + ["fine"] for r in rows]]
+    reading = read(workbook(rows, {2: "0%"}), "t.xlsx")
+    assert reading.table["id"].iloc[7] == "0007"
+    assert reading.table["x"].iloc[1] == 2.234
+    assert reading.kinds == {
+        "id": "id", "n": "number", "x": "share", "flag": "yes_no", "joined": "date",
+        "amount": "number", "remark": "text",
+    }  # fmt: skip
+    assert reading.table["amount"].iloc[7] == 1007
+    assert found(reading, "before the header").rows == 1
+    assert reading.source["format"] == "excel"
+
+
+def test_workbook_currency_from_the_format(read):
+    rows = [["id", "income"], *[[f"C{i}", 1000.5 + i] for i in range(9)]]
+    assert read(workbook(rows, {1: '"$"#,##0.00'})).units == {"income": "$"}
+    assert read(workbook(rows, {1: "[$€-407]#,##0.00"})).units == {"income": "€"}
+
+
+def test_workbook_formulas_without_results_are_refused(read):
+    with pytest.raises(InputError, match="no stored result"):
+        read(workbook([["id", "a", "b"], ["C1", 2, "=B2*2"]]))
+
+
+def test_workbook_table_in_the_middle_of_the_sheet(read):
+    rows = [[], [None, "id", "income", None], [None, "C1", 5, None], [None, "C2", None, None]]
+    table = read(workbook(rows)).table
+    assert list(table) == ["id", "income"]
+    assert table["income"].isna().tolist() == [False, True]
+
+
+def test_sheets_by_name_and_place(read):
+    content = BAD_FILES["Excel with several sheets"].content
+    assert read(content, sheet="OTHER").source["sheet"] == "other"
+    assert read(content, sheet=1).source["sheet"] == "Sheet1"
+    with pytest.raises(InputError, match="Sheet1, other"):
+        read(content, sheet="third")
+
+
+def test_parquet_types(read):
+    table = pa.table(
+        {
+            "customer_id": pa.array([1, 2, 3], pa.int32()),
+            "n": pa.array([1, None, 3], pa.int64()),
+            "x": pa.array([1.5, float("inf"), None], pa.float32()),
+            "flag": pa.array([True, False, None]),
+            "plan": pa.array(["a", "b", "a"]).dictionary_encode(),
+            "when": pa.array([dt.datetime(2023, 1, 1)] * 3, pa.timestamp("ns", "Europe/Berlin")),
+            "text number": ["$1,000.50", "$2.25", "$3.75"],
+            "tags": [["x"], ["y"], []],
+        }
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    reading = read(buffer.getvalue(), "t.parquet")
+    assert reading.table["customer_id"].tolist() == ["1", "2", "3"]
+    assert reading.table["x"].isna().sum() == 2
+    assert reading.table["text number"].tolist() == [1000.5, 2.25, 3.75]
+    assert found(reading, "column left out").column == "tags"
+    assert found(reading, "infinite").rows == 1
+    assert found(reading, "UTC").column == "when"
+    assert "tags" not in reading.table
+
+
+def test_parquet_index_columns(read):
+    frame = pd.DataFrame({"x": [1.5, 2.5]}, index=pd.Index(["C1", "C2"], name="customer"))
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    assert read(buffer.getvalue()).table["customer"].tolist() == ["C1", "C2"]
+    shuffled = pd.DataFrame({"x": [1.5, 2.5, 3.5]}).iloc[[0, 1, 2]].set_axis([0, 1, 2])
+    buffer = io.BytesIO()
+    shuffled.to_parquet(buffer)
+    assert list(read(buffer.getvalue()).table) == ["x"]
+
+
+# --- Whatever our writer can write ----------------------------------------------------------------
+
+NAMES = st.lists(
+    st.sampled_from(["Age", "Total spend", "Größe", "naïve", "a_b", "Orders", "Plan"]),
+    min_size=1, max_size=4, unique=True,
+)  # fmt: skip
+CELLS = {
+    "whole": st.integers(-(10**9), 10**9),
+    "decimal": st.floats(-1e9, 1e9).map(lambda x: round(x, 2)),
+    "text": st.sampled_from(["red", "dark blue", "naïve café", "a;b", 'say "x"', "x, y", "p|q"]),
+    "date": st.datetimes(dt.datetime(1950, 1, 1), dt.datetime(2090, 1, 1)).map(
+        lambda d: d.replace(microsecond=0)
+    ),
+    "answer": st.booleans(),
+}
+
+
+@st.composite
+def frames(draw) -> pd.DataFrame:
+    rows = draw(st.integers(2, 25))
+    frame = {"customer id": [f"{i:03d}" for i in range(rows)]}
+    for name in draw(NAMES):
+        cells = CELLS[draw(st.sampled_from(sorted(CELLS)))]
+        frame[name] = draw(st.lists(cells, min_size=rows, max_size=rows))
+    return pd.DataFrame(frame)
+
+
+@st.composite
+def styles(draw) -> dict:
+    return {
+        "delimiter": draw(st.sampled_from(",;\t|")),
+        "encoding": draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"])),
+        "decimal": draw(st.sampled_from(".,")),
+        "thousands": draw(st.sampled_from(["", "'", "\u00a0", " "])),
+        "before": draw(st.sampled_from(["", "", "€", "$ "])),
+        "line_end": draw(st.sampled_from(["\n", "\r\n"])),
+        "packed": draw(st.booleans()),
+    }
+
+
+def spell(value, style: dict) -> str:
+    """Write one cell in a style."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat(sep=" ")
+    if isinstance(value, str):
+        return value
+    number = f"{abs(value):,.2f}" if isinstance(value, float) else f"{abs(value):,}"
+    marks = {",": style["thousands"], ".": style["decimal"]}
+    return ("-" if value < 0 else "") + style["before"] + number.translate(str.maketrans(marks))
+
+
+def write(frame: pd.DataFrame, style: dict) -> bytes:
+    """Write a table as delimited text in a style."""
+    rows = [list(frame)] + [
+        [spell(v, style) for v in row] for row in frame.astype(object).to_numpy().tolist()
+    ]
+    quoted = (['"' + cell.replace('"', '""') + '"' for cell in row] for row in rows)
+    content = "".join(style["delimiter"].join(row) + style["line_end"] for row in quoted)
+    data = content.encode(style["encoding"])
+    return gzip.compress(data) if style["packed"] else data
+
+
+def same(read: pd.Series, written: pd.Series, changes: list[Change]) -> bool:
+    """Whether a column came back, but for cells whose change is listed."""
+    if pd.api.types.is_numeric_dtype(read) and pd.api.types.is_numeric_dtype(written):
+        listed = sum(c.rows for c in changes if "missing" in c.action)
+        differ = ~np.isclose(read.astype(float), written.astype(float), rtol=1e-12, atol=0)
+        return int(differ.sum()) == listed == int(read.isna().sum())
+    return bool((read.astype(object) == written.astype(object)).all())
+
+
+def check_same(reading: Reading, frame: pd.DataFrame) -> None:
+    assert list(reading.table) == list(frame)
+    for name in frame:
+        changes = [c for c in reading.changes if c.column == name]
+        assert same(reading.table[name], frame[name], changes), name
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(frame=frames(), style=styles())
+def test_text_files_come_back_or_are_refused(tmp_path, frame, style):
+    path = tmp_path / "t.csv"
+    path.write_bytes(write(frame, style))
+    try:
+        reading = read_table(path)
+    except InputError as refusal:
+        assert len(str(refusal).splitlines()) == 3
+        return
+    check_same(reading, frame)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(frame=frames(), form=st.sampled_from(["parquet", "xlsx"]))
+def test_typed_files_come_back_or_are_refused(tmp_path, frame, form):
+    path = tmp_path / "t.bin"
+    writer = frame.to_parquet if form == "parquet" else frame.to_excel
+    buffer = io.BytesIO()
+    writer(buffer, index=False)
+    path.write_bytes(buffer.getvalue())
+    try:
+        reading = read_table(path)
+    except InputError as refusal:
+        assert len(str(refusal).splitlines()) == 3
+        return
+    check_same(reading, frame)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(content=st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
+def test_any_bytes_are_read_or_refused(tmp_path, content):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    try:
+        read_table(path)
+    except InputError as refusal:
+        assert 1 < len(str(refusal).splitlines()) <= 3
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(st.text("ab1.,;-$% \"'\n(0", max_size=6), max_size=4), max_size=8))
+def test_any_cells_are_read_or_refused(tmp_path, rows):
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(",".join(row) for row in rows))
+    try:
+        read_table(path)
+    except InputError as refusal:
+        assert 1 < len(str(refusal).splitlines()) <= 3
+
+
+# --- The real tables, speed, and the error itself -------------------------------------------------
+
+
+@real_data
+def test_card_holders_need_no_repair():
+    reading = read_table(REAL_DATA / "cc_general.csv")
+    assert reading.changes == []
+    assert reading.table.shape == (8950, 18)
+    assert reading.kinds["CUST_ID"] == "id"
+    assert set(reading.kinds.values()) == {"id", "number"}
+    assert reading.table["MINIMUM_PAYMENTS"].isna().sum() == 313
+    plain = pd.read_csv(REAL_DATA / "cc_general.csv")
+    numbers = plain.columns[1:]
+    assert (reading.table[numbers].fillna(-1) == plain[numbers].fillna(-1)).all().all()
+
+
+@real_data
+def test_mall_customers_need_no_repair():
+    reading = read_table(REAL_DATA / "mall_customers.csv")
+    assert reading.changes == []
+    assert reading.kinds == {
+        "CustomerID": "id", "Genre": "text", "Age": "number", "Annual_Income": "number",
+        "Spending_Score": "number",
+    }  # fmt: skip
+
+
+def test_styled_numbers_are_fast(tmp_path):
+    rng = np.random.default_rng(1)
+    cells = [f"${x:,.2f}" for x in rng.lognormal(9, 1, 50_000)]
+    rows = [[f"C{i}", cell, "yes" if i % 2 else "no"] for i, cell in enumerate(cells)]
+    (tmp_path / "t.csv").write_text(text(rows, header=["id", "income", "churned"]))
+    start = time.perf_counter()
+    reading = read_table(tmp_path / "t.csv")
+    assert time.perf_counter() - start < 15, "a million rows would take minutes"
+    assert reading.table["income"].dtype == float
+
+
+def test_input_error_in_three_lines():
+    error = InputError("what\nwas found", where="file, line 3", remedy="do this")
+    assert str(error) == "what was found\nfile, line 3\ndo this"
+    assert str(InputError("only this")) == "only this"
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - crosses a process in a notebook run
+    assert (again.what, again.where, again.remedy) == (error.what, error.where, error.remedy)
+    assert isinstance(again, ValueError)
+
+
+def test_reading_changes_nothing_in_the_file(read, tmp_path):
+    content = csv(customers())
+    read(content)
+    assert (tmp_path / "customers.csv").read_bytes() == content
+    assert len(read(content).table) == ROWS
