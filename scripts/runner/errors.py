@@ -18,7 +18,7 @@ class UserError(Exception):
         What to do.
     """
 
-    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
         lines = (" ".join(line.split()) for line in (what, where, remedy))
         super().__init__("\n".join(line for line in lines if line))
 

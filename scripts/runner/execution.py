@@ -113,7 +113,7 @@ def run_notebook(
     """
     started = time.monotonic()
     late = threading.Event()
-    alarm = threading.Timer(job.time_limit, lambda: (late.set(), kernel.end()))
+    alarm = threading.Timer(job.time_limit, lambda: (late.set(), kernel.kill()))
     alarm.daemon = True
     alarm.start()
     try:
@@ -123,6 +123,7 @@ def run_notebook(
             parameters=job.parameters,
             engine_name=_ENGINE,
             kernel_name="python3",
+            language="python",
             progress_bar=False,
             request_save_on_cell_execute=False,
             kernel=kernel,
@@ -222,13 +223,21 @@ def write_clean(
             cell.id = "injected-parameters"
             lines = (f"{name} = {value!r}" for name, value in shown.items())
             cell.source = "\n".join(("# Parameters of this run", *lines))
-    notebook.cells = [
-        cell
-        for cell in notebook.cells
-        if shown or "injected-parameters" not in cell.metadata.get("tags", ())
-    ]
+    if not shown:
+        notebook.cells = [c for c in notebook.cells if c.id != "injected-parameters"]
+        _number(notebook)
     clean = nbformat.from_dict(_masked(notebook, masks))
     nbformat.write(clean, path)
+
+
+def _number(notebook: nbformat.NotebookNode) -> None:
+    """Count the executed cells from one, after a cell was taken out."""
+    executed = [cell for cell in notebook.cells if cell.get("execution_count") is not None]
+    for count, cell in enumerate(executed, start=1):
+        cell.execution_count = count
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = count
 
 
 def _masked(value: Any, masks: dict[str, str]) -> Any:

@@ -17,6 +17,7 @@ from runner.environment import ROOT
 from runner.errors import UserError
 
 NOTEBOOKS = ROOT / "notebooks"
+DATA = ROOT / "data"
 DEFAULT_DATASET = "credit_card"
 
 
@@ -117,36 +118,47 @@ def resolve_dataset(dataset: str | None, table: Path | None, folder: Path = NOTE
     UserError
         If there is no such dataset, or the table's columns allow no decision.
     """
-    definitions = _definitions(folder)
-    try:
-        if dataset is None and table is not None:
-            dataset = _match(table, definitions)
-        if dataset == "auto":
-            return Source(slug(table.name.split(".")[0]), "auto", None, table)
-        toml = definitions.locate_dataset(dataset or DEFAULT_DATASET)
-        definitions.load_dataset(toml)
-    except definitions.InputError as error:
-        raise UserError(*_parts(error)) from None
+    if dataset is None and table is not None:
+        dataset = _match(table, folder)
+    if dataset == "auto":
+        return Source(slug(table.name.split(".")[0]), "auto", None, table)
+    toml = _locate(dataset or DEFAULT_DATASET)
     name = toml.parent.name if toml.name == "dataset.toml" else toml.stem
-    ours = toml.is_relative_to(ROOT / "data") and toml.name == "dataset.toml"
+    ours = toml == DATA / name / "dataset.toml"
     return Source(slug(name), name if ours else str(toml), toml, table)
 
 
-def _definitions(folder: Path) -> Any:
-    """Import the analysis package's reader of dataset.toml, which needs no other package."""
+def _locate(dataset: str) -> Path:
+    """Find the dataset.toml that a name under data/, a folder or a .toml file stands for."""
+    given = Path(dataset)
+    candidates = [given, DATA / given]
+    if given.suffix != ".toml":
+        candidates = [path / "dataset.toml" for path in candidates]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found:
+        return found.resolve()
+    known = sorted(path.parent.name for path in DATA.glob("*/dataset.toml"))
+    close = difflib.get_close_matches(dataset, known, 1)
+    raise UserError(
+        f"there is no dataset {dataset[:80]!r}",
+        where=f"datasets here: {', '.join(known)}; or a folder or .toml file of your own",
+        remedy=f"did you mean {close[0]!r}?" if close else "check the name or path",
+    )
+
+
+def _match(table: Path, folder: Path) -> str:
+    """Return the dataset under data/ whose columns a table has, or "auto"."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
-    from segmentation import dataset
+    from segmentation import dataset as definitions
 
-    return dataset
+    try:
+        return _match_rows(table, first_rows(table), definitions)
+    except definitions.InputError as error:
+        raise UserError(*str(error).splitlines()) from None
 
 
-def _parts(error: Exception) -> tuple[str, ...]:
-    return tuple(str(error).splitlines()) if str(error) else (type(error).__name__,)
-
-
-def _match(table: Path, definitions: Any) -> str:
-    rows = first_rows(table)
+def _match_rows(table: Path, rows: list[list[str]], definitions: Any) -> str:
     for row in rows:
         found = definitions.match_dataset(row)
         if found:

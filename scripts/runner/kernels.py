@@ -9,8 +9,11 @@ from __future__ import annotations
 import ast
 import json
 import os
+import signal
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +62,19 @@ class Kernel(KernelManager):
             metadata={"supported_encryption": ["curve"]},
         )
 
+    def kill(self) -> None:
+        """Stop the process and what it started; who waits for the kernel will notice."""
+        with suppress(OSError, AttributeError):
+            pid = self.provisioner.pid
+            if hasattr(os, "killpg"):
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                os.kill(pid, signal.SIGTERM)
+
     def end(self) -> None:
-        """Stop the kernel and what it started, at once: its files are written by then."""
-        try:
+        """Stop the kernel at once, its files being written by then, and tidy up after it."""
+        with suppress(RuntimeError, OSError):
             self.shutdown_kernel(now=True)
-        except (RuntimeError, OSError):
-            pass  # it has ended already
 
     def peak_memory(self) -> int | None:
         """Return the largest amount of memory that the process has held, in bytes, if known."""
@@ -92,6 +102,7 @@ class Kernels:
         self._alive: set[Kernel] = set()
         self._guard = threading.RLock()
         self._closed = False
+        self._ending = ThreadPoolExecutor(4)
 
     def prepare(self, number: str, notebook: dict[str, Any]) -> None:
         """Start a kernel for a stage ahead of its turn; returns at once."""
@@ -113,18 +124,26 @@ class Kernels:
             self.give_back(kernel)
 
     def give_back(self, kernel: Kernel) -> None:
-        """End a kernel whose work is done."""
-        kernel.end()
+        """End a kernel whose work is done; returns at once."""
         with self._guard:
-            self._alive.discard(kernel)
+            if kernel in self._alive:
+                self._alive.discard(kernel)
+                self._ending.submit(kernel.end)
 
-    def close(self) -> None:
-        """End all kernels."""
+    def kill(self) -> None:
+        """Stop all processes, and start no other; who waits for one of them will notice."""
         with self._guard:
             self._closed = True
-            kernels, self._alive, self._waiting = self._alive, set(), {}
-        for kernel in kernels:
-            kernel.end()
+            for kernel in self._alive:
+                kernel.kill()
+
+    def close(self) -> None:
+        """End all kernels, and wait until they are gone; nobody may be using them any more."""
+        self.kill()
+        self._waiting = {}
+        for kernel in list(self._alive):
+            self.give_back(kernel)
+        self._ending.shutdown()
 
     def _start(self, modules: list[str]) -> Kernel:
         kernel = Kernel(

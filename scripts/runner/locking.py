@@ -48,20 +48,33 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     Held
         If another process holds it and `wait` is false.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = _open_locked(path)
+    while descriptor is None:
+        if not wait:
+            raise _held(path)
+        time.sleep(0.2)
+        descriptor = _open_locked(path)
     try:
-        while not _try_lock(descriptor):
-            if not wait:
-                raise _held(path)
-            time.sleep(0.2)
         os.ftruncate(descriptor, 0)
-        os.write(
-            descriptor,
-            json.dumps({"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}).encode(),
-        )
+        holder = {"pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        os.write(descriptor, json.dumps(holder).encode())
         yield
     finally:
         os.close(descriptor)
+
+
+def _open_locked(path: Path) -> int | None:
+    """Open the file and lock it; None if another process holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    # The last holder may have removed the file in between: then its name locks nothing any more.
+    if _try_lock(descriptor) and os.path.exists(path) and _same(descriptor, path):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _same(descriptor: int, path: Path) -> bool:
+    return os.path.samestat(os.fstat(descriptor), os.stat(path))
 
 
 def _held(path: Path) -> Held:

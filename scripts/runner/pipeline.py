@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
+import tomllib
+import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -62,6 +65,13 @@ def run(plan: Plan) -> int:
             raise
         except RunFailed as failed:
             raise RunFailed(f"{failed}\nLog: {place.log}") from None
+        except OSError:
+            raise
+        except Exception as error:
+            with place.log.open("a", encoding="utf-8") as log:
+                traceback.print_exc(file=log)
+            said = str(error).partition("\n")[0][:300]
+            raise RunFailed(f"{type(error).__name__}: {said}\nLog: {place.log}") from None
         place.clear()
     word = "Report" if changed else "Nothing to do; the report is"
     progress.say(f"{word}: {_first_page(results)}")
@@ -144,15 +154,20 @@ class Run:
     # --- stages ---------------------------------------------------------------------------------
 
     def _run_stages(self) -> None:
-        # Loading these takes a second, in which the first kernels start.
         from runner.kernels import Kernels
 
+        # The checker of notebook files compiles a grammar of internet addresses when it is loaded,
+        # for which notebooks have no use: two thirds of a second. It does without where it must.
+        sys.modules.setdefault("rfc3987_syntax", None)
         place = self._place
         with ExitStack() as stack:
             kernels = Kernels(self._plan.folder, place.executing, place.log)
+            # On the way out, in reverse: what still runs is stopped, those who wait for it notice
+            # and leave, and the last one tidies up.
+            stack.callback(kernels.close)
             workers = stack.enter_context(ThreadPoolExecutor(_AT_ONCE))
             renderer = stack.enter_context(ThreadPoolExecutor(1))
-            stack.callback(kernels.close)  # first of all on the way out: it ends what still runs
+            stack.callback(kernels.kill)
             self._schedule(kernels, workers, renderer)
             for page in self._pages:
                 page.result()
@@ -308,9 +323,11 @@ class Run:
     def _dataset_title(self) -> str:
         if self._source.toml is None:
             return self._source.table.name if self._source.table else self._source.name
-        from segmentation.dataset import load_dataset
-
-        return load_dataset(self._source.toml).title
+        try:
+            head = tomllib.loads(self._source.toml.read_text(encoding="utf-8"))["dataset"]
+            return str(head["title"])
+        except (ValueError, LookupError):
+            return self._source.name.replace("_", " ").capitalize()
 
     def _page_key(self, stage: Stage, tree: Path) -> str:
         stamp = stamps.read(tree, stage)

@@ -152,7 +152,7 @@ def claim(results: Path, *, wait: bool = False) -> Iterator[Workplace]:
                 "The disk is full; earlier results are as they were.\n"
                 "Make space and start again: finished notebooks are kept."
             ) from None
-        raise
+        raise RunFailed(f"The system refused: {error}.") from None
 
 
 def _exchange(first: Path, second: Path) -> bool:

@@ -1,0 +1,675 @@
+"""Runs of tiny notebooks: what is run, skipped, published and left alone."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+from runner import arguments, command, inputs, manifest, publishing, stages, stamps
+from runner.errors import UserError
+from runner.stages import Parameter, Stage
+
+ROOT = Path(__file__).parents[1]
+SERIES = (
+    Stage("01", "numbers", "numbers", "Numbers"),
+    Stage("02", "table", "table", "A table", needs=("01",)),
+    Stage("03", "end", "end", "The end", needs=("02",), also=("segments.csv", "campaigns")),
+)
+PARAMETERS = """\
+dataset: str = "credit_card"  # a dataset
+results_dir: str = ""  # where to write
+quick: bool = False  # small settings
+"""
+SOURCES = {
+    "01": """
+        start: int = 1  # the first number
+        trouble: str = ""  # what goes wrong
+        ---
+        import json, os, pathlib, signal, time
+        results = pathlib.Path(results_dir)
+        for name in ("stages", "tables", "campaigns"):
+            (results / name).mkdir(exist_ok=True)
+
+        class InputError(ValueError):
+            pass
+
+        if trouble == "error":
+            raise ValueError("a bad number")
+        if trouble == "input":
+            raise InputError("the column 'limit' is missing\\nheader of t.csv\\nadd it")
+        if trouble == "die":
+            os.kill(os.getpid(), 9)
+        if trouble == "exit":
+            raise SystemExit
+        if trouble == "wait":
+            (results / "begun").write_text("")
+            time.sleep(120)
+        ---
+        (results / "stages" / "01_number.json").write_text(json.dumps(start))
+        (results / "stages" / "01_metrics.json").write_text(json.dumps({"start": start}))
+        print("in", results)
+    """,
+    "02": """
+        wait: bool = False  # whether to dawdle
+        ---
+        import json, pathlib, time
+        results = pathlib.Path(results_dir)
+        number = json.loads((results / "stages" / "01_number.json").read_text())
+        if wait:
+            (results / "begun").write_text("")
+            time.sleep(120)
+        (results / "tables" / "02_twice.csv").write_text(f"twice\\n{2 * number % 10}\\n")
+        (results / "stages" / "02_twice.json").write_text(json.dumps(2 * number % 10))
+    """,
+    "03": """
+        share: float = 0.5  # a share
+        ---
+        import json, pathlib
+        results = pathlib.Path(results_dir)
+        twice = json.loads((results / "stages" / "02_twice.json").read_text())
+        (results / "segments.csv").write_text(f"id,segment\\na,{twice * share}\\n")
+        (results / "campaigns" / "all.csv").write_text("id\\na\\n")
+    """,
+}
+FAKE_PAGES = """
+import sys, types
+rendering, report = types.ModuleType("runner.rendering"), types.ModuleType("runner.report")
+def render_notebook(executed, out_html, *, context):
+    out_html.write_text(f"{context['title']} {executed.stat().st_size}")
+def render_index(results, *, run):
+    (results / "index.html").write_text(run["started"])
+rendering.render_notebook, report.render_index = render_notebook, render_index
+sys.modules["runner.rendering"], sys.modules["runner.report"] = rendering, report
+"""
+
+
+def write_notebooks(folder, sources=SOURCES):
+    folder.mkdir(exist_ok=True)
+    for stage in SERIES:
+        cells = textwrap.dedent(sources[stage.number]).strip().split("\n---\n")
+        cells[0] = PARAMETERS + cells[0]
+        notebook = {
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "id": f"cell-{i}",
+                    "metadata": {} if i else {"tags": ["parameters"]},
+                    "source": source.splitlines(keepends=True),
+                    "outputs": [],
+                    "execution_count": None,
+                }
+                for i, source in enumerate(cells)
+            ],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (folder / stage.file).write_text(json.dumps(notebook))
+
+
+class Project:
+    """Three notebooks, a results folder, and the command that runs them."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.notebooks = folder / "notebooks"
+        self.results = folder / "results" / "mine"
+        write_notebooks(self.notebooks)
+
+    def run(self, *argv):
+        return command.main(
+            Path("run.py"),
+            ["--results", str(self.results), *argv],
+            series=SERIES,
+            notebooks=self.notebooks,
+        )
+
+    def start(self, *argv):
+        """Start a run in a process of its own."""
+        script = self.folder / "run.py"
+        script.write_text(
+            f"import sys; sys.path[:0] = [{str(ROOT / 'scripts')!r}, {str(ROOT / 'tests')!r}]\n"
+            f"{FAKE_PAGES}\n"
+            "from pathlib import Path\nfrom runner import command\nfrom test_runner import SERIES\n"
+            f"sys.exit(command.main(Path(__file__), sys.argv[1:], series=SERIES,"
+            f" notebooks=Path({str(self.notebooks)!r})))\n"
+        )
+        return subprocess.Popen(
+            [sys.executable, str(script), "--results", str(self.results), *argv],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @property
+    def tree(self):
+        return self.results.with_name(".mine.run") / "tree"
+
+    def snapshot(self):
+        """Return a hash of every published file, stamps included."""
+        return {
+            path.relative_to(self.results).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in self.results.rglob("*")
+            if path.is_file()
+        }
+
+    def processes(self):
+        """Return the processes that work in the folder of the notebooks."""
+        import psutil
+
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.cwd() == str(self.notebooks) and process.status() != "zombie":
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+@pytest.fixture(autouse=True)
+def fake_pages(monkeypatch):
+    """Pages are made elsewhere, and tested there."""
+    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
+    for name in ("runner.rendering", "runner.report"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    exec(FAKE_PAGES, {})
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Return a project that has run once; tests copy what they change."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGMENTATION_NO_VENV", "1")
+        project = Project(tmp_path_factory.mktemp("finished"))
+        process = project.start()
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+        project.said = said
+    return project
+
+
+@pytest.fixture
+def done(finished, tmp_path):
+    """Return a project of its own whose results are up to date."""
+    import shutil
+
+    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
+    project = Project.__new__(Project)
+    project.folder = tmp_path
+    project.notebooks, project.results = tmp_path / "notebooks", tmp_path / "results" / "mine"
+    return project
+
+
+def wait_for(condition, seconds=30.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def words(capsys):
+    """Return what each stage's line says, and the error lines."""
+    out, err = capsys.readouterr()
+    return {line[:2]: line.split(" … ")[1] for line in out.splitlines() if " … " in line}, err
+
+
+# --- a run that goes well -----------------------------------------------------------------------
+
+
+def test_a_run_publishes_everything(finished):
+    names = set(finished.snapshot())
+    assert {
+        "notebooks/01_numbers.ipynb",
+        "notebooks/01_numbers.html",
+        "tables/02_twice.csv",
+        "segments.csv",
+        "campaigns/all.csv",
+        "metrics.json",
+        "manifest.json",
+    } <= names
+    assert (finished.results / "tables" / "02_twice.csv").read_text() == "twice\n2\n"
+    assert json.loads((finished.results / "metrics.json").read_text()) == {"numbers": {"start": 1}}
+    assert [line[:10] for line in finished.said.splitlines()][:2] == ["01 numbers", "02 table …"]
+    assert list(finished.results.parent.iterdir()) == [finished.results]  # nothing hidden stays
+
+
+def test_the_manifest_lists_every_file_with_its_hash(finished):
+    record = manifest.read(finished.results)
+    published = {k: v for k, v in finished.snapshot().items() if not k.startswith(".stamps/")}
+    del published["manifest.json"]
+    assert {name: entry["sha256"] for name, entry in record["outputs"].items()} == published
+    assert record["parameters"]["01"]["start"] == 1
+    assert record["versions"]["python"] == sys.version.split()[0]
+    assert [entry["number"] for entry in record["stages"]] == ["01", "02", "03"]
+    assert all(entry["seconds"] > 0 for entry in record["stages"])
+    table = next(entry for entry in record["inputs"] if entry["part"] == "table")
+    assert table["sha256"] == inputs.digest(ROOT / "data" / "credit_card" / table["name"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system keeps no record of the peak")
+def test_the_manifest_knows_the_peak_memory(finished):
+    for entry in manifest.read(finished.results)["stages"]:
+        assert 10e6 < entry["peak_memory"] < 10e9
+
+
+def test_executed_notebooks_show_no_path_of_this_machine(finished):
+    for path in (finished.results / "notebooks").iterdir():
+        text = path.read_text()
+        assert str(finished.folder) not in text
+        assert str(Path.home()) + "/" not in text
+    first = json.loads((finished.results / "notebooks" / "01_numbers.ipynb").read_text())
+    assert first["cells"][-1]["outputs"][0]["text"] == ["in results/mine\n"]
+    assert [cell["execution_count"] for cell in first["cells"]] == [1, 2, 3]
+
+
+def test_two_runs_write_the_same_bytes(done, capsys):
+    before = done.snapshot()
+    assert done.run("--force") == 0
+    after = done.snapshot()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"manifest.json", *(f".stamps/{n}.json" for n in ("01", "02", "03"))}
+    assert all("s" in word for word in words(capsys)[0].values())
+
+
+def test_kernels_end_with_the_run(done):
+    assert done.run("--only", "03") == 0
+    assert wait_for(lambda: not done.processes(), 5)
+
+
+# --- what is up to date -------------------------------------------------------------------------
+
+
+def test_what_is_up_to_date_is_skipped_and_nothing_is_written(done, capsys):
+    before = done.snapshot()
+    times = {path: path.stat().st_mtime_ns for path in done.results.rglob("*")}
+    assert done.run() == 0
+    assert words(capsys)[0] == dict.fromkeys(("01", "02", "03"), "up to date")
+    assert done.snapshot() == before
+    assert times == {path: path.stat().st_mtime_ns for path in done.results.rglob("*")}
+    assert list(done.results.parent.iterdir()) == [done.results]
+
+
+def test_a_setting_reruns_what_depends_on_it(done, capsys):
+    assert done.run("--set", "share=0.25") == 0
+    said, _ = words(capsys)
+    assert (said["01"], said["02"]) == ("up to date", "up to date")
+    assert said["03"] != "up to date"
+    assert (done.results / "segments.csv").read_text() == "id,segment\na,0.5\n"
+    assert manifest.read(done.results)["parameters"]["03"]["share"] == 0.25
+    executed = (done.results / "notebooks" / "03_end.ipynb").read_text()
+    assert "share = 0.25" in executed and "results_dir =" not in executed
+
+
+def test_a_stage_reruns_only_if_what_it_reads_has_changed(done, capsys):
+    # The last digit of twice 6 and of twice 1 is the same, and the third notebook reads no more.
+    assert done.run("--set", "start=6") == 0
+    said, _ = words(capsys)
+    assert "up to date" not in (said["01"], said["02"])
+    assert said["03"] == "up to date"
+
+
+def test_changed_code_reruns_the_notebook(done, capsys):
+    sources = SOURCES | {"02": SOURCES["02"].replace("2 * number % 10", "3 * number")}
+    write_notebooks(done.notebooks, sources)
+    assert done.run() == 0
+    said, _ = words(capsys)
+    assert said["01"] == "up to date"
+    assert "up to date" not in (said["02"], said["03"])
+    assert (done.results / "segments.csv").read_text() == "id,segment\na,1.5\n"
+
+
+def test_a_damaged_file_is_made_again(done, capsys):
+    before = done.snapshot()
+    (done.results / "tables" / "02_twice.csv").write_text("twice\n3\n")
+    assert done.run() == 0
+    said, _ = words(capsys)
+    assert said["01"] == "up to date" and said["02"] != "up to date"
+    assert done.snapshot()["tables/02_twice.csv"] == before["tables/02_twice.csv"]
+
+
+def test_a_missing_page_is_made_again_without_running_a_notebook(done, capsys):
+    (done.results / "notebooks" / "02_table.html").unlink()
+    assert done.run() == 0
+    assert set(words(capsys)[0].values()) == {"up to date"}
+    assert (done.results / "notebooks" / "02_table.html").exists()
+
+
+def test_from_reruns_the_rest(done, capsys):
+    assert done.run("--from", "2") == 0
+    said, _ = words(capsys)
+    assert said["01"] == "up to date"
+    assert "up to date" not in (said["02"], said["03"])
+
+
+def test_only_reruns_one(done, capsys):
+    assert done.run("--only", "02_table") == 0
+    said, _ = words(capsys)
+    assert (said["01"], said["03"]) == ("up to date", "up to date")
+    assert said["02"] != "up to date"
+
+
+def test_only_needs_what_comes_before(project, capsys):
+    assert project.run("--only", "02") == 2
+    assert "01_numbers" in capsys.readouterr().err
+    assert not project.results.parent.exists()
+
+
+def test_a_file_of_the_users_own_stays(done):
+    (done.results / "notes.txt").write_text("mine")
+    assert done.run("--only", "03") == 0
+    assert (done.results / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_that_a_stage_no_longer_writes_goes(done):
+    sources = SOURCES | {"03": SOURCES["03"].replace("all.csv", "everybody.csv")}
+    write_notebooks(done.notebooks, sources)
+    assert done.run() == 0
+    assert [path.name for path in (done.results / "campaigns").iterdir()] == ["everybody.csv"]
+
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        ("error", "failed in cell [3]: ValueError: a bad number"),
+        ("die", "out of memory"),
+        ("exit", "stopped before its last cell"),
+    ],
+)
+def test_a_failing_stage_leaves_the_previous_results(done, capsys, trouble, told):
+    before = done.snapshot()
+    assert done.run("--set", f"trouble={trouble}") == 1
+    error = capsys.readouterr().err
+    assert told in error and "01 numbers" in error
+    assert "Traceback" not in error and len(error.splitlines()) <= 4
+    assert done.snapshot() == before
+    log = Path(error.splitlines()[-1].removeprefix("Log: "))
+    if trouble == "error":
+        assert 'raise ValueError("a bad number")' in log.read_text()
+    assert done.run() == 0  # and nothing stands in the way of the next run
+
+
+def test_a_users_mistake_found_by_a_notebook_is_told_in_three_lines(done, capsys):
+    before = done.snapshot()
+    assert done.run("--set", "trouble=input") == 2
+    error = capsys.readouterr().err
+    assert error == "the column 'limit' is missing\nheader of t.csv\nadd it\n"
+    assert done.snapshot() == before
+    assert list(done.results.parent.iterdir()) == [done.results]
+
+
+def test_a_users_mistake_in_a_first_run_leaves_nothing(project, capsys):
+    assert project.run("--set", "trouble=input") == 2
+    assert not project.results.parent.exists()
+
+
+def test_a_stage_that_takes_too_long_is_stopped(project, capsys):
+    start = time.monotonic()
+    assert project.run("--set", "trouble=wait", "--time-limit", "0.05") == 1
+    assert time.monotonic() - start < 20
+    assert "--time-limit" in capsys.readouterr().err
+
+
+def test_two_runs_into_the_same_results(done, capsys):
+    with publishing.claim(done.results):
+        assert done.run() == 2
+    error = capsys.readouterr().err
+    assert f"process {os.getpid()}" in error and "--wait" in error
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of other systems")
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
+)
+def test_a_stopped_run_leaves_the_results_and_the_next_one_goes_on(done, number, code, capsys):
+    before = done.snapshot()
+    process = done.start("--set", "start=4", "--set", "wait=yes")
+    assert wait_for((done.tree / "begun").exists)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert "Traceback" not in said
+    assert wait_for(lambda: not done.processes(), 5), "a kernel was left behind"
+    assert done.snapshot() == before
+
+    assert done.run("--set", "start=4") == 0
+    said, _ = words(capsys)
+    assert said["01"] == "up to date", "finished before the stop, and kept"
+    assert (done.results / "segments.csv").read_text() == "id,segment\na,4.0\n"
+
+
+def test_publishing_without_an_exchange_in_one_step(done, monkeypatch):
+    monkeypatch.setattr(publishing, "_exchange", lambda *_: False)
+    assert done.run("--set", "start=3") == 0
+    assert (done.results / "segments.csv").read_text() == "id,segment\na,3.0\n"
+
+
+def test_a_publication_killed_halfway_is_undone(done):
+    before = done.snapshot()
+    place = publishing.Workplace(done.results)
+    place.folder.mkdir()
+    done.results.rename(place.folder / "previous")
+    with publishing.claim(done.results):
+        assert done.snapshot() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_a_folder_without_write_access(project, capsys):
+    project.folder.chmod(0o500)
+    assert project.run() == 2
+    project.folder.chmod(0o700)
+    assert "write access" in capsys.readouterr().err
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "what", "remedy"),
+    [
+        (["--set", "strat=1"], "no notebook has a parameter 'strat'", "did you mean start?"),
+        (["--set", "start=many"], "start is a whole number, not 'many'", "its default is 1"),
+        (["--set", "start=1.5"], "start is a whole number", "its default is 1"),
+        (["--set", "share=nan"], "share is a number", "its default is 0.5"),
+        (["--set", "wait=maybe"], "wait is true or false", "its default is False"),
+        (["--set", "quick=true"], "quick is not set this way", "--quick"),
+        (["--set", "dataset=mall"], "dataset is not set this way", "--dataset"),
+        (["--set", "start"], "'start' sets nothing", "NAME=VALUE"),
+        (["--from", "tabel"], "there is no notebook 'tabel'", "did you mean table?"),
+        (["--only", "07"], "there is no notebook '07'", "01, 02, 03"),
+        (["--only", "02", "--force"], "does not go together", "leave"),
+        (["--dataste", "mall"], "there is no option --dataste", "--dataset?"),
+        (["customers.csv"], "belongs to no option", "--input"),
+        (["--dataset", "credit_crad"], "there is no dataset", "credit_card"),
+        (["--time-limit", "0"], "lets nothing run", "minutes"),
+        (["--time-limit", "x"], "invalid float value", "--help"),
+    ],
+)
+def test_mistakes_in_arguments_are_told_in_three_lines(project, capsys, argv, what, remedy):
+    assert project.run(*argv) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert what in lines[0]
+    assert remedy in lines[2]
+    assert not project.results.parent.exists()
+
+
+def test_input_files_are_checked_first(project, tmp_path, capsys):
+    (tmp_path / "CC GENERAL.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "empty.csv").write_text("")
+    cases = {
+        "cc general.cvs": ("there is no file", "CC GENERAL.csv"),
+        "nowhere/t.csv": ("there is no file", "does not exist"),
+        ".": ("is a folder", "name one file"),
+        "empty.csv": ("is empty", "again"),
+    }
+    for name, (what, remedy) in cases.items():
+        assert project.run("--input", str(tmp_path / name)) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert what in lines[0] and remedy in lines[2], lines
+    assert not project.results.parent.exists()
+
+
+def test_results_may_not_take_the_place_of_other_things(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_text("")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "new").mkdir()
+    for name, what in (("photos", "other files"), ("file", "not a folder")):
+        with pytest.raises(UserError, match=what):
+            inputs.check_results(tmp_path / name)
+    for folder in (ROOT, ROOT.parent, Path(ROOT.anchor)):
+        with pytest.raises(UserError, match="project itself"):
+            inputs.check_results(folder)
+    assert inputs.check_results(tmp_path / "new") == (tmp_path / "new").resolve()
+
+
+def test_help_needs_no_environment():
+    done = subprocess.run(
+        [sys.executable, "-S", "scripts/run.py", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--time-limit" in done.stdout
+
+
+def test_options_are_read():
+    options = arguments.parse(["--set", "k=6", "--set", "title=a=b", "--from", "end"], SERIES)
+    assert options.settings == {"k": "6", "title": "a=b"}
+    assert options.start == SERIES[2]
+
+
+# --- parameters ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "value"),
+    [
+        ("int", "6", 6),
+        ("int", " -2 ", -2),
+        ("float", "1e-3", 0.001),
+        ("float", "6", 6.0),
+        ("bool", "Yes", True),
+        ("bool", "0", False),
+        ("str", "plain 'text'", "plain 'text'"),
+        ("str", "6", "6"),
+        ("list[int]", "2,3", [2, 3]),
+        ("list[str]", "['a', b]", ["a", "b"]),
+        ("list", "2, x,1.5", [2, "x", 1.5]),
+        ("list[int]", "[]", []),
+        ("tuple[float, ...]", "1,2", [1.0, 2.0]),
+        ("int | None", "none", None),
+        ("int | None", "4", 4),
+        ("Optional[int]", "4", 4),
+        ("typing.Optional[int]", "", None),
+        ("Something", "as it is", "as it is"),
+    ],
+)
+def test_values_are_read_as_the_declared_type(annotation, text, value):
+    found = stages.coerce(Parameter("x", annotation, None), text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [("int", "6.0"), ("int", ""), ("float", "inf"), ("bool", "2"), ("list[int]", "1,b")],
+)
+def test_values_of_another_type_are_refused(annotation, text):
+    with pytest.raises(UserError, match="x is "):
+        stages.coerce(Parameter("x", annotation, None), text)
+
+
+def test_parameters_are_read_with_their_comments(project):
+    declared = stages.read_parameters(stages.read_notebook(project.notebooks / SERIES[0].file))
+    assert list(declared) == ["dataset", "results_dir", "quick", "start", "trouble"]
+    assert declared["start"] == Parameter("start", "int", 1, "the first number")
+
+
+def test_settings_go_to_the_notebooks_that_declare_them():
+    declared = {
+        "01": {"seed": Parameter("seed", "int", 1)},
+        "02": {"seed": Parameter("seed", "int", 2), "k": Parameter("k", "int", 0)},
+    }
+    settled = stages.settle_parameters({"seed": "7", "k": "3"}, declared)
+    assert settled == {"01": {"seed": 7}, "02": {"seed": 7, "k": 3}}
+
+
+# --- data and code that a stage depends on ------------------------------------------------------
+
+
+def test_a_table_with_the_columns_of_a_known_dataset_belongs_to_it(tmp_path):
+    header = (ROOT / "data" / "credit_card" / "customers.csv").read_text().splitlines()[0]
+    table = tmp_path / "CC GENERAL.csv"
+    table.write_text(f"{header.lower()}\n")
+    source = inputs.resolve_dataset(None, table)
+    assert (source.name, source.dataset, source.table) == ("credit_card", "credit_card", table)
+
+
+def test_first_rows_of_all_formats(tmp_path):
+    import gzip
+
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [1], "b é": [2]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_excel(tmp_path / "t.xlsx", index=False)
+    (tmp_path / "t.csv").write_text("a;b é\n1;2\n", encoding="utf-8-sig")
+    (tmp_path / "t16.csv").write_text("a\tb é\n1\t2\n", encoding="utf-16")
+    (tmp_path / "t1252.csv").write_text("a,b é\n1,2\n", encoding="cp1252")
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress("a|b é\n1|2\n".encode()))
+    for path in tmp_path.iterdir():
+        assert inputs.first_rows(path)[0] == ["a", "b é"], path.name
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1torn")
+    assert inputs.first_rows(tmp_path / "torn.parquet") == []
+
+
+def test_reachable_code_follows_imports(tmp_path):
+    package = tmp_path / "segmentation"
+    (package / "figures").mkdir(parents=True)
+    (package / "one.py").write_text("from segmentation import two\n")
+    (package / "two.py").write_text("import numpy\nfrom segmentation.figures.bars import draw\n")
+    (package / "figures" / "__init__.py").write_text("")
+    (package / "figures" / "bars.py").write_text("")
+    (package / "apart.py").write_text("")
+    source = "%matplotlib inline\nfrom segmentation.one import f\n"
+    notebook = {"cells": [{"cell_type": "code", "source": source}]}
+    found = [path.relative_to(package).as_posix() for path in stamps.reachable(notebook, tmp_path)]
+    assert found == ["figures/__init__.py", "figures/bars.py", "one.py", "two.py"]
+
+
+def test_the_series_stands_in_the_notebooks_folder():
+    numbers = [stage.number for stage in stages.SERIES]
+    assert numbers == ["01", "02", "03", "04", "05", "06"]
+    for stage in stages.SERIES:
+        assert set(stage.needs) < set(numbers[: numbers.index(stage.number)]) | {"-"}
+
+
+def test_versions_cover_the_declared_packages():
+    found = stamps.versions()
+    assert {"python", "pandas", "scikit-learn", "papermill", "tensorflow"} <= set(found)
