@@ -1,0 +1,287 @@
+"""Keras autoencoders, plain and clustering; the only module that imports TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+import pandas as pd
+
+from segmentation.reduction import Split, complete_matrix
+
+
+@contextmanager
+def _quiet():
+    """Silence file descriptor 2, where TensorFlow writes while it starts at any log level."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with _quiet():
+    import keras
+    import tensorflow as tf
+
+
+@cache
+def _start_tensorflow() -> None:
+    """Settle on one core: no slower for networks this small, and the same bits everywhere."""
+    with _quiet():
+        try:
+            tf.config.set_visible_devices([], "GPU")
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError:  # the caller has used TensorFlow already: the settings stand
+            pass
+        tf.zeros(1)  # not at import: a process that forks later must not have threads yet
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """A trained network as plain numbers, rebuilt in code when it is used.
+
+    `weights` holds kernel and bias of each layer, `history` the loss in each epoch on training
+    and validation rows, `centres` (k x rank) is for clustering autoencoders.
+    """
+
+    rank: int
+    seed: int
+    weights: list[np.ndarray]
+    history: pd.DataFrame
+    centres: np.ndarray | None = None
+
+    @cached_property
+    def _network(self) -> _SideBySide:
+        return _SideBySide.rebuild([self])
+
+    def transform(self, matrix) -> np.ndarray:
+        """Encode rows (rows x features) as a code (rows x rank)."""
+        return _run(self._network.encoder, complete_matrix(matrix, self.rank))
+
+    def inverse_transform(self, code) -> np.ndarray:
+        """Rebuild rows (rows x features) from their code (rows x rank)."""
+        return _run(self._network.decoder, np.asarray(code)[:, None])
+
+    def assign(self, matrix) -> np.ndarray:
+        """Find the number of the nearest centre for each row."""
+        away = self.transform(matrix)[:, None] - self.centres
+        return np.square(away).sum(axis=2).argmin(axis=1)
+
+    def to_dict(self) -> dict:
+        """Plain numbers, ready for JSON."""
+        return {
+            "rank": self.rank,
+            "seed": self.seed,
+            "weights": [weight.tolist() for weight in self.weights],
+            "history": self.history.to_dict("list"),
+            "centres": None if self.centres is None else self.centres.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: dict) -> Autoencoder:
+        """Make the autoencoder again from what `to_dict` gave."""
+        weights = [np.array(weight, dtype=np.float32) for weight in stored["weights"]]
+        history = pd.DataFrame(stored["history"]).rename_axis("epoch")
+        centres = None if stored["centres"] is None else np.array(stored["centres"])
+        return cls(stored["rank"], stored["seed"], weights, history, centres)
+
+
+class _SideBySide:
+    """Symmetric autoencoders in one Keras graph, where they train faster than one by one.
+
+    They share no weight. Network j narrows to a code of ``ranks[j]`` numbers (zeros fill up to
+    the widest) and draws its first weights from ``seeds[j]``.
+    """
+
+    def __init__(self, features: int, hidden: Sequence[int], ranks, seeds) -> None:
+        _start_tensorflow()
+        self.seeds, count, widest = seeds, len(seeds), max(ranks)
+        draws = [keras.initializers.GlorotUniform(keras.random.SeedGenerator(s)) for s in seeds]
+
+        def start(shape, dtype=None):
+            return tf.stack([draw(shape[1:], dtype) for draw in draws])  # noqa: PD013
+
+        def dense(width, activation=None):  # a Dense layer for each network n, over all rows r
+            return keras.layers.EinsumDense(
+                "rni,nio->rno", (count, width), activation, "no", kernel_initializer=start
+            )
+
+        rows = keras.Input((features,))
+        x = keras.layers.RepeatVector(count)(rows)
+        for width in hidden:
+            x = dense(width, "relu")(x)
+        within_rank = np.arange(widest) < np.array(ranks)[:, None]
+        self.encoder = keras.Model(rows, dense(widest)(x) * within_rank.astype("float32"))
+
+        code = x = keras.Input((count, widest))
+        for width in reversed(hidden):
+            x = dense(width, "relu")(x)
+        self.decoder = keras.Model(code, dense(features)(x))
+        self.weights = self.encoder.trainable_variables + self.decoder.trainable_variables
+
+    @classmethod
+    def rebuild(cls, trained: Sequence[Autoencoder]) -> _SideBySide:
+        """Put trained autoencoders of one shape side by side."""
+        layers = trained[0].weights[::2]
+        features, *hidden = [len(kernel) for kernel in layers[: len(layers) // 2]]
+        self = cls(features, hidden, [one.rank for one in trained], [one.seed for one in trained])
+        for number, weight in enumerate(self.weights):
+            weight.assign(np.stack([one.weights[number] for one in trained]))
+        return self
+
+    def errors(self, rows):
+        """Mean squared error of each network."""
+        rebuilt = self.decoder(self.encoder(rows))
+        return tf.reduce_mean(tf.square(rebuilt - rows[:, None]), axis=(0, 2))
+
+    def descent(self, losses, arrays, epochs: int, batch: int, rate: float, others=()):
+        """Return what runs one epoch of Adam over such arrays and gives each network's loss."""
+        weights, rows = [*self.weights, *others], len(arrays[0])
+        batch = min(batch, rows)
+        steps = rows // batch  # rows left over have their turn in another epoch's order
+        schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * steps)
+        optimiser, random = keras.optimizers.Adam(schedule), np.random.default_rng(rows)
+        optimiser.build(weights)
+
+        @tf.function  # a whole epoch is one call into the graph
+        def run(order, *arrays):
+            total = tf.zeros(len(self.seeds))
+            for step in tf.range(steps):
+                chosen = order[step * batch : (step + 1) * batch]
+                with tf.GradientTape() as tape:
+                    found = losses(*[tf.gather(array, chosen) for array in arrays])
+                optimiser.apply(tape.gradient(found, weights), weights)
+                total += found / steps
+            return total
+
+        graph = run.get_concrete_function(tf.range(rows, dtype="int64"), *arrays)
+        return lambda *arrays: graph(tf.constant(random.permutation(rows)), *arrays).numpy()
+
+
+def train_autoencoders(
+    matrix,
+    ranks: Sequence[int],
+    seeds: Sequence[int],
+    split: Split,
+    *,
+    hidden: Sequence[int] = (64, 64),
+    epochs: int = 30,
+    patience: int = 6,
+    batch: int = 128,
+    rate: float = 0.01,
+) -> list[Autoencoder]:
+    """Train an autoencoder for each rank and seed: Adam on the mean squared error.
+
+    Each keeps the weights of its best epoch on the validation rows; training stops when none
+    found a better one for `patience` epochs. Held-out rows stay unseen. The seed sets the first
+    weights; all networks meet the rows in one order. Codes have mean 0 and standard deviation
+    1 on the training rows. InputError for missing values and for a rank that does not reduce.
+    """
+    values = complete_matrix(matrix, max(ranks)).astype(np.float32)
+    pairs = [(rank, seed) for rank in ranks for seed in seeds]
+    networks = _SideBySide(values.shape[1], hidden, *zip(*pairs, strict=True))
+    train, validation = tf.constant(values[split.train]), tf.constant(values[split.validation])
+    one_epoch = networks.descent(networks.errors, [train], epochs, batch, rate)
+    best, history = [weight.numpy().copy() for weight in networks.weights], []
+    for epoch in range(epochs):
+        history.append((one_epoch(train), networks.errors(validation).numpy()))
+        best_epoch = np.array(history)[:, 1].argmin(axis=0)
+        for kept, weight in zip(best, networks.weights, strict=True):
+            kept[best_epoch == epoch] = weight.numpy()[best_epoch == epoch]
+        if epoch - best_epoch.max() >= patience:
+            break
+    for weight, kept in zip(networks.weights, best, strict=True):
+        weight.assign(kept)
+    codes, history = networks.encoder(train).numpy().astype(np.float64), np.array(history)
+    return [
+        Autoencoder(rank, seed, _scaled(best, j, codes[:, j, :rank]), _table(history[..., j]))
+        for j, (rank, seed) in enumerate(pairs)
+    ]
+
+
+def train_clustering_autoencoders(
+    matrix,
+    starts: Sequence[Autoencoder],
+    centres: Sequence[np.ndarray],
+    split: Split,
+    *,
+    weight: float = 0.1,
+    epochs: int = 20,
+    tolerance: float = 0.001,
+    batch: int = 128,
+    rate: float = 0.001,
+) -> list[Autoencoder]:
+    """Train autoencoders of one rank further, pulling codes to centres that move along.
+
+    The loss is the reconstruction's plus `weight` times the Kullback-Leibler divergence of soft
+    assignments (Student's t) from a target that sharpens them, made anew in each epoch. Stops
+    when fewer than `tolerance` of the training rows change their centre.
+
+    Parameters
+    ----------
+    starts : trained autoencoders
+    centres : for each its first centres (k x rank), from K-Means on its code
+
+    References
+    ----------
+    Xie, Girshick & Farhadi, "Unsupervised deep embedding for clustering analysis", ICML 2016.
+    Guo et al., "Improved deep embedded clustering with local structure preservation", IJCAI
+    2017: keeps the reconstruction in the loss.
+    """
+    values = complete_matrix(matrix, starts[0].rank).astype(np.float32)
+    networks, history, before = _SideBySide.rebuild(starts), [], -1
+    train, validation = tf.constant(values[split.train]), tf.constant(values[split.validation])
+    moving = keras.Variable(np.stack(centres), dtype="float32")
+
+    def memberships(rows):
+        away = networks.encoder(rows)[:, :, None] - moving
+        near = 1 / (1 + tf.reduce_sum(tf.square(away), axis=-1))
+        return near / tf.reduce_sum(near, axis=-1, keepdims=True)
+
+    def losses(rows, target):
+        divergence = tf.reduce_sum(target * tf.math.log(target / memberships(rows)), axis=-1)
+        return networks.errors(rows) + weight * tf.reduce_mean(divergence, axis=0)
+
+    one_epoch = networks.descent(losses, [train, memberships(train)], epochs, batch, rate, [moving])
+    for _ in range(epochs):
+        shares = memberships(train).numpy()
+        nearest = shares.argmax(axis=-1)
+        if ((nearest != before).mean(axis=0) < tolerance).all():
+            break
+        target, before = shares**2 / shares.sum(axis=0), nearest
+        target /= target.sum(axis=-1, keepdims=True)
+        history.append((one_epoch(train, target), networks.errors(validation).numpy()))
+    ends, history = [weight.numpy() for weight in networks.weights], np.array(history)
+    return [
+        Autoencoder(one.rank, one.seed, [end[j] for end in ends], _table(history[..., j]), centre)
+        for j, (one, centre) in enumerate(zip(starts, moving.numpy(), strict=True))
+    ]
+
+
+def _run(model: keras.Model, values: np.ndarray, block: int = 65_536) -> np.ndarray:
+    blocks = (values[at : at + block] for at in range(0, len(values), block))
+    return np.concatenate([model(np.float32(rows)).numpy() for rows in blocks])[:, 0].astype(float)
+
+
+def _table(history: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(history.astype(float), columns=["loss", "val_loss"]).rename_axis("epoch")
+
+
+def _scaled(weights: list[np.ndarray], network: int, code: np.ndarray) -> list[np.ndarray]:
+    """Cut one network to its rank and scale its code; the decoder makes up for it exactly."""
+    rank, mean, spread = code.shape[1], code.mean(axis=0), code.std(axis=0)
+    spread[spread == 0] = 1
+    own, middle = [weight[network] for weight in weights], len(weights) // 2
+    kernel, bias, onward, shift = own[middle - 2 : middle + 2]
+    own[middle - 2 : middle] = kernel[:, :rank] / spread, (bias[:rank] - mean) / spread
+    own[middle : middle + 2] = onward[:rank] * spread[:, None], shift + mean @ onward[:rank]
+    return [weight.astype(np.float32) for weight in own]

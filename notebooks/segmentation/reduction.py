@@ -1,0 +1,137 @@
+"""Fewer dimensions: rows to learn from and rows to judge on, and how good a reduction is.
+
+A reduction is anything with scikit-learn's ``transform(matrix) -> code`` and
+``inverse_transform(code) -> matrix``: its PCA, and the autoencoders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+
+from segmentation.errors import InputError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers: to train on, to stop the training by, and to judge the result on."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    held_out: np.ndarray
+
+
+def split_rows(rows: int, seed: int, *, share: float = 0.2, most: int = 20_000) -> Split:
+    """Hold out a share of the rows at random, then a share of the others for validation.
+
+    Above `most` rows a random sample of that many is split: training time stays bounded.
+    """
+    if rows < 50:
+        raise InputError(
+            f"{rows} customers are too few to train on some and judge on others",
+            remedy="give at least 50 customers, or leave out the autoencoder",
+        )
+    order = np.random.default_rng(seed).permutation(rows)[:most]
+    first = round(share * len(order))
+    second = first + round(share * (len(order) - first))
+    return Split(order[second:], order[first:second], order[:first])
+
+
+def complete_matrix(matrix, rank: int) -> np.ndarray:
+    """Return a matrix as float64; InputError unless it is finite and wider than `rank`."""
+    values = np.asarray(matrix, dtype=np.float64)
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row, column = bad[0]
+        names = getattr(matrix, "columns", range(values.shape[1]))
+        raise InputError(
+            f"{len(bad)} values of the matrix are missing or infinite",
+            where=f"first in row {row + 1}, column {names[column]}",
+            remedy="impute them before reducing the dimensions",
+        )
+    if not 0 < rank < values.shape[1]:
+        raise InputError(
+            f"{rank} dimensions are no reduction of {values.shape[1]} features",
+            remedy=f"choose a rank between 1 and {values.shape[1] - 1}",
+        )
+    return values
+
+
+def loadings(pca: PCA, features) -> pd.DataFrame:
+    """Correlations of standardised features with components, features x components."""
+    values = pca.components_.T * np.sqrt(pca.explained_variance_)
+    names = [f"PC{number}" for number in range(1, values.shape[1] + 1)]
+    return pd.DataFrame(values, index=features, columns=names)
+
+
+def reconstruction_r2(matrix, rebuilt) -> float:
+    """Share of the rows' variance, all columns together, that the rebuilt rows keep."""
+    values = np.asarray(matrix, dtype=np.float64)
+    lost = np.square(values - rebuilt).sum()
+    return float(1 - lost / np.square(values - values.mean(axis=0)).sum())
+
+
+def neighbourhood_quality(space, code, neighbours: int = 10) -> tuple[float, float]:
+    """Trustworthiness and continuity of a map of some rows; 1 is perfect.
+
+    Trustworthiness falls when neighbours on the map are far apart in the space, continuity
+    when neighbours in the space are torn apart on the map. Holds all pairs in memory.
+
+    References
+    ----------
+    Venna & Kaski, "Neighborhood preservation in nonlinear projection methods", ICANN 2001.
+    """
+    return _quality(_neighbour_ranks(space), _neighbour_ranks(code), neighbours)
+
+
+def _quality(space: np.ndarray, code: np.ndarray, neighbours: int) -> tuple[float, float]:
+    rows = len(space)
+    if not 0 < neighbours < rows / 2:
+        raise InputError(f"{neighbours} neighbours are too many among {rows} customers")
+    scale = 2 / (rows * neighbours * (2 * rows - 3 * neighbours - 1))
+
+    def kept(true: np.ndarray, shown: np.ndarray) -> float:
+        wrong = (shown <= neighbours) & (true > neighbours)
+        return float(1 - scale * (true[wrong] - neighbours).sum())
+
+    return kept(space, code), kept(code, space)
+
+
+def _neighbour_ranks(values) -> np.ndarray:
+    """How near each row is to each row: itself 0, its nearest neighbour 1, ..."""
+    values = np.asarray(values, dtype=np.float64)
+    squares = np.square(values).sum(axis=1)
+    distances = squares[:, None] + squares - 2 * values @ values.T
+    np.fill_diagonal(distances, -np.inf)
+    ranks = np.empty(distances.shape, dtype=np.int64)
+    np.put_along_axis(ranks, distances.argsort(axis=1), np.arange(len(values))[None], axis=1)
+    return ranks
+
+
+def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 1_000) -> pd.DataFrame:
+    """Judge fitted reductions on the held-out rows.
+
+    Parameters
+    ----------
+    reductions : dict
+        Keys (method, rank, seed), which become the index; values: fitted reductions.
+    rows : int
+        So many held-out rows at most for trustworthiness and continuity.
+
+    Returns
+    -------
+    DataFrame with held_out_r2, trustworthiness and continuity.
+    """
+    values = np.asarray(matrix, dtype=np.float64)[split.held_out]
+    true, found = _neighbour_ranks(values[:rows]), {}
+    neighbours = min(10, len(true) // 5)
+    for key, reduction in reductions.items():
+        code = reduction.transform(values)
+        quality = _quality(true, _neighbour_ranks(code[:rows]), neighbours)
+        found[key] = reconstruction_r2(values, reduction.inverse_transform(code)), *quality
+    index = pd.MultiIndex.from_tuples(found, names=["method", "rank", "seed"])
+    columns = ["held_out_r2", "trustworthiness", "continuity"]
+    return pd.DataFrame(list(found.values()), index=index, columns=columns)

@@ -1,0 +1,123 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
+
+from segmentation.errors import InputError
+from segmentation.reduction import (
+    Split,
+    complete_matrix,
+    judge_reductions,
+    loadings,
+    neighbourhood_quality,
+    reconstruction_r2,
+    split_rows,
+)
+
+
+def test_split_uses_every_row_once():
+    split = split_rows(100, seed=1)
+    parts = [split.train, split.validation, split.held_out]
+    assert [len(part) for part in parts] == [64, 16, 20]
+    assert sorted(np.concatenate(parts)) == list(range(100))
+
+
+def test_split_depends_on_the_seed_alone():
+    assert np.array_equal(split_rows(100, seed=1).train, split_rows(100, seed=1).train)
+    assert not np.array_equal(split_rows(100, seed=1).train, split_rows(100, seed=2).train)
+
+
+def test_split_samples_a_large_table():
+    split = split_rows(1_000_000, seed=1, most=5_000)
+    parts = np.concatenate([split.train, split.validation, split.held_out])
+    assert len(parts) == len(set(parts)) == 5_000
+    assert parts.max() > 900_000
+
+
+def test_split_refuses_a_handful():
+    with pytest.raises(InputError, match="10 customers are too few"):
+        split_rows(10, seed=1)
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf])
+def test_a_hole_in_the_matrix_is_named(hole):
+    matrix = pd.DataFrame(np.zeros((4, 3)), columns=["limit", "balance", "payments"])
+    matrix.iloc[2, 1] = hole
+    with pytest.raises(InputError, match="1 values") as caught:
+        complete_matrix(matrix, 2)
+    assert "row 3, column balance" in str(caught.value)
+
+
+@pytest.mark.parametrize("rank", [0, 3, 4])
+def test_a_rank_has_to_reduce(rank):
+    with pytest.raises(InputError, match="no reduction of 3 features"):
+        complete_matrix(np.zeros((4, 3)), rank)
+
+
+def test_reconstruction_by_hand():
+    # About their means (1 and 0) the rows have squares 1 + 1 + 4 + 4 = 10; lost: 1 + 4 = 5.
+    rows = np.array([[0.0, 2.0], [2.0, -2.0]])
+    assert reconstruction_r2(rows, np.array([[1.0, 2.0], [2.0, 0.0]])) == pytest.approx(0.5)
+    assert reconstruction_r2(rows, rows) == 1
+    assert reconstruction_r2(rows, [[1, 0], [1, 0]]) == 0
+
+
+def test_neighbourhoods_by_hand():
+    # On a line a=0 b=1 c=3 d=7; the map swaps b and c. With one neighbour each row's map
+    # neighbour has true rank 2, one too far: 1 - 2 / (4 * 1 * (8 - 3 - 1)) * 4 = 0.5; the
+    # same holds the other way round.
+    space, code = np.array([[0.0], [1], [3], [7]]), np.array([[0.0], [3], [1], [7]])
+    assert neighbourhood_quality(space, code, 1) == pytest.approx((0.5, 0.5))
+
+
+def test_a_fold_hurts_trust_and_a_tear_hurts_continuity():
+    line = np.linspace(-1, 1, 61)[:, None]
+    folded, torn = np.abs(line + 0.003), np.where(line > 0.3, line + 9 - 12 * line, line)
+    trust, continuity = neighbourhood_quality(line, folded, 5)
+    assert trust < continuity
+    trust, continuity = neighbourhood_quality(
+        np.hstack([np.cos(3.1 * line), np.sin(3.1 * line)]), line
+    )
+    assert continuity < trust
+    assert neighbourhood_quality(line, torn, 5)[0] < 1
+
+
+def test_neighbourhoods_agree_with_another_implementation():
+    rng = np.random.default_rng(3)
+    space = rng.normal(size=(80, 5))
+    code = space[:, :2] + 0.3 * rng.normal(size=(80, 2))
+    expected = (
+        trustworthiness(space, code, n_neighbors=7),
+        trustworthiness(code, space, n_neighbors=7),
+    )
+    assert neighbourhood_quality(space, code, 7) == pytest.approx(expected, abs=1e-12)
+
+
+def test_neighbourhoods_refuse_too_many_neighbours():
+    with pytest.raises(InputError, match="neighbours are too many"):
+        neighbourhood_quality(np.zeros((10, 2)), np.zeros((10, 1)), 5)
+
+
+def test_loadings_are_correlations():
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(200, 4)) @ rng.normal(size=(4, 4))
+    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0, ddof=1)
+    pca = PCA().fit(rows)
+    found = loadings(pca, list("abcd"))
+    scores = pca.transform(rows)
+    assert found.loc["b", "PC2"] == pytest.approx(np.corrcoef(rows[:, 1], scores[:, 1])[0, 1])
+    assert np.allclose((found**2).sum(axis=1), 1)
+
+
+def test_judging_looks_at_held_out_rows_only():
+    rng = np.random.default_rng(5)
+    matrix = rng.normal(size=(90, 3)) * [3, 2, 0.1]
+    split = Split(np.arange(30), np.arange(30, 40), np.arange(40, 80))
+    reductions = {("PCA", rank, -1): PCA(rank).fit(matrix[:40]) for rank in (1, 2)}
+    found = judge_reductions(matrix, reductions, split)
+    assert list(found.index.names) == ["method", "rank", "seed"]
+    assert found.loc[("PCA", 2, -1), "held_out_r2"] > 0.99
+    assert found["held_out_r2"].is_monotonic_increasing
+    matrix[80:] = 1e6
+    assert judge_reductions(matrix, reductions, split).equals(found)
