@@ -239,23 +239,25 @@ def report() -> dict[str, Any]:
 
 def run() -> dict[str, Any]:
     """Return what the runner would tell the start page about the run."""
+    common = {"dataset": "/home/somebody/projects/data/credit_card", "quick": False}
     return {
         "parameters": {
-            "dataset": "/home/somebody/projects/data/credit_card",
-            "quick": False,
-            "04": {"k": 0, "seed": 20, "k_min": 2, "k_max": 12},
+            "01": common,
+            "04": common | {"k": 0, "seed": 20, "k_min": 2, "k_max": 12},
+            "05": common | {"seed": 21},
         },
-        "seconds": {"in all": 148.2, "04 Clustering": 71.3},
-        "started": "2026-11-21 08:15 UTC",
+        "started": "2026-11-21T08:15:07+00:00",
         "versions": {"Python": "3.11.7", "scikit-learn": "1.9.1", "pandas": "3.1.1"},
         "inputs": [
-            {"name": "/home/somebody/projects/data/customers.csv", "sha256": "9f" * 32,
-             "rows": 8950},
+            {"part": "dataset", "name": "/home/somebody/projects/data/dataset.toml",
+             "sha256": "1d" * 32},
+            {"part": "table", "name": "customers.csv", "sha256": "9f" * 32},
         ],
-        "git": "7232e7b",
+        "git": {"commit": "7232e7b0" * 5, "dirty": True},
+        "platform": {"system": "Linux", "release": "6.1", "machine": "x86_64", "cores": 2},
         "stages": [
-            {"number": number, "title": title, "href": f"notebooks/{stem}.html", "seconds": 3.2,
-             "skipped": False}
+            {"number": number, "title": title, "href": f"notebooks/{stem}.html", "seconds": 24.7,
+             "skipped": False, "current": True}
             for number, stem, title in NOTEBOOKS
         ],
     }  # fmt: skip

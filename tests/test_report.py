@@ -166,6 +166,26 @@ def test_paths_of_this_computer_stay_here(html):
     assert "customers.csv" in html
 
 
+def test_provenance_names_data_settings_times_and_versions(page):
+    details = page.select_one(".provenance details")
+    pairs = {d.dt.text: d.dd.text for d in details.select(".pairs > div")}
+    assert pairs["Started"] == "21 November 2026, 08:15 UTC"
+    assert pairs["Code"] == "7232e7b07232, with changes since"
+    assert pairs["Time, all notebooks"] == "2\u00a0min 28\u00a0s"
+    assert pairs["dataset"] == "credit_card", "said once, without the folders of this computer"
+    assert pairs["seed (04)"] == "20" and pairs["seed (05)"] == "21"
+    assert pairs["scikit-learn"] == "1.9.1"
+    assert "9f" * 32 in details.text
+    assert not details.has_attr("open")
+
+
+def test_a_run_that_is_partly_stale_says_so(tmp_path):
+    about = run()
+    about["stages"][4]["current"] = False
+    page = BeautifulSoup(build(tmp_path, None, about), "html.parser")
+    assert "Something before notebook 05 has changed" in page.select_one(".cover .notices").text
+
+
 def test_hostile_texts_are_words_wherever_they_appear(tmp_path):
     content, about = poisoned(report()), poisoned(run())
     for name in ("campaign", "colour", "marker"):

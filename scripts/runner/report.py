@@ -10,6 +10,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,7 @@ def _inputs(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "name": pages.portable(str(entry.get("name", ""))),
+            "part": str(entry.get("part") or ""),
             "rows": entry.get("rows"),
             "sha256": entry.get("sha256") or "",
         }
@@ -267,7 +269,7 @@ def _git(run: Mapping[str, Any]) -> str:
     git = run.get("git")
     if isinstance(git, Mapping):
         commit = str(git.get("commit") or "")
-        return f"{commit} with changes that are not committed" if git.get("dirty") else commit
+        return f"{commit[:12]}, with changes since" if git.get("dirty") else commit[:12]
     return str(git or "")
 
 
@@ -281,22 +283,52 @@ def _setting(value: object) -> str:
 
 
 def _settings(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Flatten the run's parameters: one line each, those of one notebook under its number."""
+    """List the run's parameters: once what all notebooks share, else with the notebook's number."""
+    parameters = run.get("parameters") or {}
+    by_name: dict[str, dict[str, str]] = {}
+    for stage, values in parameters.items():
+        if not isinstance(values, Mapping):
+            by_name[str(stage)] = {"": _setting(values)}
+            continue
+        for name, value in values.items():
+            by_name.setdefault(str(name), {})[str(stage)] = _setting(value)
     lines = []
-    for name, value in (run.get("parameters") or {}).items():
-        if isinstance(value, Mapping):
-            lines += [(f"{name}: {inner}", _setting(item)) for inner, item in value.items()]
-        else:
-            lines.append((str(name), _setting(value)))
+    for name, values in by_name.items():
+        if len(values) > 1 and len(set(values.values())) == 1:
+            values = {"": next(iter(values.values()))}
+        lines += [(f"{name} ({stage})" if stage else name, text) for stage, text in values.items()]
     return lines
 
 
 def _seconds(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (str(name), pages.duration(float(value)))
-        for name, value in (run.get("seconds") or {}).items()
+    """List how long the run took, in all and by notebook."""
+    seconds = run.get("seconds") or {
+        f"{stage.get('number', '')} {stage.get('title', '')}".strip(): stage.get("seconds")
+        for stage in run.get("stages") or ()
+    }
+    known = {
+        str(name): float(value)
+        for name, value in seconds.items()
         if isinstance(value, (int, float))
-    ]
+    }
+    if known and not run.get("seconds"):
+        known = {"all notebooks": sum(known.values()), **known}
+    return [(name, pages.duration(value)) for name, value in known.items()]
+
+
+def _moment(value: object) -> str:
+    """Write a moment for a reader: ``21 November 2026, 08:15 UTC``."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return str(value or "")
+    zone = "" if moment.tzinfo is None else f" {moment.tzname()}"
+    return f"{moment.day} {moment:%B %Y, %H:%M}{zone}"
+
+
+def _platform(run: Mapping[str, Any]) -> str:
+    platform = run.get("platform") or {}
+    return " ".join(str(platform[name]) for name in ("system", "machine") if platform.get(name))
 
 
 def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
@@ -307,9 +339,10 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     results : pathlib.Path
         The run's folder, with ``stages/06_report.json`` and ``figures/``.
     run : mapping
-        Where the report comes from: ``parameters``, ``seconds``, ``started``, ``versions``,
-        ``inputs`` (``{"name", "sha256", "rows"}`` each), ``git`` and ``stages``
-        (``{"number", "title", "href", "seconds", "skipped"}`` each).
+        Where the report comes from, as in manifest.json: ``parameters`` (by notebook),
+        ``started``, ``versions``, ``inputs`` (``{"name", "sha256"}`` each, and ``part`` or
+        ``rows`` where known), ``git``, ``platform`` and ``stages`` (``{"number", "title",
+        "href", "seconds", "current"}`` each).
 
     Returns
     -------
@@ -355,7 +388,9 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         git=_git(run),
         settings=_settings(run),
         seconds=_seconds(run),
-        started=str(run.get("started") or ""),
+        started=_moment(run.get("started")),
+        platform=_platform(run),
+        stale=[str(s["number"]) for s in run.get("stages") or () if not s.get("current", True)],
         versions=run.get("versions") or {},
     )  # fmt: skip
     path = results / "index.html"
