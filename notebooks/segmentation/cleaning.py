@@ -1,0 +1,261 @@
+"""From a table as it was read to typed, valid, complete customers, with a log of every change."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from segmentation import expressions
+from segmentation.dataset import Column, Dataset, match_columns
+from segmentation.errors import InputError
+from segmentation.reading import Change
+
+FEWEST_CUSTOMERS = 50  # below this no bootstrap says anything
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """Customers and what was done to get them.
+
+    Attributes
+    ----------
+    customers : DataFrame, shape (n_customers, n_columns)
+        Named as in dataset.toml, indexed by the customer's identifier and sorted by it.
+    changes : list of Change
+    fills : dict of str to float
+        What a gap in each numeric column is filled with, learnt from the table.
+    """
+
+    customers: pd.DataFrame
+    changes: list[Change] = field(default_factory=list)
+    fills: dict[str, float] = field(default_factory=dict)
+
+
+def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
+    """Pick and rename the dataset's columns, whatever the file calls them.
+
+    Raises
+    ------
+    InputError
+        If a required column is missing; names the nearest column in the file.
+    """
+    matched = match_columns(table.columns, dataset)
+    for column in dataset.columns:
+        if column.required and column.name not in matched.values():
+            left = [str(name) for name in table.columns if name not in matched]
+            near = difflib.get_close_matches(column.name, [name.lower() for name in left], 1, 0.5)
+            raise InputError(
+                f"the table has no column {column.name!r} ({column.label})",
+                where=f"columns that were not recognised: {', '.join(left)[:300] or 'none'}",
+                remedy=(f"is it {near[0]!r}? " if near else "")
+                + "rename the column, or add its name to found_as in dataset.toml",
+            )
+    changes = [
+        Change("column is not part of this dataset", str(name), len(table), "left out")
+        for name in table.columns
+        if name not in matched
+    ]
+    return Cleaned(table[list(matched)].rename(columns=matched), changes)
+
+
+def index_customers(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
+    """Make one row per customer: drop exact duplicates, index by the identifier, sort by it.
+
+    Raises
+    ------
+    InputError
+        If one identifier has two different rows, or too few customers are left.
+    """
+    changes = []
+    identifier = dataset.id.name if dataset.id and dataset.id.name in table else None
+    if identifier is None:
+        width = len(str(len(table)))
+        index = pd.Index([f"{row:0{width}d}" for row in range(1, len(table) + 1)], name="customer")
+        changes.append(Change("no identifier column", "", len(table), "numbered by row"))
+        table = table.set_axis(index)
+    else:
+        distinct = table.drop_duplicates()
+        if len(distinct) < len(table):
+            dropped = len(table) - len(distinct)
+            changes.append(Change("exact copy of another row", "", dropped, "dropped"))
+        table = _unique(distinct, identifier, changes)
+    if len(table) < FEWEST_CUSTOMERS:
+        raise InputError(
+            f"the table has {len(table)} {dataset.nouns}, and a segmentation needs at least "
+            f"{FEWEST_CUSTOMERS}",
+            where="the whole table",
+            remedy="bring a larger table",
+        )
+    return Cleaned(table.sort_index(), changes)
+
+
+def _unique(table: pd.DataFrame, identifier: str, changes: list[Change]) -> pd.DataFrame:
+    """Index a table by its identifier column, refusing one identifier with different rows."""
+    ids = table[identifier].astype("str").str.strip()
+    empty = table[identifier].isna() | (ids == "")
+    if empty.any():
+        changes.append(Change("row without an identifier", identifier, int(empty.sum()), "dropped"))
+        table, ids = table[~empty], ids[~empty]
+    twice = ids.duplicated(keep=False)
+    if twice.any():
+        rows = [int(row) + 2 for row in table.index[twice][:2]]
+        raise InputError(
+            f"{ids[twice].nunique()} identifiers stand on two or more different rows",
+            where=f"column {identifier!r}, for example lines {rows[0]} and {rows[1]}",
+            remedy="keep one row per customer, or sum the rows up before",
+        )
+    return table.drop(columns=identifier).set_axis(pd.Index(ids, name="customer", dtype="str"))
+
+
+def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
+    """Make sure that columns of numbers hold numbers, and store them as float64.
+
+    Raises
+    ------
+    InputError
+        If there is text where numbers belong; names the column, a value and how many.
+    """
+    table, changes = table.copy(), []
+    for column in _present(table, dataset):
+        if not column.is_numeric:
+            continue
+        values = pd.to_numeric(table[column.name], errors="coerce").astype("float64")
+        text = table[column.name].notna() & values.isna()
+        if text.any():
+            example = table.loc[text, column.name].iloc[0]
+            raise InputError(
+                f"{int(text.sum())} cells of a column of numbers hold text, such as "
+                f"{str(example)[:40]!r}",
+                where=f"column {column.name!r} ({column.kind})",
+                remedy="correct the cells, or change the column's kind in dataset.toml",
+            )
+        endless = ~np.isfinite(values) & values.notna()
+        if endless.any():
+            rows = int(endless.sum())
+            changes.append(Change("infinite value", column.name, rows, "treated as missing"))
+            values = values.where(~endless)
+        table[column.name] = values
+    return Cleaned(table, changes)
+
+
+def apply_valid_ranges(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
+    """Handle values outside a column's valid range as dataset.toml says: clip, blank or flag."""
+    table, changes = table.copy(), []
+    actions = {"clip": "set to the limit", "missing": "treated as missing", "flag": "kept, flagged"}
+    for column in _present(table, dataset):
+        if not column.is_numeric:
+            continue
+        low, high = column.valid
+        values = table[column.name]
+        outside = (values < low) | (values > high)
+        if not outside.any():
+            continue
+        if column.outside == "clip":
+            table[column.name] = values.clip(low, high)
+        elif column.outside == "missing":
+            table[column.name] = values.where(~outside)
+        what = f"value outside {low:g} to {high:g}"
+        rows = int(outside.sum())
+        changes.append(Change(what, column.name, rows, actions[column.outside]))
+    return Cleaned(table, changes)
+
+
+def apply_rules(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
+    """Fill structural gaps and check what should hold, by the rules in dataset.toml."""
+    table, changes = table.copy(), []
+    for rule in dataset.rules:
+        if rule.check:
+            kept = expressions.columns_of(rule.check) <= set(table.columns)
+            broken = int((~expressions.evaluate(rule.check, table)).sum()) if kept else 0
+            if broken:
+                changes.append(Change(f"rule not met: {rule.name}", "", broken, "kept, reported"))
+            continue
+        gaps = expressions.evaluate(rule.when, table) & table[rule.column].isna()
+        table[rule.column] = table[rule.column].mask(gaps, rule.fill)
+        if gaps.any():
+            action = f"set to {rule.fill:g}: the gap is structural"
+            changes.append(Change(rule.name, rule.column, int(gaps.sum()), action))
+    return Cleaned(table, changes)
+
+
+def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
+    """Fill the remaining gaps in numeric columns with the median (or zero), and say where.
+
+    Raises
+    ------
+    InputError
+        If a column that features need has no value at all.
+    """
+    table, changes, fills = table.copy(), [], {}
+    needed = {name for f in dataset.features for name in expressions.columns_of(f.formula)}
+    for column in _present(table, dataset):
+        if not column.is_numeric or column.missing == "keep":
+            continue
+        values = table[column.name]
+        if values.isna().all() and column.name in needed:
+            raise InputError(
+                f"the column {column.name!r} has no value at all",
+                where="the whole column",
+                remedy="bring the values, or leave out the features that need it in dataset.toml",
+            )
+        fills[column.name] = 0.0 if column.missing == "zero" else float(values.median())
+        gaps = int(values.isna().sum())
+        if gaps:
+            table[column.name] = values.fillna(fills[column.name])
+            action = f"filled with the {column.missing}, {fills[column.name]:,.2f}"
+            changes.append(Change("missing value", column.name, gaps, action))
+    return Cleaned(table, changes, fills)
+
+
+def flag_extremes(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Mark values that are far out even on a log scale.
+
+    A value is far out beyond three interquartile ranges from the quartiles (Tukey 1977) of the
+    column's values above zero, after `log1p` for money and counts. Rows are flagged and kept:
+    the best customers are the extremes.
+
+    Returns
+    -------
+    DataFrame of bool, shape (n_customers, n_numeric_columns)
+    """
+    flags = {}
+    for column in _present(table, dataset):
+        if column.is_numeric:
+            values = table[column.name]
+            if column.kind in ("money", "count"):
+                values = np.log1p(values.clip(lower=0))
+            low, high = values[values > 0].quantile([0.25, 0.75])
+            reach = 3 * (high - low)
+            flags[column.name] = (values > 0) & ((values < low - reach) | (values > high + reach))
+    return pd.DataFrame(flags, index=table.index)
+
+
+def iqr_rule(table: pd.DataFrame) -> pd.Series:
+    """Mark the rows that the common 1.5 interquartile-range rule would delete.
+
+    Shown as a warning, never applied: on skewed data it removes most customers.
+    """
+    low, high = table.quantile(0.25), table.quantile(0.75)
+    reach = 1.5 * (high - low)
+    return ((table < low - reach) | (table > high + reach)).any(axis=1)
+
+
+def clean(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
+    """Run all cleaning steps in order; the notebook shows them one by one."""
+    changes, fills = [], {}
+    steps = (
+        select_columns, index_customers, check_types, apply_valid_ranges, apply_rules, fill_gaps
+    )
+    for step in steps:
+        result = step(table, dataset)
+        table = result.customers
+        changes += result.changes
+        fills |= result.fills
+    return Cleaned(table, changes, fills)
+
+
+def _present(table: pd.DataFrame, dataset: Dataset) -> list[Column]:
+    return [column for column in dataset.columns if column.name in table.columns]

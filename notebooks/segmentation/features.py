@@ -1,0 +1,155 @@
+"""Features: formulas over columns, transforms and scaling, as a fitted and saved preparation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.preprocessing import PowerTransformer
+
+from segmentation import expressions
+from segmentation.dataset import Dataset, Feature
+from segmentation.errors import InputError
+
+
+def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Compute every feature of dataset.toml in its real unit.
+
+    Returns
+    -------
+    DataFrame, shape (n_customers, n_features)
+
+    Raises
+    ------
+    InputError
+        If a formula gives a value that is not finite for some customer.
+    """
+    features = {f.name: expressions.evaluate(f.formula, customers) for f in dataset.features}
+    table = pd.DataFrame(features, index=customers.index).astype("float64")
+    broken = ~np.isfinite(table)
+    if broken.any().any():
+        name = broken.any().idxmax()
+        raise InputError(
+            f"the feature {name!r} is not finite for {int(broken[name].sum())} customers",
+            where=f"formula {dataset.feature(name).formula!r}",
+            remedy="use ratio(a, b) for divisions that may meet zero",
+        )
+    return table
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """How one feature becomes a standardised one.
+
+    ``z = (transform(x) - mean) / deviation``; ``power`` is the fitted exponent of Yeo-Johnson.
+    """
+
+    name: str
+    transform: str
+    mean: float
+    deviation: float
+    power: float | None = None
+
+    def apply(self, values: pd.Series | np.ndarray) -> np.ndarray:
+        """Transform and standardise values in real units, shape (n,)."""
+        transformed = apply_transform(np.asarray(values, float), self.transform, self.power)
+        return (transformed - self.mean) / self.deviation
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A fitted transform and scaling of features: the same numbers for training and scoring."""
+
+    steps: tuple[Scaled, ...]
+
+    def transform(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Standardise features, shape (n_customers, n_steps)."""
+        columns = {step.name: step.apply(features[step.name]) for step in self.steps}
+        return pd.DataFrame(columns, index=features.index)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the preparation as plain numbers."""
+        return {"steps": [asdict(step) for step in self.steps]}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Preparation:
+        """Rebuild a preparation from plain numbers."""
+        return cls(tuple(Scaled(**step) for step in content["steps"]))
+
+
+def apply_transform(
+    values: np.ndarray, transform: str, power: float | None = None
+) -> np.ndarray:
+    """Apply log1p (signed, so that negatives stay negatives), Yeo-Johnson or nothing."""
+    if transform == "log1p":
+        return np.sign(values) * np.log1p(np.abs(values))
+    if transform == "yeo-johnson":
+        transformer = PowerTransformer(standardize=False)
+        transformer.lambdas_, transformer.n_features_in_ = np.array([power]), 1
+        return transformer.transform(values.reshape(-1, 1)).ravel()
+    return values
+
+
+def fit_preparation(
+    features: pd.DataFrame, chosen: list[Feature], transform: str | None = None
+) -> Preparation:
+    """Fit transforms and scaling on the training customers.
+
+    Parameters
+    ----------
+    features : DataFrame, shape (n_customers, n_features)
+        In real units.
+    chosen : list of Feature
+        Which to prepare; each says its own transform.
+    transform : str, optional
+        One transform for all in place of their own, to ask what the choice does.
+
+    Raises
+    ------
+    InputError
+        If a feature is the same for every customer.
+    """
+    steps = []
+    for feature in chosen:
+        values = features[feature.name].to_numpy(float)
+        kind = transform or feature.transform
+        power = None
+        if kind == "yeo-johnson":
+            power = float(PowerTransformer(standardize=False).fit(values[:, None]).lambdas_[0])
+        transformed = apply_transform(values, kind, power)
+        mean, deviation = float(transformed.mean()), float(transformed.std())
+        if not deviation > 1e-12 * max(1.0, abs(mean)):
+            raise InputError(
+                f"the feature {feature.name!r} is the same for every customer",
+                where=f"value {values[0]:g}",
+                remedy='give it role = "left out" in dataset.toml',
+            )
+        steps.append(Scaled(feature.name, kind, mean, deviation, power))
+    return Preparation(tuple(steps))
+
+
+def distance_shares(matrix: pd.DataFrame) -> pd.Series:
+    """Return the share of all squared distances between customers that each column carries.
+
+    The sum of squared differences over all pairs is proportional to the column's variance.
+    """
+    variances = matrix.var(ddof=0)
+    return variances / variances.sum()
+
+
+def near_copies(matrix: pd.DataFrame, threshold: float = 0.8) -> pd.DataFrame:
+    """List the pairs of columns whose absolute Spearman correlation reaches a threshold."""
+    correlation = matrix.corr(method="spearman")
+    first, second = np.triu_indices(len(correlation), k=1)
+    pairs = pd.DataFrame(
+        {
+            "first": correlation.index[first],
+            "second": correlation.columns[second],
+            "correlation": correlation.to_numpy()[first, second],
+        }
+    )
+    strong = pairs[pairs["correlation"].abs() >= threshold]
+    order = strong["correlation"].abs().sort_values(ascending=False, kind="stable").index
+    return strong.loc[order].reset_index(drop=True)

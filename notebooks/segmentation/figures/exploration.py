@@ -1,0 +1,152 @@
+"""Figures of notebooks 01 to 03: gaps, distributions, concentration and correlations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+from segmentation.figures.style import ACCENT, COLOURS, DIVERGING, INK, MUTED, NOISE
+from segmentation.presentation import number, plain
+
+
+def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw horizontal bars that add up to one: a row per column, a colour per part.
+
+    Parameters
+    ----------
+    parts : DataFrame, shape (n_bars, n_parts)
+        Shares; the first part is drawn leftmost.
+    """
+    colours, hatches = ("#B3261E", "#C9D6E3", ACCENT), ("///", "", "")
+    left = np.zeros(len(parts))
+    for part, colour, hatch in zip(parts.columns, colours, hatches, strict=False):
+        ax.barh(
+            [plain(name, 44) for name in parts.index],
+            parts[part],
+            left=left,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            label=part,
+            height=0.75,
+        )
+        left += parts[part].to_numpy()
+    ax.invert_yaxis()
+    ax.set(xlim=(0, 1), xlabel="Share of customers")
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
+    return ax
+
+
+def share_bars(shares: pd.Series, ax: Axes, colour: str = ACCENT, longest: int = 44) -> Axes:
+    """Draw labelled horizontal bars of shares; the value stands at the end of its bar."""
+    ax.barh([plain(name, longest) for name in shares.index], shares, color=colour, height=0.7)
+    for row, share in enumerate(shares):
+        ax.annotate(f"{share:.1%}", (share, row), xytext=(4, 0), textcoords="offset points",
+                    va="center", fontsize=10.5)  # fmt: skip
+    ax.invert_yaxis()
+    ax.set_xlim(0, max(shares.max() * 1.18, 0.01))
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def quantile_rows(quantiles: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw each row's 5 to 95 % range, middle half and median on a logarithmic axis.
+
+    Parameters
+    ----------
+    quantiles : DataFrame, shape (n_rows, 5)
+        The 5, 25, 50, 75 and 95 % quantiles of the values above zero.
+    """
+    for row, values in enumerate(quantiles.to_numpy()):
+        ax.plot(values[[0, 4]], [row, row], color=MUTED, linewidth=1.5)
+        ax.plot(values[[1, 3]], [row, row], color=ACCENT, linewidth=7, solid_capstyle="butt")
+        ax.plot(values[2], row, "o", color="white", markeredgecolor=INK, markersize=6)
+        ax.annotate(number(values[2]), (values[2], row), xytext=(0, 8), ha="center",
+                    textcoords="offset points", fontsize=9.5)  # fmt: skip
+    ax.set_yticks(range(len(quantiles)), [plain(name, 44) for name in quantiles.index])
+    ax.set(xscale="log", ylim=(len(quantiles) - 0.5, -0.7))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
+    """Draw concentration curves with direct labels (Lorenz 1905), customers sorted downwards.
+
+    Parameters
+    ----------
+    curves : dict of str to ndarray, shape (n_customers,)
+        Amounts per customer.
+    """
+    styles = ("-", "--", "-.", ":")
+    ax.plot([0, 1], [0, 1], color=NOISE, linewidth=1)
+    ax.annotate("everybody the same", (0.72, 0.70), rotation=33, color=MUTED, fontsize=10)
+    for place, (name, amounts) in enumerate(curves.items()):
+        shares = np.concatenate([[0], np.sort(amounts)[::-1].cumsum() / amounts.sum()])
+        x = np.linspace(0, 1, len(shares))
+        colour = COLOURS[place % len(COLOURS)]
+        ax.plot(x, shares, styles[place % 4], color=colour, label=plain(name, 40))
+    ax.legend(loc="lower right", title="Curve of", alignment="left", handlelength=3)
+    ax.set(
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+        xlabel="Share of customers, largest first",
+        ylabel="Share of the amount",
+    )
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return ax
+
+
+def concentration(amounts: np.ndarray, top: float = 0.1) -> float:
+    """Return the share of an amount that the top share of customers makes."""
+    ordered = np.sort(amounts)[::-1]
+    return float(ordered[: max(1, round(top * len(ordered)))].sum() / ordered.sum())
+
+
+def clustered_order(correlation: pd.DataFrame) -> list[str]:
+    """Order columns so that correlated ones stand together (average linkage on 1 - |r|)."""
+    distance = 1 - correlation.abs().fillna(0).to_numpy()
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
+    return [correlation.columns[leaf] for leaf in leaves_list(tree)]
+
+
+def correlation_heatmap(correlation: pd.DataFrame, labels: list[str], ax: Axes) -> Axes:
+    """Draw the lower triangle of a correlation matrix; strong ones carry their value."""
+    shown = correlation.to_numpy().copy()
+    shown[np.triu_indices_from(shown)] = np.nan
+    image = ax.imshow(shown, cmap=DIVERGING, vmin=-1, vmax=1)
+    for row, column in zip(*np.where(np.abs(np.nan_to_num(shown)) >= 0.6), strict=True):
+        light = "white" if abs(shown[row, column]) > 0.7 else INK
+        ax.text(column, row, f"{shown[row, column]:.1f}".replace("0.", "."), ha="center",
+                va="center", color=light, fontsize=9)  # fmt: skip
+    names = [plain(label, 44) for label in labels]
+    ax.set_yticks(range(len(names)), names, fontsize=10)
+    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=10)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    ax.figure.colorbar(image, ax=ax, label="Rank correlation", shrink=0.5, location="right")
+    return ax
+
+
+def density(x: pd.Series, y: pd.Series, ax: Axes, log: tuple[bool, bool]) -> Axes:
+    """Draw where customers are dense in two columns; logarithmic counts, optionally log axes."""
+    values = [np.log1p(v.clip(lower=0)) if scaled else v for v, scaled in zip((x, y), log, strict=True)]
+    ax.hexbin(*values, gridsize=32, bins="log", cmap="Blues", mincnt=1, linewidths=0.1)
+    ax.set_facecolor("white")
+    for axis, column, scaled in ((ax.xaxis, x, log[0]), (ax.yaxis, y, log[1])):
+        axis.set_label_text(plain(str(column.name), 40))
+        if scaled:
+            ticks = [0, 10, 100, 1_000, 10_000, 100_000]
+            ticks = [t for t in ticks if t <= column.max()]
+            if column.max() >= 30:
+                axis.set_ticks(np.log1p(ticks), [f"{t:,}" for t in ticks])
+    return ax

@@ -1,0 +1,88 @@
+"""Figures of notebook 04 about other ways to cluster."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from scipy.cluster.hierarchy import dendrogram
+
+from segmentation.figures.style import ACCENT, COLOURS, INK, MUTED, SEQUENTIAL
+from segmentation.presentation import plain
+
+
+def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 30) -> Axes:
+    """Draw the top of a dendrogram with the cut that gives k segments."""
+    height = float((tree[-k, 2] + tree[-(k - 1), 2]) / 2) if k > 1 else float(tree[-1, 2])
+    dendrogram(
+        tree, truncate_mode="lastp", p=leaves, no_labels=True, ax=ax,
+        color_threshold=0, above_threshold_color=ACCENT,
+    )  # fmt: skip
+    ax.axhline(height, color=COLOURS[1], linestyle="--", linewidth=1.5)
+    ax.annotate(f"cut for {k} segments", (1, height), xycoords=("axes fraction", "data"), ha="right",
+                xytext=(0, 4), textcoords="offset points", color=COLOURS[1])  # fmt: skip
+    ax.set(ylabel="Distance at which two branches merge", xlabel=f"The {leaves} largest branches")
+    ax.grid(axis="x", visible=False)
+    return ax
+
+
+def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> Axes:
+    """Draw how each method divides the customers: bars of segment shares, largest first."""
+    for row, shares in enumerate(sizes.values()):
+        left = 0.0
+        for place, share in enumerate(np.sort(shares)[::-1]):
+            shade = 0.9 - 0.6 * place / max(len(shares) - 1, 1)
+            ax.barh(row, share, left=left, color=ACCENT, alpha=shade, edgecolor="white", height=0.7)
+            if share > 0.06:
+                ax.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center",
+                        color="white" if shade > 0.55 else INK, fontsize=10)  # fmt: skip
+            left += share
+    ax.set_yticks(range(len(sizes)), [plain(name, 30) for name in sizes])
+    ax.set(ylim=(len(sizes) - 0.5, -0.5), xlim=(0, 1), xlabel="Share of customers")
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def k_distances(ascending: np.ndarray, eps: float, neighbours: int, ax: Axes) -> Axes:
+    """Draw the sorted distance to the n-th neighbour and the eps at its knee."""
+    x = np.linspace(0, 1, len(ascending))
+    keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), 2000)).astype(int))
+    ax.plot(x[keep], ascending[keep], color=ACCENT)
+    ax.axhline(eps, color=COLOURS[1], linestyle="--", linewidth=1.5)
+    ax.annotate(f"knee: eps = {eps:.2f}", (0.02, eps), xytext=(0, 5), color=COLOURS[1],
+                textcoords="offset points")  # fmt: skip
+    ax.set(xlabel="Customers, sorted", ylabel=f"Distance to neighbour {neighbours}")
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return ax
+
+
+def eps_curves(table: pd.DataFrame, eps: float, ax: Axes) -> Axes:
+    """Draw DBSCAN's share of noise and its largest cluster over eps, with cluster counts."""
+    series = (("noise_share", "noise", "s--", MUTED), ("largest_share", "largest cluster", "o-", ACCENT))
+    for column, label, marks, colour in series:
+        ax.plot(table.index, table[column], marks, color=colour, label=label, markersize=5)
+    for value, count in table["clusters"].items():
+        ax.annotate(str(count), (value, 1.02), xycoords=("data", "axes fraction"), ha="center",
+                    fontsize=9.5, color=MUTED)  # fmt: skip
+    ax.axvline(eps, color=COLOURS[1], linestyle="--", linewidth=1.5)
+    ax.legend(loc="center left")
+    ax.set(xlabel="eps (clusters found above)", ylabel="Share of customers", ylim=(0, 1.02))
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return ax
+
+
+def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the adjusted Rand index of every pair of methods, each value written out."""
+    values = table.to_numpy()
+    ax.imshow(values, cmap=SEQUENTIAL, vmin=0, vmax=1)
+    for (row, column), value in np.ndenumerate(values):
+        ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=10,
+                color="white" if value > 0.55 else INK)  # fmt: skip
+    names = [plain(name, 26) for name in table.columns]
+    ax.set_yticks(range(len(names)), names)
+    ax.set_xticks(range(len(names)), names, rotation=35, ha="right")
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    return ax

@@ -1,0 +1,168 @@
+"""Names of segments: archetypes matched one to one to profiles, with the evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+from segmentation.cores import spread
+from segmentation.dataset import Archetype, Dataset
+from segmentation.kmeans import assign, fit_kmeans
+
+MATCH_THRESHOLD = 0.6
+CLEAR_EFFECT = 0.5  # average absolute effect from which a profile is no longer "average"
+
+
+@dataclass(frozen=True)
+class Name:
+    """A segment's name and where it comes from.
+
+    Attributes
+    ----------
+    archetype : Archetype or None
+        None where no archetype fits and the name is a plain description.
+    score : float
+        Match of the best-assigned archetype, at most 1; the threshold is `MATCH_THRESHOLD`.
+    runner_up : str
+        The archetype that came second, with its score in ``runner_up_score``.
+    """
+
+    segment: int
+    name: str
+    archetype: Archetype | None
+    score: float
+    runner_up: str
+    runner_up_score: float
+
+
+def match_score(effects: pd.Series, archetype: Archetype) -> float:
+    """Return how well a segment's profile fits an archetype's pattern, between -1 and 1.
+
+    The cosine between pattern and effect sizes on the pattern's features, reduced where the
+    segment hardly differs from the average customer there (mean absolute effect below
+    `CLEAR_EFFECT`).
+
+    Parameters
+    ----------
+    effects : Series, shape (n_features,)
+        The segment's mean in standard deviations from the average customer.
+    """
+    pattern = pd.Series(archetype.pattern, dtype=float)
+    profile = effects[pattern.index]
+    lengths = np.linalg.norm(pattern) * np.linalg.norm(profile)
+    if lengths == 0:
+        return 0.0
+    clarity = min(1.0, float(profile.abs().mean()) / CLEAR_EFFECT)
+    return float(pattern @ profile) / lengths * clarity
+
+
+def score_table(effects: pd.DataFrame, archetypes: tuple[Archetype, ...]) -> pd.DataFrame:
+    """Return the match of every segment (rows) with every archetype (columns)."""
+    return pd.DataFrame(
+        {a.name: [match_score(row, a) for _, row in effects.iterrows()] for a in archetypes},
+        index=effects.index,
+    )
+
+
+def name_segments(effects: pd.DataFrame, dataset: Dataset) -> dict[int, Name]:
+    """Name segments by matching archetypes one to one, so that no name comes twice.
+
+    The assignment maximises the summed match (Kuhn 1955). A pair below `MATCH_THRESHOLD` is no
+    match: that segment gets a plain description of what sets it apart.
+
+    Parameters
+    ----------
+    effects : DataFrame, shape (n_segments, n_features)
+        Indexed by segment; means in standard deviations from the average customer.
+    """
+    scores = score_table(effects, dataset.archetypes)
+    assigned: dict[int, str] = {}
+    if not scores.empty:
+        rows, columns = linear_sum_assignment(scores.clip(lower=0).to_numpy(), maximize=True)
+        assigned = {
+            scores.index[row]: scores.columns[column]
+            for row, column in zip(rows, columns, strict=True)
+            if scores.iat[row, column] >= MATCH_THRESHOLD
+        }
+    archetypes = {archetype.name: archetype for archetype in dataset.archetypes}
+    names, taken = {}, set(assigned.values())
+    for segment in effects.index:
+        name = assigned.get(segment) or describe(effects.loc[segment], dataset, taken)
+        taken.add(name)
+        ranked = scores.loc[segment].drop(name, errors="ignore").nlargest(1)
+        names[int(segment)] = Name(
+            segment=int(segment),
+            name=name,
+            archetype=archetypes.get(name),
+            score=float(scores.loc[segment].get(name, scores.loc[segment].max()))
+            if not scores.empty
+            else 0.0,
+            runner_up=str(ranked.index[0]) if len(ranked) else "",
+            runner_up_score=float(ranked.iloc[0]) if len(ranked) else 0.0,
+        )
+    return names
+
+
+def describe(effects: pd.Series, dataset: Dataset, taken: set[str]) -> str:
+    """Describe a segment by what sets it apart most, in words no other segment has.
+
+    Only features that segment or describe take part; one more trait is added until the
+    description is unique.
+    """
+    shown = [f.name for f in dataset.features_with("segment", "describe") if f.name in effects]
+    ranked = effects[shown].sort_values(key=np.abs, ascending=False, kind="stable")
+    traits = []
+    for feature, effect in ranked.items():
+        level = "high" if effect > 0 else "low"
+        traits.append(f"{level} {_lower_first(dataset.feature(feature).label or feature)}")
+        name = ", ".join(traits).capitalize() if len(traits) > 1 else ""
+        if name and name not in taken:
+            return name
+    return f"{name or 'Average customers'} ({len(taken) + 1})"
+
+
+def _lower_first(text: str) -> str:
+    """Lower the first letter unless the word is an abbreviation."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def agreement_after_refits(
+    matrix: np.ndarray,
+    standardised: pd.DataFrame,
+    names: pd.Series,
+    dataset: Dataset,
+    *,
+    resamples: int = 10,
+    starts: int = 10,
+    seed: int = 20,
+) -> np.ndarray:
+    """Return the share of customers whose segment has the same name after a refit.
+
+    Each refit sees a bootstrap sample, assigns everybody, and its segments are named afresh.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, d)
+    standardised : DataFrame, shape (n, n_features)
+        For effect sizes, from `profiling.standardise_evenly`.
+    names : Series, shape (n,)
+        Each customer's segment name in the chosen solution.
+
+    Returns
+    -------
+    ndarray, shape (resamples,)
+    """
+    k, n = names.nunique(), len(names)
+
+    def same_name(source: np.random.SeedSequence) -> float:
+        generator = np.random.default_rng(source)
+        drawn = generator.integers(0, n, n)
+        fit = fit_kmeans(matrix[drawn], k, starts=starts, seed=int(generator.integers(2**31)))
+        labels = pd.Series(assign(matrix, fit.centres), index=names.index)
+        refitted = name_segments(standardised.groupby(labels).mean(), dataset)
+        return float((labels.map({s: e.name for s, e in refitted.items()}) == names).mean())
+
+    return np.array(spread(same_name, np.random.SeedSequence(seed).spawn(resamples)))

@@ -1,0 +1,218 @@
+"""Who the segments are: sizes and value, effect sizes, rules, and how sure each assignment is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.tree import DecisionTreeClassifier
+
+from segmentation.dataset import Feature
+from segmentation.presentation import quantity
+
+CORE_SHARE = 0.10
+SURE_RATIO = 0.85  # nearest centre at most this far, as a share of the second nearest
+
+
+def sizes_and_value(
+    labels: pd.Series, value: pd.Series, *, resamples: int = 200, seed: int = 20
+) -> pd.DataFrame:
+    """Tabulate size and value of each segment, with a bootstrap interval for the value share.
+
+    Parameters
+    ----------
+    labels, value : Series, shape (n_customers,)
+
+    Returns
+    -------
+    DataFrame, indexed by segment
+        customers, share, value_total, value_share, value_mean, value_median, value_share_low and
+        value_share_high (95 % percentile interval over bootstrap samples of customers).
+    """
+    grouped = value.groupby(labels)
+    table = pd.DataFrame(
+        {
+            "customers": grouped.size(),
+            "share": grouped.size() / len(value),
+            "value_total": grouped.sum(),
+            "value_share": grouped.sum() / value.sum() if value.sum() else 0.0,
+            "value_mean": grouped.mean(),
+            "value_median": grouped.median(),
+        }
+    )
+    generator = np.random.default_rng(seed)
+    codes, amounts = labels.to_numpy() - labels.min(), value.to_numpy(float)
+    shares = np.empty((resamples, codes.max() + 1))
+    for sample in range(resamples):
+        weights = np.bincount(generator.integers(0, len(codes), len(codes)), minlength=len(codes))
+        totals = np.bincount(codes, weights * amounts)
+        shares[sample] = totals / totals.sum() if totals.sum() else 0.0
+    low, high = np.percentile(shares, [2.5, 97.5], axis=0)
+    present = table.index - labels.min()
+    return table.assign(value_share_low=low[present], value_share_high=high[present])
+
+
+def summaries(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Tabulate quartiles in real units: a row per segment and feature, and one for everybody."""
+    quartiles = [0.25, 0.5, 0.75]
+    table = features.groupby(labels).quantile(quartiles).stack().unstack(1)
+    overall = features.quantile(quartiles).T
+    overall.index = pd.MultiIndex.from_product([["all"], overall.index])
+    table = pd.concat([table, overall])
+    table.columns = ["lower_quartile", "median", "upper_quartile"]
+    return table.rename_axis(["segment", "feature"])
+
+
+def effect_sizes(standardised: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Return segment means in standard deviations from the average, shape (k, n_features).
+
+    No p-values: the same variables made the segments, so a test would find what the clustering
+    put there (Gao, Bien & Witten 2020).
+    """
+    return standardised.groupby(labels).mean().rename_axis("segment")
+
+
+def levels(features: pd.DataFrame, chosen: list[Feature]) -> pd.Series:
+    """Return the level of each feature: the mean, and for plain ratios, which may explode, the median."""
+    return pd.Series(
+        {
+            f.name: features[f.name].median() if f.kind == "number" else features[f.name].mean()
+            for f in chosen
+        }
+    )
+
+
+def marker_variables(effects: pd.DataFrame, threshold: float = 0.25) -> pd.DataFrame:
+    """Mark what makes a segment different from everybody (Dolnicar et al. 2018, ch. 8).
+
+    A marker variable differs from the average by at least ``threshold`` of the largest difference
+    that any segment shows, as their segment-profile plot does with means of binary variables.
+    """
+    return effects.abs() >= threshold * effects.abs().to_numpy().max()
+
+
+def standardise_evenly(features: pd.DataFrame, chosen: list[Feature]) -> pd.DataFrame:
+    """Standardise features for effect sizes; a constant one becomes zero everywhere."""
+    from segmentation.features import apply_transform
+
+    columns = {}
+    for feature in chosen:
+        kind = "log1p" if feature.transform == "yeo-johnson" else feature.transform
+        values = apply_transform(features[feature.name].to_numpy(float), kind)
+        deviation = values.std()
+        columns[feature.name] = (values - values.mean()) / (deviation if deviation else 1.0)
+    return pd.DataFrame(columns, index=features.index)
+
+
+def typical_customers(
+    features: pd.DataFrame, labels: pd.Series, nearest: pd.Series, share: float = CORE_SHARE
+) -> pd.DataFrame:
+    """Return the median of the customers nearest to each centre, shape (k, n_features).
+
+    The typical customer stands for a core of many, so that no row of a single customer is shown.
+
+    Parameters
+    ----------
+    nearest : Series, shape (n_customers,)
+        Distance to the own centre.
+    share : float
+        Part of the segment that makes up the core; at least ten customers where there are ten.
+    """
+    rows = {}
+    for segment, group in nearest.groupby(labels):
+        core = group.nsmallest(max(10, int(share * len(group)))).index
+        rows[segment] = features.loc[core].median()
+    return pd.DataFrame(rows).T.rename_axis("segment")
+
+
+def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:
+    """Say how sure each assignment is.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (n, k)
+        To the k centres.
+
+    Returns
+    -------
+    DataFrame, shape (n, 5)
+        segment (from 1), second_choice (from 1), distance, ratio (nearest to second nearest
+        centre: 0 at the centre, 1 on the border) and confidence (1 - ratio).
+    """
+    order = np.argsort(distances, axis=1, kind="stable")
+    rows = np.arange(len(distances))
+    nearest, second = distances[rows, order[:, 0]], distances[rows, order[:, 1]]
+    ratio = np.divide(nearest, second, out=np.ones_like(nearest), where=second > 0)
+    return pd.DataFrame(
+        {
+            "segment": order[:, 0] + 1,
+            "second_choice": order[:, 1] + 1,
+            "distance": nearest,
+            "ratio": ratio,
+            "confidence": 1 - ratio,
+        }
+    )
+
+
+def fit_rules(
+    features: pd.DataFrame, labels: pd.Series, *, depth: int = 4, seed: int = 20
+) -> tuple[DecisionTreeClassifier, float, pd.Series]:
+    """Restate the segments as rules: a shallow tree on the features in real units.
+
+    Returns
+    -------
+    tree : DecisionTreeClassifier
+    fidelity : float
+        Share of customers whose segment the tree finds, five-fold cross-validated.
+    recall : Series, indexed by segment
+        The same within each segment.
+    """
+    tree = DecisionTreeClassifier(
+        max_depth=depth, min_samples_leaf=max(10, len(labels) // 100), random_state=seed
+    )
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    found = cross_val_predict(tree, features, labels, cv=folds)
+    hit = pd.Series(found == labels.to_numpy(), index=labels.index)
+    return tree.fit(features, labels), float(hit.mean()), hit.groupby(labels).mean()
+
+
+def rule_texts(tree: DecisionTreeClassifier, chosen: list[Feature]) -> pd.DataFrame:
+    """Write each leaf of a tree as a sentence of conditions.
+
+    Returns
+    -------
+    DataFrame
+        A row per leaf: segment, rule, customers, purity; the largest leaves of a segment first.
+    """
+    nodes, rows = tree.tree_, []
+
+    def walk(node: int, limits: dict[int, tuple[float, float]]) -> None:
+        if nodes.children_left[node] == -1:
+            shares = nodes.value[node][0] / nodes.value[node][0].sum()
+            conditions = [_condition(chosen[f], *limits[f]) for f in limits]
+            rows.append(
+                {
+                    "segment": int(tree.classes_[shares.argmax()]),
+                    "rule": " and ".join(conditions) or "everybody",
+                    "customers": int(nodes.n_node_samples[node]),
+                    "purity": float(shares.max()),
+                }
+            )
+            return
+        feature, cut = int(nodes.feature[node]), float(nodes.threshold[node])
+        low, high = limits.get(feature, (-np.inf, np.inf))
+        walk(nodes.children_left[node], {**limits, feature: (low, cut)})
+        walk(nodes.children_right[node], {**limits, feature: (cut, high)})
+
+    walk(0, {})
+    table = pd.DataFrame(rows)
+    return table.sort_values(["segment", "customers"], ascending=[True, False], kind="stable")
+
+
+def _condition(feature: Feature, low: float, high: float) -> str:
+    """Write one condition of a rule, with its unit."""
+    label = feature.label or feature.name
+    texts = [quantity(cut, feature.kind, feature.unit) for cut in (low, high) if np.isfinite(cut)]
+    if np.isfinite(low) and np.isfinite(high):
+        return f"{label} over {texts[0]} up to {texts[1]}"
+    return f"{label} over {texts[0]}" if np.isfinite(low) else f"{label} up to {texts[0]}"

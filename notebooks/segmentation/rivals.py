@@ -1,0 +1,210 @@
+"""Other ways to divide the customers, scored beside K-Means in one reference space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import fastcluster
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import fcluster
+from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
+from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+from segmentation import expressions
+from segmentation.cores import spread
+from segmentation.dataset import Question
+from segmentation.silhouette import macro, mean, silhouettes
+from segmentation.stability import adjusted_rand
+
+NOISE = -1
+LARGEST_SHARE, SMALLEST_SHARE = 0.95, 0.01  # beyond these a solution is called degenerate
+
+
+def ward_tree(matrix: np.ndarray) -> np.ndarray:
+    """Return Ward's tree (Ward 1963) as a linkage matrix, shape (n - 1, 4), in O(n d) memory."""
+    return fastcluster.linkage_vector(matrix, method="ward")
+
+
+def linkage_tree(matrix: np.ndarray, method: str) -> np.ndarray:
+    """Return the tree of another linkage; needs memory for all n (n - 1) / 2 distances."""
+    return fastcluster.linkage(matrix, method=method, preserve_input=True)
+
+
+def cut(tree: np.ndarray, k: int) -> np.ndarray:
+    """Cut a tree into (at most, where merges tie) k segments, shape (n,), numbered from 0."""
+    return fcluster(tree, k, criterion="maxclust") - 1
+
+
+def gaussian_mixture(matrix: np.ndarray, k: int, seed: int, starts: int = 3) -> np.ndarray:
+    """Fit a mixture of k Gaussians with full covariances and return the likeliest component."""
+    mixture = GaussianMixture(k, n_init=starts, random_state=seed, reg_covar=1e-4)
+    with threadpool_limits(1):
+        return mixture.fit_predict(matrix)
+
+
+def neighbour_distances(matrix: np.ndarray, neighbours: int) -> np.ndarray:
+    """Return every customer's distance to its n-th nearest neighbour, ascending, shape (n,)."""
+    with threadpool_limits(1):
+        search = NearestNeighbors(n_neighbors=neighbours + 1).fit(matrix)
+        return np.sort(search.kneighbors(matrix)[0][:, -1])
+
+
+def knee(ascending: np.ndarray) -> float:
+    """Return the value of an ascending curve at its point farthest below the chord."""
+    x = np.linspace(0, 1, len(ascending))
+    y = (ascending - ascending[0]) / max(ascending[-1] - ascending[0], 1e-12)
+    return float(ascending[int(np.argmax(x - y))])
+
+
+def dbscan(matrix: np.ndarray, eps: float, neighbours: int) -> np.ndarray:
+    """Cluster by density (Ester et al. 1996); noise is -1."""
+    with threadpool_limits(1):
+        return DBSCAN(eps=eps, min_samples=neighbours).fit_predict(matrix)
+
+
+def hdbscan(matrix: np.ndarray, smallest: int) -> np.ndarray:
+    """Cluster by density at all scales (Campello et al. 2013); noise is -1."""
+    with threadpool_limits(1):
+        return HDBSCAN(min_cluster_size=smallest, min_samples=10, copy=True).fit_predict(matrix)
+
+
+def answer_cells(customers: pd.DataFrame, questions: tuple[Question, ...]) -> np.ndarray:
+    """Divide the customers by their answers to plain yes/no questions, shape (n,)."""
+    answers = [expressions.evaluate(q.when, customers).to_numpy(bool) for q in questions]
+    cells = sum(answer.astype(int) << place for place, answer in enumerate(answers))
+    return np.unique(cells, return_inverse=True)[1]
+
+
+def eps_table(matrix: np.ndarray, candidates: np.ndarray, neighbours: int) -> pd.DataFrame:
+    """Tabulate what DBSCAN finds for each eps: clusters, share of noise, largest cluster."""
+    rows = []
+    for eps in candidates:
+        labels = dbscan(matrix, float(eps), neighbours)
+        counts = np.bincount(labels[labels != NOISE]) if (labels != NOISE).any() else np.zeros(1)
+        rows.append(
+            {
+                "eps": float(eps),
+                "clusters": int((counts > 0).sum()),
+                "noise_share": float((labels == NOISE).mean()),
+                "largest_share": float(counts.max() / len(labels)),
+            }
+        )
+    return pd.DataFrame(rows).set_index("eps")
+
+
+def compare(matrix: np.ndarray, labelings: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Score labelings on the same customers in the same space.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, d)
+        The reference space.
+    labelings : mapping of str to ndarray, shape (n,)
+        Noise is -1: it counts in the shares and is left out of the scores.
+
+    Returns
+    -------
+    DataFrame, indexed by method
+        segments, largest_share, smallest_share, noise_share, silhouette, macro_silhouette,
+        calinski_harabasz, davies_bouldin, degenerate, rows.
+    """
+    scores = silhouettes(matrix, labelings)
+    rows = {}
+    for name, labels in labelings.items():
+        kept = labels != NOISE
+        counts = np.unique(labels[kept], return_counts=True)[1]
+        scored = len(counts) > 1
+        rows[name] = {
+            "segments": len(counts),
+            "largest_share": counts.max(initial=0) / len(labels),
+            "smallest_share": counts.min(initial=len(labels)) / len(labels),
+            "noise_share": float((~kept).mean()),
+            "silhouette": mean(scores[name]) if scored else np.nan,
+            "macro_silhouette": macro(scores[name], labels) if scored else np.nan,
+            "calinski_harabasz": calinski_harabasz_score(matrix[kept], labels[kept])
+            if scored
+            else np.nan,
+            "davies_bouldin": davies_bouldin_score(matrix[kept], labels[kept])
+            if scored
+            else np.nan,
+            "rows": len(labels),
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    of_kept = 1 - table["noise_share"].clip(upper=1 - 1e-9)
+    table["degenerate"] = (
+        (table["segments"] < 2)
+        | (table["largest_share"] > LARGEST_SHARE * of_kept)
+        | (table["smallest_share"] < SMALLEST_SHARE)
+    )
+    return table
+
+
+def agreement(labelings: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return the adjusted Rand index of every pair of labelings (noise counts as a group)."""
+    compact = {n: np.unique(labels, return_inverse=True)[1] for n, labels in labelings.items()}
+    table = {a: {b: adjusted_rand(x, y) for b, y in compact.items()} for a, x in compact.items()}
+    return pd.DataFrame(table)
+
+
+def split_stability(
+    matrix: np.ndarray,
+    method: Callable[[np.ndarray], np.ndarray],
+    *,
+    pairs: int = 3,
+    rows: int = 3000,
+    seed: int = 20,
+) -> float:
+    """Return how far a method agrees with itself on overlapping samples.
+
+    Works for every method, also those that cannot assign new customers: two samples share half
+    of their customers, and the adjusted Rand index compares the shared ones.
+
+    Parameters
+    ----------
+    method : callable
+        From a matrix, shape (n, d), to labels, shape (n,).
+    rows : int
+        Customers in each of the two samples.
+    """
+    generator = np.random.default_rng(seed)
+    rows = min(rows, len(matrix) * 2 // 3)
+    agreements = []
+    for _ in range(pairs):
+        drawn = generator.permutation(len(matrix))[: rows + rows // 2]
+        first, second = method(matrix[drawn[:rows]]), method(matrix[drawn[-rows:]])
+        shared = 2 * rows - len(drawn)
+        compact = [
+            np.unique(x, return_inverse=True)[1] for x in (first[-shared:], second[:shared])
+        ]
+        agreements.append(adjusted_rand(*compact))
+    return float(np.mean(agreements))
+
+
+def plain_silhouettes(spaces: Mapping[str, pd.DataFrame], ks: range) -> pd.DataFrame:
+    """Return mean silhouettes of K-Means as public analyses run it: z-scores, ten starts.
+
+    Parameters
+    ----------
+    spaces : mapping of str to DataFrame, shape (n_customers, n_columns)
+        Standardised here.
+    ks : range
+
+    Returns
+    -------
+    DataFrame, indexed by k, a column per space
+    """
+    columns = {}
+    for name, table in spaces.items():
+        varying = table.loc[:, table.std() > 0]
+        scores = ((varying - varying.mean()) / varying.std(ddof=0)).to_numpy()
+
+        def labels(k: int, scores: np.ndarray = scores) -> np.ndarray:
+            return KMeans(k, n_init=10, random_state=42).fit(scores).labels_
+
+        labelings = dict(zip(ks, spread(labels, list(ks)), strict=True))
+        columns[name] = {k: mean(v) for k, v in silhouettes(scores, labelings).items()}
+    return pd.DataFrame(columns).rename_axis("k")

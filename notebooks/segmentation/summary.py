@@ -1,0 +1,291 @@
+"""What the start page says: answers, segment cards and the table of methods, from the numbers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+import pandas as pd
+
+from segmentation.dataset import Dataset, Feature
+from segmentation.figures.style import SegmentStyle
+from segmentation.naming import Name
+from segmentation.presentation import joined, number, plain, quantity, share
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def slug(name: str) -> str:
+    """Turn a name into a safe file name: lower-case letters, digits and hyphens."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:60] or "segment"
+
+
+def spreadsheet_safe(texts: pd.Series) -> pd.Series:
+    """Prefix texts that a spreadsheet would run as a formula with an apostrophe.
+
+    Texts that are plain numbers stay as they are.
+    """
+    texts = texts.astype("str")
+    risky = texts.str.startswith(FORMULA_STARTS) & pd.to_numeric(texts, errors="coerce").isna()
+    return texts.mask(risky, "'" + texts)
+
+
+def traits(
+    effects: pd.Series,
+    typical: pd.Series,
+    overall: pd.Series,
+    chosen: list[Feature],
+    most: int = 5,
+) -> list[dict[str, Any]]:
+    """List what sets a segment apart, strongest first, in real units.
+
+    Parameters
+    ----------
+    effects : Series, shape (n_features,)
+        In standard deviations from the average customer.
+    typical, overall : Series, shape (n_features,)
+        Levels of the segment and of everybody, in real units, from `profiling.levels`.
+    """
+    ranked = sorted(chosen, key=lambda f: -abs(effects[f.name]))[:most]
+    listed = []
+    for feature in ranked:
+        segment, everybody = float(typical[feature.name]), float(overall[feature.name])
+        label = feature.label or feature.name
+        listed.append(
+            {
+                "label": label,
+                "kind": feature.kind,
+                "unit": feature.unit,
+                "segment": segment,
+                "overall": everybody,
+                "effect": float(effects[feature.name]),
+                "text": f"{label}: {quantity(segment, feature.kind, feature.unit)} against "
+                f"{quantity(everybody, feature.kind, feature.unit)} on average",
+            }
+        )
+    return listed
+
+
+def describe_traits(entries: list[dict[str, Any]], most: int = 2) -> str:
+    """Write the strongest traits as a phrase: high balance, low payments per month."""
+    words = [
+        f"{'high' if e['effect'] > 0 else 'low'} {plain(e['label'])[:1].lower()}{plain(e['label'])[1:]}"
+        for e in entries[:most]
+    ]
+    return joined(words)
+
+
+def answer(
+    dataset: Dataset, sizes: pd.DataFrame, names: dict[int, str], solution: dict[str, Any]
+) -> list[str]:
+    """Answer in three sentences: how many segments, where the value is, how sure we are."""
+    k, agreement = solution["k"], solution["decision"]["agreement"]
+    who = f"The {int(sizes['customers'].sum()):,} {dataset.nouns} fall into {k} segments: "
+    sentences = [who + joined([plain(names[s]) for s in sizes.index]) + "."]
+    if dataset.value:
+        top, last = sizes["value_share"].idxmax(), sizes["value_share"].idxmin()
+        sentences.append(
+            f"{plain(names[top])} are {share(sizes.share[top])} of the {dataset.nouns} and make "
+            f"{share(sizes.value_share[top])} of {dataset.value_label}; {plain(names[last])} are "
+            f"{share(sizes.share[last])} and make {share(sizes.value_share[last])}."
+        )
+    else:
+        top = sizes["share"].idxmax()
+        sentences.append(f"The largest, {plain(names[top])}, holds {sizes.share[top]:.0%}.")
+    sentences.append(
+        f"How sure: {solution['verdict']['sentence']} Two samples agree to {agreement:.2f} of 1."
+    )
+    return sentences
+
+
+def evidence(name: Name) -> str:
+    """Say why a segment has its name, and which name came second."""
+    if name.archetype is None:
+        return (
+            "No known kind of customer fits; the name describes what sets the segment apart."
+            + (f" Nearest: {name.runner_up} ({name.runner_up_score:.2f})." if name.runner_up else "")
+        )
+    second = f"; next {name.runner_up} ({name.runner_up_score:.2f})" if name.runner_up else ""
+    return f"Match with the pattern: {name.score:.2f} of 1{second}."
+
+
+def advice(
+    name: Name, entries: list[dict[str, Any]], grounds: list[dict[str, Any]], ambiguous: float
+) -> str:
+    """Give the archetype's advice with the segment's own numbers.
+
+    Parameters
+    ----------
+    entries : list of dict
+        The segment's strongest traits.
+    grounds : list of dict
+        Its traits among the features that its archetype names, from `grounds_of`.
+    ambiguous : float
+        Share of the segment near the border to another one.
+    """
+    if name.archetype is None:
+        return (
+            f"No advice is on file for this kind of customer. Start from what sets it apart "
+            f"({describe_traits(entries)}) and test one offer on a part of the list."
+        )
+    basis = "; ".join(entry["text"] for entry in grounds[:2])
+    return (
+        f"{name.archetype.advice} Rests on: {basis}. {share(ambiguous)} of them are near the "
+        "border to another segment: address the sure ones first."
+    )
+
+
+def grounds_of(
+    name: Name, effects: pd.Series, typical: pd.Series, overall: pd.Series, chosen: list[Feature]
+) -> list[dict[str, Any]]:
+    """List the traits on which a segment's archetype rests, strongest first."""
+    pattern = name.archetype.pattern if name.archetype else {}
+    meant = [f for f in chosen if pattern.get(f.name, 0) * effects[f.name] > 0]
+    return traits(effects, typical, overall, meant)
+
+
+def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataFrame:
+    """List each rule used, its source and this run's numbers."""
+    clustering, k = metrics["clustering"], solution["k"]
+    rows = [
+        ("Number of segments", "largest k in the actionable range with mean ARI and size above "
+         "their thresholds", "Dolnicar & Leisch 2010",
+         f"k = {k}, mean ARI {number(solution['decision']['agreement'])}, needed "
+         f"{number(solution['decision']['needed'])}"),
+        ("Elbow", "farthest point below the chord", "Satopaa et al. 2011",
+         f"k = {clustering['elbow_k']}"),
+        ("Silhouette", "mean over customers; words by value", "Rousseeuw 1987; Kaufman & "
+         "Rousseeuw 1990", f"{clustering['silhouette']:.3f}, {clustering['silhouette_word']} structure"),
+        ("Data without segments", "same statistics on permuted columns and one Gaussian",
+         "Tibshirani, Walther & Hastie 2001 (gap)",
+         f"silhouette {clustering['null_silhouette_permuted']:.3f} and "
+         f"{clustering['null_silhouette_gaussian']:.3f}; gap picks {clustering['gap_k']}"),
+        ("Stability of a segment", "mean Jaccard similarity with its best match in resamples",
+         "Hennig 2007", f"{min(clustering['jaccard'].values()):.2f} to "
+         f"{max(clustering['jaccard'].values()):.2f}"),
+        ("Names", "assignment of archetypes to effect sizes", "Kuhn 1955",
+         f"{metrics['profiling']['names_matched']} of {k} matched; the same after a refit for "
+         f"{metrics['profiling']['names_agreement']:.0%} of customers"),
+        ("Segment profiles", "effect sizes and marker variables, no p-values",
+         "Dolnicar, Grün & Leisch 2018; Gao, Bien & Witten 2020", "table 06_effects.csv"),
+        ("Rules", "shallow decision tree, cross-validated", "Breiman et al. 1984",
+         f"fidelity {metrics['profiling']['rules_fidelity']:.0%}"),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["what", "rule", "source", "this run"])
+    return table.set_index("what")
+
+
+def slugs(names: dict[int, str]) -> dict[int, str]:
+    """Give every segment a file name that no other segment has."""
+    taken: dict[int, str] = {}
+    for segment, name in names.items():
+        candidate = slug(name)
+        taken[segment] = candidate if candidate not in taken.values() else f"{candidate}-{segment}"
+    return taken
+
+
+def card(
+    dataset: Dataset,
+    name: Name,
+    size: pd.Series,
+    distinct: list[dict[str, Any]],
+    advised: str,
+    portrait: pd.Series,
+    style: SegmentStyle,
+    file_name: str,
+    *,
+    jaccard: float,
+    word: str,
+    sure: float,
+    second: str,
+) -> dict[str, Any]:
+    """Collect what the start page says about one segment."""
+    archetype = name.archetype
+    has_value = bool(dataset.value)
+    return {
+        "segment": name.segment,
+        "name": name.name,
+        "slug": file_name,
+        "colour": style.colour,
+        "marker": style.marker,
+        "summary": archetype.summary if archetype else describe_traits(distinct),
+        "customers": int(size["customers"]),
+        "share": size["share"],
+        "value_share": size["value_share"] if has_value else None,
+        "value_share_low": size["value_share_low"] if has_value else None,
+        "value_share_high": size["value_share_high"] if has_value else None,
+        "value_mean": size["value_mean"] if has_value else None,
+        "value_median": size["value_median"] if has_value else None,
+        "traits": distinct,
+        "typical": [{"label": label, "text": text} for label, text in portrait.items()],
+        "stability": jaccard,
+        "stability_word": word,
+        "sure_share": sure,
+        "second_choice": second,
+        "advice": advised,
+        "measure": archetype.measure if archetype else "the share that responds, against a "
+        "control group without the offer",
+        "matched": archetype is not None,
+        "evidence": evidence(name),
+        "campaign": f"campaigns/{file_name}.csv",
+    }
+
+
+def page(
+    dataset: Dataset,
+    solution: dict[str, Any],
+    sizes: pd.DataFrame,
+    cards: list[dict[str, Any]],
+    sentences: list[str],
+    cleaned: dict[str, Any],
+    quick: bool,
+) -> dict[str, Any]:
+    """Collect everything that the start page lays out."""
+    decision = solution["decision"]
+    if solution["by_hand"]:
+        first = f"The number of segments, {solution['k']}, was set by hand."
+    else:
+        first = f"{solution['k']} is {solution['reason']}."
+    return {
+        "title": dataset.title,
+        "subtitle": dataset.about,
+        "noun": dataset.noun,
+        "nouns": dataset.nouns,
+        "generated": cleaned["generated"],
+        "quick": quick,
+        "answer": sentences,
+        "customers": int(sizes["customers"].sum()),
+        "k": solution["k"],
+        "k_set_by_hand": solution["by_hand"],
+        "value": {
+            "label": dataset.value_label,
+            "unit": dataset.currency,
+            "total": float(sizes["value_total"].sum()),
+        },
+        "segments": cards,
+        "decision": {
+            "sentences": [
+                first[:1].upper() + first[1:],
+                f"Two samples of the customers give the same segments to an agreement of "
+                f"{decision['agreement']:.2f} of 1 ({decision['needed']:.2f} is needed); the elbow "
+                f"alone would pick {decision['elbow']}, the silhouette alone "
+                f"{decision['silhouette']}.",
+            ],
+            "figure": "figures/04_decision.png",
+            "alt": decision["alt"],
+        },
+        "verdict": solution["verdict"],
+        "limits": list(dataset.limits)
+        + [
+            "Stability is measured on resamples of these customers; another period may differ.",
+            f"{1 - sum(c['sure_share'] * c['share'] for c in cards):.0%} of the {dataset.nouns} lie "
+            "near the border between two segments.",
+        ],
+        "changes": [
+            {key: change[key] for key in ("what", "column", "rows", "action")}
+            for change in cleaned["changes"]
+        ],
+        "figures": {"shares": "figures/06_shares.png"},
+    }

@@ -1,0 +1,306 @@
+"""Where a notebook reads and writes: hand-off files, tables, figures and numbers of one run.
+
+A `Workspace` is the only place that knows paths. It also shows what it writes, so that a figure or
+table on the page and the file beside it are the same object.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.metadata
+import io
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML, Markdown, display
+
+from segmentation import presentation
+from segmentation.dataset import Dataset, load_dataset
+from segmentation.errors import InputError
+
+RESULTS_FOLDER = Path(__file__).resolve().parents[2] / "results"
+STAGES = {
+    "01": ("01_data_cleaning", "cleaning"),
+    "02": ("02_exploratory_analysis", "exploration"),
+    "03": ("03_feature_engineering", "features"),
+    "04": ("04_clustering", "clustering"),
+    "05": ("05_dimensionality_reduction", "reduction"),
+    "06": ("06_segment_profiling", "profiling"),
+}
+PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "seaborn", "tensorflow", "papermill")
+FIGURE_DPI = 144  # twice the width at which a page shows the figure
+
+
+class Workspace:
+    """The files of one stage of one run.
+
+    Parameters
+    ----------
+    stage : str
+        Number of the notebook, "01" to "06".
+    dataset : Dataset
+    folder : Path
+        The results folder; made if it does not exist.
+    quick : bool
+        Whether the run uses small settings.
+    """
+
+    def __init__(self, stage: str, dataset: Dataset, folder: Path, quick: bool = False) -> None:
+        self.stage, self.dataset, self.folder, self.quick = stage, dataset, folder, quick
+        self.metrics: dict[str, Any] = {}
+        self._read: dict[str, str] = {}
+        for name in ("stages", "figures", "tables"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def open(
+        cls, stage: str, *, dataset: str, results_dir: str = "", quick: bool = False
+    ) -> Workspace:
+        """Open the results of a dataset for one notebook.
+
+        Parameters
+        ----------
+        dataset : str
+            A name under data/ or the path of a dataset folder or .toml file. Where the results
+            hold a dataset.toml of their own, inferred from a user's table, that one is used.
+        results_dir : str, optional
+            The results folder; by default results/<dataset>.
+
+        Raises
+        ------
+        InputError
+            If there is no such dataset, or the results folder is a file.
+        """
+        name = Path(dataset).stem if dataset.endswith(".toml") else Path(dataset).name
+        folder = Path(results_dir) if results_dir else RESULTS_FOLDER / name
+        if folder.exists() and not folder.is_dir():
+            raise InputError(
+                f"the results folder {folder.name!r} is a file",
+                where=str(folder),
+                remedy="choose another results folder",
+            )
+        inferred = folder / "dataset.toml"
+        known = load_dataset(inferred if dataset == "auto" else dataset)
+        return cls(stage, known, folder, quick)
+
+    # --- hand-off files ---------------------------------------------------------------------------
+
+    def _stage_file(self, stage: str, name: str, suffix: str) -> Path:
+        return self.folder / "stages" / f"{stage}_{name}{suffix}"
+
+    def save(self, name: str, content: pd.DataFrame | dict[str, Any]) -> None:
+        """Hand a table (Parquet) or a document (JSON) to the later notebooks."""
+        if isinstance(content, pd.DataFrame):
+            buffer = io.BytesIO()
+            content.to_parquet(buffer)
+            write_private(self._stage_file(self.stage, name, ".parquet"), buffer.getvalue())
+        else:
+            write_json(self._stage_file(self.stage, name, ".json"), content)
+
+    def load(self, stage: str, name: str) -> Any:
+        """Read what an earlier notebook handed over.
+
+        Raises
+        ------
+        InputError
+            If that notebook has not run yet; says which one to run first.
+        """
+        for suffix in (".parquet", ".json"):
+            path = self._stage_file(stage, name, suffix)
+            if path.is_file():
+                self._note_reading(stage, path)
+                if suffix == ".json":
+                    return json.loads(path.read_text(encoding="utf-8"))
+                return pd.read_parquet(path)
+        raise InputError(
+            f"{STAGES[self.stage][0]} needs what {STAGES[stage][0]} makes, and it is not there",
+            where=str(self.folder / "stages" / f"{stage}_{name}"),
+            remedy=f"run {STAGES[stage][0]}.ipynb first, with the same dataset and results_dir",
+        )
+
+    def _note_reading(self, stage: str, path: Path) -> None:
+        """Remember what was read, and say so where it was made from something older."""
+        self._read[path.name] = digest(path)
+        made_from = self._stage_file(stage, "reads", ".json")
+        if not made_from.is_file():
+            return
+        for name, known in json.loads(made_from.read_text(encoding="utf-8")).items():
+            source = self.folder / "stages" / name
+            if source.is_file() and digest(source) != known:
+                self.say(
+                    "⚠ **{stage} is stale**: it was made from an earlier {name}. Run it again.",
+                    stage=STAGES[stage][0],
+                    name=STAGES[name[:2]][0],
+                )
+
+    # --- what is shown and written ----------------------------------------------------------------
+
+    def say(self, template: str, **values: object) -> None:
+        """Show a generated sentence: a Markdown template whose values are escaped."""
+        display(Markdown(presentation.sentence(template, **values)))
+
+    def table(
+        self,
+        table: pd.DataFrame,
+        name: str,
+        caption: str,
+        formats: dict[str, str] | None = None,
+        rows: int | None = None,
+    ) -> None:
+        """Write a table to tables/ and show it, or its first rows, with a caption."""
+        text = table.rename_axis(table.index.name or "row").to_csv(lineterminator="\n")
+        write_atomically(self.folder / "tables" / f"{self.stage}_{name}.csv", text.encode())
+        shown = table if rows is None else table.head(rows)
+        if len(shown) < len(table):
+            caption += f" (first {len(shown)} of {len(table)} rows; all in tables/{self.stage}_{name}.csv)"
+        display(HTML(presentation.html_table(shown, caption, formats)))
+
+    def figure(self, figure, name: str, caption: str, alt: str) -> None:
+        """Write a figure to figures/ and show it with its caption and alternative text.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+        caption : str
+            Reads alone: what is drawn, for whom, in what units.
+        alt : str
+            What the figure shows, for readers who cannot see it; made from the numbers.
+        """
+        import matplotlib.pyplot as plt
+
+        caption, alt = presentation.plain(caption, 600), presentation.plain(alt, 900)
+        buffer = io.BytesIO()
+        figure.savefig(
+            buffer, format="png", dpi=FIGURE_DPI, bbox_inches="tight", metadata={"Software": None}
+        )
+        plt.close(figure)
+        path = self.folder / "figures" / f"{self.stage}_{name}.png"
+        write_atomically(path, buffer.getvalue())
+        write_json(path.with_suffix(".json"), {"caption": caption, "alt": alt})
+        width = int.from_bytes(buffer.getvalue()[16:20], "big") // 2
+        display(
+            {
+                "image/png": base64.b64encode(buffer.getvalue()).decode(),
+                "text/plain": f"Figure: {alt}",
+            },
+            raw=True,
+            metadata={
+                "image/png": {
+                    "alt": alt,
+                    "caption": caption,
+                    "file": f"../figures/{path.name}",
+                    "width": width,
+                }
+            },
+        )
+
+    def export(self, table: pd.DataFrame, name: str) -> None:
+        """Write a list of customers for other programs, readable by its owner only."""
+        content = table.to_csv(index=False, lineterminator="\n").encode()
+        write_private(self.folder / name, content)
+
+    def document(self, content: dict[str, Any], name: str) -> None:
+        """Write a JSON document beside the report."""
+        write_json(self.folder / name, content)
+
+    def clear(self, name: str) -> None:
+        """Remove the files of a folder of lists, so that no list of an earlier run is left."""
+        for path in (self.folder / name).glob("*.csv"):
+            path.unlink()
+
+    def all_metrics(self) -> dict[str, dict[str, Any]]:
+        """Return the numbers of all stages that have run, this one included, by topic."""
+        merged = {}
+        for stage, (_, topic) in STAGES.items():
+            path = self._stage_file(stage, "metrics", ".json")
+            if stage == self.stage:
+                merged[topic] = self.metrics
+            elif path.is_file():
+                merged[topic] = json.loads(path.read_text(encoding="utf-8"))
+        return merged
+
+    def record(self, **numbers: Any) -> None:
+        """Note numbers that the prose or the report quotes, by name."""
+        self.metrics |= {name: to_plain(value) for name, value in numbers.items()}
+
+    def finish(self) -> None:
+        """Write the stage's numbers, merge them into metrics.json and show the versions."""
+        write_json(self._stage_file(self.stage, "metrics", ".json"), self.metrics)
+        write_json(self._stage_file(self.stage, "reads", ".json"), self._read)
+        write_json(self.folder / "metrics.json", self.all_metrics())
+        self._announce_stale()
+        versions = [f"Python {platform.python_version()}"]
+        versions += [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
+        self.say("*Made with {versions}.*", versions=presentation.joined(versions))
+
+    def _announce_stale(self) -> None:
+        """Say which later notebooks were made from something that this one has just changed."""
+        stale = []
+        for stage, (notebook, _) in STAGES.items():
+            reads = self._stage_file(stage, "reads", ".json")
+            if stage <= self.stage or not reads.is_file():
+                continue
+            known = json.loads(reads.read_text(encoding="utf-8"))
+            files = [self.folder / "stages" / name for name in known]
+            if any(f.is_file() and digest(f) != known[f.name] for f in files):
+                stale.append(notebook)
+        if stale:
+            self.say(
+                "⚠ Now stale, because this notebook changed what they read: **{stale}**. "
+                "Run them again.",
+                stale=presentation.joined(stale),
+            )
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that readers see the old or the new content, never a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file about single customers: readable by its owner only, where the system can."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    os.replace(partial, path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that is valid everywhere (no NaN) and the same bytes for the same content."""
+    text = json.dumps(to_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, (text + "\n").encode())
+
+
+def to_plain(value: Any) -> Any:
+    """Turn numpy and pandas values into what JSON knows; what is not finite becomes None."""
+    if isinstance(value, dict):
+        return {str(key): to_plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple, set, np.ndarray, pd.Series, pd.Index)):
+        return [to_plain(entry) for entry in value]
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
