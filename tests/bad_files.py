@@ -232,6 +232,10 @@ DELIMITERS_AND_MARKS = {
     "k for thousand": BadFile(
         csv(with_column(2, lambda i, c: f"{20 + i}.5k")), changed="k for thousand"
     ),
+    "millions of dollars": BadFile(
+        csv(with_column(2, lambda i, c: f"${i}.5M")), changed="multiplied", rows=ROWS,
+        kinds={"income": "money"},
+    ),
     "months behind numbers": BadFile(
         csv(with_column(1, lambda i, c: f" {36 + 24 * (i % 2)} months")), changed="months beside"
     ),
@@ -290,6 +294,11 @@ STRUCTURE = {
     "blank lines between": BadFile(
         PLAIN.replace("\nC101", "\n\nC101").encode(), changed="empty rows", rows=10
     ),
+    "units below the header": BadFile(
+        (_LINES[0] + ",(years),(EUR),(EUR),\n" + "".join(_LINES[1:])).encode(),
+        changed="second line of headings", rows=1,
+    ),
+    "spaces between cells": BadFile(csv(customers(), mark=" "), refused="--delimiter ' '"),
     "header repeated": BadFile(
         (PLAIN + _LINES[0] + "C2000,30,1.5,2.5,plus\n").encode(), changed="header again", rows=1
     ),

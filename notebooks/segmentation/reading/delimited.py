@@ -191,6 +191,7 @@ def _guess_delimiter(text: str, name: str) -> str:
         if width > 1 and count >= 0.5 * len(widths):
             scores[mark] = (count / len(widths), width)
     if not scores:
+        _check_other_delimiters(text, name)
         return ","
     best = max(scores.values())
     winners = [mark for mark, score in scores.items() if score == best]
@@ -203,6 +204,19 @@ def _guess_delimiter(text: str, name: str) -> str:
             + " or --delimiter ".join(DELIMITERS[mark] for mark in winners),
         )
     return winners[0]
+
+
+def _check_other_delimiters(text: str, name: str) -> None:
+    """Refuse lines that seem to be cut into cells by a mark that we do not expect."""
+    lines = [line.strip() for line in text.splitlines()[:SAMPLE_ROWS] if line.strip()]
+    for mark, spelt in ((" ", "spaces"), (":", "colons"), ("^", "carets"), ("~", "tildes")):
+        counts = {line.count(mark) for line in lines}
+        if len(lines) > 2 and len(counts) == 1 and counts.pop() > 1:
+            raise InputError(
+                f"the cells seem to be divided by {spelt}",
+                where=name,
+                remedy=f"give --delimiter '{mark}' if so; or save the file as CSV",
+            )
 
 
 def _sample_rows(text: str, delimiter: str) -> list[list[str]]:

@@ -90,6 +90,22 @@ def check_header(raw: Raw, line: int) -> None:
         )
 
 
+def drop_second_header(raw: Raw) -> Raw:
+    """Drop a first row of units or labels, which stands over columns of numbers."""
+    words = numeric = 0
+    for column in raw.columns:
+        first, *rest = (cell.strip() for cell in column.slice(0, 1000).to_pylist())
+        rest = [cell for cell in rest if cell]
+        if first and len(rest) > 1 and _share(NUMBER, rest) >= 0.9:
+            numeric += 1
+            words += bool(re.fullmatch(r"[^\d?#]*[^\W\d_][^\d?#]*", first))
+    if words < 2 or words < numeric:
+        return raw
+    change = Change("a second line of headings", "", 1, "skipped", (f"{raw.word} {raw.lines[0]}",))
+    columns = [column.slice(1) for column in raw.columns]
+    return replace(raw, columns=columns, lines=raw.lines[1:], changes=[*raw.changes, change])
+
+
 def _share(pattern: re.Pattern, values: list[str]) -> float:
     return sum(1 for value in values if pattern.fullmatch(value)) / len(values)
 

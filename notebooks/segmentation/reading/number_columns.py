@@ -70,8 +70,7 @@ def read_numbers(
     values = np.where(number, convert(numerals, decimal), np.nan)
     below = cells.matches("^-")
     values[infinite] = np.where(below, -np.inf, np.inf)[infinite]  # counted, then taken out
-    units = np.array(numerals.unit)
-    values = np.where(units == "%", values / 100, np.where(units == "k", values * 1000, values))
+    values = np.where(numerals.unit == "%", values / 100, values)
     rows = cells.to_rows(values)
     if number.all() and are_whole(numerals, decimal) and unit != "%" and np.abs(rows).max() < 2**53:
         rows = rows.astype(np.int64)
@@ -84,7 +83,7 @@ def read_numbers(
         *done.changes,
     ]
     kind = {"": done.kind, "%": "share"}.get(unit, "number" if unit in WORDS else "money")
-    return Finished(done.values, kind, "" if unit == "k" else unit, changes)
+    return Finished(done.values, kind, unit, changes)
 
 
 def _settle_decimal(
@@ -114,16 +113,16 @@ def _settle_decimal(
 
 def _settle_unit(cells: Cells, numerals: Numerals, number: np.ndarray) -> tuple[str, np.ndarray]:
     """Return the column's unit, and which texts are numbers of that unit."""
-    units = np.array(numerals.unit)
-    rows = {u: cells.rows(number & (units == u)) for u in np.unique(units[number]).tolist()}
-    words = {u: n for u, n in rows.items() if u in WORDS and u not in ("%", "k")}
+    units = numerals.unit
+    rows = {u: cells.rows(number & (units == u)) for u in sorted(set(units[number]))}
+    words = {u: n for u, n in rows.items() if u in WORDS and u != "%"}
     total, bare = sum(rows.values()), rows.get("", 0)
     if words:
         word = max(words, key=words.get)
         main = word if words[word] > bare else ""
         number = number & (units == main)
         return main, number  # the others are no numbers of this unit, and are counted as such
-    signs = sorted(u for u in rows if u not in ("", "k"))
+    signs = sorted(u for u in rows if u)
     if len(signs) > 1:
         rare = min(signs, key=rows.get)
         what = "percentages and amounts" if "%" in signs else "several currencies"
@@ -140,7 +139,7 @@ def _settle_unit(cells: Cells, numerals: Numerals, number: np.ndarray) -> tuple[
                 plain if cells.rows(plain) * 2 <= total else number & (units == "%"),
                 "write them all with a percent sign, or all without",
             )
-    return (signs[0] if signs else "k" if "k" in rows else ""), number
+    return (signs[0] if signs else ""), number
 
 
 def _check_odd(cells: Cells, odd: np.ndarray, rows: int) -> None:
@@ -156,21 +155,21 @@ def _check_odd(cells: Cells, odd: np.ndarray, rows: int) -> None:
 
 def _describe(cells: Cells, numerals: Numerals, number: np.ndarray, decimal: str) -> list[Change]:
     """List the spellings that were read as numbers, each with its count."""
-    units = np.array(numerals.unit)
+    units = numerals.unit
 
     def has(pattern: str) -> np.ndarray:
         found = pc.match_substring_regex(numerals.body, pattern)
         return found.to_numpy(zero_copy_only=False).astype(bool) & number
 
     thousands = r"\d[,' ]\d" if decimal == "." else r"\d[.' ]\d"
-    signs = sorted(set(units[number].tolist()) - {"", "%", "k"})
+    signs = sorted(set(units[number]) - {"", "%"})
     unit = signs[0] if signs else ""
     spellings = [
         ("thousands marks", has(thousands), "taken out"),
         ("decimal commas", has(",") & (decimal == ","), "read as decimal marks"),
         (f"{unit} beside numbers", number & (units == unit) & (units != ""), "noted as the unit"),
         ("percent signs", number & (units == "%"), "divided by 100: 12 % is 0.12"),
-        ("k for thousand", number & (units == "k"), "multiplied by 1000"),
+        ("k for thousand and the like", number & (numerals.scale > 1), "multiplied"),
         ("negative numbers in brackets", number & numerals.bracketed, "read with a minus sign"),
         ("minus signs behind numbers", number & numerals.trailing, "read with a minus sign"),
         ("digits of another script", number & numerals.foreign, "read as 0 to 9"),

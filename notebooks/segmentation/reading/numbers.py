@@ -25,10 +25,12 @@ CURRENCIES = {
 }  # fmt: skip
 # Words behind a number that say what it counts; 84029E is a code and no number of E.
 WORDS = frozenset(
-    "% k year years yr yrs month months mo mos mth mths week weeks wk wks day days hour hours hr "
+    "% year years yr yrs month months mo mos mth mths week weeks wk wks day days hour hours hr "
     "hrs min mins minute minutes sec secs km mi miles cm mm ft kg lb lbs oz ml points pts pcs "
     "piece pieces items times orders visits mb gb kwh sqft person persons people".split()
 )
+SCALES = {"k": 1e3, "mn": 1e6, "mio": 1e6, "million": 1e6, "bn": 1e9, "billion": 1e9}
+MONEY_SCALES = SCALES | {"m": 1e6, "b": 1e9}  # without a currency, m and b could be anything
 _SIGNS = "|".join(re.escape(c) for c in sorted(CURRENCIES, key=len, reverse=True))
 PATTERN = (
     r"^(?P<open>\(?)\s*(?P<sign>[-+]?)\s*"
@@ -65,8 +67,10 @@ class Numerals:
     negative, bracketed, trailing, foreign : numpy arrays of bool
         Whether it is below zero, in accountants' brackets, has its minus behind, or is written in
         other than Latin digits.
-    unit : list of str
+    unit : numpy array of str
         A currency sign, "%", one of `WORDS`, or nothing.
+    scale : numpy array of float
+        1000 where k for thousand stands behind, and so on; else 1.
     point, comma : numpy arrays of bool
         Whether it is a number if the decimal mark is a point, or a comma.
     """
@@ -77,7 +81,8 @@ class Numerals:
     bracketed: np.ndarray
     trailing: np.ndarray
     foreign: np.ndarray
-    unit: list[str]
+    unit: np.ndarray
+    scale: np.ndarray
     point: np.ndarray
     comma: np.ndarray
 
@@ -92,8 +97,8 @@ class Numerals:
 
     @property
     def marked(self) -> np.ndarray:
-        """Whether the body holds anything but digits."""
-        return _flags(pc.match_substring_regex(self.body, r"\D"))
+        """Whether the body holds a point or a comma."""
+        return _flags(pc.match_substring_regex(self.body, "[.,]"))
 
 
 def _flags(array) -> np.ndarray:
@@ -115,7 +120,7 @@ def parse_numerals(values: pa.StringArray) -> Numerals:
 
     bracketed, trailing = filled("open") & filled("close"), filled("behind")
     signs = sum(x.astype(int) for x in (filled("sign"), filled("inner"), bracketed, trailing))
-    unit, units_agree = _settle_units(part["before"], part["after"])
+    unit, scale, units_agree = _settle_units(part["before"], part["after"])
     sound = found & (signs <= 1) & (filled("open") == filled("close")) & units_agree
     fits = {m: sound & _flags(pc.match_substring_regex(part["body"], SHAPES[m])) for m in ".,"}
     return Numerals(
@@ -126,6 +131,7 @@ def parse_numerals(values: pa.StringArray) -> Numerals:
         trailing=trailing,
         foreign=foreign,
         unit=unit,
+        scale=scale,
         point=fits["."],
         comma=fits[","],
     )
@@ -154,18 +160,22 @@ def _plain_character(c: str) -> str:
     return PLAIN.get(c, c)
 
 
-def _settle_units(before: pa.Array, after: pa.Array) -> tuple[list[str], np.ndarray]:
-    """Return each text's unit, and whether what stands before and behind it can go together."""
-    if not pc.any(pc.not_equal(pc.binary_join_element_wise(before, after, ""), "")).as_py():
-        return [""] * len(before), np.ones(len(before), dtype=bool)
-    units, agree = [], np.ones(len(before), dtype=bool)
-    for place, (front, back) in enumerate(zip(before.to_pylist(), after.to_pylist(), strict=True)):
-        front, back = front.lower(), back.lower()
-        known = not back or back in CURRENCIES or back.rstrip(".") in WORDS
-        unit = CURRENCIES.get(back) or back.rstrip(".")
-        agree[place] = known and (not front or not unit or CURRENCIES[front] == unit)
-        units.append(CURRENCIES[front] if front else unit)
-    return units, agree
+def _settle_units(before: pa.Array, after: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return units, scales, and whether what stands before and behind can go together."""
+    pairs = pc.binary_join_element_wise(before, after, "\n").dictionary_encode()
+    settled = [_settle_unit(*pair.split("\n")) for pair in pairs.dictionary.to_pylist()]
+    codes = pairs.indices.to_numpy(zero_copy_only=False)
+    units, scales, agree = zip(*settled, strict=True) if settled else ((), (), ())
+    return np.array(units, object)[codes], np.array(scales)[codes], np.array(agree, bool)[codes]
+
+
+def _settle_unit(before: str, after: str) -> tuple[str, float, bool]:
+    front = CURRENCIES.get(before.lower(), "")
+    back = after.lower() if after.lower() in CURRENCIES else after.lower().rstrip(".")
+    scale = (MONEY_SCALES if front else SCALES).get(back, 1.0)
+    unit = "" if scale > 1 else CURRENCIES.get(back, back)
+    known = not unit or back in CURRENCIES or back in WORDS
+    return front or unit, scale, known and (not front or not unit or front == unit)
 
 
 def convert(numerals: Numerals, decimal: str) -> np.ndarray:
@@ -175,7 +185,7 @@ def convert(numerals: Numerals, decimal: str) -> np.ndarray:
     body = pc.replace_substring(body, ",", "" if decimal == "." else ".")
     body = pc.binary_join_element_wise(body, numerals.power, "")
     values = pc.cast(body, pa.float64()).to_numpy(zero_copy_only=False).astype(float)
-    return np.where(numerals.negative, -values, values)
+    return np.where(numerals.negative, -values, values) * numerals.scale
 
 
 def are_whole(numerals: Numerals, decimal: str) -> bool:

@@ -13,7 +13,13 @@ import pyarrow.compute as pc
 
 from segmentation.errors import InputError
 from segmentation.reading.changes import Change
-from segmentation.reading.header import check_header, clean_name, filled, find_header
+from segmentation.reading.header import (
+    check_header,
+    clean_name,
+    drop_second_header,
+    filled,
+    find_header,
+)
 from segmentation.reading.raw import Raw, keep_columns, keep_rows
 
 SAMPLE_ROWS = 200
@@ -78,6 +84,7 @@ def assemble(
             "the file has a header and no rows", where=file, remedy="export the table again"
         )
     check_header(raw, head[start][0])
+    raw = drop_second_header(raw)
     noticed = [
         (preamble, "lines before the header", "skipped"),
         (body.blank, "empty rows", "skipped"),
