@@ -85,7 +85,7 @@ def name_segments(effects: pd.DataFrame, dataset: Dataset) -> dict[int, Name]:
         assigned = {
             scores.index[row]: scores.columns[column]
             for row, column in zip(rows, columns, strict=True)
-            if scores.iat[row, column] >= MATCH_THRESHOLD
+            if scores.iloc[row, column] >= MATCH_THRESHOLD
         }
     archetypes = {archetype.name: archetype for archetype in dataset.archetypes}
     names, taken = {}, set(assigned.values())

@@ -32,7 +32,9 @@ def plain(text: object, longest: int = LONGEST_TEXT) -> str:
 
 def escape(text: object) -> str:
     """Escape a text for HTML inside Markdown, so that nothing in it is markup of either."""
-    return MARKDOWN_MARKS.sub(lambda mark: f"&#{ord(mark.group())};", html.escape(plain(text, LONGEST_SENTENCE)))
+    return MARKDOWN_MARKS.sub(
+        lambda mark: f"&#{ord(mark.group())};", html.escape(plain(text, LONGEST_SENTENCE))
+    )
 
 
 class _Template(string.Formatter):
@@ -97,9 +99,7 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def html_table(
-    table: pd.DataFrame, caption: str, formats: Mapping[str, str] | None = None
-) -> str:
+def html_table(table: pd.DataFrame, caption: str, formats: Mapping[str, str] | None = None) -> str:
     """Write a table as HTML with a caption, formatted numbers and every text escaped.
 
     Parameters

@@ -103,9 +103,8 @@ def answer(
 def evidence(name: Name) -> str:
     """Say why a segment has its name, and which name came second."""
     if name.archetype is None:
-        return (
-            "No known kind of customer fits; the name describes what sets the segment apart."
-            + (f" Nearest: {name.runner_up} ({name.runner_up_score:.2f})." if name.runner_up else "")
+        return "No known kind of customer fits; the name describes what sets the segment apart." + (
+            f" Nearest: {name.runner_up} ({name.runner_up_score:.2f})." if name.runner_up else ""
         )
     second = f"; next {name.runner_up} ({name.runner_up_score:.2f})" if name.runner_up else ""
     return f"Match with the pattern: {name.score:.2f} of 1{second}."
@@ -225,8 +224,9 @@ def card(
         "sure_share": sure,
         "second_choice": second,
         "advice": advised,
-        "measure": archetype.measure if archetype else "the share that responds, against a "
-        "control group without the offer",
+        "measure": archetype.measure
+        if archetype
+        else "the share that responds, against a control group without the offer",
         "matched": archetype is not None,
         "evidence": evidence(name),
         "campaign": f"campaigns/{file_name}.csv",

@@ -49,8 +49,7 @@ def share_bars(shares: pd.Series, ax: Axes, colour: str = ACCENT, longest: int =
     for row, share in enumerate(shares):
         ax.annotate(f"{share:.1%}", (share, row), xytext=(4, 0), textcoords="offset points",
                     va="center", fontsize=10.5)  # fmt: skip
-    ax.invert_yaxis()
-    ax.set_xlim(0, max(shares.max() * 1.18, 0.01))
+    ax.set(ylim=(len(shares) - 0.5, -0.7), xlim=(0, max(shares.max() * 1.18, 0.01)))
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
     return ax
@@ -87,7 +86,7 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
     """
     styles = ("-", "--", "-.", ":")
     ax.plot([0, 1], [0, 1], color=NOISE, linewidth=1)
-    ax.annotate("everybody the same", (0.72, 0.70), rotation=33, color=MUTED, fontsize=10)
+    ax.annotate("everybody the same", (0.70, 0.63), rotation=33, color=MUTED, fontsize=10)
     for place, (name, amounts) in enumerate(curves.items()):
         shares = np.concatenate([[0], np.sort(amounts)[::-1].cumsum() / amounts.sum()])
         x = np.linspace(0, 1, len(shares))
@@ -139,7 +138,9 @@ def correlation_heatmap(correlation: pd.DataFrame, labels: list[str], ax: Axes) 
 
 def density(x: pd.Series, y: pd.Series, ax: Axes, log: tuple[bool, bool]) -> Axes:
     """Draw where customers are dense in two columns; logarithmic counts, optionally log axes."""
-    values = [np.log1p(v.clip(lower=0)) if scaled else v for v, scaled in zip((x, y), log, strict=True)]
+    values = [
+        np.log1p(v.clip(lower=0)) if scaled else v for v, scaled in zip((x, y), log, strict=True)
+    ]
     ax.hexbin(*values, gridsize=32, bins="log", cmap="Blues", mincnt=1, linewidths=0.1)
     ax.set_facecolor("white")
     for axis, column, scaled in ((ax.xaxis, x, log[0]), (ax.yaxis, y, log[1])):

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from scipy.cluster.hierarchy import dendrogram
 
-from segmentation.figures.style import ACCENT, COLOURS, INK, MUTED, SEQUENTIAL
+from segmentation.figures.style import ACCENT, COLOURS, INK, MUTED, PATCH, SEQUENTIAL
 from segmentation.presentation import plain
 
 
@@ -20,8 +20,8 @@ def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 30) -> Axes:
         color_threshold=0, above_threshold_color=ACCENT,
     )  # fmt: skip
     ax.axhline(height, color=COLOURS[1], linestyle="--", linewidth=1.5)
-    ax.annotate(f"cut for {k} segments", (1, height), xycoords=("axes fraction", "data"), ha="right",
-                xytext=(0, 4), textcoords="offset points", color=COLOURS[1])  # fmt: skip
+    ax.annotate(f"cut for {k} segments", (0, height), xycoords=("axes fraction", "data"),
+                xytext=(4, 5), textcoords="offset points", color=COLOURS[1], bbox=PATCH)  # fmt: skip
     ax.set(ylabel="Distance at which two branches merge", xlabel=f"The {leaves} largest branches")
     ax.grid(axis="x", visible=False)
     return ax
@@ -60,14 +60,19 @@ def k_distances(ascending: np.ndarray, eps: float, neighbours: int, ax: Axes) ->
 
 def eps_curves(table: pd.DataFrame, eps: float, ax: Axes) -> Axes:
     """Draw DBSCAN's share of noise and its largest cluster over eps, with cluster counts."""
-    series = (("noise_share", "noise", "s--", MUTED), ("largest_share", "largest cluster", "o-", ACCENT))
+    series = (
+        ("noise_share", "noise", "s--", MUTED),
+        ("largest_share", "largest cluster", "o-", ACCENT),
+    )
     for column, label, marks, colour in series:
-        ax.plot(table.index, table[column], marks, color=colour, label=label, markersize=5)
+        ax.plot(table.index, table[column], marks, color=colour, markersize=5)
+        end = table[column].iloc[0]
+        ax.annotate(label, (table.index[0], end), xytext=(8, 6), fontsize=10, color=colour,
+                    textcoords="offset points", bbox=PATCH)  # fmt: skip
     for value, count in table["clusters"].items():
         ax.annotate(str(count), (value, 1.02), xycoords=("data", "axes fraction"), ha="center",
                     fontsize=9.5, color=MUTED)  # fmt: skip
     ax.axvline(eps, color=COLOURS[1], linestyle="--", linewidth=1.5)
-    ax.legend(loc="center left")
     ax.set(xlabel="eps (clusters found above)", ylabel="Share of customers", ylim=(0, 1.02))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return ax

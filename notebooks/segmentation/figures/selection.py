@@ -12,7 +12,13 @@ from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, PercentFormatter
 
 from segmentation.figures.style import (
-    ACCENT, COLOURS, INK, MUTED, NOISE, SegmentStyle,
+    ACCENT,
+    COLOURS,
+    INK,
+    MUTED,
+    NOISE,
+    PATCH,
+    SegmentStyle,
 )  # fmt: skip
 from segmentation.lineage import order_for_display
 from segmentation.presentation import plain
@@ -101,7 +107,7 @@ def decision(
                 xycoords=("data", "axes fraction"))  # fmt: skip
     ax.axhline(threshold, color=INK, linewidth=1)
     ax.annotate(f"needed: {threshold:.2f}", (1, threshold), xycoords=("axes fraction", "data"),
-                xytext=(-2, 4), textcoords="offset points", ha="right", fontsize=10)  # fmt: skip
+                xytext=(4, 0), textcoords="offset points", va="center", fontsize=10)  # fmt: skip
     for n in ks:
         spots = np.linspace(-0.16, 0.16, len(agreement[n]))
         ax.plot(n + spots, np.sort(agreement[n]), ".", color=NOISE, markersize=4, zorder=1)
@@ -114,7 +120,7 @@ def decision(
     ax.plot(k, chosen, "o", markersize=17, markerfacecolor="none", markeredgecolor=COLOURS[1],
             markeredgewidth=2.2, zorder=4)  # fmt: skip
     ax.annotate(f"chosen: {k}", (k, chosen), xytext=(0, -24), textcoords="offset points",
-                ha="center", color=COLOURS[1], fontweight="bold")  # fmt: skip
+                ha="center", color=COLOURS[1], fontweight="bold", bbox=PATCH)  # fmt: skip
     over_k(ax, ks)
     lowest = min(values.min() for values in agreement.values())
     ax.set(ylabel="Agreement of two fits (ARI)", ylim=(min(0.4, lowest - 0.05), 1.05))
@@ -247,7 +253,9 @@ def _ribbon(ax: Axes, x0: float, y0: float, x1: float, y1: float, h: float, colo
     ]  # fmt: skip
     codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
     ax.add_patch(
-        PathPatch(Path(points, codes), facecolor=colour, alpha=0.45, edgecolor="white", linewidth=0.4)
+        PathPatch(
+            Path(points, codes), facecolor=colour, alpha=0.45, edgecolor="white", linewidth=0.4
+        )
     )
 
 
@@ -264,7 +272,9 @@ def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     ax.legend(handles.values(), handles.keys(), loc="lower center", bbox_to_anchor=(0.3, 1.0),
               ncols=len(marks), handletextpad=0.2, columnspacing=1)  # fmt: skip
-    ax.set_yticks(range(len(table)), [plain(name, 44) for name in table["alternative"]], fontsize=10)
+    ax.set_yticks(
+        range(len(table)), [plain(name, 44) for name in table["alternative"]], fontsize=10
+    )
     ax.set(ylim=(len(table) - 0.4, -0.6), xlim=(0, 1.09))
     ax.set_xlabel("Agreement with the chosen segments (ARI)")
     ax.grid(axis="y", visible=False)
@@ -275,8 +285,8 @@ def calibration_curve(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw how many customers keep their segment in resamples, by how sure they were called."""
     ax.plot(table["confidence"], table["kept"], "o-", color=ACCENT)
     for row in table.itertuples():
-        ax.annotate(f"{row.kept:.0%}", (row.confidence, row.kept), xytext=(0, -16), ha="center",
-                    textcoords="offset points", fontsize=10)  # fmt: skip
+        ax.annotate(f"{row.kept:.0%}", (row.confidence, row.kept), xytext=(0, -17), ha="center",
+                    textcoords="offset points", fontsize=10, bbox=PATCH)  # fmt: skip
     ax.set(xlabel="Confidence: 0 on the border, 1 at the centre", ylim=(0, 1.04))
     ax.set_ylabel("Keep their segment in resamples")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -17,6 +17,7 @@ COLOURS = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "p")
 NOISE, MUTED, ACCENT, INK = "#9AA0A6", "#6B7280", "#0072B2", "#1F2933"
 WIDTH = 7.6  # inches; narrow, so that text stays readable on a phone
+PATCH = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}  # behind a label
 SEQUENTIAL, DIVERGING = "Blues", "RdBu_r"
 
 
