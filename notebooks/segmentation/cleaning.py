@@ -247,7 +247,12 @@ def clean(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """Run all cleaning steps in order; the notebook shows them one by one."""
     changes, fills = [], {}
     steps = (
-        select_columns, index_customers, check_types, apply_valid_ranges, apply_rules, fill_gaps
+        select_columns,
+        index_customers,
+        check_types,
+        apply_valid_ranges,
+        apply_rules,
+        fill_gaps,
     )
     for step in steps:
         result = step(table, dataset)

@@ -253,7 +253,9 @@ def _check(dataset: Dataset, path: Path) -> None:
     for column in dataset.columns:
         choices = f"one of {', '.join(KINDS)}"
         require(column.kind in KINDS, f"column {column.name!r} has kind {column.kind!r}", choices)
-        require(len(column.valid) == 2, f"column {column.name!r}: valid needs two numbers", "[0, 1]")
+        require(
+            len(column.valid) == 2, f"column {column.name!r}: valid needs two numbers", "[0, 1]"
+        )
     for feature in dataset.features:
         name = feature.name
         require(feature.role in ROLES, f"feature {name!r} has role {feature.role!r}", str(ROLES))

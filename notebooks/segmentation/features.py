@@ -79,9 +79,7 @@ class Preparation:
         return cls(tuple(Scaled(**step) for step in content["steps"]))
 
 
-def apply_transform(
-    values: np.ndarray, transform: str, power: float | None = None
-) -> np.ndarray:
+def apply_transform(values: np.ndarray, transform: str, power: float | None = None) -> np.ndarray:
     """Apply log1p (signed, so that negatives stay negatives), Yeo-Johnson or nothing."""
     if transform == "log1p":
         return np.sign(values) * np.log1p(np.abs(values))

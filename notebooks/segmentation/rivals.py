@@ -177,9 +177,7 @@ def split_stability(
         drawn = generator.permutation(len(matrix))[: rows + rows // 2]
         first, second = method(matrix[drawn[:rows]]), method(matrix[drawn[-rows:]])
         shared = 2 * rows - len(drawn)
-        compact = [
-            np.unique(x, return_inverse=True)[1] for x in (first[-shared:], second[:shared])
-        ]
+        compact = [np.unique(x, return_inverse=True)[1] for x in (first[-shared:], second[:shared])]
         agreements.append(adjusted_rand(*compact))
     return float(np.mean(agreements))
 

@@ -158,7 +158,9 @@ class Workspace:
         write_atomically(self.folder / "tables" / f"{self.stage}_{name}.csv", text.encode())
         shown = table if rows is None else table.head(rows)
         if len(shown) < len(table):
-            caption += f" (first {len(shown)} of {len(table)} rows; all in tables/{self.stage}_{name}.csv)"
+            caption += (
+                f" (first {len(shown)} of {len(table)} rows; all in tables/{self.stage}_{name}.csv)"
+            )
         display(HTML(presentation.html_table(shown, caption, formats)))
 
     def figure(self, figure, name: str, caption: str, alt: str) -> None:
