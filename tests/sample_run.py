@@ -59,7 +59,7 @@ def png(width: int = 1440, height: int = 720, text: str = "A figure") -> bytes:
     return buffer.getvalue()
 
 
-def _trait(label: str, unit: str, segment: float, overall: float, **more: float) -> dict[str, Any]:
+def _trait(label: str, unit: str, segment: float, overall: float, **more: Any) -> dict[str, Any]:
     return {
         "label": label,
         "unit": unit,
@@ -80,7 +80,7 @@ def report() -> dict[str, Any]:
           _trait("purchases", "$", 12.4, 1003.2),
           _trait("balance", "$", 2243.8, 1564.5, q1=902.0, q3=3110.0),
           _trait("share of months with a purchase", "share", 0.012, 0.49),
-          _trait("full payments", "share", 0.03, 0.154)],
+          _trait("full payments", "", 0.03, 0.154, kind="share")],
          "Offer a lower-rate instalment loan in place of repeated cash advances, and explain what "
          "an advance costs. 1,690 of them took three or more.",
          "Cash advances per customer and balances past due after three months, against a group "
@@ -146,6 +146,9 @@ def report() -> dict[str, Any]:
                     {"label": "purchases", "text": "$402 in 7 transactions"},
                     {"label": "credit limit", "text": "$3,000"},
                     {"label": "pays in full", "text": "never"},
+                    {"label": "cash advances", "text": "$0"},
+                    {"label": "months on record", "text": "12 months"},
+                    {"label": "average ticket", "text": "$57"},
                 ],
                 "stability": stability,
                 "stability_word": word,
@@ -154,6 +157,11 @@ def report() -> dict[str, Any]:
                 "advice": advice,
                 "measure": measure,
                 "matched": number != 6,
+                "summary": f"stand out by their {traits[0]['label']}",
+                "value_share_low": size * mean / total * 0.96,
+                "value_share_high": size * mean / total * 1.05,
+                "grounds": f"Rests on: {traits[0]['text']}.",
+                "caution": "One in ten is near the border to another segment.",
                 "evidence": f"{traits[0]['label']} at the 88th percentile of all card holders, "
                 f"{traits[1]['label']} at the 12th.",
                 "campaign": f"campaigns/{slug}.csv",

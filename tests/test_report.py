@@ -90,6 +90,18 @@ def test_bars_of_one_trait_share_a_scale(page):
     assert ratio == pytest.approx(2104.2 / 2790.7, rel=0.01)
 
 
+def test_the_typical_customer_starts_with_what_sets_the_segment_apart(page):
+    facts = [dt.text for dt in page.select("article.card")[0].select(".typical dt")]
+    assert facts[:3] == ["Cash advances", "Purchases", "Balance"]
+    assert len(page.select("article.card")[0].select(".typical details dt")) == 1
+
+
+def test_a_share_is_known_by_its_kind_or_its_unit(page):
+    rows = page.select("article.card")[0].select(".traits li")
+    assert "3% average 15%" in " ".join(rows[4].text.split())
+    assert "1% average 49%" in " ".join(rows[3].text.split())
+
+
 def test_a_negative_trait_is_drawn_left_of_zero(page):
     row = page.select("article.card")[5].select(".traits li")[2]
     assert "−$212" in row.text
@@ -214,9 +226,12 @@ def test_every_text_of_the_report_reaches_the_page(tmp_path):
         *(c["what"] for c in content["changes"]),
     ]  # fmt: skip
     for segment in content["segments"]:
-        texts += [segment[name] for name in ("name", "advice", "measure", "evidence")]
+        texts += [
+            segment[name]
+            for name in ("name", "summary", "advice", "grounds", "caution", "measure", "evidence")
+        ]
         texts += [fact["text"] for fact in segment["typical"]]
-    assert [text for text in texts if text not in shown] == []
+    assert [text for text in texts if text.lower() not in shown.lower()] == []
 
 
 @pytest.mark.parametrize(

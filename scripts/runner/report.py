@@ -116,7 +116,7 @@ def _trait(trait: Mapping[str, Any], scale: tuple[float, float]) -> dict[str, An
         return round(100 * (value - low) / span, 2)
 
     value, overall = float(trait["segment"]), float(trait["overall"])
-    unit = trait.get("unit") or ""
+    unit = trait.get("unit") or ("share" if trait.get("kind") == "share" else "")
     start, end = sorted((place(0.0), place(value)))
     quartiles = None
     if trait.get("q1") is not None and trait.get("q3") is not None:
@@ -206,6 +206,24 @@ def _times(ratio: float) -> str:
     return f"{ratio:.0f} times the" if ratio >= 10 else f"{ratio:.1f} times the"
 
 
+def _range(segment: Mapping[str, Any]) -> str:
+    """Write the range of a segment's share of value over resamples, where it is known."""
+    low, high = segment.get("value_share_low"), segment.get("value_share_high")
+    if low is None or high is None:
+        return ""
+    return f"{pages.percent(float(low))} to {pages.percent(float(high))}"
+
+
+def _typical(segment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Order the facts about the typical customer: what sets the segment apart comes first."""
+    telling = [trait["label"] for trait in segment["traits"]]
+    facts = segment.get("typical") or []
+    return sorted(
+        facts,
+        key=lambda fact: telling.index(fact["label"]) if fact["label"] in telling else len(telling),
+    )
+
+
 def _segment(
     segment: Mapping[str, Any],
     scales: Mapping[str, tuple[float, float]],
@@ -224,7 +242,9 @@ def _segment(
         "value_mean_text": pages.quantity(float(segment["value_mean"]), unit),
         "value_median_text": pages.quantity(float(segment["value_median"]), unit),
         "traits": [_trait(trait, scales[trait["label"]]) for trait in segment["traits"]],
-        "typical": segment.get("typical") or [],
+        "summary": str(segment.get("summary") or "").rstrip("."),
+        "value_range": _range(segment),
+        "typical": _typical(segment),
         "stability": segment.get("stability"),
         # Only a file of this run; anything else is not offered.
         "campaign": campaign if re.fullmatch(r"campaigns/[\w.-]+\.csv", campaign) else "",
