@@ -1,0 +1,190 @@
+"""What one column is taken for, by its name, its kind and its values."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from segmentation.inference import vocabulary
+from segmentation.reading import Reading
+from segmentation.reading.identifiers import split_name
+
+SKEWED = 1.0  # skewness from which a logarithm is taken
+MOSTLY_MISSING = 0.5
+MOST_CATEGORIES = 50
+EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
+PHONE = r"^\+?[\d\s()/.-]{7,20}$"
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What one column is taken for.
+
+    Attributes
+    ----------
+    source : str
+        The column's name in the file.
+    name : str
+        Its name in the formulas: lower case, letters, digits and underscores.
+    label, kind, unit, transform : str
+        As in dataset.toml.
+    role : str
+        "id", "segment", "describe", "left out" (a feature that is shown but plays no part) or
+        "dropped" (not part of the dataset).
+    why : str
+        The reason for the role.
+    valid : tuple of float, optional
+        The range that the values should keep to.
+    formula : str
+        What a feature is computed from; the name itself unless it is a sum.
+    """
+
+    source: str
+    name: str
+    label: str
+    kind: str
+    role: str
+    why: str
+    unit: str = ""
+    transform: str = "none"
+    valid: tuple[float, float] | None = None
+    formula: str = ""
+    personal: bool = False
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the column holds numbers that can be averaged."""
+        return self.kind in ("money", "count", "share", "months", "number")
+
+
+def simplify_name(name: str) -> str:
+    """Return a name as lower-case ASCII words joined by underscores: "Annual Income (k$)"."""
+    plain = unicodedata.normalize("NFKD", split_name(name)).encode("ascii", "ignore").decode()
+    plain = re.sub(r"\W+", "_", plain).strip("_")
+    return f"c_{plain}" if plain[:1].isdigit() else plain
+
+
+def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
+    """Guess one column: identity first, then what is not there, then what the values are."""
+    values, kind = reading.table[source], reading.kinds[source]
+    words = split_name(re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", source) or source)
+    label = words.capitalize() or source
+    base = Guess(source, simplify_name(source), label, "text", "dropped", "")
+    if is_identifier:
+        return replace(base, kind="id", role="id", why="tells customers apart")
+    if why := _find_identity(words, values, kind):
+        return replace(base, why=why, personal=True)
+    if kind == "id":
+        return replace(base, kind="id", why="another identifier or code, no behaviour")
+    if values.notna().sum() == 0:
+        return replace(base, why="no value in any row")
+    if values.notna().all() and (values == values.iloc[0]).all():
+        return replace(base, why=f"the same value in every row ({values.iloc[0]})")
+    if values.isna().mean() > MOSTLY_MISSING:
+        why = f"missing in {values.isna().mean():.0%} of the rows"
+        return replace(base, why=why)
+    if kind in ("yes_no", "date"):
+        why = "an outcome or a date: describes" if kind == "date" else "yes or no: describes"
+        return replace(base, kind=kind, role="describe", why=why)
+    if pd.api.types.is_numeric_dtype(values):
+        return _guess_numbers(base, words, values.dropna(), kind, reading.units.get(source, ""))
+    return _guess_words(base, values.dropna())
+
+
+def _find_identity(words: str, values: pd.Series, kind: str) -> str:
+    """Say why a column could tell who somebody is; nothing where it could not."""
+    if kind in ("number", "money", "share", "yes_no", "empty") and not re.search("phone", words):
+        return ""
+    if vocabulary.PERSONAL.fullmatch(words):
+        return "names a person or how to reach them"
+    if kind in ("text", "id"):
+        some = values.dropna().head(1000).astype("str")
+        if some.str.match(EMAIL).mean() > 0.5:
+            return "holds e-mail addresses"
+        if kind == "text" and some.str.match(PHONE).mean() > 0.5 and some.nunique() > len(some) / 2:
+            return "holds telephone numbers"
+    return ""
+
+
+def _guess_words(base: Guess, values: pd.Series) -> Guess:
+    """Tell categories, which describe, from free text, which does not."""
+    distinct = values.nunique()
+    if distinct > 0.9 * len(values) and len(values) > 20:
+        return replace(
+            base, why="another text in nearly every row: names or remarks", personal=True
+        )
+    if distinct > MOST_CATEGORIES:
+        return replace(base, why=f"{distinct:,} different texts: too many to describe segments")
+    sensitive = vocabulary.SENSITIVE & set(split_name(base.source).split())
+    why = "sensitive: describes, and stays out of the distance" if sensitive else "words: describe"
+    return replace(base, kind="category", role="describe", why=why)
+
+
+def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: str) -> Guess:
+    """Guess the kind, transform and role of a column of numbers."""
+    tokens = set(words.split())
+    whole = bool((values == values.round()).all())
+    low, high, distinct = values.min(), values.max(), values.nunique()
+    unit = "" if unit == "%" and kind == "share" else unit
+    if whole and distinct <= 20 and tokens & vocabulary.NOMINAL and not tokens & vocabulary.COUNT:
+        return replace(base, kind="category", role="describe", why="numbers that stand for names")
+    if vocabulary.MODEL_OUTPUT.fullmatch(words):
+        return replace(base, kind="number", role="left out", why="the output of a model")
+    if whole and distinct == len(values) > 20 and high - low == distinct - 1:
+        return replace(base, why="counts the rows: a record number")
+    kind = _guess_kind(tokens, values, kind, whole)
+    base = replace(base, kind=kind, unit=unit, valid=_guess_range(kind, low, high))
+    if tokens & vocabulary.SENSITIVE or (whole and 1900 <= low and high <= 2100):
+        why = "sensitive: describes, and stays out of the distance"
+        return replace(
+            base, role="describe", why=why if tokens & vocabulary.SENSITIVE else "a calendar year"
+        )
+    if tokens & vocabulary.DESCRIPTIVE or tokens & vocabulary.OUTCOMES:
+        return replace(base, role="describe", why="who a customer is, rather than what they do")
+    transform, why = _guess_transform(kind, values)
+    return replace(base, role="segment", transform=transform, why=why)
+
+
+def _guess_kind(tokens: set[str], values: pd.Series, kind: str, whole: bool) -> str:
+    """Tell money, counts, shares and months apart, by unit, name and values."""
+    inside = values.min() >= 0 and values.max() <= 1
+    if kind in ("money", "share"):
+        return kind
+    if tokens & vocabulary.SCORES:
+        return "number"
+    if (tokens & vocabulary.SHARES and values.min() >= 0 and values.quantile(0.99) <= 1) or (
+        inside and not whole
+    ):
+        return "share"
+    if tokens & vocabulary.SPENDING and not tokens & vocabulary.NUMBER_OF:
+        return "money"
+    if "months" in tokens or "month" in tokens:
+        return "months"
+    if whole and values.min() >= 0 and tokens & vocabulary.COUNT:
+        return "count"
+    if tokens & vocabulary.MONEY:
+        return "money"
+    return "number"
+
+
+def _guess_range(kind: str, low: float, high: float) -> tuple[float, float] | None:
+    """Return the range that values of a kind keep to, if these values do."""
+    if kind == "share" and low >= 0:
+        return (0.0, 1.0) if high <= 1.5 else (0.0, np.inf)
+    return (0.0, np.inf) if kind in ("money", "count", "months") and low >= 0 else None
+
+
+def _guess_transform(kind: str, values: pd.Series) -> tuple[str, str]:
+    """Return the transform for the distance, and the reason."""
+    skew = round(float(values.skew()), 1) + 0.0  # never "-0.0"
+    if kind in ("share", "months") or not np.isfinite(skew) or abs(skew) <= SKEWED:
+        return "none", f"skewness {skew:.1f}: kept on its own scale"
+    if values.min() >= 0 and skew > SKEWED:
+        return "log1p", f"skewness {skew:.1f}: few large values, so on a log scale"
+    if values.min() < 0 and kind == "money":
+        return "yeo-johnson", f"skewness {skew:.1f} with amounts below zero"
+    return "none", f"skewness {skew:.1f}: kept on its own scale"

@@ -1,0 +1,200 @@
+"""What a table is taken for: its identifier, its value, the columns that say the same."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from segmentation import expressions
+from segmentation.errors import InputError
+from segmentation.inference import vocabulary
+from segmentation.inference.columns import Guess, guess_column
+from segmentation.inference.text import write_dataset
+from segmentation.reading import Reading
+from segmentation.reading.identifiers import split_name
+
+SAMPLE_ROWS = 20_000
+NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in a distance
+
+
+def infer_dataset(reading: Reading, name: str) -> str:
+    """Guess what a table is, and write it down as a dataset.toml.
+
+    Parameters
+    ----------
+    reading : Reading
+        The table as `read_table` gives it.
+    name : str
+        The dataset's name.
+
+    Returns
+    -------
+    str
+        The text of a dataset.toml, with a comment on every guess.
+
+    Raises
+    ------
+    InputError
+        If fewer than two columns of numbers are left to segment on.
+    """
+    guesses = guess_columns(reading)
+    value, total = _guess_value(guesses)
+    guesses = _without_near_duplicates(guesses, reading.table, keep=value)
+    guesses = _with_enough(guesses, reading)
+    return write_dataset(
+        name, reading.source, guesses + total, value, _guess_questions(guesses, reading.table)
+    )
+
+
+def guess_columns(reading: Reading) -> list[Guess]:
+    """Guess each column's kind, transform and role, each by itself but for the identifier."""
+    identifier = _choose_identifier(reading)
+    guesses: list[Guess] = []
+    for source in reading.table:
+        guess = guess_column(source, reading, source == identifier)
+        taken = {other.name for other in guesses}
+        guesses.append(replace(guess, name=_free_name(guess.name, len(guesses) + 1, taken)))
+    return guesses
+
+
+def _choose_identifier(reading: Reading) -> str | None:
+    """Return the column that tells customers apart: unique, and called after customers."""
+    found = [c for c, kind in reading.kinds.items() if kind == "id" and _is_complete(reading, c)]
+
+    def rank(column: str) -> tuple[bool, bool, bool]:
+        words, distinct = split_name(column), reading.table[column].nunique()
+        of_customers = bool(vocabulary.CUSTOMER_WORDS.search(words))
+        # Far from unique, yet called after customers: one customer has several rows.
+        main = of_customers and distinct < 0.9 * len(reading.table)
+        unique = distinct == len(reading.table)
+        return main or unique, of_customers, not vocabulary.RECORD_WORDS.search(words)
+
+    return max(found, key=rank, default=None)
+
+
+def _is_complete(reading: Reading, column: str) -> bool:
+    return reading.table[column].notna().mean() > 0.5
+
+
+def _free_name(name: str, place: int, taken: set[str]) -> str:
+    """Return a name that formulas can use and no other column has."""
+    name = name or f"column_{place}"
+    if keyword.iskeyword(name) or name in expressions.FUNCTIONS or name in ("inf", "nan"):
+        name += "_"
+    count, free = 2, name
+    while free in taken:
+        free, count = f"{name}_{count}", count + 1
+    return free
+
+
+def _guess_value(guesses: list[Guess]) -> tuple[str, list[Guess]]:
+    """Return the name of the column that measures a customer's value, or of a sum for it."""
+    numeric = [g for g in guesses if g.is_numeric and g.role in ("segment", "describe")]
+    for pattern in vocabulary.VALUES:
+        for guess in numeric:
+            if guess.kind in ("money", "number") and re.fullmatch(pattern, guess.label.lower()):
+                if not set(guess.label.lower().split()) & (vocabulary.SCORES | {"limit"}):
+                    return guess.name, []
+    parts = _find_parts(numeric)
+    if not parts:
+        return "", []
+    formula = " + ".join(part.name for part in parts)
+    total = Guess(
+        "", "total_amount", "Total amount", "money", "describe", "", parts[0].unit,
+        "log1p" if all(part.transform == "log1p" for part in parts) else "none", formula=formula,
+    )  # fmt: skip
+    why = f"the sum of {len(parts)} amounts; they segment one by one"
+    name = _free_name(total.name, 0, {guess.name for guess in guesses})
+    return name, [replace(total, name=name, why=why)]
+
+
+def _find_parts(numeric: list[Guess]) -> list[Guess]:
+    """Return three or more amounts that sum up to what a customer spends: MntWines, MntFish ..."""
+    money = [g for g in numeric if g.kind == "money" and g.role == "segment" and g.valid]
+    for word in sorted(vocabulary.SPENDING):
+        family = [g for g in money if word in (g.name.split("_")[0], g.name.split("_")[-1])]
+        if len(family) >= 3:
+            return family
+    goods = [g for g in money if set(g.name.split("_")) & vocabulary.GOODS]
+    return goods if len(goods) >= 3 else []
+
+
+def _without_near_duplicates(guesses: list[Guess], table: pd.DataFrame, keep: str) -> list[Guess]:
+    """Leave out columns that say the same as an earlier one, which would count twice."""
+    rows = np.linspace(0, len(table) - 1, min(len(table), SAMPLE_ROWS)).astype(int)
+    scaled: dict[str, np.ndarray] = {}
+    settled = []
+    for guess in sorted(guesses, key=lambda g: g.name != keep):
+        if guess.role == "segment":
+            values = table[guess.source].to_numpy(dtype=float)[rows]
+            values = np.where(np.isnan(values), np.nanmedian(values), values)
+            values = np.log1p(values) if guess.transform == "log1p" else values
+            twin, r = _nearest(values, scaled)
+            if abs(r) > NEAR_DUPLICATE:
+                why = f"says nearly the same as {twin} (correlation {r:.2f}): it would count twice"
+                guess = replace(guess, role="left out", why=why)
+            else:
+                scaled[guess.name] = values
+        settled.append(guess)
+    order = {guess.name: place for place, guess in enumerate(guesses)}
+    return sorted(settled, key=lambda g: order[g.name])
+
+
+def _nearest(values: np.ndarray, others: dict[str, np.ndarray]) -> tuple[str, float]:
+    """Return the name and correlation of the column that is most like these values."""
+    best = ("", 0.0)
+    if np.std(values) == 0:
+        return best
+    for name, other in others.items():
+        if np.std(other) > 0:
+            r = float(np.corrcoef(values, other)[0, 1])
+            best = (name, r) if abs(r) > abs(best[1]) else best
+    return best
+
+
+def _with_enough(guesses: list[Guess], reading: Reading) -> list[Guess]:
+    """Let descriptors segment where behaviour has fewer than two columns.
+
+    Raises
+    ------
+    InputError
+        If even so there are fewer than two columns of numbers.
+    """
+    segment = [g for g in guesses if g.role == "segment"]
+    spare = [g for g in guesses if g.role == "describe" and g.is_numeric]
+    if len(segment) >= 2:
+        return guesses
+    if len(segment) + len(spare) < 2:
+        kinds = ", ".join(f"{g.source}: {g.why}" for g in guesses if g.role != "segment")
+        raise InputError(
+            f"only {len(segment) + len(spare)} column(s) of numbers can segment these customers",
+            where=f"{reading.source['name']} ({kinds[:300]})",
+            remedy="add columns of behaviour (amounts, counts, frequencies) to the table",
+        )
+    why = "describes as a rule; segments here because there is too little behaviour"
+    moved = {g.name for g in spare}
+    return [replace(g, role="segment", why=why) if g.name in moved else g for g in guesses]
+
+
+def _guess_questions(guesses: list[Guess], table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return yes/no questions (name, condition) about amounts that many customers lack.
+
+    Where hardly anybody lacks anything, the questions are about more than the median.
+    """
+    questions = []
+    for guess in guesses:
+        if guess.role == "segment" and guess.kind in ("money", "count", "number"):
+            zeros = float((table[guess.source] == 0).mean())
+            if 0.1 <= zeros <= 0.9:
+                questions.append((abs(zeros - 0.5), guess.label.lower(), f"{guess.name} > 0"))
+    if questions:
+        return [(label, condition) for _, label, condition in sorted(questions)[:3]]
+    medians = {g: table[g.source].median() for g in guesses if g.role == "segment"}
+    return [
+        (f"{guess.label.lower()} above {median:g}", f"{guess.name} > {median:g}")
+        for guess, median in list(medians.items())[:3]
+    ]
