@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -96,8 +97,9 @@ class Kernels:
 
     def __init__(self, folder: Path, private: Path, log: Path) -> None:
         self._folder = folder
-        self._log = log
+        self._private, self._log = private, log
         self._environ = _surroundings(private)
+        self._begun: set[str] = set()
         self._waiting: dict[str, Kernel] = {}
         self._alive: set[Kernel] = set()
         self._guard = threading.RLock()
@@ -107,18 +109,22 @@ class Kernels:
     def prepare(self, number: str, notebook: dict[str, Any]) -> None:
         """Start a kernel for a stage ahead of its turn; returns at once."""
         with self._guard:
-            if number not in self._waiting and not self._closed:
+            if number not in self._begun and not self._closed:
+                self._begun.add(number)
                 self._waiting[number] = self._start(imports(notebook))
 
     def take(self, number: str, notebook: dict[str, Any]) -> Kernel:
         """Return the kernel for a stage, started ahead or now."""
         with self._guard:
             self.prepare(number, notebook)
+            if number not in self._waiting:
+                raise RuntimeError("the run is ending")
             return self._waiting.pop(number)
 
     def drop(self, number: str) -> None:
         """End a kernel that was started ahead for a stage that does not run after all."""
         with self._guard:
+            self._begun.add(number)
             kernel = self._waiting.pop(number, None)
         if kernel:
             self.give_back(kernel)
@@ -149,6 +155,7 @@ class Kernels:
         kernel = Kernel(
             client_class="jupyter_client.asynchronous.AsyncKernelClient",
             transport_encryption="auto",
+            connection_file=str(self._private / f"kernel-{uuid.uuid4().hex}.json"),
         )
         lines = [f"exec('try: import {name}\\nexcept Exception: pass', {{}})" for name in modules]
         with self._log.open("ab") as log:

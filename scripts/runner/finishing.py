@@ -1,0 +1,171 @@
+"""From executed notebooks to complete results: pages, merged numbers, start page, manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runner import inputs, manifest, stamps
+from runner.plan import parameters_for
+from runner.publishing import MADE_LAST
+from runner.stages import Stage
+from runner.work import Work, now
+
+
+def finish(work: Work) -> None:
+    """Make everything that is about the run as a whole; the manifest comes last."""
+    tree, series = work.place.tree, work.plan.series
+    for name in MADE_LAST:
+        (tree / name).unlink(missing_ok=True)
+    for stage in series:
+        render(work, stage)
+    _merge_metrics(tree, series)
+    run = _record(work)
+    if (tree / "stages" / f"{series[-1].number}_report.json").is_file():
+        from runner.report import render_index
+
+        render_index(tree, run=run)
+    manifest.write(tree, run, finished=now())
+
+
+def is_finished(work: Work) -> bool:
+    """Whether the published results are complete and what a run would make now."""
+    results, series = work.place.results, work.plan.series
+    published = manifest.read(results)
+    if published is None:
+        return False
+    outputs = published["outputs"]
+    for name in ("index.html", "metrics.json", *(f"notebooks/{s.name}.html" for s in series)):
+        size = (results / name).stat().st_size if (results / name).is_file() else None
+        if size != outputs.get(name, {}).get("bytes"):
+            return False
+    for stage in series:
+        stamp = stamps.read(results, stage)
+        if stamp is None or stamp.page != _page_key(work, stage, stamp):
+            return False
+        if not stamps.is_current(results, stage, work.key(stage, results)):
+            return False
+    return True
+
+
+# --- pages --------------------------------------------------------------------------------------
+
+
+def render(work: Work, stage: Stage) -> None:
+    """Make the page of an executed notebook, unless it is there already."""
+    tree = work.place.tree
+    executed = tree / "notebooks" / stage.file
+    page = executed.with_suffix(".html")
+    stamp = stamps.read(tree, stage)
+    if stamp is None:
+        return
+    key = _page_key(work, stage, stamp)
+    if page.is_file() and stamp.page == key:
+        return
+    from runner.rendering import render_notebook
+
+    render_notebook(executed, page, context=_context(work, stage, stamp))
+    stamps.write(tree, stage, replace(stamp, page=key))
+
+
+def _page_key(work: Work, stage: Stage, stamp: stamps.Stamp) -> str:
+    """Return the hash of everything that a page depends on."""
+    executed = stamp.outputs.get(f"notebooks/{stage.file}", "")
+    text = json.dumps([_renderer(), executed, _context(work, stage, stamp)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _renderer() -> str:
+    """Return a hash of the code and the templates that make pages."""
+    folder = Path(__file__).parent
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return "".join(inputs.digest(path)[:16] for path in sorted(paths))
+
+
+def _context(work: Work, stage: Stage, stamp: stamps.Stamp) -> dict[str, Any]:
+    """Return what a page says around its notebook."""
+    entries = [
+        {"href": f"{s.name}.html", "title": s.title, "number": s.number} for s in work.plan.series
+    ]
+    place = work.plan.series.index(stage)
+    return {
+        "title": stage.title,
+        "dataset_title": _dataset_title(work),
+        "index_href": "../index.html",
+        "quick": work.plan.options.quick,
+        "up_to_date": work.is_current(stage, stamp),
+        "notebooks": entries,
+        "previous": entries[place - 1] if place else None,
+        "next": entries[place + 1] if place + 1 < len(entries) else None,
+    }
+
+
+def _dataset_title(work: Work) -> str:
+    toml, table = work.source.toml, work.source.table
+    if toml is None:
+        return table.name if table else work.source.name
+    try:
+        return str(tomllib.loads(toml.read_text(encoding="utf-8"))["dataset"]["title"])
+    except (ValueError, LookupError):
+        return work.source.name.replace("_", " ").capitalize()
+
+
+# --- records ------------------------------------------------------------------------------------
+
+
+def _merge_metrics(tree: Path, series: tuple[Stage, ...]) -> None:
+    """Write metrics.json: the numbers of all notebooks under the topic of each."""
+    merged = {}
+    for stage in series:
+        path = tree / "stages" / f"{stage.number}_metrics.json"
+        if path.is_file():
+            merged[stage.topic] = json.loads(path.read_text(encoding="utf-8"))
+    text = json.dumps(merged, indent=1, ensure_ascii=False, allow_nan=False)
+    (tree / "metrics.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _record(work: Work) -> dict[str, Any]:
+    """Return the record of the run for the start page and the manifest."""
+    stages, parameters = [], {}
+    for stage in work.plan.series:
+        stamp = stamps.read(work.place.tree, stage)
+        if stamp is None:
+            continue
+        parameters[stage.number] = _parameters(work, stage)
+        stages.append(
+            {
+                "number": stage.number,
+                "title": stage.title,
+                "href": f"notebooks/{stage.name}.html",
+                "started": stamp.started,
+                "seconds": stamp.seconds,
+                "peak_memory": stamp.peak_memory,
+                "skipped": stage.number in work.skipped,
+                "current": work.is_current(stage, stamp),
+            }
+        )
+    return manifest.describe(
+        work.source,
+        work.inputs,
+        settings=work.plan.options.settings,
+        parameters=parameters,
+        quick=work.plan.options.quick,
+        stages=stages,
+        started=work.started,
+    )
+
+
+def _parameters(work: Work, stage: Stage) -> dict[str, Any]:
+    """Return all parameters of a notebook that are not paths, with their values."""
+    _, shown = parameters_for(work.plan, stage, work.source, work.place.tree)
+    return {
+        name: shown.get(name, parameter.default)
+        for name, parameter in work.plan.declared[stage.number].items()
+        if name not in ("results_dir", "input_file")
+    }
