@@ -7,7 +7,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from segmentation.kmeans import fit_kmeans
+from segmentation.kmeans import fit_kmeans, scan_kmeans
 from segmentation.stability import (
     _bootstrap,
     _fit_sample,
@@ -17,6 +17,7 @@ from segmentation.stability import (
     calibration,
     jaccard,
     refit_on_resamples,
+    resample_scan,
     stability_word,
 )
 
@@ -93,8 +94,21 @@ def test_separate_blobs_are_stable_and_matched(blobs):
     resamples = refit_on_resamples(blobs, fit, resamples=6)
     np.testing.assert_array_equal(resamples.jaccard, np.ones((6, 4)))
     np.testing.assert_array_equal(resamples.labels, np.tile(fit.labels, (6, 1)))
+    np.testing.assert_array_equal(resamples.agreement, np.ones(3))
     np.testing.assert_array_equal(assignment_agreement(fit, resamples), np.ones(len(blobs)))
     assert 0.55 < resamples.drawn.mean() < 0.7
+
+
+def test_one_pass_over_a_scan_holds_what_each_function_gives_alone(mass):
+    fits = scan_kmeans(mass, [2, 3, 5], starts=4)
+    together = resample_scan(mass, fits, resamples=6, starts=2)
+    pairs = bootstrap_agreement(mass, fits, pairs=3, starts=2)
+    for k, fit in fits.items():
+        alone = refit_on_resamples(mass, fit, resamples=6, starts=2)
+        np.testing.assert_array_equal(together[k].labels, alone.labels)
+        np.testing.assert_array_equal(together[k].jaccard, alone.jaccard)
+        np.testing.assert_array_equal(together[k].agreement, pairs[k])
+        assert together[k].jaccard.shape == (6, k)
 
 
 def test_a_blob_cut_in_two_shows_in_its_halves(blobs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,77 @@ from segmentation.kmeans import KMeansFit, assign
 JACCARD_CUTS = ((0.85, "highly stable"), (0.75, "stable"), (0.60, "a pattern, unsure members"))
 
 
+@dataclass(frozen=True)
+class Resamples:
+    """What bootstrap samples make of one solution.
+
+    Attributes
+    ----------
+    labels : ndarray of int16, shape (resamples, n)
+        Everybody's segment by each refit, numbered as in the solution.
+    drawn : ndarray of bool, shape (resamples, n)
+        Who was in the sample.
+    jaccard : ndarray of float64, shape (resamples, k)
+        How like each segment of the solution its best match in the refit is.
+    agreement : ndarray of float64, shape (resamples // 2,)
+        Adjusted Rand index of the refits, two by two.
+    """
+
+    labels: np.ndarray
+    drawn: np.ndarray
+    jaccard: np.ndarray
+    agreement: np.ndarray
+
+
+def resample_scan(
+    matrix: np.ndarray,
+    fits: Mapping[int, KMeansFit],
+    *,
+    resamples: int = 40,
+    starts: int = 8,
+    seed: int = 20,
+    workers: int | None = None,
+) -> dict[int, Resamples]:
+    """Refit the solutions of a scan on bootstrap samples, the same samples for all k.
+
+    Every refit assigns everybody. Pairs of refits are compared by the adjusted Rand index
+    (Dolnicar & Leisch 2010). Each segment of the solution is compared with its best match in the
+    refit by the Jaccard similarity among the customers drawn, each once (Hennig 2007, "Cluster-wise
+    assessment of cluster stability"). The labels are matched one to one, by the assignment of
+    largest total similarity.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, d)
+    fits : mapping of k to KMeansFit
+    resamples, starts, seed : int
+        Bootstrap samples, random starts of each refit.
+    workers : int, optional
+        Threads; by default one per core. The result is the same for all.
+
+    Returns
+    -------
+    dict of k to Resamples
+    """
+    samples = _bootstrap(len(matrix), resamples, seed)
+    drawn = np.array([counts > 0 for counts, _ in samples])
+    result = {}
+    for k, found in _assign_by_samples(matrix, fits, samples, starts, workers).items():
+        similarity = []
+        for labels, who in zip(found, drawn, strict=True):
+            similarity.append(jaccard(fits[k].labels[who], labels[who], k))
+            original, refitted = linear_sum_assignment(similarity[-1], maximize=True)
+            labels[:] = original[np.argsort(refitted)][labels]
+        best = np.max(similarity, axis=2)
+        result[k] = Resamples(labels=found, drawn=drawn, jaccard=best, agreement=_by_pairs(found))
+    return result
+
+
+def refit_on_resamples(matrix: np.ndarray, fit: KMeansFit, **settings) -> Resamples:
+    """Refit one solution as `resample_scan` does, with the same settings."""
+    return resample_scan(matrix, {fit.k: fit}, **settings)[fit.k]
+
+
 def bootstrap_agreement(
     matrix: np.ndarray,
     ks: Iterable[int],
@@ -26,37 +97,18 @@ def bootstrap_agreement(
     seed: int = 20,
     workers: int | None = None,
 ) -> dict[int, np.ndarray]:
-    """Agreement of pairs of bootstrap fits (Dolnicar & Leisch 2010).
+    """Return only the agreement of pairs of bootstrap fits, shape (pairs,), for each k.
 
-    Both fits of a pair assign everybody; the adjusted Rand index says how far they agree. All k
-    share the same bootstrap samples.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    ks : iterable of int
-    pairs, starts, seed : int
-        Pairs of samples, random starts of each fit.
-    workers : int, optional
-        Threads; by default one per core. The result is the same for all.
-
-    Returns
-    -------
-    dict of k to ndarray of float64, shape (pairs,)
+    Equal to `agreement` of `resample_scan` with twice as many resamples.
     """
     samples = _bootstrap(len(matrix), 2 * pairs, seed)
-    tasks = [(k, pair) for k in ks for pair in range(pairs)]
+    found = _assign_by_samples(matrix, ks, samples, starts, workers)
+    return {k: _by_pairs(labels) for k, labels in found.items()}
 
-    def agreement(task: tuple[int, int]) -> float:
-        k, pair = task
-        first, second = (
-            assign(matrix, _fit_sample(matrix, k, starts, *samples[place]))
-            for place in (2 * pair, 2 * pair + 1)
-        )
-        return adjusted_rand(first, second)
 
-    found = np.reshape(spread(agreement, tasks, workers=workers), (-1, pairs))
-    return dict(zip(dict(tasks), found, strict=True))
+def _by_pairs(labels: np.ndarray) -> np.ndarray:
+    pairs = zip(labels[::2], labels[1::2], strict=False)
+    return np.array([adjusted_rand(first, second) for first, second in pairs])
 
 
 def _bootstrap(customers: int, samples: int, seed: int) -> list[tuple[np.ndarray, int]]:
@@ -67,6 +119,24 @@ def _bootstrap(customers: int, samples: int, seed: int) -> list[tuple[np.ndarray
         counts = np.bincount(rng.integers(0, customers, customers), minlength=customers)
         draws.append((counts, int(rng.integers(2**31))))
     return draws
+
+
+def _assign_by_samples(
+    matrix: np.ndarray,
+    ks: Iterable[int],
+    samples: list[tuple[np.ndarray, int]],
+    starts: int,
+    workers: int | None,
+) -> dict[int, np.ndarray]:
+    """Everybody's segment by the fit on each sample, shape (samples, n), for each k."""
+    ks = list(ks)
+
+    def labels(task: tuple[int, tuple[np.ndarray, int]]) -> np.ndarray:
+        k, sample = task
+        return assign(matrix, _fit_sample(matrix, k, starts, *sample)).astype(np.int16)
+
+    found = spread(labels, [(k, sample) for k in ks for sample in samples], workers=workers)
+    return dict(zip(ks, np.reshape(found, (len(ks), len(samples), -1)), strict=True))
 
 
 def _fit_sample(
@@ -94,55 +164,8 @@ def adjusted_rand(first: np.ndarray, second: np.ndarray) -> float:
     return 1.0 if largest == expected else float((together - expected) / (largest - expected))
 
 
-@dataclass(frozen=True)
-class Resamples:
-    """What bootstrap samples make of one solution.
-
-    Attributes
-    ----------
-    labels : ndarray of int, shape (resamples, n)
-        Everybody's segment by each refit, numbered as in the solution.
-    drawn : ndarray of bool, shape (resamples, n)
-        Who was in the sample.
-    jaccard : ndarray of float64, shape (resamples, k)
-        How like each segment of the solution its best match in the refit is.
-    """
-
-    labels: np.ndarray
-    drawn: np.ndarray
-    jaccard: np.ndarray
-
-
-def refit_on_resamples(
-    matrix: np.ndarray,
-    fit: KMeansFit,
-    *,
-    resamples: int = 50,
-    starts: int = 8,
-    seed: int = 20,
-    workers: int | None = None,
-) -> Resamples:
-    """Refit a solution on bootstrap samples, and match the refits' segments to its own.
-
-    Jaccard similarities as Hennig (2007, "Cluster-wise assessment of cluster stability") has
-    them: among the customers drawn, each once, and each segment with its best match. The labels
-    are matched one to one, by the assignment of largest total similarity.
-    """
-
-    def refit(sample: tuple[np.ndarray, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        drawn = sample[0] > 0
-        labels = assign(matrix, _fit_sample(matrix, fit.k, starts, *sample))
-        similarity = jaccard(fit.labels[drawn], labels[drawn], fit.k)
-        original, refitted = linear_sum_assignment(similarity, maximize=True)
-        return original[np.argsort(refitted)][labels], drawn, similarity.max(axis=1)
-
-    samples = _bootstrap(len(matrix), resamples, seed)
-    parts = zip(*spread(refit, samples, workers=workers), strict=True)
-    return Resamples(*map(np.array, parts))
-
-
 def _contingency(first: np.ndarray, second: np.ndarray, k: int) -> np.ndarray:
-    return np.bincount(first * k + second, minlength=k * k).reshape(k, k)
+    return np.bincount(first.astype(np.intp) * k + second, minlength=k * k).reshape(k, k)
 
 
 def jaccard(first: np.ndarray, second: np.ndarray, k: int) -> np.ndarray:
