@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 
-from segmentation.inference.columns import Guess
+from segmentation.guessing.columns import Guess
 
 HEAD = """\
 # Guessed from {source}. Every line is a guess with its reason beside it: correct what is wrong,

@@ -60,6 +60,8 @@ VALUES = (
     r"(total|annual|yearly|monthly|sum) ?(of )?.*(spend|spent|spending|purchases?|sales|charges"
     r"|amount|amt|expenditure)",
     r"purchases|sales|spend|spent|spending|amount( spent)?|charges|payments?",
+)
+PARTIAL_VALUES = (
     r"(.* )?(purchases?|sales|spend|spent|spending|purchase amount|amount spent)( .*)?",
 )
 CUSTOMER_WORDS = re.compile(r"\b(customer|cust|client|user|member|household|account|holder)")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from segmentation.inference import vocabulary
+from segmentation.guessing import vocabulary
 from segmentation.reading import Reading
 from segmentation.reading.identifiers import split_name
 

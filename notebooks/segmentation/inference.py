@@ -1,4 +1,10 @@
-"""What a table is taken for: its identifier, its value, the columns that say the same."""
+"""Guessing what a table of customers is: the parts that its columns play, and why.
+
+`infer_dataset` gives the text of a dataset.toml in which every guess has its reason beside it,
+ready to be edited. The guesses follow stated rules over names, kinds and values; nothing is
+learnt. One column is guessed in `guessing.columns` by the words in `guessing.vocabulary`; here is
+what takes all columns: the identifier, the value, the columns that say the same.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +17,9 @@ import pandas as pd
 
 from segmentation import expressions
 from segmentation.errors import InputError
-from segmentation.inference import vocabulary
-from segmentation.inference.columns import Guess, guess_column
-from segmentation.inference.text import write_dataset
+from segmentation.guessing import vocabulary
+from segmentation.guessing.columns import Guess, guess_column
+from segmentation.guessing.text import write_dataset
 from segmentation.reading import Reading
 from segmentation.reading.identifiers import split_name
 
@@ -94,22 +100,35 @@ def _free_name(name: str, place: int, taken: set[str]) -> str:
 def _guess_value(guesses: list[Guess]) -> tuple[str, list[Guess]]:
     """Return the name of the column that measures a customer's value, or of a sum for it."""
     numeric = [g for g in guesses if g.is_numeric and g.role in ("segment", "describe")]
-    for pattern in vocabulary.VALUES:
-        for guess in numeric:
-            if guess.kind in ("money", "number") and re.fullmatch(pattern, guess.label.lower()):
-                if not set(guess.label.lower().split()) & (vocabulary.SCORES | {"limit"}):
-                    return guess.name, []
+    if found := _find_value(numeric, vocabulary.VALUES):
+        return found, []
     parts = _find_parts(numeric)
     if not parts:
-        return "", []
-    formula = " + ".join(part.name for part in parts)
+        return _find_value(numeric, vocabulary.PARTIAL_VALUES), []
+    transform = "log1p" if all(part.transform == "log1p" for part in parts) else "none"
     total = Guess(
-        "", "total_amount", "Total amount", "money", "describe", "", parts[0].unit,
-        "log1p" if all(part.transform == "log1p" for part in parts) else "none", formula=formula,
-    )  # fmt: skip
-    why = f"the sum of {len(parts)} amounts; they segment one by one"
-    name = _free_name(total.name, 0, {guess.name for guess in guesses})
-    return name, [replace(total, name=name, why=why)]
+        source="",
+        name=_free_name("total_amount", 0, {guess.name for guess in guesses}),
+        label="Total amount",
+        kind="money",
+        role="describe",
+        why=f"the sum of {len(parts)} amounts; they segment one by one",
+        unit=parts[0].unit,
+        transform=transform,
+        formula=" + ".join(part.name for part in parts),
+    )
+    return total.name, [total]
+
+
+def _find_value(numeric: list[Guess], patterns: tuple[str, ...]) -> str:
+    """Return the first column whose name says that it measures what a customer is worth."""
+    for pattern in patterns:
+        for guess in numeric:
+            words = guess.label.lower()
+            measures = not set(words.split()) & (vocabulary.SCORES | {"limit"})
+            if guess.kind in ("money", "number") and measures and re.fullmatch(pattern, words):
+                return guess.name
+    return ""
 
 
 def _find_parts(numeric: list[Guess]) -> list[Guess]:
