@@ -1,12 +1,13 @@
 """Run the tests. What follows on the command line goes to pytest as it is."""
 
-import os
 import sys
-from pathlib import Path
 
 # In words that older Pythons understand, too.
 if sys.version_info < (3, 11):
     sys.exit("This needs Python 3.11, 3.12 or 3.13; this is Python %d.%d." % sys.version_info[:2])
+
+import os
+from pathlib import Path
 
 from runner import environment, errors
 
@@ -16,7 +17,7 @@ def main(script, arguments):
     try:
         environment.enter(script, arguments)
     except errors.UserError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write("%s\n" % error)
         return errors.USER_ERROR
     os.chdir(environment.ROOT)
     import pytest

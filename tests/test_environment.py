@@ -124,7 +124,7 @@ def test_making_it_for_real_and_mending_what_is_broken(project, capsys):
         ("NewConnectionError(': Failed to establish a new Connection'", "cannot be reached"),
         ("THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS", "not the one"),
         ("The virtual environment was not created because ensurepip is not", "without venv"),
-        ("ERROR: No matching distribution found for tensorflow==2", "not exist for this system"),
+        ("ERROR: No matching distribution found for tensorflow==2", "found for this system"),
         ("something\nquite new\n\n", "quite new"),
     ],
 )

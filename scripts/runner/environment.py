@@ -226,9 +226,9 @@ def _diagnose(text: str) -> tuple[str, str]:
             "check the network or the proxy, then start again; it goes on where it stopped",
         ),
         "No matching distribution": (
-            "a package does not exist for this system",
-            "supported: Linux (glibc 2.28 or newer) on x86-64 and ARM, Windows on x86-64,"
-            " macOS 12 or newer on Apple silicon",
+            "no build of a package was found for this system",
+            "check the network; supported are Linux (glibc 2.28 or newer) on x86-64 and ARM,"
+            " Windows on x86-64, macOS 12 or newer on Apple silicon",
         ),
     }
     for sign, answer in known.items():
