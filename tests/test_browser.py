@@ -39,11 +39,14 @@ def browser():
 
 
 def _write(folder: Path, hostile: bool) -> dict[str, Path]:
-    write_results(folder, poisoned(report()) if hostile else report())
+    # Every notice that a page can carry is on it.
+    content = report() | {"quick": True, "generated": True, "k_set_by_hand": True}
+    write_results(folder, poisoned(content) if hostile else content)
     executed = folder / "notebooks" / "04_clustering.ipynb"
     nbformat.write(notebook(hostile), executed)
     page = executed.with_suffix(".html")
-    about = poisoned(context()) if hostile else context()
+    about = context(quick=True, up_to_date=False)
+    about = poisoned(about) if hostile else about
     rendering.render_notebook(executed, page, context=about)
     index = start_page.render_index(folder, run=poisoned(run()) if hostile else run())
     return {"index": index, "notebook": page}
@@ -149,6 +152,10 @@ def test_a_page_is_accessible(browser, plain, name, scheme, width):
     )
     with Visit(browser, plain[name], width=width, scheme=scheme) as visit:
         visit.unfold()
+        # The shadows beside wide tables are gradients, on which axe does not judge a contrast.
+        visit.page.evaluate(
+            "document.querySelectorAll('.scroll').forEach(e => e.style.background = 'none')"
+        )
         results = axe.Axe().run(visit.page, options={"runOnly": RULES})
         assert results.response["passes"], "axe did not run"
         found = [

@@ -297,3 +297,17 @@ def test_contrast_is_that_of_the_guideline():
 def test_papers_are_those_of_the_stylesheet():
     css = (pages.TEMPLATES / "style.css").read_text(encoding="utf-8")
     assert re.findall(r"--paper: (#\w+);", css) == [start_page.LIGHT_PAPER, start_page.DARK_PAPER]
+
+
+def test_every_text_colour_is_readable_on_both_papers():
+    css = (pages.TEMPLATES / "style.css").read_text(encoding="utf-8")
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]
+    )
+    for colours in (light, light | dark):
+        for ink in ("ink", "quiet", "accent", "keyword", "string", "literal", "comment"):
+            for ground in ("paper", "panel"):
+                assert start_page.contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+        assert start_page.contrast(colours["warn"], colours["warn-panel"]) >= 4.5
+        assert start_page.contrast(colours["ink"], colours["lane"]) >= 4.5
