@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from segmentation.figures.style import DIVERGING, INK, MUTED, NOISE, SegmentStyle
+from segmentation.figures.style import DIVERGING, INK, MUTED, NOISE, SegmentStyle, slanted
 from segmentation.presentation import plain
 
 
@@ -57,16 +58,13 @@ def profile(
 
 def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], ax: Axes) -> Axes:
     """Draw effect sizes of features (rows) by segment (columns), each value written out."""
-    values = effects.T.to_numpy()
-    reach = max(1.0, float(np.abs(values).max()))
-    ax.imshow(values, cmap=DIVERGING, vmin=-reach, vmax=reach, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        ax.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=10,
-                color="white" if abs(value) > 0.62 * reach else INK)  # fmt: skip
-    ax.set_yticks(range(len(labels)), [plain(label, 40) for label in labels])
-    ax.set_xticks(range(len(names)), [plain(name, 30) for name in names], rotation=30, ha="right")
-    ax.grid(visible=False)
-    ax.spines[:].set_visible(False)
+    reach = max(1.0, float(effects.abs().to_numpy().max()))
+    sns.heatmap(
+        effects.T.to_numpy(), vmin=-reach, vmax=reach, cmap=DIVERGING, annot=True, fmt="+.1f",
+        annot_kws={"fontsize": 10}, cbar=False, ax=ax,
+        yticklabels=[plain(label, 40) for label in labels],
+    )  # fmt: skip
+    slanted(ax, names)
     return ax
 
 
@@ -102,16 +100,11 @@ def quartiles_by_segment(
 
 def second_choices(table: pd.DataFrame, names: list[str], ax: Axes) -> Axes:
     """Draw which segment would be each segment's second choice, as shares of its customers."""
-    values = table.to_numpy()
-    ax.imshow(values, cmap="Greys", vmin=0, vmax=1)
-    for (row, column), value in np.ndenumerate(values):
-        if row != column:
-            ax.text(column, row, f"{value:.0%}", ha="center", va="center", fontsize=10,
-                    color="white" if value > 0.55 else INK)  # fmt: skip
     short = [plain(name, 30) for name in names]
-    ax.set_yticks(range(len(short)), short)
-    ax.set_xticks(range(len(short)), short, rotation=35, ha="right")
+    sns.heatmap(
+        table.to_numpy(), vmin=0, vmax=1, cmap="Greys", annot=True, fmt=".0%", cbar=False,
+        annot_kws={"fontsize": 10}, mask=np.eye(len(names), dtype=bool), yticklabels=short, ax=ax,
+    )  # fmt: skip
+    slanted(ax, names)
     ax.set(xlabel="second choice")
-    ax.grid(visible=False)
-    ax.spines[:].set_visible(False)
     return ax

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from scipy.cluster.hierarchy import dendrogram
 
-from segmentation.figures.style import ACCENT, COLOURS, INK, MUTED, PATCH, SEQUENTIAL
+from segmentation.figures.style import ACCENT, COLOURS, INK, MUTED, PATCH, SEQUENTIAL, slanted
 from segmentation.presentation import plain
 
 
@@ -80,14 +81,9 @@ def eps_curves(table: pd.DataFrame, eps: float, ax: Axes) -> Axes:
 
 def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the adjusted Rand index of every pair of methods, each value written out."""
-    values = table.to_numpy()
-    ax.imshow(values, cmap=SEQUENTIAL, vmin=0, vmax=1)
-    for (row, column), value in np.ndenumerate(values):
-        ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=10,
-                color="white" if value > 0.55 else INK)  # fmt: skip
-    names = [plain(name, 26) for name in table.columns]
-    ax.set_yticks(range(len(names)), names)
-    ax.set_xticks(range(len(names)), names, rotation=35, ha="right")
-    ax.grid(visible=False)
-    ax.spines[:].set_visible(False)
+    sns.heatmap(
+        table.to_numpy(), vmin=0, vmax=1, cmap=SEQUENTIAL, annot=True, fmt=".2f", cbar=False,
+        annot_kws={"fontsize": 10}, yticklabels=[plain(name, 26) for name in table], ax=ax,
+    )  # fmt: skip
+    slanted(ax, list(table))
     return ax

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from segmentation.presentation import plain
 
 # The first six keep a contrast of 3:1 on white and stay apart for colour-blind readers; the rest
 # extend them for large k. Markers tell segments apart in grey print.
@@ -77,3 +82,36 @@ def panels(rows: int, columns: int, height: float, **settings) -> tuple[Figure, 
         squeeze=False,
         **settings,
     )
+
+
+def panels_for(count: int, height: float, columns: int = 2, **settings) -> tuple[Figure, list[Axes]]:
+    """Make a figure with so many axes, row by row; what is left of the grid stays empty."""
+    figure, axes = panels(-(-count // columns), columns, height, **settings)
+    for ax in axes.flat[count:]:
+        ax.set_axis_off()
+    return figure, list(axes.flat[:count])
+
+
+def segment_legend(
+    figure: Figure, names: Mapping[int, str], styles: Mapping[int, SegmentStyle], columns: int = 2
+) -> None:
+    """Say below a figure which colour and marker belong to which segment."""
+    handles = [
+        Line2D([], [], marker=styles[s].marker, color=styles[s].colour, label=plain(name, 40))
+        for s, name in names.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def slanted(ax: Axes, names: list[str]) -> None:
+    """Write the names of a heatmap's columns at a slant, so that long ones stay apart."""
+    ax.set_xticks(
+        [place + 0.5 for place in range(len(names))],
+        [plain(name, 30) for name in names],
+        rotation=32,
+        ha="right",
+        rotation_mode="anchor",
+    )
+    ax.tick_params(axis="y", rotation=0)
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
