@@ -56,6 +56,7 @@ SOURCES = {
         (results / "stages" / "01_number.json").write_text(json.dumps(start))
         (results / "stages" / "01_metrics.json").write_text(json.dumps({"start": start}))
         print("in", results)
+        print("made from this:", sorted(p.name for p in (results / "stages").glob("02*")))
     """,
     "02": """
         wait: bool = False  # whether to dawdle
@@ -278,7 +279,7 @@ def test_executed_notebooks_show_no_path_of_this_machine(finished):
         assert str(finished.folder) not in text
         assert str(Path.home()) + "/" not in text
     first = json.loads((finished.results / "notebooks" / "01_numbers.ipynb").read_text())
-    assert first["cells"][-1]["outputs"][0]["text"] == ["in results/mine\n"]
+    assert first["cells"][-1]["outputs"][0]["text"][0] == "in results/mine\n"
     assert [cell["execution_count"] for cell in first["cells"]] == [1, 2, 3]
 
 
@@ -378,6 +379,19 @@ def test_a_file_of_the_users_own_stays(done):
     (done.results / "notes.txt").write_text("mine")
     assert done.run("--only", "03") == 0
     assert (done.results / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_added_between_a_failed_run_and_the_next_stays(done):
+    assert done.run("--set", "trouble=error") == 1
+    (done.results / "notes.txt").write_text("mine")
+    assert done.run("--set", "start=2") == 0
+    assert (done.results / "notes.txt").read_text() == "mine"
+
+
+def test_a_notebook_sees_nothing_that_is_going_to_be_made_again(done):
+    assert done.run("--set", "start=2") == 0
+    executed = (done.results / "notebooks" / "01_numbers.ipynb").read_text()
+    assert "made from this: []" in executed
 
 
 def test_a_file_that_a_stage_no_longer_writes_goes(done):
@@ -668,6 +682,12 @@ def test_the_series_stands_in_the_notebooks_folder():
     assert numbers == ["01", "02", "03", "04", "05", "06"]
     for stage in stages.SERIES:
         assert set(stage.needs) < set(numbers[: numbers.index(stage.number)]) | {"-"}
+
+
+def test_dependents_reach_all_the_way():
+    by_number = {stage.number: stage for stage in stages.SERIES}
+    names = [stage.number for stage in stages.dependents(by_number["03"], stages.SERIES)]
+    assert names == ["04", "05", "06"]
 
 
 def test_versions_cover_the_declared_packages():

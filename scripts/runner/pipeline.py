@@ -72,7 +72,7 @@ def _bring_up_to_date(work: Work) -> bool:
         return False
     from runner.scheduling import run_stages  # brings the tools that run notebooks
 
-    work.place.open()
+    work.place.open(work.plan.series)
     run_stages(work, partial(finishing.render, work))
     finishing.finish(work)
     work.place.publish()

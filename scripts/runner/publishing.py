@@ -55,19 +55,41 @@ class Workplace:
             else:
                 self._previous.rename(self.results)
 
-    def open(self) -> None:
-        """Make the tree: what a stopped run left in it, or a copy of the published results."""
+    def open(self, series: tuple[Stage, ...]) -> None:
+        """Make the tree: what a stopped run left in it, or a copy of the published results.
+
+        Parameters
+        ----------
+        series : tuple of Stage
+            The stages, to tell their files from those that the user has put beside them.
+        """
         shutil.rmtree(self.executing, ignore_errors=True)
         self.executing.mkdir()
         if self.tree.exists():
-            return
-        if self.results.exists():
+            self._fetch_own_files(series)
+        elif self.results.exists():
             seed = self.folder / "seed"
             shutil.rmtree(seed, ignore_errors=True)
             shutil.copytree(self.results, seed, symlinks=True)
             seed.rename(self.tree)
         else:
             self.tree.mkdir()
+
+    def _fetch_own_files(self, series: tuple[Stage, ...]) -> None:
+        """Bring what the user has put into the published results since the tree was made."""
+        if not self.results.exists():
+            return
+        ours = {path for stage in series for path in stamps.files_of(self.results, stage)}
+        ours |= {self.results / name for name in MADE_LAST}
+        ours |= {self.results / "notebooks" / f"{stage.name}.html" for stage in series}
+        for path in self.results.rglob("*"):
+            place = path.relative_to(self.results)
+            if path in ours or place.parts[0] == stamps.FOLDER or not path.is_file():
+                continue
+            target = self.tree / place
+            if not target.exists() or target.stat().st_mtime < path.stat().st_mtime:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, target)
 
     def restore(self, stage: Stage, key: str) -> bool:
         """Bring a finished stage into the tree, from there or from the published results.

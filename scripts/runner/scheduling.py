@@ -20,7 +20,7 @@ from runner.environment import ROOT
 from runner.errors import RunFailed, UserError
 from runner.kernels import Kernels
 from runner.plan import parameters_for
-from runner.stages import Stage
+from runner.stages import Stage, dependents
 from runner.work import Work, now
 
 _AT_ONCE = min(2, os.cpu_count() or 1)  # notebooks side by side
@@ -101,6 +101,7 @@ class _Schedule:
             self._settled.add(stage.number)
             work.skipped.add(stage.number)
         else:
+            _clear(work, stage)
             future = self._workers.submit(
                 _run_stage, work, stage, key, self._kernels, self._prepare
             )
@@ -111,6 +112,18 @@ class _Schedule:
         due = [stage for stage in list(self._waiting) if self._work.plan.chosen(stage)]
         for stage in due[:_AHEAD]:
             self._kernels.prepare(stage.number, self._work.plan.notebooks[stage.number])
+
+
+def _clear(work: Work, stage: Stage) -> None:
+    """Remove what a stage wrote earlier, and all that was made from it.
+
+    Otherwise a notebook would find, and tell, that later ones are out of date, in the very run
+    that is going to renew them. What proves to be up to date after all comes back from the
+    published results. With --only nothing comes later, and the notebook is right to say so.
+    """
+    later = () if work.plan.options.only else dependents(stage, work.plan.series)
+    for each in (stage, *later):
+        stamps.remove(work.place.tree, each)
 
 
 def _may_skip(work: Work, stage: Stage, key: str) -> bool:
@@ -154,7 +167,6 @@ def _run_stage(
         prepare()  # the notebook's own kernel is up: now others may take the processor
         advance(done, total)
 
-    stamps.remove(tree, stage)
     (tree / "notebooks").mkdir(exist_ok=True)
     kernel = kernels.take(stage.number, work.plan.notebooks[stage.number])
     try:
@@ -184,7 +196,9 @@ def _job(work: Work, stage: Stage):
         masks[str(table)] = table.name
     if toml:
         masks[str(toml.parent)] = work.source.name
-    masks |= {str(ROOT) + os.sep: "", str(Path.home()) + os.sep: "~/"}
+    for folder, stand_in in ((ROOT, ""), (Path.home(), "~/")):
+        if folder != folder.parent:  # the root of the disk is in every path, and in addresses
+            masks[str(folder) + os.sep] = stand_in
     return Job(
         name=f"{stage.number} {stage.topic}",
         source=work.plan.folder / stage.file,

@@ -63,7 +63,7 @@ class Stage:
 
 
 SERIES = (
-    Stage("01", "data_cleaning", "cleaning", "Data cleaning", also=("dataset.toml",)),
+    Stage("01", "data_cleaning", "cleaning", "Data cleaning"),
     Stage("02", "exploratory_analysis", "exploration", "Exploratory analysis", ("01",)),
     Stage("03", "feature_engineering", "features", "Feature engineering", ("01",)),
     Stage("04", "clustering", "clustering", "Clustering", ("01", "03")),
@@ -77,6 +77,15 @@ SERIES = (
         also=("segments.csv", "model.json", "campaigns"),
     ),
 )
+
+
+def dependents(stage: Stage, series: tuple[Stage, ...]) -> list[Stage]:
+    """Return the stages that read what a stage writes, or what those write, in order."""
+    found: dict[str, Stage] = {stage.number: stage}
+    for other in series:
+        if any(number in found for number in other.needs):
+            found[other.number] = other
+    return [other for other in found.values() if other != stage]
 
 
 def find_stage(series: tuple[Stage, ...], text: str, option: str) -> Stage:

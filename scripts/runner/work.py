@@ -53,12 +53,16 @@ class Work:
         """Return the key of what a stage would be made from, given earlier stages' results."""
         _, shown = parameters_for(self.plan, stage, self.source, tree)
         shown.pop("dataset", None)  # its content counts, not its name
+        known, inferred = self.inputs, tree / "dataset.toml"
+        if self.source.toml is None and stage.needs and inferred.is_file():
+            # Inferred by the first notebook, and perhaps edited since.
+            known = known | {"dataset": [(inferred.name, inputs.digest(inferred))]}
         return stamps.key_of(
             stage,
             self.plan.notebooks[stage.number],
             helper=self.plan.folder,
             parameters=shown,
-            inputs=self.inputs,
+            inputs=known,
             tree=tree,
             series=self.plan.series,
         )
