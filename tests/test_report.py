@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from sample_run import poisoned, report, run, write_results
 
-from runner import pages
+from runner import pages, shapes
 from runner import report as start_page
 
 SECTIONS = [
@@ -278,25 +278,23 @@ def test_terms_are_linked_once_and_everything_else_is_escaped():
     "colour", ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#882255"]
 )
 def test_segment_colours_stand_out_on_both_papers_and_carry_their_text(colour):
-    rules = start_page._colour_rules([{"segment": 1, "colour": colour}])
+    rules = shapes.colour_rules([{"segment": 1, "colour": colour}])
     pairs = re.findall(r"--segment:(#\w{6});--on-segment:(#\w{6})", rules)
     assert len(pairs) == 2
-    for (shown, ink), paper in zip(
-        pairs, (start_page.LIGHT_PAPER, start_page.DARK_PAPER), strict=True
-    ):
-        assert start_page.contrast(shown, paper) >= 3
-        assert start_page.contrast(shown, ink) >= 4.5
+    for (shown, ink), paper in zip(pairs, (shapes.LIGHT_PAPER, shapes.DARK_PAPER), strict=True):
+        assert shapes.contrast(shown, paper) >= 3
+        assert shapes.contrast(shown, ink) >= 4.5
     assert pairs[0][0] == colour.lower()
 
 
 def test_contrast_is_that_of_the_guideline():
-    assert start_page.contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert start_page.contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+    assert shapes.contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert shapes.contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
 def test_papers_are_those_of_the_stylesheet():
     css = (pages.TEMPLATES / "style.css").read_text(encoding="utf-8")
-    assert re.findall(r"--paper: (#\w+);", css) == [start_page.LIGHT_PAPER, start_page.DARK_PAPER]
+    assert re.findall(r"--paper: (#\w+);", css) == [shapes.LIGHT_PAPER, shapes.DARK_PAPER]
 
 
 def test_every_text_colour_is_readable_on_both_papers():
@@ -308,6 +306,6 @@ def test_every_text_colour_is_readable_on_both_papers():
     for colours in (light, light | dark):
         for ink in ("ink", "quiet", "accent", "keyword", "string", "literal", "comment"):
             for ground in ("paper", "panel"):
-                assert start_page.contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
-        assert start_page.contrast(colours["warn"], colours["warn-panel"]) >= 4.5
-        assert start_page.contrast(colours["ink"], colours["lane"]) >= 4.5
+                assert shapes.contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+        assert shapes.contrast(colours["warn"], colours["warn-panel"]) >= 4.5
+        assert shapes.contrast(colours["ink"], colours["lane"]) >= 4.5

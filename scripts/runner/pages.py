@@ -14,6 +14,7 @@ import re
 import struct
 import tomllib
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -150,6 +151,16 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f}{NBSP}s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}{NBSP}min {rest}{NBSP}s" if minutes else f"{rest}{NBSP}s"
+
+
+def moment(value: object) -> str:
+    """Write a moment for a reader: ``21 November 2026, 08:15 UTC``."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return str(value or "")
+    zone = "" if moment.tzinfo is None else f" {moment.tzname()}"
+    return f"{moment.day} {moment:%B %Y, %H:%M}{zone}"
 
 
 def portable(value: object) -> object:

@@ -1,0 +1,128 @@
+"""Segments as shapes and colours on a page: markers, bars of shares, inks that can be read."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from . import pages
+
+# Outlines on a field of 24 by 24, by the names that matplotlib gives its markers.
+MARKERS = {
+    "o": "M12 3a9 9 0 1 0 .01 0z",
+    "s": "M4 4h16v16H4z",
+    "^": "M12 2.5 22 21H2z",
+    "v": "M12 21.5 2 3h20z",
+    "D": "M12 1.5 22.5 12 12 22.5 1.5 12z",
+    "d": "M12 1 19 12 12 23 5 12z",
+    "P": "M8.5 2h7v6.5H22v7h-6.5V22h-7v-6.5H2v-7h6.5z",
+    "X": "M7 2l5 5 5-5 5 5-5 5 5 5-5 5-5-5-5 5-5-5 5-5-5-5z",
+    "*": "M12 1.5l2.9 7 7.6.6-5.8 4.9 1.8 7.4L12 17.4l-6.5 4 1.8-7.4L1.5 9.100 9.100 8.500z",
+    "<": "M2.500 12 21 2v20z",
+    ">": "M21.500 12 3 22V2z",
+    "h": "M12 1.500 21 6.800v10.500l-9 5.200-9-5.200V6.800z",
+    "p": "M12 2l10 7.300-3.800 11.700H5.800L2 9.300z",
+}
+FALLBACK_COLOUR = "#5a6270"
+# Width of the bars of shares on a wide screen and of a letter in them, in pixels.
+BAR_WIDTH, LETTER_WIDTH = 1080, 7.2
+# The two papers that bars stand on; style.css uses the same.
+LIGHT_PAPER, DARK_PAPER = "#ffffff", "#15171b"
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _luminance(colour: str) -> float:
+    """Compute the relative luminance of WCAG 2.2."""
+    channels = (value / 255 for value in _rgb(colour))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """Compute the contrast ratio of WCAG 2.2 between two colours, 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _away_from(colour: str, paper: str, ratio: float = 3.0) -> str:
+    """Mix a colour with white, or with black, until it stands out from a paper."""
+    end = 255 if _luminance(paper) < 0.5 else 0
+    for step in range(101):
+        mixed = "#" + "".join(f"{round(c + (end - c) * step / 100):02x}" for c in _rgb(colour))
+        if contrast(mixed, paper) >= ratio:
+            return mixed
+    return mixed
+
+
+def _colour(value: object) -> str:
+    text = str(value)
+    return text.lower() if re.fullmatch(r"#[0-9a-fA-F]{6}", text) else FALLBACK_COLOUR
+
+
+def marker_of(segment: Mapping[str, Any]) -> str:
+    """Return the outline of a segment's marker."""
+    return MARKERS.get(str(segment.get("marker")), MARKERS["o"])
+
+
+def colour_rules(segments: Iterable[Mapping[str, Any]]) -> str:
+    """Write the style rules that give each segment its colour, readable on light and on dark."""
+    light, dark = [], []
+    for segment in segments:
+        colour = _colour(segment.get("colour"))
+        for paper, rules in ((LIGHT_PAPER, light), (DARK_PAPER, dark)):
+            shown = _away_from(colour, paper)
+            text = max(("#ffffff", "#000000"), key=lambda ink: contrast(ink, shown))
+            rules.append(f".s{int(segment['segment'])}{{--segment:{shown};--on-segment:{text}}}")
+    return "\n".join([*light, "@media screen and (prefers-color-scheme: dark){", *dark, "}"])
+
+
+def _labels(width: float, name: str) -> list[str]:
+    """Break a name into lines that fit a part of a bar on a wide screen; none where it does not."""
+    room = int((width * BAR_WIDTH / 100 - 10) / LETTER_WIDTH)
+    lines = _wrapped(name, room)
+    if not lines or len(lines) > 3:
+        return []
+    # The same number of lines, as even as possible: no last line of one short word.
+    for narrower in range(room - 1, 0, -1):
+        even = _wrapped(name, narrower)
+        if not even or len(even) > len(lines):
+            break
+        lines = even
+    return lines
+
+
+def _wrapped(name: str, room: int) -> list[str]:
+    if room < 1:
+        return []
+    lines = textwrap.wrap(name, room, break_long_words=False, break_on_hyphens=False)
+    return lines if all(len(line) <= room for line in lines) else []
+
+
+def stack(segments: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> list[dict[str, Any]]:
+    """Lay the segments' shares end to end, in percent of the bar's width."""
+    total = sum(shares) or 1.0
+    parts, x = [], 0.0
+    for segment, share in zip(segments, shares, strict=True):
+        width = 100 * share / total
+        lines = _labels(width, str(segment["name"]))
+        parts.append(
+            {
+                "number": int(segment["segment"]),
+                "marker": marker_of(segment),
+                "x": round(x, 3),
+                "width": round(width, 3),
+                "middle": round(x + width / 2, 3),
+                "text": pages.percent(share),
+                "lines": lines,
+                "top": round((88 - 16 * len(lines) - 4) / 2 + 8),
+                "labelled": width >= 3,
+                "tight": width < 10,
+            }
+        )
+        x += width
+    return parts
