@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import arguments, command, inputs, manifest, publishing, stages, stamps
+from runner import arguments, command, inputs, manifest, matching, publishing, stages, stamps
 from runner.errors import UserError
 from runner.stages import Parameter, Stage
 
@@ -645,6 +645,19 @@ def test_a_table_with_the_columns_of_a_known_dataset_belongs_to_it(tmp_path):
     assert (source.name, source.dataset, source.table) == ("credit_card", "credit_card", table)
 
 
+def test_a_table_that_lacks_columns_of_the_dataset_it_resembles(tmp_path):
+    header = (ROOT / "data" / "credit_card" / "customers.csv").read_text().splitlines()[0]
+    table = tmp_path / "t.csv"
+    table.write_text(header.lower().replace("credit_limit", "ceiling") + "\n")
+    with pytest.raises(UserError, match="t.csv lacks the column credit_limit of .*credit_card"):
+        inputs.resolve_dataset(None, table)
+
+
+def test_everything_is_inferred_only_from_a_table():
+    with pytest.raises(UserError, match="no table to infer"):
+        inputs.resolve_dataset("auto", None)
+
+
 def test_first_rows_of_all_formats(tmp_path):
     import gzip
 
@@ -658,9 +671,9 @@ def test_first_rows_of_all_formats(tmp_path):
     (tmp_path / "t1252.csv").write_text("a,b é\n1,2\n", encoding="cp1252")
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress("a|b é\n1|2\n".encode()))
     for path in tmp_path.iterdir():
-        assert inputs.first_rows(path)[0] == ["a", "b é"], path.name
+        assert matching.first_rows(path)[0] == ["a", "b é"], path.name
     (tmp_path / "torn.parquet").write_bytes(b"PAR1torn")
-    assert inputs.first_rows(tmp_path / "torn.parquet") == []
+    assert matching.first_rows(tmp_path / "torn.parquet") == []
 
 
 def test_reachable_code_follows_imports(tmp_path):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import gzip
 import hashlib
 import re
-import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 
 from runner.environment import ROOT
 from runner.errors import UserError
+from runner.matching import match_table
 
 NOTEBOOKS = ROOT / "notebooks"
 DATA = ROOT / "data"
@@ -119,8 +117,14 @@ def resolve_dataset(dataset: str | None, table: Path | None, folder: Path = NOTE
         If there is no such dataset, or the table's columns allow no decision.
     """
     if dataset is None and table is not None:
-        dataset = _match(table, folder)
+        dataset = match_table(table, folder)
     if dataset == "auto":
+        if table is None:
+            raise UserError(
+                "there is no table to infer a dataset from",
+                where="--dataset auto",
+                remedy="add --input FILE",
+            )
         return Source(slug(table.name.split(".")[0]), "auto", None, table)
     toml = _locate(dataset or DEFAULT_DATASET)
     name = toml.parent.name if toml.name == "dataset.toml" else toml.stem
@@ -144,102 +148,6 @@ def _locate(dataset: str) -> Path:
         where=f"datasets here: {', '.join(known)}; or a folder or .toml file of your own",
         remedy=f"did you mean {close[0]!r}?" if close else "check the name or path",
     )
-
-
-def _match(table: Path, folder: Path) -> str:
-    """Return the dataset under data/ whose columns a table has, or "auto"."""
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
-    from segmentation import dataset as definitions
-
-    try:
-        return _match_rows(table, first_rows(table), definitions)
-    except definitions.InputError as error:
-        raise UserError(*str(error).splitlines()) from None
-
-
-def _match_rows(table: Path, rows: list[list[str]], definitions: Any) -> str:
-    for row in rows:
-        found = definitions.match_dataset(row)
-        if found:
-            return found
-    if (Path(definitions.__file__).parent / "inference.py").exists():
-        return "auto"
-    raise _no_match(table, rows, definitions)
-
-
-def _no_match(table: Path, rows: list[list[str]], definitions: Any) -> UserError:
-    """Name the dataset that comes closest and the columns that the table lacks for it."""
-    best: tuple[float, str, list[str]] = (0.0, "", [])
-    for path in sorted(definitions.DATA_FOLDER.glob("*/dataset.toml")):
-        dataset = definitions.load_dataset(path)
-        needed = [c.name for c in dataset.columns if c.required and c.kind != "id"]
-        for row in rows:
-            try:
-                found = set(definitions.match_columns(row, dataset).values())
-            except definitions.InputError:
-                continue
-            missing = [name for name in needed if name not in found]
-            best = max(best, (1 - len(missing) / max(len(needed), 1), path.parent.name, missing))
-    share, name, missing = best
-    if share >= 0.5:
-        return UserError(
-            f"{table.name} lacks {_listed(missing)} of the dataset {name!r}",
-            where=f"header of {table.name}",
-            remedy="add or rename the column, or say with --dataset which dataset it is",
-        )
-    return UserError(
-        f"the columns of {table.name} are those of no dataset here",
-        where=f"header: {', '.join(rows[0])[:100]}" if rows else table.name,
-        remedy="say with --dataset which dataset it is; data/README.md tells how to describe one",
-    )
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    return f"the column{'s' if len(names) > 1 else ''} {shown}"
-
-
-def first_rows(path: Path, count: int = 20) -> list[list[str]]:
-    """Return the first rows of a table as text: enough to find its header, whatever its format."""
-    try:
-        head = _head(path, 4)
-        if head == b"PAR1":
-            import pyarrow.parquet
-
-            return [pyarrow.parquet.read_schema(path).names]
-        if head[:2] == b"PK":
-            import openpyxl
-
-            sheet = openpyxl.load_workbook(path, read_only=True).worksheets[0]
-            rows = sheet.iter_rows(max_row=count, values_only=True)
-            return [["" if cell is None else str(cell) for cell in row] for row in rows]
-        return _text_rows(_head(path, 1 << 16, packed=head[:2] == b"\x1f\x8b"), count)
-    except Exception:
-        # The first notebook reads the table again and says precisely what is wrong with it.
-        return []
-
-
-def _head(path: Path, size: int, *, packed: bool = False) -> bytes:
-    with (gzip.open if packed else open)(path, "rb") as file:
-        return file.read(size)
-
-
-def _text_rows(data: bytes, count: int) -> list[list[str]]:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text = data[: len(data) // 2 * 2].decode("utf-16", errors="replace")
-    else:
-        data = data[: data.rfind(b"\n") + 1] or data  # a line may have been cut in a letter
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = data.decode("cp1252", errors="replace")
-    lines = text.splitlines()[:count]
-    try:
-        dialect: Any = csv.Sniffer().sniff("\n".join(lines), delimiters=",;\t|")
-    except csv.Error:
-        dialect = csv.excel
-    return [row for row in csv.reader(lines, dialect) if row]
 
 
 def _named_files(toml: Path) -> list[Path]:

@@ -62,7 +62,7 @@ def make_plan(options: Options, series: tuple[Stage, ...], folder: Path) -> Plan
     if options.input is not None:
         inputs.check_table(options.input)
     if options.dataset is not None:
-        inputs.resolve_dataset(options.dataset, None, folder)
+        inputs.resolve_dataset(options.dataset, options.input, folder)
     if options.results is not None:
         inputs.check_results(options.results)
     notebooks = {stage.number: read_notebook(folder / stage.file) for stage in series}
