@@ -425,6 +425,20 @@ def test_a_failing_stage_leaves_the_previous_results(done, capsys, trouble, told
     assert done.run() == 0  # and nothing stands in the way of the next run
 
 
+def test_a_page_that_cannot_be_made_fails_the_run(done, capsys, monkeypatch):
+    before = done.snapshot()
+
+    def refuse(*_, **__):
+        raise ValueError("no such figure")
+
+    monkeypatch.setattr(sys.modules["runner.rendering"], "render_notebook", refuse)
+    assert done.run("--set", "share=0.1") == 1
+    assert (
+        "The page of 03_end cannot be made: ValueError: no such figure" in capsys.readouterr().err
+    )
+    assert done.snapshot() == before
+
+
 def test_a_users_mistake_found_by_a_notebook_is_told_in_three_lines(done, capsys):
     before = done.snapshot()
     assert done.run("--set", "trouble=input") == 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -29,7 +31,8 @@ def finish(work: Work) -> None:
     if (tree / "stages" / f"{series[-1].number}_report.json").is_file():
         from runner.report import render_index
 
-        render_index(tree, run=run)
+        with _during("The start page cannot be made"):
+            render_index(tree, run=run)
     manifest.write(tree, run, finished=now())
 
 
@@ -69,7 +72,8 @@ def render(work: Work, stage: Stage) -> None:
         return
     from runner.rendering import render_notebook
 
-    render_notebook(executed, page, context=_context(work, stage, stamp))
+    with _during(f"The page of {stage.name} cannot be made"):
+        render_notebook(executed, page, context=_context(work, stage, stamp))
     stamps.write(tree, stage, replace(stamp, page=key))
 
 
@@ -114,6 +118,16 @@ def _dataset_title(work: Work) -> str:
         return str(tomllib.loads(toml.read_text(encoding="utf-8"))["dataset"]["title"])
     except (ValueError, LookupError):
         return work.source.name.replace("_", " ").capitalize()
+
+
+@contextmanager
+def _during(what: str) -> Iterator[None]:
+    """Note on an error what could not be done."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(what)
+        raise
 
 
 # --- records ------------------------------------------------------------------------------------

@@ -82,8 +82,8 @@ def _bring_up_to_date(work: Work) -> bool:
 def _unforeseen(error: Exception, log: Path) -> RunFailed:
     with log.open("a", encoding="utf-8") as file:
         traceback.print_exception(error, file=file)
-    said = str(error).partition("\n")[0][:300]
-    return RunFailed(f"{type(error).__name__}: {said}\nLog: {log}")
+    said = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+    return RunFailed(": ".join([*getattr(error, "__notes__", []), said]) + f"\nLog: {log}")
 
 
 def _first_page(results: Path) -> Path:
