@@ -37,6 +37,8 @@ class Cleaned:
 def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """Pick and rename the dataset's columns, whatever the file calls them.
 
+    A column without any value is left out unless something is computed from it.
+
     Raises
     ------
     InputError
@@ -58,11 +60,30 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
         for name in table.columns
         if name not in matched
     ]
-    return Cleaned(table[list(matched)].rename(columns=matched), changes)
+    needed = _needed(dataset)
+    empty = [n for n, place in matched.items() if place not in needed and table[n].isna().all()]
+    changes += [
+        Change("column has no value at all", str(name), len(table), "left out") for name in empty
+    ]
+    kept = {name: place for name, place in matched.items() if name not in empty}
+    return Cleaned(table[list(kept)].rename(columns=kept), changes)
 
 
-def index_customers(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
+def _needed(dataset: Dataset) -> set[str]:
+    """Return the names of the columns that features, the value or the identifier come from."""
+    needed = {name for f in dataset.features for name in expressions.columns_of(f.formula)}
+    return needed | {dataset.value} | ({dataset.id.name} if dataset.id else set())
+
+
+def index_customers(
+    table: pd.DataFrame, dataset: Dataset, fewest: int = FEWEST_CUSTOMERS
+) -> Cleaned:
     """Make one row per customer: drop exact duplicates, index by the identifier, sort by it.
+
+    Parameters
+    ----------
+    fewest : int
+        With fewer customers there is nothing to learn.
 
     Raises
     ------
@@ -82,10 +103,10 @@ def index_customers(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
             dropped = len(table) - len(distinct)
             changes.append(Change("exact copy of another row", "", dropped, "dropped"))
         table = _unique(distinct, identifier, changes)
-    if len(table) < FEWEST_CUSTOMERS:
+    if len(table) < fewest:
         raise InputError(
             f"the table has {len(table)} {dataset.nouns}, and a segmentation needs at least "
-            f"{FEWEST_CUSTOMERS}",
+            f"{fewest}",
             where="the whole table",
             remedy="bring a larger table",
         )
@@ -101,7 +122,8 @@ def _unique(table: pd.DataFrame, identifier: str, changes: list[Change]) -> pd.D
         table, ids = table[~empty], ids[~empty]
     twice = ids.duplicated(keep=False)
     if twice.any():
-        rows = [int(row) + 2 for row in table.index[twice][:2]]
+        first = ids == ids[twice].iloc[0]
+        rows = [int(place) + 2 for place in table.index[first][:2]]
         raise InputError(
             f"{ids[twice].nunique()} identifiers stand on two or more different rows",
             where=f"column {identifier!r}, for example lines {rows[0]} and {rows[1]}",
@@ -122,7 +144,9 @@ def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     for column in _present(table, dataset):
         if not column.is_numeric:
             continue
-        values = pd.to_numeric(table[column.name], errors="coerce").astype("float64")
+        dates = pd.api.types.is_datetime64_any_dtype(table[column.name])
+        cells = table[column.name].astype("str") if dates else table[column.name]
+        values = pd.to_numeric(cells, errors="coerce").astype("float64")
         text = table[column.name].notna() & values.isna()
         if text.any():
             example = table.loc[text, column.name].iloc[0]
@@ -167,13 +191,17 @@ def apply_rules(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """Fill structural gaps and check what should hold, by the rules in dataset.toml."""
     table, changes = table.copy(), []
     for rule in dataset.rules:
+        read = sorted(expressions.columns_of(rule.check or rule.when))
+        if not {*read, *([rule.column] if rule.column else [])} <= set(table.columns):
+            continue  # about a column that this table may lack
+        known = table[read].notna().all(axis=1)  # where one is missing, nothing can be said
+        holds = expressions.evaluate(rule.check or rule.when, table) & known
         if rule.check:
-            kept = expressions.columns_of(rule.check) <= set(table.columns)
-            broken = int((~expressions.evaluate(rule.check, table)).sum()) if kept else 0
+            broken = int((known & ~holds).sum())
             if broken:
                 changes.append(Change(f"rule not met: {rule.name}", "", broken, "kept, reported"))
             continue
-        gaps = expressions.evaluate(rule.when, table) & table[rule.column].isna()
+        gaps = holds & table[rule.column].isna()
         table[rule.column] = table[rule.column].mask(gaps, rule.fill)
         if gaps.any():
             action = f"set to {rule.fill:g}: the gap is structural"
@@ -190,7 +218,7 @@ def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
         If a column that features need has no value at all.
     """
     table, changes, fills = table.copy(), [], {}
-    needed = {name for f in dataset.features for name in expressions.columns_of(f.formula)}
+    needed = _needed(dataset)
     for column in _present(table, dataset):
         if not column.is_numeric or column.missing == "keep":
             continue
@@ -228,8 +256,9 @@ def flag_extremes(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
             if column.kind in ("money", "count"):
                 values = np.log1p(values.clip(lower=0))
             low, high = values[values > 0].quantile([0.25, 0.75])
-            reach = 3 * (high - low)
-            flags[column.name] = (values > 0) & ((values < low - reach) | (values > high + reach))
+            reach = 3 * (high - low)  # 0 where most share one value: then the rest is not far out
+            far = (values < low - reach) | (values > high + reach)
+            flags[column.name] = (values > 0) & far & bool(reach > 0)
     return pd.DataFrame(flags, index=table.index)
 
 

@@ -6,8 +6,10 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import MISSING as MISSING_KEY
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,25 @@ DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
 
 KINDS = ("id", "money", "count", "share", "months", "number", "date", "yes_no", "category", "text")
 NUMERIC_KINDS = ("money", "count", "share", "months", "number")
+COMPUTABLE_KINDS = (*NUMERIC_KINDS, "yes_no")
 ROLES = ("segment", "describe", "left out")
 TRANSFORMS = ("none", "log1p", "yeo-johnson")
+MISSING = ("median", "zero", "keep")
+OUTSIDE = ("flag", "clip", "missing")
+TABLES = {  # what a dataset.toml holds, and as what
+    "dataset": dict, "value": dict, "columns": dict,
+    "rules": list, "features": list, "archetypes": list, "questions": list,
+}  # fmt: skip
+NUMBER = (int, float)
+FIELD_TYPES = {  # of the dataclasses below: what TOML has to give, as a whole and in its parts
+    "str": (str, None), "bool": (bool, None), "float | None": (NUMBER, None),
+    "tuple[str, ...]": (list, str), "tuple[float, float]": (list, NUMBER),
+    "dict[str, float]": (dict, NUMBER),
+}  # fmt: skip
+TYPE_WORDS = {
+    str: "a text in quotes", bool: "true or false", list: "a list in brackets",
+    dict: "a table of keys", NUMBER: "a number",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,7 +92,8 @@ class Archetype:
     """A kind of customer that is known beforehand: the pattern that earns it, and advice.
 
     ``pattern`` maps feature names to the direction that the segment should differ from the
-    average customer, in standard deviations (2 very high, 1 high, 0 average, -1 low).
+    average customer, in standard deviations (2 very high, 1 high, 0 average, -1 low). Zeros only
+    are the pattern of the average customer.
     """
 
     name: str
@@ -136,6 +156,47 @@ class Dataset:
         """Return the feature of that name."""
         return next(feature for feature in self.features if feature.name == name)
 
+    def segment_on(self, names: Collection[str]) -> Dataset:
+        """Let these features segment in place of the dataset's own, which then describe.
+
+        Parameters
+        ----------
+        names : collection of str
+            Names or labels of features; none leaves the dataset as it is.
+
+        Raises
+        ------
+        InputError
+            If a feature is unknown, or fewer than two are given.
+        """
+        spellings = {normalise(f.label): f.name for f in self.features}
+        spellings |= {normalise(f.name): f.name for f in self.features}
+        chosen = list(dict.fromkeys(spellings.get(normalise(n), str(n).strip()) for n in names))
+        known = [feature.name for feature in self.features]
+        unknown = [name for name in chosen if name not in known]
+        if not chosen:
+            return self
+        if unknown or len(chosen) < 2:
+            what = f"there is no feature {unknown[0][:80]!r}" if unknown else "one feature is given"
+            raise InputError(
+                f"{what}, and two or more known ones are needed to segment on",
+                where="parameter segment_on",
+                remedy=_nearest(unknown[0], known) if unknown else f"known: {', '.join(known)}",
+            )
+        roles = {
+            f.name: "segment" if f.name in chosen else f.role.replace("segment", "describe")
+            for f in self.features
+        }
+        if all(f.role == roles[f.name] for f in self.features):
+            return self
+        labels = ", ".join(self.feature(name).label or name for name in chosen)
+        note = f"The features that segment were chosen for this run (segment_on): {labels}."
+        features = tuple(replace(f, role=roles[f.name]) for f in self.features)
+        return replace(self, features=features, limits=(note, *self.limits))
+
+
+LISTS = {"rules": Rule, "features": Feature, "archetypes": Archetype, "questions": Question}
+
 
 def normalise(name: str) -> str:
     """Fold a column name so that case, spaces and punctuation do not matter."""
@@ -155,9 +216,10 @@ def locate_dataset(name_or_path: str | Path) -> Path:
     candidates = [given / "dataset.toml", named / "dataset.toml"]
     if given.suffix == ".toml":
         candidates = [given, named]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate.resolve()
+    with suppress(OSError):  # a name that no file can have
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate.resolve()
     known = sorted(path.parent.name for path in DATA_FOLDER.glob("*/dataset.toml"))
     close = difflib.get_close_matches(str(name_or_path), known, 1)
     raise InputError(
@@ -192,53 +254,79 @@ def load_dataset(name_or_path: str | Path) -> Dataset:
 
 def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     """Turn the content of a dataset.toml into a checked `Dataset`."""
-    head = dict(content.get("dataset", {}))
+    for key, entry in content.items():
+        _require_known(key, TABLES, "dataset.toml", path)
+        _require_type(entry, TABLES[key], f"{key!r} in dataset.toml", path)
+    head, value = dict(content.get("dataset", {})), content.get("value", {})
+    for key in value:
+        _require_known(key, ("column", "label"), "value", path)
     head.setdefault("name", path.parent.name if path.name == "dataset.toml" else path.stem)
-    head.setdefault("title", head["name"].replace("_", " ").capitalize())
-    value = content.get("value", {})
-    columns = [
-        _build(Column, {"label": name.replace("_", " "), **entry, "name": name}, path)
-        for name, entry in content.get("columns", {}).items()
-    ]
-    dataset = _build(
-        Dataset,
-        {
-            **head,
-            "folder": path.parent,
-            "value": value.get("column", ""),
-            "value_label": value.get("label", value.get("column", "").replace("_", " ")),
-            "columns": tuple(columns),
-            "rules": tuple(_build(Rule, entry, path) for entry in content.get("rules", [])),
-            "features": tuple(_build(Feature, e, path) for e in content.get("features", [])),
-            "archetypes": tuple(_build(Archetype, e, path) for e in content.get("archetypes", [])),
-            "questions": tuple(_build(Question, e, path) for e in content.get("questions", [])),
-        },
-        path,
-    )
+    head.setdefault("title", str(head["name"]).replace("_", " ").capitalize())
+    column = value.get("column", "")
+    built = {
+        "folder": path.parent,
+        "value": column,
+        "value_label": value.get("label", str(column).replace("_", " ")),
+        "columns": tuple(
+            _build(Column, {"label": name.replace("_", " "), **_table(entry, path)}, path, name)
+            for name, entry in content.get("columns", {}).items()
+        ),
+    }
+    for key, cls in LISTS.items():
+        built[key] = tuple(_build(cls, _table(entry, path), path) for entry in content.get(key, []))
+    for key in head:
+        _require_known(
+            key, [f.name for f in fields(Dataset) if f.name not in built], "dataset", path
+        )
+    dataset = _build(Dataset, {**head, **built}, path)
     _check(dataset, path)
     return dataset
 
 
-def _build(cls: type, entry: dict[str, Any], path: Path):
-    """Make a dataclass from a TOML table, naming unknown and missing keys."""
-    known = [f.name for f in fields(cls)]
-    for key in entry:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            raise InputError(
-                f"{cls.__name__.lower()} {entry.get('name', '')!r} has an unknown key {key!r}",
-                where=str(path),
-                remedy=f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}",
-            )
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-    try:
-        return cls(**values)
-    except TypeError as error:
+def _table(entry: Any, path: Path) -> dict[str, Any]:
+    _require_type(entry, dict, f"the entry {str(entry)[:40]!r}", path)
+    return entry
+
+
+def _require_known(key: str, known: Iterable[str], owner: str, path: Path) -> None:
+    """Refuse a key that nobody reads, with the one that is nearest to it."""
+    known = list(known)
+    if key not in known:
         raise InputError(
-            f"{cls.__name__.lower()} {entry.get('name', '')!r}: {str(error).split(') ', 1)[-1]}",
+            f"{owner} has an unknown key {key[:80]!r}",
             where=str(path),
-            remedy="add the missing key",
-        ) from None
+            remedy=_nearest(key, known),
+        )
+
+
+def _require_type(value: Any, wanted: Any, what: str, path: Path) -> None:
+    """Refuse a value that is not of the wanted type, in the user's words."""
+    fits = isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
+    if not fits:
+        word = TYPE_WORDS[wanted]
+        raise InputError(f"{what} has to be {word}", where=str(path), remedy=f"write {word}")
+
+
+def _build(cls: type, entry: dict[str, Any], path: Path, name: str = ""):
+    """Make a dataclass from a TOML table, naming unknown, missing and mistyped keys."""
+    owner = f"{cls.__name__.lower()} {str(name or entry.get('name', ''))[:80]!r}"
+    types = {f.name: f.type for f in fields(cls)}
+    for key, value in entry.items():
+        _require_known(key, [k for k in types if not (name and k == "name")], owner, path)
+        whole, part = FIELD_TYPES.get(types[key], (None, None))
+        if whole:
+            _require_type(value, whole, f"{key} of {owner}", path)
+        if part:
+            for entry_part in value.values() if whole is dict else value:
+                _require_type(entry_part, part, f"each part of {key} of {owner}", path)
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+    if name:
+        values["name"] = name
+    needed = [f.name for f in fields(cls) if f.default is f.default_factory is MISSING_KEY]
+    absent = [key for key in needed if key not in values]
+    if absent:
+        raise InputError(f"{owner} lacks the key {absent[0]!r}", where=str(path), remedy="add it")
+    return cls(**values)
 
 
 def _check(dataset: Dataset, path: Path) -> None:
@@ -246,40 +334,106 @@ def _check(dataset: Dataset, path: Path) -> None:
 
     def require(condition: bool, what: str, remedy: str) -> None:
         if not condition:
-            raise InputError(what, where=str(path), remedy=remedy)
+            raise InputError(what[:300], where=str(path), remedy=remedy[:300])
 
-    columns = {column.name for column in dataset.columns}
-    features = [feature.name for feature in dataset.features]
+    def require_one_of(owner: str, holder: object, **choices: tuple[str, ...]) -> None:
+        for key, known in choices.items():
+            value = getattr(holder, key)
+            require(value in known, f"{owner} has {key} {value!r}", f"one of {', '.join(known)}")
+
+    _check_columns(dataset, require, require_one_of)
+    _check_formulas(dataset, require, require_one_of)
+    _check_archetypes(dataset, require)
+
+
+def _check_columns(dataset: Dataset, require: Callable, require_one_of: Callable) -> None:
+    spellings: dict[str, str] = {}
     for column in dataset.columns:
-        choices = f"one of {', '.join(KINDS)}"
-        require(column.kind in KINDS, f"column {column.name!r} has kind {column.kind!r}", choices)
-        require(
-            len(column.valid) == 2, f"column {column.name!r}: valid needs two numbers", "[0, 1]"
-        )
-    for feature in dataset.features:
-        name = feature.name
-        require(feature.role in ROLES, f"feature {name!r} has role {feature.role!r}", str(ROLES))
-        require(feature.transform in TRANSFORMS, f"feature {name!r}: transform", str(TRANSFORMS))
-        unknown = expressions.columns_of(feature.formula) - columns
-        require(not unknown, f"feature {name!r} uses unknown columns {sorted(unknown)}", "add them")
-    require(len(set(features)) == len(features), "two features share a name", "rename one")
+        owner = f"column {column.name!r}"
+        require_one_of(owner, column, kind=KINDS, missing=MISSING, outside=OUTSIDE)
+        valid = len(column.valid) == 2 and column.valid[0] <= column.valid[1]
+        require(valid, f"{owner}: valid needs two ascending numbers", "for example [0, 1]")
+        for spelling in column.found_as:
+            twin = spellings.setdefault(spelling, column.name)
+            what = f"the columns {twin!r} and {column.name!r} are both found as {spelling!r}"
+            require(twin == column.name, what, "let every spelling stand for one column")
+    identifiers = [column.name for column in dataset.columns if column.kind == "id"]
     require(
-        not dataset.features or len(dataset.features_with("segment")) >= 2,
+        len(identifiers) < 2,
+        f"two columns are of the kind id: {identifiers}",
+        'give one of them the kind "text"',
+    )
+
+
+def _check_formulas(dataset: Dataset, require: Callable, require_one_of: Callable) -> None:
+    kinds = {column.name: column.kind for column in dataset.columns}
+    names = [feature.name for feature in dataset.features]
+    yes_no = [name for name, kind in kinds.items() if kind == "yes_no"]
+
+    def check(formula: str, owner: str, condition: bool = False) -> None:
+        for name in sorted(expressions.columns_of(formula)):
+            require(
+                name in kinds, f"{owner} uses the unknown column {name!r}", _nearest(name, kinds)
+            )
+            require(
+                kinds[name] in COMPUTABLE_KINDS,
+                f"{owner} calculates with the column {name!r} of the kind {kinds[name]!r}",
+                f"its kind has to be one of {', '.join(COMPUTABLE_KINDS)}",
+            )
+        if condition:
+            is_one = expressions.is_condition(formula, yes_no)
+            require(is_one, f"{owner} has to be a condition: {formula[:80]!r}", "such as a > 0")
+
+    for feature in dataset.features:
+        owner = f"feature {feature.name!r}"
+        require_one_of(owner, feature, role=ROLES, transform=TRANSFORMS, kind=COMPUTABLE_KINDS)
+        check(feature.formula, owner)
+    require(len(set(names)) == len(names), "two features share a name", "rename one")
+    require(
+        len(dataset.features_with("segment")) >= 2,
         "fewer than two features segment",
         'give at least two features role = "segment"',
     )
-    require(
-        dataset.value in {"", *columns, *features},
-        f"the value column {dataset.value!r} does not exist",
-        "name a column or feature in [value]",
-    )
-    for archetype in dataset.archetypes:
-        unknown = set(archetype.pattern) - set(features)
+    for rule in dataset.rules:
+        owner = f"rule {rule.name!r}"
+        fills = rule.when and rule.column and rule.fill is not None
         require(
-            not unknown and bool(archetype.pattern),
-            f"archetype {archetype.name!r} needs a pattern over known features {sorted(unknown)}",
-            f"features: {', '.join(features)}",
+            bool(rule.check or fills), f"{owner} neither checks nor fills", "see data/README.md"
         )
+        check(rule.check or rule.when, owner, condition=True)
+        for name in (rule.column,) if rule.column else ():
+            require(name in kinds, f"{owner} fills {name!r}", _nearest(name, kinds))
+    for question in dataset.questions:
+        check(question.when, f"question {question.name!r}", condition=True)
+    countable = [*names, *(name for name, kind in kinds.items() if kind in NUMERIC_KINDS)]
+    require(
+        dataset.value in ("", *countable),
+        f"the value column {dataset.value!r} does not exist or holds no numbers",
+        _nearest(dataset.value, countable),
+    )
+
+
+def _check_archetypes(dataset: Dataset, require: Callable) -> None:
+    features = [feature.name for feature in dataset.features]
+    names = [archetype.name for archetype in dataset.archetypes]
+    require(len(set(names)) == len(names), "two archetypes share a name", "rename one")
+    for archetype in dataset.archetypes:
+        owner = f"archetype {archetype.name!r}"
+        for name in archetype.pattern:
+            what = f"{owner} has the unknown feature {name!r} in its pattern"
+            require(name in features, what, _nearest(name, features))
+        directions = archetype.pattern.values()
+        require(
+            bool(directions) and all(map(math.isfinite, directions)),
+            f"{owner} needs a pattern of finite numbers",
+            "give at least one feature a direction, such as 1, 0 or -1",
+        )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
 
 
 def match_columns(header: Iterable[str], dataset: Dataset) -> dict[str, str]:
@@ -295,14 +449,8 @@ def match_columns(header: Iterable[str], dataset: Dataset) -> dict[str, str]:
     InputError
         If two columns of the file claim the same place.
     """
-    places = {
-        normalise(spelling): column.name
-        for column in dataset.columns
-        for spelling in (*column.found_as, column.name)
-    }
     matched: dict[str, str] = {}
-    for name in header:
-        place = places.get(normalise(name))
+    for name, place in _claims(header, dataset).items():
         if place in matched.values():
             twin = next(other for other, taken in matched.items() if taken == place)
             raise InputError(
@@ -310,17 +458,36 @@ def match_columns(header: Iterable[str], dataset: Dataset) -> dict[str, str]:
                 where="header line",
                 remedy="rename or remove one of them",
             )
-        if place:
-            matched[name] = place
+        matched[name] = place
     return matched
 
 
+def _claims(header: Iterable[str], dataset: Dataset) -> dict[str, str]:
+    """Return the dataset's column that each name in a file looks like, if it does."""
+    exact = {column.name: column.name for column in dataset.columns}
+    exact |= {spelling: column.name for column in dataset.columns for spelling in column.found_as}
+    places: dict[str, str | None] = {}
+    for spelling, column in exact.items():
+        folded = normalise(spelling)
+        if folded:  # what two columns could be called is no hint at either
+            places[folded] = column if places.get(folded, column) == column else None
+    found = {name: exact.get(str(name)) or places.get(normalise(name)) for name in header}
+    return {name: place for name, place in found.items() if place}
+
+
 def match_dataset(header: Iterable[str]) -> str | None:
-    """Return the name of the dataset under data/ whose required columns a header covers."""
+    """Return the name of the dataset under data/ whose required columns a header covers.
+
+    A few more columns do no harm, such as a record number; with many more it is another table.
+    """
     header = list(header)
+    strangers = max(2, len(header) // 5)
     for path in sorted(DATA_FOLDER.glob("*/dataset.toml")):
         dataset = load_dataset(path)
         needed = {c.name for c in dataset.columns if c.required and c.kind != "id"}
-        if needed and needed <= set(match_columns(header, dataset).values()):
+        if not needed:
+            continue
+        claims = _claims(header, dataset)
+        if needed <= set(claims.values()) and len(header) - len(claims) <= strangers:
             return path.parent.name
     return None

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,24 +77,24 @@ def load_model(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the file is no JSON, its checksum differs, or its version is unknown.
+        If the file is absent or no JSON, its checksum differs, or its version is unknown.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found = content["checksum"]
-    except (ValueError, KeyError, TypeError) as error:
+        found, computed, version = content["checksum"], checksum(content), content["version"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path.name} is no model: {error}", where=str(path), remedy="run the notebooks again"
         ) from None
-    if found != checksum(content):
+    if found != computed:
         raise InputError(
             f"{path.name} was changed after it was written (its checksum differs)",
             where=str(path),
             remedy="run the notebooks again, or restore the file",
         )
-    if content["version"] != VERSION:
+    if version != VERSION:
         raise InputError(
-            f"{path.name} has version {content['version']}, and this program reads {VERSION}",
+            f"{path.name} has version {version}, and this program reads {VERSION}",
             where=str(path),
             remedy="run the notebooks again",
         )
@@ -115,8 +116,8 @@ def assign_customers(model: dict[str, Any], table: pd.DataFrame) -> pd.DataFrame
     """
     dataset = _dataset_of(model)
     for step in (
-        cleaning.select_columns, cleaning.index_customers, cleaning.check_types,
-        cleaning.apply_valid_ranges, cleaning.apply_rules,
+        cleaning.select_columns, partial(cleaning.index_customers, fewest=1),
+        cleaning.check_types, cleaning.apply_valid_ranges, cleaning.apply_rules,
     ):  # fmt: skip
         table = step(table, dataset).customers
     table = table.fillna(model["fills"])

@@ -11,8 +11,10 @@ from scipy.optimize import linear_sum_assignment
 from segmentation.cores import spread
 from segmentation.dataset import Archetype, Dataset
 from segmentation.kmeans import assign, fit_kmeans
+from segmentation.presentation import plain
 
 MATCH_THRESHOLD = 0.6
+LONGEST_LABEL = 60  # of a feature in a description
 CLEAR_EFFECT = 0.5  # average absolute effect from which a profile is no longer "average"
 
 
@@ -43,7 +45,8 @@ def match_score(effects: pd.Series, archetype: Archetype) -> float:
 
     The cosine between pattern and effect sizes on the pattern's features, reduced where the
     segment hardly differs from the average customer there (mean absolute effect below
-    `CLEAR_EFFECT`).
+    `CLEAR_EFFECT`). A pattern of zeros only is that of the average customer: it fits the better,
+    the less the segment differs there.
 
     Parameters
     ----------
@@ -53,9 +56,11 @@ def match_score(effects: pd.Series, archetype: Archetype) -> float:
     pattern = pd.Series(archetype.pattern, dtype=float)
     profile = effects[pattern.index]
     lengths = np.linalg.norm(pattern) * np.linalg.norm(profile)
+    clarity = min(1.0, float(profile.abs().mean()) / CLEAR_EFFECT)
+    if not pattern.any():
+        return 1.0 - clarity
     if lengths == 0:
         return 0.0
-    clarity = min(1.0, float(profile.abs().mean()) / CLEAR_EFFECT)
     return float(pattern @ profile) / lengths * clarity
 
 
@@ -70,8 +75,8 @@ def score_table(effects: pd.DataFrame, archetypes: tuple[Archetype, ...]) -> pd.
 def name_segments(effects: pd.DataFrame, dataset: Dataset) -> dict[int, Name]:
     """Name segments by matching archetypes one to one, so that no name comes twice.
 
-    The assignment maximises the summed match (Kuhn 1955). A pair below `MATCH_THRESHOLD` is no
-    match: that segment gets a plain description of what sets it apart.
+    The assignment maximises the summed match (Kuhn 1955) over the pairs that reach
+    `MATCH_THRESHOLD`; a segment without such a pair gets a plain description of what sets it apart.
 
     Parameters
     ----------
@@ -81,7 +86,8 @@ def name_segments(effects: pd.DataFrame, dataset: Dataset) -> dict[int, Name]:
     scores = score_table(effects, dataset.archetypes)
     assigned: dict[int, str] = {}
     if not scores.empty:
-        rows, columns = linear_sum_assignment(scores.clip(lower=0).to_numpy(), maximize=True)
+        possible = scores.where(scores >= MATCH_THRESHOLD, 0.0)
+        rows, columns = linear_sum_assignment(possible.to_numpy(), maximize=True)
         assigned = {
             scores.index[row]: scores.columns[column]
             for row, column in zip(rows, columns, strict=True)
@@ -92,11 +98,12 @@ def name_segments(effects: pd.DataFrame, dataset: Dataset) -> dict[int, Name]:
     for segment in effects.index:
         name = assigned.get(segment) or describe(effects.loc[segment], dataset, taken)
         taken.add(name)
-        ranked = scores.loc[segment].drop(name, errors="ignore").nlargest(1)
+        others = scores.loc[segment].drop(name, errors="ignore").astype("float64")
+        ranked = others.nlargest(1)
         names[int(segment)] = Name(
             segment=int(segment),
             name=name,
-            archetype=archetypes.get(name),
+            archetype=archetypes[name] if segment in assigned else None,
             score=float(scores.loc[segment].get(name, scores.loc[segment].max()))
             if not scores.empty
             else 0.0,
@@ -114,17 +121,18 @@ def describe(effects: pd.Series, dataset: Dataset, taken: set[str]) -> str:
     """
     shown = [f.name for f in dataset.features_with("segment", "describe") if f.name in effects]
     ranked = effects[shown].sort_values(key=np.abs, ascending=False, kind="stable")
-    traits = []
+    traits, name = [], f"Average {dataset.nouns}"
     for feature, effect in ranked.items():
-        level = "high" if effect > 0 else "low"
-        traits.append(f"{level} {_lower_first(dataset.feature(feature).label or feature)}")
-        name = ", ".join(traits).capitalize() if len(traits) > 1 else ""
-        if name and name not in taken:
+        level = "High" if effect > 0 else "Low"
+        label = plain(dataset.feature(feature).label or feature, LONGEST_LABEL)
+        traits.append(f"{level if not traits else level.lower()} {lower_first(label)}")
+        name = ", ".join(traits)
+        if len(traits) > 1 and name not in taken:
             return name
-    return f"{name or 'Average customers'} ({len(taken) + 1})"
+    return f"{name} ({len(taken) + 1})"
 
 
-def _lower_first(text: str) -> str:
+def lower_first(text: str) -> str:
     """Lower the first letter unless the word is an abbreviation."""
     return text if text[:2].isupper() else text[:1].lower() + text[1:]
 

@@ -16,8 +16,29 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-MARKDOWN_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$^])")
+MARKUP = re.compile(r"[&<>\"'\\`*_{}\[\]()#+\-.!|~$^:@=]")  # of HTML, Markdown and its links
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 LONGEST_TEXT = 120
+# How columns are written wherever they come up; others are rounded by `number`.
+COLUMN_FORMATS = {
+    "ARI": ".2f",
+    "correlation": ".2f",
+    "davies_bouldin": ".2f",
+    "eps": ".2f",
+    "gap": ".3f",
+    "macro_silhouette": ".3f",
+    "match": ".2f",
+    "null_silhouette": ".3f",
+    "purity": ".0%",
+    "silhouette": ".3f",
+    "stability": ".2f",
+    "stability_spread": ".2f",
+    "starts_near_best": ".0%",
+    "worst_jaccard": ".2f",
+    "worst_start": ".2%",
+}
+SHARE_FORMAT = ".1%"  # of columns that carry the word, such as smallest_share
 LONGEST_SENTENCE = 600
 
 
@@ -32,9 +53,30 @@ def plain(text: object, longest: int = LONGEST_TEXT) -> str:
 
 def escape(text: object) -> str:
     """Escape a text for HTML inside Markdown, so that nothing in it is markup of either."""
-    return MARKDOWN_MARKS.sub(
-        lambda mark: f"&#{ord(mark.group())};", html.escape(plain(text, LONGEST_SENTENCE))
-    )
+    visible = plain(text, LONGEST_SENTENCE)
+    return MARKUP.sub(lambda mark: NAMED.get(mark.group()) or f"&#{ord(mark.group())};", visible)
+
+
+def spreadsheet_safe(texts: pd.Series) -> pd.Series:
+    """Prefix texts that a spreadsheet would run as a formula with an apostrophe.
+
+    Texts that are plain numbers stay as they are.
+    """
+    texts = texts.astype("str")
+    risky = texts.str.startswith(FORMULA_STARTS) & pd.to_numeric(texts, errors="coerce").isna()
+    return texts.mask(risky, "'" + texts)
+
+
+def safe_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Make the texts, the index and the column names of a table safe for a spreadsheet."""
+
+    def safe(values: pd.Series) -> pd.Series:
+        texts = values.map(lambda value: isinstance(value, str))
+        return values.mask(texts, spreadsheet_safe(values)) if texts.any() else values
+
+    names = safe(table.columns.to_series()).to_list()
+    index = pd.Index(safe(table.index.to_series()), name=table.index.name)
+    return table.apply(safe).set_axis(names, axis=1).set_axis(index)
 
 
 class _Template(string.Formatter):
@@ -43,15 +85,21 @@ class _Template(string.Formatter):
     def format_field(self, value: object, spec: str) -> str:
         if isinstance(value, str):
             return escape(value)
+        if value is None:
+            return "–"
         if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and not spec:
             spec = ","
         if isinstance(value, (float, np.floating)):
-            return number(value) if not spec else format(float(value), spec)
-        return format(value, spec)
+            rounded = not spec or not math.isfinite(value)
+            return number(float(value)) if rounded else format(float(value), spec)
+        text = format(value, spec)
+        return text if isinstance(value, (int, np.integer)) else escape(text)
 
 
 def sentence(template: str, **values: object) -> str:
     """Fill a trusted Markdown template with untrusted values.
+
+    A template may reach into what it is given, as in ``{choice.reason}`` or ``{sizes[share]:.0%}``.
 
     Examples
     --------
@@ -63,7 +111,7 @@ def sentence(template: str, **values: object) -> str:
 
 def number(value: float) -> str:
     """Round a number sensibly for reading: 1,243 rather than 1243.4872, 0.37, 12.4."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+    if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
     if size >= 100 or float(value).is_integer():
@@ -76,10 +124,12 @@ def number(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """Write a share in whole percent; what would round to nothing says so."""
+    """Write a share in whole percent; what would round to nothing or everything says so."""
     if value is None or not math.isfinite(value):
         return "–"
-    return "under 1%" if 0 < value < 0.005 else f"{value:.0%}"
+    if 0.995 <= value < 1:
+        return "over 99%"
+    return "under 1%" if 0 < value < 0.005 else f"{value:z.0%}"
 
 
 def quantity(value: float, kind: str, unit: str = "") -> str:
@@ -91,7 +141,7 @@ def quantity(value: float, kind: str, unit: str = "") -> str:
 
 def joined(words: list[str], last: str = "and") -> str:
     """Join words as a sentence does: a, b and c."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -99,7 +149,18 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def html_table(table: pd.DataFrame, caption: str, formats: Mapping[str, str] | None = None) -> str:
+def column_format(column: str, formats: Mapping[str, str] | str | None = None) -> str:
+    """Return the format specification for the numbers of a column; empty: rounded for reading."""
+    if isinstance(formats, str):
+        return formats
+    if formats and column in formats:
+        return formats[column]
+    return COLUMN_FORMATS.get(column, SHARE_FORMAT if "share" in column.split("_") else "")
+
+
+def html_table(
+    table: pd.DataFrame, caption: str, formats: Mapping[str, str] | str | None = None
+) -> str:
     """Write a table as HTML with a caption, formatted numbers and every text escaped.
 
     Parameters
@@ -107,11 +168,10 @@ def html_table(table: pd.DataFrame, caption: str, formats: Mapping[str, str] | N
     table : DataFrame
     caption : str
         A sentence that lets the table be read alone.
-    formats : mapping of str to str, optional
-        A format specification for each column that needs one, such as ``".2f"`` or ``".0%"``;
-        other numbers are rounded by `number`.
+    formats : mapping of str to str, or str, optional
+        A format specification, such as ``".2f"`` or ``".0%"``, for single columns or for all that
+        hold fractions; by default as `COLUMN_FORMATS` says, and the rest rounded by `number`.
     """
-    formats = formats or {}
 
     def cell(column: object, value: object) -> str:
         if isinstance(value, (bool, np.bool_)):
@@ -119,9 +179,14 @@ def html_table(table: pd.DataFrame, caption: str, formats: Mapping[str, str] | N
         if isinstance(value, (int, float, np.integer, np.floating)):
             if isinstance(value, (float, np.floating)) and not math.isfinite(value):
                 return "–"
-            spec = formats.get(str(column))
+            whole = isinstance(value, (int, np.integer))
+            spec = "" if whole else column_format(str(column), formats)
             return format(value, spec) if spec else number(value)
-        return "–" if value is None or value is pd.NaT else html.escape(plain(value, 400))
+        return (
+            "–"
+            if value is None or value is pd.NaT or value is pd.NA
+            else html.escape(plain(value, 400))
+        )
 
     def row(cells: list[str], index: str, tag: str) -> str:
         head = f'<th scope="{"col" if tag == "th" else "row"}">{index}</th>'
@@ -135,8 +200,9 @@ def html_table(table: pd.DataFrame, caption: str, formats: Mapping[str, str] | N
         row([cell(c, v) for c, v in zip(table.columns, values, strict=True)], cell("", key), "td")
         for key, *values in table.itertuples(name=None)
     ]
+    title = html.escape(plain(caption, LONGEST_SENTENCE))
     return (
-        f'<div class="table-scroll"><table class="dataframe"><caption>{html.escape(caption)}'
+        f'<div class="table-scroll"><table class="dataframe"><caption>{title}'
         f"</caption><thead>{row(names, index, 'th')}</thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )

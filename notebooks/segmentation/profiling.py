@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
 from segmentation.dataset import Feature
+from segmentation.features import apply_transform
 from segmentation.presentation import quantity
 
 CORE_SHARE = 0.10
@@ -27,7 +28,8 @@ def sizes_and_value(
     -------
     DataFrame, indexed by segment
         customers, share, value_total, value_share, value_mean, value_median, value_share_low and
-        value_share_high (95 % percentile interval over bootstrap samples of customers).
+        value_share_high (95 % percentile interval over bootstrap samples of customers). Shares of
+        a total that is not above zero mean nothing and are 0.
     """
     grouped = value.groupby(labels)
     table = pd.DataFrame(
@@ -35,7 +37,7 @@ def sizes_and_value(
             "customers": grouped.size(),
             "share": grouped.size() / len(value),
             "value_total": grouped.sum(),
-            "value_share": grouped.sum() / value.sum() if value.sum() else 0.0,
+            "value_share": grouped.sum() / value.sum() if value.sum() > 0 else 0.0,
             "value_mean": grouped.mean(),
             "value_median": grouped.median(),
         }
@@ -46,19 +48,30 @@ def sizes_and_value(
     for sample in range(resamples):
         weights = np.bincount(generator.integers(0, len(codes), len(codes)), minlength=len(codes))
         totals = np.bincount(codes, weights * amounts)
-        shares[sample] = totals / totals.sum() if totals.sum() else 0.0
+        shares[sample] = totals / totals.sum() if totals.sum() > 0 else 0.0
     low, high = np.percentile(shares, [2.5, 97.5], axis=0)
     present = table.index - labels.min()
     return table.assign(value_share_low=low[present], value_share_high=high[present])
 
 
+def segment_means(amounts: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the mean amount in each segment, shape (k,); labels are numbered from 0."""
+    return np.bincount(labels, amounts) / np.bincount(labels)
+
+
+def importance(standardised: pd.DataFrame, labels: pd.Series) -> pd.Series:
+    """Return the share of each feature's variance that lies between the segments (eta squared)."""
+    within = standardised - standardised.groupby(labels).transform("mean")
+    total = ((standardised - standardised.mean()) ** 2).sum()
+    shares = 1 - (within**2).sum() / total.where(total > 0)
+    return shares.fillna(0.0).sort_values(ascending=False, kind="stable")
+
+
 def summaries(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     """Tabulate quartiles in real units: a row per segment and feature, and one for everybody."""
     quartiles = [0.25, 0.5, 0.75]
-    table = features.groupby(labels).quantile(quartiles).stack().unstack(1)
-    overall = features.quantile(quartiles).T
-    overall.index = pd.MultiIndex.from_product([["all"], overall.index])
-    table = pd.concat([table, overall])
+    groups = [*features.groupby(labels), ("all", features)]
+    table = pd.concat({name: group.quantile(quartiles).T for name, group in groups})
     table.columns = ["lower_quartile", "median", "upper_quartile"]
     return table.rename_axis(["segment", "feature"])
 
@@ -73,7 +86,7 @@ def effect_sizes(standardised: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
 
 
 def levels(features: pd.DataFrame, chosen: list[Feature]) -> pd.Series:
-    """Return the level of each feature: the mean, and for plain ratios, which may explode, the median."""
+    """Return the level of each feature: the mean; the median of plain ratios, which may explode."""
     return pd.Series(
         {
             f.name: features[f.name].median() if f.kind == "number" else features[f.name].mean()
@@ -93,14 +106,13 @@ def marker_variables(effects: pd.DataFrame, threshold: float = 0.25) -> pd.DataF
 
 def standardise_evenly(features: pd.DataFrame, chosen: list[Feature]) -> pd.DataFrame:
     """Standardise features for effect sizes; a constant one becomes zero everywhere."""
-    from segmentation.features import apply_transform
-
     columns = {}
     for feature in chosen:
         kind = "log1p" if feature.transform == "yeo-johnson" else feature.transform
         values = apply_transform(features[feature.name].to_numpy(float), kind)
-        deviation = values.std()
-        columns[feature.name] = (values - values.mean()) / (deviation if deviation else 1.0)
+        mean, deviation = values.mean(), values.std()
+        varies = deviation > 1e-12 * max(1.0, abs(mean))  # more than rounding
+        columns[feature.name] = (values - mean) / deviation if varies else np.zeros(len(values))
     return pd.DataFrame(columns, index=features.index)
 
 
@@ -154,6 +166,18 @@ def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:
     )
 
 
+def border_share(distances: np.ndarray) -> float:
+    """Return the share of customers about as near to a second centre as to their own.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (n, k)
+        To the k centres; near is beyond `SURE_RATIO` of the second distance.
+    """
+    nearest, second = np.partition(distances, 1, axis=1)[:, :2].T
+    return float((nearest > SURE_RATIO * second).mean())
+
+
 def fit_rules(
     features: pd.DataFrame, labels: pd.Series, *, depth: int = 4, seed: int = 20
 ) -> tuple[DecisionTreeClassifier, float, pd.Series]:
@@ -170,7 +194,8 @@ def fit_rules(
     tree = DecisionTreeClassifier(
         max_depth=depth, min_samples_leaf=max(10, len(labels) // 100), random_state=seed
     )
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    stratified = labels.value_counts().min() >= 5  # a smaller segment cannot be in every fold
+    folds = (StratifiedKFold if stratified else KFold)(5, shuffle=True, random_state=seed)
     found = cross_val_predict(tree, features, labels, cv=folds)
     hit = pd.Series(found == labels.to_numpy(), index=labels.index)
     return tree.fit(features, labels), float(hit.mean()), hit.groupby(labels).mean()

@@ -48,6 +48,7 @@ def gaussian_mixture(matrix: np.ndarray, k: int, seed: int, starts: int = 3) -> 
 
 def neighbour_distances(matrix: np.ndarray, neighbours: int) -> np.ndarray:
     """Return every customer's distance to its n-th nearest neighbour, ascending, shape (n,)."""
+    neighbours = min(neighbours, len(matrix) - 1)
     with threadpool_limits(1):
         search = NearestNeighbors(n_neighbors=neighbours + 1).fit(matrix)
         return np.sort(search.kneighbors(matrix)[0][:, -1])
@@ -61,7 +62,8 @@ def knee(ascending: np.ndarray) -> float:
 
 
 def dbscan(matrix: np.ndarray, eps: float, neighbours: int) -> np.ndarray:
-    """Cluster by density (Ester et al. 1996); noise is -1."""
+    """Cluster by density (Ester et al. 1996); noise is -1. With eps 0, only equals are near."""
+    eps = max(eps, np.finfo(float).tiny)
     with threadpool_limits(1):
         return DBSCAN(eps=eps, min_samples=neighbours).fit_predict(matrix)
 
@@ -75,7 +77,9 @@ def hdbscan(matrix: np.ndarray, smallest: int) -> np.ndarray:
 def answer_cells(customers: pd.DataFrame, questions: tuple[Question, ...]) -> np.ndarray:
     """Divide the customers by their answers to plain yes/no questions, shape (n,)."""
     answers = [expressions.evaluate(q.when, customers).to_numpy(bool) for q in questions]
-    cells = sum(answer.astype(int) << place for place, answer in enumerate(answers))
+    cells = np.zeros(len(customers), dtype=int)
+    for place, answer in enumerate(answers):
+        cells += answer.astype(int) << place
     return np.unique(cells, return_inverse=True)[1]
 
 
@@ -197,7 +201,7 @@ def plain_silhouettes(spaces: Mapping[str, pd.DataFrame], ks: range) -> pd.DataF
     """
     columns = {}
     for name, table in spaces.items():
-        varying = table.loc[:, table.std() > 0]
+        varying = table.loc[:, table.std() > 1e-12 * table.abs().max()]
         scores = ((varying - varying.mean()) / varying.std(ddof=0)).to_numpy()
 
         def labels(k: int, scores: np.ndarray = scores) -> np.ndarray:

@@ -13,6 +13,7 @@ from segmentation.rivals import cut, gaussian_mixture, ward_tree
 from segmentation.stability import adjusted_rand
 
 # Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index.
+TRANSFORM_NAMES = {"none": "no transform", "log1p": "log1p for all", "yeo-johnson": "Yeo-Johnson"}
 AGREEMENT_WORDS = ((0.90, "excellent"), (0.80, "good"), (0.65, "moderate"))
 
 
@@ -33,13 +34,16 @@ def alternatives(
     """
     chosen = dataset.features_with("segment")
     spaces: dict[tuple[str, str], pd.DataFrame | np.ndarray] = {}
-    for transform, name in (("none", "no transform"), ("yeo-johnson", "Yeo-Johnson")):
+    for transform, name in TRANSFORM_NAMES.items():
+        if {feature.transform for feature in chosen} == {transform}:
+            continue  # that is the chosen one
         prepared = fit_preparation(features, chosen, transform=transform).transform(features)
         spaces["transform", name] = prepared
     spaces["scaling", "0 to 1"] = MinMaxScaler().fit_transform(matrix)
     spaces["scaling", "median and quartiles"] = _robust(matrix)
-    for feature in chosen if len(chosen) > 2 else ():
-        label = f"without {feature.label or feature.name}"
+    labels = [feature.label or feature.name for feature in chosen]
+    for feature, label in zip(chosen, labels, strict=True) if len(chosen) > 2 else ():
+        label = f"without {label if labels.count(label) == 1 else feature.name}"
         spaces["features", label] = matrix.drop(columns=feature.name)
     labelings = {
         choice: fit_kmeans(np.asarray(space), k, starts=starts, seed=seed).labels

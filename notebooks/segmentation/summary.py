@@ -10,26 +10,15 @@ import pandas as pd
 
 from segmentation.dataset import Dataset, Feature
 from segmentation.figures.style import SegmentStyle
-from segmentation.naming import Name
+from segmentation.naming import Name, lower_first
 from segmentation.presentation import joined, number, plain, quantity, share
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from segmentation.presentation import spreadsheet_safe as spreadsheet_safe  # for who exports lists
 
 
 def slug(name: str) -> str:
     """Turn a name into a safe file name: lower-case letters, digits and hyphens."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:60] or "segment"
-
-
-def spreadsheet_safe(texts: pd.Series) -> pd.Series:
-    """Prefix texts that a spreadsheet would run as a formula with an apostrophe.
-
-    Texts that are plain numbers stay as they are.
-    """
-    texts = texts.astype("str")
-    risky = texts.str.startswith(FORMULA_STARTS) & pd.to_numeric(texts, errors="coerce").isna()
-    return texts.mask(risky, "'" + texts)
+    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:60].strip("-") or "segment"
 
 
 def traits(
@@ -52,7 +41,8 @@ def traits(
     listed = []
     for feature in ranked:
         segment, everybody = float(typical[feature.name]), float(overall[feature.name])
-        label = feature.label or feature.name
+        label = plain(feature.label or feature.name)
+        middle = "in the middle" if feature.kind == "number" else "on average"  # as `levels` has it
         listed.append(
             {
                 "label": label,
@@ -62,7 +52,7 @@ def traits(
                 "overall": everybody,
                 "effect": float(effects[feature.name]),
                 "text": f"{label}: {quantity(segment, feature.kind, feature.unit)} against "
-                f"{quantity(everybody, feature.kind, feature.unit)} on average",
+                f"{quantity(everybody, feature.kind, feature.unit)} {middle}",
             }
         )
     return listed
@@ -70,11 +60,11 @@ def traits(
 
 def describe_traits(entries: list[dict[str, Any]], most: int = 2) -> str:
     """Write the strongest traits as a phrase: high balance, low payments per month."""
-    words = [
-        f"{'high' if e['effect'] > 0 else 'low'} {plain(e['label'])[:1].lower()}{plain(e['label'])[1:]}"
-        for e in entries[:most]
-    ]
-    return joined(words)
+    labels = [plain(entry["label"]) for entry in entries[:most]]
+    levels = ["high" if entry["effect"] > 0 else "low" for entry in entries]
+    return joined(
+        [f"{level} {lower_first(label)}" for level, label in zip(levels, labels, strict=False)]
+    )
 
 
 def answer(
@@ -130,10 +120,13 @@ def advice(
             f"({describe_traits(entries)}) and test one offer on a part of the list."
         )
     basis = "; ".join(entry["text"] for entry in grounds[:2])
-    return (
-        f"{name.archetype.advice} Rests on: {basis}. {share(ambiguous)} of them are near the "
-        "border to another segment: address the sure ones first."
-    )
+    parts = [
+        name.archetype.advice,
+        f"Rests on: {basis}." if basis else "",
+        f"{share(ambiguous)} of them are near the border to another segment: address the sure ones "
+        "first.",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def grounds_of(
@@ -156,7 +149,8 @@ def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataF
         ("Elbow", "farthest point below the chord", "Satopaa et al. 2011",
          f"k = {clustering['elbow_k']}"),
         ("Silhouette", "mean over customers; words by value", "Rousseeuw 1987; Kaufman & "
-         "Rousseeuw 1990", f"{clustering['silhouette']:.3f}, {clustering['silhouette_word']} structure"),
+         "Rousseeuw 1990",
+         f"{clustering['silhouette']:.3f}, {clustering['silhouette_word']} structure"),
         ("Data without segments", "same statistics on permuted columns and one Gaussian",
          "Tibshirani, Walther & Hastie 2001 (gap)",
          f"silhouette {clustering['null_silhouette_permuted']:.3f} and "
@@ -181,7 +175,9 @@ def slugs(names: dict[int, str]) -> dict[int, str]:
     taken: dict[int, str] = {}
     for segment, name in names.items():
         candidate = slug(name)
-        taken[segment] = candidate if candidate not in taken.values() else f"{candidate}-{segment}"
+        while candidate in taken.values():
+            candidate = f"{candidate}-{segment}"
+        taken[segment] = candidate
     return taken
 
 
@@ -244,6 +240,7 @@ def page(
 ) -> dict[str, Any]:
     """Collect everything that the start page lays out."""
     decision = solution["decision"]
+    unsure = 1 - sum(entry["sure_share"] * entry["share"] for entry in cards)
     if solution["by_hand"]:
         first = f"The number of segments, {solution['k']}, was set by hand."
     else:
@@ -280,8 +277,7 @@ def page(
         "limits": list(dataset.limits)
         + [
             "Stability is measured on resamples of these customers; another period may differ.",
-            f"{1 - sum(c['sure_share'] * c['share'] for c in cards):.0%} of the {dataset.nouns} lie "
-            "near the border between two segments.",
+            f"{share(unsure)} of the {dataset.nouns} lie near the border between two segments.",
         ],
         "changes": [
             {key: change[key] for key in ("what", "column", "rows", "action")}

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown, display
 
 from segmentation import presentation
-from segmentation.dataset import Dataset, load_dataset
+from segmentation.dataset import Dataset, load_dataset, locate_dataset
 from segmentation.errors import InputError
 
 RESULTS_FOLDER = Path(__file__).resolve().parents[2] / "results"
@@ -55,8 +56,16 @@ class Workspace:
         self.stage, self.dataset, self.folder, self.quick = stage, dataset, folder, quick
         self.metrics: dict[str, Any] = {}
         self._read: dict[str, str] = {}
+        self._warned: set[str] = set()
         for name in ("stages", "figures", "tables"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
+            try:
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(
+                    f"the results folder cannot be made: {error.strerror}",
+                    where=str(folder)[:300],
+                    remedy="choose another results_dir",
+                ) from None
 
     @classmethod
     def open(
@@ -77,8 +86,7 @@ class Workspace:
         InputError
             If there is no such dataset, or the results folder is a file.
         """
-        name = Path(dataset).stem if dataset.endswith(".toml") else Path(dataset).name
-        folder = Path(results_dir) if results_dir else RESULTS_FOLDER / name
+        folder = Path(results_dir) if results_dir else RESULTS_FOLDER / _name_of(dataset)
         if folder.exists() and not folder.is_dir():
             raise InputError(
                 f"the results folder {folder.name!r} is a file",
@@ -132,7 +140,8 @@ class Workspace:
             return
         for name, known in json.loads(made_from.read_text(encoding="utf-8")).items():
             source = self.folder / "stages" / name
-            if source.is_file() and digest(source) != known:
+            if source.is_file() and digest(source) != known and stage not in self._warned:
+                self._warned.add(stage)
                 self.say(
                     "⚠ **{stage} is stale**: it was made from an earlier {name}. Run it again.",
                     stage=STAGES[stage][0],
@@ -142,19 +151,26 @@ class Workspace:
     # --- what is shown and written ----------------------------------------------------------------
 
     def say(self, template: str, **values: object) -> None:
-        """Show a generated sentence: a Markdown template whose values are escaped."""
-        display(Markdown(presentation.sentence(template, **values)))
+        """Show a generated sentence: a Markdown template whose values are escaped.
+
+        Every template may use what the dataset calls a customer, ``{noun}`` and ``{nouns}``, and
+        the label of their value, ``{value_label}``.
+        """
+        known = self.dataset
+        words = {"noun": known.noun, "nouns": known.nouns, "value_label": known.value_label}
+        display(Markdown(presentation.sentence(template, **words | values)))
 
     def table(
         self,
         table: pd.DataFrame,
         name: str,
         caption: str,
-        formats: dict[str, str] | None = None,
+        formats: Mapping[str, str] | str | None = None,
         rows: int | None = None,
     ) -> None:
         """Write a table to tables/ and show it, or its first rows, with a caption."""
-        text = table.rename_axis(table.index.name or "row").to_csv(lineterminator="\n")
+        safe = presentation.safe_table(table.rename_axis(table.index.name or "row"))
+        text = safe.to_csv(lineterminator="\n")
         write_atomically(self.folder / "tables" / f"{self.stage}_{name}.csv", text.encode())
         shown = table if rows is None else table.head(rows)
         if len(shown) < len(table):
@@ -260,13 +276,21 @@ class Workspace:
             )
 
 
+def _name_of(dataset: str) -> str:
+    """Return what a dataset's results are called: after its folder, or its .toml file."""
+    if dataset == "auto":
+        return dataset
+    path = locate_dataset(dataset)
+    return path.parent.name if path.name == "dataset.toml" else path.stem
+
+
 # --- files --------------------------------------------------------------------------------------
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that readers see the old or the new content, never a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = _partial(path)
     partial.write_bytes(content)
     os.replace(partial, path)
 
@@ -274,11 +298,16 @@ def write_atomically(path: Path, content: bytes) -> None:
 def write_private(path: Path, content: bytes) -> None:
     """Write a file about single customers: readable by its owner only, where the system can."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = _partial(path)
     partial.unlink(missing_ok=True)
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
     os.replace(partial, path)
+
+
+def _partial(path: Path) -> Path:
+    """Return where a file is written before it takes its place; notebooks may run side by side."""
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -293,6 +322,8 @@ def to_plain(value: Any) -> Any:
         return {str(key): to_plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple, set, np.ndarray, pd.Series, pd.Index)):
         return [to_plain(entry) for entry in value]
+    if value is pd.NA or value is pd.NaT:
+        return None
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (int, np.integer)):

@@ -1,0 +1,78 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segmentation.dataset import Dataset, build_dataset
+
+# What somebody could have written into a column name, a category, an identifier or dataset.toml.
+HOSTILE_TEXTS = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "[click](javascript:alert(1))",
+    "`code` **bold** _it_ # head | cell",
+    '=HYPERLINK("http://e.com?"&A1,"x")',
+    "tab\there\x00null\x1b[31mred\r\nline",
+    "abc\u202edcba\u2066x\u2069\u200b",
+    "x" * 10_000,
+    "https://example.org/ and me@example.org",
+    'it\'s & "quoted" {braces} {{7*7}} $x$',
+)
+
+SHOP = {
+    "dataset": {"title": "A shop", "noun": "client", "nouns": "clients"},
+    "value": {"column": "spent"},
+    "columns": {
+        "client": {"kind": "id", "required": False, "found_as": ["Client No."]},
+        "spent": {"kind": "money", "valid": [0, float("inf")], "unit": "EUR"},
+        "visits": {"kind": "count", "valid": [0, 400], "outside": "clip"},
+        "online": {"kind": "share", "valid": [0, 1], "outside": "missing", "missing": "zero"},
+        "age": {"kind": "number", "required": False, "missing": "keep"},
+        "club": {"kind": "category", "required": False},
+        "member": {"kind": "yes_no", "required": False},
+    },
+    "rules": [
+        {"name": "no visit, no money", "when": "visits == 0", "column": "spent", "fill": 0.0},
+        {"name": "money needs a visit", "check": "visits > 0 or spent == 0"},
+    ],
+    "features": [
+        {"name": "spent", "formula": "spent", "kind": "money", "transform": "log1p"},
+        {"name": "ticket", "formula": "ratio(spent, visits)", "kind": "money", "label": "Ticket"},
+        {"name": "online", "formula": "online", "kind": "share"},
+        {"name": "visits", "formula": "visits", "kind": "count", "role": "describe"},
+        {"name": "rest", "formula": "visits", "kind": "count", "role": "left out"},
+    ],
+    "archetypes": [
+        {"name": "Big spenders", "pattern": {"spent": 1, "ticket": 1}, "advice": "Thank them."},
+        {"name": "Web visitors", "pattern": {"online": 1, "ticket": -1}, "advice": "Write."},
+    ],
+    "questions": [{"name": "ever online", "when": "online > 0"}],
+}
+
+
+@pytest.fixture
+def shop_content() -> dict[str, Any]:
+    """The content of a small dataset.toml, to be changed at will."""
+    return copy.deepcopy(SHOP)
+
+
+@pytest.fixture
+def make_shop(shop_content) -> Callable[..., Dataset]:
+    """Return a function that builds the small dataset with some of its tables replaced."""
+
+    def make(**replaced: Any) -> Dataset:
+        return build_dataset({**shop_content, **replaced}, Path("shop/dataset.toml"))
+
+    return make
+
+
+@pytest.fixture
+def shop(make_shop) -> Dataset:
+    """The small dataset."""
+    return make_shop()
