@@ -172,6 +172,15 @@ def portable(value: object) -> object:
     return value
 
 
+def setting(value: object) -> str:
+    """Write a parameter's value for a reader; a path without the folders of this computer."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(setting(item) for item in value) or "none"
+    return "none" if value in (None, "") else str(portable(value))
+
+
 def sentence_case(text: str) -> str:
     """Make the first letter a capital and leave the others alone (``ONE-OFF`` stays)."""
     return text[:1].upper() + text[1:]

@@ -176,25 +176,16 @@ def _git(run: Mapping[str, Any]) -> str:
     return str(git or "")
 
 
-def _setting(value: object) -> str:
-    """Write a parameter's value for a reader; a path without the folders of this computer."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_setting(item) for item in value) or "none"
-    return "none" if value in (None, "") else str(pages.portable(value))
-
-
 def _settings(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """List the run's parameters: once what all notebooks share, else with the notebook's number."""
     parameters = run.get("parameters") or {}
     by_name: dict[str, dict[str, str]] = {}
     for stage, values in parameters.items():
         if not isinstance(values, Mapping):
-            by_name[str(stage)] = {"": _setting(values)}
+            by_name[str(stage)] = {"": pages.setting(values)}
             continue
         for name, value in values.items():
-            by_name.setdefault(str(name), {})[str(stage)] = _setting(value)
+            by_name.setdefault(str(name), {})[str(stage)] = pages.setting(value)
     lines = []
     for name, values in by_name.items():
         if len(values) > 1 and len(set(values.values())) == 1:
