@@ -1,4 +1,4 @@
-"""Generate the embedded credit-card portfolio.
+"""Generate the embedded tables: the credit-card portfolio, and the visitors of a mall.
 
 The table of card holders in ``data/credit_card`` is made up by this script. It has the columns of
 the public table "Credit Card Dataset for Clustering" (Kaggle, arjunbhasin2013/ccdata, CC0) and
@@ -15,8 +15,12 @@ How one cell is drawn (a Gaussian copula):
 
 The public table's flaws are then put in, because a cleaning notebook has to meet them.
 
+The visitors in ``data/mall`` are much simpler: five groups, each with independent quantiles of
+age, income and spending score.
+
     python scripts/make_sample_data.py            # writes customers.csv and truth.csv
     python scripts/make_sample_data.py --check    # rebuilds in memory and compares, byte for byte
+    python scripts/make_sample_data.py --dataset mall
 
 ``scripts/calibrate_sample_data.py`` computed the figures and can compute them anew.
 """
@@ -32,7 +36,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-FOLDER = Path(__file__).resolve().parents[1] / "data" / "credit_card"
+DATA = Path(__file__).resolve().parents[1] / "data"
+FOLDER = DATA / "credit_card"
 PARAMETERS = FOLDER / "generator.toml"
 
 # What is drawn for each customer, in the order of the correlations in generator.toml. The second
@@ -298,6 +303,43 @@ def make_customers(parameters: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table[COLUMNS], table[["CUST_ID", "group"]]
 
 
+MALL_KNOTS = (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)  # probabilities of the quantiles of a group
+
+
+def make_mall_customers(parameters: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Generate the visitors of a mall and the group each was drawn from.
+
+    Parameters
+    ----------
+    parameters : dict
+        The contents of data/mall/generator.toml.
+
+    Returns
+    -------
+    customers : DataFrame
+        One row a customer, in the columns and units of the public table.
+    truth : DataFrame
+        ``CustomerID`` and ``group``.
+    """
+    uniform, groups = Uniform(parameters["seed"]), []
+    for group in parameters["group"]:
+        chance = uniform.draw(4, group["customers"])
+        columns = {
+            name: np.round(np.interp(even_ranks(scores), MALL_KNOTS, group[name])).astype(int)
+            for name, scores in zip(("age", "income", "score"), chance, strict=False)
+        }
+        women = even_ranks(chance[3]) < group["women"]
+        columns["gender"] = np.where(women, "Female", "Male")
+        groups.append(pd.DataFrame(columns).assign(group=group["name"]))
+    table = pd.concat(groups, ignore_index=True)
+    table = table.sort_values("income", kind="stable", ignore_index=True)  # as the public table is
+    table.insert(0, "CustomerID", [str(place) for place in range(1, len(table) + 1)])
+    spellings = {"gender": "Gender", "age": "Age", "income": "Annual Income (k$)",
+                 "score": "Spending Score (1-100)"}  # fmt: skip
+    customers = table[["CustomerID", *spellings]].rename(columns=spellings)
+    return customers, table[["CustomerID", "group"]]
+
+
 def as_csv(table: pd.DataFrame) -> bytes:
     """Write a table as CSV: cents for money, six decimals for shares, LF line ends everywhere."""
 
@@ -315,21 +357,29 @@ def as_csv(table: pd.DataFrame) -> bytes:
     return ("\n".join(lines) + "\n").encode("ascii")
 
 
-def build(parameters: Path = PARAMETERS) -> dict[str, bytes]:
+MAKERS = {"credit_card": make_customers, "mall": make_mall_customers}
+
+
+def build(dataset: str = "credit_card") -> dict[str, bytes]:
     """Return the two files' names and bytes."""
-    customers, truth = make_customers(tomllib.loads(parameters.read_text("utf-8")))
+    parameters = DATA / dataset / "generator.toml"
+    customers, truth = MAKERS[dataset](tomllib.loads(parameters.read_text("utf-8")))
     return {"customers.csv": as_csv(customers), "truth.csv": as_csv(truth)}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the two files, or with ``--check`` compare them with what is there."""
-    parser = argparse.ArgumentParser(description="Generate the embedded credit-card portfolio.")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the files are")
+    parser = argparse.ArgumentParser(description="Generate the embedded tables.")
+    parser.add_argument("--dataset", choices=MAKERS, default="credit_card", help="which table")
+    parser.add_argument(
+        "--folder", type=Path, help="where the files are (default: its data folder)"
+    )
     parser.add_argument(
         "--check", action="store_true", help="compare with the files, write nothing"
     )
     options = parser.parse_args(arguments)
-    files = build()
+    options.folder = options.folder or DATA / options.dataset
+    files = build(options.dataset)
     if options.check:
         stale = [
             name

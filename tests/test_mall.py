@@ -1,0 +1,144 @@
+"""The mall's visitors: rebuilt byte for byte, read under every spelling, five segments by name."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from make_sample_data import main
+from segmentation import cleaning, nulls, profiling, selection, stability
+from segmentation.dataset import DATA_FOLDER, load_dataset, match_dataset
+from segmentation.errors import InputError
+from segmentation.features import build_features, fit_preparation
+from segmentation.kmeans import distances, scan_kmeans
+from segmentation.naming import name_segments
+from segmentation.reading import read_table
+from segmentation.silhouette import silhouettes
+
+FOLDER = DATA_FOLDER / "mall"
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "mall_customers.csv"
+KS = range(2, 11)
+SPELLINGS = (
+    "CustomerID,Genre,Age,Annual_Income,Spending_Score",
+    "CustomerID,Gender,Age,Annual Income (k$),Spending Score (1-100)",
+    "CustomerID,Genre,Age,Annual Income (k$),Spending Score (1-100)",
+    "Customer ID,Gender,Age,Annual_Income_(k$),Spending_Score",
+    "customerid,sex,age,annualincome,spendingscore",
+    "customer_id,gender,age,annual_income,spending_score",
+    "CUSTOMER ID,GENDER,AGE,ANNUAL INCOME (K$),SPENDING SCORE (1-100)",
+)
+
+
+@pytest.fixture(scope="module")
+def known():
+    return load_dataset("mall")
+
+
+def prepare(path, known, *, segment_on=()):
+    """Return features in units and the standardised matrix of a table of visitors."""
+    known = known.segment_on(segment_on)
+    customers = cleaning.clean(read_table(path).table, known).customers
+    features = build_features(customers, known)
+    matrix = fit_preparation(features, known.features_with("segment")).transform(features)
+    return features, matrix
+
+
+def decide(matrix):
+    """Scan k as notebook 04 does, with fewer resamples; return scan, fits and the choice."""
+    X = matrix.to_numpy()
+    fits = scan_kmeans(X, KS, starts=20, seed=20)
+    own = silhouettes(X, {k: fit.labels for k, fit in fits.items()})
+    refits = stability.resample_scan(X, fits, resamples=16, seed=20)
+    nothing = nulls.null_statistics(X, KS, draws=1, seed=20)
+    scan = nulls.scan_statistics(X, fits, own)
+    scan["smallest_share"] = [np.bincount(fits[k].labels).min() / len(X) for k in KS]
+    scan["stability"] = [refits[k].agreement.mean() for k in KS]
+    scan["worst_jaccard"] = [refits[k].jaccard.mean(axis=0).min() for k in KS]
+    scan["null_silhouette"] = nothing.groupby("k")["silhouette"].max()
+    to_centres = [profiling.assignment_confidence(distances(X, fits[k].centres)) for k in KS]
+    scan["border_share"] = [(table["ratio"] > profiling.SURE_RATIO).mean() for table in to_centres]
+    return scan, fits, selection.choose_k(scan)
+
+
+def test_the_files_are_rebuilt_byte_for_byte(tmp_path):
+    assert main(["--dataset", "mall", "--folder", str(tmp_path)]) == 0
+    for name in ("customers.csv", "truth.csv"):
+        assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes(), name
+    assert main(["--dataset", "mall", "--check"]) == 0
+
+
+def test_the_planted_groups_come_back_with_their_names(known):
+    features, matrix = prepare(FOLDER / "customers.csv", known)
+    assert len(matrix) == 200
+    scan, fits, choice = decide(matrix)
+    assert choice.k == 5
+    truth = pd.read_csv(FOLDER / "truth.csv", dtype=str).set_index("CustomerID")["group"]
+    labels = pd.Series(fits[5].labels, index=matrix.index)
+    planted = truth.loc[labels.index].to_numpy()
+    assert stability.adjusted_rand(labels.to_numpy(), pd.factorize(planted)[0]) > 0.95
+    effects = profiling.effect_sizes(
+        profiling.standardise_evenly(features, list(known.features)), labels
+    )
+    named = {s: entry.name for s, entry in name_segments(effects, known).items()}
+    expected = {
+        "high income and high score": "High earners who spend",
+        "high income and low score": "High earners who hold back",
+        "middle income and middle score": "Average visitors",
+        "low income and high score": "Low earners who spend",
+        "low income and low score": "Low earners who hold back",
+    }
+    for segment, name in named.items():
+        group = pd.Series(planted)[labels.to_numpy() == segment].mode()[0]
+        assert name == expected[group]
+
+
+@pytest.mark.parametrize("header", SPELLINGS)
+def test_every_spelling_is_recognised(header, known, tmp_path):
+    rows = (FOLDER / "customers.csv").read_text().splitlines()[1:]
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    assert match_dataset(header.split(",")) == "mall"
+    selected = cleaning.select_columns(read_table(path).table, known)
+    assert {c.name for c in known.columns} == set(selected.customers)
+    assert not selected.changes
+
+
+def test_a_table_with_more_to_it_is_no_mall_table():
+    header = "CustomerID,Gender,Age,Annual Income ($),Spending Score (1-100),Profession,Work,Family"
+    assert match_dataset(header.split(",")) is None
+
+
+def test_age_segments_where_it_is_asked_to(known):
+    _, matrix = prepare(FOLDER / "customers.csv", known, segment_on=["income", " Score", "age"])
+    assert list(matrix) == ["income", "score", "age"]
+    moved = known.segment_on(["score", "age"])
+    assert [f.name for f in moved.features_with("describe")] == ["income"]
+    assert "segment_on" in moved.limits[0]
+    assert known.segment_on([]) is known
+    assert known.segment_on(["income", "score"]) is known
+
+
+@pytest.mark.parametrize("names", [["incom", "score"], ["income"], ["income", "income"]])
+def test_what_cannot_segment_is_refused(known, names):
+    with pytest.raises(InputError, match="segment_on"):
+        known.segment_on(names)
+
+
+@pytest.fixture(scope="module")
+def published(known):
+    if not REAL.is_file():
+        pytest.skip("the public table is not here")
+    _, matrix = prepare(REAL, known)
+    return decide(matrix)
+
+
+def test_silhouettes_of_the_public_table_are_those_published(published):
+    expected = [0.297, 0.468, 0.493, 0.554, 0.540, 0.526, 0.456, 0.455, 0.451]
+    assert published[0]["silhouette"].to_list() == pytest.approx(expected, abs=0.005)
+
+
+def test_the_rule_picks_five_on_the_public_table(published):
+    scan, _, choice = published
+    assert choice.k == 5
+    assert scan.loc[5, "stability"] >= 0.85
