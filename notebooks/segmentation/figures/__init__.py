@@ -1,5 +1,23 @@
-"""Figures of the notebooks: functions that draw on given axes and return them."""
+"""Figures of the notebooks: functions that draw on given axes and return them.
 
-from segmentation.figures.style import SegmentStyle, panels, segment_styles, use_style
+Beside each plot stands the function that puts its alternative text together from the numbers,
+named after the plot with ``_text``.
+"""
 
-__all__ = ["SegmentStyle", "panels", "segment_styles", "use_style"]
+from segmentation.figures.style import (
+    SegmentStyle,
+    panels,
+    panels_for,
+    segment_legend,
+    segment_styles,
+    use_style,
+)
+
+__all__ = [
+    "SegmentStyle",
+    "panels",
+    "panels_for",
+    "segment_legend",
+    "segment_styles",
+    "use_style",
+]

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from segmentation.figures.style import ACCENT, COLOURS, DIVERGING, INK, MUTED, NOISE
-from segmentation.presentation import number, plain
+from segmentation.figures.style import (
+    ACCENT,
+    COLOURS,
+    DIVERGING,
+    INK,
+    MUTED,
+    NOISE,
+    panels,
+    panels_for,
+)
+from segmentation.presentation import joined, number, plain
 
 
 def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
@@ -43,6 +55,24 @@ def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
+def gaps_text(parts: pd.DataFrame) -> str:
+    """Say in which columns most values are missing, and most are zero."""
+    missing, zero = parts["missing"], parts["zero"]
+    return (
+        f"Stacked bars. Most gaps are in {missing.idxmax()} ({missing.max():.1%}); "
+        f"most zeros in {zero.idxmax()} ({zero.max():.0%})."
+    )
+
+
+def ends_text(ends: pd.DataFrame) -> str:
+    """Say which share has the most customers at its two ends."""
+    outside = 1 - ends["between"]
+    return (
+        f"Stacked bars. {outside.idxmax()} has the most customers at its two ends "
+        f"({outside.max():.0%})."
+    )
+
+
 def share_bars(shares: pd.Series, ax: Axes, colour: str = ACCENT, longest: int = 44) -> Axes:
     """Draw labelled horizontal bars of shares; the value stands at the end of its bar."""
     ax.barh([plain(name, longest) for name in shares.index], shares, color=colour, height=0.7)
@@ -53,6 +83,11 @@ def share_bars(shares: pd.Series, ax: Axes, colour: str = ACCENT, longest: int =
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def shares_text(shares: pd.Series) -> str:
+    """List the shares that bars show."""
+    return "Bars: " + ", ".join(f"{share:.1%} of {name}" for name, share in shares.items()) + "."
 
 
 def quantile_rows(quantiles: pd.DataFrame, ax: Axes) -> Axes:
@@ -74,6 +109,31 @@ def quantile_rows(quantiles: pd.DataFrame, ax: Axes) -> Axes:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
+    """Draw shares of zeros beside the quantiles of the values above zero, a row per column."""
+    figure, axes = panels(1, 2, 0.5 * len(zeros) + 1.1, width_ratios=[1, 1.8])
+    share_bars(zeros, axes[0, 0], longest=26)
+    axes[0, 0].set(title="With none", xlabel=f"Share of {nouns}")
+    quantile_rows(quantiles, axes[0, 1])
+    axes[0, 1].set(title="Those with some", xlabel="Amount, logarithmic")
+    axes[0, 1].set_yticklabels([])
+    return figure
+
+
+def amounts_text(zeros: pd.Series, spread: pd.Series) -> str:
+    """Say where zeros are most frequent and which column spans the widest range.
+
+    Parameters
+    ----------
+    spread : Series
+        The 95th percentile over the 5th, the widest first.
+    """
+    return (
+        f"Zeros are most frequent in {zeros.idxmax()} ({zeros.max():.0%}). The widest range is "
+        f"that of {spread.index[0]}: its 95th percentile is {spread.iloc[0]:,.0f} times its 5th."
+    )
 
 
 def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
@@ -104,6 +164,14 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
     return ax
 
 
+def lorenz_text(top: pd.Series, share: float) -> str:
+    """Say what the largest customers make of the most and the least concentrated amount."""
+    return (
+        f"Concentration curves. The top {share:.0%} of customers make {top.iloc[0]:.0%} of "
+        f"{top.index[0]} and {top.iloc[-1]:.0%} of {top.index[-1]}."
+    )
+
+
 def concentration(amounts: np.ndarray, top: float = 0.1) -> float:
     """Return the share of an amount that the top share of customers makes."""
     ordered = np.sort(amounts)[::-1]
@@ -118,8 +186,19 @@ def clustered_order(correlation: pd.DataFrame) -> list[str]:
     return [correlation.columns[leaf] for leaf in leaves_list(tree)]
 
 
-def correlation_heatmap(correlation: pd.DataFrame, labels: list[str], ax: Axes) -> Axes:
-    """Draw the lower triangle of a correlation matrix; strong ones carry their value."""
+def correlation_heatmap(correlation: pd.DataFrame, labels: Mapping[str, str], ax: Axes) -> Axes:
+    """Draw the lower triangle of a correlation matrix, related columns side by side.
+
+    Strong correlations carry their value.
+
+    Parameters
+    ----------
+    correlation : DataFrame, shape (n_columns, n_columns)
+    labels : mapping of str to str
+        What readers call a column.
+    """
+    order = clustered_order(correlation)
+    correlation = correlation.loc[order, order]
     shown = correlation.to_numpy().copy()
     shown[np.triu_indices_from(shown)] = np.nan
     image = ax.imshow(shown, cmap=DIVERGING, vmin=-1, vmax=1)
@@ -127,13 +206,30 @@ def correlation_heatmap(correlation: pd.DataFrame, labels: list[str], ax: Axes) 
         light = "white" if abs(shown[row, column]) > 0.7 else INK
         ax.text(column, row, f"{shown[row, column]:.1f}".replace("0.", "."), ha="center",
                 va="center", color=light, fontsize=9)  # fmt: skip
-    names = [plain(label, 44) for label in labels]
+    names = [plain(labels[name], 44) for name in order]
     ax.set_yticks(range(len(names)), names, fontsize=10)
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=10)
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
     ax.figure.colorbar(image, ax=ax, label="Rank correlation", shrink=0.5, location="right")
     return ax
+
+
+def correlation_text(pairs: pd.DataFrame) -> str:
+    """Name the strongest pair of a correlation heatmap.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        With the columns first, second and correlation, the strongest first.
+    """
+    if pairs.empty:
+        return "Triangular heatmap without a pair of columns."
+    pair = pairs.iloc[0]
+    return (
+        f"Triangular heatmap. The strongest pair is {pair['first']} with {pair['second']} "
+        f"({pair['correlation']:.2f})."
+    )
 
 
 def density(x: pd.Series, y: pd.Series, ax: Axes, log: tuple[bool, bool]) -> Axes:
@@ -151,3 +247,46 @@ def density(x: pd.Series, y: pd.Series, ax: Axes, log: tuple[bool, bool]) -> Axe
             if column.max() >= 30:
                 axis.set_ticks(np.log1p(ticks), [f"{t:,}" for t in ticks])
     return ax
+
+
+def densities(table: pd.DataFrame, pairs: pd.DataFrame, logarithmic: Collection[str]) -> Figure:
+    """Draw a panel per pair of columns.
+
+    Parameters
+    ----------
+    table : DataFrame, shape (n_customers, n_columns)
+    pairs : DataFrame
+        With the columns first and second.
+    logarithmic : collection of str
+        The columns that are drawn on a logarithmic axis.
+    """
+    figure, axes = panels_for(len(pairs), 3.1)
+    for ax, pair in zip(axes, pairs.itertuples(), strict=True):
+        log = (pair.first in logarithmic, pair.second in logarithmic)
+        density(table[pair.first], table[pair.second], ax, log)
+    return figure
+
+
+def densities_text(pairs: pd.DataFrame) -> str:
+    """List the pairs that densities show, with their correlations."""
+    listed = [f"{p.first} with {p.second} ({p.correlation:.2f})" for p in pairs.itertuples()]
+    return f"Density plots of the strongest pairs that are no near-copies: {joined(listed)}."
+
+
+def before_and_after(carried: pd.Series, held: pd.Series) -> Figure:
+    """Draw what single features, and what the farthest customers, hold of all squared distance."""
+    figure, axes = panels(1, 2, 0.3 * len(carried) + 1.3, width_ratios=[2, 1])
+    share_bars(carried, axes[0, 0])
+    axes[0, 0].set(title="Features, without scaling", xlabel="Share of squared distance")
+    share_bars(held, axes[0, 1])
+    axes[0, 1].set(title="The 1 % farthest", xlabel="Share of squared distance")
+    return figure
+
+
+def before_and_after_text(carried: pd.Series, held: pd.Series) -> str:
+    """Say which feature carries most without scaling, and what the transform changes."""
+    return (
+        f"Bars. Without scaling {carried.index[0]} carries {carried.iloc[0]:.0%} of the distance. "
+        f"The 1 % farthest hold {held.iloc[0]:.0%} standardised only and {held.iloc[1]:.0%} with "
+        "the transform."
+    )

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from segmentation.figures.style import DIVERGING, INK, MUTED, NOISE, SegmentStyle, slanted
+from segmentation.dataset import Feature
+from segmentation.figures.style import (
+    DIVERGING,
+    INK,
+    MUTED,
+    NOISE,
+    SegmentStyle,
+    panels_for,
+    segment_legend,
+    slanted,
+)
 from segmentation.presentation import plain
 
 
@@ -43,6 +54,15 @@ def shares(
     return ax
 
 
+def shares_text(sizes: pd.DataFrame, names: Mapping[int, str], nouns: str, value_label: str) -> str:
+    """Say which segment is the largest and which makes most of the value."""
+    largest, top = sizes["share"].idxmax(), sizes["value_share"].idxmax()
+    return (
+        f"{names[largest]} is the largest segment ({sizes.share[largest]:.0%} of {nouns}); "
+        f"{names[top]} makes the largest part of {value_label} ({sizes.value_share[top]:.0%})."
+    )
+
+
 def profile(
     effects: pd.Series, markers: pd.Series, labels: list[str], style: SegmentStyle, ax: Axes
 ) -> Axes:
@@ -56,6 +76,44 @@ def profile(
     return ax
 
 
+def profiles(
+    effects: pd.DataFrame,
+    markers: pd.DataFrame,
+    labels: Mapping[str, str],
+    names: Mapping[int, str],
+    styles: Mapping[int, SegmentStyle],
+) -> Figure:
+    """Draw the profiles of all segments on common axes, a panel for each.
+
+    Parameters
+    ----------
+    effects : DataFrame, shape (n_segments, n_features)
+    markers : DataFrame of bool, shape (n_segments, n_features)
+    labels : mapping of str to str
+        What readers call a feature.
+    """
+    height = 0.24 * effects.shape[1] + 0.7
+    figure, axes = panels_for(len(names), height, sharex=True, sharey=True)
+    short = [plain(labels[feature], 34) for feature in effects]
+    for ax, (segment, name) in zip(axes, names.items(), strict=True):
+        profile(effects.loc[segment], markers.loc[segment], short, styles[segment], ax)
+        ax.set_title(plain(name, 27), color=styles[segment].colour, fontsize=11)
+    figure.supxlabel("Standard deviations from the average", fontsize=11)
+    return figure
+
+
+def profiles_text(
+    effects: pd.DataFrame, labels: Mapping[str, str], names: Mapping[int, str]
+) -> str:
+    """Name the largest effect of all segments."""
+    segment = effects.abs().max(axis=1).idxmax()
+    feature = effects.loc[segment].abs().idxmax()
+    return (
+        f"Bars by segment. The largest effect is {labels[feature]} of {names[segment]} "
+        f"({effects.loc[segment, feature]:+.1f} standard deviations)."
+    )
+
+
 def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], ax: Axes) -> Axes:
     """Draw effect sizes of features (rows) by segment (columns), each value written out."""
     reach = max(1.0, float(effects.abs().to_numpy().max()))
@@ -66,6 +124,17 @@ def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], 
     )  # fmt: skip
     slanted(ax, names)
     return ax
+
+
+def effects_text(effects: pd.DataFrame, labels: Mapping[str, str], names: Mapping[int, str]) -> str:
+    """Say in which feature segments differ most, and how far."""
+    widest = (effects.max() - effects.min()).idxmax()
+    column = effects[widest]
+    return (
+        f"Heatmap. The widest difference between segments is in {labels[widest]}, from "
+        f"{column.min():+.1f} for {names[column.idxmin()]} to {column.max():+.1f} for "
+        f"{names[column.idxmax()]}."
+    )
 
 
 def quartiles_by_segment(
@@ -98,6 +167,32 @@ def quartiles_by_segment(
     return ax
 
 
+def quartiles(
+    table: pd.DataFrame,
+    labels: pd.Series,
+    features: Sequence[Feature],
+    names: Mapping[int, str],
+    styles: Mapping[int, SegmentStyle],
+) -> Figure:
+    """Draw the middle half and the median of features in each segment, a panel for each.
+
+    Parameters
+    ----------
+    table : DataFrame, shape (n_customers, n_features)
+        In real units.
+    labels : Series, shape (n_customers,)
+    features : sequence of Feature
+        Which to draw.
+    """
+    figure, axes = panels_for(len(features), 0.24 * len(names) + 1.1)
+    for ax, feature in zip(axes, features, strict=True):
+        log = feature.kind in ("money", "count")
+        quartiles_by_segment(table[feature.name], labels, styles, ax, log=log)
+        ax.set_title(plain(feature.label or feature.name, 40), fontsize=11.5)
+    segment_legend(figure, names, styles)
+    return figure
+
+
 def second_choices(table: pd.DataFrame, names: list[str], ax: Axes) -> Axes:
     """Draw which segment would be each segment's second choice, as shares of its customers."""
     short = [plain(name, 30) for name in names]
@@ -108,3 +203,17 @@ def second_choices(table: pd.DataFrame, names: list[str], ax: Axes) -> Axes:
     slanted(ax, names)
     ax.set(xlabel="second choice")
     return ax
+
+
+def second_choices_text(table: pd.DataFrame) -> str:
+    """Say which segment has one neighbour above all.
+
+    Parameters
+    ----------
+    table : DataFrame, indexed by name, a column per name
+    """
+    closest = table.max(axis=1).idxmax()
+    return (
+        f"Heatmap. {closest} has one neighbour above all: {table.loc[closest].idxmax()} "
+        f"({table.loc[closest].max():.0%})."
+    )

@@ -6,11 +6,21 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from scipy.cluster.hierarchy import dendrogram
 
-from segmentation.figures.style import ACCENT, COLOURS, INK, MUTED, PATCH, SEQUENTIAL, slanted
-from segmentation.presentation import plain
+from segmentation.figures.style import (
+    ACCENT,
+    COLOURS,
+    INK,
+    MUTED,
+    PATCH,
+    SEQUENTIAL,
+    panels,
+    slanted,
+)
+from segmentation.presentation import counted, plain
 
 
 def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 30) -> Axes:
@@ -21,11 +31,27 @@ def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 30) -> Axes:
         color_threshold=0, above_threshold_color=ACCENT,
     )  # fmt: skip
     ax.axhline(height, color=COLOURS[1], linestyle="--", linewidth=1.5)
-    ax.annotate(f"cut for {k} segments", (0, height), xycoords=("axes fraction", "data"),
-                xytext=(4, 5), textcoords="offset points", color=COLOURS[1], bbox=PATCH)  # fmt: skip
+    ax.annotate(
+        f"cut for {k} segments",
+        (0, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 5),
+        textcoords="offset points",
+        color=COLOURS[1],
+        bbox=PATCH,
+    )
     ax.set(ylabel="Distance at which two branches merge", xlabel=f"The {leaves} largest branches")
     ax.grid(axis="x", visible=False)
     return ax
+
+
+def tree_text(tree: np.ndarray, k: int) -> str:
+    """Say at which distances the last branches merge and where the cut lies."""
+    heights = tree[::-1, 2]
+    return (
+        f"Dendrogram. The last merge happens at {heights[0]:.0f}, the cut for {k} segments lies "
+        f"between {heights[k - 1]:.0f} and {heights[k - 2]:.0f}."
+    )
 
 
 def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> Axes:
@@ -44,6 +70,12 @@ def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> Axes:
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def sizes_text(largest: pd.Series) -> str:
+    """List the share of each method's largest segment."""
+    listed = [f"{name}: largest segment {share:.1%}" for name, share in largest.items()]
+    return f"Stacked bars. {'; '.join(listed)}."
 
 
 def k_distances(ascending: np.ndarray, eps: float, neighbours: int, ax: Axes) -> Axes:
@@ -79,6 +111,22 @@ def eps_curves(table: pd.DataFrame, eps: float, ax: Axes) -> Axes:
     return ax
 
 
+def density_curves(
+    ascending: np.ndarray, eps: float, neighbours: int, table: pd.DataFrame
+) -> Figure:
+    """Draw how eps is read from the neighbour distances, beside what each eps would find."""
+    figure, axes = panels(1, 2, 3.4)
+    k_distances(ascending, eps, neighbours, axes[0, 0])
+    eps_curves(table, eps, axes[0, 1])
+    return figure
+
+
+def density_text(eps: float, clusters: int, noise: float) -> str:
+    """Say what DBSCAN finds at the knee."""
+    found = counted(clusters, "dense region")
+    return f"At the knee, eps = {eps:.2f}, DBSCAN finds {found} and {noise:.1%} noise."
+
+
 def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the adjusted Rand index of every pair of methods, each value written out."""
     sns.heatmap(
@@ -87,3 +135,12 @@ def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     )  # fmt: skip
     slanted(ax, list(table))
     return ax
+
+
+def agreement_text(table: pd.DataFrame, of: str = "K-Means") -> str:
+    """Say with which other method one agrees most and least."""
+    others = table[of].drop(of)
+    return (
+        f"Heatmap. {of} agrees most with {others.idxmax()} ({others.max():.2f}) and least with "
+        f"{others.idxmin()} ({others.min():.2f})."
+    )

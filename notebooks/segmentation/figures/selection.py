@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, PercentFormatter
@@ -19,13 +20,21 @@ from segmentation.figures.style import (
     NOISE,
     PATCH,
     SegmentStyle,
-)  # fmt: skip
+    panels,
+)
 from segmentation.lineage import order_for_display
-from segmentation.presentation import plain
+from segmentation.presentation import joined, plain
+from segmentation.selection import Choice
 
 NULL_STYLES = {
     "permuted": ("columns permuted", "#B8BEC6", ".."),
     "gaussian": ("one Gaussian", "#8C95A1", "//"),
+}
+CRITERIA = {
+    "inertia": "Inertia (elbow)",
+    "silhouette": "Silhouette, mean",
+    "calinski_harabasz": "Calinski-Harabasz",
+    "davies_bouldin": "Davies-Bouldin, low is good",
 }
 
 
@@ -75,6 +84,37 @@ def criterion(
     ax.yaxis.set_major_formatter(FuncFormatter(_short))
     ax.margins(y=0.14)
     return ax
+
+
+def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], k: int) -> Figure:
+    """Draw the four classic criteria over k, each with what it alone would pick.
+
+    Parameters
+    ----------
+    scan : DataFrame, indexed by k
+    nulls : DataFrame
+        The same statistics on data without segments.
+    alone : mapping of str to int
+        From each criterion in `CRITERIA` to its k.
+    """
+    figure, axes = panels(2, 2, 2.9)
+    for ax, (column, title) in zip(axes.flat, CRITERIA.items(), strict=True):
+        criterion(scan[column], nulls, ax, name=title, k=k, best=alone[column])
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+def criteria_text(
+    scan: pd.DataFrame, null_silhouette: float, alone: Mapping[str, int], k: int
+) -> str:
+    """Say what each criterion alone would pick, and how the silhouette compares at the choice."""
+    return (
+        f"Alone, the elbow picks {alone['inertia']}, the silhouette {alone['silhouette']}, "
+        f"Calinski-Harabasz {alone['calinski_harabasz']}, Davies-Bouldin {alone['davies_bouldin']}."
+        f" At k = {k} the silhouette is {scan.silhouette[k]:.2f}, on one Gaussian at most "
+        f"{null_silhouette:.2f}."
+    )
 
 
 def _short(value: float, _: int) -> str:
@@ -127,6 +167,16 @@ def decision(
     return ax
 
 
+def decision_text(scan: pd.DataFrame, choice: Choice, needed: float) -> str:
+    """Say how far fits agree at the chosen k, and which numbers of segments reach the threshold."""
+    reached = joined([f"k = {n}" for n in choice.qualified] or ["no k"])
+    return (
+        f"Mean agreement over k. It is {scan.stability[choice.k]:.2f} at the chosen {choice.k}; "
+        f"{reached} {'reaches' if len(choice.qualified) < 2 else 'reach'} {needed:.2f} in the "
+        "actionable range."
+    )
+
+
 def silhouette_plot(
     values: np.ndarray,
     labels: np.ndarray,
@@ -150,12 +200,34 @@ def silhouette_plot(
         ticks.append((start + len(inside) / 2, f"{plain(names[segment], 28)}\n{inside.mean():.2f}"))
         start += len(inside) + gap
     ax.axvline(values.mean(), color=INK, linestyle="--", linewidth=1)
-    ax.annotate(f"mean {values.mean():.2f}", (values.mean(), 1), fontsize=10, xytext=(3, -3),
-                xycoords=("data", "axes fraction"), textcoords="offset points", va="top")  # fmt: skip
+    ax.annotate(
+        f"mean {values.mean():.2f}",
+        (values.mean(), 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, -3),
+        textcoords="offset points",
+        va="top",
+        fontsize=10,
+    )
     ax.set_yticks(*zip(*ticks, strict=True), fontsize=10)
     ax.set(ylim=(start, -gap), xlabel="Silhouette: below 0, the neighbouring segment is nearer")
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> str:
+    """Say which segments customers fit best and least.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_customers,)
+    by_segment : Series, indexed by name
+        Mean silhouettes.
+    """
+    return (
+        f"Mean {values.mean():.2f}. Best: {by_segment.idxmax()} ({by_segment.max():.2f}); weakest: "
+        f"{by_segment.idxmin()} ({by_segment.min():.2f}). {(values < 0).mean():.0%} lie below zero."
+    )
 
 
 def stability_rows(
@@ -180,6 +252,14 @@ def stability_rows(
     ax.set_xlabel("Jaccard similarity with the best match in a resample")
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def stability_text(jaccard: pd.Series) -> str:
+    """Say which segment, by its name, is most and which is least stable."""
+    return (
+        f"From {jaccard.max():.2f} for {jaccard.idxmax()} down to {jaccard.min():.2f} for "
+        f"{jaccard.idxmin()}."
+    )
 
 
 def lineage(
@@ -244,6 +324,26 @@ def lineage(
     return ax
 
 
+def lineage_colours(
+    labelings: Mapping[int, np.ndarray], chosen: int, styles: Mapping[int, SegmentStyle]
+) -> dict[tuple[int, int], str]:
+    """Give each segment of each solution the colour of the chosen one it shares most with."""
+    colours = {}
+    for k, labels in labelings.items():
+        nearest = pd.crosstab(labels, labelings[chosen]).idxmax(axis=1)
+        colours |= {(k, segment): styles[nearest[segment] + 1].colour for segment in nearest.index}
+    return colours
+
+
+def lineage_text(flows: pd.DataFrame, chosen: int) -> str:
+    """Say how many ribbons touch the chosen solution."""
+    touching = ((flows["k_from"] == chosen) | (flows["k_to"] == chosen)).sum()
+    return (
+        f"Flow of customers between solutions with {flows['k_from'].min()} to "
+        f"{flows['k_to'].max()} segments; {touching} ribbons touch the chosen one with {chosen}."
+    )
+
+
 def _ribbon(ax: Axes, x0: float, y0: float, x1: float, y1: float, h: float, colour: str) -> None:
     """Draw one ribbon of height h between two nodes."""
     middle = (x0 + x1) / 2
@@ -281,6 +381,18 @@ def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
+def agreement_text(table: pd.DataFrame) -> str:
+    """Say which alternatives agree least and most with the chosen segments.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `sensitivity.agreement_table`, the lowest first.
+    """
+    least, most = table.iloc[0], table.iloc[-1]
+    return f"From {least.ARI:.2f} for {least.alternative} to {most.ARI:.2f} for {most.alternative}."
+
+
 def calibration_curve(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw how many customers keep their segment in resamples, by how sure they were called."""
     ax.plot(table["confidence"], table["kept"], "o-", color=ACCENT)
@@ -291,3 +403,11 @@ def calibration_curve(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylabel("Keep their segment in resamples")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return ax
+
+
+def calibration_text(table: pd.DataFrame) -> str:
+    """Say how many of the least and of the most sure customers keep their segment."""
+    return (
+        f"The curve goes from {table['kept'].iloc[0]:.0%} for the least sure 2% to "
+        f"{table['kept'].iloc[-1]:.0%} for the surest."
+    )

@@ -84,7 +84,9 @@ def panels(rows: int, columns: int, height: float, **settings) -> tuple[Figure, 
     )
 
 
-def panels_for(count: int, height: float, columns: int = 2, **settings) -> tuple[Figure, list[Axes]]:
+def panels_for(
+    count: int, height: float, columns: int = 2, **settings
+) -> tuple[Figure, list[Axes]]:
     """Make a figure with so many axes, row by row; what is left of the grid stays empty."""
     figure, axes = panels(-(-count // columns), columns, height, **settings)
     for ax in axes.flat[count:]:
