@@ -13,9 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from runner import arguments, command, inputs, manifest, matching, publishing, stages, stamps
+from runner import (
+    arguments,
+    command,
+    inputs,
+    manifest,
+    matching,
+    parameters,
+    publishing,
+    stages,
+    stamps,
+)
 from runner.errors import UserError
-from runner.stages import Parameter, Stage
+from runner.parameters import Parameter
+from runner.stages import Stage
 
 ROOT = Path(__file__).parents[1]
 SERIES = (
@@ -619,7 +630,7 @@ def test_options_are_read():
     ],
 )
 def test_values_are_read_as_the_declared_type(annotation, text, value):
-    found = stages.coerce(Parameter("x", annotation, None), text)
+    found = parameters.coerce(Parameter("x", annotation, None), text)
     assert found == value
     assert type(found) is type(value)
 
@@ -630,11 +641,11 @@ def test_values_are_read_as_the_declared_type(annotation, text, value):
 )
 def test_values_of_another_type_are_refused(annotation, text):
     with pytest.raises(UserError, match="x is "):
-        stages.coerce(Parameter("x", annotation, None), text)
+        parameters.coerce(Parameter("x", annotation, None), text)
 
 
 def test_parameters_are_read_with_their_comments(project):
-    declared = stages.read_parameters(stages.read_notebook(project.notebooks / SERIES[0].file))
+    declared = parameters.read_parameters(stages.read_notebook(project.notebooks / SERIES[0].file))
     assert list(declared) == ["dataset", "results_dir", "quick", "start", "trouble"]
     assert declared["start"] == Parameter("start", "int", 1, "the first number")
 
@@ -644,7 +655,7 @@ def test_settings_go_to_the_notebooks_that_declare_them():
         "01": {"seed": Parameter("seed", "int", 1)},
         "02": {"seed": Parameter("seed", "int", 2), "k": Parameter("k", "int", 0)},
     }
-    settled = stages.settle_parameters({"seed": "7", "k": "3"}, declared)
+    settled = parameters.settle_parameters({"seed": "7", "k": "3"}, declared)
     assert settled == {"01": {"seed": 7}, "02": {"seed": 7, "k": 3}}
 
 

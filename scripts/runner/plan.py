@@ -10,7 +10,8 @@ from runner import inputs
 from runner.arguments import Options
 from runner.environment import ROOT
 from runner.errors import UserError
-from runner.stages import Parameter, Stage, read_notebook, read_parameters, settle_parameters
+from runner.parameters import Parameter, read_parameters, settle_parameters
+from runner.stages import Stage, read_notebook
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,214 @@
+"""The parameters that notebooks declare, and the values that a user sets for them."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import io
+import math
+import tokenize
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any
+
+from runner.errors import UserError
+from runner.stages import source_of
+
+# Parameters that the runner sets itself, and the option that decides each of them.
+RUNNERS_OWN = {
+    "dataset": "--dataset",
+    "input_file": "--input",
+    "results_dir": "--results",
+    "quick": "--quick",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A name in a notebook's cell of parameters."""
+
+    name: str
+    annotation: str
+    default: Any
+    help: str = ""
+
+
+def read_parameters(notebook: dict[str, Any]) -> dict[str, Parameter]:
+    """Return what the cell tagged `parameters` declares, by name."""
+    for cell in notebook["cells"]:
+        if "parameters" in cell.get("metadata", {}).get("tags", ()):
+            return _declared(source_of(cell))
+    return {}
+
+
+def _declared(source: str) -> dict[str, Parameter]:
+    comments = {
+        token.start[0]: token.string.lstrip("# ").strip()
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name, annotation = node.target.id, ast.unparse(node.annotation)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, annotation = node.targets[0].id, ""
+        else:
+            continue
+        default = ast.literal_eval(node.value) if node.value is not None else None
+        annotation = annotation or type(default).__name__
+        found[name] = Parameter(name, annotation, default, comments.get(node.end_lineno, ""))
+    return found
+
+
+def settle_parameters(
+    settings: dict[str, str], declared: dict[str, dict[str, Parameter]]
+) -> dict[str, dict[str, Any]]:
+    """Turn --set texts into typed values for the notebooks that declare their names.
+
+    Parameters
+    ----------
+    settings : dict
+        Text by parameter name.
+    declared : dict
+        By stage number, what the notebook declares.
+
+    Returns
+    -------
+    dict
+        By stage number, the values to pass.
+
+    Raises
+    ------
+    UserError
+        If no notebook declares a name, or a value is not of the declared type.
+    """
+    for name in settings:
+        _check_name(name, declared)
+    return {
+        number: {
+            name: coerce(parameters[name], text)
+            for name, text in settings.items()
+            if name in parameters
+        }
+        for number, parameters in declared.items()
+    }
+
+
+def _check_name(name: str, declared: dict[str, dict[str, Parameter]]) -> None:
+    if name in RUNNERS_OWN:
+        raise UserError(
+            f"{name} is not set this way",
+            where=f"--set {name}=…",
+            remedy=f"use the option {RUNNERS_OWN[name]}",
+        )
+    known = sorted({name for parameters in declared.values() for name in parameters})
+    if name in known:
+        return
+    close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+    settable = [known_name for known_name in known if known_name not in RUNNERS_OWN]
+    raise UserError(
+        f"no notebook has a parameter {name!r}",
+        where=f"--set {name}=…",
+        remedy=f"did you mean {close[0]}?" if close else f"there are: {', '.join(settable)}",
+    )
+
+
+# --- values -------------------------------------------------------------------------------------
+
+_YES = {"true": True, "yes": True, "on": True, "1": True}
+_NO = {"false": False, "no": False, "off": False, "0": False}
+_KINDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list such as 2,3,4",
+    tuple: "a list such as 2,3,4",
+    str: "text",
+}
+
+
+def coerce(parameter: Parameter, text: str) -> Any:
+    """Read a value as the type that its parameter declares.
+
+    Raises
+    ------
+    UserError
+        If the text is no such value.
+    """
+    try:
+        return _read(text.strip(), _type_of(parameter.annotation))
+    except ValueError as error:
+        raise UserError(
+            f"{parameter.name} is {error}, not {text!r}",
+            where=f"--set {parameter.name}={text}",
+            remedy=f"its default is {parameter.default!r}"
+            + (f": {parameter.help}" if parameter.help else ""),
+        ) from None
+
+
+def _type_of(annotation: str) -> Any:
+    """Return the type that an annotation names; what is no built-in type counts as text."""
+    try:
+        return _built_in(ast.parse(annotation, mode="eval").body)
+    except (KeyError, TypeError, SyntaxError):
+        return str
+
+
+def _built_in(node: ast.expr) -> Any:
+    if isinstance(node, ast.BinOp):
+        return _built_in(node.left) | _built_in(node.right)
+    if isinstance(node, ast.Subscript):
+        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        inner = tuple(_built_in(n) for n in inner if not _is(n, ...))
+        outer = node.value.attr if isinstance(node.value, ast.Attribute) else node.value.id
+        return inner[0] | None if outer == "Optional" else list[inner[0]]
+    if _is(node, None):
+        return type(None)
+    return {kind.__name__: kind for kind in _KINDS}[node.id if isinstance(node, ast.Name) else ""]
+
+
+def _is(node: ast.expr, value: Any) -> bool:
+    return isinstance(node, ast.Constant) and node.value is value
+
+
+def _read(text: str, kind: Any) -> Any:
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if text.lower() in ("", "none") and type(None) in inner:
+            return None
+        return _read(text, next(entry for entry in inner if entry is not type(None)))
+    if kind in (list, tuple) or origin in (list, tuple):
+        return _read_list(text, inner[0] if inner else None)
+    if kind is bool:
+        found = {**_YES, **_NO}.get(text.lower())
+        if found is None:
+            raise ValueError(_KINDS[bool])
+        return found
+    if kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            raise ValueError(_KINDS[kind]) from None
+        if not math.isfinite(number):
+            raise ValueError(_KINDS[kind])
+        return number
+    return text
+
+
+def _read_list(text: str, kind: Any) -> list[Any]:
+    text = text.removeprefix("[").removesuffix("]").strip()
+    entries = [entry.strip().strip("\"'") for entry in text.split(",")] if text else []
+    if kind is not None:
+        return [_read(entry, kind) for entry in entries]
+    return [_guess(entry) for entry in entries]
+
+
+def _guess(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
