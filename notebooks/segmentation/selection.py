@@ -18,7 +18,6 @@ NATURAL_SILHOUETTE = 0.50  # above it Kaufman & Rousseeuw speak of a reasonable 
 EMPTY_BORDERS = 0.02  # share of customers near a border that still leaves empty space there
 NATURAL_EXCESS = 0.10  # above the best that data without segments reached
 VALID_JACCARD = 0.85  # Hennig (2007): every segment highly stable
-WHOLE_JACCARD = 0.98  # every segment comes back as a whole: none is a group cut in two
 
 
 def elbow(ks: np.ndarray, inertia: np.ndarray) -> int:
@@ -84,8 +83,8 @@ def choose_k(
     the share ``smallest`` of the customers; where none qualifies, the most stable k in the range.
 
     Where groups stand apart (`natural_ks`) there is no reason to prefer more segments: half of a
-    compact group is stable, too. Then it is the largest natural k whose segments all come back
-    as a whole, or else the natural k with the highest silhouette.
+    compact group is stable, too. Then it is the natural k with the highest silhouette, which
+    measures how clearly they stand apart.
 
     Parameters
     ----------
@@ -118,11 +117,8 @@ def choose_k(
     enough = (scan["stability"] >= stability) & (scan["smallest_share"] >= smallest)
     qualified = [k for k in scan.index[enough] if k in actionable.index or k == by_hand]
     natural = [k for k in natural_ks(scan, stability) if k in qualified]
-    whole = [k for k in natural if scan.loc[k, "worst_jaccard"] >= WHOLE_JACCARD]
     if by_hand:
         k, reason = by_hand, "set by hand"
-    elif whole:
-        k, reason = max(whole), "the largest number of groups that stand apart"
     elif natural:
         k = scan.loc[natural, "silhouette"].idxmax()
         reason = "the number at which groups stand apart most clearly"
