@@ -127,9 +127,10 @@ def share(value: float) -> str:
     """Write a share in whole percent; what would round to nothing or everything says so."""
     if value is None or not math.isfinite(value):
         return "–"
-    if 0.995 <= value < 1:
+    rounded = f"{value:z.0%}"
+    if rounded == "100%" and value < 1:
         return "over 99%"
-    return "under 1%" if 0 < value < 0.005 else f"{value:z.0%}"
+    return "under 1%" if rounded == "0%" and value > 0 else rounded
 
 
 def quantity(value: float, kind: str, unit: str = "") -> str:

@@ -99,7 +99,8 @@ def choose_k(
     Raises
     ------
     InputError
-        If the k set by hand was not scanned, or the actionable range holds no scanned k.
+        If the k set by hand was not scanned, or, where the rule decides, the actionable range
+        holds no scanned k.
     """
     actionable = scan.loc[lowest:highest]
     if by_hand and by_hand not in scan.index:
@@ -108,7 +109,7 @@ def choose_k(
             where=f"parameters k, k_min = {scan.index.min()} and k_max = {scan.index.max()}",
             remedy="set k inside the scan, or widen k_min and k_max",
         )
-    if actionable.empty:
+    if actionable.empty and not by_hand:
         raise InputError(
             f"no scanned k lies in the actionable range {lowest} to {highest}",
             where="parameters k_min, k_max, actionable_min, actionable_max",

@@ -1,0 +1,152 @@
+"""model.json: the same segments for the same customers, and refusals."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segmentation import cleaning
+from segmentation.errors import InputError
+from segmentation.features import build_features, fit_preparation
+from segmentation.kmeans import fit_kmeans
+from segmentation.model import assign_customers, build_model, checksum, load_model
+from segmentation.workspace import write_json
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(9)
+    group = np.repeat([0, 1, 2], 40)
+    visits = rng.poisson(np.array([2, 10, 30])[group]).astype(float)
+    spent = np.round(visits * rng.uniform(5, 15, 120) * np.array([1, 5, 1])[group], 2)
+    online = np.clip(rng.normal(np.array([0.1, 0.5, 0.9])[group], 0.1), 0, 1)
+    return pd.DataFrame(
+        {"Client No.": [f"c{i:03d}" for i in range(120)], "SPENT": spent, "visits": visits,
+         "online": online}
+    )  # fmt: skip
+
+
+@pytest.fixture
+def trained(table, shop):
+    """A model of the table, and the segment of each customer in training."""
+    cleaned = cleaning.clean(table, shop)
+    features = build_features(cleaned.customers, shop)
+    preparation = fit_preparation(features, shop.features_with("segment"))
+    fit = fit_kmeans(preparation.transform(features).to_numpy(), 3, starts=5, seed=1)
+    segments = [{"segment": s, "name": f"Group {s}", "slug": f"group-{s}"} for s in (1, 2, 3)]
+    model = build_model(shop, cleaned.fills, preparation, fit.centres, segments)
+    return model, pd.Series(fit.labels + 1, index=cleaned.customers.index)
+
+
+@pytest.fixture
+def saved(trained, tmp_path):
+    write_json(tmp_path / "model.json", trained[0])
+    return tmp_path / "model.json"
+
+
+def test_the_training_customers_come_back(table, trained, saved):
+    found = assign_customers(load_model(saved), table)
+    assert found["segment"].equals(trained[1].rename("segment"))
+    assert set(found["segment_name"]) == {"Group 1", "Group 2", "Group 3"}
+    assert found["segment_name"].equals("Group " + found["segment"].astype("str"))
+
+
+def test_the_order_of_rows_and_columns_does_not_matter(table, trained, saved):
+    shuffled = table.sample(frac=1, random_state=1)[["online", "visits", "SPENT", "Client No."]]
+    pd.testing.assert_frame_equal(
+        assign_customers(load_model(saved), shuffled), assign_customers(trained[0], table)
+    )
+
+
+def test_one_new_customer_is_enough(table, trained):
+    alone = assign_customers(trained[0], table.iloc[[17]])
+    pd.testing.assert_frame_equal(alone, assign_customers(trained[0], table).loc[["c017"]])
+
+
+def test_new_customers_are_cleaned_as_the_old_ones(table, trained, shop):
+    new = table.iloc[:4].copy()
+    new.loc[0, ["visits", "SPENT"]] = [0, np.nan]  # the rule: no visit, no money
+    new.loc[1, "SPENT"] = np.nan  # the median of the training customers
+    new.loc[2, "visits"] = 9_999  # clipped to 400
+    new.loc[3, "online"] = 7  # impossible: missing, filled with zero
+    by_hand = new.copy()
+    by_hand.loc[0, "SPENT"] = 0
+    by_hand.loc[1, "SPENT"] = table["SPENT"].median()
+    by_hand.loc[2, "visits"] = 400
+    by_hand.loc[3, "online"] = 0
+    pd.testing.assert_frame_equal(
+        assign_customers(trained[0], new), assign_customers(trained[0], by_hand)
+    )
+
+
+def test_a_needed_column_without_values_is_filled_as_in_training(table, trained):
+    found = assign_customers(trained[0], table.iloc[:2].assign(SPENT=np.nan))
+    assert found["segment"].notna().all()
+
+
+@pytest.mark.parametrize("column", ["SPENT", "visits", "online"])
+def test_a_missing_column_is_refused(table, trained, column):
+    with pytest.raises(InputError, match=f"no column '{column.lower()}'"):
+        assign_customers(trained[0], table.drop(columns=column))
+
+
+def test_text_among_the_numbers_is_refused(table, trained):
+    with pytest.raises(InputError, match="hold text, such as 'many'"):
+        assign_customers(
+            trained[0], table.astype({"visits": "object"}).replace({"visits": {2.0: "many"}})
+        )
+
+
+def test_the_file_is_plain_numbers_and_valid_json(trained, saved):
+    content = json.loads(saved.read_text(), parse_constant=lambda name: pytest.fail(name))
+    assert content == trained[0]
+    assert content["columns"][0]["valid"] == [None, None]
+    assert np.array(content["centres"]).shape == (3, 3)
+    assert [f["name"] for f in content["features"]] == ["spent", "ticket", "online"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(("centres", 0, 0), 0.5), (("segments", 0, "name"), "Other"), (("fills", "spent"), 0.0),
+     (("features", 0, "formula"), "visits"), (("version",), 2), (("checksum",), "0" * 64)],
+)  # fmt: skip
+def test_a_change_is_noticed(saved, place, value):
+    content = json.loads(saved.read_text())
+    entry = content
+    for part in place[:-1]:
+        entry = entry[part]
+    entry[place[-1]] = value
+    saved.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="was changed after it was written"):
+        load_model(saved)
+
+
+def test_layout_is_no_change(saved):
+    content = json.loads(saved.read_text())
+    saved.write_text(json.dumps(dict(reversed(content.items())), indent=7))
+    assert load_model(saved) == content
+
+
+def test_another_version_is_refused(saved):
+    content = json.loads(saved.read_text()) | {"version": 99}
+    saved.write_text(json.dumps(content | {"checksum": checksum(content)}))
+    with pytest.raises(InputError, match="version 99"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "5", "null", "{}", '{"checksum": 1}', '{"checksum": 1, "x": NaN}', "\x00"],
+)
+def test_no_model_is_refused(tmp_path, text):
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(InputError, match=r"model\.json"):
+        load_model(tmp_path / "model.json")
+
+
+def test_an_absent_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"model\.json is no model"):
+        load_model(tmp_path / "model.json")
+    with pytest.raises(InputError, match="is no model"):
+        load_model(tmp_path)
