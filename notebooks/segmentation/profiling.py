@@ -116,6 +116,44 @@ def standardise_evenly(features: pd.DataFrame, chosen: list[Feature]) -> pd.Data
     return pd.DataFrame(columns, index=features.index)
 
 
+def composition(
+    answers: pd.Series,
+    labels: pd.Series,
+    names: dict[int, str],
+    *,
+    fewest: int = 10,
+    most: int = 12,
+) -> pd.DataFrame:
+    """Tabulate how the customers of each segment, and all, divide by a category.
+
+    Parameters
+    ----------
+    answers, labels : Series, shape (n_customers,)
+        The category; the segment.
+    names : dict of int to str
+        Segments in the order of the rows.
+    fewest : int
+        Categories with fewer customers are merged into one, and cells with fewer (but some) are
+        withheld, so that nobody can be recognised.
+    most : int
+        Categories beyond the most frequent ones are merged, too.
+
+    Returns
+    -------
+    DataFrame, shape (n_segments + 1, n_categories)
+        Shares of each row; the last row is everybody, a withheld cell is NaN.
+    """
+    texts = answers.astype("object").where(answers.notna(), "unknown").astype("str")
+    counts = texts.value_counts()
+    kept = counts.index[counts >= fewest][:most]
+    texts = texts.where(texts.isin(kept), "other")
+    table = pd.crosstab(labels.map(names), texts).reindex(list(names.values()), fill_value=0)
+    shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
+    shares = shares.where((table == 0) | (table >= fewest))
+    shares.loc["everybody"] = texts.value_counts(normalize=True)
+    return shares.rename_axis("segment").rename_axis(None, axis=1)
+
+
 def typical_customers(
     features: pd.DataFrame, labels: pd.Series, nearest: pd.Series, share: float = CORE_SHARE
 ) -> pd.DataFrame:

@@ -70,22 +70,31 @@ def describe_traits(entries: list[dict[str, Any]], most: int = 2) -> str:
 def answer(
     dataset: Dataset, sizes: pd.DataFrame, names: dict[int, str], solution: dict[str, Any]
 ) -> list[str]:
-    """Answer in three sentences: how many segments, where the value is, how sure we are."""
+    """Answer in three sentences: how many segments, where to start, how sure we are.
+
+    The segment to address first is the one with most of the value at stake; without a value, the
+    largest.
+    """
     k, agreement = solution["k"], solution["decision"]["agreement"]
     who = f"The {int(sizes['customers'].sum()):,} {dataset.nouns} fall into {k} segments: "
     sentences = [who + joined([plain(names[s]) for s in sizes.index]) + "."]
     if dataset.value:
         top, last = sizes["value_share"].idxmax(), sizes["value_share"].idxmin()
         sentences.append(
-            f"{plain(names[top])} are {share(sizes.share[top])} of the {dataset.nouns} and make "
-            f"{share(sizes.value_share[top])} of {dataset.value_label}; {plain(names[last])} are "
-            f"{share(sizes.share[last])} and make {share(sizes.value_share[last])}."
+            f"Start with {plain(names[top])}: they are {share(sizes.share[top])} of the "
+            f"{dataset.nouns} and make {share(sizes.value_share[top])} of {dataset.value_label}, "
+            f"while {plain(names[last])} are {share(sizes.share[last])} and make "
+            f"{share(sizes.value_share[last])}."
         )
     else:
         top = sizes["share"].idxmax()
-        sentences.append(f"The largest, {plain(names[top])}, holds {sizes.share[top]:.0%}.")
+        sentences.append(
+            f"Start with the largest, {plain(names[top])}: {share(sizes.share[top])} of the "
+            f"{dataset.nouns}."
+        )
     sentences.append(
-        f"How sure: {solution['verdict']['sentence']} Two samples agree to {agreement:.2f} of 1."
+        f"How sure: {solution['verdict']['sentence']} Segments found on two samples agree to "
+        f"{agreement:.2f} of 1."
     )
     return sentences
 
@@ -102,7 +111,7 @@ def evidence(name: Name) -> str:
 
 def advice(
     name: Name, entries: list[dict[str, Any]], grounds: list[dict[str, Any]], ambiguous: float
-) -> str:
+) -> dict[str, str]:
     """Give the archetype's advice with the segment's own numbers.
 
     Parameters
@@ -113,20 +122,31 @@ def advice(
         Its traits among the features that its archetype names, from `grounds_of`.
     ambiguous : float
         Share of the segment near the border to another one.
+
+    Returns
+    -------
+    dict of str to str
+        advice, grounds (the numbers it rests on), caution and measure.
     """
+    caution = (
+        f"{share(ambiguous)} of them are near the border to another segment: address the sure "
+        "ones first."
+    )
     if name.archetype is None:
-        return (
-            f"No advice is on file for this kind of customer. Start from what sets it apart "
-            f"({describe_traits(entries)}) and test one offer on a part of the list."
-        )
+        return {
+            "advice": "No advice is on file for this kind of customer. Start from what sets it "
+            f"apart ({describe_traits(entries)}) and test one offer on a part of the list.",
+            "grounds": "",
+            "caution": caution,
+            "measure": "the share that responds, against a control group without the offer",
+        }
     basis = "; ".join(entry["text"] for entry in grounds[:2])
-    parts = [
-        name.archetype.advice,
-        f"Rests on: {basis}." if basis else "",
-        f"{share(ambiguous)} of them are near the border to another segment: address the sure ones "
-        "first.",
-    ]
-    return " ".join(part for part in parts if part)
+    return {
+        "advice": name.archetype.advice,
+        "grounds": f"Rests on: {basis}." if basis else "",
+        "caution": caution,
+        "measure": name.archetype.measure,
+    }
 
 
 def grounds_of(
@@ -186,7 +206,7 @@ def card(
     name: Name,
     size: pd.Series,
     distinct: list[dict[str, Any]],
-    advised: str,
+    advised: dict[str, str],
     portrait: pd.Series,
     style: SegmentStyle,
     file_name: str,
@@ -219,10 +239,7 @@ def card(
         "stability_word": word,
         "sure_share": sure,
         "second_choice": second,
-        "advice": advised,
-        "measure": archetype.measure
-        if archetype
-        else "the share that responds, against a control group without the offer",
+        **advised,
         "matched": archetype is not None,
         "evidence": evidence(name),
         "campaign": f"campaigns/{file_name}.csv",
@@ -236,15 +253,29 @@ def page(
     cards: list[dict[str, Any]],
     sentences: list[str],
     cleaned: dict[str, Any],
+    clustering: dict[str, Any],
     quick: bool,
+    *,
+    importance: pd.Series,
+    descriptors: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Collect everything that the start page lays out."""
+    """Collect everything that the start page lays out.
+
+    Parameters
+    ----------
+    clustering : dict
+        The numbers that notebook 04 recorded.
+    importance : Series
+        By label, how much of a feature's variance lies between the segments.
+    descriptors : list of dict
+        From `descriptor_rows`.
+    """
     decision = solution["decision"]
     unsure = 1 - sum(entry["sure_share"] * entry["share"] for entry in cards)
     if solution["by_hand"]:
         first = f"The number of segments, {solution['k']}, was set by hand."
     else:
-        first = f"{solution['k']} is {solution['reason']}."
+        first = f"The rule chose {solution['k']} segments: {solution['reason']}."
     return {
         "title": dataset.title,
         "subtitle": dataset.about,
@@ -264,7 +295,7 @@ def page(
         "segments": cards,
         "decision": {
             "sentences": [
-                first[:1].upper() + first[1:],
+                first,
                 f"Two samples of the customers give the same segments to an agreement of "
                 f"{decision['agreement']:.2f} of 1 ({decision['needed']:.2f} is needed); the elbow "
                 f"alone would pick {decision['elbow']}, the silhouette alone "
@@ -273,7 +304,10 @@ def page(
             "figure": "figures/04_decision.png",
             "alt": decision["alt"],
         },
-        "verdict": solution["verdict"],
+        "verdict": solution["verdict"]
+        | {"reasons": [*solution["verdict"]["reasons"], *further_evidence(clustering)]},
+        "importance": [{"label": name, "value": value} for name, value in importance.items()],
+        "descriptors": descriptors,
         "limits": list(dataset.limits)
         + [
             "Stability is measured on resamples of these customers; another period may differ.",
@@ -285,3 +319,51 @@ def page(
         ],
         "figures": {"shares": "figures/06_shares.png"},
     }
+
+
+def further_evidence(clustering: dict[str, Any]) -> list[str]:
+    """Say what the segments add to plain questions, and which other choice would matter most."""
+    sentences = [
+        f"Of all other defensible choices, this would change the segments most: "
+        f"{clustering['most_sensitive']} (agreement {clustering['most_sensitive_ari']:.2f} of 1)."
+    ]
+    if "rule_baseline_explained" in clustering:
+        sentences.insert(
+            0,
+            f"Plain yes/no questions explain {share(clustering['rule_baseline_explained'])} of the "
+            f"differences between customers, the segments {share(clustering['segments_explained'])}"
+            f"; the two divisions agree to {clustering['rule_baseline_ari']:.2f} of 1.",
+        )
+    return sentences
+
+
+def descriptor_rows(
+    described: list[Feature],
+    level: dict[int, pd.Series],
+    overall: pd.Series,
+    categories: dict[str, pd.DataFrame],
+) -> list[dict[str, Any]]:
+    """List the variables that did not make the segments, one text a segment.
+
+    Parameters
+    ----------
+    described : list of Feature
+        Numeric descriptors, with their levels by segment and overall.
+    categories : dict of str to DataFrame
+        By label, the composition of each segment, the last row that of everybody.
+    """
+    rows = [
+        {
+            "label": f.label or f.name,
+            "segments": [quantity(levels[f.name], f.kind, f.unit) for levels in level.values()],
+            "overall": quantity(overall[f.name], f.kind, f.unit),
+        }
+        for f in described
+    ]
+    for label, table in categories.items():
+        common = [
+            f"{plain(row.idxmax(), 40)} ({share(row.max())})" if row.notna().any() else "–"
+            for _, row in table.iterrows()
+        ]
+        rows.append({"label": label, "segments": common[:-1], "overall": common[-1]})
+    return rows
