@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from segmentation import expressions
-from segmentation.dataset import Column, Dataset, match_columns
+from segmentation.dataset import Column, Dataset, match_columns, normalise
 from segmentation.errors import InputError
 from segmentation.reading import Change
 
@@ -39,6 +39,11 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
 
     A column without any value is left out unless something is computed from it.
 
+    Parameters
+    ----------
+    table : DataFrame
+        As `Reading.numbered` or `Reading.table` gives it.
+
     Raises
     ------
     InputError
@@ -55,8 +60,10 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
                 remedy=(f"is it {near[0]!r}? " if near else "")
                 + "rename the column, or add its name to found_as in dataset.toml",
             )
+    reasons = {normalise(name): why for name, why in dataset.left_out.items()}
+    stranger = "column is not part of this dataset"
     changes = [
-        Change("column is not part of this dataset", str(name), len(table), "left out")
+        Change(reasons.get(normalise(name), stranger), str(name), len(table), "left out")
         for name in table.columns
         if name not in matched
     ]
@@ -123,10 +130,12 @@ def _unique(table: pd.DataFrame, identifier: str, changes: list[Change]) -> pd.D
     twice = ids.duplicated(keep=False)
     if twice.any():
         first = ids == ids[twice].iloc[0]
-        rows = [int(place) + 2 for place in table.index[first][:2]]
+        places = table.index[first][:2]
+        word = table.index.name or "line"
+        rows = places if table.index.name else places + 2  # the header stands in the first line
         raise InputError(
             f"{ids[twice].nunique()} identifiers stand on two or more different rows",
-            where=f"column {identifier!r}, for example lines {rows[0]} and {rows[1]}",
+            where=f"column {identifier!r}, for example {word}s {rows[0]} and {rows[1]}",
             remedy="keep one row per customer, or sum the rows up before",
         )
     return table.drop(columns=identifier).set_axis(pd.Index(ids, name="customer", dtype="str"))

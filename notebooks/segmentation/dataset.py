@@ -26,14 +26,14 @@ TRANSFORMS = ("none", "log1p", "yeo-johnson")
 MISSING = ("median", "zero", "keep")
 OUTSIDE = ("flag", "clip", "missing")
 TABLES = {  # what a dataset.toml holds, and as what
-    "dataset": dict, "value": dict, "columns": dict,
+    "dataset": dict, "value": dict, "columns": dict, "left_out": dict,
     "rules": list, "features": list, "archetypes": list, "questions": list,
 }  # fmt: skip
 NUMBER = (int, float)
 FIELD_TYPES = {  # of the dataclasses below: what TOML has to give, as a whole and in its parts
     "str": (str, None), "bool": (bool, None), "float | None": (NUMBER, None),
     "tuple[str, ...]": (list, str), "tuple[float, float]": (list, NUMBER),
-    "dict[str, float]": (dict, NUMBER),
+    "dict[str, float]": (dict, NUMBER), "dict[str, str]": (dict, str),
 }  # fmt: skip
 TYPE_WORDS = {
     str: "a text in quotes", bool: "true or false", list: "a list in brackets",
@@ -133,6 +133,7 @@ class Dataset:
     archetypes: tuple[Archetype, ...] = ()
     questions: tuple[Question, ...] = ()
     limits: tuple[str, ...] = field(default=())
+    left_out: dict[str, str] = field(default_factory=dict)  # columns of the file, and why
 
     @property
     def id(self) -> Column | None:
@@ -265,6 +266,7 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     column = value.get("column", "")
     built = {
         "folder": path.parent,
+        "left_out": content.get("left_out", {}),
         "value": column,
         "value_label": value.get("label", str(column).replace("_", " ")),
         "columns": tuple(
@@ -274,6 +276,8 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     }
     for key, cls in LISTS.items():
         built[key] = tuple(_build(cls, _table(entry, path), path) for entry in content.get(key, []))
+    for name, why in built["left_out"].items():
+        _require_type(why, str, f"the reason to leave out {name[:80]!r}", path)
     for key in head:
         _require_known(
             key, [f.name for f in fields(Dataset) if f.name not in built], "dataset", path

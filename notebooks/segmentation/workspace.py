@@ -34,6 +34,7 @@ STAGES = {
     "05": ("05_dimensionality_reduction", "reduction"),
     "06": ("06_segment_profiling", "profiling"),
 }
+GUESSED = "auto"  # the dataset whose description notebook 01 guesses from the table
 PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "seaborn", "tensorflow", "papermill")
 FIGURE_DPI = 144  # twice the width at which a page shows the figure
 
@@ -76,8 +77,8 @@ class Workspace:
         Parameters
         ----------
         dataset : str
-            A name under data/ or the path of a dataset folder or .toml file. Where the results
-            hold a dataset.toml of their own, inferred from a user's table, that one is used.
+            A name under data/ or the path of a dataset folder or .toml file; "auto" stands for
+            the dataset.toml in the results, which notebook 01 guessed from a user's table.
         results_dir : str, optional
             The results folder; by default results/<dataset>.
 
@@ -86,15 +87,18 @@ class Workspace:
         InputError
             If there is no such dataset, or the results folder is a file.
         """
-        folder = Path(results_dir) if results_dir else RESULTS_FOLDER / _name_of(dataset)
+        folder = results_folder(dataset, results_dir)
         if folder.exists() and not folder.is_dir():
             raise InputError(
                 f"the results folder {folder.name!r} is a file",
                 where=str(folder),
                 remedy="choose another results folder",
             )
-        inferred = folder / "dataset.toml"
-        known = load_dataset(inferred if dataset == "auto" else dataset)
+        known = load_dataset(folder / "dataset.toml" if dataset == GUESSED else dataset)
+        chosen = folder / "stages" / "03_preparation.json"
+        if stage > "03" and chosen.is_file():
+            names = json.loads(chosen.read_text(encoding="utf-8")).get("segment_on", [])
+            known = known.segment_on(names)
         return cls(stage, known, folder, quick)
 
     # --- hand-off files ---------------------------------------------------------------------------
@@ -276,12 +280,14 @@ class Workspace:
             )
 
 
-def _name_of(dataset: str) -> str:
-    """Return what a dataset's results are called: after its folder, or its .toml file."""
-    if dataset == "auto":
-        return dataset
+def results_folder(dataset: str, results_dir: str = "") -> Path:
+    """Return where a dataset's results are: the given folder, or one called after the dataset."""
+    if results_dir:
+        return Path(results_dir)
+    if dataset == GUESSED:
+        return RESULTS_FOLDER / dataset
     path = locate_dataset(dataset)
-    return path.parent.name if path.name == "dataset.toml" else path.stem
+    return RESULTS_FOLDER / (path.parent.name if path.name == "dataset.toml" else path.stem)
 
 
 # --- files --------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ class Options:
 
     dataset: str | None = None
     input: Path | None = None
+    demographics: Path | None = None
     results: Path | None = None
     settings: dict[str, str] = field(default_factory=dict)
     start: Stage | None = None
@@ -82,8 +83,9 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
     return Options(
         dataset=given.dataset,
         input=given.input,
+        demographics=given.demographics,
         results=given.results,
-        settings=dict(_setting(text) for text in given.set),
+        settings=dict(_setting(text) for text in given.set) | _reading(given),
         start=find_stage(series, given.start, "--from") if given.start else None,
         only=find_stage(series, given.only, "--only") if given.only else None,
         force=given.force,
@@ -91,6 +93,20 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
         wait=given.wait,
         time_limit=given.time_limit * 60,
     )
+
+
+# How to read a table where that is in doubt: parameters of the first notebook.
+READING = {
+    "delimiter": ("MARK", "what separates cells: comma, semicolon, tab, pipe or the character"),
+    "encoding": ("NAME", "how letters are stored, such as utf-8 or cp1252"),
+    "decimal": ("MARK", "the decimal mark: point or comma"),
+    "sheet": ("NAME", "name or place of a workbook's sheet"),
+    "date_order": ("ORDER", "dmy or mdy, for dates like 03/04/2024"),
+}
+
+
+def _reading(given: argparse.Namespace) -> dict[str, str]:
+    return {name: getattr(given, name) for name in READING if getattr(given, name) is not None}
 
 
 def _parser() -> _Parser:
@@ -104,6 +120,14 @@ def _parser() -> _Parser:
     add = parser.add_argument
     add("--dataset", metavar="NAME", help="a folder under data/, or a folder or .toml of your own")
     add("--input", metavar="FILE", type=Path, help="your table: CSV, TSV, Parquet, Excel; gzip too")
+    add(
+        *("--demographics",),
+        metavar="FILE",
+        type=Path,
+        help="a second table, of who the customers are, for a file of transactions",
+    )
+    for name, (word, text) in READING.items():
+        add(f"--{name.replace('_', '-')}", dest=name, metavar=word, help=text)
     add("--results", metavar="DIR", type=Path, help="where to write (default: results/<dataset>)")
     add(
         *("--set",),

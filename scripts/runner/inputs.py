@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,15 @@ class Source:
         The dataset.toml; None when it is to be inferred.
     table : pathlib.Path or None
         The user's table in place of the dataset's own.
+    demographics : pathlib.Path or None
+        The user's second table, of who the customers are.
     """
 
     name: str
     dataset: str
     toml: Path | None
     table: Path | None
+    demographics: Path | None = None
 
     def files(self) -> dict[str, list[Path]]:
         """Return the files that the run depends on, by their part in it."""
@@ -46,10 +49,11 @@ class Source:
             tables = [self.table]
         else:
             tables = _named_files(self.toml) if self.toml else []
+        tables += [self.demographics] if self.demographics else []
         return {"dataset": [self.toml] if self.toml else [], "table": tables}
 
 
-def check_table(path: Path) -> Path:
+def check_table(path: Path, option: str = "--input") -> Path:
     """Check that a user's table is a file that can be read, and return its full path.
 
     Raises
@@ -57,7 +61,7 @@ def check_table(path: Path) -> Path:
     UserError
         If it is missing, empty, a folder or closed to this user.
     """
-    where = f"--input {path}"
+    where = f"{option} {path}"
     if path.is_dir():
         inside = [f.name for f in sorted(path.iterdir()) if f.is_file()][:5]
         raise UserError(
@@ -130,6 +134,20 @@ def resolve_dataset(dataset: str | None, table: Path | None, folder: Path = NOTE
     name = toml.parent.name if toml.name == "dataset.toml" else toml.stem
     ours = toml == DATA / name / "dataset.toml"
     return Source(slug(name), name if ours else str(toml), toml, table)
+
+
+def with_own_guess(source: Source, results: Path) -> Source:
+    """Take a guessed dataset.toml in the results for the user's own once it has been edited."""
+    toml = results / "dataset.toml"
+    if source.toml is not None or not toml.is_file():
+        return source
+    from segmentation.guessing.text import is_untouched
+
+    try:
+        untouched = is_untouched(toml.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        untouched = False
+    return source if untouched else replace(source, dataset=str(toml), toml=toml)
 
 
 def _locate(dataset: str) -> Path:

@@ -10,7 +10,9 @@ from typing import Any
 
 from runner.errors import UserError
 
-_RESEMBLES = 0.5  # share of a dataset's columns from which on a table is taken for that dataset
+# From which share of a dataset's columns on, and of how many, a table without the others is taken
+# for that dataset with columns missing rather than for another table.
+_RESEMBLES, _TELLING = 0.8, 8
 
 
 def match_table(table: Path, folder: Path) -> str:
@@ -25,7 +27,7 @@ def match_table(table: Path, folder: Path) -> str:
     Raises
     ------
     UserError
-        If the table lacks columns of the dataset that it resembles, or cannot be matched at all.
+        If the table lacks columns of the dataset that it resembles.
     """
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
@@ -40,19 +42,13 @@ def match_table(table: Path, folder: Path) -> str:
     if exact:
         return exact
     share, name, missing = _closest(rows, definitions)
-    if share >= _RESEMBLES:
+    if missing and share >= _RESEMBLES:
         raise UserError(
             f"{table.name} lacks {_listed(missing)} of the dataset {name!r}",
             where=f"header of {table.name}",
             remedy="add or rename what is missing, or say with --dataset what the table is",
         )
-    if "segmentation.inference" in (folder / "01_data_cleaning.ipynb").read_text(encoding="utf-8"):
-        return "auto"
-    raise UserError(
-        f"the columns of {table.name} are those of no dataset here",
-        where=f"header: {', '.join(rows[0])[:100]}" if rows else table.name,
-        remedy="say with --dataset which dataset it is; data/README.md tells how to describe one",
-    )
+    return "auto"
 
 
 def _closest(rows: list[list[str]], definitions: Any) -> tuple[float, str, list[str]]:
@@ -73,6 +69,8 @@ def _closest(rows: list[list[str]], definitions: Any) -> tuple[float, str, list[
             except definitions.InputError:
                 continue
             missing = [name for name in needed if name not in found]
+            if len(needed) < _TELLING:
+                continue
             best = max(best, (1 - len(missing) / max(len(needed), 1), path.parent.name, missing))
     return best
 

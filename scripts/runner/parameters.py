@@ -19,6 +19,7 @@ from runner.stages import source_of
 RUNNERS_OWN = {
     "dataset": "--dataset",
     "input_file": "--input",
+    "demographics_file": "--demographics",
     "results_dir": "--results",
     "quick": "--quick",
 }

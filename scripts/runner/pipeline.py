@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +37,11 @@ def run(plan: Plan) -> int:
     """
     table = inputs.check_table(plan.options.input) if plan.options.input else None
     source = inputs.resolve_dataset(plan.options.dataset, table, plan.folder)
+    if plan.options.demographics:
+        demographics = inputs.check_table(plan.options.demographics, "--demographics")
+        source = replace(source, demographics=demographics)
     results = results_folder(plan.options, source)
+    source = inputs.with_own_guess(source, results)
     new_parents = [parent for parent in results.parents if not parent.exists()]
     with closing(Progress()) as progress:
         with claim(results, wait=plan.options.wait) as place:

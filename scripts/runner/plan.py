@@ -62,6 +62,8 @@ def make_plan(options: Options, series: tuple[Stage, ...], folder: Path) -> Plan
     """
     if options.input is not None:
         inputs.check_table(options.input)
+    if options.demographics is not None:
+        inputs.check_table(options.demographics, "--demographics")
     if options.dataset is not None:
         inputs.resolve_dataset(options.dataset, options.input, folder)
     if options.results is not None:
@@ -115,6 +117,7 @@ def parameters_for(
         "results_dir": str(tree),
         "quick": plan.options.quick,
         "input_file": str(source.table or ""),
+        "demographics_file": str(source.demographics or ""),
     }
     passed = {name: value for name, value in own.items() if name in declared}
     passed |= plan.settings[stage.number]
@@ -124,4 +127,6 @@ def parameters_for(
         shown["dataset"] = source.name if source.toml else source.dataset
     if source.table and "input_file" in shown:
         shown["input_file"] = source.table.name
+    if source.demographics and "demographics_file" in shown:
+        shown["demographics_file"] = source.demographics.name
     return passed, {name: value for name, value in shown.items() if value != declared[name].default}

@@ -194,6 +194,8 @@ def _job(work: Work, stage: Stage):
     masks = {str(tree): f"results/{work.place.results.name}"}
     if table:
         masks[str(table)] = table.name
+    if work.source.demographics:
+        masks[str(work.source.demographics)] = work.source.demographics.name
     if toml:
         masks[str(toml.parent)] = work.source.name
     for folder, stand_in in ((ROOT, ""), (Path.home(), "~/")):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Sequence
 
 from segmentation.guessing.columns import Guess
 
+SEAL = "# As long as nobody edits this file, a new run guesses anew: "
 HEAD = """\
 # Guessed from {source}. Every line is a guess with its reason beside it: correct what is wrong,
-# then run again with --dataset and the path of this file.
+# then run again with --dataset and the path of this file, and the same --input.
 # kind: id, money, count, share, months, number, date, yes_no, category or text
 # role of a feature: "segment" (makes the segments), "describe" (only describes them), "left out"
 # transform: "none", "log1p" (for many small and few large values) or "yeo-johnson"
@@ -51,8 +53,8 @@ def write_dataset(
         HEAD.format(source=_comment(str(source["name"]))),
         _write_head(name, source, guesses),
         _write_value(value, guesses),
-        *([_heading("Columns that are not part of the dataset")] if dropped else []),
-        *[f"# {_comment(g.source)}: {_comment(g.why)}\n" for g in dropped],
+        *([_heading("Columns of the file that are left out, and why")] if dropped else []),
+        *([_table("left_out", [(_spell(g.source), g.why) for g in dropped])] if dropped else []),
         _heading("Columns: the name here, the name in the file, what it holds"),
         *[_write_column(guess) for guess in columns],
         _heading("Features: which segment, which describe, which are left out, and why"),
@@ -60,7 +62,18 @@ def write_dataset(
         *([_heading(asked)] if questions else []),
         *[_table("[questions]", [("name", n), ("when", w)]) for n, w in questions],
     ]
-    return "".join(parts)
+    return sealed("".join(parts))
+
+
+def sealed(text: str) -> str:
+    """Put a line before a text that tells whether the text was edited afterwards."""
+    return f"{SEAL}{hashlib.sha256(text.encode()).hexdigest()[:16]}\n{text}"
+
+
+def is_untouched(text: str) -> bool:
+    """Whether nobody has edited a guessed dataset.toml since it was written."""
+    text = text.replace("\r\n", "\n")
+    return text.startswith(SEAL) and sealed(text.partition("\n")[2]) == text
 
 
 def _write_head(name: str, source: dict[str, str | int], guesses: Sequence[Guess]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 
@@ -48,6 +49,10 @@ class Reading:
         Column name to the currency sign, "%" or word that stood by its numbers.
     source : dict
         name, format, compression, encoding, delimiter, decimal, sheet, sha256, rows.
+    lines : ndarray, optional
+        Where in the file each row of the table stands, counted from 1.
+    word : str
+        What `lines` counts: "line" of a text, "row" of a sheet or a Parquet file.
     """
 
     table: pd.DataFrame
@@ -55,3 +60,12 @@ class Reading:
     kinds: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     source: dict[str, str | int] = field(default_factory=dict)
+    lines: np.ndarray | None = None
+    word: str = "line"
+
+    @property
+    def numbered(self) -> pd.DataFrame:
+        """The table, indexed by each row's place in the file, for messages that name it."""
+        if self.lines is None:
+            return self.table
+        return self.table.set_axis(pd.Index(self.lines, name=self.word))

@@ -96,7 +96,8 @@ def read_table(
         "sha256": content.sha256,
         "rows": len(typed.table),
     }
-    return Reading(typed.table, changes, typed.kinds, typed.units, source)
+    lines = raw.lines[: len(typed.table)]
+    return Reading(typed.table, changes, typed.kinds, typed.units, source, lines, raw.word)
 
 
 def _choose(given: str | None, known: dict[str, str], option: str) -> str | None:

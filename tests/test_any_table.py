@@ -1,0 +1,250 @@
+"""Any table as --input: which dataset it is, what is guessed, and what the messages name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from runner import arguments, inputs, matching, stages
+from runner.errors import UserError
+from segmentation import cleaning, intake
+from segmentation.dataset import load_dataset, match_dataset
+from segmentation.errors import InputError
+from segmentation.features import build_features, fit_preparation
+from segmentation.guessing.text import is_untouched
+from segmentation.reading import read_table
+from segmentation.workspace import Workspace
+
+ROWS = 300
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+CARDS = Path(__file__).resolve().parents[1] / "data" / "credit_card" / "customers.csv"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
+
+
+@pytest.fixture
+def cards():
+    return pd.read_csv(CARDS).head(ROWS)
+
+
+@pytest.fixture
+def shoppers(rng):
+    """A made-up table that is none of the known ones."""
+    return pd.DataFrame(
+        {
+            "Client": [f"K{i:04d}" for i in range(ROWS)],
+            "Full Name": [f"Person {chr(97 + i % 26)}{i}" for i in range(ROWS)],
+            "E-Mail": [f"p{i}@example.org" for i in range(ROWS)],
+            "Town": rng.choice(["North", "South", "West"], ROWS),
+            "Joined": pd.Timestamp("2023-01-01") + pd.to_timedelta(rng.integers(0, 700, ROWS), "D"),
+            "Spent": rng.lognormal(4, 1, ROWS).round(2),
+            "Visits": rng.poisson(5, ROWS),
+            "Returns share": rng.beta(1, 8, ROWS).round(3),
+        }
+    )
+
+
+@pytest.fixture
+def bring(tmp_path):
+    def write(table: pd.DataFrame, name: str = "my shop.csv", **options) -> Path:
+        path = tmp_path / name
+        table.to_csv(path, index=False, **options)
+        return path
+
+    return write
+
+
+def understand(path: Path, results: Path, dataset: str = "auto"):
+    """Go as far as notebooks 01 and 03 go, and return workspace, cleaned and prepared table."""
+    ws, reading = intake.open_table(dataset, str(path), results_dir=str(results))
+    cleaned = cleaning.clean(reading.numbered, ws.dataset)
+    features = build_features(cleaned.customers, ws.dataset)
+    matrix = fit_preparation(features, ws.dataset.features_with("segment")).transform(features)
+    assert np.isfinite(matrix.to_numpy()).all()
+    return ws, cleaned, matrix
+
+
+# --- what a table is taken for ------------------------------------------------------------------
+
+
+def test_a_card_table_with_odd_extra_columns_is_one(cards, bring, tmp_path):
+    table = cards.assign(**{"Unnamed: 18": ["x", *[""] * (ROWS - 1)]})
+    table.insert(0, "Sl_No", range(1, ROWS + 1))
+    path = bring(table.rename(columns=lambda name: name.lower().replace("_", " ")))
+    assert matching.match_table(path, NOTEBOOKS) == "credit_card"
+    _, cleaned, _ = understand(path, tmp_path / "out", "credit_card")
+    left_out = {c.column for c in cleaned.changes if c.what == "column is not part of this dataset"}
+    assert left_out == {"sl no", "unnamed: 18"}
+    assert cleaned.customers.index[0] == "C10001"
+
+
+def test_a_card_table_without_a_needed_column_is_named(cards, bring):
+    path = bring(cards.drop(columns="PAYMENTS"))
+    with pytest.raises(UserError, match="lacks the column payments of .*credit_card"):
+        matching.match_table(path, NOTEBOOKS)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "CustomerID,Gender,Age,Annual Income ($),Spending Score (1-100),Profession,Work,Family",
+        "age,annual_income,visits,orders,returns",
+        "ID,Customer ID,spend,visits",
+    ],
+)
+def test_a_table_that_only_resembles_a_known_one_is_guessed(header, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{header}\n{','.join('1' * len(header.split(',')))}\n")
+    assert matching.match_table(path, NOTEBOOKS) == "auto"
+    source = inputs.resolve_dataset(None, path)
+    assert (source.name, source.toml) == ("t", None)
+
+
+def test_two_columns_for_one_place_do_not_stop_other_tables():
+    assert match_dataset(["Gender", "Sex", "spend"]) is None
+
+
+# --- what is guessed ----------------------------------------------------------------------------
+
+
+def test_a_guess_is_written_and_later_notebooks_read_it(shoppers, bring, tmp_path):
+    path, results = bring(shoppers), tmp_path / "results"
+    ws, cleaned, matrix = understand(path, results)
+    assert ws.dataset.name == "my_shop"
+    assert ws.dataset.id.name == "client"
+    assert set(matrix) == {"spent", "visits", "returns_share"}
+    text = (results / "dataset.toml").read_text(encoding="utf-8")
+    assert "# Guessed from my shop.csv." in text
+    later = Workspace.open("04", dataset="auto", results_dir=str(results))
+    assert later.dataset.features == ws.dataset.features
+    assert cleaned.customers.index.is_monotonic_increasing
+
+
+def test_what_could_tell_who_somebody_is_is_left_out_with_the_reason(shoppers, bring, tmp_path):
+    ws, cleaned, _ = understand(bring(shoppers), tmp_path / "results")
+    reasons = {c.column: c.what for c in cleaned.changes if c.action == "left out"}
+    assert reasons["Full Name"] == "names a person or how to reach them"
+    assert reasons["E-Mail"] == "names a person or how to reach them"
+    assert not {"full_name", "e_mail"} & set(cleaned.customers)
+    assert any("Full Name" in limit for limit in ws.dataset.limits)
+
+
+def test_an_edited_guess_is_used_as_a_dataset(shoppers, bring, tmp_path):
+    path, results = bring(shoppers), tmp_path / "results"
+    understand(path, results)
+    toml = results / "dataset.toml"
+    edited = toml.read_text().replace('role = "segment"', 'role = "describe"', 1)
+    mine = tmp_path / "mine.toml"
+    mine.write_text(edited)
+    ws, _, matrix = understand(path, tmp_path / "again", str(mine))
+    assert matrix.shape[1] == 2
+    assert not (tmp_path / "again" / "dataset.toml").exists()
+    assert ws.dataset.name == "my_shop"
+
+
+def test_edits_in_the_results_are_never_guessed_over(shoppers, bring, tmp_path):
+    path, results = bring(shoppers), tmp_path / "results"
+    understand(path, results)
+    source, toml = inputs.resolve_dataset("auto", path), results / "dataset.toml"
+    assert is_untouched(toml.read_text())
+    assert inputs.with_own_guess(source, results) == source
+    toml.write_text(toml.read_text().replace("customers", "shoppers"))
+    edited = inputs.with_own_guess(source, results)
+    assert (edited.toml, edited.dataset, edited.table) == (toml, str(toml), path)
+    assert inputs.with_own_guess(source, tmp_path / "elsewhere") == source
+
+
+def test_two_guesses_are_the_same_bytes(shoppers, bring, tmp_path):
+    path = bring(shoppers)
+    for name in ("one", "two"):
+        understand(path, tmp_path / name)
+    texts = [(tmp_path / name / "dataset.toml").read_bytes() for name in ("one", "two")]
+    assert texts[0] == texts[1]
+
+
+def test_nothing_to_guess_from(tmp_path):
+    with pytest.raises(InputError, match="no table to guess"):
+        intake.open_table("auto", results_dir=str(tmp_path))
+
+
+def test_a_description_without_its_table_asks_for_it(shoppers, bring, tmp_path):
+    understand(bring(shoppers), tmp_path / "results")
+    toml = tmp_path / "elsewhere" / "dataset.toml"
+    toml.parent.mkdir()
+    toml.write_text((tmp_path / "results" / "dataset.toml").read_text())
+    with pytest.raises(InputError, match="--input"):
+        intake.open_table(str(toml), results_dir=str(tmp_path / "results"))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("a/My Shop (1).csv.gz", "my_shop_1"),
+        ("Kunden-Größe.xlsx", "kunden_größe"),
+        ("-.csv", "table"),
+    ],
+)
+def test_names_of_datasets_come_from_files(path, name):
+    assert intake.name_of(path) == name
+
+
+# --- how a table is read ------------------------------------------------------------------------
+
+
+def test_reading_options_are_parameters_of_the_first_notebook():
+    options = arguments.parse(
+        ["--input", "t.csv", "--delimiter", ";", "--decimal", ",", "--date-order", "dmy"],
+        stages.SERIES,
+    )
+    assert options.settings == {"delimiter": ";", "decimal": ",", "date_order": "dmy"}
+
+
+def test_options_reach_the_reader(tmp_path, shoppers):
+    path = tmp_path / "t.csv"
+    table = shoppers.drop(columns="Returns share")
+    table["Spent"] = [f"{value:.3f}".replace(".", ",") for value in table["Spent"]]
+    table.to_csv(path, index=False, sep=";")
+    ws, reading = intake.open_table("auto", str(path), results_dir=str(tmp_path / "r"), decimal=",")
+    assert reading.table["Spent"].to_numpy() == pytest.approx(shoppers["Spent"].to_numpy())
+
+
+def test_codes_stay_text_where_the_dataset_says_words(tmp_path):
+    toml = tmp_path / "dataset.toml"
+    toml.write_text(
+        '[columns.area]\nkind = "category"\nfound_as = ["Area code"]\n[columns.a]\nkind = "number"\n'
+        '[columns.b]\nkind = "number"\n[[features]]\nname = "a"\nformula = "a"\n'
+        '[[features]]\nname = "b"\nformula = "b"\n'
+    )
+    path = tmp_path / "t.csv"
+    path.write_text("Area code,a,b\n" + "".join(f"{i % 3 + 1},{i},{i % 7}\n" for i in range(60)))
+    _, reading = intake.open_table(str(toml), str(path), results_dir=str(tmp_path / "r"))
+    assert set(reading.table["Area code"]) == {"1", "2", "3"}
+
+
+# --- messages name the right place --------------------------------------------------------------
+
+
+def test_line_numbers_count_skipped_lines(tmp_path):
+    known = load_dataset("mall")
+    rows = (CARDS.parents[1] / "mall" / "customers.csv").read_text().splitlines()
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["Export of the mall", "", rows[0], "", *rows[1:], "1,Male,40,99,9"]))
+    reading = read_table(path)
+    assert reading.numbered.index.name == "line"
+    with pytest.raises(InputError, match=r"for example lines 5 and 205"):
+        cleaning.clean(reading.numbered, known)
+
+
+def test_rows_of_a_sheet_are_called_rows(tmp_path):
+    known = load_dataset("mall")
+    table = pd.read_csv(CARDS.parents[1] / "mall" / "customers.csv")
+    table.loc[1, "CustomerID"] = 1
+    table.to_excel(tmp_path / "t.xlsx", index=False)
+    with pytest.raises(InputError, match=r"for example rows 2 and 3"):
+        cleaning.clean(read_table(tmp_path / "t.xlsx").numbered, known)
