@@ -163,7 +163,7 @@ class Dataset:
         Parameters
         ----------
         names : collection of str
-            Names or labels of features; none leaves the dataset as it is.
+            Names or labels of features; none, or empty ones, leave the dataset as it is.
 
         Raises
         ------
@@ -172,7 +172,8 @@ class Dataset:
         """
         spellings = {normalise(f.label): f.name for f in self.features}
         spellings |= {normalise(f.name): f.name for f in self.features}
-        chosen = list(dict.fromkeys(spellings.get(normalise(n), str(n).strip()) for n in names))
+        given = [name.strip() for name in names if name.strip()]
+        chosen = list(dict.fromkeys(spellings.get(normalise(name), name) for name in given))
         known = [feature.name for feature in self.features]
         unknown = [name for name in chosen if name not in known]
         if not chosen:

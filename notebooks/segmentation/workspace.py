@@ -97,8 +97,8 @@ class Workspace:
         known = load_dataset(folder / "dataset.toml" if dataset == GUESSED else dataset)
         chosen = folder / "stages" / "03_preparation.json"
         if stage > "03" and chosen.is_file():
-            names = json.loads(chosen.read_text(encoding="utf-8")).get("segment_on", [])
-            known = known.segment_on(names)
+            steps = json.loads(chosen.read_text(encoding="utf-8"))["steps"]
+            known = known.segment_on([step["name"] for step in steps])
         return cls(stage, known, folder, quick)
 
     # --- hand-off files ---------------------------------------------------------------------------
