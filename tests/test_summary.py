@@ -93,11 +93,14 @@ def test_advice_rests_on_what_the_archetype_names(profile):
     entries = summary.traits(*profile, [SPENT, ONLINE, TIMES])
     grounds = summary.grounds_of(MATCHED, *profile, [SPENT, ONLINE, TIMES])
     assert [entry["label"] for entry in grounds] == ["Spent", "Online share"]
-    text = summary.advice(MATCHED, entries, grounds, 0.104)
-    assert text.startswith(
-        "Thank them. Rests on: Spent: 2,740 EUR against 1,003 EUR on average; Online"
-    )
-    assert "10% of them are near the border" in text
+    assert summary.advice(MATCHED, entries, grounds, 0.104) == {
+        "advice": "Thank them.",
+        "grounds": "Rests on: Spent: 2,740 EUR against 1,003 EUR on average; "
+        "Online share: 10% against 50% on average.",
+        "caution": "10% of them are near the border to another segment: address the sure ones "
+        "first.",
+        "measure": "repeats",
+    }
 
 
 def test_what_speaks_against_the_archetype_is_no_ground(profile):
@@ -106,18 +109,18 @@ def test_what_speaks_against_the_archetype_is_no_ground(profile):
     assert [entry["label"] for entry in grounds] == ["Spent"]
 
 
-def test_advice_without_grounds_has_no_empty_sentence(profile):
+def test_advice_without_grounds_claims_none(profile):
     entries = summary.traits(*profile, [TIMES])
-    text = summary.advice(MATCHED, entries, [], 0.0)
-    assert "Rests on" not in text
-    assert "  " not in text
+    assert summary.advice(MATCHED, entries, [], 0.0)["grounds"] == ""
 
 
 def test_an_unknown_kind_of_customer_gets_no_invented_advice(profile):
     assert summary.grounds_of(UNKNOWN, *profile, [SPENT]) == []
-    text = summary.advice(UNKNOWN, summary.traits(*profile, [SPENT, ONLINE]), [], 0.1)
-    assert text.startswith("No advice is on file")
-    assert "high spent and low online share" in text
+    given = summary.advice(UNKNOWN, summary.traits(*profile, [SPENT, ONLINE]), [], 0.1)
+    assert given["advice"].startswith("No advice is on file")
+    assert "high spent and low online share" in given["advice"]
+    assert given["grounds"] == ""
+    assert "control group" in given["measure"]
 
 
 def test_evidence():
@@ -150,7 +153,10 @@ SOLUTION = {"k": 2, "decision": {"agreement": 0.931}, "verdict": {"sentence": "T
 def test_three_sentences(make_shop, sizes):
     first, second, third = summary.answer(make_shop(), sizes, {1: "Big", 2: "Web"}, SOLUTION)
     assert first == "The 1,000 clients fall into 2 segments: Big and Web."
-    assert second == "Big are 30% of the clients and make 80% of spent; Web are 70% and make 20%."
+    assert second == (
+        "Start with Big: they are 30% of the clients and make 80% of spent, while Web are 70% and "
+        "make 20%."
+    )
     assert "They come back." in third
     assert "0.93" in third
 
@@ -160,3 +166,32 @@ def test_three_sentences_without_value(make_shop, sizes):
     assert len(sentences) == 3
     assert "Web" in sentences[1]
     assert "70%" in sentences[1]
+
+
+def test_descriptors_one_text_a_segment(profile):
+    _, level, overall = profile
+    club = pd.DataFrame(
+        {"yes": [0.75, 0.5, 0.6], "no": [0.25, 0.5, 0.4]}, index=["Big", "Web", "all"]
+    )
+    rows = summary.descriptor_rows([SPENT], {1: level, 2: overall}, overall, {"Club": club})
+    assert rows == [
+        {"label": "Spent", "segments": ["2,740 EUR", "1,003 EUR"], "overall": "1,003 EUR"},
+        {"label": "Club", "segments": ["yes (75%)", "yes (50%)"], "overall": "yes (60%)"},
+    ]
+
+
+def test_what_else_speaks_for_or_against_the_segments():
+    numbers = {"most_sensitive": "no transform", "most_sensitive_ari": 0.244}
+    assert summary.further_evidence(numbers) == [
+        "Of all other defensible choices, this would change the segments most: no transform "
+        "(agreement 0.24 of 1)."
+    ]
+    baseline = {
+        "rule_baseline_explained": 0.51,
+        "segments_explained": 0.55,
+        "rule_baseline_ari": 0.4,
+    }
+    first, _ = summary.further_evidence(numbers | baseline)
+    assert "explain 51%" in first
+    assert "segments 55%" in first
+    assert "0.40" in first
