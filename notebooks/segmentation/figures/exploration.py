@@ -58,10 +58,10 @@ def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
 def gaps_text(parts: pd.DataFrame) -> str:
     """Say in which columns most values are missing, and most are zero."""
     missing, zero = parts["missing"], parts["zero"]
-    return (
-        f"Stacked bars. Most gaps are in {missing.idxmax()} ({missing.max():.1%}); "
-        f"most zeros in {zero.idxmax()} ({zero.max():.0%})."
-    )
+    gaps = f"Most gaps are in {missing.idxmax()} ({missing.max():.1%})"
+    if not missing.any():
+        gaps = "No column has gaps"
+    return f"Stacked bars. {gaps}; most zeros in {zero.idxmax()} ({zero.max():.0%})."
 
 
 def ends_text(ends: pd.DataFrame) -> str:
@@ -166,10 +166,9 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
 
 def lorenz_text(top: pd.Series, share: float) -> str:
     """Say what the largest customers make of the most and the least concentrated amount."""
-    return (
-        f"Concentration curves. The top {share:.0%} of customers make {top.iloc[0]:.0%} of "
-        f"{top.index[0]} and {top.iloc[-1]:.0%} of {top.index[-1]}."
-    )
+    ends = top.iloc[[0, -1][: len(top)]]
+    made = joined([f"{part:.0%} of {name}" for name, part in ends.items()])
+    return f"Concentration curves. The top {share:.0%} of customers make {made}."
 
 
 def concentration(amounts: np.ndarray, top: float = 0.1) -> float:
@@ -262,8 +261,9 @@ def densities(table: pd.DataFrame, pairs: pd.DataFrame, logarithmic: Collection[
     """
     figure, axes = panels_for(len(pairs), 3.1)
     for ax, pair in zip(axes, pairs.itertuples(), strict=True):
-        log = (pair.first in logarithmic, pair.second in logarithmic)
-        density(table[pair.first], table[pair.second], ax, log)
+        columns = (table[pair.first], table[pair.second])
+        log = tuple(c.name in logarithmic and c.min() >= 0 for c in columns)
+        density(*columns, ax, log)
     return figure
 
 

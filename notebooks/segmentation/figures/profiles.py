@@ -186,7 +186,7 @@ def quartiles(
     """
     figure, axes = panels_for(len(features), 0.24 * len(names) + 1.1)
     for ax, feature in zip(axes, features, strict=True):
-        log = feature.kind in ("money", "count")
+        log = feature.kind in ("money", "count") and table[feature.name].min() >= 0
         quartiles_by_segment(table[feature.name], labels, styles, ax, log=log)
         ax.set_title(plain(feature.label or feature.name, 40), fontsize=11.5)
     segment_legend(figure, names, styles)

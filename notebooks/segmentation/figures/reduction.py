@@ -27,7 +27,7 @@ from segmentation.figures.style import (
     SegmentStyle,
     panels,
 )
-from segmentation.presentation import plain
+from segmentation.presentation import joined, plain
 
 METHODS = {
     "features": (COLOURS[5], "D", "-"),
@@ -83,6 +83,16 @@ def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> A
     ax.tick_params(length=0)
     ax.figure.colorbar(image, ax=ax, label="Correlation with the component", shrink=0.8)
     return ax
+
+
+def loadings_text(loadings: pd.DataFrame) -> str:
+    """Say between which features the first components reach."""
+    ends = [
+        f"{component} from {values.idxmin()} ({values.min():+.2f}) to {values.idxmax()} "
+        f"({values.max():+.2f})"
+        for component, values in list(loadings.items())[:3]
+    ]
+    return f"Heatmap. Loadings reach on {joined(ends)}."
 
 
 def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: Axes) -> Axes:
@@ -291,6 +301,15 @@ def over_ranks(judged: pd.DataFrame, column: str, ax: Axes) -> Axes:
     ax.set(xlabel="Rank: numbers kept for each customer")
     ax.grid(axis="x", visible=False)
     return ax
+
+
+def reconstruction_text(by_rank: pd.DataFrame) -> str:
+    """Hold the held-out R² of PCA against the mean of the trainings, rank by rank."""
+    pairs = [
+        f"rank {row.Index}: {row.PCA:.2f} against {row.autoencoder_mean:.2f}"
+        for row in by_rank.itertuples()
+    ]
+    return f"PCA against the mean of the autoencoder's trainings. {joined(pairs)}."
 
 
 def neighbourhoods(judged: pd.DataFrame) -> Figure:

@@ -195,7 +195,7 @@ def silhouette_plot(
     start, gap, ticks = 0, len(values) * 0.02, []
     for segment in sorted(names):
         inside = np.sort(values[labels == segment])
-        rows = np.arange(start, start + len(inside))
+        rows = start + np.arange(len(inside))
         ax.fill_betweenx(rows, 0, inside, color=styles[segment].colour, linewidth=0)
         ticks.append((start + len(inside) / 2, f"{plain(names[segment], 28)}\n{inside.mean():.2f}"))
         start += len(inside) + gap
