@@ -204,3 +204,21 @@ def test_a_segment_too_small_for_the_folds_gives_no_warning(alone):
         _, fidelity, recall = profiling.fit_rules(features, labels)
     assert fidelity >= 0.9
     assert set(recall.index) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "words"),
+    [
+        ([0, 1, 1], "yes_no", ["no", "yes", "yes"]),
+        ([True, False, True], "yes_no", ["yes", "no", "yes"]),
+        ([1.0, 0.0, None], "yes_no", ["yes", "no", None]),
+        (["Existing", "Left", " "], "yes_no", ["Existing", "Left", None]),
+        ([1.0, 2.0, None], "category", ["1", "2", None]),
+        ([1, 2, 3], "category", ["1", "2", "3"]),
+        (pd.to_datetime(["2012-07-30", "2013-01-01", None]), "date", ["2012", "2013", None]),
+    ],
+)
+def test_descriptors_become_words(values, kind, words):
+    found = profiling.as_words(pd.Series(values), kind)
+    assert found.dtype == "str"
+    assert found.astype("object").where(found.notna(), None).to_list() == words

@@ -151,6 +151,8 @@ def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """
     table, changes = table.copy(), []
     for column in _present(table, dataset):
+        if column.kind == "yes_no" and set(table[column.name].unique()) <= {0, 1}:
+            table[column.name] = table[column.name].astype(bool)
         if not column.is_numeric:
             continue
         dates = pd.api.types.is_datetime64_any_dtype(table[column.name])

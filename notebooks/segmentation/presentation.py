@@ -135,7 +135,7 @@ def share(value: float) -> str:
 
 def quantity(value: float, kind: str, unit: str = "") -> str:
     """Write a number with its unit: a share in percent, an amount with what it is counted in."""
-    if kind == "share" and not unit:
+    if kind in ("share", "yes_no") and not unit:
         return share(value)
     return f"{number(value)} {unit}".strip()
 

@@ -116,6 +116,31 @@ def standardise_evenly(features: pd.DataFrame, chosen: list[Feature]) -> pd.Data
     return pd.DataFrame(columns, index=features.index)
 
 
+def as_words(values: pd.Series, kind: str) -> pd.Series:
+    """Write a descriptor as the words that stand for it: yes and no, a date's year, a code.
+
+    Parameters
+    ----------
+    values : Series, shape (n_customers,)
+    kind : str
+        "category", "yes_no" or "date".
+
+    Returns
+    -------
+    Series of str, shape (n_customers,)
+        Missing where the value is.
+    """
+    if kind == "date" and pd.api.types.is_datetime64_any_dtype(values):
+        words = values.dt.year.astype("Int64").astype("str")
+    elif kind == "yes_no" and set(values.dropna().unique()) <= {0, 1}:
+        words = values.astype("object").map({0: "no", 1: "yes"})
+    elif pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        words = values.astype("Int64").astype("str")
+    else:
+        words = values.astype("str").str.strip()
+    return words.mask(values.isna() | (words == "")).astype("str")
+
+
 def composition(
     answers: pd.Series,
     labels: pd.Series,
