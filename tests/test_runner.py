@@ -1,5 +1,6 @@
 """Runs of tiny notebooks: what is run, skipped, published and left alone."""
 
+import gc
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import textwrap
 import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -713,6 +715,23 @@ def test_reachable_code_follows_imports(tmp_path):
     notebook = {"cells": [{"cell_type": "code", "source": source}]}
     found = [path.relative_to(package).as_posix() for path in stamps.reachable(notebook, tmp_path)]
     assert found == ["figures/__init__.py", "figures/bars.py", "one.py", "two.py"]
+
+
+def test_threads_may_read_notebooks_at_once():
+    # Threads change places in Python code alone, which a garbage collection may run at any time.
+    source = "\n".join(f"x{i} = {'-(' * 40}{i}{')' * 40}" for i in range(60))
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(10)
+    gc.callbacks.append(changing := lambda *_: sum(range(50)))
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            trees = list(threads.map(stages.parse, [source] * 24))
+    finally:
+        gc.callbacks.remove(changing)
+        gc.set_threshold(*thresholds)
+        sys.setswitchinterval(interval)
+    assert all(len(tree.body) == 60 for tree in trees)
 
 
 def test_the_series_stands_in_the_notebooks_folder():

@@ -133,7 +133,7 @@ def as_words(values: pd.Series, kind: str) -> pd.Series:
     if kind == "date" and pd.api.types.is_datetime64_any_dtype(values):
         words = values.dt.year.astype("Int64").astype("str")
     elif kind == "yes_no" and set(values.dropna().unique()) <= {0, 1}:
-        words = values.astype("object").map({0: "no", 1: "yes"})
+        words = values.astype("float64").map({0.0: "no", 1.0: "yes"})
     elif pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         words = values.astype("Int64").astype("str")
     else:
@@ -171,12 +171,32 @@ def composition(
     texts = answers.astype("object").where(answers.notna(), "unknown").astype("str")
     counts = texts.value_counts()
     kept = counts.index[counts >= fewest][:most]
+    if 0 < counts.drop(kept).sum() < fewest:
+        kept = kept[:-1]  # the rest alone would still be too few
     texts = texts.where(texts.isin(kept), "other")
     table = pd.crosstab(labels.map(names), texts).reindex(list(names.values()), fill_value=0)
     shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
-    shares = shares.where((table == 0) | (table >= fewest))
+    shares = shares.mask(_withheld(table.to_numpy(), fewest))
     shares.loc["everybody"] = texts.value_counts(normalize=True)
     return shares.rename_axis("segment").rename_axis(None, axis=1)
+
+
+def _withheld(counts: np.ndarray, fewest: int) -> np.ndarray:
+    """Mark cells with too few customers, and what would give them away by subtraction.
+
+    A row's or column's only withheld cell follows from its total: then the next smallest cell of
+    that line is withheld, too, until no line has just one.
+    """
+    withheld = (counts > 0) & (counts < fewest)
+    while True:
+        lines = [(i, slice(None)) for i in np.flatnonzero(withheld.sum(axis=1) == 1)]
+        lines += [(slice(None), j) for j in np.flatnonzero(withheld.sum(axis=0) == 1)]
+        open_lines = [line for line in lines if ((counts[line] > 0) & ~withheld[line]).any()]
+        if not open_lines:
+            return withheld
+        line = open_lines[0]
+        shown = np.where((counts[line] > 0) & ~withheld[line], counts[line], counts.max() + 1)
+        withheld[line][shown.argmin()] = True
 
 
 def typical_customers(

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,7 @@ class Workspace:
         rows: int | None = None,
     ) -> None:
         """Write a table to tables/ and show it, or its first rows, with a caption."""
+        name = file_name(name)
         safe = presentation.safe_table(table.rename_axis(table.index.name or "row"))
         text = safe.to_csv(lineterminator="\n")
         write_atomically(self.folder / "tables" / f"{self.stage}_{name}.csv", text.encode())
@@ -202,7 +204,7 @@ class Workspace:
             buffer, format="png", dpi=FIGURE_DPI, bbox_inches="tight", metadata={"Software": None}
         )
         plt.close(figure)
-        path = self.folder / "figures" / f"{self.stage}_{name}.png"
+        path = self.folder / "figures" / f"{self.stage}_{file_name(name)}.png"
         write_atomically(path, buffer.getvalue())
         write_json(path.with_suffix(".json"), {"caption": caption, "alt": alt})
         width = int.from_bytes(buffer.getvalue()[16:20], "big") // 2
@@ -309,6 +311,25 @@ def write_private(path: Path, content: bytes) -> None:
     with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
     os.replace(partial, path)
+
+
+def file_name(name: str) -> str:
+    """Make a name that may hold a text from a user's file, such as a column's, safe as a file's.
+
+    Letters, digits, hyphens and underscores stay. Whatever else there is becomes an underscore,
+    and a few digits keep two such names apart.
+
+    Examples
+    --------
+    >>> file_name("composition_gender")
+    'composition_gender'
+    >>> file_name("composition_../../x")
+    'composition_x_fb5f67'
+    """
+    safe = re.sub(r"[^A-Za-z0-9-]+", "_", name).strip("_")[:60]
+    if safe == name:
+        return name
+    return f"{safe}_{hashlib.sha256(name.encode()).hexdigest()[:6]}".lstrip("_")
 
 
 def _partial(path: Path) -> Path:

@@ -22,7 +22,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 from runner.environment import figure_settings
-from runner.stages import source_of
+from runner.stages import parse, source_of
 
 # Of the user's surroundings, what could change a notebook's result or look.
 _LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "MATPLOTLIBRC")
@@ -177,7 +177,7 @@ def imports(notebook: dict[str, Any]) -> list[str]:
         if cell.get("cell_type") != "code":
             continue
         try:
-            body = ast.parse(source_of(cell)).body
+            body = parse(source_of(cell)).body
         except SyntaxError:
             continue  # a cell with a magic command
         for node in body:

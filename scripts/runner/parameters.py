@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.errors import UserError
-from runner.stages import source_of
+from runner.stages import parse, source_of
 
 # Parameters that the runner sets itself, and the option that decides each of them.
 RUNNERS_OWN = {
@@ -50,7 +50,7 @@ def _declared(source: str) -> dict[str, Parameter]:
         if token.type == tokenize.COMMENT
     }
     found = {}
-    for node in ast.parse(source).body:
+    for node in parse(source).body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             name, annotation = node.target.id, ast.unparse(node.annotation)
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -152,7 +152,7 @@ def coerce(parameter: Parameter, text: str) -> Any:
 def _type_of(annotation: str) -> Any:
     """Return the type that an annotation names; what is no built-in type counts as text."""
     try:
-        return _built_in(ast.parse(annotation, mode="eval").body)
+        return _built_in(parse(annotation, "eval").body)
     except (KeyError, TypeError, SyntaxError):
         return str
 

@@ -31,6 +31,7 @@ from traitlets import default
 from traitlets.config import Config
 
 from . import pages
+from .stages import parse
 
 # Where a picture's own page may be: a PNG of this run, and nothing that a browser would act on.
 _FIGURE_FILE = re.compile(r"(\.\./)?figures/[\w.-]+\.png\Z")
@@ -267,7 +268,7 @@ def _lines_of_code(source: str) -> str:
 def _assignments(source: str) -> dict[str, tuple[Any, str]]:
     """Read `name: type = value  # comment` lines into {name: (value, comment)}, running nothing."""
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
         comments = {
             token.start[0]: token.string.lstrip("# ").strip()
             for token in tokenize.generate_tokens(io.StringIO(source).readline)

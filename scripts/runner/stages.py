@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +123,19 @@ def read_notebook(path: Path) -> dict[str, Any]:
             remedy="bring back an earlier version of the file",
         ) from None
     return notebook
+
+
+_PARSING = threading.Lock()
+
+
+def parse(source: str, mode: str = "exec") -> ast.AST:
+    """Parse Python in any thread of a run.
+
+    Up to Python 3.12 two threads that build syntax trees at once confuse the interpreter's count
+    of levels, and one of them fails with a SystemError.
+    """
+    with _PARSING:
+        return ast.parse(source, mode=mode)
 
 
 def source_of(cell: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.inputs import digest
-from runner.stages import Stage, source_of
+from runner.stages import Stage, parse, source_of
 
 FORMAT = 1  # of keys and stamps: another number makes every stage run again
 FOLDER = ".stamps"
@@ -189,7 +189,7 @@ def _imported_names(source: str) -> frozenset[str]:
     """Return the paths, without ending, of the modules of the package that a source imports."""
     names: set[str] = set()
     try:
-        nodes = list(ast.walk(ast.parse(source)))
+        nodes = list(ast.walk(parse(source)))
     except SyntaxError:
         return frozenset()
     for node in nodes:

@@ -1,0 +1,188 @@
+"""A whole run on planted data: every text hostile, every customer recognisable, no network."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import planted
+import pytest
+from test_browser import Visit, browser  # noqa: F401 (a fixture)
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("index", "01_data_cleaning", "02_exploratory_analysis", "03_feature_engineering",
+         "04_clustering", "05_dimensionality_reduction", "06_segment_profiling")  # fmt: skip
+# Files about single customers; everything else is for colleagues.
+CUSTOMERS = re.compile(r"segments\.csv|campaigns/.*\.csv|stages/.*\.parquet")
+KINDS = {".html", ".ipynb", ".png", ".json", ".csv", ".parquet", ".toml"}
+# Starts a program where the only network is the machine's own loopback, over which the kernels
+# are spoken to.
+ALONE = """
+import fcntl, os, socket, struct, sys
+with socket.socket() as s:
+    fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x49))  # SIOCSIFFLAGS: up, running
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def _alone() -> list[str]:
+    """Return the words that run a program without a network, where this system can."""
+    words = ["unshare", "--map-root-user", "--net", sys.executable, "-c", ALONE]
+    if shutil.which("unshare"):
+        tried = subprocess.run([*words, "-c", "pass"], capture_output=True, check=False)
+        if tried.returncode == 0:
+            return words
+    return [sys.executable]
+
+
+class Run:
+    """The planted run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.source = planted.write(folder / "e<b>vil & co")
+        self.results = folder / "out" / "results"
+        self.alone = _alone()
+        self.before = self.files()
+        os.umask(umask := os.umask(0o022))
+        environ = os.environ | {"SEGMENTATION_NO_VENV": "1", "HOME": str(folder / "home")}
+        try:
+            os.umask(0o022)
+            done = subprocess.run(
+                [*self.alone, str(ROOT / "scripts" / "run.py"), "--quick", "--dataset",
+                 str(self.source), "--results", str(self.results)],
+                env=environ, cwd=folder, capture_output=True, text=True, timeout=300, check=False,
+            )  # fmt: skip
+        finally:
+            os.umask(umask)
+        self.code, self.said = done.returncode, done.stdout + done.stderr
+
+    def files(self) -> set[str]:
+        """Return everything that a run could have written beside its results."""
+        places = [self.folder, ROOT / "notebooks", ROOT / "scripts", ROOT / "data"]
+        return {
+            str(path)
+            for place in places
+            for path in place.rglob("*")
+            if path.suffix != ".pyc" and path.name != "__pycache__"
+        }
+
+    def published(self) -> dict[str, Path]:
+        """Return the published files by their path in the results."""
+        found = sorted(path for path in self.results.rglob("*") if path.is_file())
+        return {path.relative_to(self.results).as_posix(): path for path in found}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    made = Run(tmp_path_factory.mktemp("planted"))
+    assert made.code == 0, made.said
+    return made
+
+
+def test_a_run_needs_no_network(run):
+    if run.alone[0] != "unshare":
+        pytest.skip("this system allows no process without a network")
+    assert "index.html" in run.published()
+
+
+def test_nothing_is_written_outside_the_results(run):
+    ours = (str(run.results.parent), str(run.folder / "home"))
+    new = {name for name in run.files() - run.before if not name.startswith(ours)}
+    assert {name for name in new if name.startswith(str(run.folder))} == set()
+    assert {name for name in new if re.search("planted|taken|escaped", name)} == set()
+    assert [path.name for path in run.results.parent.iterdir()] == ["results"]
+
+
+def test_file_names_are_slugs_of_known_kinds(run):
+    for name, path in run.published().items():
+        assert re.fullmatch(r"(\.stamps/|\w+/)?[\w-]{1,100}\.[a-z]+", name, re.ASCII), name
+        assert path.suffix in KINDS, name
+    folders = {path.name for path in run.results.iterdir() if path.is_dir()}
+    assert folders == {".stamps", "campaigns", "figures", "notebooks", "stages", "tables"}
+    assert len(list((run.results / "campaigns").iterdir())) == len(
+        json.loads((run.results / "model.json").read_text())["segments"]
+    )
+
+
+def test_tables_keep_their_shape_and_hold_no_formula(run):
+    for name, path in run.published().items():
+        if path.suffix != ".csv":
+            continue
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+        assert len({len(row) for row in rows}) == 1, name
+        for cell in (cell for row in rows for cell in row):
+            risky = cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+            assert not risky or re.fullmatch(r"[+-][\d.,%e+-]+", cell), (name, cell[:80])
+
+
+def test_only_the_lists_of_customers_know_a_customer(run):
+    words = [*planted.SENTINEL_IDS, "SENTINEL-7Q4", "SENTINEL-ROW"]
+    amounts = [amount for row in planted.SENTINEL_AMOUNTS for amount in row if amount > 100]
+    spellings = {s for a in amounts for s in (f"{a}", f"{a:,}", f"{a:.0f}", f"{a:,.0f}", f"{a:.1f}")
+                 if len(s) > 4}  # fmt: skip
+    numbers = re.compile(r"(?<![\w.,])(" + "|".join(map(re.escape, spellings)) + r")(?![\w.,]\d)")
+    for name, path in run.published().items():
+        if CUSTOMERS.fullmatch(name):
+            continue
+        content = path.read_bytes().decode("utf-8", errors="replace")
+        assert [word for word in words if word in content] == [], name
+        if path.suffix != ".png" and "weights" not in name and "autoencoder" not in name:
+            pictures = r'"image/png": "[^"]*"|base64,[A-Za-z0-9+/=]*'
+            assert numbers.findall(re.sub(pictures, "", content)) == [], name
+    assert "SENTINEL" not in run.said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of other systems")
+def test_lists_of_customers_are_their_owners_only(run):
+    lists = {n: p for n, p in run.published().items() if CUSTOMERS.fullmatch(n)}
+    assert {"segments.csv", "stages/01_customers.parquet"} <= set(lists)
+    assert {n for n, p in lists.items() if stat.S_IMODE(p.stat().st_mode) != 0o600} == set()
+    others = {n for n, p in run.published().items() if n not in lists}
+    assert {n for n in others if not run.published()[n].stat().st_mode & 0o044} <= set()
+
+
+def test_answers_of_few_are_not_shown(run):
+    for name, path in run.published().items():
+        if not CUSTOMERS.fullmatch(name) and path.suffix in (".csv", ".html", ".ipynb", ".json"):
+            assert "Zanzibar" not in path.read_text("utf-8"), name
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("policy", ["kept", "stripped"])
+def test_no_page_acts_on_its_data(run, browser, tmp_path, policy):  # noqa: F811
+    for name in PAGES:
+        place = run.results if name == "index" else run.results / "notebooks"
+        path = place / f"{name}.html"
+        if policy == "stripped":
+            rule = r'<meta http-equiv="Content-Security-Policy"[^>]*>'
+            html, removed = re.subn(rule, "", path.read_text("utf-8"))
+            assert removed == 1
+            # Beside the original, so that links and pictures are the same.
+            path = path.with_name(f"stripped-{name}.html")
+            path.write_text(html, encoding="utf-8")
+        try:
+            with Visit(browser, path) as visit:
+                visit.unfold()
+                visit.page.wait_for_timeout(100)
+                assert visit.page.title() != "taken"
+                assert visit.page.url == path.as_uri()
+                strange = [u for u in visit.asked_for() if not u.startswith(run.results.as_uri())]
+                assert strange == [], name
+                assert visit.said == [], name
+                active = (
+                    "script, iframe, object, embed, form, base, link[href^=http], "
+                    "meta[http-equiv=refresh], [onerror], [onload], [href^='javascript:']"
+                )
+                assert visit.page.locator(active).count() == 0, name
+        finally:
+            if policy == "stripped":
+                path.unlink()
