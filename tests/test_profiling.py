@@ -225,10 +225,12 @@ def test_descriptors_become_words(values, kind, words):
 
 
 def test_what_few_answered_is_merged_and_cannot_be_computed_from_the_rest():
-    labels = series([1] * 60 + [2] * 60)
-    answers = series(["a"] * 45 + ["b"] * 9 + ["rare"] * 6 + ["a"] * 30 + ["b"] * 28 + ["rare"] * 2)
+    labels = pd.Series([1] * 60 + [2] * 60)
+    answers = pd.Series(
+        ["a"] * 45 + ["b"] * 9 + ["rare"] * 6 + ["a"] * 30 + ["b"] * 28 + ["rare"] * 2
+    )
     table = profiling.composition(answers, labels, {1: "x", 2: "y"})
     assert list(table.columns) == ["a", "other"], "eight are too few for a column of their own"
     assert table.loc["everybody"].to_dict() == pytest.approx({"a": 75 / 120, "other": 45 / 120})
-    few = series(["a"] * 51 + ["b"] * 9 + ["a"] * 30 + ["b"] * 30)
+    few = pd.Series(["a"] * 51 + ["b"] * 9 + ["a"] * 30 + ["b"] * 30)
     assert profiling.composition(few, labels, {1: "x", 2: "y"})[:2].isna().all(axis=None)
