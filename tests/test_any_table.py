@@ -217,7 +217,8 @@ def test_options_reach_the_reader(tmp_path, shoppers):
 def test_codes_stay_text_where_the_dataset_says_words(tmp_path):
     toml = tmp_path / "dataset.toml"
     toml.write_text(
-        '[columns.area]\nkind = "category"\nfound_as = ["Area code"]\n[columns.a]\nkind = "number"\n'
+        '[columns.area]\nkind = "category"\nfound_as = ["Area code"]\n'
+        '[columns.a]\nkind = "number"\n'
         '[columns.b]\nkind = "number"\n[[features]]\nname = "a"\nformula = "a"\n'
         '[[features]]\nname = "b"\nformula = "b"\n'
     )
