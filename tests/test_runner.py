@@ -310,6 +310,79 @@ def test_kernels_end_with_the_run(done):
     assert wait_for(lambda: not done.processes(), 5)
 
 
+# --- an old run once more -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def old(finished, tmp_path_factory):
+    """Return the manifest of a run with settings of its own."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("old")
+    shutil.copytree(finished.folder, folder, dirs_exist_ok=True)
+    project = Project.__new__(Project)
+    project.folder, project.notebooks = folder, folder / "notebooks"
+    project.results = folder / "results" / "mine"
+    process = project.start("--set", "start=3", "--set", "share=0.25", "--quick")
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    return project.results / "manifest.json"
+
+
+def _changed(old, tmp_path, **changes):
+    path = tmp_path / "changed.json"
+    path.write_text(json.dumps(json.loads(old.read_text()) | changes))
+    return path
+
+
+def test_a_run_is_repeated_from_its_manifest(old, project, capsys):
+    assert project.run("--from-manifest", str(old)) == 0
+    out, _ = capsys.readouterr()
+    assert "files are the same as in" in out and "All " in out
+    assert (project.results / "segments.csv").read_text() == "id,segment\na,1.5\n"
+    then, again = json.loads(old.read_text()), manifest.read(project.results)
+    for name in ("parameters", "settings", "quick", "inputs", "seed"):
+        assert then[name] == again[name], name
+    assert project.run("--from-manifest", str(old.parent)) == 0
+    assert "Nothing to do" in capsys.readouterr().out
+
+
+def test_a_repeated_run_says_which_files_and_versions_differ(old, done, tmp_path, capsys):
+    content = json.loads(old.read_text())
+    content["outputs"]["tables/02_twice.csv"]["sha256"] = "0" * 64
+    changed = _changed(old, tmp_path, versions={"pandas": "2.0"}, outputs=content["outputs"])
+    assert done.run("--from-manifest", str(changed)) == 0
+    out, _ = capsys.readouterr()
+    assert "others are: tables/02_twice.csv." in out
+    assert "(then 2.0)" in out
+
+
+def test_a_run_is_not_repeated_on_other_data_or_notebooks(old, project, tmp_path, capsys):
+    content = json.loads(old.read_text())
+    table = [entry | {"sha256": "0" * 64} for entry in content["inputs"]]
+    parameters = {"01": content["parameters"]["01"] | {"gone": 1}}
+    injected = {"01": {"start": "1; import os"}}
+    stages = [content["stages"][0] | {"current": False}]
+    cases = (
+        ({"inputs": table}, "is not the file of that run"),
+        ({"given": {"input": "mine.csv"}}, "read 'mine.csv', and a manifest keeps no paths"),
+        ({"parameters": parameters}, "has no parameter 'gone' any more"),
+        ({"parameters": injected}, "start is a whole number, not '1; import os'"),
+        ({"stages": stages}, "out of date"),
+        ({"schema": 99}, "no manifest"),
+        ({"stages": None}, "no manifest"),
+    )
+    for changes, told in cases:
+        path = _changed(old, tmp_path, **changes)
+        assert project.run("--from-manifest", str(path)) == 2, told
+        error = capsys.readouterr().err
+        assert told in error and len(error.splitlines()) == 3
+    assert project.run("--from-manifest", str(tmp_path / "none.json")) == 2
+    assert project.run("--from-manifest", str(old), "--set", "start=4") == 2
+    assert "takes all settings" in capsys.readouterr().err
+    assert not project.results.parent.exists()
+
+
 # --- what is up to date -------------------------------------------------------------------------
 
 

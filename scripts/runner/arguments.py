@@ -18,6 +18,8 @@ examples:
   run.py --input "CC GENERAL.csv"    your own table
   run.py --set k=6 --set seed=7      other settings; they are listed in the notebooks' first cells
   run.py --from 04                   again from the fourth notebook on
+  run.py --from-manifest old/manifest.json --results again
+                                     an old run once more, compared byte by byte
 
 exit codes: 0 done, 1 a stage failed, 2 something about the input or the arguments is wrong,
 130 interrupted. Results are replaced as a whole at the end: a run that fails or is stopped leaves
@@ -40,6 +42,7 @@ class Options:
     quick: bool = False
     wait: bool = False
     time_limit: float = TIME_LIMIT_MINUTES * 60  # seconds
+    manifest: Path | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -74,6 +77,13 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
             where="on the command line",
             remedy="--only always reruns its stage; leave the other option out",
         )
+    settings = dict(_setting(text) for text in given.set) | _reading(given)
+    if given.from_manifest and (given.only or given.start or given.quick or settings):
+        raise UserError(
+            "--from-manifest takes all settings from the old run",
+            where="on the command line",
+            remedy="leave out --set, --quick, --from, --only and how to read the table",
+        )
     if given.time_limit <= 0:
         raise UserError(
             f"a time limit of {given.time_limit:g} minutes lets nothing run",
@@ -85,13 +95,14 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
         input=given.input,
         demographics=given.demographics,
         results=given.results,
-        settings=dict(_setting(text) for text in given.set) | _reading(given),
+        settings=settings,
         start=find_stage(series, given.start, "--from") if given.start else None,
         only=find_stage(series, given.only, "--only") if given.only else None,
         force=given.force,
         quick=given.quick,
         wait=given.wait,
         time_limit=given.time_limit * 60,
+        manifest=given.from_manifest,
     )
 
 
@@ -140,6 +151,12 @@ def _parser() -> _Parser:
     add("--only", metavar="NN", help="rerun this notebook only")
     add("--force", action="store_true", help="rerun all notebooks, also those up to date")
     add("--quick", action="store_true", help="small settings, for a look in seconds")
+    add(
+        *("--from-manifest",),
+        metavar="FILE",
+        type=Path,
+        help="repeat the run that wrote this manifest.json, on the same input only",
+    )
     add("--wait", action="store_true", help="wait for another run into the same results")
     add(
         "--time-limit",

@@ -167,12 +167,18 @@ def _record(work: Work) -> dict[str, Any]:
     return manifest.describe(
         work.source,
         work.inputs,
-        settings=work.plan.options.settings,
+        settings=_settings(work),
         parameters=parameters,
         quick=work.plan.options.quick,
         stages=stages,
         started=work.started,
     )
+
+
+def _settings(work: Work) -> dict[str, Any]:
+    """Return what the user has set, now or in the run that is repeated."""
+    record = work.plan.record
+    return record.content["settings"] if record else work.plan.options.settings
 
 
 def _parameters(work: Work, stage: Stage) -> dict[str, Any]:
@@ -181,5 +187,5 @@ def _parameters(work: Work, stage: Stage) -> dict[str, Any]:
     return {
         name: shown.get(name, parameter.default)
         for name, parameter in work.plan.declared[stage.number].items()
-        if name not in ("results_dir", "input_file")
+        if name not in ("results_dir", "input_file", "demographics_file")
     }

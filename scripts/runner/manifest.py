@@ -53,6 +53,10 @@ def describe(
             for part, files in inputs.items()
             for name, value in files
         ],
+        "given": {
+            "input": source.table.name if source.table else None,
+            "demographics": source.demographics.name if source.demographics else None,
+        },
         "quick": quick,
         "settings": settings,
         "parameters": parameters,

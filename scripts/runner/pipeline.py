@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from runner import finishing, inputs
+from runner import finishing, inputs, repeating
 from runner.errors import DONE, RunFailed, UserError
 from runner.plan import Plan, results_folder
 from runner.progress import Progress
@@ -42,8 +42,12 @@ def run(plan: Plan) -> int:
         source = replace(source, demographics=demographics)
     results = results_folder(plan.options, source)
     source = inputs.with_own_guess(source, results)
+    if plan.record:
+        repeating.check_inputs(plan.record, source)
     new_parents = [parent for parent in results.parents if not parent.exists()]
     with closing(Progress()) as progress:
+        for note in repeating.differences_of_versions(plan.record) if plan.record else ():
+            progress.say(note)
         with claim(results, wait=plan.options.wait) as place:
             work = Work(plan, source, place, progress)
             left_behind = place.tree.exists()
@@ -65,6 +69,8 @@ def run(plan: Plan) -> int:
                 raise _unforeseen(error, place.log) from None
             place.clear()
         word = "Report" if changed else "Nothing to do; the report is"
+        if plan.record:
+            progress.say(repeating.compare(plan.record, results))
         progress.say(f"{word}: {_first_page(results)}")
     return DONE
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner import inputs
+from runner import inputs, repeating
 from runner.arguments import Options
 from runner.environment import ROOT
 from runner.errors import UserError
 from runner.parameters import Parameter, read_parameters, settle_parameters
+from runner.repeating import Record
 from runner.stages import Stage, read_notebook
 
 
@@ -30,6 +31,8 @@ class Plan:
         By stage number, the parameters that the notebook declares.
     settings : dict
         By stage number, the values of --set for it.
+    record : Record or None
+        The old run that this one repeats.
     """
 
     options: Options
@@ -38,6 +41,7 @@ class Plan:
     notebooks: dict[str, dict[str, Any]]
     declared: dict[str, dict[str, Parameter]]
     settings: dict[str, dict[str, Any]]
+    record: Record | None = None
 
     def forced(self, stage: Stage) -> bool:
         """Whether a stage runs although it may be up to date."""
@@ -60,6 +64,10 @@ def make_plan(options: Options, series: tuple[Stage, ...], folder: Path) -> Plan
     UserError
         At the first mistake.
     """
+    record = None
+    if options.manifest is not None:
+        record = repeating.read_record(options.manifest)
+        options = repeating.with_record(options, record)
     if options.input is not None:
         inputs.check_table(options.input)
     if options.demographics is not None:
@@ -70,8 +78,11 @@ def make_plan(options: Options, series: tuple[Stage, ...], folder: Path) -> Plan
         inputs.check_results(options.results)
     notebooks = {stage.number: read_notebook(folder / stage.file) for stage in series}
     declared = {number: read_parameters(notebook) for number, notebook in notebooks.items()}
-    settings = settle_parameters(options.settings, declared)
-    return Plan(options, series, folder, notebooks, declared, settings)
+    if record:
+        settings = repeating.settings_of(record, declared)
+    else:
+        settings = settle_parameters(options.settings, declared)
+    return Plan(options, series, folder, notebooks, declared, settings, record)
 
 
 def results_folder(options: Options, source: inputs.Source) -> Path:

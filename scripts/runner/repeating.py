@@ -1,0 +1,216 @@
+"""An old run once more: its settings from its manifest, on the very same input."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from runner import inputs, manifest, stamps
+from runner.arguments import Options
+from runner.environment import ROOT
+from runner.errors import UserError
+from runner.inputs import Source
+from runner.parameters import RUNNERS_OWN, Parameter, coerce
+
+# They tell when and how fast a run went; everything else is made of the input and the settings.
+TELLS_TIME = ("index.html", "manifest.json")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known about the run that is to be repeated.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The manifest.
+    content : dict
+    """
+
+    path: Path
+    content: dict[str, Any]
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """The values of all parameters, by stage number."""
+        return self.content["parameters"]
+
+    @property
+    def dataset(self) -> str:
+        """The dataset as the notebooks got it: a name, or "auto"."""
+        return next((str(v["dataset"]) for v in self.parameters.values() if "dataset" in v), "")
+
+    def hashes(self, part: str) -> dict[str, str]:
+        """Return the SHA-256 of the input files of one part, by name."""
+        return {e["name"]: e["sha256"] for e in self.content["inputs"] if e["part"] == part}
+
+
+def read_record(path: Path) -> Record:
+    """Read the manifest of a run.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        manifest.json, or the folder of results that holds it.
+
+    Raises
+    ------
+    UserError
+        If it is no manifest, or one of a run whose notebooks did not belong together.
+    """
+    file = path / "manifest.json" if path.is_dir() else path
+    where = f"--from-manifest {path}"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        known = content["schema"] == manifest.SCHEMA
+        record = Record(file, content)
+        stale = [stage["number"] for stage in content["stages"] if not stage["current"]]
+        _ = [record.hashes(part) for part in ("dataset", "table")], record.dataset
+        _ = [entry["sha256"] for entry in content["outputs"].values()]
+    except OSError as error:
+        raise UserError(
+            f"{file.name} cannot be read: {error.strerror}", where=where, remedy="check the path"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        known, stale, record = False, [], Record(file, {})
+    if not known:
+        raise UserError(
+            f"{file.name} is no manifest that this version can read",
+            where=where,
+            remedy="name the manifest.json in a folder of results",
+        )
+    if stale:
+        raise UserError(
+            f"notebook {stale[0]} of that run was out of date, so no one run can repeat it",
+            where=where,
+            remedy="run the notebooks again without --only, and take that run's manifest",
+        )
+    return record
+
+
+def with_record(options: Options, record: Record) -> Options:
+    """Take over what a manifest says about the data and the size of the run.
+
+    Raises
+    ------
+    UserError
+        If the manifest does not say where the data are, which it does not for a user's own.
+    """
+    where = f"--from-manifest {options.manifest}"
+    given = record.content.get("given", {})
+    for name, option in (("input", "--input"), ("demographics", "--demographics")):
+        if given.get(name) and getattr(options, name) is None:
+            raise UserError(
+                f"that run read {given[name]!r}, and a manifest keeps no paths",
+                where=where,
+                remedy=f"say with {option} where the file is; its content will be compared",
+            )
+    dataset = options.dataset or record.dataset
+    if options.dataset is None and dataset not in ("", "auto"):
+        if not (inputs.DATA / dataset / "dataset.toml").is_file():
+            raise UserError(
+                f"that run was about {dataset!r}, which is not under data/",
+                where=where,
+                remedy="say with --dataset where its dataset.toml is; it will be compared",
+            )
+    return replace(options, dataset=dataset or None, quick=bool(record.content["quick"]))
+
+
+def settings_of(
+    record: Record, declared: dict[str, dict[str, Parameter]]
+) -> dict[str, dict[str, Any]]:
+    """Return the values to pass to each notebook, checked like those of --set.
+
+    Raises
+    ------
+    UserError
+        If a notebook has no such parameter any more, or a value is not of its type.
+    """
+    settings: dict[str, dict[str, Any]] = {}
+    for number, values in record.parameters.items():
+        known = declared.get(number, {})
+        settings[number] = {}
+        for name, value in values.items():
+            if name in RUNNERS_OWN:
+                continue
+            if name not in known:
+                raise UserError(
+                    f"notebook {number} has no parameter {name[:80]!r} any more",
+                    where=f"--from-manifest {record.path}",
+                    remedy=_older_version(record),
+                )
+            settings[number][name] = _typed(known[name], value)
+    return {number: settings.get(number, {}) for number in declared}
+
+
+def _typed(parameter: Parameter, value: Any) -> Any:
+    """Read a value from a manifest, which anybody may have written, as the declared type."""
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
+    return coerce(parameter, str(value))
+
+
+def _older_version(record: Record) -> str:
+    commit = (record.content.get("git") or {}).get("commit")
+    return f"check out the version that made it: git checkout {commit[:12]}" if commit else (
+        "use the version of the project that made it"
+    )  # fmt: skip
+
+
+def check_inputs(record: Record, source: Source) -> None:
+    """Hold the input of this run against that of the old one.
+
+    Raises
+    ------
+    UserError
+        At the first file whose content differs.
+    """
+    for part, paths in source.files().items():
+        known = record.hashes(part)
+        for path in paths:
+            found = inputs.digest(path)
+            if found in known.values():
+                continue
+            then = known.get(path.name) or next(iter(known.values()), "")
+            raise UserError(
+                f"{path.name} is not the file of that run (sha256 {found[:12]}…, "
+                + (f"then {then[:12]}…)" if then else "then there was none)"),
+                where=str(path),
+                remedy="bring back the old file, or run without --from-manifest",
+            )
+        if len(paths) < len(known):
+            raise UserError(
+                f"that run read {len(known)} file(s) as its {part}, and here there are "
+                f"{len(paths)}: {', '.join(known)}",
+                where=f"--from-manifest {record.path}",
+                remedy="name all of them with --dataset, --input and --demographics",
+            )
+
+
+def differences_of_versions(record: Record) -> list[str]:
+    """Say what runs in other versions than then, which may change numbers."""
+    then, here = record.content.get("versions", {}), stamps.versions()
+    changed = [f"{name} {here.get(name, 'missing')} (then {version})"
+               for name, version in then.items() if here.get(name) != version]  # fmt: skip
+    told = [f"Other versions than then, so numbers may differ: {', '.join(changed)}."]
+    told = told if changed else []
+    before, now = record.content.get("git") or {}, manifest.git_state(ROOT) or {}
+    if before.get("commit") and before["commit"] != now.get("commit"):
+        told.append(f"That run was made by commit {before['commit'][:12]}; this is another one.")
+    elif before.get("dirty") or now.get("dirty"):
+        told.append("Files of the project had been, or are, changed without a commit.")
+    return told
+
+
+def compare(record: Record, results: Path) -> str:
+    """Say whether this run wrote the bytes that the old one wrote."""
+    then = {n: e["sha256"] for n, e in record.content["outputs"].items() if n not in TELLS_TIME}
+    new = manifest.read(results) or {"outputs": {}}
+    here = {n: e["sha256"] for n, e in new["outputs"].items() if n not in TELLS_TIME}
+    other = sorted(n for n in then if here.get(n) != then[n])
+    if not other:
+        return f"All {len(then)} files are the same as in {record.path}."
+    listed = ", ".join(other[:5]) + (f" and {len(other) - 5} more" if len(other) > 5 else "")
+    return f"{len(then) - len(other)} of {len(then)} files are the same; others are: {listed}."
