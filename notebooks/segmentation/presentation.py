@@ -109,6 +109,22 @@ def sentence(template: str, **values: object) -> str:
     return _Template().vformat(template, (), values)
 
 
+def quoted_numbers(template: str, **values: object) -> dict[str, int | float]:
+    """Return every number that a sentence quotes, unrounded, by the field that quotes it.
+
+    Examples
+    --------
+    >>> quoted_numbers("{share:.0%} of {who}", share=0.512, who="customers")
+    {'share': 0.512}
+    """
+    formatter, numbers = _Template(), {}
+    for _, field, _, _ in formatter.parse(template):
+        value = formatter.get_field(field, (), values)[0] if field else None
+        if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+            numbers[field] = value
+    return numbers
+
+
 def number(value: float) -> str:
     """Round a number sensibly for reading: 1,243 rather than 1243.4872, 0.37, 12.4."""
     if value is None or not math.isfinite(value):

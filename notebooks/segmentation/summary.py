@@ -334,6 +334,13 @@ def further_evidence(clustering: dict[str, Any]) -> list[str]:
             f"differences between customers, the segments {share(clustering['segments_explained'])}"
             f"; the two divisions agree to {clustering['rule_baseline_ari']:.2f} of 1.",
         )
+    if "rule_baseline_explained_value" in clustering:
+        sentences.insert(
+            1,
+            f"Of the differences in value, plain questions explain "
+            f"{share(clustering['rule_baseline_explained_value'])}, the segments "
+            f"{share(clustering['segments_explained_value'])}.",
+        )
     return sentences
 
 

@@ -58,6 +58,7 @@ class Workspace:
         self.stage, self.dataset, self.folder, self.quick = stage, dataset, folder, quick
         self.metrics: dict[str, Any] = {}
         self._read: dict[str, str] = {}
+        self._sentences = 0
         self._warned: set[str] = set()
         for name in ("stages", "figures", "tables"):
             try:
@@ -159,11 +160,16 @@ class Workspace:
         """Show a generated sentence: a Markdown template whose values are escaped.
 
         Every template may use what the dataset calls a customer, ``{noun}`` and ``{nouns}``, and
-        the label of their value, ``{value_label}``.
+        the label of their value, ``{value_label}``. The numbers it quotes go into metrics.json
+        unrounded, under the sentence's place in the notebook and the field's name.
         """
         known = self.dataset
         words = {"noun": known.noun, "nouns": known.nouns, "value_label": known.value_label}
         display(Markdown(presentation.sentence(template, **words | values)))
+        self._sentences += 1
+        for field, value in presentation.quoted_numbers(template, **words | values).items():
+            quoted = self.metrics.setdefault("quoted", {})
+            quoted[f"sentence {self._sentences:02d}: {field}"] = to_plain(value)
 
     def table(
         self,

@@ -100,6 +100,10 @@ def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], 
     figure, axes = panels(2, 2, 2.9)
     for ax, (column, title) in zip(axes.flat, CRITERIA.items(), strict=True):
         criterion(scan[column], nulls, ax, name=title, k=k, best=alone[column])
+    worst = scan["inertia"] * (1 + scan["worst_start"])
+    axes[0, 0].vlines(
+        scan.index, scan["inertia"], worst, color=COLOURS[1], linewidth=3, label="random starts"
+    )
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3)
     return figure
