@@ -34,8 +34,8 @@ def test_the_interval_of_a_share_of_equals_is_binomial():
     labels = pd.Series(np.repeat([1, 2], [300, 700]))
     table = profiling.sizes_and_value(labels, pd.Series(np.ones(1000)), resamples=2000, seed=1)
     spread = 1.96 * np.sqrt(0.3 * 0.7 / 1000)
-    assert table.loc[1, "value_share_low"] == pytest.approx(0.3 - spread, abs=0.006)
-    assert table.loc[1, "value_share_high"] == pytest.approx(0.3 + spread, abs=0.006)
+    assert table.loc[1, "value_share_low"] == pytest.approx(0.3 - spread, abs=0.003)
+    assert table.loc[1, "value_share_high"] == pytest.approx(0.3 + spread, abs=0.003)
     assert table["value_share_low"].add(
         table["value_share_high"].iloc[::-1].to_numpy()
     ).tolist() == (pytest.approx([1, 1]))
