@@ -17,7 +17,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from runner.errors import RunFailed, UserError
+from runner.errors import DISK_FULL, RunFailed, UserError, plain
 from runner.kernels import Kernel
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -160,7 +160,9 @@ def _cell_failed(job: Job, error: PapermillExecutionError) -> Exception:
     _note(job, f"cell {error.exec_count}:\n{error.source}\n\n{trace or error.evalue}")
     if error.ename == "InputError":
         return UserError(*(error.evalue.splitlines() or [error.ename])[:3])
-    lines = [line.strip() for line in error.evalue.splitlines() if line.strip()]
+    if error.ename == "OSError" and re.match(r"\[Errno (28|122)\]", error.evalue):
+        return RunFailed(DISK_FULL)
+    lines = [plain(line) for line in error.evalue.splitlines() if line.strip()]
     said = f"{error.ename}: {lines[0]}" if lines else error.ename
     return RunFailed(f"{job.name} failed in cell [{error.exec_count}]: {said[:300]}")
 

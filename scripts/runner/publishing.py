@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner import stamps
-from runner.errors import RunFailed, UserError
+from runner.errors import DISK_FULL, RunFailed, UserError
 from runner.locking import Held, lock
 from runner.stages import Stage
 
@@ -70,7 +70,7 @@ class Workplace:
         elif self.results.exists():
             seed = self.folder / "seed"
             shutil.rmtree(seed, ignore_errors=True)
-            shutil.copytree(self.results, seed, symlinks=True)
+            _copy_tree(self.results, seed)
             seed.rename(self.tree)
         else:
             self.tree.mkdir()
@@ -170,11 +170,25 @@ def claim(results: Path, *, wait: bool = False) -> Iterator[Workplace]:
                 remedy="give yourself write access, or choose another folder with --results",
             ) from None
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunFailed(
-                "The disk is full; earlier results are as they were.\n"
-                "Make space and start again: finished notebooks are kept."
-            ) from None
+            raise RunFailed(DISK_FULL) from None
         raise RunFailed(f"The system refused: {error}.") from None
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    """Copy a folder, and stop at the first file that cannot be copied with the system's reason."""
+    reasons: list[OSError] = []
+
+    def copy(*paths: str) -> None:
+        try:
+            shutil.copy2(*paths, follow_symlinks=False)
+        except OSError as error:
+            reasons.append(error)
+            raise
+
+    try:
+        shutil.copytree(source, target, symlinks=True, copy_function=copy)
+    except shutil.Error:  # a list of texts, from which nobody can tell a full disk
+        raise reasons[0] if reasons else OSError("a folder cannot be copied") from None
 
 
 def _exchange(first: Path, second: Path) -> bool:
