@@ -157,8 +157,9 @@ def quantity(value: float, kind: str, unit: str = "") -> str:
 
 
 def joined(words: list[str], last: str = "and") -> str:
-    """Join words as a sentence does: a, b and c."""
-    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
+    """Join words as a sentence does: a, b and c; with semicolons where a word holds a comma."""
+    mark, last = ("; ", f"; {last}") if any("," in word for word in words) else (", ", f" {last}")
+    return f"{mark.join(words[:-1])}{last} {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
