@@ -196,7 +196,8 @@ def fake_pages(monkeypatch):
     for name in ("runner.rendering", "runner.report"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     exec(FAKE_PAGES, {})
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    stopping = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    handlers = {number: signal.getsignal(number) for number in stopping}
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)

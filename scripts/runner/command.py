@@ -46,6 +46,8 @@ def main(
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         options = arguments.parse(argv, series)
         plan = make_plan(options, series, notebooks)
@@ -68,4 +70,15 @@ def main(
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    _end_quietly()
     raise _Stopped(number)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _end_quietly()
+    raise KeyboardInterrupt
+
+
+def _end_quietly() -> None:
+    """Say nothing of objects that the end catches half made and that cannot be taken down."""
+    sys.unraisablehook = lambda _: None

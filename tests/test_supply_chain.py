@@ -1,0 +1,180 @@
+"""What the project is made of: declared packages, locked by hash, no secrets, no code as data."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OURS = {"segmentation", "runner"}
+
+
+def project_files() -> list[Path]:
+    """Return the files that belong to the project, whether committed yet or not."""
+    git = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(git, capture_output=True, check=True).stdout.decode()
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("the files of the project are known to git only")
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def sources() -> dict[str, str]:
+    """Return all Python of the project: modules, and the code cells of notebooks."""
+    found = {}
+    for path in project_files():
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix == ".py":
+            found[name] = path.read_text(encoding="utf-8")
+        elif path.suffix == ".ipynb" and name.startswith("notebooks/"):
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            code = ("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+            found[name] = "\n".join(re.sub(r"(?m)^[%!].*$", "", source) for source in code)
+    return found
+
+
+def imported(source: str) -> set[str]:
+    """Return the top-level packages that a source imports, by name or by a fixed text."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module or "")
+        elif isinstance(node, ast.Call) and node.args:
+            called = ast.unparse(node.func)
+            first = node.args[0]
+            if called in ("pytest.importorskip", "importlib.import_module", "__import__") and (
+                isinstance(first, ast.Constant)
+            ):
+                names.add(str(first.value))
+    return {name.partition(".")[0] for name in names}
+
+
+def packages(requirements: list[str]) -> set[str]:
+    return {folded(re.match(r"[\w.-]+", text).group()) for text in requirements}
+
+
+def folded(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_import_is_declared():
+    declared = packages(PROJECT["dependencies"])
+    for_tests = declared | packages(PROJECT["optional-dependencies"]["test"])
+    providers = importlib.metadata.packages_distributions()
+    local = {path.stem for name in ("tests", "scripts") for path in (ROOT / name).glob("*.py")}
+    undeclared = {}
+    for name, source in sources().items():
+        # What only the project's makers start, which tests it or pictures it, may need more.
+        known = for_tests if name.startswith(("tests/", "scripts/")) else declared
+        for package in imported(source) - set(sys.stdlib_module_names) - OURS - local:
+            if not {folded(p) for p in providers.get(package, [package])} & known:
+                undeclared.setdefault(package, name)
+    assert undeclared == {}
+
+
+def test_every_declared_package_is_used():
+    # Some are used without an import: a file format of pandas, an application, an engine.
+    unseen = {"jupyterlab", "ipykernel", "openpyxl", "pyarrow", "hypothesis", "ruff", "tensorflow"}
+    used = set().union(*map(imported, sources().values()))
+    providers = importlib.metadata.packages_distributions()
+    names = {folded(p) for package in used for p in providers.get(package, [package])}
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    assert packages(wanted) - names - unseen == set()
+
+
+def test_every_locked_package_has_hashes():
+    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    entries = re.split(r"(?m)^(?=[A-Za-z0-9])", re.sub(r"(?m)^\s*#.*\n", "", lock))
+    entries = [entry for entry in entries if entry.strip()]
+    assert len(entries) > 50
+    for entry in entries:
+        assert re.match(r"[\w.\[\]-]+==[\w.!+]+", entry), entry[:80]
+        assert "--hash=sha256:" in entry, entry[:80]
+        assert "@" not in entry.split("--hash")[0], entry[:80]
+    locked = {folded(re.match(r"[\w.-]+", entry).group()) for entry in entries}
+    assert packages(PROJECT["dependencies"]) <= locked
+
+
+def test_packages_are_installed_by_their_hashes():
+    source = (ROOT / "scripts" / "runner" / "environment.py").read_text(encoding="utf-8")
+    assert "--require-hashes" in source
+
+
+# --- no secrets ---------------------------------------------------------------------------------
+
+SECRETS = {
+    "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+    "an access key of a cloud": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "a token of a code host": r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{60,})\b",
+    "a key of a service": r"\b(?:sk-[A-Za-z0-9_-]{24,}|AIza[\w-]{35}|xox[abprs]-[\w-]{10,})\b",
+    "a signed token": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
+    "a password in an address": r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"{}<>]+:[^\s/@'\"{}<>]+@[\w.-]+",
+    "a secret given a value": r"(?i)\b(?:password|passwd|secret|api_?key|access_?token)\b"
+    r"\s*[:=]\s*[\"'][^\"'\s{}<>]{8,}[\"']",
+}
+
+
+def secrets_in(text: str) -> list[str]:
+    return [what for what, pattern in SECRETS.items() if re.search(pattern, text)]
+
+
+def test_the_project_holds_no_secret():
+    found = {}
+    for path in project_files():
+        text = path.read_bytes().decode("utf-8", errors="ignore")
+        if path.name != Path(__file__).name and (kinds := secrets_in(text)):
+            found[path.relative_to(ROOT).as_posix()] = kinds
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "key = AKIA" + "ABCDEFGHIJKLMNOP",
+        "ghp_" + "a" * 36,
+        "sk-" + "b" * 30,
+        "https://user:hunter22@example.org/",
+        "API_KEY = 'abcdefgh1234'",
+    ],
+)
+def test_secrets_are_recognised(text):
+    assert secrets_in(text)
+
+
+# --- models and hand-offs are data --------------------------------------------------------------
+
+CODE_AS_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "h5py"}
+
+
+def test_nothing_loads_code_from_a_file():
+    for name, source in sources().items():
+        if name.startswith("tests/"):
+            continue
+        assert imported(source) & CODE_AS_DATA <= {"joblib"}, name
+        calls = {
+            ast.unparse(n.func) for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call)
+        }
+        assert not {c for c in calls if re.search(r"(^|\.)Lambda$|load_model$", c)} - {
+            "load_model",  # the package's own: a model.json, checked
+            "model.load_model",
+        }, name
+        assert not calls & {"eval", "exec", "pd.read_pickle", "joblib.load", "joblib.dump"}, name
+        allowed = re.findall(r"allow_pickle=True|\.to_pickle\(|\.save\([^)]*\.(?:keras|h5)", source)
+        assert allowed == [], name
+
+
+def test_no_such_file_is_part_of_the_project():
+    bad = {".pkl", ".pickle", ".joblib", ".h5", ".hdf5", ".keras", ".npy", ".pt", ".exe", ".so"}
+    assert [path for path in project_files() if path.suffix.lower() in bad] == []
