@@ -324,7 +324,9 @@ def old(finished, tmp_path_factory):
     project = Project.__new__(Project)
     project.folder, project.notebooks = folder, folder / "notebooks"
     project.results = folder / "results" / "mine"
-    process = project.start("--set", "start=3", "--set", "share=0.25", "--quick")
+    process = project.start(
+        "--set", "trouble=", "--set", "start=3", "--set", "share=0.25", "--quick"
+    )
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     return project.results / "manifest.json"
@@ -731,8 +733,9 @@ def test_settings_go_to_the_notebooks_that_declare_them():
         "01": {"seed": Parameter("seed", "int", 1)},
         "02": {"seed": Parameter("seed", "int", 2), "k": Parameter("k", "int", 0)},
     }
-    settled = parameters.settle_parameters({"seed": "7", "k": "3"}, declared)
+    settled = parameters.settle_parameters({"k": "3", "seed": "7"}, declared)
     assert settled == {"01": {"seed": 7}, "02": {"seed": 7, "k": 3}}
+    assert list(settled["02"]) == ["seed", "k"], "in the notebook's order, not the user's"
 
 
 # --- data and code that a stage depends on ------------------------------------------------------

@@ -89,9 +89,10 @@ def settle_parameters(
         _check_name(name, declared)
     return {
         number: {
-            name: coerce(parameters[name], text)
-            for name, text in settings.items()
-            if name in parameters
+            # In the notebook's order, so that the order of --set leaves no trace.
+            name: coerce(parameter, settings[name])
+            for name, parameter in parameters.items()
+            if name in settings
         }
         for number, parameters in declared.items()
     }
