@@ -350,11 +350,6 @@ def test_two_runs_show_the_same(both_runs):
 # --- other shapes ---------------------------------------------------------------------------------
 
 
-def open_point(value, reason: str):
-    """A case that the notebooks do not handle yet."""
-    return pytest.param(value, marks=pytest.mark.xfail(reason=reason, strict=False))
-
-
 def run_in_process(results: Path, dataset: Path, numbers=("01", "02", "03", "04", "06"), **given):
     """Run the code cells of notebooks here and now; every warning is an error."""
     given = {"dataset": str(dataset), "results_dir": str(results), "quick": True, **given}
@@ -442,9 +437,7 @@ def test_a_customer_far_from_all_others(bring):
     assert len(pd.read_csv(results / "segments.csv")) == 120
 
 
-@pytest.mark.parametrize(
-    "value", [open_point(0.0, "04 divides by the variance of a constant"), -20, 40]
-)
+@pytest.mark.parametrize("value", [0.0, -20, 40])
 def test_a_value_that_is_nought_or_negative(bring, value):
     worth = value + np.random.default_rng(2).normal(0, abs(value), 120)
     results = bring(small_table().assign(v=worth), TWO_FEATURES + A_VALUE)
@@ -452,7 +445,7 @@ def test_a_value_that_is_nought_or_negative(bring, value):
     assert sum(card["value_share"] for card in cards) == pytest.approx(1 if value > 0 else 0)
 
 
-@pytest.mark.parametrize("kinds", [9, open_point(4, "03 and 04 scan more k than there are kinds")])
+@pytest.mark.parametrize("kinds", [9, 4])
 def test_customers_of_a_few_kinds_only(bring, kinds):
     rng = np.random.default_rng(3)
     table = pd.DataFrame(rng.integers(0, np.sqrt(kinds), (120, 2)), columns=["a", "b"])

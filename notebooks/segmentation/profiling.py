@@ -7,11 +7,13 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
+from segmentation.assignment import assignment_confidence as assignment_confidence  # in one place
 from segmentation.dataset import Feature
 from segmentation.features import apply_transform
 from segmentation.presentation import quantity
 
 CORE_SHARE = 0.10
+FEWEST = 10  # customers that a description has to stand for
 SURE_RATIO = 0.85  # nearest centre at most this far, as a share of the second nearest
 
 
@@ -57,6 +59,20 @@ def sizes_and_value(
 def segment_means(amounts: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the mean amount in each segment, shape (k,); labels are numbered from 0."""
     return np.bincount(labels, amounts) / np.bincount(labels)
+
+
+def explained(columns: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of the columns' variance that lies between groups; 0 where there is none.
+
+    Parameters
+    ----------
+    columns : ndarray, shape (n, d) or (n,)
+    labels : ndarray, shape (n,)
+    """
+    table = pd.DataFrame(columns)
+    within = ((table - table.groupby(labels).transform("mean")) ** 2).to_numpy().sum()
+    total = ((table - table.mean()) ** 2).to_numpy().sum()
+    return float(1 - within / total) if total > 0 else 0.0
 
 
 def importance(standardised: pd.DataFrame, labels: pd.Series) -> pd.Series:
@@ -146,7 +162,7 @@ def composition(
     labels: pd.Series,
     names: dict[int, str],
     *,
-    fewest: int = 10,
+    fewest: int = FEWEST,
     most: int = 12,
 ) -> pd.DataFrame:
     """Tabulate how the customers of each segment, and all, divide by a category.
@@ -211,42 +227,15 @@ def typical_customers(
     nearest : Series, shape (n_customers,)
         Distance to the own centre.
     share : float
-        Part of the segment that makes up the core; at least ten customers where there are ten.
+        Part of the segment that makes up the core; at least `FEWEST` customers. A smaller segment
+        has no typical customer: its row is NaN.
     """
     rows = {}
     for segment, group in nearest.groupby(labels):
-        core = group.nsmallest(max(10, int(share * len(group)))).index
-        rows[segment] = features.loc[core].median()
+        core = group.nsmallest(max(FEWEST, int(share * len(group)))).index
+        typical = features.loc[core].median()
+        rows[segment] = typical if len(core) >= FEWEST else typical * np.nan
     return pd.DataFrame(rows).T.rename_axis("segment")
-
-
-def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:
-    """Say how sure each assignment is.
-
-    Parameters
-    ----------
-    distances : ndarray, shape (n, k)
-        To the k centres.
-
-    Returns
-    -------
-    DataFrame, shape (n, 5)
-        segment (from 1), second_choice (from 1), distance, ratio (nearest to second nearest
-        centre: 0 at the centre, 1 on the border) and confidence (1 - ratio).
-    """
-    order = np.argsort(distances, axis=1, kind="stable")
-    rows = np.arange(len(distances))
-    nearest, second = distances[rows, order[:, 0]], distances[rows, order[:, 1]]
-    ratio = np.divide(nearest, second, out=np.ones_like(nearest), where=second > 0)
-    return pd.DataFrame(
-        {
-            "segment": order[:, 0] + 1,
-            "second_choice": order[:, 1] + 1,
-            "distance": nearest,
-            "ratio": ratio,
-            "confidence": 1 - ratio,
-        }
-    )
 
 
 def border_share(distances: np.ndarray) -> float:

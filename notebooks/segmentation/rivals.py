@@ -197,7 +197,7 @@ def plain_silhouettes(spaces: Mapping[str, pd.DataFrame], ks: range) -> pd.DataF
 
     Returns
     -------
-    DataFrame, indexed by k, a column per space
+    DataFrame, indexed by k, a column per space; no k with as many segments as different rows
     """
     columns = {}
     for name, table in spaces.items():
@@ -207,6 +207,7 @@ def plain_silhouettes(spaces: Mapping[str, pd.DataFrame], ks: range) -> pd.DataF
         def labels(k: int, scores: np.ndarray = scores) -> np.ndarray:
             return KMeans(k, n_init=10, random_state=42).fit(scores).labels_
 
-        labelings = dict(zip(ks, spread(labels, list(ks)), strict=True))
+        possible = [k for k in ks if k < len(np.unique(scores, axis=0))]
+        labelings = dict(zip(possible, spread(labels, possible), strict=True))
         columns[name] = {k: mean(v) for k, v in silhouettes(scores, labelings).items()}
     return pd.DataFrame(columns).rename_axis("k")

@@ -127,7 +127,7 @@ def choose_k(
         k, reason = max(qualified), "the largest reproducible number of segments"
     else:
         k = actionable["stability"].idxmax()
-        reason = "the most stable number of segments, though none is reproducible"
+        reason = "the most stable number of segments, though none meets the rule"
     return Choice(
         k=int(k),
         qualified=tuple(int(n) for n in qualified),
@@ -214,8 +214,9 @@ def verdict(
     """
     row = scan.loc[choice.k]
     stable = row["stability"] >= needed_stability
+    digits = 2 if f"{row['stability']:.2f}" != f"{needed_stability:.2f}" else 4
     reasons = [
-        f"Fits on other samples agree to an adjusted Rand index of {row['stability']:.2f}; "
+        f"Fits on other samples agree to an adjusted Rand index of {row['stability']:.{digits}f}; "
         f"{needed_stability:.2f} is {'reached' if stable else 'not reached'}.",
         f"The least stable segment reaches a Jaccard similarity of {row['worst_jaccard']:.2f} with "
         f"its best match; {VALID_JACCARD:.2f} is highly stable (Hennig 2007).",
@@ -225,6 +226,10 @@ def verdict(
     listed = ", ".join(f"{value:.2f} on {name}" for name, value in null_silhouettes.items())
     excess = row["silhouette"] - max(null_silhouettes.values())
     relation = "more" if excess > 0 else "not more"
+    if stable and not choice.reproducible:
+        reasons.append(
+            f"The smallest segment holds {row['smallest_share']:.1%} of the customers, too few."
+        )
     reasons.append(
         f"{row['border_share']:.0%} of the customers stand near a border between two segments."
     )

@@ -163,8 +163,8 @@ def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataF
     clustering, k = metrics["clustering"], solution["k"]
     rows = [
         ("Number of segments", "largest k in the actionable range with mean ARI and size above "
-         "their thresholds; where groups stand apart, the k at which they do so most clearly; where "
-         "none qualifies, the most stable k", "Dolnicar & Leisch 2010",
+         "their thresholds; where groups stand apart, the k at which they do so most clearly; "
+         "where none qualifies, the most stable k", "Dolnicar & Leisch 2010",
          f"k = {k}, mean ARI {number(solution['decision']['agreement'])}, needed "
          f"{number(solution['decision']['needed'])}"),
         ("Elbow", "farthest point below the chord", "Satopaa et al. 2011",
