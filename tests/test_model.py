@@ -2,6 +2,7 @@
 
 import json
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +11,8 @@ from segmentation import cleaning
 from segmentation.errors import InputError
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans
-from segmentation.model import assign_customers, build_model, checksum, load_model
+from segmentation.model import SCHEMA, assign_customers, build_model, checksum, load_model
+from segmentation.reference import bin_counts, bin_edges
 from segmentation.workspace import write_json
 
 
@@ -35,7 +37,8 @@ def trained(table, shop):
     preparation = fit_preparation(features, shop.features_with("segment"))
     fit = fit_kmeans(preparation.transform(features).to_numpy(), 3, starts=5, seed=1)
     segments = [{"segment": s, "name": f"Group {s}", "slug": f"group-{s}"} for s in (1, 2, 3)]
-    model = build_model(shop, cleaned.fills, preparation, fit.centres, segments)
+    training = (features, table[["SPENT", "visits", "online"]].rename(columns=str.lower))
+    model = build_model(shop, cleaned.fills, preparation, fit.centres, segments, training)
     return model, pd.Series(fit.labels + 1, index=cleaned.customers.index)
 
 
@@ -109,7 +112,7 @@ def test_the_file_is_plain_numbers_and_valid_json(trained, saved):
 @pytest.mark.parametrize(
     ("place", "value"),
     [(("centres", 0, 0), 0.5), (("segments", 0, "name"), "Other"), (("fills", "spent"), 0.0),
-     (("features", 0, "formula"), "visits"), (("version",), 2), (("checksum",), "0" * 64)],
+     (("features", 0, "formula"), "visits"), (("version",), 1), (("checksum",), "0" * 64)],
 )  # fmt: skip
 def test_a_change_is_noticed(saved, place, value):
     content = json.loads(saved.read_text())
@@ -126,6 +129,71 @@ def test_layout_is_no_change(saved):
     content = json.loads(saved.read_text())
     saved.write_text(json.dumps(dict(reversed(content.items())), indent=7))
     assert load_model(saved) == content
+
+
+def save_changed(path, change):
+    """Write a model with a change that its checksum agrees with."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content | {"checksum": checksum(content)}))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(lambda m: m.pop("fills"), "'fills' is a required property"),
+     (lambda m: m.update(more=1), "'more' was unexpected"),
+     (lambda m: m["columns"][0].update(kind="colour"), r"\$\.columns\[0\]\.kind"),
+     (lambda m: m["preparation"]["steps"][0].update(deviation=0), "deviation"),
+     (lambda m: m["preparation"]["steps"][0].update(transform="yeo-johnson"), "power"),
+     (lambda m: m["centres"].pop(), "centres has 2 entries for 3 segments"),
+     (lambda m: m["centres"][0].pop(), "not one number for each of 3 features"),
+     (lambda m: m["strangers"]["distances"].pop(), "strangers has 2 entries"),
+     (lambda m: m["features"].pop(), "a feature that has no formula"),
+     (lambda m: m["reference"]["features"].reverse(), "name different features"),
+     (lambda m: m["reference"]["features"][0]["shares"].pop(), "not one share each")],
+)  # fmt: skip
+def test_what_the_schema_does_not_allow_is_refused(saved, change, words):
+    save_changed(saved, change)
+    with pytest.raises(InputError, match=words):
+        load_model(saved)
+
+
+def test_the_schema_is_one(trained):
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(trained[0], schema)
+    assert schema["properties"]["version"]["const"] == trained[0]["version"]
+    assert str(trained[0]["version"]) in schema["title"]
+
+
+def test_the_reference_describes_the_training_customers(table, trained):
+    reference = trained[0]["reference"]
+    assert reference["customers"] == 120
+    assert reference["segments"] == trained[1].value_counts().sort_index().tolist()
+    for entry in reference["features"]:
+        assert sum(entry["shares"]) == pytest.approx(1)
+        assert min(entry["shares"]) > 0
+        assert entry["edges"] == sorted(set(entry["edges"]))
+    spent = next(entry for entry in reference["columns"] if entry["name"] == "spent")
+    paid = table.loc[table["SPENT"] > 0, "SPENT"]
+    assert spent["values"] == len(paid)
+    assert spent["quartiles"] == pytest.approx(paid.quantile([0.25, 0.5, 0.75]).tolist())
+
+
+def test_strangers_are_few_in_training_and_marked_elsewhere(table, trained):
+    found = assign_customers(trained[0], table)
+    assert 1 <= found["stranger"].sum() <= 3  # the farthest of each segment
+    odd = table.iloc[:1].assign(SPENT=1e7, online=0.0)
+    assert assign_customers(trained[0], odd)["stranger"].all()
+
+
+def test_a_value_that_many_share_has_a_bin_of_its_own():
+    values = np.r_[np.zeros(70), np.arange(1, 31)]
+    edges = bin_edges(values)
+    assert edges[0] == 0
+    assert bin_counts(values, edges).tolist() == [70, 10, 10, 10]
+    assert len(bin_edges(np.ones(9))) == 0
+    assert bin_counts(np.array([-5.0, 99.0]), edges).tolist() == [1, 0, 0, 1]
 
 
 def test_another_version_is_refused(saved):

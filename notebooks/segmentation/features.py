@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.preprocessing import PowerTransformer
 
 from segmentation import expressions
 from segmentation.dataset import Dataset, Feature
@@ -84,10 +83,17 @@ def apply_transform(values: np.ndarray, transform: str, power: float | None = No
     if transform == "log1p":
         return np.sign(values) * np.log1p(np.abs(values))
     if transform == "yeo-johnson":
-        transformer = PowerTransformer(standardize=False)
-        transformer.lambdas_, transformer.n_features_in_ = np.array([power]), 1
-        return transformer.transform(values.reshape(-1, 1)).ravel()
+        return yeo_johnson(values, power)
     return values
+
+
+def yeo_johnson(values: np.ndarray, power: float) -> np.ndarray:
+    """Apply the transform of Yeo & Johnson (2000), which takes negative values, too."""
+    positive, negative = np.maximum(values, 0), np.minimum(values, 0)
+    above = np.log1p(positive) if power == 0 else ((positive + 1) ** power - 1) / power
+    rest = 2 - power
+    below = -np.log1p(-negative) if rest == 0 else -((1 - negative) ** rest - 1) / rest
+    return np.where(values >= 0, above, below)
 
 
 def fit_preparation(
@@ -115,6 +121,8 @@ def fit_preparation(
         kind = transform or feature.transform
         power = None
         if kind == "yeo-johnson":
+            from sklearn.preprocessing import PowerTransformer  # slow to load, and only to fit
+
             power = float(PowerTransformer(standardize=False).fit(values[:, None]).lambdas_[0])
         transformed = apply_transform(values, kind, power)
         mean, deviation = float(transformed.mean()), float(transformed.std())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 
+from segmentation.assignment import distances as distances  # for who has just fitted
 from segmentation.cores import spread
 
 
@@ -138,11 +139,6 @@ def _split(matrix: np.ndarray, fit: KMeansFit) -> list[np.ndarray]:
 def _left_out(fit: KMeansFit) -> list[np.ndarray]:
     """Centres for one segment less: each in turn left out."""
     return [np.delete(fit.centres, segment, axis=0) for segment in range(fit.k)]
-
-
-def distances(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Euclidean distances of customers to centres, shape (n, k)."""
-    return np.column_stack([np.linalg.norm(matrix - centre, axis=1) for centre in centres])
 
 
 def assign(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:

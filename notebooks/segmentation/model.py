@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,22 @@ import numpy as np
 import pandas as pd
 
 from segmentation import cleaning
+from segmentation.assignment import (
+    STRANGER_QUANTILE,
+    assignment_confidence,
+    distances,
+    mark_strangers,
+    stranger_distances,
+)
 from segmentation.dataset import Column, Dataset, Feature, Rule
 from segmentation.errors import InputError
 from segmentation.features import Preparation, build_features
-from segmentation.kmeans import distances
-from segmentation.profiling import assignment_confidence
+from segmentation.reading.changes import Change
+from segmentation.reference import describe_training
 from segmentation.workspace import to_plain
 
-VERSION = 1
+VERSION = 2
+SCHEMA = Path(__file__).with_name("model.schema.json")
 
 
 def build_model(
@@ -30,6 +37,7 @@ def build_model(
     preparation: Preparation,
     centres: np.ndarray,
     segments: list[dict[str, Any]],
+    training: tuple[pd.DataFrame, pd.DataFrame],
 ) -> dict[str, Any]:
     """Collect all that assigning a customer needs.
 
@@ -41,10 +49,24 @@ def build_model(
         In the standardised space of ``preparation``.
     segments : list of dict
         Number, name and slug of each segment, in the order of the centres.
+    training : tuple of DataFrame
+        The training customers' features in real units, and their columns of numbers as they were
+        read: what later periods are held against.
     """
+    features, as_read = training
+    names = [step.name for step in preparation.steps]
+    matrix = preparation.transform(features).to_numpy()
+    assigned = assignment_confidence(distances(matrix, np.asarray(centres)))
+    assigned = assigned.set_axis(features.index)
+    limits = stranger_distances(
+        assigned["segment"].to_numpy(), assigned["distance"].to_numpy(), len(centres)
+    )
     content = {
         "version": VERSION,
         "dataset": dataset.name,
+        "title": dataset.title,
+        "noun": dataset.noun,
+        "nouns": dataset.nouns,
         "columns": [_plain_column(column) for column in dataset.columns],
         "rules": [asdict(rule) for rule in dataset.rules],
         "fills": fills,
@@ -53,6 +75,8 @@ def build_model(
         "assignment": "nearest centre, Euclidean distance in the prepared space",
         "centres": centres,
         "segments": segments,
+        "strangers": {"quantile": STRANGER_QUANTILE, "distances": limits},
+        "reference": describe_training(features[names], as_read, assigned["segment"]),
     }
     content = to_plain(content)
     return content | {"checksum": checksum(content)}
@@ -98,7 +122,71 @@ def load_model(path: Path) -> dict[str, Any]:
             where=str(path),
             remedy="run the notebooks again",
         )
+    _check_schema(content, path)
     return content
+
+
+def _check_schema(content: dict[str, Any], path: Path) -> None:
+    """Refuse a model that model.schema.json does not describe, or whose lengths do not agree."""
+    import jsonschema
+
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    error = jsonschema.exceptions.best_match(
+        jsonschema.Draft202012Validator(schema).iter_errors(content)
+    )
+    problem = f"{error.json_path}: {error.message[:160]}" if error else _disagreement(content)
+    if problem:
+        raise InputError(
+            f"{path.name} is not as its schema says: {problem}",
+            where=str(path),
+            remedy="run the notebooks again",
+        )
+
+
+def _disagreement(content: dict[str, Any]) -> str:
+    """Say where two parts of a model have different lengths or names; empty where none do."""
+    steps = [step["name"] for step in content["preparation"]["steps"]]
+    k, reference = len(content["segments"]), content["reference"]
+    lengths = {
+        "centres": len(content["centres"]),
+        "strangers": len(content["strangers"]["distances"]),
+        "reference.segments": len(reference["segments"]),
+    }
+    for name, length in lengths.items():
+        if length != k:
+            return f"{name} has {length} entries for {k} segments"
+    if any(len(centre) != len(steps) for centre in content["centres"]):
+        return f"a centre has not one number for each of {len(steps)} features"
+    if not set(steps) <= {feature["name"] for feature in content["features"]}:
+        return "preparation names a feature that has no formula"
+    if [entry["name"] for entry in reference["features"]] != steps:
+        return "reference and preparation name different features"
+    for entry in reference["features"]:
+        if len(entry["shares"]) != len(entry["edges"]) + 1:
+            return f"the bins of {entry['name']!r} have not one share each"
+    return ""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What scoring finds out about customers.
+
+    Attributes
+    ----------
+    assigned : DataFrame, indexed by customer
+        As `assignment_confidence`, with the segment's name and whether the customer is a stranger.
+    features : DataFrame, indexed by customer
+        In real units.
+    as_read : DataFrame, indexed by customer
+        The columns of numbers before ranges and rules.
+    changes : list of Change
+        What cleaning did.
+    """
+
+    assigned: pd.DataFrame
+    features: pd.DataFrame
+    as_read: pd.DataFrame
+    changes: list[Change]
 
 
 def assign_customers(model: dict[str, Any], table: pd.DataFrame) -> pd.DataFrame:
@@ -114,20 +202,58 @@ def assign_customers(model: dict[str, Any], table: pd.DataFrame) -> pd.DataFrame
     DataFrame, indexed by customer
         As `assignment_confidence`, with the segment's name.
     """
-    dataset = _dataset_of(model)
-    for step in (
-        cleaning.select_columns, partial(cleaning.index_customers, fewest=1),
-        cleaning.check_types, cleaning.apply_valid_ranges, cleaning.apply_rules,
-    ):  # fmt: skip
-        table = step(table, dataset).customers
-    table = table.fillna(model["fills"])
-    matrix = Preparation.from_dict(model["preparation"]).transform(build_features(table, dataset))
-    found = assignment_confidence(distances(matrix.to_numpy(), np.array(model["centres"])))
+    return score_customers(model, table).assigned
+
+
+def score_customers(model: dict[str, Any], table: pd.DataFrame) -> Scored:
+    """Clean new customers, find their segments, and keep what a look at drift needs.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `read_table` gives it.
+    """
+    dataset = dataset_of(model)
+    selected = cleaning.select_columns(table, dataset)
+    indexed = cleaning.index_customers(selected.customers, dataset, fewest=1)
+    typed = cleaning.check_types(indexed.customers, dataset)
+    scored = score_typed(model, dataset, typed.customers)
+    changes = selected.changes + indexed.changes + typed.changes + scored.changes
+    return replace(scored, changes=changes)
+
+
+def score_typed(model: dict[str, Any], dataset: Dataset, typed: pd.DataFrame) -> Scored:
+    """Score customers that are one row each, indexed, with numbers where numbers belong.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As `dataset_of` gives it.
+    typed : DataFrame, indexed by customer
+    """
+    ranged = cleaning.apply_valid_ranges(typed, dataset)
+    ruled = cleaning.apply_rules(ranged.customers, dataset)
+    fills = model["fills"]
+    gaps = ruled.customers[[name for name in fills if name in ruled.customers]].isna().sum()
+    filled = [
+        Change("missing value", name, int(rows), f"filled as in training, {fills[name]:,.2f}")
+        for name, rows in gaps.items()
+        if rows
+    ]
+    features = build_features(ruled.customers.fillna(fills), dataset)
+    matrix = Preparation.from_dict(model["preparation"]).transform(features).to_numpy()
+    found = assignment_confidence(distances(matrix, np.array(model["centres"])))
     names = {entry["segment"]: entry["name"] for entry in model["segments"]}
-    return found.set_axis(table.index).assign(segment_name=lambda t: t["segment"].map(names))
+    found = found.assign(
+        segment_name=found["segment"].map(names),
+        stranger=mark_strangers(found, model["strangers"]["distances"]),
+    )
+    numeric = [c.name for c in dataset.columns if c.is_numeric and c.name in typed]
+    changes = ranged.changes + ruled.changes + filled
+    return Scored(found.set_axis(typed.index), features, typed[numeric], changes)
 
 
-def _dataset_of(model: dict[str, Any]) -> Dataset:
+def dataset_of(model: dict[str, Any]) -> Dataset:
     """Rebuild the part of the dataset that scoring needs from a model."""
     columns = []
     for entry in model["columns"]:

@@ -1,0 +1,71 @@
+"""What the training customers looked like, as a few numbers to hold later periods against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+BINS = 10  # of equally many training customers, as far as equal values allow
+
+
+def describe_training(
+    features: pd.DataFrame, as_read: pd.DataFrame, segments: pd.Series
+) -> dict[str, Any]:
+    """Sum up the training customers for comparisons with later periods.
+
+    Parameters
+    ----------
+    features : DataFrame, shape (n_customers, n_features)
+        In real units.
+    as_read : DataFrame, shape (n_customers, n_columns)
+        The columns of numbers before ranges and rules touched them: there a change of unit shows.
+    segments : Series of int, shape (n_customers,)
+        From 1 to k.
+
+    Returns
+    -------
+    dict
+        customers; segments: customers in each; features: edges and shares of each feature's bins;
+        columns: how many values other than zero, and their quartiles.
+    """
+    sizes = segments.value_counts().sort_index()
+    columns = []
+    for name in as_read:
+        values = as_read[name].to_numpy(float)
+        values = values[np.isfinite(values) & (values != 0)]
+        quartiles = np.quantile(values, [0.25, 0.5, 0.75]).tolist() if len(values) else None
+        columns.append({"name": name, "values": len(values), "quartiles": quartiles})
+    bins = []
+    for name in features:
+        values = features[name].to_numpy(float)
+        edges = bin_edges(values)
+        shares = bin_counts(values, edges) / len(values)
+        bins.append({"name": name, "edges": edges.tolist(), "shares": shares.tolist()})
+    return {
+        "customers": len(features),
+        "segments": sizes.tolist(),
+        "features": bins,
+        "columns": columns,
+    }
+
+
+def bin_edges(values: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """Return the inner edges of bins that hold about equally many values.
+
+    A value that very many customers share, such as zero, has a bin of its own.
+    """
+    inner = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf"))
+    return inner[inner < values.max()]  # above the last edge there has to be somebody
+
+
+def bin_counts(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
+    """Count values in bins; each bin holds its upper edge, and the last one has none.
+
+    Returns
+    -------
+    ndarray of int, shape (len(edges) + 1,)
+    """
+    return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
