@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 
 import sklearn.cluster  # noqa: F401  (loads the libraries that the controller has to find)
@@ -39,11 +40,34 @@ def spread(function: Callable, items: Iterable, *, workers: int | None = None) -
     """
     if getattr(_here, "is_worker", False):
         return [function(item) for item in items]
+    total = len(items) if isinstance(items, Sized) else None
     with (
         _controller().limit(limits=1, user_api="blas"),  # one setting for the whole process
         ThreadPoolExecutor(workers or _cores(), initializer=_become_worker) as pool,
     ):
-        return list(pool.map(function, items))
+        report = getattr(_here, "report", None)
+        results = []
+        for result in pool.map(function, items):
+            results.append(result)
+            if report:
+                report(len(results), total)
+        return results
+
+
+@contextmanager
+def reporting(report: Callable[[int, int | None], None]) -> Iterator[None]:
+    """Tell, of each `spread` that this thread calls meanwhile, how many items are done.
+
+    Parameters
+    ----------
+    report : callable
+        Gets the number of items that are done, and of all where it is known.
+    """
+    _here.report = report
+    try:
+        yield
+    finally:
+        del _here.report
 
 
 def _cores() -> int:

@@ -15,6 +15,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from IPython.display import HTML, Markdown, display
 from segmentation import presentation
 from segmentation.dataset import Dataset, load_dataset, locate_dataset
 from segmentation.errors import InputError
+from segmentation.progress import progress
 
 RESULTS_FOLDER = Path(__file__).resolve().parents[2] / "results"
 STAGES = {
@@ -229,6 +231,13 @@ class Workspace:
                 }
             },
         )
+
+    def progress(self, what: str) -> AbstractContextManager[None]:
+        """Show a line that counts on while a long step runs, and take it away afterwards.
+
+        Belongs at the beginning of a cell; shows nothing in a notebook that a program executes.
+        """
+        return progress(what)
 
     def export(self, table: pd.DataFrame, name: str) -> None:
         """Write a list of customers for other programs, readable by its owner only."""
