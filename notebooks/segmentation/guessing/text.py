@@ -25,6 +25,7 @@ def write_dataset(
     guesses: Sequence[Guess],
     value: str,
     questions: Sequence[tuple[str, str]],
+    more: str = "",
 ) -> str:
     """Lay out guesses as the text of a dataset.toml.
 
@@ -39,6 +40,8 @@ def write_dataset(
         The column or feature that measures a customer's value; empty if there is none.
     questions : sequence of (name, condition)
         Plain yes/no questions about customers.
+    more : str
+        Further tables in TOML, put at the end.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def write_dataset(
         *([_heading(asked)] if questions else []),
         *[_table("[questions]", [("name", n), ("when", w)]) for n, w in questions],
     ]
-    return sealed("".join(parts))
+    return sealed("".join([*parts, more]))
 
 
 def sealed(text: str) -> str:

@@ -1,0 +1,93 @@
+"""The classic scores of recency, frequency and monetary value: the baseline of retail."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from segmentation.errors import InputError
+
+PARTS = ("recency", "frequency", "monetary")
+SCORES = 5
+GROUPS = {15: "13 to 15", 12: "10 to 12", 9: "7 to 9", 6: "5 to 6", 4: "3 to 4"}
+
+
+def read_cuts(text: str) -> dict[str, list[float]]:
+    """Read cut points such as ``recency=7,30,90,180; monetary=50,200,500,1000``.
+
+    Parameters
+    ----------
+    text : str
+        For each part that is not cut at its quintiles, four ascending numbers.
+
+    Raises
+    ------
+    InputError
+        If a part is unknown or its numbers are not four ascending ones.
+    """
+    cuts: dict[str, list[float]] = {}
+    for entry in filter(str.strip, text.split(";")):
+        part, _, listed = (word.strip() for word in entry.partition("="))
+        try:
+            points = [float(point) for point in listed.split(",")]
+        except ValueError:
+            points = []
+        ascending = all(a < b for a, b in itertools.pairwise(points))
+        if part not in PARTS or len(points) != SCORES - 1 or not ascending:
+            raise InputError(
+                f"the cut points {entry.strip()[:60]!r} cannot be used",
+                where="parameter rfm_cuts",
+                remedy="write recency=7,30,90,180; frequency=2,4,8,16; monetary=50,200,500,1000",
+            )
+        cuts[part] = points
+    return cuts
+
+
+def scores(
+    features: pd.DataFrame, parts: dict[str, str], cuts: dict[str, list[float]]
+) -> pd.DataFrame:
+    """Score customers from 1 to 5 in recency, frequency and monetary value; 5 is best.
+
+    Parameters
+    ----------
+    features : DataFrame, shape (n_customers, n_features)
+        In real units.
+    parts : dict of str to str
+        The feature behind each part.
+    cuts : dict of str to list of float
+        Four cut points a part; quintiles of these customers where there are none.
+
+    Returns
+    -------
+    DataFrame, shape (n_customers, 4)
+        recency, frequency, monetary and their sum, total.
+    """
+    table = pd.DataFrame(index=features.index)
+    for part, feature in parts.items():
+        values = features[feature].to_numpy(float)
+        points = cuts.get(part) or np.quantile(values, np.arange(1, SCORES) / SCORES)
+        score = 1 + np.searchsorted(points, values, side="left")
+        table[part] = SCORES + 1 - score if part == "recency" else score
+    table["total"] = table.sum(axis=1)
+    return table
+
+
+def score_groups(table: pd.DataFrame) -> pd.Series:
+    """Divide customers into five groups by their total score, the best first (0 to 4)."""
+    limits = sorted(GROUPS)
+    return 4 - pd.Series(np.searchsorted(limits, table["total"]), index=table.index)
+
+
+def score_table(table: pd.DataFrame, value: pd.Series | None) -> pd.DataFrame:
+    """Tabulate the groups of total scores: how many customers, and their share of the value."""
+    names = score_groups(table).map(dict(enumerate(GROUPS.values())))
+    counts = names.value_counts().reindex(GROUPS.values()).fillna(0).astype(int)
+    shown = pd.DataFrame({"customers": counts, "share": counts / len(table)})
+    if value is not None and value.sum() > 0:
+        shown["value_share"] = value.groupby(names).sum().reindex(shown.index).fillna(0)
+        shown["value_share"] /= value.sum()
+    for part in (part for part in PARTS if part in table):
+        shown[f"{part}_score"] = table[part].groupby(names).mean()
+    return shown.rename_axis("total score")

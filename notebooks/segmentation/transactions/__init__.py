@@ -1,0 +1,12 @@
+"""From lines of purchases to customers: recency, frequency, value, baskets and habits.
+
+The way of a file: `recognition` tells which of its columns are what; `lines` brings them into one
+form inside DuckDB, which reads the file in pieces and never holds it whole; `aggregation` sums up
+to one row a customer; `demographics` joins who the customers are; `description` writes down what
+came out as a dataset.toml.
+"""
+
+from segmentation.transactions.recognition import find_transactions, recognise
+from segmentation.transactions.summing import sum_up
+
+__all__ = ["find_transactions", "recognise", "sum_up"]

@@ -1,0 +1,146 @@
+"""A file of purchases as DuckDB sees it: in pieces, never as a whole."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from segmentation.errors import InputError
+from segmentation.reading.changes import Change
+from segmentation.reading.delimited import settle_delimiter
+from segmentation.reading.formats import GZIP, PARQUET, ZIP
+from segmentation.reading.table import read_table
+
+HEAD = 1 << 16
+PIECE = 1 << 22
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What stands behind FROM, and how the file is written."""
+
+    sql: str
+    types: dict[str, str]  # column name to DuckDB's type; everything in a text file is VARCHAR
+    changes: tuple[Change, ...] = ()
+    format: str = "text"
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def open_file(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+) -> Relation:
+    """Make a file of text, Parquet or Excel readable in SQL.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise InputError(
+            f"the file cannot be read: {error.strerror}", where=str(path), remedy="check the path"
+        ) from None
+    changes: tuple[Change, ...] = ()
+    if head.startswith(PARQUET):
+        sql, form = f"read_parquet({literal(str(path))})", "parquet"
+    elif head.startswith(ZIP):
+        reading = read_table(path, sheet=sheet)
+        connection.register("sheet", reading.table)
+        sql, form, changes = "sheet", "excel", tuple(reading.changes)
+    else:
+        sql, changes = _text(path, head, delimiter, encoding)
+        form = "text"
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
+    except duckdb.Error as error:
+        raise unreadable(path.name, error) from None
+    return Relation(sql, {row[0]: row[1] for row in described}, changes, form)
+
+
+def unreadable(name: str, error: Exception) -> InputError:
+    """Say in short that DuckDB could not read a file."""
+    said = " ".join(str(error).split())[:200]
+    return InputError(
+        f"the transactions cannot be read: {said}",
+        where=name,
+        remedy="correct the line, or say with --delimiter and --encoding how it is written",
+    )
+
+
+def _text(
+    path: Path, head: bytes, delimiter: str | None, encoding: str | None
+) -> tuple[str, tuple[Change, ...]]:
+    """Return the call that reads a text file, every cell as text."""
+    packed = head.startswith(GZIP)
+    if packed:
+        with gzip.open(path) as file:
+            head = file.read(HEAD)
+    encoding, noticed = _encoding(path, head, encoding, packed)
+    whole = head[: head.rfind(b"\n") + 1] or head  # a line may have been cut in a letter
+    mark = "latin-1" if encoding == "latin-1" else "utf-16" if encoding == "utf-16" else "utf-8"
+    delimiter, announced, seen = settle_delimiter(whole, path.name, mark, delimiter)
+    options = {
+        "delim": literal(delimiter),
+        "header": "true",
+        "all_varchar": "true",
+        "quote": literal('"'),
+        "escape": literal('"'),
+        "null_padding": "true",
+        "strict_mode": "false",
+        "encoding": literal(encoding),
+        "skip": "1" if announced else "0",
+    }
+    if packed:
+        options["compression"] = literal("gzip")
+    listed = ", ".join(f"{key}={value}" for key, value in options.items())
+    return f"read_csv({literal(str(path))}, {listed})", (*noticed, *seen)
+
+
+def _encoding(
+    path: Path, head: bytes, given: str | None, packed: bool
+) -> tuple[str, tuple[Change, ...]]:
+    """Return the encoding in DuckDB's words: utf-8, utf-16 or latin-1."""
+    if given or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        name = (given or "utf-16").lower().replace("_", "-")
+        known = {"utf8": "utf-8", "utf-8-sig": "utf-8", "utf16": "utf-16", "cp1252": "latin-1",
+                 "iso-8859-1": "latin-1", "latin1": "latin-1"}  # fmt: skip
+        name = known.get(name, name)
+        if name not in ("utf-8", "utf-16", "latin-1"):
+            raise InputError(
+                f"transactions are not read as {given!r}",
+                where="--encoding",
+                remedy="save the file as UTF-8; utf-8, utf-16 and latin-1 are possible",
+            )
+        return name, ()
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with (gzip.open if packed else open)(path, "rb") as file:
+            while piece := file.read(PIECE):
+                decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "latin-1", (Change("text that is not UTF-8", action="read as Latin-1"),)
+    except (OSError, EOFError) as error:
+        raise unreadable(path.name, error) from None
+    return "utf-8", ()

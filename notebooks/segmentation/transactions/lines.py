@@ -1,0 +1,200 @@
+"""Lines of purchases in one form: customer, time, amount, order, what was bought."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import duckdb
+
+from segmentation.dataset import Source
+from segmentation.errors import InputError
+from segmentation.transactions.files import Relation, literal, quoted, unreadable
+
+MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
+MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
+TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+ISO = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}")
+PARTS = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{2}|\d{4})")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user said about the file; empty where it has to be found out."""
+
+    decimal: str = ""
+    date_order: str = ""
+
+
+def lines_query(
+    connection: duckdb.DuckDBPyConnection,
+    file: Relation,
+    source: Source,
+    options: Options,
+    name: str,
+    products: Relation | None = None,
+) -> str:
+    """Return the query that gives every line in one form.
+
+    Columns: customer, bought, amount, quantity, basket, product, category, discount, coupon, own.
+
+    Raises
+    ------
+    InputError
+        If a named column is missing, or times or amounts cannot be understood.
+    """
+    types = file.types | (products.types if products else {})
+
+    def column(part: str) -> str:
+        given = getattr(source, part)
+        if given and given not in types:
+            raise InputError(
+                f"the transactions have no column {given!r} ({part})",
+                where=f"{name}: {', '.join(types)[:300]}",
+                remedy=f"correct {part} under [source] in dataset.toml",
+            )
+        return quoted(given) if given else "NULL"
+
+    def number(part: str) -> str:
+        return _number(connection, file, name, column(part), types, options)
+
+    amounts = [part.strip() for part in source.amount.split("+")] if source.amount else []
+    amount = _sum(connection, file, name, amounts, types, options)
+    if not amounts:
+        amount = f"CAST({number('quantity')} * {number('price')} AS {MONEY})"
+    at = _time(connection, file, name, column("time"), types[source.time], options)
+    brand, _, own = source.own_brand.partition("=")
+    is_own = f"{quoted(brand.strip())} = {literal(own.strip())}" if own else "NULL"
+    chosen = {
+        "customer": _text(column("customer")),
+        "bought": at,
+        "amount": amount,
+        "quantity": number("quantity") if source.quantity else "NULL",
+        "basket": _text(column("order")),
+        "product": _text(column("product")),
+        "category": _text(column("category")),
+        "discount": _sum(connection, file, name, source.discount.split("+"), types, options),
+        "coupon": _sum(connection, file, name, source.coupon.split("+"), types, options),
+        "own": is_own,
+    }
+    listed = ", ".join(f"{expression} AS {quoted(key)}" for key, expression in chosen.items())
+    joined = ""
+    if products:
+        key = quoted(source.product)
+        joined = f" LEFT JOIN (SELECT * FROM {products.sql}) USING ({key})"
+    return f"SELECT {listed} FROM {file.sql}{joined}"
+
+
+def _text(column: str) -> str:
+    """Write an identifier or a word as text; a word for nothing as a gap."""
+    text = f"trim(CAST({column} AS VARCHAR))"
+    gone = ", ".join(map(literal, MISSING))
+    # Whole numbers that had gaps among them were written by many programs as 17850.0.
+    whole = f"regexp_replace({text}, '^(\\d{{3,}})\\.0$', '\\1')"
+    return f"CASE WHEN lower({text}) IN ({gone}) THEN NULL ELSE {whole} END"
+
+
+def _sum(connection, file: Relation, name: str, columns: list[str], types, options) -> str:
+    """Add amounts up, a gap counting as nothing where there are several."""
+    columns = [column.strip() for column in columns if column.strip()]
+    for column in columns:
+        if column not in types:
+            raise InputError(
+                f"the transactions have no column {column!r}",
+                where=f"{name}: {', '.join(types)[:300]}",
+                remedy="correct the name under [source] in dataset.toml",
+            )
+    numbers = [_number(connection, file, name, quoted(c), types, options) for c in columns]
+    if len(numbers) < 2:
+        return numbers[0] if numbers else "NULL"
+    return " + ".join(f"coalesce({number}, 0)" for number in numbers)
+
+
+def _number(connection, file: Relation, name: str, column: str, types, options: Options) -> str:
+    """Return the expression that reads a column as an exact number."""
+    if column == "NULL" or types.get(column.strip('"')) != "VARCHAR":
+        return f"TRY_CAST({column} AS {MONEY})"
+    bare = f"regexp_replace({column}, '[\\s$€£]', '', 'g')"
+    ways = {
+        "plain": f"TRY_CAST({bare} AS {MONEY})",
+        "point": _marked(bare, thousands=",", decimal="."),
+        "comma": _marked(bare, thousands=".", decimal=","),
+    }
+    if options.decimal:
+        return ways["comma" if options.decimal in (",", "comma") else "point"]
+    filled = f"lower({bare}) NOT IN ({', '.join(map(literal, MISSING))})"
+    failed = ", ".join(f"count(*) FILTER ({filled} AND {way} IS NULL)" for way in ways.values())
+    rows, *failures = _ask(
+        connection, f"SELECT count(*) FILTER ({filled}), {failed} FROM {file.sql}", name
+    )[0]
+    plain, point, comma = failures
+    if plain <= 0.001 * rows:
+        return ways["plain"]
+    best = min(point, comma)
+    if best > 0.05 * rows:
+        raise InputError(
+            f"{best:,} of {rows:,} cells of the column {column} are no numbers",
+            where=name,
+            remedy="correct the cells, or name another column under [source] in dataset.toml",
+        )
+    if point == comma:
+        raise InputError(
+            f"the comma in {column} can be a decimal mark or stand between thousands",
+            where=name,
+            remedy="say which with --decimal comma or --decimal point",
+        )
+    return ways["point" if point < comma else "comma"]
+
+
+def _marked(bare: str, thousands: str, decimal: str) -> str:
+    """Return the expression that reads a number with these marks, NULL where it has others."""
+    pattern = rf"-?(\d{{1,3}}(\{thousands}\d{{3}})+|\d+)?(\{decimal}\d+)?"
+    text = f"replace(replace({bare}, '{thousands}', ''), '{decimal}', '.')"
+    number = f"TRY_CAST({text} AS {MONEY})"
+    return f"CASE WHEN regexp_full_match({bare}, {literal(pattern)}) THEN {number} END"
+
+
+def _time(connection, file: Relation, name: str, column: str, kind: str, options: Options) -> str:
+    """Return the expression that reads a column as a time."""
+    if kind.startswith(("TIMESTAMP", "DATE")):
+        return f"CAST({column} AS TIMESTAMP)"
+    text = f"replace(trim(CAST({column} AS VARCHAR)), 'T', ' ')"
+    days = f"SELECT DISTINCT split_part({text}, ' ', 1) FROM {file.sql} WHERE {column} IS NOT NULL"
+    seen = [row[0] for row in _ask(connection, f"{days} ORDER BY 1 LIMIT 20000", name) if row[0]]
+    if seen and sum(bool(ISO.fullmatch(day)) for day in seen) > 0.5 * len(seen):
+        return f"TRY_CAST({text} AS TIMESTAMP)"
+    if seen and sum(bool(re.fullmatch(r"(19|20)\d{6}", day)) for day in seen) > 0.5 * len(seen):
+        return f"try_strptime({text}, '%Y%m%d')"
+    parts = [found for day in seen if (found := PARTS.fullmatch(day))]
+    if len(parts) <= 0.5 * len(seen):
+        raise InputError(
+            f"the times in {column} are written in a way that is not known, such as "
+            f"{(seen or ['nothing'])[0][:30]!r}",
+            where=name,
+            remedy="write them like 2024-03-31 14:05",
+        )
+    order = options.date_order or _order(parts, column, name)
+    mark, year = parts[0].group(2), "%Y" if len(parts[0].group(4)) == 4 else "%y"
+    day = mark.join(("%d", "%m", year) if order == "dmy" else ("%m", "%d", year))
+    formats = ", ".join(literal(day + time) for time in TIMES)
+    return f"try_strptime({text}, [{formats}])"
+
+
+def _order(parts: list[re.Match], column: str, name: str) -> str:
+    first = any(int(part.group(1)) > 12 for part in parts)
+    second = any(int(part.group(3)) > 12 for part in parts)
+    if first != second:
+        return "dmy" if first else "mdy"
+    what = "both have days in them" if first else "can be day or month"
+    raise InputError(
+        f"in dates like {parts[0].group()!r} the first two numbers {what}",
+        where=f"{name}, column {column}",
+        remedy="say with --date-order dmy or mdy which comes first",
+    )
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, query: str, name: str) -> list[tuple]:
+    try:
+        return connection.execute(query).fetchall()
+    except duckdb.Error as error:
+        raise unreadable(name, error) from None

@@ -1,0 +1,112 @@
+"""Which columns of a file of purchases are what, by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+
+from segmentation.dataset import Source
+from segmentation.errors import InputError
+from segmentation.reading.identifiers import split_name
+from segmentation.transactions.files import open_file, quoted
+
+SAMPLE_ROWS = 200_000
+MOST_DISTINCT = 0.9  # customers a row up to which several rows share a customer
+
+WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor"
+SALE = "invoice|order|basket|transaction|trans|receipt|ticket|bill|purchase|sale|sales"
+# For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
+PARTS: dict[str, tuple[str, ...]] = {
+    "customer": (
+        rf"({WHO})( (id|no|nr|number|key|code))",
+        rf"({WHO})",
+        r"(loyalty )?(card|account)( (id|no|nr|number|key))",
+    ),
+    "time": (
+        rf"({SALE}) ?(date ?time|time ?stamp|date|time|day|dt)( time)?",
+        r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?",
+    ),
+    "amount": (
+        r"(line|total|net|gross|sales|order|purchase|transaction|trans) ?(amount|amt|value|sales)",
+        r"(total|line) (price|spent|spend|cost)|amount( (paid|spent))?|revenue|turnover",
+        r"sales|spent",
+    ),
+    "quantity": (r"quantity|qty|units|number of (items|units)|items",),
+    "price": (r"(unit|item) ?price|price( (each|per unit))?",),
+    "order": (
+        rf"({SALE}) ?(no|nr|number|id|key|code)",
+        r"invoice|receipt|basket|order",
+    ),
+    "product": (
+        r"(stock|product|item|article) ?(code|id|no|nr|number|key)",
+        r"sku|upc|ean|product|article|item|product name|item name",
+    ),
+    "category": (
+        r"(product |item |main )?(category|department|product line)( name)?",
+        r"(product |item )?(group|family|section|type)",
+    ),
+    "discount": (r"(.+ )?(discount|disc|markdown)( (amount|value))?",),
+    "coupon": (r"coupons?( (amount|value|discount|disc))?",),
+}
+
+
+def recognise(names: Iterable[str]) -> Source | None:
+    """Tell which columns of a file hold customer, time, amount and so on.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The file's header.
+
+    Returns
+    -------
+    Source or None
+        None where a customer, a time, or an amount (or quantity and price) is missing.
+    """
+    words = {str(name): split_name(str(name)) for name in names}
+    found: dict[str, str] = {}
+    for part, patterns in PARTS.items():
+        free = [name for name in words if name not in found.values()]
+        hits = (n for p in patterns for n in free if re.fullmatch(p, words[n]))
+        if hit := next(hits, None):
+            found[part] = hit
+    worth = "amount" in found or {"quantity", "price"} <= set(found)
+    if not ({"customer", "time"} <= set(found) and worth):
+        return None
+    return Source(grain="transaction", **found)
+
+
+def find_transactions(path: Path, **options: str) -> Source | None:
+    """Tell whether a file holds lines of purchases: by its names, and repeated customers.
+
+    Parameters
+    ----------
+    path : Path
+    **options : str
+        How to read it, of which the delimiter, encoding and sheet matter here.
+
+    Returns
+    -------
+    Source or None
+        None where a row is a customer, or the file is for `read_table` to explain.
+    """
+    how = {key: options.get(key) for key in ("delimiter", "encoding", "sheet")}
+    with closing(duckdb.connect()) as connection:
+        try:
+            file = open_file(connection, path, **how)
+            source = recognise(file.types)
+            if source is None:
+                return None
+            who = quoted(source.customer)
+            query = (
+                f"SELECT count({who}), count(DISTINCT {who}) FROM "
+                f"(SELECT {who} FROM {file.sql} LIMIT {SAMPLE_ROWS})"
+            )
+            rows, customers = connection.execute(query).fetchone()
+        except (InputError, duckdb.Error):
+            return None
+    return source if customers < MOST_DISTINCT * rows else None

@@ -1,0 +1,374 @@
+"""Lines of purchases: recognised, read in any form, summed up exactly, every rule counted."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segmentation import cleaning, intake, rfm
+from segmentation.dataset import Source, load_dataset
+from segmentation.errors import InputError
+from segmentation.features import build_features
+from segmentation.transactions import find_transactions, recognise, sum_up
+from segmentation.transactions.demographics import in_bands, join_demographics
+from segmentation.transactions.summing import category_columns
+
+SHOP = Source(
+    grain="transaction", customer="who", time="day", amount="paid", order="basket",
+    product="item", category="kind",
+)  # fmt: skip
+# Worked by hand below: two customers, a return, a cancelled order, and lines that lack something.
+LINES = """\
+who,basket,day,item,kind,paid,count
+A,1,2024-01-01 10:00,apple,fruit,2.10,3
+A,1,2024-01-01 10:00,bread,bakery,3.20,1
+A,2,2024-03-02 18:30,apple,fruit,0.10,1
+B,3,2024-02-03 09:00,pear,fruit,5.00,2
+B,4,2024-02-04 09:00,pear,fruit,-1.00,-1
+B,C5,2024-02-05 09:00,pear,fruit,2.00,1
+,6,2024-02-05 09:00,pear,fruit,7.00,1
+B,7,soon,pear,fruit,7.00,1
+B,8,2024-02-06 09:00,pear,fruit,?,1
+D,9,2024-02-06 09:00,pear,fruit,-4.00,-1
+A,10,2024-03-03 12:00,gift,,0.00,1
+"""
+
+
+@pytest.fixture
+def bring(tmp_path):
+    def write(text: str, name: str = "lines.csv", encoding: str = "utf-8") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return write
+
+
+def customers(reading) -> pd.DataFrame:
+    return reading.table.set_index("customer_id")
+
+
+# --- recognised ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (
+            "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country",
+            {"customer": "CustomerID", "time": "InvoiceDate", "quantity": "Quantity",
+             "price": "UnitPrice", "order": "InvoiceNo", "product": "StockCode"},
+        ),
+        (
+            "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country",
+            {"customer": "Customer ID", "time": "InvoiceDate", "quantity": "Quantity",
+             "price": "Price", "order": "Invoice", "product": "StockCode"},
+        ),
+        (
+            "Order ID,Order Date,Ship Date,Customer ID,Category,Product Name,Sales,Discount",
+            {"customer": "Customer ID", "time": "Order Date", "amount": "Sales",
+             "order": "Order ID", "product": "Product Name", "category": "Category",
+             "discount": "Discount"},
+        ),
+        (
+            "household_id,store_id,basket_id,product_id,quantity,sales_value,transaction_timestamp",
+            {"customer": "household_id", "time": "transaction_timestamp", "amount": "sales_value",
+                 "quantity": "quantity", "order": "basket_id", "product": "product_id"},
+        ),
+    ],
+)  # fmt: skip
+def test_columns_of_known_shops(header, expected):
+    assert recognise(header.split(",")) == Source(grain="transaction", **expected)
+
+
+@pytest.mark.parametrize(
+    "header", ["CustomerID,Age,Income", "customer,date,visits", "date,amount,product", "a,b"]
+)
+def test_other_tables_are_none(header):
+    assert recognise(header.split(",")) is None
+
+
+def test_one_row_a_customer_is_no_file_of_purchases(bring):
+    rows = "".join(f"{i},2024-01-0{i % 9 + 1},{i}\n" for i in range(50))
+    assert find_transactions(bring(f"customer,last purchase date,amount\n{rows}")) is None
+    assert find_transactions(bring(f"customer,date,amount\n{rows}{rows}")) is not None
+    assert find_transactions(bring("")) is None
+
+
+# --- summed up ----------------------------------------------------------------------------------
+
+
+def test_sums_worked_by_hand(bring):
+    reading = sum_up(bring(LINES), SHOP)
+    table = customers(reading)
+    assert list(table.index) == ["A", "B"]
+    a, b = table.loc["A"], table.loc["B"]
+    assert (a.orders, a.spent, a.net_value) == (3, 5.4, 5.4)
+    assert (a.recency_days, a.tenure_days) == (0, 62)
+    assert a.basket_value == pytest.approx(5.4 / 3)
+    assert a.basket_lines == pytest.approx(4 / 3)
+    assert a.active_months == 2
+    assert a.products == 3
+    assert a.evening_share == pytest.approx(1 / 3)
+    assert (a.spent_on_fruit, a.spent_on_bakery, a.spent_on_the_rest) == (2.2, 3.2, 0)
+    # B bought for 5.00, gave back 1.00 and cancelled 2.00.
+    assert (b.orders, b.spent, b.net_value) == (1, 5, 2)
+    assert b.returns_share == pytest.approx(3 / 5)
+    # The period runs from 1 January to 3 March, so its middle is the night to 1 February.
+    assert a.trend == pytest.approx((0.1 - 5.3) / 5.4)
+    assert b.trend == 1
+
+
+def test_every_rule_is_counted(bring):
+    changes = {c.what: c.rows for c in sum_up(bring(LINES), SHOP).changes}
+    assert changes == {
+        "lines of purchases": 11,
+        "lines without a customer (who)": 1,
+        "lines without a readable time (day)": 1,
+        "lines without a readable amount": 1,
+        "lines of cancelled orders": 1,
+        "returns: lines below zero": 2,
+        "lines that cost nothing": 1,
+        "customers with returns only": 1,
+    }
+
+
+def test_the_order_of_the_lines_changes_no_bit(bring):
+    rng = np.random.default_rng(1)
+    rows = [
+        f"{c},{i // 3},2024-0{1 + i % 9}-1{i % 7} 08:00,p{i % 5},k{i % 4},{a:.2f},1"
+        for i, (c, a) in enumerate(zip(rng.integers(0, 40, 3000), rng.random(3000), strict=True))
+    ]
+    head = LINES.splitlines()[0]
+    tables = []
+    for name in ("one.csv", "two.csv"):
+        tables.append(sum_up(bring("\n".join([head, *rows]) + "\n", name), SHOP).table)
+        rng.shuffle(rows)
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_amount_is_quantity_times_price_without_one(bring):
+    source = Source(grain="transaction", customer="c", time="t", quantity="q", price="p")
+    text = "c,t,q,p\n1,2024-01-01,3,0.10\n1,2024-01-01,1,0.20\n1,2024-01-05,2,1.5\n"
+    found = customers(sum_up(bring(text), source)).loc["1"]
+    assert found.spent == 3.5
+    assert found.orders == 2  # a day without an order number is one basket
+    assert "evening_share" not in found  # the file tells no time of day
+
+
+# --- read in any form ---------------------------------------------------------------------------
+
+
+def test_all_formats_give_the_same(bring, tmp_path):
+    lines = LINES.replace("C5", "5").replace(",2.00,", ",-2.00,")
+    expected = sum_up(bring(lines), SHOP).table
+    (tmp_path / "l.csv.gz").write_bytes(gzip.compress(lines.encode()))
+    (tmp_path / "l.tsv").write_text(lines.replace(",", "\t"))
+    frame = pd.read_csv(bring(lines), na_values="?")
+    frame["day"] = pd.to_datetime(frame["day"], errors="coerce")
+    frame.to_parquet(tmp_path / "l.parquet")
+    frame.to_excel(tmp_path / "l.xlsx", index=False)
+    for name in ("l.csv.gz", "l.tsv", "l.parquet", "l.xlsx"):
+        found = sum_up(tmp_path / name, SHOP).table
+        pd.testing.assert_frame_equal(found, expected, check_exact=True, obj=name)
+
+
+@pytest.mark.parametrize(
+    ("times", "days"),
+    [
+        (["12/31/2010 8:26", "1/2/2011 9:00"], 2),
+        (["31/12/2010 08:26", "02/01/2011 09:00"], 2),
+        (["31.12.2010", "02.01.2011"], 2),
+        (["20101231", "20110102"], 2),
+        (["2010-12-31T08:26:00", "2011-01-02T09:00:00"], 2),
+        (["12/31/10 8:26 PM", "1/2/11 9:00 AM"], 2),
+    ],
+)
+def test_times(bring, times, days):
+    source = Source(grain="transaction", customer="c", time="t", amount="a")
+    reading = sum_up(bring(f"c,t,a\n1,{times[0]},1\n1,{times[1]},1\n"), source)
+    assert customers(reading).loc["1", "tenure_days"] == days
+
+
+def test_day_and_month_that_cannot_be_told_apart(bring):
+    source = Source(grain="transaction", customer="c", time="t", amount="a")
+    path = bring("c,t,a\n1,01/02/2011,1\n1,03/04/2011,1\n")
+    with pytest.raises(InputError, match="--date-order"):
+        sum_up(path, source)
+    assert customers(sum_up(path, source, date_order="dmy")).loc["1", "tenure_days"] == 61
+
+
+@pytest.mark.parametrize(
+    ("amounts", "decimal", "spent"),
+    [
+        (["1.50", "2.25"], "", 3.75),
+        (["1,50", "1.002,25"], "", 1003.75),
+        (["$1,000.50", "€2.25"], "", 1002.75),
+        (["1,500", "2,250"], "comma", 3.75),
+        (["1,500", "2,250"], "point", 3750),
+    ],
+)
+def test_amounts(bring, amounts, decimal, spent):
+    source = Source(grain="transaction", customer="c", time="t", amount="a")
+    path = bring(f"c;t;a\n1;2024-01-01;{amounts[0]}\n1;2024-01-02;{amounts[1]}\n")
+    reading = sum_up(path, source, delimiter=";", decimal=decimal)
+    assert customers(reading).loc["1", "spent"] == spent
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("c,t,a\n1,2024-01-01,\"1,500\"\n1,2024-01-02,\"2,250\"\n", "--decimal"),
+        ("c,t,a\n1,yesterday,1\n1,today,2\n", "2024-03-31"),
+        ("c,t,a\n1,2024-01-01,much\n1,2024-01-02,more\n", "no numbers"),
+        ("c,t\n1,2024-01-01\n", "no column 'a'"),
+        ("c,t,a\n,2024-01-01,1\n,2024-01-02,1\n", "lack a customer"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_understood_is_refused(bring, text, message):
+    source = Source(grain="transaction", customer="c", time="t", amount="a")
+    with pytest.raises(InputError, match=message) as caught:
+        sum_up(bring(text), source)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_identifiers_that_had_gaps_among_them(bring):
+    source = Source(grain="transaction", customer="c", time="t", amount="a")
+    reading = sum_up(bring("c,t,a\n17850.0,2024-01-01,1\n,2024-01-01,1\n"), source)
+    assert list(customers(reading).index) == ["17850"]
+
+
+def test_a_discount_as_a_part_of_the_price(bring):
+    source = Source(grain="transaction", customer="c", time="t", amount="a", discount="d")
+    reading = sum_up(bring("c,t,a,d\n1,2024-01-01,80,0.2\n1,2024-01-02,80,0\n"), source)
+    assert customers(reading).loc["1", "discount_share"] == pytest.approx(20 / 180)
+
+
+def test_names_of_categories_are_unique():
+    names = category_columns(["Fruit & Veg", "fruit veg", "水果", "!"])
+    assert len(set(names.values())) == 4
+    assert names["Fruit & Veg"] == "spent_on_fruit_veg"
+
+
+# --- who the customers are ----------------------------------------------------------------------
+
+
+def test_demographics_are_joined_and_never_filled_in(bring):
+    reading = sum_up(bring(LINES), SHOP)
+    people = bring("who,town,e-mail,age\nA,North,a@x.org,41\nZ,South,z@x.org,30\n", "people.csv")
+    joined, guesses = join_demographics(reading, people, "who")
+    table = customers(joined)
+    assert table.loc["A", "town"] == "North"
+    assert table.loc["B", ["town", "age"]].isna().all()
+    assert {g.name: g.kind for g in guesses} == {"town": "category", "age": "category"}
+    told = {c.what: (c.rows, c.action) for c in joined.changes}
+    assert told["customers of whom the second file says nothing"][0] == 1
+    assert told["people in the second file without purchases"] == (1, "left out")
+    assert "e_mail" not in table
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("town,age\nNorth,41\n", "no column 'who'"),
+        ("who,town\nA,North\nA,South\n", "on two rows"),
+        ("who,town\nX,North\nY,South\n", "no customer of the purchases"),
+    ],
+)
+def test_people_who_do_not_fit_are_refused(bring, text, message):
+    with pytest.raises(InputError, match=message):
+        join_demographics(sum_up(bring(LINES), SHOP), bring(text, "people.csv"), "who")
+
+
+def test_numbers_about_people_become_bands():
+    bands = in_bands(pd.Series([*range(20, 60), None]))
+    assert bands.nunique() == 4
+    assert bands.iloc[0].startswith("20 to ")
+    assert bands.isna().sum() == 1
+    assert in_bands(pd.Series([0.0, 2.0, None])).to_list()[:2] == ["0", "2"]
+
+
+def test_a_second_file_needs_purchases(bring, tmp_path):
+    people = bring("who,a,b\n" + "".join(f"{i},{i},{i % 7}\n" for i in range(60)), "p.csv")
+    with pytest.raises(InputError, match="file of purchases only"):
+        intake.open_table("auto", str(people), str(people), results_dir=str(tmp_path / "r"))
+
+
+# --- as the notebooks use it --------------------------------------------------------------------
+
+
+def test_a_users_purchases_become_features(bring, tmp_path):
+    rng = np.random.default_rng(2)
+    first = pd.Timestamp("2011-01-01")
+    who, days = rng.integers(0, 80, 2000), rng.integers(0, 300, 2000)
+    rows = [
+        f"{536000 + i // 4},{i % 30},{1 + i % 3},{first + pd.Timedelta(days=d)},{1 + i % 5}.99,{w}"
+        for i, (w, d) in enumerate(
+            zip(np.repeat(who[::4], 4), np.repeat(days[::4], 4), strict=True)
+        )
+    ]
+    path = bring(
+        "InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID\n" + "\n".join(rows)
+    )
+    people = bring("CustomerID,Country\n" + "".join(f"{i},C{i % 2}\n" for i in range(40)), "p.csv")
+    ws, reading = intake.open_table("auto", str(path), str(people), results_dir=str(tmp_path / "r"))
+    known = ws.dataset
+    cleaned = cleaning.clean(reading.numbered, known)
+    features = build_features(cleaned.customers, known)
+    segmenting = [f.name for f in known.features_with("segment")]
+    assert segmenting == ["recency_days", "orders", "spent"]
+    assert known.value == "net_value"
+    assert known.rfm == {"recency": "recency_days", "frequency": "orders", "monetary": "spent"}
+    assert np.isfinite(features.to_numpy()).all()
+    assert known.column("country").kind == "category"
+    # The description that was guessed reads the file again in the same way.
+    again, second = intake.open_table(
+        str(tmp_path / "r" / "dataset.toml"),
+        str(path),
+        str(people),
+        results_dir=str(tmp_path / "s"),
+    )
+    pd.testing.assert_frame_equal(second.table, reading.table, check_exact=True)
+    assert again.dataset.features == known.features
+
+
+# --- recency, frequency, monetary value ---------------------------------------------------------
+
+
+def test_scores_at_quintiles_and_at_own_cuts():
+    features = pd.DataFrame({"r": [10, 20, 30, 40, 50], "f": [1, 2, 3, 4, 5], "m": [5, 4, 3, 2, 1]})
+    parts = {"recency": "r", "frequency": "f", "monetary": "m"}
+    table = rfm.scores(features, parts, {})
+    assert table["recency"].to_list() == [5, 4, 3, 2, 1]
+    assert table["frequency"].to_list() == [1, 2, 3, 4, 5]
+    assert table["total"].to_list() == [11, 10, 9, 8, 7]
+    own = rfm.scores(features, parts, rfm.read_cuts("recency = 5, 6, 7, 60"))
+    assert own["recency"].to_list() == [2, 2, 2, 2, 2]
+    shown = rfm.score_table(table, features["m"])
+    assert shown["customers"].to_list() == [0, 2, 3, 0, 0]
+    assert shown["value_share"].sum() == pytest.approx(1)
+    assert rfm.score_groups(table).to_list() == [1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "text", ["recency=1,2", "age=1,2,3,4", "recency=4,3,2,1", "monetary=a,b,c,d"]
+)
+def test_cuts_that_cannot_be_used(text):
+    with pytest.raises(InputError, match="rfm_cuts"):
+        rfm.read_cuts(text)
+
+
+def test_no_cuts_are_quintiles():
+    assert rfm.read_cuts("") == {}
+
+
+def test_the_retail_dataset_is_sound():
+    known = load_dataset("retail")
+    assert known.origin.grain == "transaction"
+    assert {a.name for a in known.archetypes} >= {
+        "Frequent shoppers", "Deal seekers", "Big-basket families", "Lapsing customers",
+    }  # fmt: skip
