@@ -77,7 +77,8 @@ def test_a_card_says_who_how_many_what_worth_what_to_do_and_how_sure(page):
     ):  # fmt: skip
         assert part in text, part
     assert cards[2].select_one("a.download")["href"] == "campaigns/all-round-heavy-spenders.csv"
-    assert "No known type fits well" in cards[5].text
+    assert "Why this name" in cards[2].text
+    assert "Why this name" not in cards[5].text
 
 
 def test_bars_of_one_trait_share_a_scale(page):

@@ -127,7 +127,7 @@ def test_evidence():
     assert "0.91" in summary.evidence(MATCHED)
     assert "Web visitors (0.40)" in summary.evidence(MATCHED)
     assert "No known kind" in summary.evidence(UNKNOWN)
-    assert "Big spenders (0.30)" in summary.evidence(UNKNOWN)
+    assert "Big spenders (0.30 of 1)" in summary.evidence(UNKNOWN)
     assert "Nearest" not in summary.evidence(Name(1, "x", None, 0.0, "", 0.0))
 
 

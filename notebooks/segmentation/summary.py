@@ -10,7 +10,7 @@ import pandas as pd
 
 from segmentation.dataset import Dataset, Feature
 from segmentation.figures.style import SegmentStyle
-from segmentation.naming import Name, lower_first
+from segmentation.naming import MATCH_THRESHOLD, Name, lower_first
 from segmentation.presentation import joined, number, plain, quantity, share
 from segmentation.presentation import spreadsheet_safe as spreadsheet_safe  # for who exports lists
 
@@ -102,9 +102,11 @@ def answer(
 def evidence(name: Name) -> str:
     """Say why a segment has its name, and which name came second."""
     if name.archetype is None:
-        return "No known kind of customer fits; the name describes what sets the segment apart." + (
-            f" Nearest: {name.runner_up} ({name.runner_up_score:.2f})." if name.runner_up else ""
-        )
+        text = "No known kind of customer is left for it, so the name describes what sets it apart."
+        if name.runner_up:
+            taken = ", given to another segment" if name.runner_up_score >= MATCH_THRESHOLD else ""
+            text += f" Nearest: {name.runner_up} ({name.runner_up_score:.2f} of 1{taken})."
+        return text
     second = f"; next {name.runner_up} ({name.runner_up_score:.2f})" if name.runner_up else ""
     return f"Match with the pattern: {name.score:.2f} of 1{second}."
 
