@@ -140,9 +140,9 @@ def save_changed(path, change):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(lambda m: m.pop("fills"), "'fills' is a required property"),
-     (lambda m: m.update(more=1), "'more' was unexpected"),
-     (lambda m: m["columns"][0].update(kind="colour"), r"\$\.columns\[0\]\.kind"),
+    [(lambda m: m.pop("fills"), "must contain .*'fills'"),
+     (lambda m: m.update(more=1), "must not contain .*'more'"),
+     (lambda m: m["columns"][0].update(kind="colour"), r"columns\[0\]\.kind"),
      (lambda m: m["preparation"]["steps"][0].update(deviation=0), "deviation"),
      (lambda m: m["preparation"]["steps"][0].update(transform="yeo-johnson"), "power"),
      (lambda m: m["centres"].pop(), "centres has 2 entries for 3 segments"),
@@ -160,7 +160,7 @@ def test_what_the_schema_does_not_allow_is_refused(saved, change, words):
 
 def test_the_schema_is_one(trained):
     schema = json.loads(SCHEMA.read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft7Validator.check_schema(schema)
     jsonschema.validate(trained[0], schema)
     assert schema["properties"]["version"]["const"] == trained[0]["version"]
     assert str(trained[0]["version"]) in schema["title"]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import fastjsonschema
 import numpy as np
 import pandas as pd
 
@@ -23,9 +24,9 @@ from segmentation.assignment import (
 from segmentation.dataset import Column, Dataset, Feature, Rule
 from segmentation.errors import InputError
 from segmentation.features import Preparation, build_features
+from segmentation.plain import to_plain
 from segmentation.reading.changes import Change
 from segmentation.reference import describe_training
-from segmentation.workspace import to_plain
 
 VERSION = 2
 SCHEMA = Path(__file__).with_name("model.schema.json")
@@ -128,13 +129,11 @@ def load_model(path: Path) -> dict[str, Any]:
 
 def _check_schema(content: dict[str, Any], path: Path) -> None:
     """Refuse a model that model.schema.json does not describe, or whose lengths do not agree."""
-    import jsonschema
-
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    error = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(schema).iter_errors(content)
-    )
-    problem = f"{error.json_path}: {error.message[:160]}" if error else _disagreement(content)
+    try:
+        fastjsonschema.validate(json.loads(SCHEMA.read_text(encoding="utf-8")), content)
+        problem = _disagreement(content)
+    except fastjsonschema.JsonSchemaValueException as error:
+        problem = error.message[:200].replace("data", "model", 1)
     if problem:
         raise InputError(
             f"{path.name} is not as its schema says: {problem}",

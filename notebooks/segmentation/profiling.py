@@ -8,7 +8,6 @@ from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
 from segmentation.assignment import assignment_confidence as assignment_confidence  # in one place
-from segmentation.assignment import assignment_confidence as assignment_confidence  # in one place
 from segmentation.dataset import Feature
 from segmentation.features import apply_transform
 from segmentation.presentation import quantity

@@ -19,13 +19,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 
 from segmentation import presentation
 from segmentation.dataset import Dataset, load_dataset, locate_dataset
 from segmentation.errors import InputError
+from segmentation.plain import to_plain as to_plain  # for who writes JSON elsewhere
 from segmentation.progress import progress
 
 RESULTS_FOLDER = Path(__file__).resolve().parents[2] / "results"
@@ -356,23 +356,6 @@ def write_json(path: Path, content: Any) -> None:
     """Write JSON that is valid everywhere (no NaN) and the same bytes for the same content."""
     text = json.dumps(to_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(path, (text + "\n").encode())
-
-
-def to_plain(value: Any) -> Any:
-    """Turn numpy and pandas values into what JSON knows; what is not finite becomes None."""
-    if isinstance(value, dict):
-        return {str(key): to_plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple, set, np.ndarray, pd.Series, pd.Index)):
-        return [to_plain(entry) for entry in value]
-    if value is pd.NA or value is pd.NaT:
-        return None
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if isinstance(value, (int, np.integer)):
-        return int(value)
-    if isinstance(value, (float, np.floating)):
-        return float(value) if np.isfinite(value) else None
-    return value
 
 
 def digest(path: Path) -> str:
