@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 import sys
 from pathlib import Path
@@ -48,6 +49,7 @@ def main(
             signal.signal(getattr(signal, name), _stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    atexit.register(_end_quietly)
     try:
         options = arguments.parse(argv, series)
         plan = make_plan(options, series, notebooks)

@@ -173,7 +173,8 @@ def _kernel_failed(job: Job, late: bool, error: Exception) -> RunFailed:
             f"{job.name} was stopped after {job.time_limit / 60:g} minutes.\n"
             "Allow more with --time-limit MINUTES, or try --quick."
         )
-    if isinstance(error, DeadKernelError):
+    # A kernel that dies while it starts is told by its client in other words.
+    if isinstance(error, DeadKernelError) or str(error).startswith("Kernel died"):
         return RunFailed(
             f"{job.name} ended without a word: most likely the machine ran out of memory.\n"
             "Close other programs, try --quick, or run on a machine with more memory."

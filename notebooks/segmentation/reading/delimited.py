@@ -167,7 +167,9 @@ def settle_delimiter(
 def _sample_text(data: bytes, encoding: str) -> str:
     start = data[:262_144]
     text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
-    return text if len(start) == len(data) else re.sub(r"[^\r\n]*\Z", "", text) or text
+    if len(start) == len(data):
+        return text
+    return text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text  # whole lines only
 
 
 def _spell_delimiter(given: str) -> str:

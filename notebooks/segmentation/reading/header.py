@@ -14,7 +14,7 @@ from segmentation.errors import InputError
 from segmentation.reading.changes import Change
 from segmentation.reading.raw import Raw, keep_columns
 
-NUMBER = re.compile(r"\(?[-+]?\s*[$€£¥]?\s*\d[\d.,' \u00a0]*([eE][-+]?\d+)?\s*[%$€£¥]?\)?")
+NUMBER = re.compile(r"\(?[-+]?\s*(?:[$€£¥]\s*)?\d[\d.,' \u00a0]*([eE][-+]?\d+)?\s*[%$€£¥]?\)?")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
 SAVED_INDEX = re.compile(r"(unnamed[:_ ]*\d+|__index_level_\d+__)?", re.IGNORECASE)
 
