@@ -1,0 +1,19 @@
+"""Find the segments of new customers by a model that run.py has written.
+
+    python3 scripts/score.py --model results/credit_card/model.json --input NEW --output scored.csv
+
+`python3 scripts/score.py --help` lists the options.
+"""
+
+import sys
+
+# In words that older Pythons understand, too.
+if sys.version_info < (3, 11):
+    sys.exit("This needs Python 3.11, 3.12 or 3.13; this is Python %d.%d." % sys.version_info[:2])
+
+from pathlib import Path
+
+from scoring import command
+
+if __name__ == "__main__":
+    sys.exit(command.main(Path(__file__), sys.argv[1:]))
