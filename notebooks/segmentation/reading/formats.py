@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from segmentation.errors import InputError
+from segmentation.reading.memory import require_memory
 
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
@@ -59,9 +60,12 @@ def load_content(path: str | Path) -> Content:
     Raises
     ------
     InputError
-        If there is no such file, it is empty or damaged, or it is something else than a table.
+        If there is no such file, it is empty or damaged, it is something else than a table, or
+        this machine cannot hold it.
     """
     path = Path(path)
+    if path.is_file():
+        require_memory(path)
     data = _read_bytes(path)
     sha256 = hashlib.sha256(data).hexdigest()
     compression = ""
