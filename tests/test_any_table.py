@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +22,9 @@ from segmentation.reading import read_table
 from segmentation.workspace import Workspace
 
 ROWS = 300
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-CARDS = Path(__file__).resolve().parents[1] / "data" / "credit_card" / "customers.csv"
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+CARDS = ROOT / "data" / "credit_card" / "customers.csv"
 
 
 @pytest.fixture
@@ -249,3 +253,36 @@ def test_rows_of_a_sheet_are_called_rows(tmp_path):
     table.to_excel(tmp_path / "t.xlsx", index=False)
     with pytest.raises(InputError, match=r"for example rows 2 and 3"):
         cleaning.clean(read_table(tmp_path / "t.xlsx").numbered, known)
+
+
+# --- from the command line to the report --------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_table_that_nobody_knows_becomes_a_report(shoppers, bring, tmp_path):
+    results = tmp_path / "report"
+    command = [sys.executable, ROOT / "scripts" / "run.py", "--quick", "--results", results]
+    run = subprocess.run([*command, "--input", bring(shoppers)], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert (results / "index.html").is_file()
+    assert is_untouched((results / "dataset.toml").read_text(encoding="utf-8"))
+    segments = pd.read_csv(results / "segments.csv")
+    assert sorted(segments["customer"]) == sorted(shoppers["Client"])
+    report = json.loads((results / "stages" / "06_report.json").read_text(encoding="utf-8"))
+    reasons = {change["column"]: change["what"] for change in report["changes"]}
+    assert reasons["Full Name"] == "names a person or how to reach them"
+    assert (results / "tables" / "06_composition_town.csv").is_file()
+    assert (results / "tables" / "06_composition_joined.csv").is_file()
+
+
+@pytest.mark.slow
+def test_what_cannot_be_read_leaves_nothing_behind(tmp_path):
+    path, results = tmp_path / "t.csv", tmp_path / "report"
+    rows = [f"{i},{i},0{i % 9 + 1}/02/2023\n" for i in range(99)]
+    path.write_text("id,spend,joined\n" + "".join(rows))
+    command = [sys.executable, ROOT / "scripts" / "run.py", "--quick", "--results", results]
+    run = subprocess.run([*command, "--input", path], capture_output=True, text=True)
+    assert run.returncode == 2
+    assert len(run.stderr.strip().splitlines()) == 3
+    assert "--date-order" in run.stderr
+    assert not results.exists()

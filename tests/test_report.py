@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import pytest
@@ -310,3 +311,17 @@ def test_every_text_colour_is_readable_on_both_papers():
                 assert shapes.contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
         assert shapes.contrast(colours["warn"], colours["warn-panel"]) >= 4.5
         assert shapes.contrast(colours["ink"], colours["lane"]) >= 4.5
+
+
+def test_without_a_value_the_page_shows_none(tmp_path):
+    content = copy.deepcopy(report())
+    content["value"] = {"label": "", "unit": "", "total": 200.0}
+    keys = [key for key in content["segments"][0] if key.startswith("value_")]
+    assert keys
+    for segment in content["segments"]:
+        segment.update(dict.fromkeys(keys))
+    page = BeautifulSoup(build(tmp_path, content), "html.parser")
+    assert page.find(id="shares").text == "Who they are"
+    assert "No column of this table measures" in page.text
+    assert "None" not in page.text
+    assert "Share of  " not in page.text

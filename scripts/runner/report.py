@@ -64,8 +64,13 @@ def _trait(trait: Mapping[str, Any], scale: tuple[float, float]) -> dict[str, An
 
 
 def _mosaic(segments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Lay two bars of equal length under each other, customers over value, with bands between."""
+    """Lay two bars of equal length under each other, customers over value, with bands between.
+
+    Where no column measures a customer's value there is only the upper one.
+    """
     above = stack(segments, [float(s["share"]) for s in segments])
+    if any(s["value_share"] is None for s in segments):
+        return {"customers": above, "value": [], "bands": []}
     below = stack(segments, [max(0.0, float(s["value_share"])) for s in segments])
     bands = []
     for top, bottom in zip(above, below, strict=True):
@@ -113,8 +118,9 @@ def _segment(
     report: Mapping[str, Any],
 ) -> dict[str, Any]:
     unit = report["value"].get("unit") or ""
+    mean, median = segment["value_mean"], segment["value_median"]
     overall_mean = float(report["value"]["total"]) / max(1, int(report["customers"]))
-    ratio = float(segment["value_mean"]) / overall_mean if overall_mean else None
+    ratio = float(mean) / overall_mean if overall_mean and mean is not None else None
     campaign = str(segment.get("campaign") or "")
     return {
         **segment,
@@ -122,8 +128,8 @@ def _segment(
         "anchor": f"segment-{int(segment['segment'])}",
         "marker": marker_of(segment),
         "times": _times(ratio) if ratio is not None else None,
-        "value_mean_text": pages.quantity(float(segment["value_mean"]), unit),
-        "value_median_text": pages.quantity(float(segment["value_median"]), unit),
+        "value_mean_text": "" if mean is None else pages.quantity(float(mean), unit),
+        "value_median_text": "" if median is None else pages.quantity(float(median), unit),
         "traits": [_trait(trait, scales[trait["label"]]) for trait in segment["traits"]],
         "summary": str(segment.get("summary") or "").rstrip("."),
         "value_range": _range(segment),
@@ -251,7 +257,7 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         extra_css=colour_rules(segments),
         lang=report.get("lang", "en"),
         report=report,
-        value=report["value"],
+        value=report["value"] if report["value"]["label"] else None,
         segments=[_segment(segment, scales, report) for segment in segments],
         mosaic=_mosaic(segments),
         has_quartiles=any(
