@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segmentation.lineage import flows, level_stability, order_for_display
+from segmentation.lineage import flows, level_stability, order_for_display, segment_stability
 
 LABELS = {
     2: np.array([0, 0, 0, 0, 1, 1, 1, 1]),
@@ -78,3 +78,13 @@ def test_display_order_is_never_worse_than_the_numbering():
     table = flows(labels)
     numbered = {k: list(range(k)) for k in labels}
     assert crossings(table, order_for_display(table)) < crossings(table, numbered)
+
+
+def test_segment_stability_joins_resamples_and_levels():
+    labelings = {2: np.array([0, 0, 1, 1]), 3: np.array([0, 1, 2, 2])}
+    jaccard = {2: np.array([[1.0, 0.5], [0.5, 0.5]]), 3: np.array([[1.0, 0.2, 0.9]])}
+    table = segment_stability(flows(labelings), jaccard)
+    assert table.loc[(2, 0), "resamples"] == 0.75
+    assert table.loc[(3, 1), "resamples"] == 0.2
+    assert table.loc[[(2, 0), (2, 1)], "k"].isna().all()
+    assert table.loc[[(3, 0), (3, 1), (3, 2)], "k"].tolist() == [1, 1, 1]

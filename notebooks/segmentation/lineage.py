@@ -106,3 +106,23 @@ def _crossings(steps: Mapping, orders: Mapping[int, list[int]]) -> float:
         below_left = placed[::-1].cumsum(axis=0)[::-1].cumsum(axis=1)
         crossings += (placed[:-1, 1:] * below_left[1:, :-1]).sum()
     return crossings
+
+
+def segment_stability(table: pd.DataFrame, jaccard: Mapping[int, np.ndarray]) -> pd.DataFrame:
+    """Stability of each segment of each solution, across resamples and across k.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `flows`.
+    jaccard : mapping of k to ndarray, shape (resamples, k)
+        Similarities of each segment with its best match in each resample.
+
+    Returns
+    -------
+    DataFrame, indexed by k and segment
+        resamples (mean Jaccard similarity) and k (SLSA of `level_stability`; NaN for the first k).
+    """
+    means = {(k, s): v for k, each in jaccard.items() for s, v in enumerate(each.mean(axis=0))}
+    across = level_stability(table).set_index(["k", "segment"])["slsa"]
+    return pd.DataFrame({"resamples": pd.Series(means), "k": across}).rename_axis(["k", "segment"])

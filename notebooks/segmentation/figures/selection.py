@@ -268,10 +268,9 @@ def stability_text(jaccard: pd.Series) -> str:
 
 def lineage(
     flows: pd.DataFrame,
-    stability: Mapping[tuple[int, int], float],
-    colours: Mapping[tuple[int, int], str],
+    stability: pd.DataFrame,
+    styles: Mapping[tuple[int, int], SegmentStyle],
     chosen: int,
-    names: Mapping[int, str],
     ax: Axes,
 ) -> Axes:
     """Draw how segments split and merge from each k to the next; ribbons are customers.
@@ -280,11 +279,13 @@ def lineage(
     ----------
     flows : DataFrame
         From `lineage.flows`.
-    stability : mapping of (k, segment) to float
-        Written into the node where there is room.
-    colours : mapping of (k, segment) to str
-    names : mapping of int to str
-        Names of the chosen solution's segments, numbered from 0.
+    stability : DataFrame, indexed by (k, segment)
+        ``resamples`` and ``k``, from `lineage.segment_stability`: written into the node where
+        there is room, the second in brackets.
+    styles : mapping of (k, segment) to SegmentStyle
+        From `lineage_styles`.
+    chosen : int
+        The k whose nodes are outlined.
     """
     order = order_for_display(flows)
     sizes: dict[tuple[int, int], float] = {}
@@ -298,7 +299,7 @@ def lineage(
         for segment in segments:
             tops[k, segment] = top
             top += sizes[k, segment] / total + gap
-    width = 0.16
+    width = 0.22
     left, right = dict(tops), dict(tops)
     ranked = {k: {s: place for place, s in enumerate(segments)} for k, segments in order.items()}
     rows = sorted(
@@ -309,17 +310,25 @@ def lineage(
         start, stop = (flow.k_from, flow.segment_from), (flow.k_to, flow.segment_to)
         height = flow.customers / total
         _ribbon(ax, start[0] + width, right[start], stop[0] - width, left[stop], height,
-                colours[stop])  # fmt: skip
+                styles[stop].colour)  # fmt: skip
         right[start] += height
         left[stop] += height
     for node, top in tops.items():
         height = sizes[node] / total
-        ax.barh(top + height / 2, 2 * width, height, node[0] - width, color=colours[node],
+        ax.barh(top + height / 2, 2 * width, height, node[0] - width, color=styles[node].colour,
                 edgecolor=INK if node[0] == chosen else "white",
                 linewidth=1.8 if node[0] == chosen else 0.6, zorder=3)  # fmt: skip
-        if node in stability and height > 0.035:
-            ax.text(node[0], top + height / 2, f"{stability[node]:.2f}".lstrip("0"), zorder=4,
-                    ha="center", va="center", fontsize=8.5, color="white")  # fmt: skip
+        within, across = stability.loc[node, ["resamples", "k"]]
+        two_lines = height > 0.075 and np.isfinite(across)
+        middle = top + height / 2 - (0.016 if two_lines else 0)
+        if height > 0.035:
+            ax.plot(node[0] - 0.12, middle, styles[node].marker, color="white", markersize=3.6,
+                    zorder=4)  # fmt: skip
+            ax.text(node[0] + 0.05, middle, f"{within:.2f}".lstrip("0"), zorder=4, ha="center",
+                    va="center", fontsize=8.5, color="white")  # fmt: skip
+        if two_lines:
+            ax.text(node[0], middle + 0.036, f"({across:.2f})".replace("0.", "."), zorder=4,
+                    ha="center", va="center", fontsize=7.5, color="white")  # fmt: skip
     ax.set(xlim=(min(order) - 0.4, max(order) + 0.4), yticks=[])
     ax.invert_yaxis()
     ax.spines["left"].set_visible(False)
@@ -328,15 +337,15 @@ def lineage(
     return ax
 
 
-def lineage_colours(
+def lineage_styles(
     labelings: Mapping[int, np.ndarray], chosen: int, styles: Mapping[int, SegmentStyle]
-) -> dict[tuple[int, int], str]:
-    """Give each segment of each solution the colour of the chosen one it shares most with."""
-    colours = {}
+) -> dict[tuple[int, int], SegmentStyle]:
+    """Give each segment of each solution the look of the chosen one it shares most with."""
+    looks = {}
     for k, labels in labelings.items():
         nearest = pd.crosstab(labels, labelings[chosen]).idxmax(axis=1)
-        colours |= {(k, segment): styles[nearest[segment] + 1].colour for segment in nearest.index}
-    return colours
+        looks |= {(k, segment): styles[nearest[segment] + 1] for segment in nearest.index}
+    return looks
 
 
 def lineage_text(flows: pd.DataFrame, chosen: int) -> str:
