@@ -1,0 +1,98 @@
+"""Notebooks as somebody runs them in JupyterLab: nothing set, from their folder, and changed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[1]
+EVERY = 30  # of the card holders, every so many-th takes part
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A copy of the project to work in."""
+
+    folder: Path
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results" / "credit_card"
+
+    def run(self, number: str, **typed: object) -> str:
+        """Run all cells of a notebook after typing over parameters; return the sentences shown."""
+        (path,) = (self.folder / "notebooks").glob(f"{number}_*.ipynb")
+        notebook = nbformat.read(path, as_version=4)
+        (cell,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+        for name, value in typed.items():
+            lines = cell.source.split("\n")
+            (place,) = [i for i, line in enumerate(lines) if line.startswith(f"{name}: ")]
+            lines[place] = f"{name} = {value!r}"
+            cell.source = "\n".join(lines)
+        resources = {"metadata": {"path": str(path.parent)}}
+        client = NotebookClient(notebook, kernel_name="python3", resources=resources, timeout=600)
+        client.execute()
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+        assert {output.output_type for output in outputs} <= {"display_data", "execute_result"}
+        return "\n".join(output.data.get("text/markdown", "") for output in outputs)
+
+    def report(self) -> dict:
+        return json.loads((self.results / "stages" / "06_report.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory) -> Desk:
+    """The notebooks, those that make the segments run once, with a part of the embedded card holders."""
+    folder = tmp_path_factory.mktemp("desk")
+    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "customers.csv")
+    for name in ("notebooks", "data"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    table = Path("data", "credit_card", "customers.csv")
+    with (ROOT / table).open(newline="") as source:
+        header, *rows = csv.reader(source)
+    with (folder / table).open("w", newline="") as target:
+        csv.writer(target, lineterminator="\n").writerows([header, *rows[::EVERY]])
+    desk = Desk(folder)
+    shown = [desk.run(number) for number in ("01", "03", "04", "06")]
+    assert "stale" not in "".join(shown)
+    return desk
+
+
+def test_run_all_needs_no_other_set_up(desk):
+    assert desk.results.is_dir(), "results belong beside the notebooks' folder"
+    assert desk.report()["k_set_by_hand"] is False
+    assert (desk.results / "segments.csv").is_file()
+
+
+def test_another_k_goes_through_to_the_profiles_and_says_what_is_stale(desk):
+    k = 4 if desk.report()["k"] == 3 else 3
+    shown = desk.run("04", k=k, quick=True)
+    (warning,) = [line for line in shown.split("\n") if "stale" in line]
+    assert "06" in warning and "Run them again" in warning
+    assert "03" not in warning
+    assert "stale" not in desk.run("06", quick=True)
+    assert (desk.report()["k"], desk.report()["k_set_by_hand"]) == (k, True)
+    assert len(list((desk.results / "campaigns").glob("*.csv"))) == k
+
+
+def test_other_features_go_through_to_the_profiles_and_say_what_is_stale(desk):
+    path = desk.folder / "data" / "credit_card" / "dataset.toml"
+    toml = path.read_text(encoding="utf-8")
+    mark = '[[features]]\nname = "balance"\n'
+    assert mark in toml
+    path.write_text(toml.replace(mark, f'{mark}role = "describe"\n'), encoding="utf-8")
+    warning = [line for line in desk.run("03").split("\n") if "stale" in line]
+    assert len(warning) == 1 and "04" in warning[0] and "06" in warning[0]
+    desk.run("04", quick=True)
+    assert "stale" not in desk.run("06", quick=True)
+    model = json.loads((desk.results / "model.json").read_text("utf-8"))
+    assert "balance" not in [feature["name"] for feature in model["features"]]
