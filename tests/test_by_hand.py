@@ -51,7 +51,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory) -> Desk:
-    """The notebooks, those that make the segments run once, with a part of the embedded card holders."""
+    """The notebooks that make the segments, run once with a part of the card holders."""
     folder = tmp_path_factory.mktemp("desk")
     ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "customers.csv")
     for name in ("notebooks", "data"):
