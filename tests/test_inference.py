@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from segmentation import cleaning, features
 from segmentation.dataset import Dataset, build_dataset
 from segmentation.errors import InputError
-from segmentation.inference import guess_columns, infer_dataset
+from segmentation.inference import guess_columns, infer_dataset, spell_out
 from segmentation.reading import Reading, read_table
 
 ROWS = 400
@@ -312,3 +312,19 @@ def test_any_names_give_a_dataset_that_loads(names, seed):
     except InputError:
         return
     build_dataset(tomllib.loads(text), Path("theirs/dataset.toml"))
+
+
+@pytest.mark.parametrize(
+    ("label", "spelled"),
+    [
+        ("Num of products", "Number of products"),
+        ("Num web purchases", "Number of web purchases"),
+        ("Mnt wines", "Amount of wines"),
+        ("Avg utilization ratio", "Average utilization ratio"),
+        ("Total trans amt", "Total transaction amount"),
+        ("No", "Number"),
+        ("Recency", "Recency"),
+    ],
+)
+def test_labels_are_spelled_out(label, spelled):
+    assert spell_out(label) == spelled

@@ -51,9 +51,19 @@ def infer_dataset(reading: Reading, name: str) -> str:
     value, total = _guess_value(guesses)
     guesses = _without_near_duplicates(guesses, reading.table, keep=value)
     guesses = _with_enough(guesses, reading)
+    guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
     return write_dataset(
         name, reading.source, guesses + total, value, _guess_questions(guesses, reading.table)
     )
+
+
+def spell_out(label: str) -> str:
+    """Write the usual abbreviations of a column's name out: "Avg amt" is "Average amount"."""
+    words = label.split()
+    if words and words[0].lower() in ("num", "no", "nr") and words[1:2] not in ([], ["of"]):
+        words.insert(1, "of")
+    spelled = " ".join(vocabulary.ABBREVIATIONS.get(word.lower(), word) for word in words)
+    return spelled[:1].upper() + spelled[1:]
 
 
 def guess_columns(reading: Reading) -> list[Guess]:
