@@ -8,7 +8,7 @@ ABBREVIATIONS = {
     "amt": "amount", "avg": "average", "bal": "balance", "chng": "change", "ct": "count",
     "cnt": "count", "dt": "date", "mnt": "amount of", "mon": "months", "no": "number",
     "nr": "number", "num": "number", "pct": "percent", "prc": "percent", "prods": "products",
-    "qty": "quantity", "trans": "transactions", "trx": "transactions",
+    "qty": "quantity", "trans": "transaction", "trx": "transactions",
 }  # fmt: skip
 SENSITIVE = frozenset(
     "age gender genre sex marital married education educational birth birthday dob race ethnicity "
