@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from runner import published
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "cc_general.csv"
