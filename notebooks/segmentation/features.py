@@ -12,6 +12,8 @@ from segmentation import expressions
 from segmentation.dataset import Dataset, Feature
 from segmentation.errors import InputError
 
+LARGEST = 1e100  # of a feature: larger ones have no squares, and so no distances
+
 
 def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """Compute every feature of dataset.toml in its real unit.
@@ -23,11 +25,11 @@ def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If a formula gives a value that is not finite for some customer.
+        If a formula gives a value for some customer that is not finite, or too large to square.
     """
     features = {f.name: expressions.evaluate(f.formula, customers) for f in dataset.features}
     table = pd.DataFrame(features, index=customers.index).astype("float64")
-    broken = ~np.isfinite(table)
+    broken = ~(table.abs() < LARGEST)
     if broken.any().any():
         name = broken.any().idxmax()
         raise InputError(
