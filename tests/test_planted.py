@@ -51,18 +51,22 @@ class Run:
         self.results = folder / "out" / "results"
         self.alone = _alone()
         self.before = self.files()
-        os.umask(umask := os.umask(0o022))
-        environ = os.environ | {"SEGMENTATION_NO_VENV": "1", "HOME": str(folder / "home")}
+        done = self.start("--quick", "--results", str(self.results))
+        self.code, self.said = done.returncode, done.stdout + done.stderr
+
+    def start(self, *options: str) -> subprocess.CompletedProcess:
+        """Run the notebooks, as somebody whose new files everybody may read."""
+        environ = os.environ | {"SEGMENTATION_NO_VENV": "1", "HOME": str(self.folder / "home")}
+        script = str(ROOT / "scripts" / "run.py")
+        umask = os.umask(0o022)
         try:
-            os.umask(0o022)
-            done = subprocess.run(
-                [*self.alone, str(ROOT / "scripts" / "run.py"), "--quick", "--dataset",
-                 str(self.source), "--results", str(self.results)],
-                env=environ, cwd=folder, capture_output=True, text=True, timeout=300, check=False,
+            return subprocess.run(
+                [*self.alone, script, "--dataset", str(self.source), *options],
+                env=environ, cwd=self.folder, capture_output=True, text=True, timeout=300,
+                check=False,
             )  # fmt: skip
         finally:
             os.umask(umask)
-        self.code, self.said = done.returncode, done.stdout + done.stderr
 
     def files(self) -> set[str]:
         """Return everything that a run could have written beside its results."""
@@ -150,10 +154,33 @@ def test_lists_of_customers_are_their_owners_only(run):
     assert {n for n in others if not run.published()[n].stat().st_mode & 0o044} <= set()
 
 
+def test_pages_hold_no_invisible_characters(run):
+    strange = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b\u2028-\u202e\u2066-\u2069\ufeff]")
+    for name, path in run.published().items():
+        if path.suffix == ".html":
+            assert not strange.search(path.read_text("utf-8")), name
+
+
 def test_answers_of_few_are_not_shown(run):
     for name, path in run.published().items():
         if not CUSTOMERS.fullmatch(name) and path.suffix in (".csv", ".html", ".ipynb", ".json"):
             assert "Zanzibar" not in path.read_text("utf-8"), name
+
+
+def test_formulas_in_lists_are_told_and_kept_only_when_asked(run, tmp_path):
+    with (run.results / "segments.csv").open(encoding="utf-8", newline="") as file:
+        ids = {row["customer"] for row in csv.DictReader(file)}
+    assert "'" + planted.SENTINEL_IDS[1] in ids
+    assert "would run as a formula" in (run.results / "index.html").read_text("utf-8")
+    kept = tmp_path / "results"
+    shutil.copytree(run.results, kept)
+    done = run.start("--quick", "--raw", "--results", str(kept))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("up to date") == 5, "only the last notebook writes lists"
+    with (kept / "segments.csv").open(encoding="utf-8", newline="") as file:
+        ids = {row["customer"] for row in csv.DictReader(file)}
+    assert planted.SENTINEL_IDS[1] in ids
+    assert "ept as they are; take care" in (kept / "index.html").read_text("utf-8")
 
 
 @pytest.mark.browser

@@ -195,3 +195,15 @@ def test_what_else_speaks_for_or_against_the_segments():
     assert "explain 51%" in first
     assert "segments 55%" in first
     assert "0.40" in first
+
+
+def test_formulas_in_lists_of_customers_are_made_safe_and_counted():
+    export = pd.DataFrame(
+        {"customer": ["=1+1", "C2", "-3"], "segment": [1, 2, 1], "segment_name": ["a", "@b", "a"]}
+    )
+    safe = summary.safe_export(export)
+    assert safe["customer"].tolist() == ["'=1+1", "C2", "-3"]
+    assert safe["segment_name"].tolist() == ["a", "'@b", "a"]
+    assert summary.formula_changes(export, raw=False)["rows"] == 2
+    assert "kept as they are" in summary.formula_changes(export, raw=True)["action"]
+    assert summary.formula_changes(export.iloc[[2]], raw=False) == {}

@@ -204,6 +204,27 @@ def slugs(names: dict[int, str]) -> dict[int, str]:
     return taken
 
 
+def safe_export(export: pd.DataFrame) -> pd.DataFrame:
+    """Make the texts of a list of customers safe to open in a spreadsheet."""
+    texts = ["customer", "segment_name"]
+    return export.assign(**{name: spreadsheet_safe(export[name]) for name in texts})
+
+
+def formula_changes(export: pd.DataFrame, raw: bool) -> dict[str, Any]:
+    """Say how many texts a spreadsheet would run, and what was done; empty where there is none."""
+    safe = safe_export(export)
+    rows = int((safe != export.astype(safe.dtypes)).any(axis=1).sum())
+    action = (
+        "kept as they are; take care where segments.csv and campaigns/ are opened"
+        if raw
+        else "an apostrophe put before them in segments.csv and campaigns/"
+    )
+    if not rows:
+        return {}
+    what = "text that a spreadsheet would run as a formula"
+    return {"what": what, "column": "identifier or name", "rows": rows, "action": action}
+
+
 def card(
     dataset: Dataset,
     name: Name,

@@ -78,6 +78,7 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
             remedy="--only always reruns its stage; leave the other option out",
         )
     settings = dict(_setting(text) for text in given.set) | _reading(given)
+    settings |= {"raw": "yes"} if given.raw else {}
     if given.from_manifest and (given.only or given.start or given.quick or settings):
         raise UserError(
             "--from-manifest takes all settings from the old run",
@@ -157,6 +158,7 @@ def _parser() -> _Parser:
         type=Path,
         help="repeat the run that wrote this manifest.json, on the same input only",
     )
+    add("--raw", action="store_true", help="lists keep texts that a spreadsheet runs as formulas")
     add("--wait", action="store_true", help="wait for another run into the same results")
     add(
         "--time-limit",

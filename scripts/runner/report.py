@@ -140,8 +140,23 @@ def _segment(
     }
 
 
+# Control characters, marks that turn the direction of what follows, and invisible ones.
+_NO_LETTERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def _legible(value: Any) -> Any:
+    """Take out of all texts what is no letter and could change the look of what is around it."""
+    if isinstance(value, str):
+        return _NO_LETTERS.sub(" ", value)
+    if isinstance(value, Mapping):
+        return {_legible(key): _legible(entry) for key, entry in value.items()}
+    return [_legible(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+
+
 def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return _legible(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def _figure(results: Path, file: object, alt: str = "") -> dict[str, Any] | None:
@@ -239,7 +254,7 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     pathlib.Path
         ``index.html`` in that folder: one file that needs nothing else to be read.
     """
-    report = _read_json(results / "stages" / "06_report.json")
+    report, run = _read_json(results / "stages" / "06_report.json"), _legible(run)
     segments = report["segments"]
     scales = _trait_scales(segments)
     decision = report["decision"]
