@@ -1,0 +1,101 @@
+"""The command `export_sql.py`: from arguments to an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from runner import environment
+from runner.errors import DONE, USER_ERROR, UserError
+
+_EPILOG = """\
+example:
+  export_sql.py --model results/credit_card/model.json --output sql \\
+      --table bank.card_holders --column customer_id=CUST_ID
+
+exit codes: 0 done, 2 something about the files or the arguments is wrong.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors say what to do, without a page of usage."""
+
+    def error(self, message: str) -> None:
+        raise UserError(
+            message, where="on the command line", remedy="export_sql.py --help shows how"
+        )
+
+
+def main(script: Path, argv: list[str]) -> int:
+    """Write the queries as the command line says; return 0, or 2 for a user's mistake."""
+    try:
+        options = _parse(argv)
+        environment.enter(script, argv)
+        sys.path.append(str(environment.ROOT / "notebooks"))
+        from segmentation.errors import InputError
+
+        try:
+            paths = export(options)
+        except InputError as error:
+            raise UserError(*str(error).split("\n")) from None
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return USER_ERROR
+    for path in paths:
+        print(path)
+    return DONE
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="export_sql.py",
+        description="Write a fitted model as one query for a warehouse.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--model", type=Path, required=True, metavar="FILE", help="model.json of a run")
+    add("--output", type=Path, required=True, metavar="FOLDER",
+        help="where model.DIALECT.sql go")  # fmt: skip
+    add("--dialect", action="append", metavar="NAME",
+        help="duckdb, postgres, spark, bigquery, snowflake; again for more (all)")  # fmt: skip
+    add("--table", default="customers", metavar="NAME", help="the table that is read")
+    add("--column", action="append", default=[], metavar="NAME=COLUMN",
+        help="what the table calls a column of the model; again for more")  # fmt: skip
+    return parser.parse_args(argv)
+
+
+def export(options: argparse.Namespace) -> list[Path]:
+    """Write one file for each dialect, and return where they are."""
+    from scoring.sql import DIALECTS, write_query
+    from segmentation.model import load_model
+    from segmentation.workspace import write_atomically
+
+    columns = {}
+    for pair in options.column:
+        name, sign, column = pair.partition("=")
+        if not (name and sign and column):
+            raise UserError(
+                f"{pair!r} is no pair of names", where="--column", remedy="write NAME=COLUMN"
+            )
+        columns[name] = column
+    model = load_model(options.model)
+    queries = {
+        dialect: write_query(model, dialect, table=options.table, columns=columns)
+        for dialect in options.dialect or DIALECTS
+    }
+    paths = []
+    for dialect, query in queries.items():
+        path = options.output / f"model.{dialect}.sql"
+        try:
+            write_atomically(path, query.encode())
+        except OSError as error:
+            raise UserError(
+                f"the query cannot be written: {error.strerror}",
+                where=str(path),
+                remedy="choose another folder with --output",
+            ) from None
+        paths.append(path)
+    return paths
