@@ -1,0 +1,211 @@
+"""The README's gallery: its numbers are those that the embedded data give, its pictures small."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from runner import gallery as module
+from runner import screenshots
+from runner.errors import UserError
+from runner.gallery import END, MOST_BYTES, START, insert, make_gallery, read_gallery, snippet
+from runner.screenshots import Unavailable
+from segmentation.cleaning import clean
+from segmentation.dataset import DATA_FOLDER, load_dataset
+from segmentation.features import build_features, fit_preparation
+from segmentation.kmeans import fit_kmeans, order_by
+from segmentation.naming import name_segments
+from segmentation.profiling import effect_sizes, sizes_and_value, standardise_evenly
+from segmentation.reading import read_table
+from segmentation.silhouette import mean, silhouettes
+
+ROOT = Path(__file__).resolve().parents[1]
+GALLERY = ROOT / "results" / "gallery"
+SHARE, MEAN = 0.005, 0.01  # how far a share may be off, and a mean in proportion
+STARTS = 12  # enough to come near the best solution from any seed
+
+
+@pytest.fixture(scope="module")
+def content():
+    return read_gallery(GALLERY)
+
+
+@pytest.fixture(scope="module")
+def numbers(content):
+    return content["numbers"]
+
+
+@pytest.fixture(scope="module")
+def recomputed(numbers):
+    """The segmentation of the embedded card holders into as many segments, from the table on."""
+    known = load_dataset("credit_card")
+    table = read_table(DATA_FOLDER / "credit_card" / "customers.csv").table
+    customers = clean(table, known).customers
+    features = build_features(customers, known)
+    matrix = fit_preparation(features, known.features_with("segment")).transform(features)
+    fit = fit_kmeans(matrix.to_numpy(), numbers["k"], starts=STARTS, seed=20)
+    value = customers[known.value]
+    fit = order_by(fit, value.groupby(fit.labels).mean().to_numpy())
+    labels = pd.Series(fit.labels + 1, index=matrix.index)
+    effects = effect_sizes(standardise_evenly(features, list(known.features)), labels)
+    named = name_segments(effects, known)
+    return {
+        "customers": len(customers),
+        "inertia": fit.inertia,
+        "silhouette": mean(silhouettes(matrix.to_numpy(), {fit.k: fit.labels})[fit.k]),
+        "names": {str(segment): entry.name for segment, entry in named.items()},
+        "sizes": sizes_and_value(labels, value, resamples=2, seed=1),
+    }
+
+
+# --- the numbers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_gallery_tells_of_the_same_segments_as_the_data(numbers, recomputed):
+    again = "make the gallery again: scripts/run.py, then scripts/make_gallery.py"
+    assert numbers["customers"] == recomputed["customers"], again
+    assert numbers["names"] == recomputed["names"], again
+    assert numbers["inertia"] == pytest.approx(recomputed["inertia"], rel=0.002), again
+    assert numbers["silhouette"] == pytest.approx(recomputed["silhouette"], abs=0.003), again
+    for segment, row in recomputed["sizes"].iterrows():
+        for name, tolerance in (("share", {"abs": SHARE}), ("value_share", {"abs": SHARE}),
+                                ("value_mean", {"rel": MEAN})):  # fmt: skip
+            told = numbers[name][str(segment)]
+            assert told == pytest.approx(row[name], **tolerance), (name, segment, again)
+
+
+def test_the_text_is_made_from_the_numbers(content, numbers):
+    text = (GALLERY / "README.md").read_text(encoding="utf-8")
+    assert text == f"# Gallery\n\n{snippet(content)}"
+    assert f"fall into {numbers['k']} segments" in text
+    assert all(f"| {name} |" in text for name in numbers["names"].values())
+
+
+def test_the_readme_shows_the_gallery(content):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert insert(readme, snippet(content, "results/gallery/")) == readme
+
+
+# --- the pictures --------------------------------------------------------------------------------
+
+
+def test_pictures_are_few_and_small_and_described(content):
+    names = [entry["file"] for entry in content["pictures"]]
+    assert 1 <= len(names) <= 6
+    assert sorted([*names, "README.md", "gallery.json"]) == sorted(
+        p.name for p in GALLERY.iterdir()
+    )
+    for entry in content["pictures"]:
+        png = (GALLERY / entry["file"]).read_bytes()
+        assert png.startswith(b"\x89PNG\r\n\x1a\n")
+        assert len(png) <= MOST_BYTES
+        assert len(entry["alt"]) > 20
+        assert struct.unpack(">I", png[16:20])[0] >= entry["width"], "shown larger than it is"
+
+
+def test_a_large_picture_becomes_a_small_one():
+    noise = np.random.default_rng(1).normal(128, 12, (700, 1400, 1)).repeat(3, axis=2)
+    buffer = io.BytesIO()
+    Image.fromarray(noise.clip(0, 255).astype("uint8")).save(buffer, format="png")
+    assert len(buffer.getvalue()) > 3 * MOST_BYTES
+    small = module._small(buffer.getvalue())
+    assert Image.open(io.BytesIO(small)).width == module.FIGURE_WIDTH
+    plain = io.BytesIO()
+    Image.new("RGB", (300, 200), "white").save(plain, format="png")
+    assert Image.open(io.BytesIO(module._small(plain.getvalue()))).size == (300, 200)
+
+
+# --- the text around it --------------------------------------------------------------------------
+
+
+def test_the_gallery_goes_after_its_mark_and_replaces_the_last_one():
+    first = insert(f"# Title\n\n{START}\n\n## Next\n", "one\n")
+    assert first == f"# Title\n\n{START}\n\none\n\n{END}\n\n## Next\n"
+    assert insert(first, "two\n") == first.replace("one", "two")
+    with pytest.raises(ValueError, match="no <!-- gallery -->"):
+        insert("# Title\n", "one\n")
+
+
+def test_texts_cannot_leave_their_attribute(content):
+    hostile = content | {
+        "pictures": [{"file": "x.png", "alt": '"><script>', "caption": "a\nb", "width": 9}]
+    }
+    assert "<script>" not in snippet(hostile)
+    assert 'title="a b"' in snippet(hostile)
+
+
+# --- making it -----------------------------------------------------------------------------------
+
+
+def write_run(folder, **manifest):
+    """Write as little of a full run on the embedded data as a gallery needs."""
+    for name in ("stages", "figures", "notebooks"):
+        (folder / name).mkdir(parents=True)
+    report = {"generated": True, "title": "Cards", "answer": ["Two kinds."], "noun": "card",
+              "nouns": "cards", "value": {"label": "turnover"}}  # fmt: skip
+    by_segment = {"1": 0.4, "2": 0.6}
+    metrics = {
+        "cleaning": {"customers": 9},
+        "clustering": {"k": 2, "elbow_k": 3, "silhouette_k": 4, "stability": {"2": 0.9},
+                       "silhouette": 0.3, "inertia": {"2": 5.0}, "verdict": "reproducible"},
+        "profiling": {"names": {"1": "A", "2": "B"}, "share": by_segment,
+                      "value_share": by_segment, "value_mean": by_segment},
+    }  # fmt: skip
+    content = {"schema": 1, "dataset": "credit_card", "quick": False, "settings": {}, "seed": 20,
+               "versions": {}} | manifest  # fmt: skip
+    documents = {"stages/06_report.json": report, "metrics.json": metrics, "manifest.json": content}
+    for name in ("04_decision", "06_profiles"):
+        buffer = io.BytesIO()
+        Image.new("RGB", (1000, 500), "white").save(buffer, format="png")
+        (folder / "figures" / f"{name}.png").write_bytes(buffer.getvalue())
+        documents[f"figures/{name}.json"] = {"alt": "A white field, nothing on it.", "caption": ""}
+    for name, document in documents.items():
+        (folder / name).write_text(json.dumps(document), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ({"quick": True}, "quick or other settings"),
+        ({"settings": {"k": 5}}, "quick or other settings"),
+        ({"dataset": "mall"}, "other data"),
+        ({"schema": 99}, "no finished run"),
+    ],
+)
+def test_only_a_full_run_on_the_embedded_data_is_shown(tmp_path, manifest, message):
+    results = write_run(tmp_path / "run", **manifest)
+    with pytest.raises(UserError, match=message) as error:
+        make_gallery(results, tmp_path / "gallery")
+    assert len(str(error.value).splitlines()) == 3
+    assert not (tmp_path / "gallery").exists()
+
+
+def test_what_cannot_be_made_is_said_and_leaves_the_last_picture(tmp_path, monkeypatch):
+    for name in ("page_picture", "lab_picture"):
+        monkeypatch.setattr(screenshots, name, lambda *_, **__: Unavailable("there is no Chromium"))
+    results, folder = write_run(tmp_path / "run"), tmp_path / "gallery"
+    (results / "notebooks" / "04_clustering.ipynb").write_text("{}")
+    folder.mkdir()
+    (folder / "report.png").write_bytes(b"an earlier one")
+    missing = make_gallery(results, folder)
+    assert len(missing) == 3
+    assert all("was not made anew: there is no Chromium" in line for line in missing)
+    assert (folder / "report.png").read_bytes() == b"an earlier one"
+    files = [entry["file"] for entry in read_gallery(folder)["pictures"]]
+    assert files == ["report.png", "decision.png", "profiles.png"]
+    assert "B are 60% of the cards and make 60% of turnover" in (folder / "README.md").read_text()
+
+
+def test_without_a_browser_a_picture_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(screenshots.shutil, "which", lambda name: None)
+    reason = screenshots.page_picture(tmp_path / "x.html", 400, 400)
+    assert str(reason) == "there is no Chromium on this machine"
