@@ -19,6 +19,10 @@ from test_browser import Visit, browser  # noqa: F401 (a fixture)
 ROOT = Path(__file__).parents[1]
 PAGES = ("index", "01_data_cleaning", "02_exploratory_analysis", "03_feature_engineering",
          "04_clustering", "05_dimensionality_reduction", "06_segment_profiling")  # fmt: skip
+# As little work as possible: what is looked at is texts, not numbers.
+SMALL = ["--quick"]
+for setting in ("k_max=6", "starts=2", "epochs=2", "refits=2"):
+    SMALL += ["--set", setting]
 # Files about single customers; everything else is for colleagues.
 CUSTOMERS = re.compile(r"segments\.csv|campaigns/.*\.csv|stages/.*\.parquet")
 KINDS = {".html", ".ipynb", ".png", ".json", ".csv", ".parquet", ".toml"}
@@ -51,7 +55,7 @@ class Run:
         self.results = folder / "out" / "results"
         self.alone = _alone()
         self.before = self.files()
-        done = self.start("--quick", "--results", str(self.results))
+        done = self.start(*SMALL, "--results", str(self.results))
         self.code, self.said = done.returncode, done.stdout + done.stderr
 
     def start(self, *options: str) -> subprocess.CompletedProcess:
@@ -174,7 +178,7 @@ def test_formulas_in_lists_are_told_and_kept_only_when_asked(run, tmp_path):
     assert "would run as a formula" in (run.results / "index.html").read_text("utf-8")
     kept = tmp_path / "results"
     shutil.copytree(run.results, kept)
-    done = run.start("--quick", "--raw", "--results", str(kept))
+    done = run.start(*SMALL, "--raw", "--results", str(kept))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("up to date") == 5, "only the last notebook writes lists"
     with (kept / "segments.csv").open(encoding="utf-8", newline="") as file:

@@ -12,11 +12,14 @@ import math
 import operator
 from collections.abc import Callable, Collection
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from segmentation.errors import InputError
+
+if TYPE_CHECKING:  # most of a second, and checking a description computes nothing
+    import pandas as pd
 
 LONGEST, DEEPEST = 5_000, 300  # characters and levels of a formula; more is a mistake or an attack
 
@@ -174,6 +177,8 @@ def evaluate(expression: str, table: pd.DataFrame) -> pd.Series:
     InputError
         If a column is missing, holds no numbers, or the expression is outside the language.
     """
+    import pandas as pd
+
     missing = columns_of(expression) - set(table.columns)
     if missing:
         raise InputError(
