@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -481,6 +482,28 @@ def test_a_pair_has_one_colour_and_a_new_segment_one_of_its_own(page):
         re.findall(r"\.(s\d)\{--segment:(#\w+);", html.split("@media screen and (prefers")[0])
     )
     assert len(set(rules.values())) == len(rules)
+
+
+def test_customers_whose_value_no_column_measures(tmp_path):
+    folders = [write_run(tmp_path / name, labels(50, 50)) for name in ("first", "second")]
+    for folder in folders:
+        path = folder / "stages" / "06_report.json"
+        report = json.loads(path.read_text())
+        report["value"] = {"label": "", "unit": "", "total": 0}
+        for card in report["segments"]:
+            card |= {"value_share": None, "value_mean": None}
+        path.write_text(json.dumps(report))
+    table = BeautifulSoup(comparing.write_comparison(*folders).read_text("utf-8"), "html.parser")
+    heads = [th.get_text() for th in table.find("table", class_="beside").thead.find_all("th")]
+    assert heads == ["First run", "Second run", "Counterpart", "Clients"]
+    assert "No segment's share of clients changed" in table.get_text()
+
+
+def test_what_sentences_quote_is_not_listed_twice(tmp_path):
+    metrics = {"clustering": {"k": 2, "quoted": [{"share": 0.5}]}}
+    other = {"clustering": {"k": 2, "quoted": [{"share": 0.6}]}}
+    first = read(tmp_path / "a", labels(50, 50), metrics=metrics)
+    assert different_numbers(first, read(tmp_path / "b", labels(50, 50), metrics=other)) == []
 
 
 # --- the command -------------------------------------------------------------------------------

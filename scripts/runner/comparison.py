@@ -22,6 +22,8 @@ from runner.errors import UserError
 from runner.inputs import digest
 
 FILES = ("manifest.json", "metrics.json", "model.json", "segments.csv", "stages/06_report.json")
+# What sentences quote stands in metrics.json once more, by sentence.
+SENTENCES = "quoted"
 # How the last notebook calls customers that have no identifier of their own.
 NUMBERED = "numbered by row"
 
@@ -589,6 +591,8 @@ def numbers(run: Run) -> dict[str, Any]:
         if isinstance(value, Mapping):
             parts: dict[str, Any] = {}
             for key, entry in value.items():
+                if key == SENTENCES:
+                    continue
                 parts |= walk(entry, f"{path}.{key}" if path else str(key))
             return parts
         return {path: value}

@@ -64,6 +64,11 @@ def render_comparison(path: Path, comparison: Comparison) -> None:
         nouns=first.report["nouns"],
         noun=first.report["noun"],
         value=first.report["value"],
+        has_value=all(
+            card["value_share"] is not None
+            for run in (first, second)
+            for card in run.cards.values()
+        ),
         headline=HEADLINES[headline(comparison.pairs, comparison.agreement)],
         whole=conclusions[0],
         conclusions=conclusions[1:],

@@ -251,8 +251,10 @@ def _sizes(comparison: Comparison) -> Conclusion:
     if not any(pair.kept for pair in comparison.pairs):
         text = ""
     elif not changes:
+        known = any(card["value_share"] is not None for card in report["segments"])
+        worth = f" or of {report['value']['label']}" if known else ""
         text = (
-            f"No segment's share of {report['nouns']} or of {report['value']['label']} changed by "
+            f"No segment's share of {report['nouns']}{worth} changed by "
             f"{100 * CLEAR_CHANGE:.0f} points or more."
         )
     else:
