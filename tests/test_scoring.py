@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from fitted import fit_model
 
 from runner.errors import UserError
 from scoring import command, plain_files, scoring
@@ -18,10 +19,9 @@ from scoring.plain_files import NotPlain, pieces
 from scoring.progress import Progress
 from scoring.scoring import score_file
 from segmentation.cleaning import clean
+from segmentation.dataset import load_dataset
 from segmentation.errors import InputError
-from segmentation.features import build_features, fit_preparation
-from segmentation.kmeans import fit_kmeans
-from segmentation.model import assign_customers, build_model, checksum, dataset_of, load_model
+from segmentation.model import assign_customers, checksum, dataset_of, load_model
 from segmentation.reading import read_table
 from segmentation.workspace import write_json
 
@@ -31,19 +31,8 @@ TABLE = ROOT / "data" / "credit_card" / "customers.csv"
 
 @pytest.fixture(scope="session")
 def model_path(tmp_path_factory):
-    """A model of the card holders, fitted here in a second."""
-    from segmentation.dataset import load_dataset
-
-    known = load_dataset("credit_card")
-    cleaned = clean(read_table(TABLE).table, known)
-    features = build_features(cleaned.customers, known)
-    preparation = fit_preparation(features, known.features_with("segment"))
-    fit = fit_kmeans(preparation.transform(features).to_numpy(), 6, starts=2, seed=1)
-    entries = [{"segment": s, "name": f"Kind {s}", "slug": f"kind-{s}"} for s in range(1, 7)]
-    as_read = read_table(TABLE).table.rename(columns=str.lower)
-    numeric = [c.name for c in known.columns if c.is_numeric]
-    training = (features, as_read[numeric])
-    model = build_model(known, cleaned.fills, preparation, fit.centres, entries, training)
+    """A model of the card holders."""
+    model = fit_model(load_dataset("credit_card"), read_table(TABLE).table, 6)
     path = tmp_path_factory.mktemp("model") / "model.json"
     write_json(path, model)
     return path
@@ -88,8 +77,6 @@ def test_the_training_customers_come_back_in_the_order_of_the_file(
 
 
 def test_changes_are_those_of_the_notebooks(model_path, tmp_path):
-    from segmentation.dataset import load_dataset
-
     result, _ = score(model_path, TABLE, tmp_path)
     known = {(c.what, c.column): c.rows for c in clean(read_table(TABLE).table,
              load_dataset("credit_card")).changes}  # fmt: skip

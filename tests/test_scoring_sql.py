@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlglot
+from fitted import fit_model
 
 from scoring import sql_command
 from scoring.sql import DIALECTS, write_query
-from segmentation.cleaning import clean
-from segmentation.dataset import build_dataset
+from segmentation.dataset import build_dataset, load_dataset
 from segmentation.errors import InputError
-from segmentation.features import build_features, fit_preparation
-from segmentation.kmeans import fit_kmeans
-from segmentation.model import assign_customers, build_model
+from segmentation.model import assign_customers
+from segmentation.reading import read_table
 from segmentation.workspace import write_json
 
 SHOP = {
@@ -73,13 +72,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def model(shop, table):
-    cleaned = clean(table, shop)
-    features = build_features(cleaned.customers, shop)
-    preparation = fit_preparation(features, shop.features_with("segment"))
-    fit = fit_kmeans(preparation.transform(features).to_numpy(), 5, starts=2, seed=1)
-    entries = [{"segment": s, "name": f"Bob's {s}", "slug": f"s-{s}"} for s in range(1, 6)]
-    training = (features, table[["spent", "order", "change"]])
-    return build_model(shop, cleaned.fills, preparation, fit.centres, entries, training)
+    return fit_model(shop, table, 5, "Bob's")
 
 
 def assert_equal(found, expected):
@@ -104,8 +97,6 @@ def test_duckdb_gives_the_labels_of_python(model, table):
 
 def test_duckdb_gives_the_segments_of_the_card_holders(card_model):
     model, source = card_model
-    from segmentation.reading import read_table
-
     query = write_query(model, "duckdb", table="holders", columns={"customer_id": "CUST_ID"})
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE holders AS FROM read_csv(?)", [str(source)])
@@ -115,20 +106,8 @@ def test_duckdb_gives_the_segments_of_the_card_holders(card_model):
 
 @pytest.fixture(scope="module")
 def card_model():
-    from segmentation.dataset import load_dataset
-    from segmentation.reading import read_table
-
     known = load_dataset("credit_card")
-    table = read_table(known.source_path).table
-    cleaned = clean(table, known)
-    features = build_features(cleaned.customers, known)
-    preparation = fit_preparation(features, known.features_with("segment"))
-    fit = fit_kmeans(preparation.transform(features).to_numpy(), 6, starts=2, seed=1)
-    entries = [{"segment": s, "name": f"Kind {s}", "slug": f"kind-{s}"} for s in range(1, 7)]
-    as_read = cleaned.customers[[c.name for c in known.columns if c.is_numeric]]
-    training = (features, as_read)
-    model = build_model(known, cleaned.fills, preparation, fit.centres, entries, training)
-    return model, known.source_path
+    return fit_model(known, read_table(known.source_path).table, 6), known.source_path
 
 
 def test_who_cannot_be_computed_has_no_segment(model, table):

@@ -18,7 +18,12 @@ _EPILOG = """\
 example:
   score.py --model results/credit_card/model.json --input march.csv --output march_scored.csv
 
-exit codes: 0 done, 2 something about the files or the arguments is wrong, 130 interrupted.
+every month, with a look at what changed since training and since the month before:
+  score.py --model results/credit_card/model.json --input april.csv --output april_scored.csv \\
+      --drift april_drift --before march_scored.csv --fail-on-drift
+
+exit codes: 0 done, 2 something about the files or the arguments is wrong, 3 the
+customers have changed (with --fail-on-drift), 130 interrupted.
 """
 
 
@@ -48,7 +53,7 @@ def main(script: Path, argv: list[str]) -> int:
     Returns
     -------
     int
-        0 done, 2 a user's mistake, 130 interrupted, 143 told to end.
+        0 done, 2 a user's mistake, 3 drift, 130 interrupted, 143 told to end.
     """
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
@@ -91,7 +96,18 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         help="where the list goes: CSV, or Parquet by the ending .parquet")  # fmt: skip
     add("--accept-units", action="store_true",
         help="go on where columns seem to be in another unit than in training")  # fmt: skip
-    return parser.parse_args(argv)
+    add("--drift", type=Path, metavar="FOLDER",
+        help="write there a page that says what changed since training")  # fmt: skip
+    add("--before", type=Path, metavar="FILE",
+        help="an earlier scored list: the page shows who moved")  # fmt: skip
+    add("--fail-on-drift", action="store_true",
+        help="end with exit code 3 where the verdict is watch or rebuild")  # fmt: skip
+    options = parser.parse_args(argv)
+    if options.before and not options.drift:
+        parser.error("--before needs --drift, which says where the page goes")
+    if options.before and not options.before.is_file():
+        parser.error(f"--before {str(options.before)!r} is no file")
+    return options
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -114,7 +130,30 @@ def _run(options: argparse.Namespace) -> int:
         progress.close()
     with suppress(BrokenPipeError):  # nobody reads any more: the list is there
         _report(result, options.output)
-    return DONE
+    return _look_at_drift(options, result)
+
+
+def _look_at_drift(options: argparse.Namespace, result) -> int:
+    """Write the page, say the verdict, and return the exit code."""
+    if not (options.drift or options.fail_on_drift):
+        return DONE
+    from scoring.drift import WORDS, compare_period
+
+    drift, migration = compare_period(result.model, result.period), None
+    if options.before:
+        from scoring.migration import compare_lists
+
+        names = [entry["name"] for entry in result.model["segments"]]
+        migration = compare_lists(options.before, options.output, names)
+    with suppress(BrokenPipeError):
+        print(f"{WORDS[drift.verdict]}: {drift.reasons[0]}")
+    if options.drift:
+        from scoring.drift_page import write_drift
+
+        page = write_drift(options.drift, result.model, drift, migration, options.input.name)
+        with suppress(BrokenPipeError):
+            print(f"What changed: {page}")
+    return DRIFTED if options.fail_on_drift and drift.verdict != "keep" else DONE
 
 
 def _report(result, output: Path) -> None:

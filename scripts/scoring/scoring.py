@@ -34,7 +34,6 @@ class _Task:
     source: Path
     output: Path
     accept_units: bool
-    before_keeping: Callable[[Result], None]
     advance: Callable[[int, float], None]
 
     @property
@@ -42,10 +41,9 @@ class _Task:
         return {entry["segment"]: entry["name"] for entry in self.model["segments"]}
 
     def finish(self, result: Result) -> None:
-        """Make the last checks before the list takes its name."""
+        """Make the last check before the list takes its name."""
         if not self.accept_units:
             _check_units(result, self.source)
-        self.before_keeping(result)
 
 
 @dataclass
@@ -75,7 +73,6 @@ def score_file(
     output: Path,
     *,
     accept_units: bool = False,
-    before_keeping: Callable[[Result], None] = lambda result: None,
     advance: Callable[[int, float], None] = lambda customers, share: None,
 ) -> Result:
     """Score every customer of a file, in the file's order.
@@ -89,8 +86,6 @@ def score_file(
         model.json, the customers, and where the list goes.
     accept_units : bool
         Go on where columns seem to be in another unit.
-    before_keeping : callable, optional
-        Called with the result before the list takes its name; what it raises leaves no list.
     advance : callable, optional
         Called with the customers scored so far and the share of the file that is read.
 
@@ -101,7 +96,7 @@ def score_file(
     """
     _check_paths(model_path, source, output)
     model = load_model(model_path)
-    settings = (accept_units, before_keeping, advance)
+    settings = (accept_units, advance)
     task = _Task(model, dataset_of(model), source, output, *settings)
     try:
         return _score_pieces(task)

@@ -1,0 +1,204 @@
+"""Whether the customers of a period are still those that the segments were made for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scoring.period import Period
+from scoring.units import Unit, changed_units, unit_words
+
+WATCH, REBUILD = 0.10, 0.25  # the usual bands of the population stability index (Siddiqi 2006)
+MANY = 0.5  # share of the features beyond `WATCH` from which a model is to be rebuilt
+SEGMENT_CHANGE = 0.02  # of all customers: smaller changes of a segment are no reason to act
+STRANGERS_WATCH, STRANGERS_REBUILD = 0.005, 0.02  # of the customers; 0.1 % in training
+Z = 3.29  # two-sided 99.9 %: some twenty comparisons together raise a false alarm in one of fifty
+WORDS = {
+    "keep": "Keep the segments",
+    "watch": "Keep the segments, and watch them",
+    "rebuild": "Rebuild the segments",
+}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A period held against the training customers.
+
+    Attributes
+    ----------
+    verdict : str
+        "keep", "watch" or "rebuild".
+    reasons : list of str
+        What the verdict rests on, the weightiest first.
+    rules : list of str
+        The thresholds.
+    features : DataFrame
+        feature, psi, noise (what chance alone reaches in one of a thousand), band.
+    segments : DataFrame
+        segment, name, customers, share_then, share_now, change, low, high.
+    strangers : tuple of float
+        Share, and its interval.
+    units : list of Unit
+    customers : int
+    """
+
+    verdict: str
+    reasons: list[str]
+    rules: list[str]
+    features: pd.DataFrame
+    segments: pd.DataFrame
+    strangers: tuple[float, float, float]
+    units: list[Unit]
+    customers: int
+
+
+def compare_period(model: dict[str, Any], period: Period) -> Drift:
+    """Hold a scored period against the customers that the model was fitted on."""
+    features, segments = feature_table(model, period), segment_table(model, period)
+    strangers = _share(int(period.strangers.sum()), period.customers)
+    units = changed_units(model, period)
+    verdict, reasons = _judge(features, segments, strangers, units)
+    return Drift(verdict, reasons, _rules(), features, segments, strangers, units, period.customers)
+
+
+# --- numbers -------------------------------------------------------------------------------------
+
+
+def stability_index(then: np.ndarray, now: np.ndarray) -> float:
+    """Return the population stability index of two histograms over the same bins.
+
+    Half a customer is added to each bin, so that an empty one weighs no more than it should.
+
+    Parameters
+    ----------
+    then, now : ndarray of counts, shape (bins,)
+    """
+    p, q = ((counts + 0.5) / (counts.sum() + 0.5 * len(counts)) for counts in (then, now))
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def noise_level(bins: int, then: int, now: int) -> float:
+    """Return what the index reaches by chance in one of a thousand periods without any drift.
+
+    Without drift it is about a chi-squared variable with bins - 1 degrees of freedom, times
+    1/then + 1/now (Yurdakul 2018); the quantile is by the cube-root approximation of Wilson &
+    Hilferty (1931).
+    """
+    if bins < 2:
+        return 0.0
+    spread = 2 / (9 * (bins - 1))
+    return (bins - 1) * (1 - spread + 3.09 * math.sqrt(spread)) ** 3 * (1 / then + 1 / now)
+
+
+def feature_table(model: dict[str, Any], period: Period) -> pd.DataFrame:
+    """Tabulate the stability index of each feature, the most changed ones first."""
+    then = model["reference"]["customers"]
+    labels = {entry["name"]: entry["label"] or entry["name"] for entry in model["features"]}
+    rows = []
+    for entry in model["reference"]["features"]:
+        counts = period.features[entry["name"]]
+        index = stability_index(np.array(entry["shares"]) * then, counts)
+        noise = noise_level(len(counts), then, period.customers)
+        rows.append((labels[entry["name"]], index, noise, _band(index, noise)))
+    table = pd.DataFrame(rows, columns=["feature", "psi", "noise", "band"])
+    return table.sort_values("psi", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _band(index: float, noise: float) -> str:
+    if index < max(WATCH, noise):
+        return "stable"
+    return "changed" if index < max(REBUILD, noise) else "changed much"
+
+
+def segment_table(model: dict[str, Any], period: Period) -> pd.DataFrame:
+    """Tabulate the segments' shares then and now, and the change with its interval."""
+    then, now = np.array(model["reference"]["segments"]), period.segments
+    p, q = then / then.sum(), now / now.sum()
+    error = Z * np.sqrt(p * (1 - p) / then.sum() + q * (1 - q) / now.sum())
+    error = error + 0.5 / then.sum() + 0.5 / now.sum()  # for continuity: small counts
+    return pd.DataFrame(
+        {
+            "segment": [entry["segment"] for entry in model["segments"]],
+            "name": [entry["name"] for entry in model["segments"]],
+            "customers": now,
+            "share_then": p,
+            "share_now": q,
+            "change": q - p,
+            "low": q - p - error,
+            "high": q - p + error,
+        }
+    )
+
+
+def _share(count: int, total: int) -> tuple[float, float, float]:
+    """Return a share with its interval (Wilson 1927)."""
+    p, scale = count / total, 1 + Z**2 / total
+    middle = (p + Z**2 / (2 * total)) / scale
+    half = Z * math.sqrt(p * (1 - p) / total + Z**2 / (4 * total**2)) / scale
+    return p, max(0.0, middle - half), min(1.0, middle + half)
+
+
+# --- verdict -------------------------------------------------------------------------------------
+
+
+def _judge(
+    features: pd.DataFrame,
+    segments: pd.DataFrame,
+    strangers: tuple[float, float, float],
+    units: list[Unit],
+) -> tuple[str, list[str]]:
+    """Come to a verdict, with the reasons for it."""
+    rebuild, watch = [], []
+    watch += [
+        f"The column {unit.column} is in another unit: its values are {unit_words(unit)}. "
+        "Correct the table before anything else is concluded from it."
+        for unit in units
+    ]
+    for row in features.itertuples():
+        if row.band == "changed much":
+            rebuild.append(f"{row.feature} changed much (index {row.psi:.2f}).")
+        elif row.band == "changed":
+            watch.append(f"{row.feature} changed (index {row.psi:.2f}).")
+    changed = (features["band"] != "stable").mean()
+    if changed >= MANY:
+        rebuild.append(f"{changed:.0%} of the features changed.")
+    for row in segments.itertuples():
+        certain = row.low > 0 or row.high < 0
+        if abs(row.change) >= SEGMENT_CHANGE and certain:
+            word = "grew" if row.change > 0 else "shrank"
+            watch.append(
+                f"The segment {row.name} {word} from {row.share_then:.1%} to {row.share_now:.1%}."
+            )
+    share, low, _ = strangers
+    said = f"{share:.1%} are unlike any customer in training."
+    if low > STRANGERS_REBUILD:
+        rebuild.append(said)
+    elif low > STRANGERS_WATCH:
+        watch.append(said)
+    if units:  # nothing is known of the customers until the numbers are right
+        return "watch", watch + rebuild
+    if rebuild:
+        return "rebuild", rebuild + watch
+    if watch:
+        return "watch", watch
+    return "keep", ["No feature, no segment and no share of strangers changed beyond the rules."]
+
+
+def _rules() -> list[str]:
+    return [
+        f"A feature changed where its population stability index reaches {WATCH:g}, and changed "
+        f"much from {REBUILD:g} on, and by more than chance reaches in one of a thousand periods.",
+        f"Rebuild where a feature changed much, where {MANY:.0%} of the features changed, or where "
+        f"more than {STRANGERS_REBUILD:.0%} are strangers.",
+        f"Watch where a feature changed, where more than {STRANGERS_WATCH:.1%} are strangers, or "
+        f"where a segment's share of all customers changed by {100 * SEGMENT_CHANGE:g} percentage "
+        "points or more.",
+        "Intervals are of 99.9 %, because many comparisons are made; a change counts where its "
+        "interval does not reach back to none.",
+        "A stranger is farther from the own centre than 99.9 % of the segment's customers in "
+        "training.",
+    ]

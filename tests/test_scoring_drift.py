@@ -1,0 +1,203 @@
+"""Drift: what was planted is found and named, and between halves of one table there is none."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fitted import fit_model
+
+from runner.errors import UserError
+from scoring import command
+from scoring.drift import compare_period, noise_level, stability_index
+from scoring.migration import compare_lists
+from scoring.period import Period
+from segmentation.dataset import load_dataset
+from segmentation.model import score_customers
+from segmentation.reading import read_table
+from segmentation.workspace import write_json
+
+KNOWN = load_dataset("credit_card")
+MONEY = [c.name.upper() for c in KNOWN.columns if c.kind == "money"]
+
+
+@pytest.fixture(scope="module")
+def table():
+    return read_table(KNOWN.source_path).table
+
+
+@pytest.fixture(scope="module")
+def model(table):
+    return fit_model(KNOWN, table, 6)
+
+
+def look_at(model, table):
+    period = Period(model)
+    period.add(score_customers(model, table))
+    return compare_period(model, period)
+
+
+def halves_drift(table, seed):
+    order = np.random.default_rng(seed).permutation(len(table))
+    first, second = table.iloc[order[: len(table) // 2]], table.iloc[order[len(table) // 2 :]]
+    return look_at(fit_model(KNOWN, first, 6), second)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_halves_of_a_table_have_no_drift(table, seed):
+    drift = halves_drift(table, seed)
+    assert (drift.verdict, drift.units) == ("keep", [])
+
+
+@pytest.mark.slow
+def test_nineteen_of_twenty_splits_have_no_drift(table):
+    verdicts = [halves_drift(table, seed).verdict for seed in range(20)]
+    assert verdicts.count("keep") >= 19
+
+
+@pytest.mark.parametrize("size", [100, 300, 1000])
+def test_a_small_period_raises_no_alarm(model, table, size):
+    verdicts = [look_at(model, table.sample(size, random_state=s)).verdict for s in range(6)]
+    assert verdicts.count("keep") >= 5
+
+
+def test_the_training_table_itself_has_not_drifted(model, table):
+    drift = look_at(model, table)
+    assert drift.verdict == "keep"
+    assert drift.features["psi"].max() < 1e-6
+    assert np.allclose(drift.segments["change"], 0)
+
+
+def test_inflation_is_found_and_named(model, table):
+    dearer = table.assign(**{name: table[name] * 1.8 for name in MONEY if name != "CREDIT_LIMIT"})
+    drift = look_at(model, dearer)
+    assert drift.verdict in ("watch", "rebuild")
+    assert not drift.units
+    assert "Utilisation of the limit" in drift.features["feature"].head(3).tolist()
+    assert any("Utilisation" in reason for reason in drift.reasons)
+
+
+def test_a_shrinking_segment_is_found_and_named(model, table):
+    segment = score_customers(model, table).assigned["segment"]
+    members = segment.index[segment == 2]
+    leaving = table["CUST_ID"].isin(members[: len(members) // 2])
+    drift = look_at(model, table[~leaving])
+    assert drift.verdict in ("watch", "rebuild")
+    assert any("Kind 2 shrank" in reason for reason in drift.reasons)
+    row = drift.segments.set_index("segment").loc[2]
+    assert row["low"] < row["change"] < row["high"] < 0
+
+
+def test_customers_of_another_kind_are_strangers(model, table):
+    odd = table.head(400).assign(CASH_ADVANCE=4e6, PURCHASES_FREQUENCY=1.0, ONEOFF_PURCHASES=3e6)
+    odd = odd.assign(CUST_ID=[f"new{i}" for i in range(400)])
+    drift = look_at(model, pd.concat([table, odd]))
+    assert drift.strangers[1] > 0.02
+    assert drift.verdict == "rebuild"
+    assert any("unlike any customer in training" in reason for reason in drift.reasons)
+
+
+@pytest.mark.parametrize(("column", "factor"), [("BALANCE", 100), ("PAYMENTS", 1 / 1000)])
+def test_another_unit_is_found_and_named(model, table, column, factor):
+    drift = look_at(model, table.assign(**{column: table[column] * factor}))
+    assert [(u.column, u.factor) for u in drift.units] == [(column.lower(), factor)]
+    assert "another unit" in drift.reasons[0]
+    assert drift.verdict == "watch"
+
+
+def test_cents_everywhere_are_found(model, table):
+    drift = look_at(model, table.assign(**{name: table[name] * 100 for name in MONEY}))
+    assert {u.column.upper() for u in drift.units} == set(MONEY)
+
+
+def test_the_index_is_that_of_the_books():
+    then, now = np.array([100, 200, 700]) * 1000, np.array([200, 200, 600]) * 1000
+    by_hand = 0.1 * np.log(2) + 0 + -0.1 * np.log(6 / 7)
+    assert stability_index(then, now) == pytest.approx(by_hand, rel=1e-3)
+    assert stability_index(then, then) == 0
+    assert np.isfinite(stability_index(then, np.array([0, 0, 10])))
+
+
+def test_chance_stays_below_its_level():
+    from scipy.stats import chi2
+
+    assert noise_level(10, 1000, 500) == pytest.approx(chi2.ppf(0.999, 9) * 0.003, rel=0.01)
+    rng = np.random.default_rng(1)
+    shares = np.full(10, 0.1)
+    found = [
+        stability_index(rng.multinomial(1000, shares), rng.multinomial(500, shares))
+        for _ in range(1000)
+    ]
+    assert np.mean(np.array(found) > noise_level(10, 1000, 500)) < 0.005
+
+
+def write_list(path, segments):
+    table = pd.DataFrame({"customer": list(segments), "segment_name": list(segments.values())})
+    table.to_parquet(path) if path.suffix == ".parquet" else table.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_who_moved_is_counted(tmp_path, ending):
+    before = {"001": "A", "002": "A", "003": "B", "gone": "B"}
+    now = {"001": "A", "002": "B", "003": "B", "new": "A", "newer": "A"}
+    lists = (write_list(tmp_path / "a.csv", before), write_list(tmp_path / f"b.{ending}", now))
+    found = compare_lists(*lists, ["A", "B"])
+    assert found.moves.to_numpy().tolist() == [[1, 1], [0, 1]]
+    assert (found.moved, found.gone, found.new) == (pytest.approx(1 / 3), 1, 2)
+
+
+def test_lists_that_cannot_be_compared_are_refused(tmp_path):
+    a = write_list(tmp_path / "a.csv", {"1": "A"})
+    for other, words in (({"2": "A"}, "no customer is in both"), ({"1": "X"}, "the segment 'X'")):
+        with pytest.raises(UserError, match=words):
+            compare_lists(write_list(tmp_path / "b.csv", other), a, ["A"])
+    (tmp_path / "b.csv").write_text("no,list\n1,2\n")
+    with pytest.raises(UserError, match="cannot be read"):
+        compare_lists(tmp_path / "b.csv", a, ["A"])
+
+
+def test_the_command_writes_the_page_and_tells_schedulers(
+    model, table, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
+    write_json(tmp_path / "model.json", model)
+    names = ("model", "input", "output", "drift")
+    files = ("model.json", "new.csv", "scored.csv", "drift")
+    arguments = [
+        part
+        for name, file in zip(names, files, strict=True)
+        for part in (f"--{name}", str(tmp_path / file))
+    ]
+
+    def run(table, *more):
+        table.to_csv(tmp_path / "new.csv", index=False)
+        return command.main(Path("score.py"), [*arguments, "--fail-on-drift", *more])
+
+    assert run(table) == 0
+    assert "Keep the segments" in capsys.readouterr().out
+    (tmp_path / "scored.csv").rename(tmp_path / "before.csv")
+    dearer = table.assign(**{name: table[name] * 2 for name in ("BALANCE", "PAYMENTS")})
+    assert run(dearer, "--before", str(tmp_path / "before.csv")) == 3
+    assert "Rebuild the segments" in capsys.readouterr().out
+    written = {path.name for path in (tmp_path / "drift").iterdir()}
+    assert written == {"index.html", "drift.json", "features.csv", "segments.csv", "moves.csv"}
+    page = (tmp_path / "drift" / "index.html").read_text()
+    assert "Rebuild the segments" in page and "<script" not in page and "Who moved" in page
+    assert str(tmp_path) not in page
+    record = json.loads((tmp_path / "drift" / "drift.json").read_text())
+    assert record["verdict"] == "rebuild" and 0 < record["moved"] < 1
+    moves = pd.read_csv(tmp_path / "drift" / "moves.csv", index_col=0)
+    assert moves.to_numpy().sum() == len(table)
+    assert run(table, "--before", str(tmp_path / "absent.csv")) == 2
+
+
+def test_a_hostile_segment_name_stays_a_text_on_the_page(model, table, tmp_path):
+    from scoring.drift_page import write_drift
+
+    hostile = "<script>alert(1)</script>"
+    named = model | {"segments": [dict(e, name=hostile) for e in model["segments"]]}
+    drift = look_at(named, table)
+    page = write_drift(tmp_path, named, drift, None, hostile).read_text()
+    assert "<script>" not in page
