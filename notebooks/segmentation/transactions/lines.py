@@ -12,6 +12,7 @@ from segmentation.errors import InputError
 from segmentation.transactions.files import Relation, literal, quoted, unreadable
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT")
 MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 ISO = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}")
@@ -66,13 +67,13 @@ def lines_query(
     brand, _, own = source.own_brand.partition("=")
     is_own = f"{quoted(brand.strip())} = {literal(own.strip())}" if own else "NULL"
     chosen = {
-        "customer": _text(column("customer")),
+        "customer": _text(column("customer"), types.get(source.customer, "")),
         "bought": at,
         "amount": amount,
         "quantity": number("quantity") if source.quantity else "NULL",
-        "basket": _text(column("order")),
-        "product": _text(column("product")),
-        "category": _text(column("category")),
+        "basket": _text(column("order"), types.get(source.order, "")),
+        "product": column("product"),
+        "category": _text(column("category"), types.get(source.category, "")),
         "discount": _sum(connection, file, name, source.discount.split("+"), types, options),
         "coupon": _sum(connection, file, name, source.coupon.split("+"), types, options),
         "own": is_own,
@@ -85,8 +86,10 @@ def lines_query(
     return f"SELECT {listed} FROM {file.sql}{joined}"
 
 
-def _text(column: str) -> str:
+def _text(column: str, kind: str) -> str:
     """Write an identifier or a word as text; a word for nothing as a gap."""
+    if kind in WHOLE:
+        return f"CAST({column} AS VARCHAR)"
     text = f"trim(CAST({column} AS VARCHAR))"
     gone = ", ".join(map(literal, MISSING))
     # Whole numbers that had gaps among them were written by many programs as 17850.0.

@@ -15,7 +15,7 @@ from segmentation.reading.identifiers import split_name
 from segmentation.transactions.files import open_file, quoted
 
 SAMPLE_ROWS = 200_000
-MOST_DISTINCT = 0.9  # customers a row up to which several rows share a customer
+MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
 
 WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor"
 SALE = "invoice|order|basket|transaction|trans|receipt|ticket|bill|purchase|sale|sales"
@@ -102,11 +102,12 @@ def find_transactions(path: Path, **options: str) -> Source | None:
             if source is None:
                 return None
             who = quoted(source.customer)
-            query = (
-                f"SELECT count({who}), count(DISTINCT {who}) FROM "
-                f"(SELECT {who} FROM {file.sql} LIMIT {SAMPLE_ROWS})"
-            )
-            rows, customers = connection.execute(query).fetchone()
+            first = f"(SELECT {who} FROM {file.sql} LIMIT {SAMPLE_ROWS})"
+            for part in (first, file.sql):  # the whole only where the first lines leave a doubt
+                query = f"SELECT count({who}), approx_count_distinct({who}) FROM {part}"
+                rows, customers = connection.execute(query).fetchone()
+                if customers < MOST_DISTINCT * rows:
+                    return source
         except (InputError, duckdb.Error):
             return None
-    return source if customers < MOST_DISTINCT * rows else None
+    return None

@@ -233,11 +233,12 @@ def _finish(
 
 def _variety(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Count the different products and categories of each customer."""
-    table = connection.execute(
-        "SELECT customer, count(DISTINCT product) AS products, "
-        "count(DISTINCT category) AS categories FROM purchases GROUP BY customer"
-    ).df()
-    table = table.set_index("customer").astype("float64")
+    counted = []
+    for part, name in (("product", "products"), ("category", "categories")):
+        distinct = f"SELECT DISTINCT customer, {part} FROM purchases WHERE {part} IS NOT NULL"
+        query = f"SELECT customer, count(*) AS {name} FROM ({distinct}) GROUP BY customer"
+        counted.append(connection.execute(query).df().set_index("customer").astype("float64"))
+    table = pd.concat(counted, axis=1).fillna(0.0)
     return table.loc[:, table.max() > 1]
 
 
