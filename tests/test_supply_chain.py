@@ -9,13 +9,15 @@ import re
 import subprocess
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OURS = {"segmentation", "runner"}
+OURS = {path.name for place in ("notebooks", "scripts")
+        for path in (ROOT / place).glob("*/")}  # fmt: skip
 
 
 def project_files() -> list[Path]:
@@ -109,6 +111,13 @@ def test_every_locked_package_has_hashes():
 def test_packages_are_installed_by_their_hashes():
     source = (ROOT / "scripts" / "runner" / "environment.py").read_text(encoding="utf-8")
     assert "--require-hashes" in source
+
+
+@pytest.mark.parametrize("module", ["segmentation.cleaning", "runner.stamps"])
+@pytest.mark.parametrize("kind", [DeprecationWarning, FutureWarning])
+def test_what_a_library_is_going_to_remove_fails_by_name(module, kind):
+    with pytest.raises(kind):
+        warnings.warn_explicit("old", kind, "file.py", 1, module=module)
 
 
 # --- no secrets ---------------------------------------------------------------------------------
