@@ -10,6 +10,7 @@ import ast
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import uuid
@@ -43,6 +44,21 @@ _SURROUNDINGS = {
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
+
+
+# Ends what is left of a killed run. Kernels look for their parent themselves, but not while
+# they load large libraries.
+_GUARDIAN = """
+import os, signal, sys
+alive = set()
+for line in sys.stdin:
+    (alive.add if line[0] == "+" else alive.discard)(int(line[1:]))
+for pid in alive:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except OSError:
+        pass
+"""
 
 
 class Kernel(KernelManager):
@@ -105,6 +121,7 @@ class Kernels:
         self._guard = threading.RLock()
         self._closed = False
         self._ending = ThreadPoolExecutor(4)
+        self._guardian: subprocess.Popen[str] | None = None
 
     def prepare(self, number: str, notebook: dict[str, Any]) -> None:
         """Start a kernel for a stage ahead of its turn; returns at once."""
@@ -134,7 +151,7 @@ class Kernels:
         with self._guard:
             if kernel in self._alive:
                 self._alive.discard(kernel)
-                self._ending.submit(kernel.end)
+                self._ending.submit(self._end, kernel)
 
     def kill(self) -> None:
         """Stop all processes, and start no other; who waits for one of them will notice."""
@@ -150,6 +167,28 @@ class Kernels:
         for kernel in list(self._alive):
             self.give_back(kernel)
         self._ending.shutdown()
+        if self._guardian is not None:
+            self._guardian.communicate()
+
+    def _end(self, kernel: Kernel) -> None:
+        pid = kernel.provisioner.pid
+        kernel.end()
+        self._tell_guardian(f"-{pid}")
+
+    def _tell_guardian(self, line: str) -> None:
+        """Tell the process that outlives this one what to end after it."""
+        if not hasattr(os, "killpg"):
+            return
+        with self._guard, suppress(OSError, ValueError):
+            if self._guardian is None:
+                self._guardian = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-c", _GUARDIAN],
+                    stdin=subprocess.PIPE,
+                    start_new_session=True,
+                    text=True,
+                )
+            self._guardian.stdin.write(line + "\n")
+            self._guardian.stdin.flush()
 
     def _start(self, modules: list[str]) -> Kernel:
         kernel = Kernel(
@@ -167,6 +206,7 @@ class Kernels:
                 stderr=log,
             )
         self._alive.add(kernel)
+        self._tell_guardian(f"+{kernel.provisioner.pid}")
         return kernel
 
 
