@@ -27,10 +27,13 @@ TRANSFORMS = ("none", "log1p", "yeo-johnson")
 MISSING = ("median", "zero", "keep")
 GRAINS = ("customer", "transaction")
 RFM = ("recency", "frequency", "monetary")
+CAMPAIGN_COLUMNS = (  # of the lists in campaigns/, in their order
+    "customer", "segment", "segment_name", "confidence", "action", "campaign", "model", "group",
+)  # fmt: skip
 OUTSIDE = ("flag", "clip", "missing")
 TABLES = {  # what a dataset.toml holds, and as what
     "dataset": dict, "source": dict, "value": dict, "columns": dict, "left_out": dict,
-    "rfm": dict,
+    "rfm": dict, "campaign": dict,
     "rules": list, "features": list, "archetypes": list, "questions": list,
 }  # fmt: skip
 NUMBER = (int, float)
@@ -164,6 +167,7 @@ class Dataset:
     left_out: dict[str, str] = field(default_factory=dict)  # columns of the file, and why
     origin: Source = field(default_factory=Source)
     rfm: dict[str, str] = field(default_factory=dict)  # recency, frequency, monetary: features
+    campaign: dict[str, str] = field(default_factory=dict)  # the marketing tool's column names
 
     @property
     def id(self) -> Column | None:
@@ -320,6 +324,7 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
         "left_out": content.get("left_out", {}),
         "origin": _build(Source, content.get("source", {}), path),
         "rfm": content.get("rfm", {}),
+        "campaign": _campaign_columns(content.get("campaign", {}), path),
         "value": column,
         "value_label": value.get("label", str(column).replace("_", " ")),
         "columns": tuple(
@@ -338,6 +343,25 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     dataset = _build(Dataset, {**head, **built}, path)
     _check(dataset, path)
     return dataset
+
+
+def _campaign_columns(entry: dict[str, Any], path: Path) -> dict[str, str]:
+    """Return what the marketing tool calls the columns of a campaign list."""
+    for key in entry:
+        _require_known(key, ("columns",), "campaign", path)
+    columns = entry.get("columns", {})
+    _require_type(columns, dict, "columns of campaign", path)
+    for name, called in columns.items():
+        _require_known(name, CAMPAIGN_COLUMNS, "columns of campaign", path)
+        _require_type(called, str, f"columns.{name} of campaign", path)
+    given = [columns.get(name, name) for name in CAMPAIGN_COLUMNS]
+    if len(set(given)) < len(given) or "" in given:
+        raise InputError(
+            "two columns of a campaign list have one name, or one has none",
+            where=str(path),
+            remedy="give each column in [campaign] columns a name of its own",
+        )
+    return dict(columns)
 
 
 def _table(entry: Any, path: Path) -> dict[str, Any]:

@@ -1,0 +1,140 @@
+"""Lists for a marketing tool: whom to address, whom to leave alone, and how many that takes."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from segmentation.dataset import CAMPAIGN_COLUMNS
+from segmentation.presentation import spreadsheet_safe
+
+POWER, ALPHA = 0.8, 0.05  # the usual chances: to see an uplift that is there, or one that is not
+
+
+def control_group(customers: pd.Index, campaign: str, share: float) -> np.ndarray:
+    """Draw the customers who are left alone, so that the effect of a campaign can be seen.
+
+    Drawn by the SHA-256 of campaign and identifier: the same at every run, for every order of the
+    rows and when customers join, and independent from one campaign to the next.
+
+    Parameters
+    ----------
+    customers : Index of str, length n
+    campaign : str
+    share : float
+        Of the customers, on average.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    drawn = (
+        hashlib.sha256(f"{campaign}\n{customer}".encode()).digest()[:8] for customer in customers
+    )
+    return np.array([int.from_bytes(part, "big") < share * 2**64 for part in drawn], dtype=bool)
+
+
+def campaign_list(
+    members: pd.DataFrame,
+    *,
+    action: str,
+    campaign: str,
+    model: str,
+    control: np.ndarray,
+    columns: Mapping[str, str],
+    raw: bool = False,
+) -> pd.DataFrame:
+    """Write one segment's list as the marketing tool expects it.
+
+    Parameters
+    ----------
+    members : DataFrame
+        customer, segment, segment_name and confidence, the surest first.
+    action, campaign, model : str
+        What to do, the key by which results come back, and which model chose the customers.
+    control : ndarray of bool, shape (n,)
+    columns : mapping of str to str
+        The tool's names of columns, by ours.
+    raw : bool
+        Whether texts stay that a spreadsheet would run as a formula.
+    """
+    texts = pd.Series({"action": action, "campaign": campaign, "model": model})
+    texts = texts if raw else spreadsheet_safe(texts)
+    group = np.where(control, "control", "contact")
+    listed = members.assign(**texts.to_dict(), group=group)
+    return listed[list(CAMPAIGN_COLUMNS)].rename(columns=columns)
+
+
+def control_needed(response: float, uplift: float, share: float) -> float:
+    """Return how large a control group has to be to see an uplift.
+
+    By a two-sided test of two shares at 5 %, seen with a chance of 80 % (Cohen 1988).
+
+    Parameters
+    ----------
+    response : float
+        Share of the customers who respond without a campaign.
+    uplift : float
+        How much larger that share is with it, in points of one.
+    share : float
+        Of the customers who are left alone.
+
+    Returns
+    -------
+    float
+        Customers in the control group; infinite where nothing could be seen.
+    """
+    from statsmodels.stats.power import NormalIndPower
+    from statsmodels.stats.proportion import proportion_effectsize
+
+    if uplift <= 0 or not 0 < share < 1 or not 0 <= response <= 1 - uplift:
+        return math.inf
+    effect = proportion_effectsize(response + uplift, response)
+    found = NormalIndPower().solve_power(
+        effect, nobs1=None, alpha=ALPHA, power=POWER, ratio=(1 - share) / share
+    )
+    return float(np.squeeze(found))
+
+
+def visible_uplift(response: float, control: int, contacted: int) -> float:
+    """Return the least uplift that groups of these sizes would show, NaN where they are too small.
+
+    The inverse of `control_needed`, by the arcsine transform of shares.
+    """
+    from scipy.stats import norm
+
+    if not control or not contacted:
+        return math.nan
+    effect = (norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) * math.sqrt(1 / control + 1 / contacted)
+    angle = math.asin(math.sqrt(response)) + effect / 2
+    return math.sin(angle) ** 2 - response if angle < math.pi / 2 else math.nan
+
+
+def power_table(
+    controls: Mapping[str, np.ndarray], *, response: float, uplift: float, share: float
+) -> pd.DataFrame:
+    """Tabulate for each segment whether its control group is large enough.
+
+    Parameters
+    ----------
+    controls : mapping of str to ndarray of bool
+        Who is in the control group, by the segment's name.
+    """
+    needed = control_needed(response, uplift, share)
+    rows = {
+        name: {
+            "customers": len(control),
+            "control group": int(control.sum()),
+            "control group needed": math.ceil(needed) if math.isfinite(needed) else math.nan,
+            "large enough": "yes" if control.sum() >= needed else "no",
+            "least visible uplift": visible_uplift(
+                response, int(control.sum()), int((~control).sum())
+            ),
+        }
+        for name, control in controls.items()
+    }
+    return pd.DataFrame(rows).T.rename_axis("segment")
