@@ -155,7 +155,7 @@ def _delimited(path: Path, packed: bool) -> Iterator[Any]:
 
 
 def _parquet(path: Path) -> Iterator[Any]:
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else what was read stays in memory
         names = file.schema_arrow.names
         if len(set(names)) < len(names):
             raise NotPlain("two columns of one name")
