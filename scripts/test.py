@@ -22,6 +22,9 @@ def main(script, arguments):
     os.chdir(environment.ROOT)
     import pytest
 
+    # Whole files side by side: tests of a file share what they set up. "-n 0" runs them in turn.
+    if not any(argument.startswith(("-n", "--numprocesses")) for argument in arguments):
+        arguments = ["-n", "auto", "--dist", "loadfile", *arguments]
     return int(pytest.main(arguments))
 
 
