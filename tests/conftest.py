@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from typing import Any
 import pytest
 
 from segmentation.dataset import Dataset, build_dataset
+
+# A test process that runs beside others ignores Ctrl-C, and so would every run that it starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What somebody could have written into a column name, a category, an identifier or dataset.toml.
 HOSTILE_TEXTS = (

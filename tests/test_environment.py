@@ -85,7 +85,10 @@ def test_the_check_is_quick(project):
     (project / "requirements.txt").write_bytes(b"x" * 300_000)
     start = time.perf_counter()
     is_ready(project)
-    assert time.perf_counter() - start < 0.05
+    check = time.perf_counter() - start
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    assert check < time.perf_counter() - start, "quicker than starting a Python that does nothing"
 
 
 def test_a_missing_lock_is_told(tmp_path):
