@@ -7,6 +7,7 @@ import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner.entry import Parser
 from runner.errors import UserError
 from runner.stages import Stage, find_stage
 
@@ -43,13 +44,6 @@ class Options:
     wait: bool = False
     time_limit: float = TIME_LIMIT_MINUTES * 60  # seconds
     manifest: Path | None = None
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors say what to do, without a page of usage."""
-
-    def error(self, message: str) -> None:
-        raise UserError(message, where="on the command line", remedy="run.py --help lists them all")
 
 
 def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
@@ -121,13 +115,9 @@ def _reading(given: argparse.Namespace) -> dict[str, str]:
     return {name: getattr(given, name) for name in READING if getattr(given, name) is not None}
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="run.py",
-        description="Run the six notebooks on a table of customers and publish the report.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def _parser() -> Parser:
+    parser = Parser(
+        "run.py", "Run the six notebooks on a table of customers and publish the report.", _EPILOG
     )
     add = parser.add_argument
     add("--dataset", metavar="NAME", help="a folder under data/, or a folder or .toml of your own")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from pathlib import Path
 
-from runner import environment
-from runner.errors import DONE, USER_ERROR, UserError
+from runner.entry import Parser, enter, finish
+from runner.errors import DONE, UserError
 
 _EPILOG = """\
 example:
@@ -18,15 +17,6 @@ example:
 
 exit codes: 0 done, 2 something about the runs or the arguments is wrong.
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors say what to do, without a page of usage."""
-
-    def error(self, message: str) -> None:
-        raise UserError(
-            message, where="on the command line", remedy="compare.py --help shows how it is used"
-        )
 
 
 def main(script: Path, argv: list[str]) -> int:
@@ -44,24 +34,18 @@ def main(script: Path, argv: list[str]) -> int:
     int
         0 done, 2 a user's mistake.
     """
-    try:
+
+    def compare() -> int:
         options = _parse(argv)
-        environment.enter(script, argv)
+        enter(script, argv)
         print(f"Comparison: {write_comparison(*options.runs, options.output)}")
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return USER_ERROR
-    return DONE
+        return DONE
+
+    return finish(compare)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = _Parser(
-        prog="compare.py",
-        description="Write a page that says what changed between two runs.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("compare.py", "Write a page that says what changed between two runs.", _EPILOG)
     parser.add_argument("runs", nargs=2, type=Path, metavar="RUN", help="a run's results folder")
     parser.add_argument(
         *("--output",),
@@ -92,7 +76,6 @@ def write_comparison(first: Path, second: Path, output: Path | None = None) -> P
     UserError
         If a folder holds no run, the runs are of different datasets, or nothing can be written.
     """
-    sys.path.append(str(environment.ROOT / "notebooks"))
     from runner import comparison, comparison_page
 
     if first.is_dir() and second.is_dir() and first.samefile(second):

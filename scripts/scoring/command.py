@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
-from runner import environment
-from runner.errors import DONE, INTERRUPTED, USER_ERROR, UserError
+from runner.entry import Parser, enter, finish, input_errors
+from runner.errors import DONE
 
 DRIFTED = 3
 _EPILOG = """\
@@ -25,19 +22,6 @@ every month, with a look at what changed since training and since the month befo
 exit codes: 0 done, 2 something about the files or the arguments is wrong, 3 the
 customers have changed (with --fail-on-drift), 130 interrupted.
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors say what to do, without a page of usage."""
-
-    def error(self, message: str) -> None:
-        raise UserError(
-            message, where="on the command line", remedy="score.py --help shows how it is used"
-        )
-
-
-class _Stopped(BaseException):
-    """The system, or another program, asks the command to end."""
 
 
 def main(script: Path, argv: list[str]) -> int:
@@ -55,39 +39,19 @@ def main(script: Path, argv: list[str]) -> int:
     int
         0 done, 2 a user's mistake, 3 drift, 130 interrupted, 143 told to end.
     """
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _stop)
-    try:
+
+    def score() -> int:
         options = _parse(argv)
-        environment.enter(script, argv)
+        enter(script, argv)
         # One thread a matrix product: these are small, and the results repeat.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        sys.path.append(str(environment.ROOT / "notebooks"))
         return _run(options)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("Interrupted; nothing was written.", file=sys.stderr)
-        return INTERRUPTED
-    except _Stopped as stopped:
-        print("Stopped; nothing was written.", file=sys.stderr)
-        return 128 + stopped.args[0]
 
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise _Stopped(number)
+    return finish(score)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = _Parser(
-        prog="score.py",
-        description="Find the segments of new customers by a fitted model.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("score.py", "Find the segments of new customers by a fitted model.", _EPILOG)
     add = parser.add_argument
     add("--model", type=Path, required=True, metavar="FILE", help="model.json of a run")
     add("--input", type=Path, required=True, metavar="FILE",
@@ -113,19 +77,17 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> int:
     from scoring.progress import Progress
     from scoring.scoring import Result, score_file
-    from segmentation.errors import InputError
 
     progress = Progress()
     try:
-        result: Result = score_file(
-            options.model,
-            options.input,
-            options.output,
-            accept_units=options.accept_units,
-            advance=progress.advance,
-        )
-    except InputError as error:
-        raise UserError(*str(error).split("\n")) from None
+        with input_errors():
+            result: Result = score_file(
+                options.model,
+                options.input,
+                options.output,
+                accept_units=options.accept_units,
+                advance=progress.advance,
+            )
     finally:
         progress.close()
     with suppress(BrokenPipeError):  # nobody reads any more: the list is there

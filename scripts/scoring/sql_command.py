@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from runner import environment
-from runner.errors import DONE, USER_ERROR, UserError
+from runner.entry import Parser, enter, finish, input_errors
+from runner.errors import DONE, UserError
 
 _EPILOG = """\
 example:
@@ -18,43 +17,23 @@ exit codes: 0 done, 2 something about the files or the arguments is wrong.
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors say what to do, without a page of usage."""
-
-    def error(self, message: str) -> None:
-        raise UserError(
-            message, where="on the command line", remedy="export_sql.py --help shows how"
-        )
-
-
 def main(script: Path, argv: list[str]) -> int:
     """Write the queries as the command line says; return 0, or 2 for a user's mistake."""
-    try:
-        options = _parse(argv)
-        environment.enter(script, argv)
-        sys.path.append(str(environment.ROOT / "notebooks"))
-        from segmentation.errors import InputError
 
-        try:
+    def write() -> int:
+        options = _parse(argv)
+        enter(script, argv)
+        with input_errors():
             paths = export(options)
-        except InputError as error:
-            raise UserError(*str(error).split("\n")) from None
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return USER_ERROR
-    for path in paths:
-        print(path)
-    return DONE
+        for path in paths:
+            print(path)
+        return DONE
+
+    return finish(write)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = _Parser(
-        prog="export_sql.py",
-        description="Write a fitted model as one query for a warehouse.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("export_sql.py", "Write a fitted model as one query for a warehouse.", _EPILOG)
     add = parser.add_argument
     add("--model", type=Path, required=True, metavar="FILE", help="model.json of a run")
     add("--output", type=Path, required=True, metavar="FOLDER",

@@ -1,0 +1,115 @@
+"""What the commands have in common: how they read arguments, are stopped, and end."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from runner import environment
+from runner.errors import INTERRUPTED, STAGE_FAILED, USER_ERROR, RunFailed, UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors say what to do, without a page of usage.
+
+    Parameters
+    ----------
+    prog, description, epilog : str
+        The command's name, what it does, and examples with its exit codes.
+    """
+
+    def __init__(self, prog: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> None:
+        """Report what is wrong with an argument."""
+        raise UserError(
+            message,
+            where="on the command line",
+            remedy=f"{self.prog} --help shows how it is used",
+        )
+
+
+class Stopped(BaseException):
+    """The system, or another program, asks the command to end."""
+
+
+def enter(script: Path, argv: list[str]) -> None:
+    """Go on inside the environment, where the helper package can be imported."""
+    environment.enter(script, argv)
+    sys.path.append(str(environment.ROOT / "notebooks"))
+
+
+def finish(work: Callable[[], int], left: str = "nothing was written") -> int:
+    """Do a command's work, and turn the way it ends into an exit code.
+
+    Parameters
+    ----------
+    work : callable
+        Returns the exit code of a command that comes to its end.
+    left : str
+        What an interrupted command leaves behind, for the message.
+
+    Returns
+    -------
+    int
+        What `work` returns; 1 a stage failed, 2 a user's mistake, 130 interrupted, 143 told to end.
+    """
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    atexit.register(_end_quietly)
+    try:
+        return work()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return USER_ERROR
+    except RunFailed as error:
+        print(error, file=sys.stderr)
+        return STAGE_FAILED
+    except KeyboardInterrupt:
+        print(f"Interrupted; {left}.", file=sys.stderr)
+        return INTERRUPTED
+    except Stopped as stopped:
+        print(f"Stopped; {left}.", file=sys.stderr)
+        return 128 + stopped.args[0]
+
+
+@contextmanager
+def input_errors() -> Iterator[None]:
+    """Show the helper package's errors about files as a user's mistakes."""
+    from segmentation.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        raise UserError(*str(error).split("\n")) from None
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    _end_quietly()
+    raise Stopped(number)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _end_quietly()
+    raise KeyboardInterrupt
+
+
+def _end_quietly() -> None:
+    """Say nothing of objects that the end catches half made and that cannot be taken down."""
+    sys.unraisablehook = lambda _: None
