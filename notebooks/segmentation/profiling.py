@@ -9,11 +9,11 @@ from sklearn.tree import DecisionTreeClassifier
 
 from segmentation.assignment import assignment_confidence as assignment_confidence  # in one place
 from segmentation.dataset import Feature
+from segmentation.disclosure import FEWEST, merge_rare
 from segmentation.features import apply_transform
 from segmentation.presentation import quantity
 
 CORE_SHARE = 0.10
-FEWEST = 10  # customers that a description has to stand for
 SURE_RATIO = 0.85  # nearest centre at most this far, as a share of the second nearest
 
 
@@ -185,11 +185,7 @@ def composition(
         Shares of each row; the last row is everybody, a withheld cell is NaN.
     """
     texts = answers.astype("object").where(answers.notna(), "unknown").astype("str")
-    counts = texts.value_counts()
-    kept = counts.index[counts >= fewest][:most]
-    if 0 < counts.drop(kept).sum() < fewest:
-        kept = kept[:-1]  # the rest alone would still be too few
-    texts = texts.where(texts.isin(kept), "other")
+    texts = merge_rare(texts, fewest, most=most)
     table = pd.crosstab(labels.map(names), texts).reindex(list(names.values()), fill_value=0)
     shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
     shares = shares.mask(_withheld(table.to_numpy(), fewest))
@@ -216,7 +212,11 @@ def _withheld(counts: np.ndarray, fewest: int) -> np.ndarray:
 
 
 def typical_customers(
-    features: pd.DataFrame, labels: pd.Series, nearest: pd.Series, share: float = CORE_SHARE
+    features: pd.DataFrame,
+    labels: pd.Series,
+    nearest: pd.Series,
+    share: float = CORE_SHARE,
+    fewest: int = FEWEST,
 ) -> pd.DataFrame:
     """Return the median of the customers nearest to each centre, shape (k, n_features).
 
@@ -227,14 +227,14 @@ def typical_customers(
     nearest : Series, shape (n_customers,)
         Distance to the own centre.
     share : float
-        Part of the segment that makes up the core; at least `FEWEST` customers. A smaller segment
-        has no typical customer: its row is NaN.
+        Part of the segment that makes up the core; at least ``fewest`` customers. A smaller
+        segment has no typical customer: its row is NaN.
     """
     rows = {}
     for segment, group in nearest.groupby(labels):
-        core = group.nsmallest(max(FEWEST, int(share * len(group)))).index
+        core = group.nsmallest(max(fewest, int(share * len(group)))).index
         typical = features.loc[core].median()
-        rows[segment] = typical if len(core) >= FEWEST else typical * np.nan
+        rows[segment] = typical if len(core) >= fewest else typical * np.nan
     return pd.DataFrame(rows).T.rename_axis("segment")
 
 

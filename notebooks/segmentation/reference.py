@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segmentation.disclosure import FEWEST
+
 BINS = 10  # of equally many training customers, as far as equal values allow
 
 
@@ -29,14 +31,16 @@ def describe_training(
     -------
     dict
         customers; segments: customers in each; features: edges and shares of each feature's bins;
-        columns: how many values other than zero, and their quartiles.
+        columns: how many values other than zero, and their quartiles where they are enough.
     """
     sizes = segments.value_counts().sort_index()
     columns = []
     for name in as_read:
         values = as_read[name].to_numpy(float)
         values = values[np.isfinite(values) & (values != 0)]
-        quartiles = np.quantile(values, [0.25, 0.5, 0.75]).tolist() if len(values) else None
+        quartiles = (
+            np.quantile(values, [0.25, 0.5, 0.75]).tolist() if len(values) >= FEWEST else None
+        )
         columns.append({"name": name, "values": len(values), "quartiles": quartiles})
     bins = []
     for name in features:

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from segmentation.disclosure import FEWEST, merge_neighbours
 from segmentation.errors import InputError
 
 PARTS = ("recency", "frequency", "monetary")
@@ -80,10 +81,17 @@ def score_groups(table: pd.DataFrame) -> pd.Series:
     return 4 - pd.Series(np.searchsorted(limits, table["total"]), index=table.index)
 
 
-def score_table(table: pd.DataFrame, value: pd.Series | None) -> pd.DataFrame:
-    """Tabulate the groups of total scores: how many customers, and their share of the value."""
-    names = score_groups(table).map(dict(enumerate(GROUPS.values())))
-    counts = names.value_counts().reindex(GROUPS.values()).fillna(0).astype(int)
+def score_table(table: pd.DataFrame, value: pd.Series | None, fewest: int = FEWEST) -> pd.DataFrame:
+    """Tabulate the groups of total scores: how many customers, and their share of the value.
+
+    A group of fewer than ``fewest`` customers shares a row with the next one.
+    """
+    groups = score_groups(table).map(dict(enumerate(GROUPS.values())))
+    shown_in = merge_neighbours(
+        groups.value_counts().reindex(list(GROUPS.values())).fillna(0), fewest
+    )
+    names = groups.map(shown_in)
+    counts = names.value_counts().reindex(shown_in.unique()).fillna(0).astype(int)
     shown = pd.DataFrame({"customers": counts, "share": counts / len(table)})
     if value is not None and value.sum() > 0:
         shown["value_share"] = value.groupby(names).sum().reindex(shown.index).fillna(0)

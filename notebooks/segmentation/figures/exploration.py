@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from segmentation.disclosure import FEWEST
 from segmentation.figures.style import (
     ACCENT,
     COLOURS,
@@ -96,9 +97,11 @@ def quantile_rows(quantiles: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     quantiles : DataFrame, shape (n_rows, 5)
-        The 5, 25, 50, 75 and 95 % quantiles of the values above zero.
+        The 5, 25, 50, 75 and 95 % quantiles of the values above zero; NaN where they are too few.
     """
     for row, values in enumerate(quantiles.to_numpy()):
+        if not np.isfinite(values).all():
+            continue
         ax.plot(values[[0, 4]], [row, row], color=MUTED, linewidth=1.5)
         ax.plot(values[[1, 3]], [row, row], color=ACCENT, linewidth=7, solid_capstyle="butt")
         ax.plot(values[2], row, "o", color="white", markeredgecolor=INK, markersize=6)
@@ -139,6 +142,8 @@ def amounts_text(zeros: pd.Series, spread: pd.Series) -> str:
 def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
     """Draw concentration curves with direct labels (Lorenz 1905), customers sorted downwards.
 
+    The largest customers come in together, so that none of them can be read off.
+
     Parameters
     ----------
     curves : dict of str to ndarray, shape (n_customers,)
@@ -150,8 +155,11 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
     for place, (name, amounts) in enumerate(curves.items()):
         shares = np.concatenate([[0], np.sort(amounts)[::-1].cumsum() / amounts.sum()])
         x = np.linspace(0, 1, len(shares))
+        together = np.r_[0, min(FEWEST, len(amounts)) : len(shares)]
         colour = COLOURS[place % len(COLOURS)]
-        ax.plot(x, shares, styles[place % 4], color=colour, label=plain(name, 40))
+        ax.plot(
+            x[together], shares[together], styles[place % 4], color=colour, label=plain(name, 40)
+        )
     ax.legend(loc="lower right", title="Curve of", alignment="left", handlelength=3)
     ax.set(
         xlim=(0, 1),

@@ -1,0 +1,119 @@
+"""What may be told about few customers: nothing that would be one customer's own value.
+
+Whatever describes fewer than `FEWEST` customers is merged with its nearest neighbour or withheld
+(the threshold rule of Hundepool et al., *Statistical Disclosure Control*, 2012). Merging comes
+first: from a total and all other parts, a part that is only withheld could be worked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+FEWEST = 10  # customers that a description has to stand for
+
+
+def merge_small(
+    labels: pd.Series, centres: np.ndarray | Sequence[Sequence[float]], fewest: int = FEWEST
+) -> pd.Series:
+    """Count the customers of segments that are too small with those of the nearest segment.
+
+    Parameters
+    ----------
+    labels : Series of int, shape (n_customers,)
+        Segments, numbered from 1.
+    centres : array-like, shape (k, n_features)
+    fewest : int
+        A segment with fewer customers has no row of its own.
+
+    Returns
+    -------
+    Series of int, shape (n_customers,)
+        The same, with the number of the largest segment of each merged group. Numbers of segments
+        that were merged into another one do not occur.
+    """
+    sizes = labels.value_counts()
+    groups = {int(segment): [int(segment)] for segment in sorted(sizes.index)}
+    points = np.asarray(centres, dtype=float)
+
+    def customers(group: int) -> int:
+        return int(sizes[groups[group]].sum())
+
+    while len(groups) > 1 and min(map(customers, groups)) < fewest:
+        small = min(groups, key=customers)
+        others = [group for group in groups if group != small]
+        away = [((points[small - 1] - points[group - 1]) ** 2).sum() for group in others]
+        nearest = others[int(np.argmin(away))]
+        merged = groups.pop(small) + groups.pop(nearest)
+        groups[max(merged, key=lambda segment: sizes[segment])] = merged
+    hosts = {segment: host for host, merged in groups.items() for segment in merged}
+    return labels.map(hosts).astype(labels.dtype).rename(labels.name)
+
+
+def quantiles(table: pd.DataFrame, shares: Sequence[float], fewest: int = FEWEST) -> pd.DataFrame:
+    """Return quantiles of each column that at least ``fewest`` customers lie below and above.
+
+    A more extreme one is drawn in to the value that ``fewest`` customers exceed (or stay below);
+    a column with fewer values has none. Quartiles and medians are what they are.
+
+    Parameters
+    ----------
+    table : DataFrame, shape (n_customers, n_columns)
+    shares : sequence of float, length m
+
+    Returns
+    -------
+    DataFrame, shape (n_columns, m)
+    """
+    rows = {}
+    for name in table:
+        values = table[name].dropna()
+        edge = min(fewest / max(len(values), 1), 0.25)
+        asked = np.clip(shares, edge, 1 - edge) if len(values) >= fewest else None
+        rows[name] = [np.nan] * len(shares) if asked is None else values.quantile(asked).to_numpy()
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(shares), dtype=float)
+
+
+def merge_rare(
+    answers: pd.Series, fewest: int = FEWEST, *, most: int | None = None, rest: str = "other"
+) -> pd.Series:
+    """Give answers that too few customers gave one name, the next rarest with them if need be.
+
+    Parameters
+    ----------
+    answers : Series of str, shape (n_customers,)
+    most : int, optional
+        Answers beyond the most frequent ones are merged, too.
+    """
+    counts = answers.value_counts()
+    kept = counts.index[counts >= fewest][:most]
+    if 0 < counts.drop(kept).sum() < fewest:
+        kept = kept[:-1]  # the rest alone would still be too few
+    return answers.where(answers.isin(kept), rest)
+
+
+def merge_neighbours(sizes: pd.Series, fewest: int = FEWEST) -> pd.Series:
+    """Join neighbouring groups of an ordered scale until each holds enough customers, or none.
+
+    Parameters
+    ----------
+    sizes : Series of int, indexed by the groups' names
+
+    Returns
+    -------
+    Series of str
+        By each group's name, that of the group that it is shown in: "7 to 9 and 5 to 6".
+    """
+    joined: list[list[str]] = []
+    for name in sizes.index:
+        if joined and 0 < sizes[joined[-1]].sum() < fewest:
+            joined[-1].append(name)
+        else:
+            joined.append([name])
+    while len(joined) > 1 and 0 < sizes[joined[-1]].sum() < fewest:
+        last = joined.pop()
+        joined[-1] += last
+    shown = {name: " and ".join(names) for names in joined for name in names}
+    return pd.Series(shown, dtype="str")
