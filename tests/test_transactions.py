@@ -14,8 +14,8 @@ from segmentation.dataset import Source, load_dataset
 from segmentation.errors import InputError
 from segmentation.features import build_features
 from segmentation.transactions import find_transactions, recognise, sum_up
+from segmentation.transactions.customers import category_columns
 from segmentation.transactions.demographics import in_bands, join_demographics
-from segmentation.transactions.summing import category_columns
 
 SHOP = Source(
     grain="transaction", customer="who", time="day", amount="paid", order="basket",

@@ -14,6 +14,7 @@ from segmentation.reading.changes import Change
 from segmentation.reading.delimited import settle_delimiter
 from segmentation.reading.formats import GZIP, PARQUET, ZIP
 from segmentation.reading.table import read_table
+from segmentation.transactions.engine import literal, unreadable
 
 HEAD = 1 << 16
 PIECE = 1 << 22
@@ -27,16 +28,6 @@ class Relation:
     types: dict[str, str]  # column name to DuckDB's type; everything in a text file is VARCHAR
     changes: tuple[Change, ...] = ()
     format: str = "text"
-
-
-def quoted(name: str) -> str:
-    """Return a column's name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return a text as SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def open_file(
@@ -76,16 +67,6 @@ def open_file(
     except duckdb.Error as error:
         raise unreadable(path.name, error) from None
     return Relation(sql, {row[0]: row[1] for row in described}, changes, form)
-
-
-def unreadable(name: str, error: Exception) -> InputError:
-    """Say in short that DuckDB could not read a file."""
-    said = " ".join(str(error).split())[:200]
-    return InputError(
-        f"the transactions cannot be read: {said}",
-        where=name,
-        remedy="correct the line, or say with --delimiter and --encoding how it is written",
-    )
 
 
 def _text(

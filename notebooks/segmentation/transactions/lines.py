@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import duckdb
-
 from segmentation.dataset import Source
 from segmentation.errors import InputError
-from segmentation.transactions.files import Relation, literal, quoted, unreadable
+from segmentation.transactions.engine import Engine, literal, quoted
+from segmentation.transactions.files import Relation
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT")
@@ -28,7 +27,7 @@ class Options:
 
 
 def lines_query(
-    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
     file: Relation,
     source: Source,
     options: Options,
@@ -57,25 +56,25 @@ def lines_query(
         return quoted(given) if given else "NULL"
 
     def number(part: str) -> str:
-        return _number(connection, file, name, column(part), types, options)
+        return _number(engine, file, name, column(part), types, options)
 
     amounts = [part.strip() for part in source.amount.split("+")] if source.amount else []
-    amount = _sum(connection, file, name, amounts, types, options)
+    amount = _sum(engine, file, name, amounts, types, options)
     if not amounts:
         amount = f"CAST({number('quantity')} * {number('price')} AS {MONEY})"
-    at = _time(connection, file, name, column("time"), types[source.time], options)
+    at = _time(engine, file, name, column("time"), types[source.time], options)
     brand, _, own = source.own_brand.partition("=")
-    is_own = f"{quoted(brand.strip())} = {literal(own.strip())}" if own else "NULL"
+    is_own = f"{quoted(brand.strip())} = {literal(own.strip())}" if own else "CAST(NULL AS BOOLEAN)"
     chosen = {
         "customer": _text(column("customer"), types.get(source.customer, "")),
         "bought": at,
         "amount": amount,
-        "quantity": number("quantity") if source.quantity else "NULL",
+        "quantity": number("quantity"),
         "basket": _text(column("order"), types.get(source.order, "")),
-        "product": column("product"),
+        "product": column("product") if source.product else "CAST(NULL AS VARCHAR)",
         "category": _text(column("category"), types.get(source.category, "")),
-        "discount": _sum(connection, file, name, source.discount.split("+"), types, options),
-        "coupon": _sum(connection, file, name, source.coupon.split("+"), types, options),
+        "discount": _sum(engine, file, name, source.discount.split("+"), types, options),
+        "coupon": _sum(engine, file, name, source.coupon.split("+"), types, options),
         "own": is_own,
     }
     listed = ", ".join(f"{expression} AS {quoted(key)}" for key, expression in chosen.items())
@@ -97,7 +96,7 @@ def _text(column: str, kind: str) -> str:
     return f"CASE WHEN lower({text}) IN ({gone}) THEN NULL ELSE {whole} END"
 
 
-def _sum(connection, file: Relation, name: str, columns: list[str], types, options) -> str:
+def _sum(engine, file: Relation, name: str, columns: list[str], types, options) -> str:
     """Add amounts up, a gap counting as nothing where there are several."""
     columns = [column.strip() for column in columns if column.strip()]
     for column in columns:
@@ -107,13 +106,13 @@ def _sum(connection, file: Relation, name: str, columns: list[str], types, optio
                 where=f"{name}: {', '.join(types)[:300]}",
                 remedy="correct the name under [source] in dataset.toml",
             )
-    numbers = [_number(connection, file, name, quoted(c), types, options) for c in columns]
+    numbers = [_number(engine, file, name, quoted(c), types, options) for c in columns]
     if len(numbers) < 2:
-        return numbers[0] if numbers else "NULL"
+        return numbers[0] if numbers else f"CAST(NULL AS {MONEY})"
     return " + ".join(f"coalesce({number}, 0)" for number in numbers)
 
 
-def _number(connection, file: Relation, name: str, column: str, types, options: Options) -> str:
+def _number(engine, file: Relation, name: str, column: str, types, options: Options) -> str:
     """Return the expression that reads a column as an exact number."""
     if column == "NULL" or types.get(column.strip('"')) != "VARCHAR":
         return f"TRY_CAST({column} AS {MONEY})"
@@ -127,9 +126,8 @@ def _number(connection, file: Relation, name: str, column: str, types, options: 
         return ways["comma" if options.decimal in (",", "comma") else "point"]
     filled = f"lower({bare}) NOT IN ({', '.join(map(literal, MISSING))})"
     failed = ", ".join(f"count(*) FILTER ({filled} AND {way} IS NULL)" for way in ways.values())
-    rows, *failures = _ask(
-        connection, f"SELECT count(*) FILTER ({filled}), {failed} FROM {file.sql}", name
-    )[0]
+    counts = f"SELECT count(*) FILTER ({filled}), {failed} FROM {file.sql}"
+    rows, *failures = engine.ask(counts)[0]
     plain, point, comma = failures
     if plain <= 0.001 * rows:
         return ways["plain"]
@@ -157,13 +155,13 @@ def _marked(bare: str, thousands: str, decimal: str) -> str:
     return f"CASE WHEN regexp_full_match({bare}, {literal(pattern)}) THEN {number} END"
 
 
-def _time(connection, file: Relation, name: str, column: str, kind: str, options: Options) -> str:
+def _time(engine, file: Relation, name: str, column: str, kind: str, options: Options) -> str:
     """Return the expression that reads a column as a time."""
     if kind.startswith(("TIMESTAMP", "DATE")):
         return f"CAST({column} AS TIMESTAMP)"
     text = f"replace(trim(CAST({column} AS VARCHAR)), 'T', ' ')"
     days = f"SELECT DISTINCT split_part({text}, ' ', 1) FROM {file.sql} WHERE {column} IS NOT NULL"
-    seen = [row[0] for row in _ask(connection, f"{days} ORDER BY 1 LIMIT 20000", name) if row[0]]
+    seen = [row[0] for row in engine.ask(f"{days} ORDER BY 1 LIMIT 20000") if row[0]]
     if seen and sum(bool(ISO.fullmatch(day)) for day in seen) > 0.5 * len(seen):
         return f"TRY_CAST({text} AS TIMESTAMP)"
     if seen and sum(bool(re.fullmatch(r"(19|20)\d{6}", day)) for day in seen) > 0.5 * len(seen):
@@ -194,10 +192,3 @@ def _order(parts: list[re.Match], column: str, name: str) -> str:
         where=f"{name}, column {column}",
         remedy="say with --date-order dmy or mdy which comes first",
     )
-
-
-def _ask(connection: duckdb.DuckDBPyConnection, query: str, name: str) -> list[tuple]:
-    try:
-        return connection.execute(query).fetchall()
-    except duckdb.Error as error:
-        raise unreadable(name, error) from None

@@ -12,7 +12,8 @@ import duckdb
 from segmentation.dataset import Source
 from segmentation.errors import InputError
 from segmentation.reading.identifiers import split_name
-from segmentation.transactions.files import open_file, quoted
+from segmentation.transactions.engine import quoted
+from segmentation.transactions.files import open_file
 
 SAMPLE_ROWS = 200_000
 MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
