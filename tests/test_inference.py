@@ -78,8 +78,8 @@ def test_bank_customers_with_a_churn_flag(bring, rng):
     dataset = understand(reading)
     assert dataset.id.name == "customer_id"
     assert roles(dataset) == {
-        "segment": {"credit_score", "tenure", "balance", "num_of_products", "estimated_salary"},
-        "describe": {"age"},
+        "segment": {"credit_score", "tenure", "balance", "num_of_products"},
+        "describe": {"age", "estimated_salary"},
         "left out": set(),
     }
     assert kinds(dataset)["geography"] == kinds(dataset)["gender"] == "category"
@@ -122,8 +122,8 @@ def test_marketing_campaign_with_dates_and_education(bring, rng):
     assert kinds(dataset)["mnt_wines"] == "money"
     assert kinds(dataset)["num_web_purchases"] == "count"
     assert dataset.feature("mnt_wines").transform == "log1p"
-    assert {"income", "recency", "mnt_wines"} <= roles(dataset)["segment"]
-    assert {"year_birth", "kidhome"} <= roles(dataset)["describe"]
+    assert {"recency", "mnt_wines"} <= roles(dataset)["segment"]
+    assert {"year_birth", "kidhome", "income"} <= roles(dataset)["describe"]
     assert not {"z_cost_contact", "z_revenue"} & set(kinds(dataset))
     assert dataset.value == "total_amount"
     assert dataset.feature("total_amount").formula.count("mnt_") == 5
@@ -171,6 +171,63 @@ def test_card_table_with_a_record_number(bring, rng):
     assert kinds(dataset)["avg_utilization_ratio"] == "share"
     assert kinds(dataset)["income_category"] == "category"
     assert dataset.column("avg_utilization_ratio").valid == (0, 1)
+
+
+def test_sums_of_other_columns_do_not_count_twice(bring, rng):
+    goods = {f"Mnt{what}": rng.lognormal(3, 1, ROWS).round() for what in ("Wine", "Fish", "Meat")}
+    limit = rng.lognormal(9, 0.6, ROWS).round()
+    used = (limit * rng.random(ROWS)).round()
+    reading = bring(
+        {
+            "id": range(ROWS), **goods, "MntTotal": sum(goods.values()), "n": rng.poisson(4, ROWS),
+            "Credit_Limit": limit, "Total_Revolving_Bal": used, "Open_To_Buy": limit - used,
+        }
+    )  # fmt: skip
+    dataset = understand(reading)
+    assert dataset.value == "mnt_total"
+    assert roles(dataset)["describe"] == {"mnt_total"}
+    assert roles(dataset)["left out"] == {"open_to_buy"}
+    assert "credit limit, total revolving balance" in dataset.feature("open_to_buy").why
+
+
+def test_income_segments_only_where_there_is_little_else(bring, rng):
+    income = rng.lognormal(10, 0.3, ROWS).round()
+    few = {"id": range(ROWS), "Income": income, "Spending Score": rng.integers(1, 101, ROWS)}
+    assert roles(understand(bring(few)))["segment"] == {"income", "spending_score"}
+    more = few | {"visits": rng.poisson(4, ROWS), "Age": rng.integers(18, 70, ROWS)}
+    assert roles(understand(bring(more)))["describe"] == {"income", "age"}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind", "role"),
+    [
+        ("HourSpendOnApp", range(1, 6), "number", "segment"),
+        ("OrderAmountHikeFromLastYear", range(11, 26), "number", "segment"),
+        ("Total_Amt_Chng_Q4_Q1", [0.4, 0.8, 1.9], "number", "segment"),
+        ("Days_since_last_purchases", range(40), "number", "segment"),
+        ("spend_last_90_days", range(40), "money", "segment"),
+        ("NumWebVisitsMonth", range(12), "count", "segment"),
+        ("BILL_AMT1", range(40), "money", "segment"),
+        ("Customer Lifetime Value", range(40), "money", "segment"),
+        ("day", range(1, 32), "number", "left out"),
+        ("MARRIAGE", [1, 2, 3], "category", "describe"),
+        ("Umsatz", range(40), "money", "segment"),
+        ("Alter", range(20, 60), "number", "describe"),
+        ("Location Code", ["Urban", "Rural", "Suburban"], "category", "describe"),
+        ("Nachname", ["Maier", "Huber", "Koch"], "text", "dropped"),
+        ("Prénom", ["Anne", "Luc", "Jean"], "text", "dropped"),
+    ],
+)
+def test_what_a_name_and_its_values_are_taken_for(bring, rng, name, values, kind, role):
+    reading = bring({"id": range(ROWS), name: rng.choice(list(values), ROWS)})
+    guess = guess_columns(reading)[1]
+    assert (guess.kind, guess.role) == (kind, role)
+
+
+def test_the_total_is_worth_more_than_its_month(bring, rng):
+    monthly, months = rng.uniform(20, 110, ROWS).round(2), rng.integers(1, 70, ROWS)
+    names = {"MonthlyCharges": monthly, "TotalCharges": (monthly * months).round(2)}
+    assert understand(bring({"id": range(ROWS), "tenure": months} | names)).value == "total_charges"
 
 
 def test_a_record_number_without_a_name_for_it(bring, rng):

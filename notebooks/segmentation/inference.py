@@ -18,13 +18,15 @@ import pandas as pd
 from segmentation import expressions
 from segmentation.errors import InputError
 from segmentation.guessing import vocabulary
-from segmentation.guessing.columns import Guess, guess_column
+from segmentation.guessing.columns import Guess, guess_column, measures_time
 from segmentation.guessing.text import write_dataset
 from segmentation.reading import Reading
 from segmentation.reading.identifiers import split_name
 
 SAMPLE_ROWS = 20_000
 NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in a distance
+EXACT = 1e-4  # part of a column's spread that may be left when it is a sum of others
+MOST_SUMMED = 60  # columns up to which sums are looked for
 
 
 def infer_dataset(reading: Reading, name: str) -> str:
@@ -49,6 +51,7 @@ def infer_dataset(reading: Reading, name: str) -> str:
     """
     guesses = guess_columns(reading)
     value, total = _guess_value(guesses)
+    guesses = _without_sums(guesses, reading.table, value)
     guesses = _without_near_duplicates(guesses, reading.table, keep=value)
     guesses = _with_enough(guesses, reading)
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
@@ -136,6 +139,7 @@ def _find_value(numeric: list[Guess], patterns: tuple[str, ...]) -> str:
         for guess in numeric:
             words = guess.label.lower()
             measures = not set(words.split()) & (vocabulary.SCORES | {"limit"})
+            measures = measures and not measures_time(words)
             if guess.kind in ("money", "number") and measures and re.fullmatch(pattern, words):
                 return guess.name
     return ""
@@ -150,6 +154,40 @@ def _find_parts(numeric: list[Guess]) -> list[Guess]:
             return family
     goods = [g for g in money if set(g.name.split("_")) & vocabulary.GOODS]
     return goods if len(goods) >= 3 else []
+
+
+def _without_sums(guesses: list[Guess], table: pd.DataFrame, value: str) -> list[Guess]:
+    """Leave out columns that are sums or differences of others, which would count twice.
+
+    Each column is regressed on those before it; the one that measures a customer's value comes
+    last, so that its parts segment and it describes.
+    """
+    chosen = [g for g in guesses if g.role == "segment" and g.kind in ("money", "count", "number")]
+    chosen = sorted(chosen, key=lambda g: g.name == value)
+    if not 3 <= len(chosen) <= MOST_SUMMED:
+        return guesses
+    rows = table[[g.source for g in chosen]].dropna().to_numpy(dtype=float)
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2000)).astype(int)]
+    if len(rows) < 3 * len(chosen):
+        return guesses
+    spread = rows.std(axis=0)
+    scaled = (rows - rows.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    kept: list[int] = []
+    for place, guess in enumerate(chosen):
+        if kept and spread[place] > 0:
+            weights, *_ = np.linalg.lstsq(scaled[:, kept], scaled[:, place], rcond=None)
+            rest = scaled[:, place] - scaled[:, kept] @ weights
+            if rest.std() < EXACT:
+                raw = weights * spread[place] / spread[kept]
+                parts = [chosen[k] for k, w in zip(kept, raw, strict=True) if abs(w) > 0.01]
+                labels = ", ".join(spell_out(part.label).lower() for part in parts[:8])
+                role = "describe" if guess.name == value else "left out"
+                why = f"follows from {labels}: it would count twice"
+                settled = replace(guess, role=role, why=why)
+                guesses = [settled if g.name == guess.name else g for g in guesses]
+                continue
+        kept.append(place)
+    return guesses
 
 
 def _without_near_duplicates(guesses: list[Guess], table: pd.DataFrame, keep: str) -> list[Guess]:
@@ -197,6 +235,8 @@ def _with_enough(guesses: list[Guess], reading: Reading) -> list[Guess]:
     spare = [g for g in guesses if g.role == "describe" and g.is_numeric]
     if len(segment) >= 2:
         return guesses
+    income = [g for g in spare if set(g.name.split("_")) & vocabulary.INCOME]
+    spare = income if len(segment) + len(income) >= 2 else spare
     if len(segment) + len(spare) < 2:
         kinds = ", ".join(f"{g.source}: {g.why}" for g in guesses if g.role != "segment")
         raise InputError(

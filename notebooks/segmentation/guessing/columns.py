@@ -78,7 +78,7 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
         return replace(base, kind="id", role="id", why="tells customers apart")
     if why := _find_identity(words, values, kind):
         return replace(base, why=why, personal=True)
-    if kind == "id":
+    if kind == "id" and not _names_groups(values):
         return replace(base, kind="id", why="another identifier or code, no behaviour")
     if values.notna().sum() == 0:
         return replace(base, why="no value in any row")
@@ -93,6 +93,11 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
     if pd.api.types.is_numeric_dtype(values):
         return _guess_numbers(base, words, values.dropna(), kind, reading.units.get(source, ""))
     return _guess_words(base, values.dropna())
+
+
+def _names_groups(values: pd.Series) -> bool:
+    """Whether few codes stand for many rows: they name groups of customers."""
+    return 1 < values.nunique() <= min(MOST_CATEGORIES, len(values) // 10)
 
 
 def _find_identity(words: str, values: pd.Series, kind: str) -> str:
@@ -126,49 +131,59 @@ def _guess_words(base: Guess, values: pd.Series) -> Guess:
 
 def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: str) -> Guess:
     """Guess the kind, transform and role of a column of numbers."""
-    tokens = set(words.split())
+    tokens = {token.rstrip("0123456789") or token for token in words.split()}
     whole = bool((values == values.round()).all())
     low, high, distinct = values.min(), values.max(), values.nunique()
     unit = "" if unit == "%" and kind == "share" else unit
     if whole and distinct <= 20 and tokens & vocabulary.NOMINAL and not tokens & vocabulary.COUNT:
         return replace(base, kind="category", role="describe", why="numbers that stand for names")
+    if whole and vocabulary.CALENDAR.fullmatch(words) and low >= 0 and high <= 366:
+        return replace(base, kind="number", role="left out", why="a part of a date, no amount")
     if vocabulary.MODEL_OUTPUT.fullmatch(words):
         return replace(base, kind="number", role="left out", why="the output of a model")
     if whole and distinct == len(values) > 20 and high - low == distinct - 1:
         return replace(base, why="counts the rows: a record number")
-    kind = _guess_kind(tokens, values, kind, whole)
+    kind = _guess_kind(words, tokens, values, kind, whole)
     base = replace(base, kind=kind, unit=unit, valid=_guess_range(kind, low, high))
     if tokens & vocabulary.SENSITIVE or (whole and 1900 <= low and high <= 2100):
         why = "sensitive: describes, and stays out of the distance"
         return replace(
             base, role="describe", why=why if tokens & vocabulary.SENSITIVE else "a calendar year"
         )
-    if tokens & vocabulary.DESCRIPTIVE or tokens & vocabulary.OUTCOMES:
-        return replace(base, role="describe", why="who a customer is, rather than what they do")
     transform, why = _guess_transform(kind, values)
+    if tokens & (vocabulary.DESCRIPTIVE | vocabulary.OUTCOMES | vocabulary.INCOME):
+        why = "who a customer is, rather than what they do"
+        return replace(base, role="describe", transform=transform, why=why)
     return replace(base, role="segment", transform=transform, why=why)
 
 
-def _guess_kind(tokens: set[str], values: pd.Series, kind: str, whole: bool) -> str:
+def _guess_kind(words: str, tokens: set[str], values: pd.Series, kind: str, whole: bool) -> str:
     """Tell money, counts, shares and months apart, by unit, name and values."""
     inside = values.min() >= 0 and values.max() <= 1
     if kind in ("money", "share"):
         return kind
     if tokens & vocabulary.SCORES:
         return "number"
+    if re.fullmatch(vocabulary.VALUES[0], words):
+        return "money"
+    counted = whole and values.min() >= 0 and bool(tokens & vocabulary.NUMBER_OF)
     if (tokens & vocabulary.SHARES and values.min() >= 0 and values.quantile(0.99) <= 1) or (
         inside and not whole
     ):
         return "share"
-    if tokens & vocabulary.SPENDING and not tokens & vocabulary.NUMBER_OF:
+    money = not measures_time(words)
+    if money and tokens & vocabulary.SPENDING and not tokens & vocabulary.NUMBER_OF:
         return "money"
-    if "months" in tokens or "month" in tokens:
+    if "months" in tokens or ("month" in tokens and not counted):
         return "months"
     if whole and values.min() >= 0 and tokens & vocabulary.COUNT:
         return "count"
-    if tokens & vocabulary.MONEY:
-        return "money"
-    return "number"
+    return "money" if money and tokens & vocabulary.MONEY else "number"
+
+
+def measures_time(words: str) -> bool:
+    """Whether a name tells of a time or a change, whatever amount it mentions beside."""
+    return bool(set(words.split()) & vocabulary.NO_MONEY or vocabulary.TIMES.fullmatch(words))
 
 
 def _guess_range(kind: str, low: float, high: float) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""The words in columns' names that the guesses go by."""
+"""The words in columns' names that the guesses go by: English, some German and French."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ ABBREVIATIONS = {
     "qty": "quantity", "trans": "transaction", "trx": "transactions",
 }  # fmt: skip
 SENSITIVE = frozenset(
-    "age gender genre sex marital married education educational birth birthday dob race ethnicity "
-    "ethnic religion nationality citizenship disability language pregnant".split()
+    "age gender genre sex marital marriage married education educational birth birthday birthyear "
+    "dob race ethnicity ethnic religion nationality citizenship disability language pregnant "
+    "alter geschlecht familienstand bildung geburtsjahr geburtsdatum sexe âge naissance".split()
 )
 DESCRIPTIVE = frozenset(
     "country geography region city state county province area location district occupation job "
     "profession employment employer household family kids kidhome teenhome children child teen "
-    "dependents dependent dependants housing home house homeowner residence senior partner".split()
+    "dependents dependent dependants housing home house homeowner residence senior partner "
+    "settlement kinder beruf land stadt ort bundesland region département departement ville "
+    "pays profession enfants".split()
 )
+INCOME = frozenset("income salary wage wages einkommen gehalt salaire".split())
 NOMINAL = frozenset(
     "channel region type class segment cluster group category status area branch store level grade "
-    "code response plan tier brand model make department zone gender sex marital education "
-    "geography country state city occupation".split()
+    "code response plan tier brand model make department zone gender sex marital marriage "
+    "education geography country state city occupation département departement".split()
+)
+CALENDAR = re.compile(
+    r"(.+ )?(day|month|week|quarter|hour)( of( the)? (day|week|month|year))"
+    r"|day|month|week|weekday|quarter|year"
 )
 OUTCOMES = frozenset(
     "churn churned exited attrition default defaulted target label response complain fraud "
@@ -35,6 +43,9 @@ PERSONAL = re.compile(
     r"|(.+ )?(street|address|ip|ssn|iban|passport"
     r"|social security( number)?|card number|licen[cs]e plate)( \d)?"
     r"|(.+ )?url|twitter|facebook|linkedin"
+    r"|(vor|nach|familien)name|kundenname|(haus)?anschrift|stra(ss|ß)e|adresse|telefon(nummer)?|handy"
+    r"|nom( de famille)?|prénom|prenom|courriel|téléphone"
+    r"|nombre|apellidos?|dirección|direccion|correo( electrónico)?|teléfono|telefono"
 )
 MODEL_OUTPUT = re.compile(
     r".*(naive bayes|classifier|predicted|prediction|probability|propensity).*"
@@ -43,8 +54,14 @@ MONEY = frozenset(
     "amount amt balance income salary spend spent spending purchases payment payments price cost "
     "costs revenue sales limit debt mortgage monetary charges charge fee fees deposit deposits "
     "savings turnover mnt expenses expenditure budget wage wages advance gmv clv cltv ltv "
-    "bakery clothing electronics".split()
+    "bal bill bills bakery clothing electronics premium cashback einkommen gehalt umsatz betrag "
+    "ausgaben montant salaire dépenses depenses".split()
 )
+# Words beside which an amount is none of money: how long, how much more, how often.
+NO_MONEY = frozenset(
+    "hour hours minute minutes second seconds time chng change hike growth previous".split()
+)
+TIMES = re.compile(r"(number of )?(days?|weeks?|months?|years?) .+|recency|tenure")
 GOODS = frozenset(
     "fresh milk grocery frozen meat fish wine wines fruit fruits sweet sweets detergents "
     "delicassen delicatessen".split()
@@ -62,9 +79,11 @@ SHARES = frozenset("ratio rate share frequency percent pct prc percentage utiliz
                    "proportion".split())  # fmt: skip
 VALUES = (
     r"(.* )?(clv|cltv|ltv|lifetime value)",
-    r"(.* )?(monetary|revenue|turnover|gmv)( .*)?",
-    r"(total|annual|yearly|monthly|sum) ?(of )?.*(spend|spent|spending|purchases?|sales|charges"
-    r"|amount|amt|expenditure)",
+    r"(.* )?(monetary|revenue|turnover|gmv|umsatz|chiffre d affaires)( .*)?",
+    r"(mnt|amount|spend|spent|spending|sales) total|total (mnt|spend|spent|spending|sales)",
+    r"(total|sum) ?(of )?.*(spend|spent|spending|purchases?|sales|charges|amount|amt|expenditure)",
+    r"(annual|yearly|monthly).*(spend|spent|spending|purchases?|sales|charges|amount|amt"
+    r"|expenditure)",
     r"purchases|sales|spend|spent|spending|amount( spent)?|charges|payments?",
 )
 PARTIAL_VALUES = (
