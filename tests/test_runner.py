@@ -287,6 +287,14 @@ def test_the_manifest_knows_the_peak_memory(finished):
         assert 10e6 < entry["peak_memory"] < 10e9
 
 
+def test_the_manifest_knows_the_time_of_each_code_cell(finished):
+    for entry in manifest.read(finished.results)["stages"]:
+        (path,) = (finished.results / "notebooks").glob(f"{entry['number']}_*.ipynb")
+        cells = json.loads(path.read_text())["cells"]
+        assert len(entry["cells"]) == sum(cell["cell_type"] == "code" for cell in cells) > 1
+        assert 0 < sum(entry["cells"]) <= entry["seconds"]
+
+
 def test_executed_notebooks_show_no_path_of_this_machine(finished):
     for path in (finished.results / "notebooks").iterdir():
         text = path.read_text()

@@ -60,9 +60,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How long a notebook took, and its largest use of memory in bytes where that is known."""
+    """How long a notebook took, and each of the code cells that its executed copy shows.
+
+    `peak_memory` is its largest use of memory in bytes where that is known.
+    """
 
     seconds: float
+    cells: list[float]
     peak_memory: int | None
 
 
@@ -136,8 +140,9 @@ def run_notebook(
         raise _kernel_failed(job, late.is_set(), error) from None
     finally:
         alarm.cancel()
-    outcome = Outcome(time.monotonic() - started, kernel.peak_memory())
+    seconds, memory = time.monotonic() - started, kernel.peak_memory()
     _check_complete(job, notebook)
+    outcome = Outcome(seconds, _times(notebook, shown=bool(job.shown)), memory)
     write_clean(notebook, job.executed, shown=job.shown, masks=job.masks)
     return outcome
 
@@ -188,6 +193,17 @@ def _check_complete(job: Job, notebook: nbformat.NotebookNode) -> None:
         if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
             _note(job, f"this cell was not run:\n{cell.source}")
             raise RunFailed(f"{job.name} stopped before its last cell.")
+
+
+def _times(notebook: nbformat.NotebookNode, *, shown: bool) -> list[float]:
+    """Return the seconds of each code cell, without injected parameters that are not shown."""
+    return [
+        round(cell.metadata.get("papermill", {}).get("duration") or 0.0, 3)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and cell.source.strip()
+        and (shown or "injected-parameters" not in cell.metadata.get("tags", ()))
+    ]
 
 
 def _note(job: Job, text: str) -> None:

@@ -159,6 +159,7 @@ def _record(work: Work) -> dict[str, Any]:
                 "href": f"notebooks/{stage.name}.html",
                 "started": stamp.started,
                 "seconds": stamp.seconds,
+                "cells": stamp.cells,
                 "peak_memory": stamp.peak_memory,
                 "skipped": stage.number in work.skipped,
                 "current": work.is_current(stage, stamp),

@@ -180,6 +180,7 @@ def _run_stage(
         outputs=stamps.hashes(tree, stage),
         started=began,
         seconds=round(outcome.seconds, 2),
+        cells=outcome.cells,
         peak_memory=outcome.peak_memory,
     )
     stamps.write(tree, stage, stamp)

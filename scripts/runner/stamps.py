@@ -37,6 +37,8 @@ class Stamp:
         SHA-256 by path in the results folder.
     started : str
     seconds : float
+    cells : list of float
+        Seconds of each code cell of the executed copy.
     peak_memory : int or None
         In bytes.
     page : str
@@ -47,6 +49,7 @@ class Stamp:
     outputs: dict[str, str] = field(default_factory=dict)
     started: str = ""
     seconds: float = 0.0
+    cells: list[float] = field(default_factory=list)
     peak_memory: int | None = None
     page: str = ""
 
