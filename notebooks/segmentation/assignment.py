@@ -7,12 +7,66 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+BLOCK = 4096  # customers whose distances are computed at a time: they stay in the cache
 STRANGER_QUANTILE = 0.999  # of the training customers of a segment, by distance to its centre
 
 
 def distances(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Euclidean distances of customers to centres, shape (n, k)."""
-    return np.column_stack([np.linalg.norm(matrix - centre, axis=1) for centre in centres])
+    found = np.empty((len(centres), len(matrix)))
+    for first in range(0, len(matrix), BLOCK):
+        block = np.ascontiguousarray(matrix[first : first + BLOCK].T)
+        fill_distances(block, centres, found[:, first : first + BLOCK])
+    return found.T
+
+
+def fill_distances(columns: np.ndarray, centres: np.ndarray, out: np.ndarray) -> None:
+    """Write Euclidean distances into `out`.
+
+    The squares are added feature after feature, so that a customer's distances do not depend on
+    the customers beside.
+
+    Parameters
+    ----------
+    columns : ndarray of float64, shape (d, n)
+        One row a feature.
+    centres : ndarray, shape (k, d)
+    out : ndarray of float64, shape (k, n)
+    """
+    difference = np.empty(columns.shape)
+    for centre, distance in zip(centres, out, strict=True):
+        np.subtract(columns, centre[:, None], out=difference)
+        np.multiply(difference, difference, out=difference)
+        np.add.reduce(difference, axis=0, out=distance)
+    np.sqrt(out, out=out)
+
+
+def nearest_two(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Find the nearest and the second nearest of k centres; the first of equals.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (k, n)
+        k at least 2.
+
+    Returns
+    -------
+    tuple of ndarray, shape (n,) each
+        The nearest centre (from 0) and its distance, the second and its distance.
+    """
+    count = distances.shape[1]
+    first, second = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    near, next_ = distances[0].copy(), np.full(count, np.inf)
+    for centre, distance in enumerate(distances[1:], 1):
+        nearer = distance < near
+        between = (distance < next_) & ~nearer
+        np.copyto(second, first, where=nearer)
+        np.copyto(next_, near, where=nearer)
+        np.copyto(first, centre, where=nearer)
+        np.copyto(near, distance, where=nearer)
+        np.copyto(second, centre, where=between)
+        np.copyto(next_, distance, where=between)
+    return first, near, second, next_
 
 
 def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:
@@ -29,19 +83,22 @@ def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:
         segment (from 1), second_choice (from 1), distance, ratio (nearest to second nearest
         centre: 0 at the centre, 1 on the border) and confidence (1 - ratio).
     """
-    order = np.argsort(distances, axis=1, kind="stable")
-    rows = np.arange(len(distances))
-    nearest, second = distances[rows, order[:, 0]], distances[rows, order[:, 1]]
-    ratio = np.divide(nearest, second, out=np.ones_like(nearest), where=second > 0)
+    segment, near, second_choice, second = nearest_two(np.asarray(distances).T)
+    ratio = distance_ratio(near, second)
     return pd.DataFrame(
         {
-            "segment": order[:, 0] + 1,
-            "second_choice": order[:, 1] + 1,
-            "distance": nearest,
+            "segment": segment + 1,
+            "second_choice": second_choice + 1,
+            "distance": near,
             "ratio": ratio,
             "confidence": 1 - ratio,
         }
     )
+
+
+def distance_ratio(near: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Nearest over second nearest distance; 1 where both are 0."""
+    return np.divide(near, second, out=np.ones_like(near), where=second > 0)
 
 
 def stranger_distances(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from segmentation import expressions
-from segmentation.dataset import Column, Dataset, match_columns, normalise
+from segmentation.dataset import Column, Dataset, Rule, match_columns, normalise
 from segmentation.errors import InputError
 from segmentation.reading import Change
 
@@ -179,45 +180,77 @@ def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
 def apply_valid_ranges(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """Handle values outside a column's valid range as dataset.toml says: clip, blank or flag."""
     table, changes = table.copy(), []
-    actions = {"clip": "set to the limit", "missing": "treated as missing", "flag": "kept, flagged"}
     for column in _present(table, dataset):
-        if not column.is_numeric:
-            continue
-        low, high = column.valid
-        values = table[column.name]
-        outside = (values < low) | (values > high)
-        if not outside.any():
-            continue
-        if column.outside == "clip":
-            table[column.name] = values.clip(low, high)
-        elif column.outside == "missing":
-            table[column.name] = values.where(~outside)
-        what = f"value outside {low:g} to {high:g}"
-        rows = int(outside.sum())
-        changes.append(Change(what, column.name, rows, actions[column.outside]))
+        if column.is_numeric:
+            values, rows = limit(table[column.name].to_numpy(), column)
+            if rows:
+                table[column.name] = values
+                changes.append(limit_change(column, rows))
     return Cleaned(table, changes)
+
+
+def limit(values: np.ndarray, column: Column) -> tuple[np.ndarray, int]:
+    """Return a column's values with those outside its valid range handled, and how many."""
+    low, high = column.valid
+    below = values < low if low > -np.inf else None
+    above = values > high if high < np.inf else None
+    rows = sum(int(np.count_nonzero(part)) for part in (below, above) if part is not None)
+    if rows and column.outside == "clip":
+        values = np.clip(values, low, high)
+    elif rows and column.outside == "missing":
+        values = np.where((values < low) | (values > high), np.nan, values)
+    return values, rows
+
+
+def limit_change(column: Column, rows: int) -> Change:
+    """Describe what `limit` did to a column."""
+    low, high = column.valid
+    actions = {"clip": "set to the limit", "missing": "treated as missing", "flag": "kept, flagged"}
+    what = f"value outside {low:g} to {high:g}"
+    return Change(what, column.name, rows, actions[column.outside])
 
 
 def apply_rules(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """Fill structural gaps and check what should hold, by the rules in dataset.toml."""
     table, changes = table.copy(), []
     for rule in dataset.rules:
-        read = sorted(expressions.columns_of(rule.check or rule.when))
-        if not {*read, *([rule.column] if rule.column else [])} <= set(table.columns):
-            continue  # about a column that this table may lack
-        known = table[read].notna().all(axis=1)  # where one is missing, nothing can be said
-        holds = expressions.evaluate(rule.check or rule.when, table) & known
-        if rule.check:
-            broken = int((known & ~holds).sum())
-            if broken:
-                changes.append(Change(f"rule not met: {rule.name}", "", broken, "kept, reported"))
-            continue
-        gaps = holds & table[rule.column].isna()
-        table[rule.column] = table[rule.column].mask(gaps, rule.fill)
-        if gaps.any():
-            action = f"set to {rule.fill:g}: the gap is structural"
-            changes.append(Change(rule.name, rule.column, int(gaps.sum()), action))
+        read = rule_columns(rule) & set(table.columns)
+        columns = {name: table[name].to_numpy() for name in read}
+        concerned = concerned_rows(rule, columns)
+        rows = int(np.count_nonzero(concerned))
+        if rows and rule.column:
+            table[rule.column] = table[rule.column].mask(concerned, rule.fill)
+        if rows:
+            changes.append(rule_change(rule, rows))
     return Cleaned(table, changes)
+
+
+def rule_columns(rule: Rule) -> set[str]:
+    """Return the names of the columns that a rule reads or fills."""
+    return expressions.columns_of(rule.check or rule.when) | ({rule.column} - {""})
+
+
+def concerned_rows(rule: Rule, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Mark the gaps that a rule fills, or the rows that break what it checks.
+
+    None where a column is missing: the rule is about something that this table may lack. Where a
+    value that the rule reads is unknown, nothing can be said.
+    """
+    if not rule_columns(rule) <= set(columns):
+        return np.zeros(0, bool)
+    formula = rule.check or rule.when
+    holds = expressions.evaluate_columns(formula, columns)
+    concerned = ~holds if rule.check else holds & pd.isna(columns[rule.column])
+    for name in expressions.columns_of(formula) if np.any(concerned) else ():
+        concerned = concerned & ~pd.isna(columns[name])
+    return concerned
+
+
+def rule_change(rule: Rule, rows: int) -> Change:
+    """Describe what `concerned_rows` found."""
+    if rule.check:
+        return Change(f"rule not met: {rule.name}", "", rows, "kept, reported")
+    return Change(rule.name, rule.column, rows, f"set to {rule.fill:g}: the gap is structural")
 
 
 def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:

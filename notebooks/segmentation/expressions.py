@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Collection
-from functools import reduce
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,6 +72,7 @@ LOGIC: dict[type, Callable] = {
 OPERATORS = ARITHMETIC | COMPARISONS | LOGIC
 
 
+@lru_cache(maxsize=256)
 def parse(expression: str) -> ast.expr:
     """Parse an expression and check that it stays within the language.
 
@@ -179,26 +180,36 @@ def evaluate(expression: str, table: pd.DataFrame) -> pd.Series:
     """
     import pandas as pd
 
-    missing = columns_of(expression) - set(table.columns)
+    return pd.Series(evaluate_columns(expression, table), index=table.index)
+
+
+def evaluate_columns(expression: str, columns: Mapping[str, np.ndarray] | pd.DataFrame):
+    """Compute an expression on columns by name, as `evaluate`; a constant gives one number.
+
+    Raises
+    ------
+    InputError
+        As `evaluate`.
+    """
+    missing = columns_of(expression) - set(columns)
     if missing:
         raise InputError(
             f"the formula {expression[:80]!r} needs the column {sorted(missing)[0]!r}",
-            where=f"columns there are: {', '.join(map(str, table.columns))[:300]}",
+            where=f"columns there are: {', '.join(map(str, columns))[:300]}",
             remedy="correct the formula in dataset.toml or provide the column",
         )
     try:
         with np.errstate(all="ignore"):  # what is not finite is found and named by the caller
-            value = _evaluate(parse(expression), table)
+            return _evaluate(parse(expression), columns)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"the formula {expression[:80]!r} cannot be computed ({str(error)[:120]})",
             where="dataset.toml",
             remedy="calculate with numbers only; and, or, not take conditions such as a > 0",
         ) from None
-    return pd.Series(value, index=table.index)
 
 
-def _evaluate(node: ast.expr, table: pd.DataFrame):
+def _evaluate(node: ast.expr, table: Mapping[str, np.ndarray] | pd.DataFrame):
     match node:
         case ast.Name(id=name):
             return table[name]
@@ -219,13 +230,13 @@ def _evaluate(node: ast.expr, table: pd.DataFrame):
     raise AssertionError(f"unchecked node {ast.dump(node)}")
 
 
-def _number(node: ast.expr, table: pd.DataFrame):
+def _number(node: ast.expr, table: Mapping[str, np.ndarray] | pd.DataFrame):
     """Compute a part that has to be a number; two conditions add up to 0, 1 or 2."""
     value = _evaluate(node, table)
-    return value.astype("float64")
+    return value if value.dtype == np.float64 else value.astype("float64")
 
 
-def _condition(node: ast.expr, table: pd.DataFrame):
+def _condition(node: ast.expr, table: Mapping[str, np.ndarray] | pd.DataFrame):
     """Compute a part that has to be a condition."""
     value = _evaluate(node, table)
     if np.asarray(value).dtype != bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -32,12 +32,17 @@ def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     broken = ~(table.abs() < LARGEST)
     if broken.any().any():
         name = broken.any().idxmax()
-        raise InputError(
-            f"the feature {name!r} is not finite for {int(broken[name].sum())} customers",
-            where=f"formula {dataset.feature(name).formula!r}",
-            remedy="use ratio(a, b) for divisions that may meet zero",
-        )
+        refuse_endless(dataset.feature(name), int(broken[name].sum()))
     return table
+
+
+def refuse_endless(feature: Feature, rows: int) -> NoReturn:
+    """Say that a feature is not finite for some customers, or too large to square."""
+    raise InputError(
+        f"the feature {feature.name!r} is not finite for {rows} customers",
+        where=f"formula {feature.formula!r}",
+        remedy="use ratio(a, b) for divisions that may meet zero",
+    )
 
 
 @dataclass(frozen=True)

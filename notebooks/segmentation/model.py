@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 
 from segmentation import cleaning
+from segmentation.applying import Applier
 from segmentation.assignment import (
     STRANGER_QUANTILE,
     assignment_confidence,
     distances,
-    mark_strangers,
     stranger_distances,
 )
 from segmentation.dataset import Column, Dataset, Feature, Rule
 from segmentation.errors import InputError
-from segmentation.features import Preparation, build_features
+from segmentation.features import Preparation
 from segmentation.plain import to_plain
 from segmentation.reading.changes import Change
 from segmentation.reference import describe_training
@@ -230,26 +230,24 @@ def score_typed(model: dict[str, Any], dataset: Dataset, typed: pd.DataFrame) ->
         As `dataset_of` gives it.
     typed : DataFrame, indexed by customer
     """
-    ranged = cleaning.apply_valid_ranges(typed, dataset)
-    ruled = cleaning.apply_rules(ranged.customers, dataset)
-    fills = model["fills"]
-    gaps = ruled.customers[[name for name in fills if name in ruled.customers]].isna().sum()
-    filled = [
-        Change("missing value", name, int(rows), f"filled as in training, {fills[name]:,.2f}")
-        for name, rows in gaps.items()
-        if rows
-    ]
-    features = build_features(ruled.customers.fillna(fills), dataset)
-    matrix = Preparation.from_dict(model["preparation"]).transform(features).to_numpy()
-    found = assignment_confidence(distances(matrix, np.array(model["centres"])))
+    columns = {name: typed[name].to_numpy() for name in typed.columns}
+    found = Applier(model, dataset).apply(columns, len(typed))
     names = {entry["segment"]: entry["name"] for entry in model["segments"]}
-    found = found.assign(
-        segment_name=found["segment"].map(names),
-        stranger=mark_strangers(found, model["strangers"]["distances"]),
+    assigned = pd.DataFrame(
+        {
+            "segment": found.segment,
+            "second_choice": found.second_choice,
+            "distance": found.distance,
+            "ratio": found.ratio,
+            "confidence": found.confidence,
+            "segment_name": pd.Series(found.segment).map(names).to_numpy(),
+            "stranger": found.stranger,
+        },
+        index=typed.index,
     )
     numeric = [c.name for c in dataset.columns if c.is_numeric and c.name in typed]
-    changes = ranged.changes + ruled.changes + filled
-    return Scored(found.set_axis(typed.index), features, typed[numeric], changes)
+    features = pd.DataFrame(found.features, index=typed.index)
+    return Scored(assigned, features, typed[numeric], found.changes)
 
 
 def dataset_of(model: dict[str, Any]) -> Dataset:
