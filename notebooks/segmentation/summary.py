@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from typing import Any
@@ -123,7 +124,8 @@ def advice(
     grounds : list of dict
         Its traits among the features that its archetype names, from `grounds_of`.
     ambiguous : float
-        Share of the segment near the border to another one.
+        Share of the segment near the border to another one; NaN for a segment that is too small to
+        be described.
 
     Returns
     -------
@@ -134,10 +136,13 @@ def advice(
         f"{share(ambiguous)} of them are near the border to another segment: address the sure "
         "ones first."
     )
+    if not math.isfinite(ambiguous):
+        caution = "They are too few to be described: figures about them would be about somebody."
     if name.archetype is None:
+        apart = f" ({describe_traits(entries)})" if entries else ""
         return {
             "advice": "No advice is on file for this kind of customer. Start from what sets it "
-            f"apart ({describe_traits(entries)}) and test one offer on a part of the list.",
+            f"apart{apart} and test one offer on a part of the list.",
             "grounds": "",
             "caution": caution,
             "measure": "the share that responds, against a control group without the offer",
@@ -238,7 +243,7 @@ def card(
     jaccard: float,
     word: str,
     sure: float,
-    second: str,
+    second: str | None,
 ) -> dict[str, Any]:
     """Collect what the start page says about one segment."""
     archetype = name.archetype
@@ -295,7 +300,9 @@ def page(
         From `descriptor_rows`.
     """
     decision = solution["decision"]
-    unsure = 1 - sum(entry["sure_share"] * entry["share"] for entry in cards)
+    told = [entry for entry in cards if math.isfinite(entry["sure_share"])]
+    sure = sum(entry["sure_share"] * entry["share"] for entry in told)
+    unsure = 1 - sure / sum(entry["share"] for entry in told)
     if solution["by_hand"]:
         first = f"The number of segments, {solution['k']}, was set by hand."
     else:

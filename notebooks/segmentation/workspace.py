@@ -117,7 +117,7 @@ class Workspace:
             content.to_parquet(buffer)
             write_private(self._stage_file(self.stage, name, ".parquet"), buffer.getvalue())
         else:
-            write_json(self._stage_file(self.stage, name, ".json"), content)
+            write_json(self._stage_file(self.stage, name, ".json"), content, private=True)
 
     def load(self, stage: str, name: str) -> Any:
         """Read what an earlier notebook handed over.
@@ -244,9 +244,9 @@ class Workspace:
         content = table.to_csv(index=False, lineterminator="\n").encode()
         write_private(self.folder / name, content)
 
-    def document(self, content: dict[str, Any], name: str) -> None:
-        """Write a JSON document beside the report."""
-        write_json(self.folder / name, content)
+    def document(self, content: dict[str, Any], name: str, *, private: bool = False) -> None:
+        """Write a JSON document beside the report, for its owner only where it is private."""
+        write_json(self.folder / name, content, private=private)
 
     def clear(self, name: str) -> None:
         """Remove the files of a folder of lists, so that no list of an earlier run is left."""
@@ -270,8 +270,8 @@ class Workspace:
 
     def finish(self) -> None:
         """Write the stage's numbers, merge them into metrics.json and show the versions."""
-        write_json(self._stage_file(self.stage, "metrics", ".json"), self.metrics)
-        write_json(self._stage_file(self.stage, "reads", ".json"), self._read)
+        self.save("metrics", self.metrics)
+        self.save("reads", self._read)
         write_json(self.folder / "metrics.json", self.all_metrics())
         self._announce_stale()
         versions = [f"Python {platform.python_version()}"]
@@ -352,10 +352,11 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.partial")
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any, *, private: bool = False) -> None:
     """Write JSON that is valid everywhere (no NaN) and the same bytes for the same content."""
     text = json.dumps(to_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, (text + "\n").encode())
+    write = write_private if private else write_atomically
+    write(path, (text + "\n").encode())
 
 
 def digest(path: Path) -> str:

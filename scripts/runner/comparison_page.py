@@ -65,9 +65,8 @@ def render_comparison(path: Path, comparison: Comparison) -> None:
         noun=first.report["noun"],
         value=first.report["value"],
         has_value=all(
-            card["value_share"] is not None
+            any(card["value_share"] is not None for card in run.cards.values())
             for run in (first, second)
-            for card in run.cards.values()
         ),
         headline=HEADLINES[headline(comparison.pairs, comparison.agreement)],
         whole=conclusions[0],

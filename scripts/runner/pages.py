@@ -83,11 +83,11 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def percent(share: float) -> str:
+def percent(share: float | None) -> str:
     """Format a share of one as a percentage; near 0 and 1 never a false 0% or 100%."""
-    value = 100 * share
-    if not math.isfinite(value):
+    if share is None or not math.isfinite(share):
         return "–"
+    value = 100 * share
     decimals = 1 if 0 < abs(value) < 1 or 99 < abs(value) < 100 else 0
     text = f"{value:.{decimals}f}"
     if decimals and float(text) == 0:

@@ -69,9 +69,10 @@ def _mosaic(segments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     Where no column measures a customer's value there is only the upper one.
     """
     above = stack(segments, [float(s["share"]) for s in segments])
-    if any(s["value_share"] is None for s in segments):
+    if all(s["value_share"] is None for s in segments):
         return {"customers": above, "value": [], "bands": []}
-    below = stack(segments, [max(0.0, float(s["value_share"])) for s in segments])
+    # A segment that is too small to be described is counted in with another one.
+    below = stack(segments, [max(0.0, float(s["value_share"] or 0)) for s in segments])
     bands = []
     for top, bottom in zip(above, below, strict=True):
         corners = (
