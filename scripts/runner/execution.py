@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from runner.errors import DISK_FULL, RunFailed, UserError, plain
 from runner.kernels import Kernel
+from runner.traces import described, without_data
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ENGINE = "prepared-kernel"
@@ -116,7 +118,7 @@ def run_notebook(
         If a cell failed, the kernel died or the time ran out.
     """
     started = time.monotonic()
-    late = threading.Event()
+    late, begun = threading.Event(), []
     alarm = threading.Timer(job.time_limit, lambda: (late.set(), kernel.kill()))
     alarm.daemon = True
     alarm.start()
@@ -131,7 +133,7 @@ def run_notebook(
             progress_bar=False,
             request_save_on_cell_execute=False,
             kernel=kernel,
-            on_cell=_counter(job.source, on_cell),
+            on_cell=_counter(job.source, on_cell, begun),
         )
     except PapermillExecutionError as error:
         raise _cell_failed(job, error) from None
@@ -142,15 +144,20 @@ def run_notebook(
         alarm.cancel()
     seconds, memory = time.monotonic() - started, kernel.peak_memory()
     _check_complete(job, notebook)
-    outcome = Outcome(seconds, _times(notebook, shown=bool(job.shown)), memory)
+    times = [after - before for before, after in pairwise([*begun, started + seconds])]
+    outcome = Outcome(seconds, _times(notebook, times, shown=bool(job.shown)), memory)
     write_clean(notebook, job.executed, shown=job.shown, masks=job.masks)
     return outcome
 
 
-def _counter(source: Path, on_cell: Callable[[int, int], None]) -> Callable[..., None]:
+def _counter(
+    source: Path, on_cell: Callable[[int, int], None], begun: list[float]
+) -> Callable[..., None]:
+    """Return what to call when a cell begins; it also notes in `begun` when that was."""
     total = len(nbformat.read(source, as_version=4).cells) + 1  # and the injected parameters
 
     def started(*, cell_index: int, **_: Any) -> None:
+        begun.append(time.monotonic())
         on_cell(cell_index, total)
 
     return started
@@ -162,14 +169,14 @@ def _counter(source: Path, on_cell: Callable[[int, int], None]) -> Callable[...,
 def _cell_failed(job: Job, error: PapermillExecutionError) -> Exception:
     """Tell a user's mistake, which the notebook has explained, from a failure of ours."""
     trace = _COLOURS.sub("", "\n".join(error.traceback or []))
-    _note(job, f"cell {error.exec_count}:\n{error.source}\n\n{trace or error.evalue}")
+    told = described(error.ename, error.evalue, trace)
+    where = f"cell {error.exec_count}:\n{error.source}\n"
+    _note(job, f"{where}\n{without_data(trace) or told}")
     if error.ename == "InputError":
         return UserError(*(error.evalue.splitlines() or [error.ename])[:3])
     if error.ename == "OSError" and re.match(r"\[Errno (28|122)\]", error.evalue):
         return RunFailed(DISK_FULL)
-    lines = [plain(line) for line in error.evalue.splitlines() if line.strip()]
-    said = f"{error.ename}: {lines[0]}" if lines else error.ename
-    return RunFailed(f"{job.name} failed in cell [{error.exec_count}]: {said[:300]}")
+    return RunFailed(f"{job.name} failed in cell [{error.exec_count}]: {plain(told)[:300]}")
 
 
 def _kernel_failed(job: Job, late: bool, error: Exception) -> RunFailed:
@@ -195,11 +202,11 @@ def _check_complete(job: Job, notebook: nbformat.NotebookNode) -> None:
             raise RunFailed(f"{job.name} stopped before its last cell.")
 
 
-def _times(notebook: nbformat.NotebookNode, *, shown: bool) -> list[float]:
+def _times(notebook: nbformat.NotebookNode, seconds: list[float], *, shown: bool) -> list[float]:
     """Return the seconds of each code cell, without injected parameters that are not shown."""
     return [
-        round(cell.metadata.get("papermill", {}).get("duration") or 0.0, 3)
-        for cell in notebook.cells
+        round(taken, 3)
+        for cell, taken in zip(notebook.cells, seconds, strict=True)
         if cell.cell_type == "code"
         and cell.source.strip()
         and (shown or "injected-parameters" not in cell.metadata.get("tags", ()))
