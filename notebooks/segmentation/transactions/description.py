@@ -65,6 +65,20 @@ ARCHETYPES = (
         "share who buy again within two months, and its cost, against a control group",
     ),
     (
+        "Slipping customers",
+        {"recency_days": 0.9, "orders": 0.3, "spent": 0.5},
+        "bought no less than others, but not for some time",
+        "Remind them before they are gone: what they bought, and what is new beside it.",
+        "share who buy again within two months, against a control group",
+    ),
+    (
+        "Recent customers",
+        {"recency_days": -1.0, "orders": -0.1, "spent": 0.0},
+        "bought lately, as often and as much as the average",
+        "Use the moment: what goes with the last purchase, within days of it.",
+        "orders within the next two months, against a control group",
+    ),
+    (
         "New or rare customers",
         {"recency_days": -0.7, "orders": -0.8, "spent": -0.8},
         "bought lately, but seldom and little so far",
@@ -97,7 +111,8 @@ def describe_transactions(
         What the columns of people were taken for.
     """
     guesses = [_guess(column, table[column]) for column in table if column in MEANINGS]
-    guesses += [_bought(column) for column in table if column.startswith("spent_on_")]
+    goods = [c for c in table if c.startswith("spent_on_") and table[c].any()]
+    guesses += [_bought(column) for column in goods]
     constant = {c for c in table if c in MEANINGS and table[c].nunique() < 2}
     guesses = [g for g in guesses if g.source not in constant]
     questions = [("more than one order", "orders > 1")] if "orders" not in constant else []

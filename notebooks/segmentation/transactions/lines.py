@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from segmentation.dataset import Source
 from segmentation.errors import InputError
 from segmentation.transactions.engine import Engine, literal, quoted
 from segmentation.transactions.files import Relation
+from segmentation.transactions.times import read_time
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT")
 MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
-TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-ISO = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}")
-PARTS = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{2}|\d{4})")
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def lines_query(
     amount = _sum(engine, file, name, amounts, types, options)
     if not amounts:
         amount = f"CAST({number('quantity')} * {number('price')} AS {MONEY})"
-    at = _time(engine, file, name, column("time"), types[source.time], options)
+    at = read_time(engine, file, name, column("time"), types[source.time], options.date_order)
     brand, _, own = source.own_brand.partition("=")
     is_own = f"{quoted(brand.strip())} = {literal(own.strip())}" if own else "CAST(NULL AS BOOLEAN)"
     chosen = {
@@ -153,42 +150,3 @@ def _marked(bare: str, thousands: str, decimal: str) -> str:
     text = f"replace(replace({bare}, '{thousands}', ''), '{decimal}', '.')"
     number = f"TRY_CAST({text} AS {MONEY})"
     return f"CASE WHEN regexp_full_match({bare}, {literal(pattern)}) THEN {number} END"
-
-
-def _time(engine, file: Relation, name: str, column: str, kind: str, options: Options) -> str:
-    """Return the expression that reads a column as a time."""
-    if kind.startswith(("TIMESTAMP", "DATE")):
-        return f"CAST({column} AS TIMESTAMP)"
-    text = f"replace(trim(CAST({column} AS VARCHAR)), 'T', ' ')"
-    days = f"SELECT DISTINCT split_part({text}, ' ', 1) FROM {file.sql} WHERE {column} IS NOT NULL"
-    seen = [row[0] for row in engine.ask(f"{days} ORDER BY 1 LIMIT 20000") if row[0]]
-    if seen and sum(bool(ISO.fullmatch(day)) for day in seen) > 0.5 * len(seen):
-        return f"TRY_CAST({text} AS TIMESTAMP)"
-    if seen and sum(bool(re.fullmatch(r"(19|20)\d{6}", day)) for day in seen) > 0.5 * len(seen):
-        return f"try_strptime({text}, '%Y%m%d')"
-    parts = [found for day in seen if (found := PARTS.fullmatch(day))]
-    if len(parts) <= 0.5 * len(seen):
-        raise InputError(
-            f"the times in {column} are written in a way that is not known, such as "
-            f"{(seen or ['nothing'])[0][:30]!r}",
-            where=name,
-            remedy="write them like 2024-03-31 14:05",
-        )
-    order = options.date_order or _order(parts, column, name)
-    mark, year = parts[0].group(2), "%Y" if len(parts[0].group(4)) == 4 else "%y"
-    day = mark.join(("%d", "%m", year) if order == "dmy" else ("%m", "%d", year))
-    formats = ", ".join(literal(day + time) for time in TIMES)
-    return f"try_strptime({text}, [{formats}])"
-
-
-def _order(parts: list[re.Match], column: str, name: str) -> str:
-    first = any(int(part.group(1)) > 12 for part in parts)
-    second = any(int(part.group(3)) > 12 for part in parts)
-    if first != second:
-        return "dmy" if first else "mdy"
-    what = "both have days in them" if first else "can be day or month"
-    raise InputError(
-        f"in dates like {parts[0].group()!r} the first two numbers {what}",
-        where=f"{name}, column {column}",
-        remedy="say with --date-order dmy or mdy which comes first",
-    )
