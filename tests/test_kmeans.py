@@ -6,7 +6,16 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from threadpoolctl import threadpool_limits
 
-from segmentation.kmeans import KMeansFit, assign, distances, fit_kmeans, order_by, scan_kmeans
+from segmentation import kmeans
+from segmentation.kmeans import (
+    KMeansFit,
+    assign,
+    distances,
+    fit_kmeans,
+    order_by,
+    refine,
+    scan_kmeans,
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +109,46 @@ def test_order_by_renumbers_labels_and_centres_together():
     assert ordered.labels.tolist() == [1, 0, 2, 2]  # equals keep their order
     assert ordered.centres.ravel().tolist() == [1.0, 0.0, 2.0]
     assert fit.labels.tolist() == [0, 1, 2, 2]
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    """Many customers of one mass, and the centres that every tenth of them gave."""
+    crowd = np.random.default_rng(6).standard_t(4, size=(4000, 5))
+    return crowd, fit_kmeans(crowd[::10], 6, starts=4).centres
+
+
+def test_everybody_is_fitted_from_a_samples_centres(crowd):
+    matrix, centres = crowd
+    fit = refine(matrix, centres)
+    model = KMeans(6, init=centres, n_init=1, tol=0).fit(matrix)
+    np.testing.assert_array_equal(fit.labels, model.labels_)
+    np.testing.assert_allclose(fit.centres, model.cluster_centers_, rtol=1e-9)
+    assert fit.inertia == pytest.approx(model.inertia_, rel=1e-12)
+    np.testing.assert_array_equal(fit.labels, distances(matrix, fit.centres).argmin(axis=1))
+
+
+@pytest.mark.parametrize("passes", [1, 2, 300])
+def test_a_full_fit_is_never_worse_than_the_samples_centres(crowd, passes):
+    matrix, centres = crowd
+    fit = refine(matrix, centres, passes=passes)
+    before = np.square(distances(matrix, centres).min(axis=1)).sum()
+    assert fit.inertia <= before and (np.diff(fit.inertias) <= 1e-9 * before).all()
+    assert fit.inertias[0] == pytest.approx(before, rel=1e-12)
+    assert len(fit.inertias) == passes if passes < 300 else fit.inertia < before
+    after = np.square(distances(matrix, fit.centres).min(axis=1)).sum()
+    assert fit.inertia == pytest.approx(after, rel=1e-12)
+
+
+def test_a_centre_far_from_everybody_stays(crowd):
+    matrix, centres = crowd
+    fit = refine(matrix, np.vstack([centres, np.full(5, 1e6)]))
+    assert (fit.centres[-1] == 1e6).all() and (fit.labels < 6).all()
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_full_fit_is_the_same_on_every_number_of_cores(crowd, workers, monkeypatch):
+    monkeypatch.setattr(kmeans, "_BLOCK", 700)
+    one, many = (refine(*crowd, workers=number) for number in (1, workers))
+    np.testing.assert_array_equal(one.labels, many.labels)
+    assert one.centres.tobytes() == many.centres.tobytes() and one.inertia == many.inertia
