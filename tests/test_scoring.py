@@ -4,18 +4,21 @@ import gzip
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from fitted import fit_model
 
 from runner.errors import UserError
 from scoring import command, plain_files, scoring
-from scoring.duplicates import Register
+from scoring.duplicates import Register, marks, register_rows
+from scoring.ordered import in_order
 from scoring.period import Period
-from scoring.plain_files import NotPlain, pieces
+from scoring.plain_files import NotPlain, NotTyped, pieces
 from scoring.progress import Progress
 from scoring.scoring import score_file
 from segmentation.cleaning import clean
@@ -295,7 +298,59 @@ def test_points_that_could_divide_thousands_are_not_plain(model_path, table, tmp
     odd = table.head(60).assign(BALANCE="1.234")
     odd.to_csv(tmp_path / "new.csv", index=False)
     with pytest.raises(NotPlain, match="two things"):
+        list(pieces(tmp_path / "new.csv", dataset_of(load_model(model_path)), careful=True))
+
+
+def test_a_column_whose_points_come_late_is_looked_at_again(
+    model_path, expected, table, tmp_path, monkeypatch
+):
+    late = pd.Series(table.index > len(table) - 50)
+    whole = table["TENURE"].where(~late, table["TENURE"] + ".00")
+    table.assign(TENURE=whole).to_csv(tmp_path / "new.csv", index=False)
+    monkeypatch.setattr(plain_files, "SAMPLE", 20_000)
+    monkeypatch.setattr(plain_files, "BLOCK", 100_000)
+    with pytest.raises(NotTyped):
         list(pieces(tmp_path / "new.csv", dataset_of(load_model(model_path))))
+    result, scored = score(model_path, tmp_path / "new.csv", tmp_path)
+    assert not result.why_whole and len(scored) == len(table)
+    assert_same(scored, expected)
+
+
+def test_the_number_of_threads_does_not_matter(model_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(plain_files, "BLOCK", 50_000)
+    written = set()
+    for workers in (1, 2, 4):
+        monkeypatch.setattr(scoring, "in_order", partial(in_order, workers=workers))
+        score(model_path, TABLE, tmp_path)
+        written.add((tmp_path / "scored.csv").read_bytes())
+    assert len(written) == 1
+
+
+def test_pieces_come_back_in_order_and_few_are_held():
+    drawn, taken = [], []
+
+    def items():
+        for item in range(50):
+            drawn.append(item)
+            assert len(drawn) - len(taken) <= 5
+            yield item
+
+    for result in in_order(lambda item: item * 2, items(), workers=3):
+        taken.append(result)
+    assert taken == [2 * item for item in range(50)]
+
+
+def test_marks_tell_texts_apart_and_do_not_depend_on_neighbours():
+    texts = ["", "a", "b", "ab", "a" * 8, "a" * 9, "a" * 16, "a" * 17, "é", "N000000001"]
+    found = marks(pa.array(texts))
+    assert len(set(found.tolist())) == len(texts)
+    assert marks(pa.array(["x", *texts, "longer than all the others"])[1:-1]).tolist() == (
+        found.tolist()
+    )
+    numbers = marks(pa.array([f"C{i:07d}" for i in range(200_000)]))
+    assert len(np.unique(numbers)) == 200_000
+    shares = np.bincount((numbers >> np.uint64(56)).astype(int), minlength=256)
+    assert shares.min() > 600  # of 781 in each of 256 parts
 
 
 def test_a_damaged_model_is_refused(model_path, tmp_path):
@@ -309,8 +364,8 @@ def test_a_damaged_model_is_refused(model_path, tmp_path):
 
 def test_the_register_finds_what_repeats():
     with Register() as register:
-        register.add(pd.Index([f"a{i}" for i in range(1000)]), 0)
-        register.add(pd.Index(["b", "a7", "c", "b"]), 1000)
+        register.add(register_rows(pa.array([f"a{i}" for i in range(1000)]), 0))
+        register.add(register_rows(pa.array(["b", "a7", "c", "b"]), 1000))
         assert register.repeated().tolist() == [7, 1000, 1001, 1003]
 
 

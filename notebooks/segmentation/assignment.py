@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -119,16 +117,3 @@ def stranger_distances(
         Who is farther away is unlike the customers that made the segment.
     """
     return np.array([np.quantile(distance[segments == s], quantile) for s in range(1, k + 1)])
-
-
-def mark_strangers(assigned: pd.DataFrame, limits: Sequence[float]) -> pd.Series:
-    """Mark the customers that are farther from their centre than nearly all in training were.
-
-    Parameters
-    ----------
-    assigned : DataFrame
-        As `assignment_confidence` gives it.
-    limits : sequence of float, length k
-        As `stranger_distances` gives them.
-    """
-    return assigned["distance"] > np.asarray(limits)[assigned["segment"].to_numpy() - 1]

@@ -15,6 +15,7 @@ from segmentation.presentation import plain
 
 MATCH_THRESHOLD = 0.6
 LONGEST_LABEL = 60  # of a feature in a description
+NOTABLE_EFFECT = 0.25  # below which a feature does not set a segment apart
 CLEAR_EFFECT = 0.5  # average absolute effect from which a profile is no longer "average"
 
 
@@ -116,13 +117,16 @@ def name_segments(effects: pd.DataFrame, dataset: Dataset) -> dict[int, Name]:
 def describe(effects: pd.Series, dataset: Dataset, taken: set[str]) -> str:
     """Describe a segment by what sets it apart most, in words no other segment has.
 
-    Only features that segment or describe take part; one more trait is added until the
-    description is unique.
+    Only features that segment or describe take part. Two traits are named, where both set the
+    segment apart by at least `NOTABLE_EFFECT`, and more until the description is unique; a segment
+    without such a trait is average.
     """
     shown = [f.name for f in dataset.features_with("segment", "describe") if f.name in effects]
     ranked = effects[shown].sort_values(key=np.abs, ascending=False, kind="stable")
     traits, name = [], f"Average {dataset.nouns}"
     for feature, effect in ranked.items():
+        if (not traits or name not in taken) and abs(effect) < NOTABLE_EFFECT and name not in taken:
+            return name
         level = "High" if effect > 0 else "Low"
         label = plain(dataset.feature(feature).label or feature, LONGEST_LABEL)
         traits.append(f"{level if not traits else level.lower()} {lower_first(label)}")

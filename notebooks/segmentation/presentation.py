@@ -20,6 +20,7 @@ MARKUP = re.compile(r"[&<>\"'\\`*_{}\[\]()#+\-.!|~$^:@=]")  # of HTML, Markdown 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 LONGEST_TEXT = 120
+YEAR = "year"  # the unit of columns that hold calendar years
 # How columns are written wherever they come up; others are rounded by `number`.
 COLUMN_FORMATS = {
     "ARI": ".2f",
@@ -150,10 +151,22 @@ def share(value: float) -> str:
 
 
 def quantity(value: float, kind: str, unit: str = "") -> str:
-    """Write a number with its unit: a share in percent, an amount with what it is counted in."""
+    """Write a number with its unit: a share in percent, an amount with what it is counted in.
+
+    A calendar year (unit "year") is written as one: 1968.
+    """
+    if unit == YEAR:
+        return f"{value:.0f}" if value is not None and math.isfinite(value) else "–"
     if kind in ("share", "yes_no") and not unit:
         return share(value)
     return f"{number(value)} {unit}".strip()
+
+
+def answer_or_quantity(value: float, kind: str, unit: str = "") -> str:
+    """Write what one customer has: yes or no as words, everything else as `quantity` does."""
+    if kind == "yes_no" and value in (0, 1):
+        return "yes" if value else "no"
+    return quantity(value, kind, unit)
 
 
 def joined(words: list[str], last: str = "and") -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
@@ -11,7 +13,7 @@ from segmentation.assignment import assignment_confidence as assignment_confiden
 from segmentation.dataset import Feature
 from segmentation.disclosure import FEWEST, merge_rare
 from segmentation.features import apply_transform
-from segmentation.presentation import quantity
+from segmentation.presentation import plain, quantity, share
 
 CORE_SHARE = 0.10
 SURE_RATIO = 0.85  # nearest centre at most this far, as a share of the second nearest
@@ -184,13 +186,66 @@ def composition(
     DataFrame, shape (n_segments + 1, n_categories)
         Shares of each row; the last row is everybody, a withheld cell is NaN.
     """
-    texts = answers.astype("object").where(answers.notna(), "unknown").astype("str")
-    texts = merge_rare(texts, fewest, most=most)
-    table = pd.crosstab(labels.map(names), texts).reindex(list(names.values()), fill_value=0)
+    table, texts = _counts(answers, labels, names, fewest, most)
     shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
     shares = shares.mask(_withheld(table.to_numpy(), fewest))
     shares.loc["everybody"] = texts.value_counts(normalize=True)
     return shares.rename_axis("segment").rename_axis(None, axis=1)
+
+
+def _counts(
+    answers: pd.Series, labels: pd.Series, names: dict[int, str], fewest: int, most: int
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Count the categories of each segment, rare ones merged; and return the merged texts."""
+    texts = answers.astype("object").where(answers.notna(), "unknown").astype("str")
+    texts = merge_rare(texts, fewest, most=most)
+    table = pd.crosstab(labels.map(names), texts)
+    return table.reindex(list(names.values()), fill_value=0), texts
+
+
+def leading(
+    answers: pd.Series, labels: pd.Series, names: dict[int, str], *, fewest: int = FEWEST
+) -> dict[str, str]:
+    """Write the most frequent category of each segment, and of everybody, with its share.
+
+    Of yes and no, the share of yes is told. Where `composition` withholds it, a bound is written
+    that follows from the groups being smaller than ``fewest``.
+
+    Returns
+    -------
+    dict of str to str
+        By segment name, and "everybody": ``"France (66%)"``, ``"yes (under 2%)"``; "–" where
+        nothing can be told.
+    """
+    table, texts = _counts(answers, labels, names, fewest, most=12)
+    hidden = pd.DataFrame(
+        _withheld(table.to_numpy(), fewest), index=table.index, columns=table.columns
+    )
+    table.loc["everybody"], hidden.loc["everybody"] = texts.value_counts(), False
+    yes_no = set(table) == {"yes", "no"}
+    return {
+        name: _leader(counts, hidden.loc[name], "yes" if yes_no else counts.idxmax(), fewest)
+        for name, counts in table.iterrows()
+    }
+
+
+def _leader(counts: pd.Series, hidden: pd.Series, category: str, fewest: int) -> str:
+    """Write one category's share of a segment, or the bound that may be told."""
+    total = counts.sum()
+    if not total:
+        return "–"
+    if not hidden[category]:
+        told = share(counts[category] / total)
+    elif counts[category] < fewest:
+        told = f"under {math.ceil(100 * fewest / total)}%"
+    else:
+        others = counts.drop(category)
+        small = hidden.drop(category)
+        if (others[small] >= fewest).any():
+            return "–"
+        most = others[~small].sum() + (fewest - 1) * small.sum()
+        told = f"over {max(0, math.ceil(100 * (1 - most / total)) - 1)}%"
+    return f"{plain(category, 40)} ({told})"
 
 
 def _withheld(counts: np.ndarray, fewest: int) -> np.ndarray:

@@ -72,4 +72,5 @@ def bin_counts(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     -------
     ndarray of int, shape (len(edges) + 1,)
     """
-    return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
+    above = [len(values) - np.count_nonzero(values <= edge) for edge in edges]
+    return -np.diff([len(values), *above, 0])

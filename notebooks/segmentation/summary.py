@@ -379,7 +379,7 @@ def descriptor_rows(
     described: list[Feature],
     level: dict[int, pd.Series],
     overall: pd.Series,
-    categories: dict[str, pd.DataFrame],
+    categories: dict[str, list[str]],
 ) -> list[dict[str, Any]]:
     """List the variables that did not make the segments, one text a segment.
 
@@ -387,8 +387,8 @@ def descriptor_rows(
     ----------
     described : list of Feature
         Numeric descriptors, with their levels by segment and overall.
-    categories : dict of str to DataFrame
-        By label, the composition of each segment, the last row that of everybody.
+    categories : dict of str to list of str
+        By label, what leads in each segment, and last in everybody, from `profiling.leading`.
     """
     rows = [
         {
@@ -398,10 +398,6 @@ def descriptor_rows(
         }
         for f in described
     ]
-    for label, table in categories.items():
-        common = [
-            f"{plain(row.idxmax(), 40)} ({share(row.max())})" if row.notna().any() else "–"
-            for _, row in table.iterrows()
-        ]
-        rows.append({"label": label, "segments": common[:-1], "overall": common[-1]})
+    for label, leaders in categories.items():
+        rows.append({"label": label, "segments": leaders[:-1], "overall": leaders[-1]})
     return rows

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +30,8 @@ COLUMNS = {
     "stranger": pa.bool_(),
 }
 SCHEMA = pa.schema(list(COLUMNS.items()))
+FOUND = ("segment", "second_choice", "confidence", "distance", "stranger")
+REPEATED = ["segment", "segment_name", "second_choice", "second_choice_name"]
 
 
 class ScoredFile:
@@ -55,37 +60,49 @@ class ScoredFile:
         except OSError as error:
             raise _unwritable(path, error) from None
         self._writer = (
-            pq.ParquetWriter(self._file, SCHEMA)
+            pq.ParquetWriter(self._file, SCHEMA, use_dictionary=REPEATED)
             if self._parquet
             else arrow_csv.CSVWriter(
                 self._file, SCHEMA, write_options=arrow_csv.WriteOptions(quoting_style="needed")
             )
         )
 
-    def write(self, assigned: pd.DataFrame, names: dict[int, str]) -> None:
-        """Write customers, indexed by their identifier."""
-        segment, second = assigned["segment"], assigned["second_choice"]
-        confidence, distance = assigned["confidence"], assigned["distance"]
-        if self._parquet:
-            customer, shown = pa.array(assigned.index, pa.string()), names
-        else:
-            customer = _safe(pa.array(assigned.index, pa.string()))
-            safe = spreadsheet_safe(pd.Series(names))
-            shown = safe.to_dict()
-            confidence, distance = confidence.round(DECIMALS), distance.round(DECIMALS)
-        words = pa.array([shown[s] for s in sorted(shown)])
+    def rows(
+        self, customers: pa.StringArray, found: Mapping[str, Any], names: dict[int, str]
+    ) -> pa.RecordBatch:
+        """Bring customers into the form of the file; can run beside others.
+
+        Parameters
+        ----------
+        customers : pyarrow.StringArray, shape (n,)
+        found : mapping of str to ndarray, shape (n,)
+            segment, second_choice, confidence, distance and stranger.
+        names : dict of int to str
+            Of the segments.
+        """
+        segment, second = found["segment"], found["second_choice"]
+        confidence, distance = found["confidence"], found["distance"]
+        if not self._parquet:
+            customers = _safe(customers)
+            names = spreadsheet_safe(pd.Series(names)).to_dict()
+            confidence, distance = np.round(confidence, DECIMALS), np.round(distance, DECIMALS)
+        words = pa.array([names[s] for s in sorted(names)])
         columns = [
-            customer,
-            pa.array(segment.to_numpy()),
-            words.take(pa.array(segment.to_numpy() - 1)),
-            pa.array(second.to_numpy()),
-            words.take(pa.array(second.to_numpy() - 1)),
-            pa.array(confidence.to_numpy()),
-            pa.array(distance.to_numpy()),
-            pa.array(assigned["stranger"].to_numpy()),
+            customers,
+            pa.array(segment),
+            words.take(pa.array(segment - 1)),
+            pa.array(second),
+            words.take(pa.array(second - 1)),
+            pa.array(confidence),
+            pa.array(distance),
+            pa.array(found["stranger"]),
         ]
+        return pa.record_batch(columns, schema=SCHEMA)
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """Write customers, as `rows` gives them."""
         try:
-            self._writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
+            self._writer.write_batch(rows)
         except OSError as error:
             raise _unwritable(self.path, error) from None
 

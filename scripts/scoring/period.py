@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 from segmentation.model import Scored
 from segmentation.reference import bin_counts
 
-PER_DECADE = 100  # steps of the scale on which quartiles are found: 1.2 % wide
-DECADES = (-12, 18)
+SHIFT = 45  # of a float64's bits: what is left counts steps of 1/128 of a power of two
+LIMITS = (1e-12, 1e18)  # of the values that are counted
+FIRST, LAST = (int(np.float64(limit).view(np.int64)) >> SHIFT for limit in LIMITS)
 
 
 @dataclass
@@ -26,7 +28,7 @@ class Period:
     features : dict of str to ndarray
         Customers in each of the reference's bins.
     sizes : dict of str to ndarray
-        For each column of numbers the values above zero, on a logarithmic scale.
+        For each column of numbers the values above zero, in steps of at most 0.8 %.
     """
 
     model: dict[str, Any]
@@ -39,7 +41,7 @@ class Period:
             entry["name"]: np.zeros(len(entry["shares"]), np.int64)
             for entry in reference["features"]
         }
-        steps = (DECADES[1] - DECADES[0]) * PER_DECADE
+        steps = LAST - FIRST + 1
         self.sizes = {entry["name"]: np.zeros(steps, np.int64) for entry in reference["columns"]}
 
     @property
@@ -49,24 +51,47 @@ class Period:
 
     def add(self, scored: Scored) -> None:
         """Count some customers."""
-        segment = scored.assigned["segment"].to_numpy() - 1
-        stranger = scored.assigned["stranger"].to_numpy()
-        self.segments += np.bincount(segment, minlength=len(self.segments))
-        self.strangers += np.bincount(segment[stranger], minlength=len(self.segments))
+        self.add_columns(
+            scored.assigned["segment"].to_numpy(),
+            scored.assigned["stranger"].to_numpy(),
+            {name: scored.features[name].to_numpy() for name in scored.features},
+            {name: scored.as_read[name].to_numpy() for name in scored.as_read},
+        )
+
+    def add_columns(
+        self,
+        segment: np.ndarray,
+        stranger: np.ndarray,
+        features: Mapping[str, np.ndarray],
+        as_read: Mapping[str, np.ndarray],
+    ) -> None:
+        """Count some customers by their columns, shape (n,) each; segments from 1."""
+        k = len(self.segments)
+        self.segments += np.bincount(segment - 1, minlength=k)
+        self.strangers += np.bincount(segment[stranger] - 1, minlength=k)
         for entry in self.model["reference"]["features"]:
-            values = scored.features[entry["name"]].to_numpy()
-            self.features[entry["name"]] += bin_counts(values, entry["edges"])
+            self.features[entry["name"]] += bin_counts(features[entry["name"]], entry["edges"])
         for name, counts in self.sizes.items():
-            if name in scored.as_read:
-                values = scored.as_read[name].to_numpy()
-                values = values[(values > 0) & np.isfinite(values)]
-                place = np.floor((np.log10(values) - DECADES[0]) * PER_DECADE).astype(np.int64)
-                counts += np.bincount(np.clip(place, 0, len(counts) - 1), minlength=len(counts))
+            if name in as_read:
+                values = np.ascontiguousarray(as_read[name], np.float64)
+                steps = values.view(np.int64) >> SHIFT
+                np.clip(steps, FIRST - 1, LAST + 1, out=steps)
+                steps -= FIRST - 1
+                counts += np.bincount(steps, minlength=len(counts) + 2)[1:-1]
+
+    def merge(self, other: Period) -> None:
+        """Add the counts of another part of the same period."""
+        self.segments += other.segments
+        self.strangers += other.strangers
+        for name, counts in self.features.items():
+            counts += other.features[name]
+        for name, counts in self.sizes.items():
+            counts += other.sizes[name]
 
     def quartiles(self, column: str) -> np.ndarray | None:
-        """Return the quartiles of a column's values above zero, to 1.2 %; None without any."""
+        """Return the quartiles of a column's values above zero, to 0.8 %; None without any."""
         counts = self.sizes[column]
         if not counts.sum():
             return None
         places = np.searchsorted(np.cumsum(counts) / counts.sum(), [0.25, 0.5, 0.75])
-        return 10 ** ((places + 0.5) / PER_DECADE + DECADES[0])
+        return ((places + FIRST << SHIFT) + (1 << SHIFT - 1)).view(np.float64)

@@ -8,11 +8,13 @@ cell that is not raises `NotPlain`, and the file is read again as a whole.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,26 +43,68 @@ class NotPlain(Exception):
     """Something in a file has to be repaired, refused or looked at as a whole."""
 
 
+class NotTyped(NotPlain):
+    """A column is not what the beginning of the file promised: its cells have to be looked at."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """Some customers of a file, in its order.
 
     Attributes
     ----------
-    table : DataFrame, indexed by customer
-        The model's columns of numbers, as float64.
+    rows : int
     first : int
         How many customers of the file came before.
     done : float
         Share of the file that has been read.
     """
 
-    table: pd.DataFrame
+    rows: int
     first: int
     done: float
+    _batch: pa.RecordBatch
+    _columns: _Columns
+
+    def read(self) -> Customers:
+        """Return the customers; can run beside others.
+
+        Raises
+        ------
+        NotPlain
+            At the first thing that is not plain.
+        """
+        with _translated():
+            return self._columns.read(self._batch)
 
 
-def pieces(path: Path, dataset: Dataset) -> Iterator[Piece]:
+@dataclass(frozen=True)
+class Customers:
+    """Customers as columns.
+
+    Attributes
+    ----------
+    identifiers : pyarrow.StringArray, shape (n,)
+    numbers : dict of str to ndarray of float64, shape (n,)
+        The model's columns.
+    """
+
+    identifiers: pa.StringArray
+    numbers: dict[str, np.ndarray]
+
+    def take(self, kept: np.ndarray) -> Customers:
+        """Return the customers that are marked, or those in the given places."""
+        mark = kept.dtype == bool
+        ids = self.identifiers.filter(pa.array(kept)) if mark else self.identifiers.take(kept)
+        return Customers(ids, {name: values[kept] for name, values in self.numbers.items()})
+
+    def table(self) -> pd.DataFrame:
+        """Return the customers as a table, indexed by their identifiers."""
+        index = pd.Index(self.identifiers.to_pandas(), name="customer", dtype="str")
+        return pd.DataFrame(self.numbers, index=index)
+
+
+def pieces(path: Path, dataset: Dataset, *, careful: bool = False) -> Iterator[Piece]:
     """Yield the customers of a plain CSV, TSV (gzip or not) or Parquet file.
 
     Parameters
@@ -68,28 +112,57 @@ def pieces(path: Path, dataset: Dataset) -> Iterator[Piece]:
     path : pathlib.Path
     dataset : Dataset
         The model's, as `segmentation.model.dataset_of` gives it.
+    careful : bool
+        Look at the text of every number whose mark is not settled by the beginning of the file,
+        instead of taking whole numbers there for whole numbers everywhere.
 
     Raises
     ------
+    NotTyped
+        If the file has to be read again with care.
     NotPlain
         At the first thing that is not plain.
     """
-    try:
+    with _translated():
         with path.open("rb") as file:
             start = file.read(4)
-        batches = _parquet(path) if start == b"PAR1" else _delimited(path, start[:2] == b"\x1f\x8b")
-        names, header = next(batches)
-        reader = _Columns(names, dataset)
-        first = 0
-        for batch, done in batches:
-            if batch.num_rows:
-                yield Piece(reader.read(batch), first, done)
-                first += batch.num_rows
+        if start == b"PAR1":
+            with pq.ParquetFile(path, pre_buffer=False) as file:  # else what was read stays
+                names = file.schema_arrow.names
+                reader = _Columns([" ".join(name.split()) for name in names], dataset, names)
+                yield from _numbered(_parquet(file), reader)
+        else:
+            head = _look(path, packed=start[:2] == b"\x1f\x8b")
+            names = [" ".join(name.split()) for name in head.header]
+            reader = _Columns(names, dataset, head.header)
+            types = reader.types(head.rows, careful)
+            try:
+                yield from _numbered(_delimited(path, head, types), reader)
+            except pa.ArrowInvalid as error:
+                if careful or pa.int64() not in types.values():
+                    raise
+                raise NotTyped(str(error)[:200]) from None
         reader.settle()
-    except (OSError, EOFError, pa.ArrowException, UnicodeError, csv.Error) as error:
-        raise NotPlain(f"{type(error).__name__}: {str(error)[:200]}") from None
+
+
+def _numbered(batches: Iterator[tuple[pa.RecordBatch, float]], reader: _Columns) -> Iterator[Piece]:
+    first = 0
+    for batch, done in batches:
+        if batch.num_rows:
+            reader.note(batch)
+            yield Piece(batch.num_rows, first, done, batch, reader)
+            first += batch.num_rows
     if not first:
         raise NotPlain("no rows")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say of every way in which a file cannot be read that it is not plain."""
+    try:
+        yield
+    except (OSError, EOFError, pa.ArrowException, UnicodeError, csv.Error) as error:
+        raise NotPlain(f"{type(error).__name__}: {str(error)[:200]}") from None
 
 
 # --- files in pieces -----------------------------------------------------------------------------
@@ -117,53 +190,66 @@ class _Watched(io.RawIOBase):
         return self._position()
 
 
-def _delimited(path: Path, packed: bool) -> Iterator[Any]:
-    import gzip
+@dataclass(frozen=True)
+class _Head:
+    """The beginning of a text: how it is written, its header and first rows."""
 
-    size = path.stat().st_size or 1
-    with path.open("rb") as raw, gzip.open(raw) if packed else raw as file:
+    packed: bool
+    delimiter: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def _look(path: Path, packed: bool) -> _Head:
+    with gzip.open(path) if packed else path.open("rb") as file:
         sample = file.read(SAMPLE)
-        file.seek(0)
-        if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise NotPlain("UTF-16")
-        try:
-            delimiter, announced, _ = settle_delimiter(sample, path.name, "utf-8", None)
-        except InputError as error:
-            raise NotPlain(str(error)) from None
-        text = sample.decode("utf-8-sig", errors="replace")
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        header = next(rows, [])
-        if not header or announced or len(set(header)) < len(header) or "\n" in "".join(header):
-            raise NotPlain("the header line")
-        yield [" ".join(name.split()) for name in header], header
+    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise NotPlain("UTF-16")
+    try:
+        delimiter, announced, _ = settle_delimiter(sample, path.name, "utf-8", None)
+    except InputError as error:
+        raise NotPlain(str(error)) from None
+    text = sample.decode("utf-8-sig", errors="replace")
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    header = next(lines, [])
+    if not header or announced or len(set(header)) < len(header) or "\n" in "".join(header):
+        raise NotPlain("the header line")
+    rows: list[list[str]] = []
+    with suppress(csv.Error):  # a quoted cell may have been cut
+        rows.extend(lines)
+    return _Head(packed, delimiter, header, rows[:-1] if len(sample) == SAMPLE else rows)
+
+
+def _delimited(
+    path: Path, head: _Head, types: dict[str, pa.DataType]
+) -> Iterator[tuple[pa.RecordBatch, float]]:
+    size = path.stat().st_size or 1
+    with path.open("rb") as raw, gzip.open(raw) if head.packed else raw as file:
         watched = _Watched(file, raw)
         reader = arrow_csv.open_csv(
             pa.PythonFile(watched, mode="r"),
             read_options=arrow_csv.ReadOptions(
-                column_names=header, skip_rows=1, block_size=BLOCK, use_threads=True
+                column_names=head.header, skip_rows=1, block_size=BLOCK, use_threads=True
             ),
-            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            parse_options=arrow_csv.ParseOptions(delimiter=head.delimiter, newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
+                column_types=types, strings_can_be_null=False, null_values=["", " "]
             ),
         )
         for batch in reader:
             for column in batch.columns if watched.quoted else ():
-                if pc.any(pc.match_substring_regex(column, r"[\n\r]")).as_py():
+                if pa.types.is_string(column.type) and any(
+                    pc.any(pc.match_substring(column, mark)).as_py() for mark in "\n\r"
+                ):
                     raise NotPlain("a cell of several lines")
             yield batch, min(1.0, watched.position() / size)
 
 
-def _parquet(path: Path) -> Iterator[Any]:
-    with pq.ParquetFile(path, pre_buffer=False) as file:  # else what was read stays in memory
-        names = file.schema_arrow.names
-        if len(set(names)) < len(names):
-            raise NotPlain("two columns of one name")
-        yield [" ".join(name.split()) for name in names], names
-        total, done = file.metadata.num_rows or 1, 0
-        for batch in file.iter_batches(batch_size=ROWS):
-            done += batch.num_rows
-            yield batch, done / total
+def _parquet(file: pq.ParquetFile) -> Iterator[tuple[pa.RecordBatch, float]]:
+    total, done = file.metadata.num_rows or 1, 0
+    for batch in file.iter_batches(batch_size=ROWS):
+        done += batch.num_rows
+        yield batch, done / total
 
 
 # --- plain cells ---------------------------------------------------------------------------------
@@ -172,7 +258,9 @@ def _parquet(path: Path) -> Iterator[Any]:
 class _Columns:
     """The model's columns among those of a file, and what is known of them so far."""
 
-    def __init__(self, names: list[str], dataset: Dataset) -> None:
+    def __init__(self, names: list[str], dataset: Dataset, given: list[str]) -> None:
+        if len(set(given)) < len(given):
+            raise NotPlain("two columns of one name")
         try:
             matched = match_columns(names, dataset)
         except InputError as error:
@@ -192,11 +280,40 @@ class _Columns:
         self._numbers = {n: i for n, i in places.items() if kinds[n].is_numeric}
         if dated := [names[i] for i in self._numbers.values() if is_date_name(names[i])]:
             raise NotPlain(f"the column {dated[0]!r} may hold dates")
+        self._given, self._text = given, False
         self._pointed: set[str] = set()
         self._proved: set[str] = set()
 
-    def read(self, batch: pa.RecordBatch) -> pd.DataFrame:
-        """Return a batch as a table of numbers, indexed by customer."""
+    def types(self, rows: list[list[str]], careful: bool) -> dict[str, pa.DataType]:
+        """Return how the columns of a text are to be read, by its first rows.
+
+        Columns of numbers in which some point is a decimal mark for certain are numbers; the
+        others have only whole numbers, or are read as text.
+        """
+        self._text = True
+        types = dict.fromkeys(self._given, pa.string())
+        for name, place in self._numbers.items():
+            cells = [row[place].strip() for row in rows if place < len(row)]
+            if any("." in cell and re.search(SURE_POINT, cell) for cell in cells):
+                self._proved.add(name)
+                types[self._given[place]] = pa.float64()
+            elif not careful:
+                types[self._given[place]] = pa.int64()
+        return types
+
+    def note(self, batch: pa.RecordBatch) -> None:
+        """Look at once, in the file's order, for what only the whole file settles."""
+        for name, place in self._numbers.items():
+            column = batch.column(place)
+            if _is_text(column.type) and name not in self._proved:
+                cells = column.cast(pa.string())
+                if pc.any(pc.match_substring(cells, ".")).as_py():
+                    self._pointed.add(name)
+                    if pc.any(pc.match_substring_regex(_trimmed(cells), SURE_POINT)).as_py():
+                        self._proved.add(name)
+
+    def read(self, batch: pa.RecordBatch) -> Customers:
+        """Return a batch as columns of numbers with the customers' identifiers."""
         ids = self._identifiers(batch.column(self._identifier))
         first = batch.column(0)
         if pa.types.is_string(first.type) and batch.num_rows:
@@ -204,7 +321,7 @@ class _Columns:
             if label:
                 raise NotPlain("a row of totals")
         numbers = {name: self._number(name, batch.column(i)) for name, i in self._numbers.items()}
-        return pd.DataFrame(numbers, index=pd.Index(ids.to_pandas(), name="customer", dtype="str"))
+        return Customers(ids, numbers)
 
     def settle(self) -> None:
         """Refuse columns whose points may be marks of thousands: no cell proves the contrary."""
@@ -225,28 +342,32 @@ class _Columns:
     def _number(self, name: str, column: pa.Array) -> np.ndarray:
         kind = column.type
         if _is_text(kind):
-            column = self._cells(name, column.cast(pa.string()))
+            column = _cells(column.cast(pa.string()))
         elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or _is_empty(kind)):
             raise NotPlain(f"the column {name!r} holds {kind} values")
         values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        lowest, highest = np.fmin.reduce(values, initial=0.0), np.fmax.reduce(values, initial=0.0)
+        if self._text or _is_text(kind):
+            unknown = np.count_nonzero(np.isnan(values)) - column.null_count
+            if unknown or max(-lowest, highest) == np.inf:  # a cast takes the words nan and inf
+                raise NotPlain(f"words among the numbers of {name!r}")
         # Whether such a number means "unknown" depends on all others.
-        if np.nanmin(values, initial=0) < 0 and np.isin(values, SENTINELS).any():
+        if lowest < 0 and np.isin(values, SENTINELS).any():
             raise NotPlain(f"-99, -999 or the like in the column {name!r}")
         return values
 
-    def _cells(self, name: str, column: pa.StringArray) -> pa.Array:
-        trimmed = pc.utf8_trim_whitespace(column)
-        cells = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
-        if cells.null_count == len(cells):
-            return pa.nulls(len(cells), pa.float64())
-        if name not in self._proved and pc.any(pc.match_substring(cells, ".")).as_py():
-            self._pointed.add(name)
-            if pc.any(pc.match_substring_regex(cells, SURE_POINT)).as_py():
-                self._proved.add(name)
-        numbers = pc.cast(cells, pa.float64())
-        if not pc.all(pc.is_finite(numbers)).as_py():  # a cast takes the words nan and inf
-            raise NotPlain(f"words among the numbers of {name!r}")
-        return numbers
+
+def _cells(column: pa.StringArray) -> pa.Array:
+    """Return texts as numbers, an empty one as a gap."""
+    trimmed = _trimmed(column)
+    cells = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+    if cells.null_count == len(cells):
+        return pa.nulls(len(cells), pa.float64())
+    return pc.cast(cells, pa.float64())
+
+
+def _trimmed(column: pa.StringArray) -> pa.StringArray:
+    return pc.utf8_trim_whitespace(column)
 
 
 def _is_text(kind: pa.DataType) -> bool:

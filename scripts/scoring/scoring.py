@@ -9,17 +9,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from runner.errors import UserError
-from scoring.duplicates import Register
-from scoring.output import ScoredFile
+from scoring.duplicates import Register, register_rows
+from scoring.ordered import in_order
+from scoring.output import FOUND, ScoredFile
 from scoring.period import Period
-from scoring.plain_files import NotPlain, Piece, pieces
+from scoring.plain_files import Customers, NotPlain, NotTyped, Piece, pieces
 from scoring.units import changed_units, unit_words
 from segmentation import cleaning
+from segmentation.applying import Applier
 from segmentation.dataset import Dataset
 from segmentation.errors import InputError
-from segmentation.model import Scored, dataset_of, load_model, score_customers, score_typed
+from segmentation.model import Scored, dataset_of, load_model, score_customers
 from segmentation.reading.changes import Change
 
 LARGEST_WHOLE = 2 << 30  # bytes of a file that may be read as a whole where it is not plain
@@ -123,45 +126,84 @@ def _check_paths(model: Path, source: Path, output: Path) -> None:
 
 
 def _score_pieces(task: _Task) -> Result:
-    model, dataset, source = task.model, task.dataset, task.source
-    copies = np.empty(0, np.int64)
+    copies, careful = np.empty(0, np.int64), False
     while True:
-        result, file = Result(model, Period(model)), ScoredFile(task.output)
-        counts: dict[tuple[str, str, str], Change] = {}
         try:
-            with Register() as register:
-                for piece in pieces(source, dataset):
-                    table = _without(piece, copies)
-                    if not copies.size:
-                        register.add(table.index, piece.first)
-                    scored = score_typed(model, dataset, _finite(table, counts))
-                    _sum_up(scored.changes, counts)
-                    file.write(scored.assigned, task.names)
-                    result.period.add(scored)
-                    task.advance(result.period.customers, piece.done)
-                repeated = register.repeated() if not copies.size else np.empty(0, np.int64)
-            if repeated.size:
-                copies = _copies(source, dataset, repeated)
-            if repeated.size and copies.size:
-                continue  # once more, without the copies
-            if copies.size:
-                change = Change("exact copy of another row", "", len(copies), "dropped")
-                _sum_up([change], counts)
-            result.changes = list(counts.values())
-            task.finish(result)
-            file.keep()
+            result, repeated = _score_once(task, copies, careful)
+        except NotTyped:
+            careful = True
+            continue
+        if result:
             return result
-        finally:
-            file.drop()
+        copies = _copies(task, repeated, careful)
+        if not copies.size:
+            copies = np.array([-1])  # only hashes repeat: nothing is left out, nothing looked for
 
 
-def _finite(table: pd.DataFrame, counts: dict) -> pd.DataFrame:
+def _score_once(task: _Task, copies: np.ndarray, careful: bool) -> tuple[Result | None, np.ndarray]:
+    """Score the file without the customers in some places; or say which places repeat others."""
+    result, file = Result(task.model, Period(task.model)), ScoredFile(task.output)
+    counts: dict[tuple[str, str, str], Change] = {}
+    applier = Applier(task.model, task.dataset)
+
+    def score(piece: Piece) -> _Part:
+        return _score_piece(task, applier, file, piece, copies)
+
+    try:
+        with Register() as register:
+            for part in in_order(score, pieces(task.source, task.dataset, careful=careful)):
+                register.add(part.marks)
+                file.write(part.rows)
+                result.period.merge(part.period)
+                _sum_up(part.changes, counts)
+                task.advance(result.period.customers, part.done)
+            repeated = np.empty(0, np.int64) if copies.size else register.repeated()
+        if repeated.size:
+            return None, repeated
+        if (dropped := int((copies >= 0).sum())) > 0:
+            _sum_up([Change("exact copy of another row", "", dropped, "dropped")], counts)
+        result.changes = list(counts.values())
+        task.finish(result)
+        file.keep()
+        return result, repeated
+    finally:
+        file.drop()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is known of a piece of the file."""
+
+    rows: pa.RecordBatch
+    period: Period
+    marks: np.ndarray
+    changes: list[Change]
+    done: float
+
+
+def _score_piece(
+    task: _Task, applier: Applier, file: ScoredFile, piece: Piece, copies: np.ndarray
+) -> _Part:
+    customers, changes = _finite(_without(piece, copies))
+    ids, numbers = customers.identifiers, customers.numbers
+    found = applier.apply(numbers, len(ids))
+    period = Period(task.model)
+    period.add_columns(found.segment, found.stranger, found.features, numbers)
+    columns = {name: getattr(found, name) for name in FOUND}
+    marks = register_rows(ids, piece.first)
+    rows = file.rows(ids, columns, task.names)
+    return _Part(rows, period, marks, changes + found.changes, piece.done)
+
+
+def _finite(customers: Customers) -> tuple[Customers, list[Change]]:
     """Take infinite numbers for missing, as the cleaning of types does."""
-    infinite = np.isinf(table)
-    for name in table.columns[infinite.any()]:
-        rows = int(infinite[name].sum())
-        _sum_up([Change("infinite value", name, rows, "treated as missing")], counts)
-    return table.mask(infinite) if infinite.to_numpy().any() else table
+    numbers, changes = dict(customers.numbers), []
+    for name, values in customers.numbers.items():
+        infinite = np.isinf(values)
+        if rows := int(np.count_nonzero(infinite)):
+            numbers[name] = np.where(infinite, np.nan, values)
+            changes.append(Change("infinite value", name, rows, "treated as missing"))
+    return Customers(customers.identifiers, numbers), changes
 
 
 def _sum_up(changes: list[Change], counts: dict[tuple[str, str, str], Change]) -> None:
@@ -172,17 +214,17 @@ def _sum_up(changes: list[Change], counts: dict[tuple[str, str, str], Change]) -
         counts[key] = replace(change, rows=known.rows + change.rows) if known else change
 
 
-def _without(piece: Piece, places: np.ndarray) -> pd.DataFrame:
+def _without(piece: Piece, places: np.ndarray) -> Customers:
     """Leave out the customers in certain places of the file."""
-    here = places[(places >= piece.first) & (places < piece.first + len(piece.table))]
+    here = places[(places >= piece.first) & (places < piece.first + piece.rows)]
     if not here.size:
-        return piece.table
-    kept = np.ones(len(piece.table), bool)
+        return piece.read()
+    kept = np.ones(piece.rows, bool)
     kept[here - piece.first] = False
-    return piece.table[kept]
+    return piece.read().take(kept)
 
 
-def _copies(source: Path, dataset: Dataset, repeated: np.ndarray) -> np.ndarray:
+def _copies(task: _Task, repeated: np.ndarray, careful: bool) -> np.ndarray:
     """Return the places of exact copies of an earlier row.
 
     Raises
@@ -191,15 +233,15 @@ def _copies(source: Path, dataset: Dataset, repeated: np.ndarray) -> np.ndarray:
         If two rows of one identifier differ.
     """
     rows = []
-    for piece in pieces(source, dataset):
-        end = piece.first + len(piece.table)
+    for piece in pieces(task.source, task.dataset, careful=careful):
+        end = piece.first + piece.rows
         here = repeated[(repeated >= piece.first) & (repeated < end)]
         if here.size:
-            part = piece.table.iloc[here - piece.first].reset_index()
+            part = piece.read().take(here - piece.first).table().reset_index()
             rows.append(part.set_axis(pd.Index(here + 2, name="line")))
-    table = pd.concat(rows).rename(columns={"customer": dataset.id.name})
+    table = pd.concat(rows).rename(columns={"customer": task.dataset.id.name})
     indexed = table.drop_duplicates()
-    cleaning.index_customers(table, dataset, fewest=1)  # refuses rows that differ
+    cleaning.index_customers(table, task.dataset, fewest=1)  # refuses rows that differ
     return table.index.difference(indexed.index).to_numpy() - 2
 
 
@@ -225,7 +267,10 @@ def _score_whole(task: _Task, reason: str) -> Result:
     result.period.add(scored)
     file = ScoredFile(task.output)
     try:
-        file.write(scored.assigned, task.names)
+        assigned = scored.assigned
+        customers = pa.array(assigned.index, pa.string())
+        columns = {name: assigned[name].to_numpy() for name in FOUND}
+        file.write(file.rows(customers, columns, task.names))
         task.finish(result)
         file.keep()
     finally:

@@ -16,6 +16,7 @@ from segmentation.reading.identifiers import split_name
 SKEWED = 1.0  # skewness from which a logarithm is taken
 MOSTLY_MISSING = 0.5
 MOST_CATEGORIES = 50
+YEARS = (1850, 2100)
 EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
 PHONE = r"^\+?[\d\s()/.-]{7,20}$"
 
@@ -143,13 +144,18 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
         return replace(base, kind="number", role="left out", why="the output of a model")
     if whole and distinct == len(values) > 20 and high - low == distinct - 1:
         return replace(base, why="counts the rows: a record number")
+    if (
+        whole
+        and YEARS[0] <= low
+        and high <= YEARS[1]
+        and (tokens & vocabulary.YEARS or low >= 1900)
+    ):
+        return replace(base, kind="number", unit="year", role="describe", why="a calendar year")
     kind = _guess_kind(words, tokens, values, kind, whole)
     base = replace(base, kind=kind, unit=unit, valid=_guess_range(kind, low, high))
-    if tokens & vocabulary.SENSITIVE or (whole and 1900 <= low and high <= 2100):
+    if tokens & vocabulary.SENSITIVE:
         why = "sensitive: describes, and stays out of the distance"
-        return replace(
-            base, role="describe", why=why if tokens & vocabulary.SENSITIVE else "a calendar year"
-        )
+        return replace(base, role="describe", why=why)
     transform, why = _guess_transform(kind, values)
     if tokens & (vocabulary.DESCRIPTIVE | vocabulary.OUTCOMES | vocabulary.INCOME):
         why = "who a customer is, rather than what they do"

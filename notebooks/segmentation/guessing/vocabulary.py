@@ -28,6 +28,7 @@ NOMINAL = frozenset(
     "code response plan tier brand model make department zone gender sex marital marriage "
     "education geography country state city occupation département departement".split()
 )
+YEARS = frozenset("year birth birthyear yob jahr geburtsjahr année annee".split())
 CALENDAR = re.compile(
     r"(.+ )?(day|month|week|quarter|hour)( of( the)? (day|week|month|year))"
     r"|day|month|week|weekday|quarter|year"
