@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
+import shutil
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,7 @@ from runner.errors import DONE, RunFailed, UserError
 from runner.plan import Plan, results_folder
 from runner.progress import Progress
 from runner.publishing import claim
+from runner.traces import note_error
 from runner.work import Work
 
 
@@ -67,6 +68,9 @@ def run(plan: Plan) -> int:
                 raise  # explained where the place was claimed
             except Exception as error:
                 raise _unforeseen(error, place.log) from None
+            finally:
+                # The copy of a notebook that failed shows what it failed on.
+                shutil.rmtree(place.executing, ignore_errors=True)
             place.clear()
         word = "Report" if changed else "Nothing to do; the report is"
         if plan.record:
@@ -91,9 +95,7 @@ def _bring_up_to_date(work: Work) -> bool:
 
 
 def _unforeseen(error: Exception, log: Path) -> RunFailed:
-    with log.open("a", encoding="utf-8") as file:
-        traceback.print_exception(error, file=file)
-    said = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+    said = note_error(log, error)[:300]
     return RunFailed(": ".join([*getattr(error, "__notes__", []), said]) + f"\nLog: {log}")
 
 

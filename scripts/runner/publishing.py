@@ -151,7 +151,8 @@ def claim(results: Path, *, wait: bool = False) -> Iterator[Workplace]:
     """
     place = Workplace(results)
     try:
-        place.folder.mkdir(parents=True, exist_ok=True)
+        results.parent.mkdir(parents=True, exist_ok=True)
+        place.folder.mkdir(mode=0o700, exist_ok=True)
         holding = lock(place.folder / "lock", wait=wait)
         with holding:
             place.recover()

@@ -1,0 +1,125 @@
+"""What is written down about an error: its place and kind, and nothing of a customer's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import traceback
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_runner import SOURCES as NOTEBOOKS
+from test_runner import (  # noqa: F401 (fixtures)
+    Project,
+    done,
+    fake_pages,
+    finished,
+    project,
+    wait_for,
+    write_notebooks,
+)
+
+from runner.traces import note_error, scrubbed, without_data
+
+SECRETS = ("SENTINEL-7Q4", "alice", "example.org", "731846")
+IDENTIFIER, AMOUNT = "SENTINEL-7Q4 alice@example.org", "731,846.27 alice"
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        (f"could not convert string to float: '{AMOUNT}'", "could not convert string to float"),
+        (f"'{IDENTIFIER}'", ""),
+        (f'time data "{IDENTIFIER}" does not match', "does not match"),
+        (f"Conversion Error: Line: 3\n{IDENTIFIER},{AMOUNT}\n", "Conversion Error"),
+        (f"index {AMOUNT} is out of bounds", "is out of bounds"),
+        (f"Invalid value `{IDENTIFIER}` for dtype", "for dtype"),
+    ],
+)
+def test_messages_lose_what_they_quote(message, kept):
+    said = scrubbed(message.replace("731,846.27 alice", "731846.27"))
+    assert kept in said
+    assert [secret for secret in SECRETS if secret in said] == []
+
+
+def test_what_the_code_says_itself_is_kept():
+    assert scrubbed("'gap'", "scan['gap'].max()") == "'gap'"
+    assert scrubbed("boom: gap", "scan['gap'].max()") == "boom: gap"
+
+
+def failures():
+    """Return errors of libraries that quote a row, as they really are."""
+    table = pd.DataFrame({"id": [IDENTIFIER], "spent": [AMOUNT]})
+    yield lambda: table["spent"].astype(float)
+    yield lambda: table.set_index("id").loc[AMOUNT]
+    yield lambda: pd.to_datetime(table["id"])
+    yield lambda: np.array([IDENTIFIER]).astype(int)
+    yield lambda: pd.Series(pd.Categorical(["a", None])).fillna(IDENTIFIER)
+    yield lambda: {}[IDENTIFIER]
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_tracebacks_of_libraries_hold_no_row(number, tmp_path):
+    log = tmp_path / "run.log"
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (each is another)
+        list(failures())[number]()
+    raw = "".join(traceback.format_exception(caught.value))
+    assert any(secret in raw for secret in SECRETS), "the example quotes nothing"
+    said = note_error(log, caught.value)
+    for text in (log.read_text(encoding="utf-8"), said, without_data(raw)):
+        assert type(caught.value).__name__ in text
+        assert [secret for secret in SECRETS if secret in text] == []
+    assert "test_traces.py" in log.read_text(encoding="utf-8")
+
+
+def hidden_texts(project: Project) -> dict[str, str]:  # noqa: F811
+    """Return what a run that did not end has left, by file."""
+    folder = project.results.with_name(".mine.run")
+    return {
+        str(path): path.read_bytes().decode("utf-8", errors="replace")
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+FAILING = f"""
+waits: bool = False  # unused
+---
+import pandas as pd
+cells = ["".join(map(chr, {[ord(c) for c in IDENTIFIER]!r}))]
+print("read", cells)
+pd.Series(cells).astype(float)
+"""
+
+
+def test_a_failed_run_leaves_no_row_behind(project, capsys):  # noqa: F811
+    write_notebooks(project.notebooks, NOTEBOOKS | {"02": FAILING})
+    assert project.run() == 1
+    said = "".join(capsys.readouterr())
+    assert "ValueError: could not convert string to float" in said
+    left = hidden_texts(project)
+    assert any("could not convert" in text for text in left.values()), "the log says why"
+    for place, text in (left | {"terminal": said}).items():
+        assert [secret for secret in SECRETS if secret in text] == [], place
+    assert not project.results.exists(), "nothing is published"
+
+
+WAITING = FAILING.replace("pd.Series(cells).astype(float)", "import time; time.sleep(60)")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals and rights of other systems")
+@pytest.mark.parametrize("victim", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_run_leaves_no_row_behind(project, victim):  # noqa: F811
+    write_notebooks(project.notebooks, NOTEBOOKS | {"02": WAITING})
+    process = project.start()
+    log = project.results.with_name(".mine.run")
+    stamp = project.tree / ".stamps" / "01.json"
+    assert wait_for(stamp.exists)
+    process.send_signal(victim)
+    said, _ = process.communicate(timeout=20)
+    assert wait_for(lambda: not project.processes(), 5)
+    for place, text in (hidden_texts(project) | {"terminal": said}).items():
+        assert [secret for secret in SECRETS if secret in text] == [], place
+    assert stat.S_IMODE(log.stat().st_mode) == 0o700, "for its owner's eyes only"
