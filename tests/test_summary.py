@@ -170,9 +170,7 @@ def test_three_sentences_without_value(make_shop, sizes):
 
 def test_descriptors_one_text_a_segment(profile):
     _, level, overall = profile
-    club = pd.DataFrame(
-        {"yes": [0.75, 0.5, 0.6], "no": [0.25, 0.5, 0.4]}, index=["Big", "Web", "all"]
-    )
+    club = ["yes (75%)", "yes (50%)", "yes (60%)"]
     rows = summary.descriptor_rows([SPENT], {1: level, 2: overall}, overall, {"Club": club})
     assert rows == [
         {"label": "Spent", "segments": ["2,740 EUR", "1,003 EUR"], "overall": "1,003 EUR"},

@@ -115,7 +115,7 @@ def quantity(value: float, unit: str = "") -> str:
         The raw value; a share is a number of one.
     unit : str
         A currency sign stands before the number; a unit that begins with "share" makes a
-        percentage; any other unit follows the number.
+        percentage; a "year" is a calendar year; any other unit follows the number.
 
     Returns
     -------
@@ -124,6 +124,8 @@ def quantity(value: float, unit: str = "") -> str:
     """
     if value is None or not math.isfinite(value):
         return "–"
+    if unit == "year":
+        return f"{value:.0f}"
     if unit.lower().startswith("share"):
         return percent(value)
     if unit in CURRENCY_SIGNS:

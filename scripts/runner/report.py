@@ -35,7 +35,7 @@ def _trait_scales(segments: Sequence[Mapping[str, Any]]) -> dict[str, tuple[floa
 
 
 def _is_sign(unit: str) -> bool:
-    return unit in pages.CURRENCY_SIGNS or unit.lower().startswith("share")
+    return unit in (*pages.CURRENCY_SIGNS, "year") or unit.lower().startswith("share")
 
 
 def _trait(trait: Mapping[str, Any], scale: tuple[float, float]) -> dict[str, Any]:

@@ -144,12 +144,8 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
         return replace(base, kind="number", role="left out", why="the output of a model")
     if whole and distinct == len(values) > 20 and high - low == distinct - 1:
         return replace(base, why="counts the rows: a record number")
-    if (
-        whole
-        and YEARS[0] <= low
-        and high <= YEARS[1]
-        and (tokens & vocabulary.YEARS or low >= 1900)
-    ):
+    years = whole and YEARS[0] <= low and high <= YEARS[1]
+    if years and (tokens & vocabulary.YEARS or low >= 1900):
         return replace(base, kind="number", unit="year", role="describe", why="a calendar year")
     kind = _guess_kind(words, tokens, values, kind, whole)
     base = replace(base, kind=kind, unit=unit, valid=_guess_range(kind, low, high))
