@@ -272,7 +272,7 @@ def test_demographics_are_joined_and_never_filled_in(bring):
     assert {g.name: g.kind for g in guesses} == {"town": "category", "age": "category"}
     told = {c.what: (c.rows, c.action) for c in joined.changes}
     assert told["customers of whom the second file says nothing"][0] == 1
-    assert told["people in the second file without purchases"] == (1, "left out")
+    assert told["people in the second file who are not among the customers"] == (1, "left out")
     assert "e_mail" not in table
 
 
@@ -295,6 +295,23 @@ def test_numbers_about_people_become_bands():
     assert bands.iloc[0].startswith("20 to ")
     assert bands.isna().sum() == 1
     assert in_bands(pd.Series([0.0, 2.0, None])).to_list()[:2] == ["0", "2"]
+
+
+def test_customers_summed_up_before_take_the_place_of_lines(bring, tmp_path):
+    path = tmp_path / "d.toml"
+    rows = "".join(f"{i % 9},2024-0{1 + i % 7}-11,{i}.50\n" for i in range(60))
+    lines = bring(f"customer,date,amount\n{rows}")
+    ws, _ = intake.open_table("auto", str(lines), results_dir=str(tmp_path / "r"))
+    path.write_text((tmp_path / "r" / "dataset.toml").read_text())
+    _, expected = intake.open_table(str(path), str(lines), results_dir=str(tmp_path / "s"))
+    expected.table.to_parquet(tmp_path / "customers.parquet")
+    _, found = intake.open_table(
+        str(path), str(tmp_path / "customers.parquet"), results_dir=str(tmp_path / "t")
+    )
+    assert ws.dataset.origin.grain == "transaction"
+    pd.testing.assert_frame_equal(found.table, expected.table, check_exact=True)
+    assert found.kinds == expected.kinds
+    assert not intake.is_summed_up(lines)
 
 
 def test_a_second_file_needs_purchases(bring, tmp_path):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from segmentation.dataset import Dataset, Source
 from segmentation.errors import InputError
 from segmentation.inference import infer_dataset
@@ -14,6 +17,8 @@ from segmentation.transactions.demographics import join_demographics
 from segmentation.transactions.description import describe_transactions
 from segmentation.transactions.recognition import find_transactions
 from segmentation.workspace import GUESSED, Workspace, results_folder, write_atomically
+
+SUMMED_UP = ("customer_id", "recency_days", "orders", "spent", "net_value")
 
 
 def open_table(
@@ -27,9 +32,10 @@ def open_table(
 ) -> tuple[Workspace, Reading]:
     """Open the workspace of notebook 01 and read its table, one row a customer.
 
-    Lines of purchases are summed up to customers. Where the dataset is "auto", what the table is
-    gets guessed from the table itself and written as dataset.toml into the results, where the
-    later notebooks read it.
+    Lines of purchases are summed up to customers, unless the input holds customers that were
+    summed up from such lines before. Where the dataset is "auto", what the table is gets guessed
+    from the table itself and written as dataset.toml into the results, where the later notebooks
+    read it.
 
     Parameters
     ----------
@@ -65,7 +71,8 @@ def open_table(
             remedy="say with --input which file it is",
         )
     if known.origin.grain == "transaction":
-        return ws, _read_lines(known, path, people, given)
+        read = _read_summed_up if input_file and is_summed_up(path) else _read_lines
+        return ws, read(known, path, people, given)
     _refuse_people(people)
     return ws, read_table(path, text_columns=text_columns(known), **given)
 
@@ -89,10 +96,29 @@ def _read_lines(known: Dataset, path: Path, people: Path | None, given: dict[str
     source: Source = known.origin
     products = known.locate(source.products) if source.products else None
     reading = sum_up(path, source, products=products, **given)
+    return _with_people(reading, known, people)
+
+
+def _read_summed_up(
+    known: Dataset, path: Path, people: Path | None, given: dict[str, str]
+) -> Reading:
+    """Read customers that were summed up elsewhere, and join who they are."""
+    return _with_people(read_table(path, text_columns=["customer_id"]), known, people)
+
+
+def _with_people(reading: Reading, known: Dataset, people: Path | None) -> Reading:
+    source = known.origin
     people = people or (known.locate(source.demographics) if source.demographics else None)
-    if people:
-        reading, _ = join_demographics(reading, people, source.customer)
-    return reading
+    return join_demographics(reading, people, source.customer)[0] if people else reading
+
+
+def is_summed_up(path: Path) -> bool:
+    """Tell whether a file in place of purchases holds customers summed up from them already."""
+    try:
+        names = pq.read_schema(path).names
+    except (pa.ArrowException, OSError):
+        return False
+    return set(SUMMED_UP) <= set(names)
 
 
 def _refuse_people(people: Path | None) -> None:

@@ -74,7 +74,7 @@ def join_demographics(customers: Reading, path: Path, customer: str) -> tuple[Re
         what = "customers of whom the second file says nothing"
         changes.append(Change(what, rows=unknown, action="kept, shown as unknown"))
     if strangers:
-        what = "people in the second file without purchases"
+        what = "people in the second file who are not among the customers"
         changes.append(Change(what, rows=strangers, action="left out"))
     table = customers.table.merge(joined, left_on="customer_id", right_index=True, how="left")
     kinds = customers.kinds | {g.name: g.kind for g in described}
