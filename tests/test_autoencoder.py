@@ -16,6 +16,7 @@ from segmentation.autoencoder import (
     train_clustering_autoencoders,
 )
 from segmentation.errors import InputError
+from segmentation.plain import checksum
 from segmentation.reduction import reconstruction_r2, split_rows
 
 PACKAGE = Path(__file__).parents[1] / "notebooks" / "segmentation"
@@ -171,3 +172,62 @@ def test_one_module_imports_tensorflow():
         if any(word in path.read_text() for word in ("import tensorflow", "import keras"))
     ]
     assert users == ["autoencoder.py"]
+
+
+def tampered(stored, change):
+    stored = json.loads(json.dumps(stored))
+    change(stored)
+    return stored
+
+
+def resigned(change):
+    """Change the numbers and the checksum, as somebody would who means it."""
+
+    def changed(stored):
+        change(stored)
+        stored["checksum"] = checksum(stored)
+
+    return changed
+
+
+def set_item(*place, to):
+    def change(stored):
+        for key in place[:-1]:
+            stored = stored[key]
+        stored[place[-1]] = to
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (set_item("weights", 0, 0, 0, to=9.0), "changed after they were written"),
+        (set_item("version", to=2), "this program reads 1"),
+        (lambda stored: stored.pop("checksum"), "'checksum' is missing"),
+        (lambda stored: stored.pop("weights"), "checksum"),
+        (resigned(lambda stored: stored.pop("weights")), "'weights' is missing"),
+        (resigned(lambda stored: stored["weights"].pop()), "kernel without a bias"),
+        (resigned(set_item("weights", 1, to=[0.0])), "do not fit"),
+        (resigned(set_item("weights", 0, 0, to=[1.0])), "inhomogeneous"),
+        (resigned(set_item("weights", 0, to=5)), "no matrix"),
+        (resigned(set_item("weights", 0, 0, 0, to="x")), "could not convert"),
+        (resigned(set_item("weights", 0, 0, 0, to=None)), "finite"),
+        (resigned(set_item("rank", to=3)), "rank 3"),
+        (resigned(set_item("centres", to=[[1.0, 2.0, 3.0]])), "centres"),
+        (resigned(set_item("history", to=7)), "DataFrame"),
+        (resigned(set_item("seed", to=[])), "int"),
+    ],
+)
+def test_damaged_weights_are_refused_with_the_reason(trained, change, reason):
+    stored = tampered(trained[2].to_dict(), change)
+    with pytest.raises(InputError, match="no autoencoder of this program") as refused:
+        Autoencoder.from_dict(stored)
+    assert reason in str(refused.value)
+    assert 1 <= len(str(refused.value).splitlines()) <= 3
+
+
+@pytest.mark.parametrize("stored", [None, [], "x", {}, 5])
+def test_something_else_is_no_autoencoder(stored):
+    with pytest.raises(InputError, match="no autoencoder"):
+        Autoencoder.from_dict(stored)

@@ -274,3 +274,47 @@ def test_a_file_is_no_results_folder(toml, tmp_path):
 def test_no_dataset(tmp_path):
     with pytest.raises(InputError, match="no dataset 'credit_crad'"):
         Workspace.open("01", dataset="credit_crad", results_dir=str(tmp_path))
+
+
+# --- hand-off files that are not what they were -------------------------------------------------
+
+
+def handed_over(open_stage):
+    """Let notebook 03 hand over a table and a document, and end."""
+    ws = open_stage("03")
+    ws.save("matrix", pd.DataFrame({"a": [1.0, 2.0]}))
+    ws.save("preparation", {"steps": []})
+    ws.finish()
+
+
+@pytest.mark.parametrize("name", ["03_matrix.parquet", "03_preparation.json"])
+@pytest.mark.parametrize("damage", ["cut", "other bytes", "emptied"])
+def test_a_damaged_hand_off_is_refused(open_stage, tmp_path, name, damage):
+    handed_over(open_stage)
+    (path,) = tmp_path.rglob(name)
+    content = path.read_bytes()
+    changed = {"cut": content[: len(content) // 2], "other bytes": b"\xff" * 30, "emptied": b""}
+    path.write_bytes(changed[damage])
+    with pytest.raises(InputError, match=f"{name} is damaged") as refused:
+        open_stage("04").load("03", name[3:].partition(".")[0])
+    assert "run 03_feature_engineering.ipynb again" in str(refused.value)
+
+
+def test_a_changed_hand_off_is_refused(open_stage, tmp_path):
+    handed_over(open_stage)
+    (path,) = tmp_path.rglob("03_matrix.parquet")
+    assert len(open_stage("04").load("03", "matrix")) == 2
+    pd.DataFrame({"a": [1.0, 3.0]}).to_parquet(path)
+    with pytest.raises(InputError, match="its checksum differs"):
+        open_stage("04").load("03", "matrix")
+    handed_over(open_stage)
+    assert len(open_stage("04").load("03", "matrix")) == 2
+
+
+@pytest.mark.parametrize("content", ["[]", "7", '"x"', "null"])
+def test_a_document_of_another_kind_is_damaged(open_stage, tmp_path, content):
+    handed_over(open_stage)
+    for path in tmp_path.rglob("03_preparation.json"):
+        path.write_text(content)
+    with pytest.raises(InputError, match="damaged"):
+        open_stage("04").load("03", "preparation")

@@ -11,7 +11,11 @@ from functools import cache, cached_property
 import numpy as np
 import pandas as pd
 
+from segmentation.errors import InputError
+from segmentation.plain import checksum
 from segmentation.reduction import Split, complete_matrix
+
+VERSION = 1  # of the layout of `Autoencoder.to_dict`
 
 
 @contextmanager
@@ -78,21 +82,69 @@ class Autoencoder:
 
     def to_dict(self) -> dict:
         """Plain numbers, ready for JSON."""
-        return {
+        content = {
+            "version": VERSION,
             "rank": self.rank,
             "seed": self.seed,
             "weights": [weight.tolist() for weight in self.weights],
             "history": self.history.to_dict("list"),
             "centres": None if self.centres is None else self.centres.tolist(),
         }
+        return content | {"checksum": checksum(content)}
 
     @classmethod
     def from_dict(cls, stored: dict) -> Autoencoder:
-        """Make the autoencoder again from what `to_dict` gave."""
-        weights = [np.array(weight, dtype=np.float32) for weight in stored["weights"]]
-        history = pd.DataFrame(stored["history"]).rename_axis("epoch")
-        centres = None if stored["centres"] is None else np.array(stored["centres"])
-        return cls(stored["rank"], stored["seed"], weights, history, centres)
+        """Make the autoencoder again from what `to_dict` gave.
+
+        Raises
+        ------
+        InputError
+            If something was changed since, is missing, or does not make a network.
+        """
+        try:
+            if stored["version"] != VERSION:
+                raise ValueError(f"version {stored['version']!r}; this program reads {VERSION}")
+            if stored["checksum"] != checksum(stored):
+                raise ValueError("they were changed after they were written (checksum)")
+            weights = [np.array(weight, dtype=np.float32) for weight in stored["weights"]]
+            history = pd.DataFrame(stored["history"]).rename_axis("epoch")
+            centres = None if stored["centres"] is None else np.array(stored["centres"], float)
+            rank, seed = int(stored["rank"]), int(stored["seed"])
+            _check_shapes(weights, rank, centres)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise InputError(
+                "these weights are no autoencoder of this program",
+                where=reason.splitlines()[0][:200],
+                remedy="run 05_dimensionality_reduction.ipynb again",
+            ) from None
+        return cls(rank, seed, weights, history, centres)
+
+
+def _check_shapes(weights: list[np.ndarray], rank: int, centres: np.ndarray | None) -> None:
+    """Refuse weights that are no symmetric network with a code of the given rank.
+
+    Raises
+    ------
+    ValueError
+        With the reason.
+    """
+    kernels, biases = weights[::2], weights[1::2]
+    if not kernels or len(kernels) != len(biases):
+        raise ValueError("a layer has a kernel without a bias")
+    if any(kernel.ndim != 2 for kernel in kernels):
+        raise ValueError("a kernel is no matrix")
+    widths = [len(kernels[0]), *(kernel.shape[1] for kernel in kernels)]
+    for kernel, bias, before in zip(kernels, biases, widths, strict=False):
+        if len(kernel) != before or bias.shape != kernel.shape[1:]:
+            raise ValueError("the layers do not fit each other")
+    if widths != widths[::-1] or widths[len(widths) // 2] != rank:
+        raise ValueError(f"the layers are not symmetric around a code of rank {rank}")
+    if centres is not None and (centres.ndim != 2 or centres.shape[1] != rank):
+        raise ValueError(f"the centres are not of rank {rank}")
+    numbers = weights if centres is None else [*weights, centres]
+    if not all(np.isfinite(part).all() for part in numbers):
+        raise ValueError("a weight is not finite")
 
 
 class _SideBySide:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,7 @@ from segmentation.assignment import (
 from segmentation.dataset import Column, Dataset, Feature, Rule
 from segmentation.errors import InputError
 from segmentation.features import Preparation
+from segmentation.plain import checksum as checksum  # for who writes models elsewhere
 from segmentation.plain import to_plain
 from segmentation.reading.changes import Change
 from segmentation.reference import describe_training
@@ -87,13 +87,6 @@ def _plain_column(column: Column) -> dict[str, Any]:
     """Write a column with an unlimited end of its valid range as None."""
     limits = [None if math.isinf(limit) else limit for limit in column.valid]
     return asdict(column) | {"valid": limits}
-
-
-def checksum(content: dict[str, Any]) -> str:
-    """Return the SHA-256 of a model's content without its checksum."""
-    kept = {key: value for key, value in content.items() if key != "checksum"}
-    text = json.dumps(kept, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_model(path: Path) -> dict[str, Any]:

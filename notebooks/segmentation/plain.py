@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import numpy as np
@@ -23,3 +25,10 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return float(value) if np.isfinite(value) else None
     return value
+
+
+def checksum(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of a document without its own checksum."""
+    kept = {key: value for key, value in content.items() if key != "checksum"}
+    text = json.dumps(kept, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -60,6 +60,7 @@ class Workspace:
         self.stage, self.dataset, self.folder, self.quick = stage, dataset, folder, quick
         self.metrics: dict[str, Any] = {}
         self._read: dict[str, str] = {}
+        self._written: dict[str, str] = {}
         self._sentences = 0
         self._warned: set[str] = set()
         for name in ("stages", "figures", "tables"):
@@ -101,7 +102,7 @@ class Workspace:
         known = load_dataset(folder / "dataset.toml" if dataset == GUESSED else dataset)
         chosen = folder / "stages" / "03_preparation.json"
         if stage > "03" and chosen.is_file():
-            steps = json.loads(chosen.read_text(encoding="utf-8"))["steps"]
+            steps = _read_stage_file(chosen).get("steps", [])
             known = known.segment_on([step["name"] for step in steps])
         return cls(stage, known, folder, quick)
 
@@ -113,11 +114,14 @@ class Workspace:
     def save(self, name: str, content: pd.DataFrame | dict[str, Any]) -> None:
         """Hand a table (Parquet) or a document (JSON) to the later notebooks."""
         if isinstance(content, pd.DataFrame):
+            path = self._stage_file(self.stage, name, ".parquet")
             buffer = io.BytesIO()
             content.to_parquet(buffer)
-            write_private(self._stage_file(self.stage, name, ".parquet"), buffer.getvalue())
+            write_private(path, buffer.getvalue())
         else:
-            write_json(self._stage_file(self.stage, name, ".json"), content, private=True)
+            path = self._stage_file(self.stage, name, ".json")
+            write_json(path, content, private=True)
+        self._written[path.name] = digest(path)
 
     def load(self, stage: str, name: str) -> Any:
         """Read what an earlier notebook handed over.
@@ -125,20 +129,32 @@ class Workspace:
         Raises
         ------
         InputError
-            If that notebook has not run yet; says which one to run first.
+            If that notebook has not run yet, to say which one to run first; if the file is damaged
+            or is another one than that notebook wrote.
         """
         for suffix in (".parquet", ".json"):
             path = self._stage_file(stage, name, suffix)
             if path.is_file():
+                content = _read_stage_file(path)
+                self._check_writer(stage, path)
                 self._note_reading(stage, path)
-                if suffix == ".json":
-                    return json.loads(path.read_text(encoding="utf-8"))
-                return pd.read_parquet(path)
+                return content
         raise InputError(
             f"{STAGES[self.stage][0]} needs what {STAGES[stage][0]} makes, and it is not there",
             where=str(self.folder / "stages" / f"{stage}_{name}"),
             remedy=f"run {STAGES[stage][0]}.ipynb first, with the same dataset and results_dir",
         )
+
+    def _check_writer(self, stage: str, path: Path) -> None:
+        """Refuse a file that is not the one that the notebook had written when it ended."""
+        listed = self._stage_file(stage, "writes", ".json")
+        known = _read_stage_file(listed).get(path.name) if listed.is_file() else None
+        if known and stage != self.stage and known != digest(path):
+            raise InputError(
+                f"{path.name} is not what {STAGES[stage][0]} wrote (its checksum differs)",
+                where=str(path),
+                remedy=f"run {STAGES[stage][0]}.ipynb again, to its last cell",
+            )
 
     def _note_reading(self, stage: str, path: Path) -> None:
         """Remember what was read, and say so where it was made from something older."""
@@ -146,7 +162,7 @@ class Workspace:
         made_from = self._stage_file(stage, "reads", ".json")
         if not made_from.is_file():
             return
-        for name, known in json.loads(made_from.read_text(encoding="utf-8")).items():
+        for name, known in _read_stage_file(made_from).items():
             source = self.folder / "stages" / name
             if source.is_file() and digest(source) != known and stage not in self._warned:
                 self._warned.add(stage)
@@ -261,7 +277,7 @@ class Workspace:
             if stage == self.stage:
                 merged[topic] = self.metrics
             elif path.is_file():
-                merged[topic] = json.loads(path.read_text(encoding="utf-8"))
+                merged[topic] = _read_stage_file(path)
         return merged
 
     def record(self, **numbers: Any) -> None:
@@ -272,6 +288,7 @@ class Workspace:
         """Write the stage's numbers, merge them into metrics.json and show the versions."""
         self.save("metrics", self.metrics)
         self.save("reads", self._read)
+        self.save("writes", self._written)
         write_json(self.folder / "metrics.json", self.all_metrics())
         self._announce_stale()
         versions = [f"Python {platform.python_version()}"]
@@ -285,7 +302,7 @@ class Workspace:
             reads = self._stage_file(stage, "reads", ".json")
             if stage <= self.stage or not reads.is_file():
                 continue
-            known = json.loads(reads.read_text(encoding="utf-8"))
+            known = _read_stage_file(reads)
             files = [self.folder / "stages" / name for name in known]
             if any(f.is_file() and digest(f) != known[f.name] for f in files):
                 stale.append(notebook)
@@ -295,6 +312,29 @@ class Workspace:
                 "Run them again.",
                 stale=presentation.joined(stale),
             )
+
+
+def _read_stage_file(path: Path) -> Any:
+    """Read a table or a document that a notebook handed over.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no document")
+        return content
+    except (ValueError, OSError):
+        raise InputError(
+            f"{path.name} is damaged",
+            where=str(path),
+            remedy=f"run {STAGES[path.name[:2]][0]}.ipynb again",
+        ) from None
 
 
 def results_folder(dataset: str, results_dir: str = "") -> Path:
