@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import HOSTILE_TEXTS
 
-from segmentation.dataset import Archetype
+from segmentation.dataset import Archetype, load_dataset
 from segmentation.naming import (
     MATCH_THRESHOLD,
     agreement_after_refits,
@@ -217,3 +217,21 @@ def test_names_follow_customers_through_a_shuffle(two_groups, shop):
 
     shuffled = np.random.default_rng(1).permutation(120)
     assert names(np.arange(120)).equals(names(shuffled))
+
+
+def test_only_who_draws_cash_at_the_limit_is_called_high_risk():
+    known = load_dataset("credit_card")
+    at_the_limit = {"utilisation": 1.3, "balance": 0.9, "payments_to_minimum": -0.8,
+                    "full_payment_share": -0.5}  # fmt: skip
+    shopping = {"installments_per_month": 1.0, "purchases_frequency": 0.8, "oneoff_per_month": 0.1}
+    cash = {"cash_advance_per_month": 0.8, "cash_advance_frequency": 0.3}
+    effects = pd.DataFrame([at_the_limit | cash, at_the_limit | shopping], index=[1, 2])
+    effects = effects.reindex(columns=[f.name for f in known.features]).fillna(0.0)
+    names = {segment: entry.name for segment, entry in name_segments(effects, known).items()}
+    assert names == {1: "High-risk borrowers", 2: "Minimum-payment shoppers"}
+
+
+def test_a_description_leaves_out_what_hardly_differs(make_shop):
+    shop = make_shop(archetypes=[])
+    named = name_segments(shop_effects([1, 0.1, 0, 0, 0], [0.1, -0.2, 0, 0, 0]), shop)
+    assert [entry.name for entry in named.values()] == ["High spent", f"Average {shop.nouns}"]

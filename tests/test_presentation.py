@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from conftest import HOSTILE_TEXTS
 
 from segmentation.presentation import (
+    answer_or_quantity,
     counted,
     escape,
     html_table,
@@ -191,3 +192,10 @@ def test_a_table_is_safe_in_cells_index_and_names():
     harmless = pd.DataFrame({"a": ["x"], "b": [1]})
     pd.testing.assert_frame_equal(safe_table(harmless), harmless)
     assert safe_table(pd.DataFrame({"a": [], "b": []})).empty
+
+
+def test_years_and_answers_of_one_customer():
+    assert quantity(1968.0, "number", "year") == "1968"
+    assert quantity(float("nan"), "number", "year") == "–"
+    assert answer_or_quantity(1.0, "yes_no") == "yes"
+    assert answer_or_quantity(0.25, "share") == "25%"

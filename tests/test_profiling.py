@@ -234,3 +234,15 @@ def test_what_few_answered_is_merged_and_cannot_be_computed_from_the_rest():
     assert table.loc["everybody"].to_dict() == pytest.approx({"a": 75 / 120, "other": 45 / 120})
     few = pd.Series(["a"] * 51 + ["b"] * 9 + ["a"] * 30 + ["b"] * 30)
     assert profiling.composition(few, labels, {1: "x", 2: "y"})[:2].isna().all(axis=None)
+
+
+def test_what_leads_in_a_segment_is_told_as_far_as_it_may_be():
+    labels, names = pd.Series([1] * 100 + [2] * 100 + [3] * 100), {1: "x", 2: "y", 3: "z"}
+    answers = pd.Series(["a"] * 96 + ["b"] * 4 + ["b"] * 70 + ["a"] * 30 + ["b"] * 60 + ["a"] * 40)
+    assert profiling.leading(answers, labels, names) == {
+        "x": "a (over 90%)", "y": "–", "z": "b (60%)", "everybody": "a (55%)",
+    }  # fmt: skip
+    yes = answers.map({"a": "no", "b": "yes"})
+    found = profiling.leading(yes, labels, names | {4: "nobody"})
+    assert found["x"] == "yes (under 10%)"
+    assert (found["z"], found["everybody"], found["nobody"]) == ("yes (60%)", "yes (45%)", "–")

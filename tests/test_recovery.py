@@ -29,7 +29,7 @@ from segmentation.stability import adjusted_rand, bootstrap_agreement
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "cc_general.csv"
 SEGMENTS = 6
 NAMES = {"Cash-advance users", "Instalment buyers", "High spenders", "Low-activity customers",
-         "Purchase-and-cash revolvers", "High-risk borrowers"}  # fmt: skip
+         "Purchase-and-cash revolvers", "Minimum-payment shoppers"}  # fmt: skip
 needs_real = pytest.mark.skipif(not REAL.is_file(), reason="the public table is not at hand")
 
 
