@@ -95,7 +95,7 @@ def test_separate_blobs_are_stable_and_matched(blobs):
     np.testing.assert_array_equal(resamples.jaccard, np.ones((6, 4)))
     np.testing.assert_array_equal(resamples.labels, np.tile(fit.labels, (6, 1)))
     np.testing.assert_array_equal(resamples.agreement, np.ones(3))
-    np.testing.assert_array_equal(assignment_agreement(fit, resamples), np.ones(len(blobs)))
+    np.testing.assert_array_equal(assignment_agreement(fit.labels, resamples), np.ones(len(blobs)))
     assert 0.55 < resamples.drawn.mean() < 0.7
 
 

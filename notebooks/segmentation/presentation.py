@@ -33,6 +33,7 @@ COLUMN_FORMATS = {
     "null_silhouette": ".3f",
     "purity": ".0%",
     "silhouette": ".3f",
+    "silhouette_error": ".4f",
     "stability": ".2f",
     "stability_spread": ".2f",
     "starts_near_best": ".0%",

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from segmentation import expressions
 from segmentation.cores import spread
 from segmentation.dataset import Question
+from segmentation.sampling import Sample
 from segmentation.silhouette import macro, mean, silhouettes
 from segmentation.stability import adjusted_rand
 
@@ -100,7 +101,9 @@ def eps_table(matrix: np.ndarray, candidates: np.ndarray, neighbours: int) -> pd
     return pd.DataFrame(rows).set_index("eps")
 
 
-def compare(matrix: np.ndarray, labelings: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def compare(
+    matrix: np.ndarray, labelings: Mapping[str, np.ndarray], sample: Sample | None = None
+) -> pd.DataFrame:
     """Score labelings on the same customers in the same space.
 
     Parameters
@@ -109,12 +112,15 @@ def compare(matrix: np.ndarray, labelings: Mapping[str, np.ndarray]) -> pd.DataF
         The reference space.
     labelings : mapping of str to ndarray, shape (n,)
         Noise is -1: it counts in the shares and is left out of the scores.
+    sample : Sample, optional
+        Where the customers are a sample of more.
 
     Returns
     -------
     DataFrame, indexed by method
-        segments, largest_share, smallest_share, noise_share, silhouette, macro_silhouette,
-        calinski_harabasz, davies_bouldin, degenerate, rows.
+        segments, largest_share, smallest_share, noise_share, silhouette, silhouette_error (its
+        standard error, on a sample only), macro_silhouette, calinski_harabasz, davies_bouldin,
+        degenerate, rows.
     """
     scores = silhouettes(matrix, labelings)
     rows = {}
@@ -138,6 +144,9 @@ def compare(matrix: np.ndarray, labelings: Mapping[str, np.ndarray]) -> pd.DataF
             "rows": len(labels),
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    if sample is not None and not sample.complete:
+        errors = [sample.standard_error(scores[name]) for name in labelings]
+        table.insert(table.columns.get_loc("silhouette") + 1, "silhouette_error", errors)
     of_kept = 1 - table["noise_share"].clip(upper=1 - 1e-9)
     table["degenerate"] = (
         (table["segments"] < 2)

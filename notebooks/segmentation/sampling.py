@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from segmentation.cores import spread
 
+COMPARISONS = 2 * 10**9  # distances between two customers that take some seconds
 _BLOCK = 65_536  # customers a block: fixed, so that sums do not depend on the number of cores
 
 
@@ -36,6 +39,17 @@ class Sample:
     def complete(self) -> bool:
         """Whether everybody was drawn."""
         return len(self.rows) == self.customers
+
+    def narrowed(self, matrix: np.ndarray, size: int, *, seed: int = 20) -> Sample:
+        """Return a stratified sample of the customers drawn, for what takes longer still.
+
+        Parameters
+        ----------
+        matrix : ndarray, shape (m, d)
+            Of the customers drawn.
+        """
+        fewer = stratified(matrix, size, seed=seed)
+        return Sample(self.rows[fewer.rows], fewer.strata, self.customers)
 
     def standard_error(self, values: np.ndarray) -> float:
         """Return the standard error of the mean of something known of the customers drawn.
@@ -98,3 +112,39 @@ def _first_component(matrix: np.ndarray) -> np.ndarray:
     axis = np.linalg.eigh(sum(spread(products, blocks)))[1][:, -1]
     axis = axis * np.sign(axis[np.abs(axis).argmax()])  # a component's direction is arbitrary
     return np.concatenate(spread(lambda block: (matrix[block] - mean) @ axis, blocks))
+
+
+def rows_against(customers: int) -> int:
+    """Return how many customers can be held against everybody in some seconds."""
+    return max(1, min(customers, COMPARISONS // customers))
+
+
+def estimates(
+    sample: Sample, values: Mapping[str, np.ndarray], truth: Mapping[str, float]
+) -> pd.DataFrame:
+    """Hold means over a sample against what is true of everybody, as far as that is known.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray, shape (m,)
+        Something known of each customer drawn.
+    truth : mapping of str to float
+        The same mean over everybody.
+
+    Returns
+    -------
+    DataFrame, indexed by quantity
+        customers, estimate, standard_error, everybody and difference (in standard errors).
+    """
+    rows = {
+        name: {
+            "customers": len(sample),
+            "estimate": float(np.nanmean(known)),
+            "standard_error": sample.standard_error(known),
+            "everybody": truth.get(name, np.nan),
+        }
+        for name, known in values.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
+    off = table["estimate"] - table["everybody"]
+    return table.assign(difference=off / table["standard_error"].where(lambda error: error > 0))

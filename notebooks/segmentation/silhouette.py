@@ -9,7 +9,9 @@ import numpy as np
 
 from segmentation.cores import spread
 
-_BLOCK = 128  # customers a block: fixed, so that sums do not depend on the number of cores
+# Customers a block, at most, and distances: fixed, so that sums do not depend on the number of
+# cores, and so that a block of distances stays small however many customers there are.
+_BLOCK, _DISTANCES = 128, 2**23
 
 
 def silhouettes(
@@ -48,11 +50,12 @@ def silhouettes(
     ends = np.cumsum([part.shape[1] for part in one_hot])[:-1]
     memberships = np.hstack(one_hot)
     sizes = np.split(memberships.sum(axis=0), ends)
+    size = max(1, min(_BLOCK, _DISTANCES // max(1, len(matrix))))
     here = threading.local()  # each worker writes into its own buffer, over and over
 
     def score(block: np.ndarray) -> list[np.ndarray]:
         if not hasattr(here, "buffer"):
-            here.buffer = np.empty((_BLOCK, len(matrix)))
+            here.buffer = np.empty((size, len(matrix)))
         gaps = np.matmul(-2.0 * matrix[block], matrix.T, out=here.buffer[: len(block)])
         gaps += squares
         gaps += squares[block, None]
@@ -63,7 +66,7 @@ def silhouettes(
         own = [part[block] for part in one_hot]
         return list(map(_scores, sums, own, sizes))
 
-    blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+    blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
     scored = spread(score, blocks, workers=workers)
     result = {name: np.full(len(matrix), np.nan) for name in labelings}
     for name, parts in zip(result, zip(*scored, strict=True), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,12 @@ class Resamples:
     drawn: np.ndarray
     jaccard: np.ndarray
     agreement: np.ndarray
+
+    def order_by(self, key: np.ndarray) -> Resamples:
+        """Renumber the segments as `kmeans.order_by` does those of the solution."""
+        order = np.argsort(-np.asarray(key, dtype=float), kind="stable")
+        labels = np.argsort(order).astype(self.labels.dtype)[self.labels]
+        return replace(self, labels=labels, jaccard=self.jaccard[:, order])
 
 
 def resample_scan(
@@ -180,9 +186,9 @@ def stability_word(value: float) -> str:
     return next((word for cut, word in JACCARD_CUTS if value >= cut), "unstable")
 
 
-def assignment_agreement(fit: KMeansFit, resamples: Resamples) -> np.ndarray:
-    """Share of the refits that leave each customer in the solution's segment, shape (n,)."""
-    return (resamples.labels == fit.labels).mean(axis=0)
+def assignment_agreement(labels: np.ndarray, resamples: Resamples) -> np.ndarray:
+    """Share of the refits that leave each customer in the segment `labels`, shape (n,), says."""
+    return (resamples.labels == np.asarray(labels)).mean(axis=0)
 
 
 def calibration(

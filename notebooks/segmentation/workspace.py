@@ -39,6 +39,7 @@ STAGES = {
 }
 GUESSED = "auto"  # the dataset whose description notebook 01 guesses from the table
 PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "seaborn", "tensorflow", "papermill")
+LARGE = 20_000  # customers beyond which every figure says on how many it rests
 FIGURE_DPI = 144  # twice the width at which a page shows the figure
 
 
@@ -62,6 +63,8 @@ class Workspace:
         self._read: dict[str, str] = {}
         self._written: dict[str, str] = {}
         self._sentences = 0
+        self._customers = 0  # how many there are in all, known from the tables handed over
+        self._rows: int | None = None  # how many of them figures rest on; None: all
         self._warned: set[str] = set()
         for name in ("stages", "figures", "tables"):
             try:
@@ -138,6 +141,8 @@ class Workspace:
                 content = _read_stage_file(path)
                 self._check_writer(stage, path)
                 self._note_reading(stage, path)
+                if suffix == ".parquet":
+                    self._customers = max(self._customers, len(content))
                 return content
         raise InputError(
             f"{STAGES[self.stage][0]} needs what {STAGES[stage][0]} makes, and it is not there",
@@ -189,6 +194,20 @@ class Workspace:
             quoted = self.metrics.setdefault("quoted", {})
             quoted[f"sentence {self._sentences:02d}: {field}"] = to_plain(value)
 
+    def rests_on(self, rows: int | None = None) -> None:
+        """Tell on how many customers the figures and tables from here on rest; None: on all.
+
+        Captions say so where a sample was taken, and those of figures also where a sample would
+        have been usual, in tables beyond `LARGE` customers.
+        """
+        self._rows = rows
+
+    def _basis(self) -> str:
+        """Write the customers that a caption rests on; empty where that goes without saying."""
+        if self._rows is not None and self._rows < self._customers:
+            return f"{self._rows:,} of {self._customers:,} {self.dataset.nouns}"
+        return f"all {self._customers:,} {self.dataset.nouns}" if self._customers > LARGE else ""
+
     def table(
         self,
         table: pd.DataFrame,
@@ -202,6 +221,8 @@ class Workspace:
         safe = presentation.safe_table(table.rename_axis(table.index.name or "row"))
         text = safe.to_csv(lineterminator="\n")
         write_atomically(self.folder / "tables" / f"{self.stage}_{name}.csv", text.encode())
+        basis = self._basis()
+        caption += f" ({basis})" if basis and not basis.startswith("all") else ""
         shown = table if rows is None else table.head(rows)
         if len(shown) < len(table):
             caption += (
@@ -222,6 +243,8 @@ class Workspace:
         """
         import matplotlib.pyplot as plt
 
+        if basis := self._basis():
+            caption = f"{caption.rstrip('.')}. Rests on {basis}."
         caption, alt = presentation.plain(caption, 600), presentation.plain(alt, 900)
         buffer = io.BytesIO()
         figure.savefig(
