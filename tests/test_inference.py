@@ -212,6 +212,7 @@ def test_income_segments_only_where_there_is_little_else(bring, rng):
         ("day", range(1, 32), "number", "left out"),
         ("MARRIAGE", [1, 2, 3], "category", "describe"),
         ("Umsatz", range(40), "money", "segment"),
+        ("Besuche", range(9), "count", "segment"),
         ("Alter", range(20, 60), "number", "describe"),
         ("Location Code", ["Urban", "Rural", "Suburban"], "category", "describe"),
         ("Nachname", ["Maier", "Huber", "Koch"], "text", "dropped"),
@@ -228,6 +229,16 @@ def test_the_total_is_worth_more_than_its_month(bring, rng):
     monthly, months = rng.uniform(20, 110, ROWS).round(2), rng.integers(1, 70, ROWS)
     names = {"MonthlyCharges": monthly, "TotalCharges": (monthly * months).round(2)}
     assert understand(bring({"id": range(ROWS), "tenure": months} | names)).value == "total_charges"
+
+
+def test_an_identifier_that_repeats_gives_way_to_the_record_number(bring, rng):
+    keys = rng.permutation(np.arange(10_000, 10_000 + ROWS))
+    keys[:2] = keys[2:4]
+    reading = bring({"Sl_No": range(1, ROWS + 1), "Customer Key": keys,
+                     "visits": rng.poisson(4, ROWS), "calls": rng.poisson(2, ROWS)})  # fmt: skip
+    identifier, other = guess_columns(reading)[:2]
+    assert identifier.role == "id"
+    assert other.why == "4 rows share their identifier with another; Sl_No tells rows apart"
 
 
 def test_a_record_number_without_a_name_for_it(bring, rng):

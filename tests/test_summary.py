@@ -205,3 +205,16 @@ def test_formulas_in_lists_of_customers_are_made_safe_and_counted():
     assert summary.formula_changes(export, raw=False)["rows"] == 2
     assert "kept as they are" in summary.formula_changes(export, raw=True)["action"]
     assert summary.formula_changes(export.iloc[[2]], raw=False) == {}
+
+
+def test_what_hardly_differs_is_no_trait():
+    entries = [{"label": "Spent", "effect": 0.9}, {"label": "Visits", "effect": -0.1}]
+    assert summary.describe_traits(entries) == "high spent"
+    assert "average" in summary.describe_traits(entries[1:])
+
+
+def test_a_level_on_the_other_side_of_its_effect_says_nothing(profile):
+    effects, level, overall = profile
+    shown = summary.traits(effects, level, overall, [SPENT])
+    assert [trait["label"] for trait in shown] == ["Spent"]
+    assert summary.traits(-effects, level, overall, [SPENT]) == []

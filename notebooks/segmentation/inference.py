@@ -75,6 +75,8 @@ def guess_columns(reading: Reading) -> list[Guess]:
     guesses: list[Guess] = []
     for source in reading.table:
         guess = guess_column(source, reading, source == identifier)
+        if guess.kind == "id" and guess.role == "dropped" and identifier:
+            guess = replace(guess, why=_explain(source, identifier, reading.table))
         taken = {other.name for other in guesses}
         guesses.append(replace(guess, name=_free_name(guess.name, len(guesses) + 1, taken)))
     return guesses
@@ -93,6 +95,16 @@ def _choose_identifier(reading: Reading) -> str | None:
         return main or unique, of_customers, not vocabulary.RECORD_WORDS.search(words)
 
     return max(found, key=rank, default=None)
+
+
+def _explain(source: str, identifier: str, table: pd.DataFrame) -> str:
+    """Say why a column of identifiers is not the one that tells customers apart."""
+    values = table[source].dropna()
+    again = int(values.duplicated(keep=False).sum())
+    of_customers = vocabulary.CUSTOMER_WORDS.search(split_name(source))
+    if of_customers and 0 < again < len(values) and table[identifier].is_unique:
+        return f"{again:,} rows share their identifier with another; {identifier} tells rows apart"
+    return "another identifier or code, no behaviour"
 
 
 def _is_complete(reading: Reading, column: str) -> bool:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from segmentation.dataset import Dataset, Feature
 from segmentation.figures.style import SegmentStyle
-from segmentation.naming import MATCH_THRESHOLD, Name, lower_first
+from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Name, lower_first
 from segmentation.presentation import joined, number, plain, quantity, share
 from segmentation.presentation import spreadsheet_safe as spreadsheet_safe  # for who exports lists
 
@@ -31,6 +31,9 @@ def traits(
 ) -> list[dict[str, Any]]:
     """List what sets a segment apart, strongest first, in real units.
 
+    A feature whose level lies on the other side of everybody's than its effect, which happens
+    where few large values make the level, says nothing clear and is left out.
+
     Parameters
     ----------
     effects : Series, shape (n_features,)
@@ -38,7 +41,8 @@ def traits(
     typical, overall : Series, shape (n_features,)
         Levels of the segment and of everybody, in real units, from `profiling.levels`.
     """
-    ranked = sorted(chosen, key=lambda f: -abs(effects[f.name]))[:most]
+    clear = [f for f in chosen if effects[f.name] * (typical[f.name] - overall[f.name]) >= 0]
+    ranked = sorted(clear, key=lambda f: -abs(effects[f.name]))[:most]
     listed = []
     for feature in ranked:
         segment, everybody = float(typical[feature.name]), float(overall[feature.name])
@@ -60,9 +64,15 @@ def traits(
 
 
 def describe_traits(entries: list[dict[str, Any]], most: int = 2) -> str:
-    """Write the strongest traits as a phrase: high balance, low payments per month."""
-    labels = [plain(entry["label"]) for entry in entries[:most]]
-    levels = ["high" if entry["effect"] > 0 else "low" for entry in entries]
+    """Write the strongest traits as a phrase: high balance, low payments per month.
+
+    What hardly differs from the average is no trait.
+    """
+    notable = [entry for entry in entries if abs(entry["effect"]) >= NOTABLE_EFFECT][:most]
+    if entries and not notable:
+        return "close to the average in everything"
+    labels = [plain(entry["label"]) for entry in notable]
+    levels = ["high" if entry["effect"] > 0 else "low" for entry in notable]
     return joined(
         [f"{level} {lower_first(label)}" for level, label in zip(levels, labels, strict=False)]
     )
@@ -140,9 +150,13 @@ def advice(
         caution = "They are too few to be described: figures about them would be about somebody."
     if name.archetype is None:
         apart = f" ({describe_traits(entries)})" if entries else ""
+        start = f"Start from what sets it apart{apart} and test one offer on a part of the list."
+        if entries and max(abs(entry["effect"]) for entry in entries) < NOTABLE_EFFECT:
+            start = (
+                "Nothing sets it apart: ask its members, or test one offer on a part of the list."
+            )
         return {
-            "advice": "No advice is on file for this kind of customer. Start from what sets it "
-            f"apart{apart} and test one offer on a part of the list.",
+            "advice": f"No advice is on file for this kind of customer. {start}",
             "grounds": "",
             "caution": caution,
             "measure": "the share that responds, against a control group without the offer",

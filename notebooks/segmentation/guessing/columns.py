@@ -17,6 +17,7 @@ SKEWED = 1.0  # skewness from which a logarithm is taken
 MOSTLY_MISSING = 0.5
 MOST_CATEGORIES = 50
 YEARS = (1850, 2100)
+MANY = 1000  # whole numbers from 0 or 1 that stay below are taken for counts
 EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
 PHONE = r"^\+?[\d\s()/.-]{7,20}$"
 
@@ -179,6 +180,9 @@ def _guess_kind(words: str, tokens: set[str], values: pd.Series, kind: str, whol
     if "months" in tokens or ("month" in tokens and not counted):
         return "months"
     if whole and values.min() >= 0 and tokens & vocabulary.COUNT:
+        return "count"
+    some = whole and 0 <= values.min() <= 1 and values.max() < MANY
+    if some and money and not tokens & (vocabulary.MONEY | vocabulary.SENSITIVE):
         return "count"
     return "money" if money and tokens & vocabulary.MONEY else "number"
 
