@@ -13,11 +13,11 @@ import sqlglot
 from fitted import fit_model
 
 from scoring import sql_command
-from scoring.sql import DIALECTS, write_query
 from segmentation.dataset import build_dataset, load_dataset
 from segmentation.errors import InputError
 from segmentation.model import assign_customers
 from segmentation.reading import read_table
+from segmentation.sql import DIALECTS, write_query
 from segmentation.workspace import write_json
 
 SHOP = {

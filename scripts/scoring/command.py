@@ -99,14 +99,15 @@ def _look_at_drift(options: argparse.Namespace, result) -> int:
     """Write the page, say the verdict, and return the exit code."""
     if not (options.drift or options.fail_on_drift):
         return DONE
-    from scoring.drift import WORDS, compare_period
+    from segmentation.monitoring.drift import WORDS, compare_period
 
     drift, migration = compare_period(result.model, result.period), None
     if options.before:
         from scoring.migration import compare_lists
 
         names = [entry["name"] for entry in result.model["segments"]]
-        migration = compare_lists(options.before, options.output, names)
+        with input_errors():
+            migration = compare_lists(options.before, options.output, names)
     with suppress(BrokenPipeError):
         print(f"{WORDS[drift.verdict]}: {drift.reasons[0]}")
     if options.drift:

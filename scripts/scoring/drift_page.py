@@ -10,8 +10,8 @@ import pandas as pd
 
 from runner import pages
 from runner.errors import UserError
-from scoring.drift import WORDS, Drift
-from scoring.migration import Migration
+from segmentation.monitoring.drift import WORDS, Drift
+from segmentation.monitoring.migration import Migration
 from segmentation.plain import to_plain
 from segmentation.presentation import safe_table
 

@@ -1,33 +1,11 @@
-"""Who moved between two scored lists, counted without loading them whole."""
+"""Two scored lists, joined without loading them whole."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from runner.errors import UserError
-
-
-@dataclass(frozen=True)
-class Migration:
-    """Customers in two periods.
-
-    Attributes
-    ----------
-    moves : DataFrame
-        Rows: segment before; columns: segment now; customers.
-    moved : float
-        Share, of those in both lists, that are in another segment now.
-    gone, new : int
-        Customers of the earlier list alone, and of the later one alone.
-    """
-
-    moves: pd.DataFrame
-    moved: float
-    gone: int
-    new: int
+from segmentation.monitoring.migration import Migration, migration_of
 
 
 def compare_lists(before: Path, now: Path, names: list[str]) -> Migration:
@@ -41,7 +19,7 @@ def compare_lists(before: Path, now: Path, names: list[str]) -> Migration:
 
     Raises
     ------
-    UserError
+    UserError, InputError
         If a list cannot be read, is of another model, or shares no customer with the other.
     """
     import duckdb
@@ -53,9 +31,8 @@ def compare_lists(before: Path, now: Path, names: list[str]) -> Migration:
                     f"CREATE VIEW {alias} AS SELECT customer, segment_name FROM {_reader(path)}"
                 )
             rows = connection.execute(
-                "SELECT b.segment_name, n.segment_name, count(*), b.customer IS NULL,"
-                " n.customer IS NULL FROM before b FULL JOIN now n USING (customer)"
-                " GROUP BY ALL"
+                "SELECT b.segment_name, n.segment_name, count(*)"
+                " FROM before b FULL JOIN now n USING (customer) GROUP BY ALL"
             ).fetchall()
         except duckdb.Error as error:
             raise UserError(
@@ -63,28 +40,7 @@ def compare_lists(before: Path, now: Path, names: list[str]) -> Migration:
                 where=f"{before} or {now}",
                 remedy="give a list that score.py has written",
             ) from None
-    moves = pd.DataFrame(0, index=pd.Index(names, name="before"), columns=names)
-    gone = new = 0
-    for then, after, count, absent_then, absent_now in rows:
-        gone, new = gone + count * absent_now, new + count * absent_then
-        if absent_then or absent_now:
-            continue
-        if then not in moves.index or after not in moves.columns:
-            raise UserError(
-                f"the earlier list has the segment {str(then)[:60]!r}, and the model has not",
-                where=str(before),
-                remedy="give a list that was scored by the same model",
-            )
-        moves.loc[then, after] += count
-    stayed = sum(int(moves.loc[name, name]) for name in names)
-    both = int(moves.to_numpy().sum())
-    if not both:
-        raise UserError(
-            "no customer is in both lists",
-            where=f"{before} and {now}",
-            remedy="give two lists with the same kind of identifiers",
-        )
-    return Migration(moves, 1 - stayed / both, int(gone), int(new))
+    return migration_of(rows, names, where=f"{before} and {now}")
 
 
 def _reader(path: Path) -> str:

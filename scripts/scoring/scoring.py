@@ -15,14 +15,14 @@ from runner.errors import UserError
 from scoring.duplicates import Register, register_rows
 from scoring.ordered import in_order
 from scoring.output import FOUND, ScoredFile
-from scoring.period import Period
 from scoring.plain_files import Customers, NotPlain, NotTyped, Piece, pieces
-from scoring.units import changed_units, unit_words
 from segmentation import cleaning
 from segmentation.applying import Applier
 from segmentation.dataset import Dataset
 from segmentation.errors import InputError
 from segmentation.model import Scored, dataset_of, load_model, score_customers
+from segmentation.monitoring.period import Period
+from segmentation.monitoring.units import changed_units, unit_words
 from segmentation.reading.changes import Change
 
 LARGEST_WHOLE = 2 << 30  # bytes of a file that may be read as a whole where it is not plain

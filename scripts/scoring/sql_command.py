@@ -48,8 +48,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 def export(options: argparse.Namespace) -> list[Path]:
     """Write one file for each dialect, and return where they are."""
-    from scoring.sql import DIALECTS, write_query
     from segmentation.model import load_model
+    from segmentation.sql import DIALECTS, write_query
     from segmentation.workspace import write_atomically
 
     columns = {}

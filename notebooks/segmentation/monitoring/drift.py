@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scoring.period import Period
-from scoring.units import Unit, changed_units, unit_words
+from segmentation.monitoring.period import Period
+from segmentation.monitoring.units import Unit, changed_units, unit_words
 
 WATCH, REBUILD = 0.10, 0.25  # the usual bands of the population stability index (Siddiqi 2006)
 MANY = 0.5  # share of the features beyond `WATCH` from which a model is to be rebuilt

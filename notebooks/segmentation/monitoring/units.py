@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scoring.period import Period
+from segmentation.monitoring.period import Period
 
 FACTORS = (100.0, 1000.0, 1_000_000.0)  # cents, thousands, millions; and the other way round
 TOLERANCE = 0.2  # of the median's ratio to a factor

@@ -1,0 +1,1 @@
+"""A later period held against the training customers: counts, drift, units, and who moved."""

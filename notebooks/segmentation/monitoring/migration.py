@@ -1,0 +1,103 @@
+"""Who moved between two periods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from segmentation.errors import InputError
+
+
+@dataclass(frozen=True)
+class Migration:
+    """Customers in two periods.
+
+    Attributes
+    ----------
+    moves : DataFrame
+        Rows: segment before; columns: segment now; customers.
+    moved : float
+        Share, of those in both periods, that are in another segment now.
+    gone, new : int
+        Customers of the earlier period alone, and of the later one alone.
+    """
+
+    moves: pd.DataFrame
+    moved: float
+    gone: int
+    new: int
+
+    @property
+    def both(self) -> int:
+        """Customers of both periods."""
+        return int(self.moves.to_numpy().sum())
+
+
+def follow_customers(before: pd.Series, now: pd.Series, names: list[str]) -> Migration:
+    """Count who was in which segment before and is in which now.
+
+    Parameters
+    ----------
+    before, now : Series of str, indexed by customer
+        The segments' names.
+    names : list of str
+        The segments, in order.
+
+    Raises
+    ------
+    InputError
+        If a segment is unknown, or no customer is in both periods.
+    """
+    joined = pd.concat({"before": before, "now": now}, axis=1)
+    counts = joined.value_counts(dropna=False)
+    return migration_of(
+        ((then, after, n) for (then, after), n in counts.items()),
+        names,
+    )
+
+
+def migration_of(
+    counts: Iterable[tuple[object, object, int]], names: list[str], where: str = ""
+) -> Migration:
+    """Sum up counts of customers by segment before and segment now.
+
+    Parameters
+    ----------
+    counts : iterable of (before, now, customers)
+        What is missing (None or NaN) stands for a period in which the customer is not.
+    names : list of str
+        The segments, in order.
+    where : str
+        The lists that the counts come from, for the message.
+
+    Raises
+    ------
+    InputError
+        As `follow_customers`.
+    """
+    moves = pd.DataFrame(0, index=pd.Index(names, name="before"), columns=names)
+    gone = new = 0
+    for then, after, count in counts:
+        if pd.isna(then):
+            new += count
+        elif pd.isna(after):
+            gone += count
+        elif unknown := {then, after} - set(names):
+            raise InputError(
+                f"a list has the segment {str(unknown.pop())[:60]!r}, and the model has not",
+                where=where,
+                remedy="give a list that was scored by the same model",
+            )
+        else:
+            moves.loc[then, after] += count
+    both = int(moves.to_numpy().sum())
+    if not both:
+        raise InputError(
+            "no customer is in both lists",
+            where=where,
+            remedy="give two lists with the same kind of identifiers",
+        )
+    stayed = sum(int(moves.loc[name, name]) for name in names)
+    return Migration(moves, 1 - stayed / both, int(gone), int(new))
