@@ -120,9 +120,9 @@ def test_near_copies_strongest_first():
         {"a": [1, 2, 3, 4, 5], "b": [5, 4, 3, 2, 1], "c": [1, 2, 3, 5, 4], "flat": [1] * 5}
     )
     # Ranks: a and b are mirrored (-1); a and c differ by one swap (1 - 6 * 2 / 120 = .9).
-    pairs = near_copies(table)
+    pairs = near_copies(table.corr(method="spearman"))
     assert list(zip(pairs["first"], pairs["second"], strict=True)) == [
         ("a", "b"), ("a", "c"), ("b", "c")]  # fmt: skip
     np.testing.assert_allclose(pairs["correlation"], [-1, 0.9, -0.9])
-    assert len(near_copies(table, threshold=0.95)) == 1
-    assert near_copies(table[["a", "flat"]]).empty
+    assert len(near_copies(table.corr(method="spearman"), threshold=0.95)) == 1
+    assert near_copies(table[["a", "flat"]].corr(method="spearman")).empty

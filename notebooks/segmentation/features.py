@@ -152,9 +152,14 @@ def distance_shares(matrix: pd.DataFrame) -> pd.Series:
     return variances / variances.sum()
 
 
-def near_copies(matrix: pd.DataFrame, threshold: float = 0.8) -> pd.DataFrame:
-    """List the pairs of columns whose absolute Spearman correlation reaches a threshold."""
-    correlation = matrix.corr(method="spearman")
+def near_copies(correlation: pd.DataFrame, threshold: float = 0.8) -> pd.DataFrame:
+    """List the pairs of columns whose absolute rank correlation reaches a threshold.
+
+    Parameters
+    ----------
+    correlation : DataFrame, shape (n_columns, n_columns)
+        Spearman's, of every column with every other.
+    """
     first, second = np.triu_indices(len(correlation), k=1)
     pairs = pd.DataFrame(
         {
