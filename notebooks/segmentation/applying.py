@@ -120,8 +120,9 @@ class Applier:
         for feature in self.dataset.features:
             values = whole.features[feature.name][part]
             values[:] = evaluate_columns(feature.formula, columns)
-            finite = np.abs(values) < LARGEST
-            counts.add(counts.endless, feature.name, size - int(np.count_nonzero(finite)))
+            if not (-LARGEST < values.min() and values.max() < LARGEST):
+                finite = np.abs(values) < LARGEST
+                counts.add(counts.endless, feature.name, size - int(np.count_nonzero(finite)))
         if any(counts.endless.values()):
             return  # refused when all customers have been looked at
         matrix = np.empty((len(self._preparation.steps), size))

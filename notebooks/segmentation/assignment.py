@@ -52,19 +52,27 @@ def nearest_two(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     tuple of ndarray, shape (n,) each
         The nearest centre (from 0) and its distance, the second and its distance.
     """
-    count = distances.shape[1]
-    first, second = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    near, next_ = distances[0].copy(), np.full(count, np.inf)
-    for centre, distance in enumerate(distances[1:], 1):
-        nearer = distance < near
-        between = (distance < next_) & ~nearer
-        np.copyto(second, first, where=nearer)
-        np.copyto(next_, near, where=nearer)
-        np.copyto(first, centre, where=nearer)
-        np.copyto(near, distance, where=nearer)
-        np.copyto(second, centre, where=between)
-        np.copyto(next_, distance, where=between)
-    return first, near, second, next_
+    near, next_ = distances[0].copy(), np.full(distances.shape[1], np.inf)
+    for distance in distances[1:]:
+        np.minimum(next_, np.maximum(near, distance), out=next_)
+        np.minimum(near, distance, out=near)
+    first = _first_equal(distances, near)
+    return first, near, _first_equal(distances, next_, other_than=first), next_
+
+
+def _first_equal(
+    distances: np.ndarray, sought: np.ndarray, other_than: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the first of k rows that holds the sought values, shape (n,): one of them does."""
+    kind = np.min_scalar_type(len(distances))
+    first, found = np.zeros(sought.shape, kind), np.zeros(sought.shape, bool)
+    for row, distance in enumerate(distances[:-1]):
+        equal = distance == sought
+        if other_than is not None:
+            equal &= other_than != row
+        found |= equal
+        first += ~found
+    return first.astype(np.int64)
 
 
 def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:

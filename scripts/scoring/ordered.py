@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import queue
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -40,6 +43,43 @@ def in_order(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def read_ahead(items: Iterable[Item], ahead: int = 2) -> Iterator[Item]:
+    """Draw items in a thread of their own, a few before they are asked for."""
+    ready: queue.Queue[tuple[bool, Any]] = queue.Queue(ahead)
+    stop = threading.Event()
+
+    def put(entry: tuple[bool, Any]) -> None:
+        while not stop.is_set():
+            with suppress(queue.Full):
+                return ready.put(entry, timeout=0.1)
+
+    def draw() -> None:
+        drawn = iter(items)
+        try:
+            while not stop.is_set():
+                put((True, next(drawn)))
+        except BaseException as error:
+            put((False, error))
+        finally:
+            if isinstance(drawn, Generator):
+                drawn.close()
+
+    thread = threading.Thread(target=draw, name="reader")
+    thread.start()
+    try:
+        while True:
+            more, entry = ready.get()
+            if more:
+                yield entry
+            elif isinstance(entry, StopIteration):
+                return
+            else:
+                raise entry
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _cores() -> int:

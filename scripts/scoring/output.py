@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
 from runner.errors import UserError
+from scoring.texts import has_any
 from segmentation.presentation import FORMULA_STARTS, spreadsheet_safe
 
 DECIMALS = 4  # of confidence and distance in a CSV file, as in segments.csv
@@ -127,6 +128,8 @@ class ScoredFile:
 
 def _safe(texts: pa.StringArray) -> pa.Array:
     """Prefix what a spreadsheet would run; the slow look is for the few that begin like that."""
+    if not has_any(texts, FORMULA_STARTS):
+        return texts
     pattern = "^[" + "".join(f"\\{c}" if c in "=+-@" else c for c in FORMULA_STARTS) + "]"
     if not pc.any(pc.match_substring_regex(texts, pattern)).as_py():
         return texts

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
+from scoring.texts import has_any
 from segmentation import expressions
 from segmentation.dataset import Dataset, match_columns
 from segmentation.errors import InputError
@@ -33,9 +34,10 @@ from segmentation.reading.plain_columns import SENTINELS
 from segmentation.reading.structure import TOTAL
 
 SAMPLE = 262_144  # bytes of a text in which delimiter and header are looked for
-BLOCK = 8 << 20  # bytes of a text that are read at a time
+BLOCK = 2 << 20  # bytes of a text that are read at a time
 ROWS = 65_536  # of a Parquet file that are read at a time
 ODD_IDENTIFIER = rf"^=|^'\d|^\d+\.0$|{DESTROYED}|[\"\n\r]|^$"
+ODD_LETTERS = "='.+\"\n\r"  # one of them stands in every odd identifier that is not empty
 SURE_POINT = r"\.(\d{0,2}|\d{4,})([eE].*)?$|^-?(0\d*)?\.|\d{4,}\."  # a decimal mark for certain
 
 
@@ -335,7 +337,10 @@ class _Columns:
         if not _is_text(column.type) or column.null_count:
             raise NotPlain("identifiers that are no text")
         column = pc.utf8_trim_whitespace(column.cast(pa.string()))
-        if pc.any(pc.match_substring_regex(column, ODD_IDENTIFIER, ignore_case=True)).as_py():
+        short = pc.min(pc.binary_length(column)).as_py() == 0
+        if (short or has_any(column, ODD_LETTERS)) and pc.any(
+            pc.match_substring_regex(column, ODD_IDENTIFIER, ignore_case=True)
+        ).as_py():
             raise NotPlain("identifiers that a spreadsheet has changed, or empty ones")
         return column
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from runner.errors import UserError
 from scoring.duplicates import Register, register_rows
-from scoring.ordered import in_order
+from scoring.ordered import in_order, read_ahead
 from scoring.output import FOUND, ScoredFile
 from scoring.plain_files import Customers, NotPlain, NotTyped, Piece, pieces
 from segmentation import cleaning
@@ -151,7 +151,8 @@ def _score_once(task: _Task, copies: np.ndarray, careful: bool) -> tuple[Result 
 
     try:
         with Register() as register:
-            for part in in_order(score, pieces(task.source, task.dataset, careful=careful)):
+            drawn = read_ahead(pieces(task.source, task.dataset, careful=careful))
+            for part in in_order(score, drawn):
                 register.add(part.marks)
                 file.write(part.rows)
                 result.period.merge(part.period)
