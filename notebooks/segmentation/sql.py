@@ -13,6 +13,7 @@ from functools import cache, reduce
 from typing import Any
 
 from sqlglot import Dialect, exp
+from sqlglot.errors import SqlglotError
 
 from segmentation import expressions
 from segmentation.dataset import Column, Dataset
@@ -128,11 +129,27 @@ def build_query(
     return _assemble(model, steps, key, table, k)
 
 
+def _table(name: str) -> exp.Table:
+    """Return a table by its name, which may be qualified; its parts may be quoted.
+
+    Raises
+    ------
+    InputError
+        If it is no name of a table.
+    """
+    try:
+        return exp.to_table(name)
+    except (SqlglotError, ValueError):
+        raise InputError(
+            f"{name[:60]!r} is no name of a table", remedy='quote its parts, as in bank."my table"'
+        ) from None
+
+
 def _assemble(
     model: dict[str, Any], steps: list[tuple[str, dict[str, Node]]], key: Node, table: str, k: int
 ) -> exp.Select:
     """Chain the steps, and select from the last one what a scored list holds."""
-    place: Any = exp.to_table(table)
+    place: Any = _table(table)
     query = exp.Select()
     for name, columns in steps:
         start = exp.alias_(key, IDENTIFIER) if name == "source" else _column(IDENTIFIER)
