@@ -298,6 +298,9 @@ STRUCTURE = {
         (_LINES[0] + ",(years),(EUR),(EUR),\n" + "".join(_LINES[1:])).encode(),
         changed="second line of headings", rows=1,
     ),
+    "numbers above the names": BadFile(
+        (",X1,X2,X3,Y\n" + PLAIN).encode(), changed="line of numbers above the names", rows=1
+    ),
     "spaces between cells": BadFile(csv(customers(), mark=" "), refused="--delimiter ' '"),
     "header repeated": BadFile(
         (PLAIN + _LINES[0] + "C2000,30,1.5,2.5,plus\n").encode(), changed="header again", rows=1

@@ -89,9 +89,11 @@ def test_a_card_table_with_odd_extra_columns_is_one(cards, bring, tmp_path):
 
 
 def test_a_card_table_without_a_needed_column_is_named(cards, bring):
-    path = bring(cards.drop(columns="PAYMENTS"))
-    with pytest.raises(UserError, match="lacks the column payments of .*credit_card"):
+    path = bring(cards.rename(columns={"PAYMENTS": "Paid back"}))
+    with pytest.raises(UserError, match="lacks the column payments of .*credit_card") as caught:
         matching.match_table(path, NOTEBOOKS)
+    assert "in which the column Paid back fits nothing" in str(caught.value.where)
+    assert "--dataset auto" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

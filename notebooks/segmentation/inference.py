@@ -62,7 +62,7 @@ def infer_dataset(reading: Reading, name: str) -> str:
 
 def spell_out(label: str) -> str:
     """Write the usual abbreviations of a column's name out: "Avg amt" is "Average amount"."""
-    words = label.split()
+    words = re.sub(r"(?<=[a-z])(?=\d+\b)", " ", label).split()
     if words and words[0].lower() in ("num", "no", "nr") and words[1:2] not in ([], ["of"]):
         words.insert(1, "of")
     spelled = " ".join(vocabulary.ABBREVIATIONS.get(word.lower(), word) for word in words)

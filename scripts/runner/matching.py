@@ -41,37 +41,42 @@ def match_table(table: Path, folder: Path) -> str:
         raise UserError(*str(error).splitlines()) from None
     if exact:
         return exact
-    share, name, missing = _closest(rows, definitions)
+    share, name, missing, strange = _closest(rows, definitions)
     if missing and share >= _RESEMBLES:
+        fit = "fit" if len(strange) > 1 else "fits"
+        unknown = f", in which {_listed(strange)} {fit} nothing" if strange else ""
         raise UserError(
             f"{table.name} lacks {_listed(missing)} of the dataset {name!r}",
-            where=f"header of {table.name}",
-            remedy="add or rename what is missing, or say with --dataset what the table is",
+            where=f"header of {table.name}{unknown}",
+            remedy="add or rename what is missing, or say with --dataset what the table is "
+            "(--dataset auto guesses everything)",
         )
     return "auto"
 
 
-def _closest(rows: list[list[str]], definitions: Any) -> tuple[float, str, list[str]]:
+def _closest(rows: list[list[str]], definitions: Any) -> tuple[float, str, list[str], list[str]]:
     """Return the dataset that comes closest: the share of its columns that is there, and the rest.
 
     Returns
     -------
     tuple
-        Share, name of the dataset, names of the missing columns.
+        Share, name of the dataset, names of the missing columns, and of the file's that fit none.
     """
-    best: tuple[float, str, list[str]] = (0.0, "", [])
+    best: tuple[float, str, list[str], list[str]] = (0.0, "", [], [])
     for path in sorted(definitions.DATA_FOLDER.glob("*/dataset.toml")):
         dataset = definitions.load_dataset(path)
         needed = [c.name for c in dataset.columns if c.required and c.kind != "id"]
         for row in rows:
             try:
-                found = set(definitions.match_columns(row, dataset).values())
+                matched = definitions.match_columns(row, dataset)
             except definitions.InputError:
                 continue
+            found, strange = set(matched.values()), [cell for cell in row if cell not in matched]
             missing = [name for name in needed if name not in found]
             if len(needed) < _TELLING:
                 continue
-            best = max(best, (1 - len(missing) / max(len(needed), 1), path.parent.name, missing))
+            share = 1 - len(missing) / max(len(needed), 1)
+            best = max(best, (share, path.parent.name, missing, strange))
     return best
 
 

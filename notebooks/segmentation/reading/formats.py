@@ -22,7 +22,10 @@ SAVE_AS = "save it as .xlsx or CSV and give that file"
 
 # First bytes of files that hold no table we can read: what they are, and the way out.
 FOREIGN = (
-    (b"\xd0\xcf\x11\xe0", "an old .xls or a password-protected Excel workbook", SAVE_AS),
+    (
+        *(b"\xd0\xcf\x11\xe0", "an old .xls or a password-protected Excel workbook"),
+        "open it in Excel or LibreOffice, save it as .xlsx or CSV without a password",
+    ),
     (b"%PDF", "a PDF document", "export the table as CSV"),
     (b"BZh", "a bzip2 archive", "unpack it first"),
     (b"\xfd7zXZ", "an xz archive", "unpack it first"),

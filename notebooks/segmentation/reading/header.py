@@ -16,6 +16,7 @@ from segmentation.reading.raw import Raw, keep_columns
 
 NUMBER = re.compile(r"\(?[-+]?\s*(?:[$€£¥]\s*)?\d[\d.,' \u00a0]*([eE][-+]?\d+)?\s*[%$€£¥]?\)?")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
+NUMBERED = re.compile(r"((x|y|v|var|col|column|field|feature|unnamed)[:_ ]*)?\d*", re.IGNORECASE)
 SAVED_INDEX = re.compile(r"(unnamed[:_ ]*\d+|__index_level_\d+__)?", re.IGNORECASE)
 
 
@@ -91,14 +92,25 @@ def check_header(raw: Raw, line: int) -> None:
 
 
 def drop_second_header(raw: Raw) -> Raw:
-    """Drop a first row of units or labels, which stands over columns of numbers."""
-    words = numeric = 0
+    """Drop a first row of units or labels, which stands over columns of numbers.
+
+    Where the names above it are numbered only (X1, X2 ...), the row holds the names.
+    """
+    words = texts = numeric = 0
     for column in raw.columns:
         first, *rest = (cell.strip() for cell in column.slice(0, 1000).to_pylist())
         rest = [cell for cell in rest if cell]
         if first and len(rest) > 1 and _share(NUMBER, rest) >= 0.9:
             numeric += 1
             words += bool(re.fullmatch(r"[^\d?#]*[^\W\d_][^\d?#]*", first))
+            texts += bool(re.search(r"[^\W\d_]", first) and not NUMBER.fullmatch(first))
+    names = [clean_name(column[0].as_py() or "") for column in raw.columns]
+    numbered = sum(bool(NUMBERED.fullmatch(name)) for name in raw.names) > 0.9 * len(raw.names)
+    if numbered and texts > 2 and texts == numeric and len(set(names)) == len(names):
+        change = Change("a line of numbers above the names", rows=1, action="skipped")
+        columns = [column.slice(1) for column in raw.columns]
+        kept = replace(raw, names=names, columns=columns, lines=raw.lines[1:])
+        return replace(kept, changes=[*raw.changes, change])
     if words < 2 or words < numeric:
         return raw
     change = Change("a second line of headings", "", 1, "skipped", (f"{raw.word} {raw.lines[0]}",))
