@@ -230,6 +230,19 @@ def report() -> dict[str, Any]:
              "column": "PURCHASES", "rows": 19, "action": "left as they are, flagged"},
         ],
         "figures": {"shares": "figures/06_shares.png", "profile": "figures/06_profile.png"},
+        "control": {
+            "response": 0.05,
+            "uplift": 0.02,
+            "share": 0.1,
+            "power": 0.8,
+            "alpha": 0.05,
+            "groups": [
+                {"name": "High spenders", "customers": 1243, "control": 118, "needed": 1213.0,
+                 "visible": 0.071, "enough": False},
+                {"name": "Too few", "customers": 9, "control": 0, "needed": None,
+                 "visible": None, "enough": False},
+            ],
+        },
         "importance": [
             {"label": "instalment share of purchases", "value": 0.74},
             {"label": "cash advances", "value": 0.66},

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import nbformat
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from segmentation.dataset import DATA_FOLDER, load_dataset
 from segmentation.errors import InputError
 from segmentation.model import assign_customers, load_model
 from segmentation.reading import read_table
+from segmentation.sql import write_query
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("0*.ipynb"))}
@@ -251,6 +253,31 @@ def test_the_model_assigns_the_same_segments(run):
     np.testing.assert_allclose(again["distance"], segments["distance"], atol=1e-4)
 
 
+def test_the_query_gives_the_customers_their_segments(run):
+    query = (run.results / "model.sql").read_text(encoding="utf-8")
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE customers AS FROM read_csv(?)", [str(run.source)])
+        connection.execute("ALTER TABLE customers RENAME CUST_ID TO customer_id")
+        found = connection.sql(query).df().set_index("customer").sort_index()
+    segments = run.segments().set_index("customer")
+    assert list(found.index) == list(segments.index)
+    for name in ("segment", "segment_name"):
+        assert (found[name] == segments[name]).all()
+    for name in ("confidence", "distance"):
+        np.testing.assert_allclose(found[name], segments[name], atol=0.51e-4)
+    assert query == write_query(load_model(run.results / "model.json"), "duckdb")
+
+
+def test_the_start_page_knows_the_control_groups(run):
+    control = run.report()["control"]
+    assert [g["name"] for g in control["groups"]] == [s["name"] for s in run.report()["segments"]]
+    for group, card in zip(control["groups"], run.report()["segments"], strict=True):
+        listed = pd.read_csv(run.results / card["campaign"], dtype="str")
+        assert group["control"] == (listed["group"] == "control").sum()
+        assert group["customers"] == len(listed)
+        assert group["enough"] == (group["control"] >= group["needed"])
+
+
 def test_values_of_segments_add_up_to_the_file(run):
     spent = pd.read_csv(run.source)["PURCHASES"]
     assert run.report()["value"]["total"] == pytest.approx(spent.sum())
@@ -329,7 +356,7 @@ def test_numbers_of_a_card_are_those_of_the_file(run):
 
 def test_two_runs_write_the_same_bytes(both_runs):
     first, second = (series.results for series in both_runs)
-    names = ["segments.csv", "model.json"]
+    names = ["segments.csv", "model.json", "model.sql"]
     for folder, pattern in (("tables", "*.csv"), ("campaigns", "*.csv"), ("figures", "*.png"),
                             ("stages", "*.json")):  # fmt: skip
         found = sorted(path.name for path in (second / folder).glob(pattern))

@@ -13,8 +13,8 @@ from runner import pages, shapes
 from runner import report as start_page
 
 SECTIONS = [
-    "answer", "shares", "segments", "side-by-side", "decision", "verdict", "changes", "notebooks",
-    "glossary", "provenance",
+    "answer", "shares", "segments", "control", "side-by-side", "decision", "verdict", "changes",
+    "notebooks", "glossary", "provenance",
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -112,6 +113,41 @@ def visible_uplift(response: float, control: int, contacted: int) -> float:
     effect = (norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) * math.sqrt(1 / control + 1 / contacted)
     angle = math.asin(math.sqrt(response)) + effect / 2
     return math.sin(angle) ** 2 - response if angle < math.pi / 2 else math.nan
+
+
+def power_record(
+    table: pd.DataFrame, *, response: float, uplift: float, share: float
+) -> dict[str, Any]:
+    """Return what the start page says about control groups.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `power_table`, with the same assumptions.
+
+    Returns
+    -------
+    dict
+        The assumptions, the usual chances, and a list of groups in the table's order: name,
+        customers, control, needed and visible (None where no group would do), and enough.
+    """
+    groups = [
+        {
+            "name": name,
+            "customers": int(row["customers"]),
+            "control": int(row["control group"]),
+            "needed": _known(row["control group needed"]),
+            "visible": _known(row["least visible uplift"]),
+            "enough": row["large enough"] == "yes",
+        }
+        for name, row in table.iterrows()
+    ]
+    assumed = {"response": response, "uplift": uplift, "share": share}
+    return assumed | {"power": POWER, "alpha": ALPHA, "groups": groups}
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def power_table(

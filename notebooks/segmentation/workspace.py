@@ -287,6 +287,11 @@ class Workspace:
         """Write a JSON document beside the report, for its owner only where it is private."""
         write_json(self.folder / name, content, private=private)
 
+    def text(self, content: str, name: str, *, private: bool = False) -> None:
+        """Write a text beside the report, for its owner only where it is private."""
+        write = write_private if private else write_atomically
+        write(self.folder / name, content.encode())
+
     def clear(self, name: str) -> None:
         """Remove the files of a folder of lists, so that no list of an earlier run is left."""
         for path in (self.folder / name).glob("*.csv"):

@@ -97,6 +97,13 @@ def percent(share: float | None) -> str:
     return f"{text}%"
 
 
+def points(share: float | None) -> str:
+    """Format a difference of two shares of one in percentage points: ``0.02`` becomes ``2.0``."""
+    if share is None or not math.isfinite(share):
+        return "–"
+    return f"{100 * share:.1f}".replace("-", "−")
+
+
 def number(value: float) -> str:
     """Format a plain number with the digits that its size deserves: 1,243; 12.4; 0.37."""
     if value is None or not math.isfinite(value):
@@ -271,6 +278,7 @@ def environment() -> jinja2.Environment:
     templates.filters.update(
         count=count,
         percent=percent,
+        points=points,
         number=number,
         quantity=quantity,
         large=large,

@@ -288,6 +288,7 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
             for entry in importance
         ],
         descriptors=report.get("descriptors") or [],
+        control=report.get("control"),
         glossary=pages.glossary(),
         stages=list(run.get("stages") or ()),
         inputs=_inputs(run),

@@ -62,7 +62,7 @@ SERIES = (
     Stage(
         *("06", "segment_profiling", "profiling", "Segment profiling"),
         needs=("01", "03", "04"),
-        also=("segments.csv", "model.json", "campaigns"),
+        also=("segments.csv", "model.json", "model.sql", "campaigns"),
     ),
 )
 
