@@ -56,11 +56,11 @@ def nearest_two(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     for distance in distances[1:]:
         np.minimum(next_, np.maximum(near, distance), out=next_)
         np.minimum(near, distance, out=near)
-    first = _first_equal(distances, near)
-    return first, near, _first_equal(distances, next_, other_than=first), next_
+    first = first_equal(distances, near)
+    return first, near, first_equal(distances, next_, other_than=first), next_
 
 
-def _first_equal(
+def first_equal(
     distances: np.ndarray, sought: np.ndarray, other_than: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the first of k rows that holds the sought values, shape (n,): one of them does."""

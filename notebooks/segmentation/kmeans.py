@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 
 from segmentation.assignment import distances as distances  # for who has just fitted
+from segmentation.assignment import first_equal
 from segmentation.cores import spread
 
 _BLOCK = 32_768  # customers a block of `refine`
@@ -145,18 +146,45 @@ def _assign_and_sum(
     matrix: np.ndarray, centres: np.ndarray, workers: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Nearest centre of each customer; sums, shape (k, d), and sizes of segments; inertia."""
-    k = len(centres)
 
     def part(start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-        rows = matrix[start : start + _BLOCK]
-        gaps = distances(rows, centres)
-        found = gaps.argmin(axis=1)
-        sums = np.column_stack([np.bincount(found, column, k) for column in rows.T])
-        return found, sums, np.bincount(found, minlength=k), np.square(gaps.min(axis=1)).sum()
+        return lloyd_part(np.ascontiguousarray(matrix[start : start + _BLOCK].T), centres)
 
     parts = spread(part, range(0, len(matrix), _BLOCK), workers=workers)
     found, sums, sizes, squares = zip(*parts, strict=True)
     return np.concatenate(found), sum(sums), sum(sizes), float(sum(squares))
+
+
+def lloyd_part(
+    columns: np.ndarray, centres: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Do a block's part of one of Lloyd's steps.
+
+    Parameters
+    ----------
+    columns : ndarray of float64, shape (d, n)
+        The block, one row a feature.
+    centres : ndarray, shape (k, d)
+
+    Returns
+    -------
+    labels : ndarray of int, shape (n,)
+        The nearest centre; the first one of equals.
+    sums : ndarray, shape (k, d)
+        Of the customers of each centre.
+    sizes : ndarray of int, shape (k,)
+    squares : float
+        Sum of squared distances to the nearest centre.
+    """
+    middle = np.median(centres, axis=0)  # smaller rounding errors, even with one centre far out
+    centred, moved = centres - middle, columns - middle[:, None]
+    scores = np.square(centred).sum(axis=1)[:, None] / 2 - centred @ moved
+    labels = first_equal(scores, scores.min(axis=0))
+    own = (labels == np.arange(len(centres))[:, None]).astype(np.float64)
+    sizes = np.bincount(labels, minlength=len(centres))
+    sums = own @ moved.T + sizes[:, None] * middle
+    moved -= centred.T[:, labels]
+    return labels, sums, sizes, float(np.square(moved, out=moved).sum())
 
 
 def _best_descent(
