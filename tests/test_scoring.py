@@ -16,7 +16,6 @@ from fitted import fit_model
 from runner.errors import UserError
 from scoring import command, plain_files, scoring
 from scoring.duplicates import Register, marks, register_rows
-from scoring.ordered import in_order
 from scoring.plain_files import NotPlain, NotTyped, pieces
 from scoring.progress import Progress
 from scoring.scoring import score_file
@@ -25,6 +24,7 @@ from segmentation.dataset import load_dataset
 from segmentation.errors import InputError
 from segmentation.model import assign_customers, checksum, dataset_of, load_model
 from segmentation.monitoring.period import Period
+from segmentation.ordered import in_order
 from segmentation.reading import read_table
 from segmentation.workspace import write_json
 

@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from runner.errors import UserError
 from scoring.duplicates import Register, register_rows
-from scoring.ordered import in_order, read_ahead
 from scoring.output import FOUND, ScoredFile
 from scoring.plain_files import Customers, NotPlain, NotTyped, Piece, pieces
 from segmentation import cleaning
@@ -23,6 +22,7 @@ from segmentation.errors import InputError
 from segmentation.model import Scored, dataset_of, load_model, score_customers
 from segmentation.monitoring.period import Period
 from segmentation.monitoring.units import changed_units, unit_words
+from segmentation.ordered import in_order, read_ahead
 from segmentation.reading.changes import Change
 
 LARGEST_WHOLE = 2 << 30  # bytes of a file that may be read as a whole where it is not plain

@@ -1,4 +1,7 @@
-"""Work on the pieces of a file side by side, with results in the order of the file."""
+"""Work on the pieces of a file side by side, with results in the order of the file.
+
+Unlike `cores`, which spreads what is in memory, it holds few pieces at a time.
+"""
 
 from __future__ import annotations
 
