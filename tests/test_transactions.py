@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from segmentation.features import build_features
 from segmentation.transactions import find_transactions, recognise, sum_up
 from segmentation.transactions.customers import category_columns
 from segmentation.transactions.demographics import in_bands, join_demographics
+from segmentation.transactions.description import describe_transactions
 
 SHOP = Source(
     grain="transaction", customer="who", time="day", amount="paid", order="basket",
@@ -394,3 +396,25 @@ def test_the_retail_dataset_is_sound():
     assert {a.name for a in known.archetypes} >= {
         "Frequent shoppers", "Deal seekers", "Big-basket families", "Lapsing customers",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-20], lambda b: b[:40] + b"xxxx" + b[44:]])
+def test_a_damaged_archive_is_left_to_the_reader_to_explain(tmp_path, damage):
+    path = tmp_path / "l.csv.gz"
+    path.write_bytes(damage(gzip.compress(LINES.encode() * 9)))
+    assert find_transactions(path) is None
+    with pytest.raises(InputError):
+        sum_up(path, SHOP)
+
+
+def test_what_nobody_bought_is_no_goods(bring):
+    lines = "customer,date,amount,category\n" + "".join(
+        f"{i % 9},2024-0{1 + i % 8}-05,{i + 1},{'ab'[i % 2]}\n" for i in range(60)
+    )
+    path = bring(lines)
+    source = find_transactions(path)
+    reading = sum_up(path, source)
+    text = describe_transactions(reading.table, source, reading.source, "shop")
+    found = {feature["name"] for feature in tomllib.loads(text)["features"]}
+    assert {"spent_on_a", "spent_on_b"} <= found
+    assert "spent_on_the_rest" not in found

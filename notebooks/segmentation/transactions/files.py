@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
 
 from segmentation.errors import InputError
-from segmentation.reading.changes import Change
+from segmentation.reading.changes import Change, Reading
 from segmentation.reading.delimited import settle_delimiter
 from segmentation.reading.formats import GZIP, PARQUET, ZIP
 from segmentation.reading.table import read_table
@@ -56,7 +58,8 @@ def open_file(
     if head.startswith(PARQUET):
         sql, form = f"read_parquet({literal(str(path))})", "parquet"
     elif head.startswith(ZIP):
-        reading = read_table(path, sheet=sheet)
+        stamp = path.stat()
+        reading = _workbook(path, sheet, (stamp.st_mtime_ns, stamp.st_size))
         connection.register("sheet", reading.table)
         sql, form, changes = "sheet", "excel", tuple(reading.changes)
     else:
@@ -69,14 +72,23 @@ def open_file(
     return Relation(sql, {row[0]: row[1] for row in described}, changes, form)
 
 
+@lru_cache(maxsize=1)
+def _workbook(path: Path, sheet: str | None, stamp: tuple[int, int]) -> Reading:
+    """Read a workbook's sheet, which takes long, once for all questions about it."""
+    return read_table(path, sheet=sheet)
+
+
 def _text(
     path: Path, head: bytes, delimiter: str | None, encoding: str | None
 ) -> tuple[str, tuple[Change, ...]]:
     """Return the call that reads a text file, every cell as text."""
     packed = head.startswith(GZIP)
     if packed:
-        with gzip.open(path) as file:
-            head = file.read(HEAD)
+        try:
+            with gzip.open(path) as file:
+                head = file.read(HEAD)
+        except (OSError, EOFError, zlib.error) as error:
+            raise unreadable(path.name, error) from None
     encoding, noticed = _encoding(path, head, encoding, packed)
     whole = head[: head.rfind(b"\n") + 1] or head  # a line may have been cut in a letter
     mark = "latin-1" if encoding == "latin-1" else "utf-16" if encoding == "utf-16" else "utf-8"
@@ -122,6 +134,6 @@ def _encoding(
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return "latin-1", (Change("text that is not UTF-8", action="read as Latin-1"),)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path.name, error) from None
     return "utf-8", ()
