@@ -1,7 +1,8 @@
 """Kernels of this environment: started ahead, with their libraries loaded, and never left behind.
 
 Notebooks run in processes of their own. The first second of each goes into imports, so a kernel is
-started while the stage before still runs, and imports what its notebook is going to import.
+started while the stage before still runs, and imports what its notebook is going to import. On
+Linux it is forked from a process that has done so already.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
+from runner import forking
 from runner.environment import figure_settings
 from runner.stages import parse, source_of
 
@@ -79,6 +81,14 @@ class Kernel(KernelManager):
             metadata={"supported_encryption": ["curve"]},
         )
 
+    def fork_from(self, nursery: forking.Nursery, modules: list[str]) -> None:
+        """Let the kernel, before it is started, be forked where that is possible."""
+        self.kernel_id = uuid.uuid4().hex
+        self.provisioner = forking.ForkedProvisioner(
+            kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
+        )
+        self.provisioner.nursery, self.provisioner.modules = nursery, modules
+
     def kill(self) -> None:
         """Stop the process and what it started; who waits for the kernel will notice."""
         with suppress(OSError, AttributeError):
@@ -116,19 +126,23 @@ class Kernels:
         self._private, self._log = private, log
         self._environ = _surroundings(private)
         self._begun: set[str] = set()
-        self._waiting: dict[str, Kernel] = {}
+        self._waiting: dict[str, Future[Kernel]] = {}
         self._alive: set[Kernel] = set()
         self._guard = threading.RLock()
         self._closed = False
-        self._ending = ThreadPoolExecutor(4)
+        self._starting, self._ending = ThreadPoolExecutor(1), ThreadPoolExecutor(4)
         self._guardian: subprocess.Popen[str] | None = None
+        self._nursery: forking.Nursery | None = None
+        if forking.AVAILABLE and os.environ.get(forking.SWITCH, "") in ("", "0"):
+            self._nursery = forking.Nursery(folder, self._environ, log)
+            self._tell_guardian(f"+{self._nursery.pid}")
 
     def prepare(self, number: str, notebook: dict[str, Any]) -> None:
         """Start a kernel for a stage ahead of its turn; returns at once."""
         with self._guard:
             if number not in self._begun and not self._closed:
                 self._begun.add(number)
-                self._waiting[number] = self._start(imports(notebook))
+                self._waiting[number] = self._starting.submit(self._start, imports(notebook))
 
     def take(self, number: str, notebook: dict[str, Any]) -> Kernel:
         """Return the kernel for a stage, started ahead or now."""
@@ -136,7 +150,8 @@ class Kernels:
             self.prepare(number, notebook)
             if number not in self._waiting:
                 raise RuntimeError("the run is ending")
-            return self._waiting.pop(number)
+            kernel = self._waiting.pop(number)
+        return kernel.result()
 
     def drop(self, number: str) -> None:
         """End a kernel that was started ahead for a stage that does not run after all."""
@@ -144,7 +159,7 @@ class Kernels:
             self._begun.add(number)
             kernel = self._waiting.pop(number, None)
         if kernel:
-            self.give_back(kernel)
+            kernel.add_done_callback(lambda started: self.give_back(started.result()))
 
     def give_back(self, kernel: Kernel) -> None:
         """End a kernel whose work is done; returns at once."""
@@ -157,6 +172,8 @@ class Kernels:
         """Stop all processes, and start no other; who waits for one of them will notice."""
         with self._guard:
             self._closed = True
+            if self._nursery is not None:
+                self._nursery.kill()
             for kernel in self._alive:
                 kernel.kill()
 
@@ -164,9 +181,12 @@ class Kernels:
         """End all kernels, and wait until they are gone; nobody may be using them any more."""
         self.kill()
         self._waiting = {}
+        self._starting.shutdown(cancel_futures=True)
         for kernel in list(self._alive):
             self.give_back(kernel)
         self._ending.shutdown()
+        if self._nursery is not None:
+            self._nursery.close()
         if self._guardian is not None:
             self._guardian.communicate()
 
@@ -191,22 +211,30 @@ class Kernels:
             self._guardian.stdin.flush()
 
     def _start(self, modules: list[str]) -> Kernel:
+        """Start a kernel; in a thread of its own, because it may wait for imports."""
         kernel = Kernel(
             client_class="jupyter_client.asynchronous.AsyncKernelClient",
             transport_encryption="auto",
             connection_file=str(self._private / f"kernel-{uuid.uuid4().hex}.json"),
         )
-        lines = [f"exec('try: import {name}\\nexcept Exception: pass', {{}})" for name in modules]
+        if self._nursery is not None:
+            kernel.fork_from(self._nursery, modules)
+        lines = [f"exec('try: import {name}\nexcept Exception: pass', {{}})" for name in modules]
+        if self._closed:
+            raise RuntimeError("the run is ending")
         with self._log.open("ab") as log:
             kernel.start_kernel(
                 extra_arguments=[f"--IPKernelApp.exec_lines={json.dumps(lines)}"],
                 cwd=str(self._folder),
-                env=self._environ,
+                env=self._environ.copy(),
                 stdout=log,
                 stderr=log,
             )
-        self._alive.add(kernel)
-        self._tell_guardian(f"+{kernel.provisioner.pid}")
+        with self._guard:
+            self._alive.add(kernel)
+            self._tell_guardian(f"+{kernel.provisioner.pid}")
+            if self._closed:
+                kernel.kill()
         return kernel
 
 

@@ -101,6 +101,7 @@ class _Schedule:
             self._settled.add(stage.number)
             work.skipped.add(stage.number)
         else:
+            self._kernels.prepare(stage.number, work.plan.notebooks[stage.number])
             _clear(work, stage)
             future = self._workers.submit(
                 _run_stage, work, stage, key, self._kernels, self._prepare
