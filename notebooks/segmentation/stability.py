@@ -42,7 +42,7 @@ class Resamples:
         """Renumber the segments as `kmeans.order_by` does those of the solution."""
         order = np.argsort(-np.asarray(key, dtype=float), kind="stable")
         labels = np.argsort(order).astype(self.labels.dtype)[self.labels]
-        return replace(self, labels=labels, jaccard=self.jaccard[:, order])
+        return replace(self, labels=labels, jaccard=self.jaccard.take(order, axis=1))
 
 
 def resample_scan(

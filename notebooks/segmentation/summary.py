@@ -289,6 +289,18 @@ def card(
     }
 
 
+def sample_note(dataset: Dataset, clustering: dict[str, Any]) -> list[str]:
+    """Say where a sample carries the evidence; nothing where everybody does."""
+    if "evidence_customers" not in clustering:
+        return []
+    return [
+        f"The number of segments, and how far to trust them, rest on a stratified sample of "
+        f"{clustering['evidence_customers']:,} of {clustering['customers']:,} {dataset.nouns}; "
+        f"everybody's segment comes from a fit of all, which agrees with the sample's to "
+        f"{clustering['evidence_ari']:.2f} of 1."
+    ]
+
+
 def page(
     dataset: Dataset,
     solution: dict[str, Any],
@@ -356,6 +368,7 @@ def page(
         "limits": list(dataset.limits)
         + [
             "Stability is measured on resamples of these customers; another period may differ.",
+            *sample_note(dataset, clustering),
             f"{share(unsure)} of the {dataset.nouns} lie near the border between two segments.",
         ],
         "changes": [
