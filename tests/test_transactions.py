@@ -77,6 +77,17 @@ def customers(reading) -> pd.DataFrame:
              "discount": "Discount"},
         ),
         (
+            "Rechnungsnummer,Artikelnummer,Menge,Rechnungsdatum,Einzelpreis,Kundennummer,Land",
+            {"customer": "Kundennummer", "time": "Rechnungsdatum", "quantity": "Menge",
+             "price": "Einzelpreis", "order": "Rechnungsnummer", "product": "Artikelnummer"},
+        ),
+        (
+            "N° commande,N° client,Date de commande,Quantité,Prix unitaire,Montant,Catégorie",
+            {"customer": "N° client", "time": "Date de commande", "quantity": "Quantité",
+             "price": "Prix unitaire", "amount": "Montant", "order": "N° commande",
+             "category": "Catégorie"},
+        ),
+        (
             "household_id,store_id,basket_id,product_id,quantity,sales_value,transaction_timestamp",
             {"customer": "household_id", "time": "transaction_timestamp", "amount": "sales_value",
                  "quantity": "quantity", "order": "basket_id", "product": "product_id"},

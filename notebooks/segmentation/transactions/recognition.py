@@ -21,34 +21,45 @@ MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
 WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor"
 SALE = "invoice|order|basket|transaction|trans|receipt|ticket|bill|purchase|sale|sales"
 # For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
+# The last line of a part is German and French.
 PARTS: dict[str, tuple[str, ...]] = {
     "customer": (
         rf"({WHO})( (id|no|nr|number|key|code))",
         rf"({WHO})",
         r"(loyalty )?(card|account)( (id|no|nr|number|key))",
+        r"kunden? ?(nummer|nr|id)|kunde|(n|id|num[ée]ro|code) ?(du )?client",
     ),
     "time": (
         rf"({SALE}) ?(date ?time|time ?stamp|date|time|day|dt)( time)?",
         r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?",
+        r"(rechnungs|bestell|kauf|bon)?datum|date (de )?(la )?(facture|commande|achat)",
     ),
     "amount": (
         r"(line|total|net|gross|sales|order|purchase|transaction|trans) ?(amount|amt|value|sales)",
         r"(total|line) (price|spent|spend|cost)|amount( (paid|spent))?|revenue|turnover",
         r"sales|spent",
+        r"(gesamt|netto|brutto)?(betrag|umsatz|preis)|montant( total)?|chiffre d affaires",
     ),
-    "quantity": (r"quantity|qty|units|number of (items|units)|items",),
-    "price": (r"(unit|item) ?price|price( (each|per unit))?",),
+    "quantity": (r"quantity|qty|units|number of (items|units)|items", r"menge|anzahl|quantit[ée]"),
+    "price": (
+        r"(unit|item) ?price|price( (each|per unit))?",
+        r"(einzel|stück|stueck)preis|prix( unitaire)?",
+    ),
     "order": (
         rf"({SALE}) ?(no|nr|number|id|key|code)",
         r"invoice|receipt|basket|order",
+        r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(n|num[ée]ro|code) ?(de )?(la )?"
+        r"(facture|commande)",
     ),
     "product": (
         r"(stock|product|item|article) ?(code|id|no|nr|number|key)",
         r"sku|upc|ean|product|article|item|product name|item name",
+        r"artikel ?(nummer|nr)?|produkt|produit|(code|n|r[ée]f[ée]rence) ?(produit|article)",
     ),
     "category": (
         r"(product |item |main )?(category|department|product line)( name)?",
         r"(product |item )?(group|family|section|type)",
+        r"(waren|produkt|artikel)gruppe|kategorie|cat[ée]gorie|rayon",
     ),
     "discount": (r"(.+ )?(discount|disc|markdown)( (amount|value))?",),
     "coupon": (r"coupons?( (amount|value|discount|disc))?",),
