@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TOML = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, SPARK = TOML["project"], TOML["dependency-groups"]["spark"]
+SPARK_LOCK = ROOT / "scripts" / "spark_engine" / "requirements.txt"
 OURS = {path.name for place in ("notebooks", "scripts")
         for path in (ROOT / place).glob("*/")}  # fmt: skip
 
@@ -79,6 +81,8 @@ def test_every_import_is_declared():
     for name, source in sources().items():
         # What only the project's makers start, which tests it or pictures it, may need more.
         known = for_tests if name.startswith(("tests/", "scripts/")) else declared
+        if name.startswith("scripts/spark_engine/"):
+            known = known | packages(SPARK)
         for package in imported(source) - set(sys.stdlib_module_names) - OURS - local:
             if not {folded(p) for p in providers.get(package, [package])} & known:
                 undeclared.setdefault(package, name)
@@ -92,21 +96,26 @@ def test_every_declared_package_is_used():
     used = set().union(*map(imported, sources().values()))
     providers = importlib.metadata.packages_distributions()
     names = {folded(p) for package in used for p in providers.get(package, [package])}
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"] + SPARK
     assert packages(wanted) - names - unseen == set()
 
 
-def test_every_locked_package_has_hashes():
-    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    entries = re.split(r"(?m)^(?=[A-Za-z0-9])", re.sub(r"(?m)^\s*#.*\n", "", lock))
-    entries = [entry for entry in entries if entry.strip()]
-    assert len(entries) > 50
+def locked(path: Path) -> set[str]:
+    """Return the packages of a lock, each checked to be pinned with its hashes."""
+    text = re.sub(r"(?m)^\s*#.*\n", "", path.read_text(encoding="utf-8"))
+    entries = [entry for entry in re.split(r"(?m)^(?=[A-Za-z0-9])", text) if entry.strip()]
     for entry in entries:
         assert re.match(r"[\w.\[\]-]+==[\w.!+]+", entry), entry[:80]
         assert "--hash=sha256:" in entry, entry[:80]
         assert "@" not in entry.split("--hash")[0], entry[:80]
-    locked = {folded(re.match(r"[\w.-]+", entry).group()) for entry in entries}
-    assert packages(PROJECT["dependencies"]) <= locked
+    return {folded(re.match(r"[\w.-]+", entry).group()) for entry in entries}
+
+
+def test_every_locked_package_has_hashes():
+    found = locked(ROOT / "requirements.txt")
+    assert len(found) > 50
+    assert packages(PROJECT["dependencies"]) <= found
+    assert locked(SPARK_LOCK) == packages(SPARK)
 
 
 def test_packages_are_installed_by_their_hashes():

@@ -115,7 +115,9 @@ def _write_column(guess: Guess) -> str:
         entries.append(("valid", list(guess.valid)))
     if guess.kind == "id":
         entries.append(("required", False))
-    return _table(f"columns.{guess.name}", entries, "" if guess.is_numeric else guess.why)
+    # A name of other letters than ASCII's has to stand in quotes.
+    key = guess.name if guess.name.isascii() else json.dumps(guess.name)
+    return _table(f"columns.{key}", entries, "" if guess.is_numeric else guess.why)
 
 
 def _write_feature(guess: Guess) -> str:

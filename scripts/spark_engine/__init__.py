@@ -1,0 +1,1 @@
+"""Customers and purchases beyond one machine: the same queries, run by Spark."""

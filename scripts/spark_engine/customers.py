@@ -1,0 +1,123 @@
+"""From lines of purchases anywhere to customers, and to a sample of them for the notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from segmentation.dataset import Dataset, Source
+from segmentation.errors import InputError
+from segmentation.reading import Change
+from segmentation.transactions import recognise
+from segmentation.transactions.customers import customers_query
+from segmentation.transactions.lines import Options, lines_query
+from spark_engine.engine import Spark
+from spark_engine.places import new_folder, readable
+from spark_engine.sampling import Sample, draw_sample
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """What is read, and how.
+
+    Attributes
+    ----------
+    place : str
+        A file, folder or pattern; a path or a URL.
+    source : Source or None
+        What the columns are called; None where they are to be recognised.
+    products : str
+        The columns of products; empty without.
+    delimiter, encoding, decimal, date_order : str
+        What the files leave open.
+    """
+
+    place: str
+    source: Source | None = None
+    products: str = ""
+    delimiter: str = ""
+    encoding: str = ""
+    decimal: str = ""
+    date_order: str = ""
+
+
+@dataclass(frozen=True)
+class Summed:
+    """What came out."""
+
+    sample: Sample
+    source: Source
+    changes: list[Change]
+
+
+def purchases_of(dataset: Dataset, place: str = "", **options: str) -> Purchases:
+    """Return the purchases of a known dataset, or others of the same form.
+
+    Raises
+    ------
+    InputError
+        If the dataset is one of customers.
+    """
+    origin = dataset.origin
+    if origin.grain != "transaction":
+        raise InputError(
+            "the dataset has a row for each customer; there is nothing to sum up",
+            where="[source] in dataset.toml",
+            remedy='grain = "transaction" there, or go on with scoring',
+        )
+    products = str(dataset.locate(origin.products)) if origin.products else ""
+    return Purchases(place or str(dataset.source_path), origin, products, **options)
+
+
+def sum_up_on_spark(
+    engine: Spark,
+    purchases: Purchases,
+    output: str,
+    size: int,
+    seed: int,
+    say: Callable[[str], None] = lambda text: None,
+) -> Summed:
+    """Sum purchases up to customers, write them, and draw a sample.
+
+    Parameters
+    ----------
+    engine : Spark
+    purchases : Purchases
+    output : str
+        The folder of Parquet files to write; a path or a URL.
+    size, seed : int
+        Of the sample; see `draw_sample`.
+    say : callable, optional
+        Told what is done next.
+
+    Raises
+    ------
+    InputError, UserError
+        If the purchases cannot be read or understood, or nothing can be written.
+    """
+    with new_folder(output) as folder:
+        say(f"Reading {purchases.place}")
+        how = {"delimiter": purchases.delimiter, "encoding": purchases.encoding}
+        name = Path(purchases.place).name or purchases.place
+        file = engine.open(readable(purchases.place), "purchases_file", **how)
+        products = None
+        if purchases.products:
+            products = engine.open(readable(purchases.products), "products_file")
+        source = purchases.source or recognise(file.types)
+        if source is None:
+            raise InputError(
+                "the columns of the purchases are not recognised",
+                where=f"{name}: {', '.join(file.types)[:300]}",
+                remedy="describe them under [source] in a dataset.toml and give it as --dataset",
+            )
+        options = Options(purchases.decimal, purchases.date_order)
+        lines = lines_query(engine, file, source, options, name, products)
+        say("Summing up to customers")
+        query, changes = customers_query(engine, lines, source, name)
+        engine.write(query, folder)
+        engine.release()
+        say("Drawing the sample")
+        engine.open(folder, "everybody")
+        sample = draw_sample(engine, "everybody", size, seed)
+    return Summed(sample, source, [*file.changes, *changes])
