@@ -57,11 +57,11 @@ def open_file(
     changes: tuple[Change, ...] = ()
     if head.startswith(PARQUET):
         sql, form = f"read_parquet({literal(str(path))})", "parquet"
-    elif head.startswith(ZIP):
+    elif head.startswith(ZIP) or _unpacked(path, head)[:4] in (ZIP, PARQUET):
         stamp = path.stat()
         reading = _workbook(path, sheet, (stamp.st_mtime_ns, stamp.st_size))
         connection.register("sheet", reading.table)
-        sql, form, changes = "sheet", "excel", tuple(reading.changes)
+        sql, form, changes = "sheet", reading.source["format"], tuple(reading.changes)
     else:
         sql, changes = _text(path, head, delimiter, encoding)
         form = "text"
@@ -83,12 +83,7 @@ def _text(
 ) -> tuple[str, tuple[Change, ...]]:
     """Return the call that reads a text file, every cell as text."""
     packed = head.startswith(GZIP)
-    if packed:
-        try:
-            with gzip.open(path) as file:
-                head = file.read(HEAD)
-        except (OSError, EOFError, zlib.error) as error:
-            raise unreadable(path.name, error) from None
+    head = _unpacked(path, head)
     encoding, noticed = _encoding(path, head, encoding, packed)
     whole = head[: head.rfind(b"\n") + 1] or head  # a line may have been cut in a letter
     mark = "latin-1" if encoding == "latin-1" else "utf-16" if encoding == "utf-16" else "utf-8"
@@ -108,6 +103,17 @@ def _text(
         options["compression"] = literal("gzip")
     listed = ", ".join(f"{key}={value}" for key, value in options.items())
     return f"read_csv({literal(str(path))}, {listed})", (*noticed, *seen)
+
+
+def _unpacked(path: Path, head: bytes) -> bytes:
+    """Return the beginning of what a file holds, unpacked where it is a gzip archive."""
+    if not head.startswith(GZIP):
+        return head
+    try:
+        with gzip.open(path) as file:
+            return file.read(HEAD)
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable(path.name, error) from None
 
 
 def _encoding(
