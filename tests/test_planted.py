@@ -27,8 +27,8 @@ SMALL = ["--quick"]
 for setting in ("k=6", "k_max=6", "starts=2", "epochs=2", "refits=2"):
     SMALL += ["--set", setting]
 # Files about single customers; everything else is for colleagues.
-CUSTOMERS = re.compile(r"segments\.csv|campaigns/.*\.csv|stages/.*|model\.json")
-KINDS = {".html", ".ipynb", ".png", ".json", ".csv", ".parquet", ".toml"}
+CUSTOMERS = re.compile(r"segments\.csv|campaigns/.*\.csv|stages/.*|model\.(?:json|sql)")
+KINDS = {".html", ".ipynb", ".png", ".json", ".csv", ".parquet", ".toml", ".sql"}
 # Starts a program where the only network is the machine's own loopback, over which the kernels
 # are spoken to.
 ALONE = """
@@ -243,12 +243,61 @@ def test_formulas_in_lists_are_told_and_kept_only_when_asked(run, tmp_path):
     assert "ept as they are; take care" in (kept / "index.html").read_text("utf-8")
 
 
+class AtWork:
+    """What score.py, compare.py and export_sql.py make of the planted model and table."""
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self.folder = folder
+        model = str(run.results / "model.json")
+        other = folder / "other"
+        shutil.copytree(run.results, other)
+        table = str(run.source / planted.TABLE_NAME)
+        commands = (
+            ("score.py", "--model", model, "--input", table, "--output", str(folder / "list.csv"),
+             "--before", str(run.results / "segments.csv"), "--drift", str(folder / "drift")),
+            ("compare.py", str(run.results), str(other), "--output", str(folder / "compared.html")),
+            ("export_sql.py", "--model", model, "--output", str(folder / "sql")),
+        )  # fmt: skip
+        self.said = ""
+        for script, *argv in commands:
+            done = subprocess.run(
+                [*run.alone, str(ROOT / "scripts" / script), *argv], cwd=folder,
+                env=os.environ | {"SEGMENTATION_NO_VENV": "1"}, capture_output=True, text=True,
+                timeout=120, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, (script, done.stderr)
+            self.said += done.stdout + done.stderr
+        shutil.rmtree(other)
+        self.pages = [folder / "drift" / "index.html", folder / "compared.html"]
+
+
+@pytest.fixture(scope="module")
+def at_work(run, tmp_path_factory):
+    return AtWork(run, tmp_path_factory.mktemp("at_work"))
+
+
+def test_what_is_made_of_the_model_knows_no_customer_either(at_work):
+    names = {path.relative_to(at_work.folder).as_posix() for path in at_work.folder.rglob("*")}
+    folders = {"drift", "sql"}
+    assert all(re.fullmatch(r"(?:drift/|sql/)?[\w.]+", name) for name in names), names
+    for name in names - folders - {"list.csv"}:
+        text = (at_work.folder / name).read_text("utf-8")
+        assert "SENTINEL" not in text and "731846" not in text, name
+    assert "SENTINEL" not in at_work.said and "\x1b" not in at_work.said
+    if os.name != "nt":
+        private = ["list.csv", *(name for name in names if name.endswith(".sql"))]
+        assert len(private) == 6
+        for name in private:
+            assert stat.S_IMODE((at_work.folder / name).stat().st_mode) == 0o600, name
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("policy", ["kept", "stripped"])
-def test_no_page_acts_on_its_data(run, browser, tmp_path, policy):  # noqa: F811
-    for name in PAGES:
-        place = run.results if name == "index" else run.results / "notebooks"
-        path = place / f"{name}.html"
+def test_no_page_acts_on_its_data(run, at_work, browser, tmp_path, policy):  # noqa: F811
+    folder = run.results / "notebooks"
+    paths = [run.results / "index.html", *(folder / f"{name}.html" for name in PAGES[1:])]
+    for path in [*paths, *at_work.pages]:
+        name = path.parent.name if path.stem == "index" else path.stem
         if policy == "stripped":
             rule = r'<meta http-equiv="Content-Security-Policy"[^>]*>'
             html, removed = re.subn(rule, "", path.read_text("utf-8"))
@@ -262,7 +311,8 @@ def test_no_page_acts_on_its_data(run, browser, tmp_path, policy):  # noqa: F811
                 visit.page.wait_for_timeout(100)
                 assert visit.page.title() != "taken"
                 assert visit.page.url == path.as_uri()
-                strange = [u for u in visit.asked_for() if not u.startswith(run.results.as_uri())]
+                ours = (run.results.as_uri(), at_work.folder.as_uri())
+                strange = [u for u in visit.asked_for() if not u.startswith(ours)]
                 assert strange == [], name
                 assert visit.said == [], name
                 active = (

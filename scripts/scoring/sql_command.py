@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from runner.entry import Parser, enter, finish, input_errors
@@ -50,7 +51,7 @@ def export(options: argparse.Namespace) -> list[Path]:
     """Write one file for each dialect, and return where they are."""
     from segmentation.model import load_model
     from segmentation.sql import DIALECTS, write_query
-    from segmentation.workspace import write_atomically
+    from segmentation.workspace import write_atomically, write_private
 
     columns = {}
     for pair in options.column:
@@ -65,11 +66,14 @@ def export(options: argparse.Namespace) -> list[Path]:
         dialect: write_query(model, dialect, table=options.table, columns=columns)
         for dialect in options.dialect or DIALECTS
     }
+    # A model that its owner keeps to themselves holds a segment of few customers.
+    private = os.name != "nt" and not options.model.stat().st_mode & 0o077
+    write = write_private if private else write_atomically
     paths = []
     for dialect, query in queries.items():
         path = options.output / f"model.{dialect}.sql"
         try:
-            write_atomically(path, query.encode())
+            write(path, query.encode())
         except OSError as error:
             raise UserError(
                 f"the query cannot be written: {error.strerror}",

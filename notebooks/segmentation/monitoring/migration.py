@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from segmentation.errors import InputError
+from segmentation.presentation import spreadsheet_safe
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,10 @@ def migration_of(
     """
     moves = pd.DataFrame(0, index=pd.Index(names, name="before"), columns=names)
     gone = new = 0
+    # In lists, a name that a spreadsheet would run as a formula stands behind an apostrophe.
+    known = dict(zip(spreadsheet_safe(pd.Series(names, dtype="str")), names, strict=True))
     for then, after, count in counts:
+        then, after = known.get(then, then), known.get(after, after)
         if pd.isna(then):
             new += count
         elif pd.isna(after):
