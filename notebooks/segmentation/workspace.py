@@ -36,6 +36,7 @@ STAGES = {
     "04": ("04_clustering", "clustering"),
     "05": ("05_dimensionality_reduction", "reduction"),
     "06": ("06_segment_profiling", "profiling"),
+    "07": ("07_scoring_and_drift", "drift"),
 }
 GUESSED = "auto"  # the dataset whose description notebook 01 guesses from the table
 PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "seaborn", "tensorflow", "papermill")
@@ -49,7 +50,7 @@ class Workspace:
     Parameters
     ----------
     stage : str
-        Number of the notebook, "01" to "06".
+        Number of the notebook, "01" to "07".
     dataset : Dataset
     folder : Path
         The results folder; made if it does not exist.

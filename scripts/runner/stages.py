@@ -64,6 +64,10 @@ SERIES = (
         needs=("01", "03", "04"),
         also=("segments.csv", "model.json", "model.sql", "campaigns"),
     ),
+    Stage(
+        *("07", "scoring_and_drift", "drift", "Scoring and drift"),
+        needs=("01", "03", "04", "06"),
+    ),
 )
 
 

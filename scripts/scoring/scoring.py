@@ -18,10 +18,9 @@ from scoring.plain_files import Customers, NotPlain, NotTyped, Piece, pieces
 from segmentation import cleaning
 from segmentation.applying import Applier
 from segmentation.dataset import Dataset
-from segmentation.errors import InputError
 from segmentation.model import Scored, dataset_of, load_model, score_customers
 from segmentation.monitoring.period import Period
-from segmentation.monitoring.units import changed_units, unit_words
+from segmentation.monitoring.units import changed_units, unit_problem
 from segmentation.ordered import in_order, read_ahead
 from segmentation.reading.changes import Change
 
@@ -251,6 +250,7 @@ def _copies(task: _Task, repeated: np.ndarray, careful: bool) -> np.ndarray:
 
 def _score_whole(task: _Task, reason: str) -> Result:
     from segmentation.intake import text_columns
+    from segmentation.monitoring.reading import check_columns
     from segmentation.reading import read_table
 
     model, dataset, source = task.model, task.dataset, task.source
@@ -262,7 +262,7 @@ def _score_whole(task: _Task, reason: str) -> Result:
         )
     reading = read_table(source, text_columns=text_columns(dataset))
     table = reading.numbered
-    _check_dataset(model, table, dataset, source)
+    check_columns(model, table, dataset, source)
     scored = _in_order(score_customers(model, table), table, dataset)
     result = Result(model, Period(model), [*reading.changes, *scored.changes], reason)
     result.period.add(scored)
@@ -277,24 +277,6 @@ def _score_whole(task: _Task, reason: str) -> Result:
     finally:
         file.drop()
     return result
-
-
-def _check_dataset(
-    model: dict[str, Any], table: pd.DataFrame, dataset: Dataset, source: Path
-) -> None:
-    """Say that a table is another one where half of what the model needs is missing."""
-    from segmentation.dataset import match_columns
-
-    found = set(match_columns(table.columns, dataset).values())
-    needed = [c.name for c in dataset.columns if c.required and c.kind != "id"]
-    missing = [name for name in needed if name not in found]
-    if len(missing) * 2 >= len(needed):
-        raise InputError(
-            f"the model is of {model['title']!r}, and the table has {len(needed) - len(missing)} "
-            f"of the {len(needed)} columns that it needs",
-            where=f"{source}; missing: {', '.join(missing)[:200]}",
-            remedy="give the model that was fitted on such a table, or a table of that kind",
-        )
 
 
 def _in_order(scored: Scored, table: pd.DataFrame, dataset: Dataset) -> Scored:
@@ -323,9 +305,8 @@ def _check_units(result: Result, source: Path) -> None:
     found = changed_units(result.model, result.period)
     if not found:
         return
-    columns = ", ".join(unit.column for unit in found)
     raise UserError(
-        f"another unit than in training: the values of {columns[:200]} are {unit_words(found[0])}",
+        unit_problem(found),
         where=str(source),
         remedy="bring the columns to the unit of the training table; or, if the numbers are right, "
         "give --accept-units",

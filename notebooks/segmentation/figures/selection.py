@@ -309,7 +309,7 @@ def lineage(
     for flow in rows:
         start, stop = (flow.k_from, flow.segment_from), (flow.k_to, flow.segment_to)
         height = flow.customers / total
-        _ribbon(ax, start[0] + width, right[start], stop[0] - width, left[stop], height,
+        ribbon(ax, start[0] + width, right[start], stop[0] - width, left[stop], height,
                 styles[stop].colour)  # fmt: skip
         right[start] += height
         left[stop] += height
@@ -357,7 +357,7 @@ def lineage_text(flows: pd.DataFrame, chosen: int) -> str:
     )
 
 
-def _ribbon(ax: Axes, x0: float, y0: float, x1: float, y1: float, h: float, colour: str) -> None:
+def ribbon(ax: Axes, x0: float, y0: float, x1: float, y1: float, h: float, colour: str) -> None:
     """Draw one ribbon of height h between two nodes."""
     middle = (x0 + x1) / 2
     points = [

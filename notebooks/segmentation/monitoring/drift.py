@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segmentation.model import Scored
 from segmentation.monitoring.period import Period
 from segmentation.monitoring.units import Unit, changed_units, unit_words
 
@@ -63,6 +64,13 @@ def compare_period(model: dict[str, Any], period: Period) -> Drift:
     units = changed_units(model, period)
     verdict, reasons = _judge(features, segments, strangers, units)
     return Drift(verdict, reasons, _rules(), features, segments, strangers, units, period.customers)
+
+
+def compare_scored(model: dict[str, Any], scored: Scored) -> Drift:
+    """Hold customers that were scored at once against those that the model was fitted on."""
+    period = Period(model)
+    period.add(scored)
+    return compare_period(model, period)
 
 
 # --- numbers -------------------------------------------------------------------------------------

@@ -19,21 +19,40 @@ class Migration:
     ----------
     moves : DataFrame
         Rows: segment before; columns: segment now; customers.
-    moved : float
-        Share, of those in both periods, that are in another segment now.
-    gone, new : int
+    left, joined : Series of int, indexed by segment
         Customers of the earlier period alone, and of the later one alone.
     """
 
     moves: pd.DataFrame
-    moved: float
-    gone: int
-    new: int
+    left: pd.Series
+    joined: pd.Series
 
     @property
     def both(self) -> int:
         """Customers of both periods."""
         return int(self.moves.to_numpy().sum())
+
+    @property
+    def moved(self) -> float:
+        """Share, of those in both periods, that are in another segment now."""
+        return 1 - int(self.moves.to_numpy().trace()) / self.both
+
+    @property
+    def gone(self) -> int:
+        """Customers of the earlier period alone."""
+        return int(self.left.sum())
+
+    @property
+    def new(self) -> int:
+        """Customers of the later period alone."""
+        return int(self.joined.sum())
+
+    @property
+    def with_others(self) -> pd.DataFrame:
+        """The moves with a last row of new customers and a last column of those who are gone."""
+        table = self.moves.assign(gone=self.left)
+        table.loc["new"] = [*self.joined, 0]
+        return table
 
 
 def follow_customers(before: pd.Series, now: pd.Series, names: list[str]) -> Migration:
@@ -79,29 +98,28 @@ def migration_of(
         As `follow_customers`.
     """
     moves = pd.DataFrame(0, index=pd.Index(names, name="before"), columns=names)
-    gone = new = 0
+    left, joined = (pd.Series(0, index=pd.Index(names, name="segment")) for _ in range(2))
     # In lists, a name that a spreadsheet would run as a formula stands behind an apostrophe.
     known = dict(zip(spreadsheet_safe(pd.Series(names, dtype="str")), names, strict=True))
     for then, after, count in counts:
         then, after = known.get(then, then), known.get(after, after)
-        if pd.isna(then):
-            new += count
-        elif pd.isna(after):
-            gone += count
-        elif unknown := {then, after} - set(names):
+        unknown = [str(name) for name in (then, after) if pd.notna(name) and name not in names]
+        if unknown:
             raise InputError(
-                f"a list has the segment {str(unknown.pop())[:60]!r}, and the model has not",
+                f"a list has the segment {unknown[0][:60]!r}, and the model has not",
                 where=where,
                 remedy="give a list that was scored by the same model",
             )
+        if pd.isna(then):
+            joined[after] += count
+        elif pd.isna(after):
+            left[then] += count
         else:
             moves.loc[then, after] += count
-    both = int(moves.to_numpy().sum())
-    if not both:
+    if not moves.to_numpy().sum():
         raise InputError(
             "no customer is in both lists",
             where=where,
             remedy="give two lists with the same kind of identifiers",
         )
-    stayed = sum(int(moves.loc[name, name]) for name in names)
-    return Migration(moves, 1 - stayed / both, int(gone), int(new))
+    return Migration(moves, left, joined)

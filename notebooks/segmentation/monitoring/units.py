@@ -48,3 +48,11 @@ def unit_words(unit: Unit) -> str:
     """Say how a column's values compare with those in training."""
     times = f"{unit.factor:,.0f} times" if unit.factor > 1 else f"1/{1 / unit.factor:,.0f} of"
     return f"about {times} those in training"
+
+
+def unit_problem(units: list[Unit]) -> str:
+    """Say in one line which columns came in another unit."""
+    columns = ", ".join(unit.column for unit in units)
+    return (
+        f"another unit than in training: the values of {columns[:200]} are {unit_words(units[0])}"
+    )

@@ -1,0 +1,64 @@
+"""A later period from a file, read as the training table was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from segmentation.dataset import Dataset, match_columns
+from segmentation.errors import InputError
+from segmentation.intake import text_columns
+from segmentation.model import Scored, dataset_of, score_customers
+from segmentation.monitoring.period import Period
+from segmentation.monitoring.units import changed_units, unit_problem
+from segmentation.reading import read_table
+
+
+def read_period(model: dict[str, Any], path: Path) -> Scored:
+    """Read the customers of a later period, one row each, and score them.
+
+    Raises
+    ------
+    InputError
+        If the file is refused, is another dataset's, or has columns in another unit.
+    """
+    dataset = dataset_of(model)
+    if path.is_dir() or not path.exists():
+        raise InputError(
+            f"there is no file {path.name!r}", where=str(path)[:300], remedy="check next_period"
+        )
+    table = read_table(path, text_columns=text_columns(dataset)).numbered
+    check_columns(model, table, dataset, path)
+    scored = score_customers(model, table)
+    period = Period(model)
+    period.add(scored)
+    if units := changed_units(model, period):
+        raise InputError(
+            unit_problem(units),
+            where=str(path)[:300],
+            remedy="bring the columns to the unit of the training table",
+        )
+    return scored
+
+
+def check_columns(
+    model: dict[str, Any], table: pd.DataFrame, dataset: Dataset, source: Path
+) -> None:
+    """Say that a table is another one where half of what the model needs is missing.
+
+    Raises
+    ------
+    InputError
+    """
+    found = set(match_columns(table.columns, dataset).values())
+    needed = [c.name for c in dataset.columns if c.required and c.kind != "id"]
+    missing = [name for name in needed if name not in found]
+    if len(missing) * 2 >= len(needed):
+        raise InputError(
+            f"the model is of {model['title']!r}, and the table has {len(needed) - len(missing)} "
+            f"of the {len(needed)} columns that it needs",
+            where=f"{source}; missing: {', '.join(missing)[:200]}",
+            remedy="give the model that was fitted on such a table, or a table of that kind",
+        )
