@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_samples
 
+from segmentation import silhouette
 from segmentation.silhouette import macro, mean, silhouettes, standard_error
 
 LINE = np.array([[0.0], [1.0], [4.0], [6.0]])
@@ -82,3 +83,13 @@ def test_a_sample_of_customers_scores_as_in_the_whole(many):
     np.testing.assert_allclose(sampled[rows], whole[rows], atol=1e-9)
     assert np.isnan(np.delete(sampled, rows)).all()
     assert standard_error(sampled) == pytest.approx(np.std(whole[rows], ddof=1) / 2)
+
+
+def test_the_size_of_a_block_of_distances_does_not_matter(monkeypatch):
+    matrix = np.random.default_rng(0).normal(size=(300, 3))
+    labels = {"thirds": np.arange(300) % 3}
+    whole = silhouettes(matrix, labels, rows=np.arange(0, 300, 7))["thirds"]
+    monkeypatch.setattr(silhouette, "_DISTANCES", 1500)  # blocks of five customers
+    np.testing.assert_allclose(
+        silhouettes(matrix, labels, rows=np.arange(0, 300, 7))["thirds"], whole, atol=1e-14
+    )

@@ -7,7 +7,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from segmentation.kmeans import fit_kmeans, scan_kmeans
+from segmentation.kmeans import fit_kmeans, order_by, scan_kmeans
 from segmentation.stability import (
     _bootstrap,
     _fit_sample,
@@ -144,3 +144,12 @@ def test_calibration_by_hand():
         "confidence": pytest.approx([0.1, 0.75]),
         "kept": pytest.approx([0.5, 0.95]),
     }
+
+
+def test_resamples_are_renumbered_as_the_solution_is(mass):
+    fit = scan_kmeans(mass, [4], starts=2)[4]
+    resamples = refit_on_resamples(mass, fit, resamples=4, starts=1)
+    key = np.array([2.0, 9.0, 5.0, 5.0])
+    turned = refit_on_resamples(mass, order_by(fit, key), resamples=4, starts=1)
+    np.testing.assert_array_equal(resamples.order_by(key).labels, turned.labels)
+    np.testing.assert_allclose(resamples.order_by(key).jaccard, turned.jaccard)

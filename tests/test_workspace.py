@@ -162,6 +162,33 @@ def test_a_figure_has_a_file_and_alternative_text(open_stage, shown, tmp_path):
     assert json.loads((folder / "02_line.json").read_text())["alt"] == told["alt"]
 
 
+@pytest.mark.parametrize(
+    ("customers", "rows", "figure_says", "table_says"),
+    [
+        (30, None, "A line.", "A table"),
+        (30, 30, "A line.", "A table"),
+        (30, 12, "A line. Rests on 12 of 30 clients.", "A table (12 of 30 clients)"),
+        (25_000, None, "A line. Rests on all 25,000 clients.", "A table"),
+        (25_000, 9_000, "A line. Rests on 9,000 of 25,000 clients.",
+         "A table (9,000 of 25,000 clients)"),
+    ],
+)  # fmt: skip
+def test_captions_say_on_how_many_customers_they_rest(
+    open_stage, shown, customers, rows, figure_says, table_says
+):
+    open_stage("01").save("customers", pd.DataFrame({"a": np.zeros(customers)}))
+    ws = open_stage("02")
+    ws.load("01", "customers")
+    ws.rests_on(rows)
+    ws.figure(plt.figure(figsize=(4, 3)), "line", "A line.", "Flat.")
+    assert shown[-1][1]["image/png"]["caption"] == figure_says
+    ws.table(pd.DataFrame({"a": [1]}), "table", "A table")
+    assert f"<caption>{table_says}</caption>" in shown[-1].data
+    ws.rests_on()
+    ws.table(pd.DataFrame({"a": [1]}), "table", "A table")
+    assert "<caption>A table</caption>" in shown[-1].data
+
+
 def test_the_same_figure_is_the_same_bytes(open_stage, tmp_path):
     for name in ("a", "b"):
         figure, ax = plt.subplots()
