@@ -363,6 +363,9 @@ def test_every_column_and_feature_has_its_reason(bring, rng):
     assert content["left_out"]["same"].startswith("the same value in every row")
     assert "[columns.gender] # sensitive" in text
     assert "[columns.id] # tells customers apart" in text
+    heads = [line for line in text.splitlines() if line.startswith("[columns.")]
+    assert len(heads) == len(content["columns"])
+    assert all(" # " in head for head in heads)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -392,6 +395,8 @@ def test_any_names_give_a_dataset_that_loads(names, seed):
         ("Total trans amt", "Total transaction amount"),
         ("No", "Number"),
         ("Recency", "Recency"),
+        ("Year birth", "Year of birth"),
+        ("Bill amt3", "Bill amount 3"),
     ],
 )
 def test_labels_are_spelled_out(label, spelled):

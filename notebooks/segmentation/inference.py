@@ -65,6 +65,8 @@ def spell_out(label: str) -> str:
     words = re.sub(r"(?<=[a-z])(?=\d+\b)", " ", label).split()
     if words and words[0].lower() in ("num", "no", "nr") and words[1:2] not in ([], ["of"]):
         words.insert(1, "of")
+    if sorted(word.lower() for word in words) == ["birth", "year"]:
+        return "Year of birth"
     spelled = " ".join(vocabulary.ABBREVIATIONS.get(word.lower(), word) for word in words)
     return spelled[:1].upper() + spelled[1:]
 

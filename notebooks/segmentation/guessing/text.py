@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 
 from segmentation.guessing.columns import Guess
+from segmentation.presentation import YEAR
 
 SEAL = "# As long as nobody edits this file, a new run guesses anew: "
 HEAD = """\
@@ -17,6 +18,13 @@ HEAD = """\
 # role of a feature: "segment" (makes the segments), "describe" (only describes them), "left out"
 # transform: "none", "log1p" (for many small and few large values) or "yeo-johnson"
 """
+KIND_REASONS = {
+    "money": "an amount, by its name, its sign or its unit",
+    "count": "whole numbers that count something",
+    "share": "a part of a whole, by its name or its values",
+    "months": "called months",
+    "number": "numbers that are no amount, count or share, by their name and values",
+}
 
 
 def write_dataset(
@@ -117,7 +125,8 @@ def _write_column(guess: Guess) -> str:
         entries.append(("required", False))
     # A name of other letters than ASCII's has to stand in quotes.
     key = guess.name if guess.name.isascii() else json.dumps(guess.name)
-    return _table(f"columns.{key}", entries, "" if guess.is_numeric else guess.why)
+    why = KIND_REASONS[guess.kind] if guess.is_numeric else guess.why
+    return _table(f"columns.{key}", entries, "a calendar year" if guess.unit == YEAR else why)
 
 
 def _write_feature(guess: Guess) -> str:
