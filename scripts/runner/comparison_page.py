@@ -11,7 +11,7 @@ import numpy as np
 from runner import pages
 from runner.comparison import Comparison, Pair, Run, different_numbers, numbers, segment_rows
 from runner.conclusions import HEADLINES, conclude, headline, rules
-from runner.shapes import FALLBACK_COLOUR, colour_rules, marker_of, stack
+from runner.shapes import FALLBACK_COLOUR, colour_rules, flow_bands, marker_of, stack
 
 WORDS = {
     "same": "the same",
@@ -154,26 +154,9 @@ def _flow(comparison: Comparison, inks: Mapping[tuple[str, int], Mapping]) -> di
     pairs = {(pair.first, pair.second) for pair in comparison.pairs}
     top = stack([inks["first", n] for n in rows], list(above / above.sum()))
     bottom = stack([inks["second", n] for n in columns], list(below / below.sum()))
-    bands = []
-    starts, ends = [part["x"] for part in top], [part["x"] for part in bottom]
-    for i, row in enumerate(rows):
-        for j, column in enumerate(columns):
-            if not counts[i, j]:
-                continue
-            if by_customers:
-                width = 100 * counts[i, j] / counts.sum()
-                widths = (width, width)
-            else:
-                widths = (top[i]["width"], bottom[j]["width"])
-            bands.append(
-                {
-                    "number": top[i]["number"],
-                    "path": _band(starts[i], starts[i] + widths[0], ends[j], ends[j] + widths[1]),
-                    "kept": (row, column) in pairs,
-                }
-            )
-            starts[i] += widths[0]
-            ends[j] += widths[1]
+    kept = {(r, c) for r, row in enumerate(rows) for c, column in enumerate(columns)
+            if (row, column) in pairs}  # fmt: skip
+    bands = flow_bands(counts, top, bottom, kept, by_count=by_customers)
     return {"first": top, "second": bottom, "bands": bands, "by_customers": by_customers}
 
 
@@ -183,14 +166,6 @@ def _fewest_crossings(counts: np.ndarray) -> list[int]:
     places = np.arange(len(counts)) @ counts
     means = np.divide(places, totals, out=np.full(len(totals), np.inf), where=totals > 0)
     return [int(i) for i in np.argsort(means, kind="stable")]
-
-
-def _band(left: float, right: float, left_below: float, right_below: float) -> str:
-    """Draw a band from a stretch of the upper bar to one of the lower, on a field of 100 by 10."""
-    return (
-        f"M{left:.3f} 0H{right:.3f}C{right:.3f} 5 {right_below:.3f} 5 {right_below:.3f} 10"
-        f"H{left_below:.3f}C{left_below:.3f} 5 {left:.3f} 5 {left:.3f} 0Z"
-    )
 
 
 # --- the tables ----------------------------------------------------------------------------------

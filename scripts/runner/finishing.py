@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import inputs, manifest, stamps
-from runner.plan import parameters_for
+from runner.plan import FILES, parameters_for
 from runner.publishing import MADE_LAST
 from runner.stages import Stage
 from runner.work import Work, now
@@ -28,7 +28,7 @@ def finish(work: Work) -> None:
         render(work, stage)
     _merge_metrics(tree, series)
     run = _record(work)
-    if (tree / "stages" / f"{series[-1].number}_report.json").is_file():
+    if any((tree / "stages" / f"{s.number}_report.json").is_file() for s in series):
         from runner.report import render_index
 
         with _during("The start page cannot be made"):
@@ -179,7 +179,8 @@ def _record(work: Work) -> dict[str, Any]:
 def _settings(work: Work) -> dict[str, Any]:
     """Return what the user has set, now or in the run that is repeated."""
     record = work.plan.record
-    return record.content["settings"] if record else work.plan.options.settings
+    settings = record.content["settings"] if record else work.plan.options.settings
+    return {n: Path(value).name if n in FILES else value for n, value in settings.items()}
 
 
 def _parameters(work: Work, stage: Stage) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from runner.parameters import Parameter, read_parameters, settle_parameters
 from runner.repeating import Record
 from runner.stages import Stage, read_notebook
 
+FILES = ("next_period",)  # parameters that name a file of the user's
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -51,6 +53,11 @@ class Plan:
             options.force or options.only == stage or bool(start and stage.number >= start.number)
         )
 
+    def named_files(self, stage: Stage) -> list[Path]:
+        """Return the files that a stage reads because a parameter names them."""
+        values = self.settings[stage.number]
+        return [Path(values[name]) for name in FILES if values.get(name)]
+
     def chosen(self, stage: Stage) -> bool:
         """Whether a stage may run at all."""
         return self.options.only in (None, stage)
@@ -82,7 +89,26 @@ def make_plan(options: Options, series: tuple[Stage, ...], folder: Path) -> Plan
         settings = repeating.settings_of(record, declared)
     else:
         settings = settle_parameters(options.settings, declared)
-    return Plan(options, series, folder, notebooks, declared, settings, record)
+    return Plan(options, series, folder, notebooks, declared, _with_files(settings), record)
+
+
+def _with_files(settings: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Check the files that parameters name, and give their full paths: notebooks run elsewhere.
+
+    Raises
+    ------
+    UserError
+        If one of them cannot be read.
+    """
+    checked = {}
+    for number, values in settings.items():
+        files = {name: values[name] for name in FILES if values.get(name)}
+        paths = {
+            name: str(inputs.check_table(Path(value), f"--set {name}"))
+            for name, value in files.items()
+        }
+        checked[number] = values | paths
+    return checked
 
 
 def results_folder(options: Options, source: inputs.Source) -> Path:
@@ -140,4 +166,5 @@ def parameters_for(
         shown["input_file"] = source.table.name
     if source.demographics and "demographics_file" in shown:
         shown["demographics_file"] = source.demographics.name
+    shown |= {name: Path(shown[name]).name for name in FILES if shown.get(name)}
     return passed, {name: value for name, value in shown.items() if value != declared[name].default}

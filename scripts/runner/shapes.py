@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from . import pages
 
 # Outlines on a field of 24 by 24, by the names that matplotlib gives its markers.
@@ -126,3 +128,44 @@ def stack(segments: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> lis
         )
         x += width
     return parts
+
+
+def flow_bands(
+    counts: np.ndarray,
+    above: Sequence[Mapping[str, Any]],
+    below: Sequence[Mapping[str, Any]],
+    kept: set[tuple[int, int]],
+    *,
+    by_count: bool = True,
+) -> list[dict[str, Any]]:
+    """Lay bands from the parts of an upper bar to those of a lower one.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (parts above, parts below)
+        How many go from each part to each other.
+    above, below : sequence of mapping
+        From `stack`.
+    kept : set of tuple of int
+        The pairs of places that count as staying.
+    by_count : bool
+        Whether a band is as wide as its count; otherwise it joins whole parts.
+    """
+    bands = []
+    starts, ends = [part["x"] for part in above], [part["x"] for part in below]
+    for i, j in zip(*np.nonzero(counts), strict=True):
+        width = 100 * counts[i, j] / counts.sum()
+        widths = (width, width) if by_count else (above[i]["width"], below[j]["width"])
+        path = _band(starts[i], starts[i] + widths[0], ends[j], ends[j] + widths[1])
+        bands.append({"number": above[i]["number"], "path": path, "kept": (int(i), int(j)) in kept})
+        starts[i] += widths[0]
+        ends[j] += widths[1]
+    return bands
+
+
+def _band(left: float, right: float, left_below: float, right_below: float) -> str:
+    """Draw a band from a stretch of the upper bar to one of the lower, on a field of 100 by 10."""
+    return (
+        f"M{left:.3f} 0H{right:.3f}C{right:.3f} 5 {right_below:.3f} 5 {right_below:.3f} 10"
+        f"H{left_below:.3f}C{left_below:.3f} 5 {left:.3f} 5 {left:.3f} 0Z"
+    )

@@ -48,11 +48,16 @@ class Work:
             part: [(path.name, inputs.digest(path)) for path in paths]
             for part, paths in self.source.files().items()
         }
+        named = [path for stage in self.plan.series for path in self.plan.named_files(stage)]
+        if named:
+            self.inputs["next period"] = [(path.name, inputs.digest(path)) for path in named]
 
     def key(self, stage: Stage, tree: Path) -> str:
         """Return the key of what a stage would be made from, given earlier stages' results."""
         _, shown = parameters_for(self.plan, stage, self.source, tree)
         shown.pop("dataset", None)  # its content counts, not its name
+        if files := self.plan.named_files(stage):
+            shown["files"] = [inputs.digest(path) for path in files]
         known, inferred = self.inputs, tree / "dataset.toml"
         if self.source.toml is None and stage.needs and inferred.is_file():
             # Inferred by the first notebook, and perhaps edited since.

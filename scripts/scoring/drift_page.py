@@ -10,8 +10,10 @@ import pandas as pd
 
 from runner import pages
 from runner.errors import UserError
+from runner.shapes import colour_rules, flow_bands, stack
 from segmentation.monitoring.drift import WORDS, Drift
 from segmentation.monitoring.migration import Migration
+from segmentation.palette import look
 from segmentation.plain import to_plain
 from segmentation.presentation import safe_table
 
@@ -32,8 +34,10 @@ def write_drift(
             safe_table(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
         text = json.dumps(_record(drift, migration), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / "drift.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+        inks = _inks(model)
         page = pages.render(
             "drift.html.j2",
+            extra_css="\n".join([_stylesheet(), colour_rules(inks)]),
             model=model,
             drift=drift,
             migration=migration,
@@ -41,6 +45,7 @@ def write_drift(
             features=drift.features.to_dict("records"),
             segments=drift.segments.to_dict("records"),
             moves=_moves(migration) if migration else [],
+            flow=_flow(model, migration) if migration else None,
             source=source,
             then=model["reference"]["customers"],
             points=_points,
@@ -86,12 +91,43 @@ def _moves(migration: Migration) -> list[dict[str, Any]]:
             "name": name,
             "total": int(totals[name]),
             "cells": [
-                {"count": int(n), "share": n / max(totals[name], 1), "stayed": column == name}
+                {
+                    "count": int(n),
+                    "share": n / max(totals[name], 1),
+                    "stayed": column == name,
+                    "name": column,
+                }
                 for column, n in row.items()
             ],
         }
         for name, row in migration.moves.iterrows()
     ]
+
+
+def _inks(model: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each segment's number, name and look, as the notebooks draw it."""
+    inks = []
+    for entry in model["segments"]:
+        colour, marker = look(entry["segment"])
+        ink = {"segment": entry["segment"], "number": entry["segment"], "name": entry["name"]}
+        inks.append(ink | {"colour": colour, "marker": marker})
+    return inks
+
+
+def _flow(model: dict[str, Any], migration: Migration) -> dict[str, Any]:
+    """Lay the segments before and now end to end, with bands for those who are in both lists."""
+    inks, counts = _inks(model), migration.moves.to_numpy(float)
+    above, below = (stack(inks, list(counts.sum(axis=axis))) for axis in (1, 0))
+    for parts, totals in ((above, counts.sum(axis=1)), (below, counts.sum(axis=0))):
+        for part, total in zip(parts, totals, strict=True):
+            part["text"] = pages.percent(total / counts.sum())
+    stayed = {(place, place) for place in range(len(inks))}
+    return {"above": above, "below": below, "bands": flow_bands(counts, above, below, stayed)}
+
+
+def _stylesheet() -> str:
+    """Return the rules for bands, which the page that compares two runs has, too."""
+    return (pages.TEMPLATES / "comparison.css").read_text(encoding="utf-8").strip()
 
 
 def _points(share: float) -> str:

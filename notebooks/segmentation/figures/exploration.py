@@ -15,7 +15,6 @@ from scipy.spatial.distance import squareform
 from segmentation.disclosure import FEWEST
 from segmentation.figures.style import (
     ACCENT,
-    COLOURS,
     DIVERGING,
     INK,
     MUTED,
@@ -23,6 +22,7 @@ from segmentation.figures.style import (
     panels,
     panels_for,
 )
+from segmentation.palette import COLOURS
 from segmentation.presentation import joined, number, plain
 
 

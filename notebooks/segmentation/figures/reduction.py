@@ -19,7 +19,6 @@ from matplotlib.ticker import (
 
 from segmentation.figures.style import (
     ACCENT,
-    COLOURS,
     DIVERGING,
     INK,
     MUTED,
@@ -27,6 +26,7 @@ from segmentation.figures.style import (
     SegmentStyle,
     panels,
 )
+from segmentation.palette import COLOURS
 from segmentation.presentation import joined, plain
 
 METHODS = {

@@ -12,7 +12,6 @@ from scipy.cluster.hierarchy import dendrogram
 
 from segmentation.figures.style import (
     ACCENT,
-    COLOURS,
     INK,
     MUTED,
     PATCH,
@@ -20,6 +19,7 @@ from segmentation.figures.style import (
     panels,
     slanted,
 )
+from segmentation.palette import COLOURS
 from segmentation.presentation import counted, plain
 
 

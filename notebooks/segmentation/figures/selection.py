@@ -14,7 +14,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, PercentFormatter
 
 from segmentation.figures.style import (
     ACCENT,
-    COLOURS,
     INK,
     MUTED,
     NOISE,
@@ -23,6 +22,7 @@ from segmentation.figures.style import (
     panels,
 )
 from segmentation.lineage import order_for_display
+from segmentation.palette import COLOURS
 from segmentation.presentation import joined, plain
 from segmentation.selection import Choice
 

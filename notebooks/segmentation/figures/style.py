@@ -11,15 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from segmentation.palette import look
 from segmentation.presentation import plain
 
-# The first six keep a contrast of 3:1 on white and stay apart for colour-blind readers; the rest
-# extend them for large k. Markers tell segments apart in grey print.
-COLOURS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#882255",
-    "#332288", "#8C6D00", "#117733", "#AA4466", "#5B6C7D", "#6A51A3",
-)  # fmt: skip
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "p")
 NOISE, MUTED, ACCENT, INK = "#9AA0A6", "#6B7280", "#0072B2", "#1F2933"
 WIDTH = 7.6  # inches; narrow, so that text stays readable on a phone
 PATCH = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}  # behind a label
@@ -36,10 +30,7 @@ class SegmentStyle:
 
 def segment_styles(k: int) -> dict[int, SegmentStyle]:
     """Return the colour and marker of segments 1 to k."""
-    return {
-        number + 1: SegmentStyle(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])
-        for number in range(k)
-    }
+    return {number: SegmentStyle(*look(number)) for number in range(1, k + 1)}
 
 
 def use_style() -> None:
