@@ -21,6 +21,8 @@ examples:
   run.py --from 04                   again from the fourth notebook on
   run.py --from-manifest old/manifest.json --results again
                                      an old run once more, compared byte by byte
+  run.py --dataset retail --engine spark
+                                     purchases summed up and everybody scored on Spark
 
 exit codes: 0 done, 1 a stage failed, 2 something about the input or the arguments is wrong,
 130 interrupted. Results are replaced as a whole at the end: a run that fails or is stopped leaves
@@ -44,6 +46,11 @@ class Options:
     wait: bool = False
     time_limit: float = TIME_LIMIT_MINUTES * 60  # seconds
     manifest: Path | None = None
+    engine: str = "duckdb"
+    place: str = ""  # what --input says, as Spark reads it: it may be a URL
+    master: str = ""
+    conf: tuple[str, ...] = ()
+    sample_size: int | None = None
 
 
 def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
@@ -85,9 +92,11 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
             where="--time-limit",
             remedy="give the minutes that one notebook may take, such as 60",
         )
+    on_spark = given.engine == "spark"
+    _check_spark(given, on_spark)
     return Options(
         dataset=given.dataset,
-        input=given.input,
+        input=Path(given.input) if given.input is not None and not on_spark else None,
         demographics=given.demographics,
         results=given.results,
         settings=settings,
@@ -98,7 +107,32 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
         wait=given.wait,
         time_limit=given.time_limit * 60,
         manifest=given.from_manifest,
+        engine=given.engine,
+        place=given.input or "",
+        master=given.master or "",
+        conf=tuple(given.conf),
+        sample_size=given.sample_size,
     )
+
+
+def _check_spark(given: argparse.Namespace, on_spark: bool) -> None:
+    """Check that what is for Spark comes with it, and without what it cannot do."""
+    theirs = {"--master": given.master, "--conf": given.conf, "--sample-size": given.sample_size}
+    alone = next((name for name, value in theirs.items() if value), None)
+    if alone and not on_spark:
+        raise UserError(
+            f"{alone} is for Spark", where="on the command line", remedy="add --engine spark"
+        )
+    if on_spark and given.from_manifest:
+        raise UserError(
+            "--from-manifest repeats a run on one table",
+            where="on the command line",
+            remedy="leave out --engine, and give the old sample with --input",
+        )
+    if given.sample_size is not None and given.sample_size < 1:
+        raise UserError(
+            "the sample is empty", where="--sample-size", remedy="give a number from 1 on"
+        )
 
 
 # How to read a table where that is in doubt: parameters of the first notebook.
@@ -121,7 +155,7 @@ def _parser() -> Parser:
     )
     add = parser.add_argument
     add("--dataset", metavar="NAME", help="a folder under data/, or a folder or .toml of your own")
-    add("--input", metavar="FILE", type=Path, help="your table: CSV, TSV, Parquet, Excel; gzip too")
+    add("--input", metavar="FILE", help="your table: CSV, TSV, Parquet, Excel; gzip too")
     add(
         *("--demographics",),
         metavar="FILE",
@@ -148,6 +182,22 @@ def _parser() -> Parser:
         type=Path,
         help="repeat the run that wrote this manifest.json, on the same input only",
     )
+    add(
+        *("--engine",),
+        choices=("duckdb", "spark"),
+        default="duckdb",
+        help="what sums up purchases: duckdb (the default), or spark, which also draws a sample "
+        "for the notebooks and scores everybody; --input may be a folder or URL then",
+    )
+    add("--master", metavar="URL", help="of Spark (default: local[*], this machine)")
+    add(
+        *("--conf",),
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a setting of Spark; may be repeated",
+    )
+    add("--sample-size", type=int, metavar="N", help="customers for the notebooks (100000)")
     add("--raw", action="store_true", help="lists keep texts that a spreadsheet runs as formulas")
     add("--wait", action="store_true", help="wait for another run into the same results")
     add(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner import arguments, environment, stages
-from runner.entry import finish
+from runner.entry import enter, finish
 from runner.inputs import NOTEBOOKS
 from runner.plan import make_plan
 from runner.stages import Stage
@@ -39,6 +39,10 @@ def main(
 
     def run() -> int:
         options = arguments.parse(argv, series)
+        if options.engine == "spark":
+            from spark_engine.series import run_on_spark
+
+            return run_on_spark(options, series, notebooks, lambda: enter(script, argv))
         plan = make_plan(options, series, notebooks)
         environment.enter(script, argv)
         from runner import pipeline

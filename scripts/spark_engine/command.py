@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from pathlib import Path
 
 from runner.entry import Parser, enter, finish, input_errors
 from runner.errors import DONE, UserError
-from spark_engine.session import LOCAL, open_session
+from spark_engine.series import SAMPLE_SIZE, SEED
+from spark_engine.session import LOCAL, open_session, settings_of
 
-SAMPLE_SIZE = 100_000
-SEED = 20
 _EPILOG = """\
 examples:
   spark.py customers --dataset retail --output everybody --sample sample.parquet
@@ -73,36 +70,11 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def settings_of(pairs: list[str]) -> dict[str, str]:
-    """Read settings of Spark.
-
-    Raises
-    ------
-    UserError
-        If one is no pair.
-    """
-    settings = {}
-    for pair in pairs:
-        key, sign, value = pair.partition("=")
-        if not (sign and key.startswith("spark.")):
-            raise UserError(
-                f"{pair!r} is no setting of Spark",
-                where="--conf",
-                remedy="write KEY=VALUE, such as spark.driver.memory=8g",
-            )
-        settings[key] = value
-    return settings
-
-
-def say(text: str) -> None:
-    """Say on the terminal what is done next."""
-    print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
-
-
 def _customers(options: argparse.Namespace) -> int:
     from segmentation.dataset import load_dataset
     from spark_engine.customers import Purchases, purchases_of, sum_up_on_spark
     from spark_engine.engine import Spark
+    from spark_engine.reporting import say, tell_customers
     from spark_engine.sample_file import check_sample_file, write_sample
 
     how = {name: getattr(options, name)
@@ -129,11 +101,7 @@ def _customers(options: argparse.Namespace) -> int:
             engine, purchases, options.output, options.sample_size, options.seed, say
         )
     written = write_sample(options.sample, summed, purchases)
-    sample = summed.sample
-    print(f"{sample.customers:,} customers: {options.output}")
-    for change in summed.changes:
-        print(f"  {change.what}: {change.rows:,} ({change.action})")
-    print(f"{len(sample.table):,} of them drawn with seed {options.seed}: {options.sample}")
+    tell_customers(summed, options.output, str(options.sample), options.seed)
     dataset = options.dataset or written
     print(f"next: run.py --dataset {dataset} --input {options.sample}")
     return DONE
@@ -142,19 +110,12 @@ def _customers(options: argparse.Namespace) -> int:
 def _score(options: argparse.Namespace) -> int:
     from segmentation.model import load_model
     from spark_engine.engine import Spark
-    from spark_engine.scores import LIMIT, score_on_spark
+    from spark_engine.reporting import tell_scores
+    from spark_engine.scores import score_on_spark
 
     model = load_model(options.model)
     with open_session(options.master, settings_of(options.conf)) as session:
         engine = Spark(session, Path(options.input).name or options.input)
         scores = score_on_spark(engine, model, options.input, options.output)
-    print(f"{scores.customers:,} {model['nouns']} scored: {options.output}")
-    for segment, row in scores.sizes.iterrows():
-        odd = f"  {row['errors']:.0f} standard errors apart" if row["errors"] > LIMIT else ""
-        print(f"  {segment} {row['name']}: {row['customers']:,} ({row['share']:.1%};"
-              f" {row['trained']:.1%} in training){odd}")  # fmt: skip
-    if scores.unscored:
-        print(f"{scores.unscored:,} have no segment: a feature of theirs cannot be computed.")
-    if scores.strangers:
-        print(f"{scores.strangers:,} are unlike any in training (column stranger).")
+    tell_scores(scores, model, options.output)
     return DONE

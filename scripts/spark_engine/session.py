@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -253,3 +253,24 @@ def _end_java() -> None:
             process.kill()
             process.wait()
     SparkContext._gateway = SparkContext._jvm = None
+
+
+def settings_of(pairs: Iterable[str]) -> dict[str, str]:
+    """Read settings of Spark.
+
+    Raises
+    ------
+    UserError
+        If one is no pair.
+    """
+    settings = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not (sign and key.startswith("spark.")):
+            raise UserError(
+                f"{pair!r} is no setting of Spark",
+                where="--conf",
+                remedy="write KEY=VALUE, such as spark.driver.memory=8g",
+            )
+        settings[key] = value
+    return settings
