@@ -12,6 +12,7 @@ from runner import pages
 from runner.comparison import Comparison, Pair, Run, different_numbers, numbers, segment_rows
 from runner.conclusions import HEADLINES, conclude, headline, rules
 from runner.shapes import FALLBACK_COLOUR, colour_rules, flow_bands, marker_of, stack
+from segmentation.palette import COLOURS, MARKERS
 
 WORDS = {
     "same": "the same",
@@ -120,8 +121,6 @@ def _inks(comparison: Comparison) -> dict[tuple[str, int], dict[str, Any]]:
 
 
 def _palette() -> list[dict[str, str]]:
-    from segmentation.figures.style import COLOURS, MARKERS
-
     return [{"colour": c, "marker": m} for c, m in zip(COLOURS, MARKERS, strict=True)]
 
 
