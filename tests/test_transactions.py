@@ -420,6 +420,29 @@ def test_a_damaged_archive_is_left_to_the_reader_to_explain(tmp_path, damage):
         sum_up(path, SHOP)
 
 
+def test_what_never_changes_with_a_customer_describes_them(bring, tmp_path):
+    towns = ["North", "South"]
+    rows = [
+        f"C{i},2024-0{1 + k}-{10 + i % 15},{10 + i + k},O{i}-{k},{towns[i % 2]},Anna {i},{k % 2}"
+        for i in range(60)
+        for k in range(3)
+    ]
+    rows[2] = rows[2].replace("North", "East")  # the first customer moved
+    header = "customer,date,amount,order,Town,Customer Name,Delivery"
+    path = bring("\n".join([header, *rows]) + "\n")
+    ws, reading = intake.open_table("auto", str(path), results_dir=str(tmp_path / "out"))
+    assert ws.dataset.origin.describe == "Town + Customer Name"
+    assert reading.table["town"].isna().to_list() == [True] + [False] * 59
+    assert set(reading.table["town"].dropna()) == set(towns)
+    assert not {"customer_name", "delivery"} & set(reading.table)
+    left = {change.column: change.what for change in reading.changes if change.action == "left out"}
+    assert left["Customer Name"] == "names a person or how to reach them"
+    mine = tmp_path / "mine.toml"
+    mine.write_text((tmp_path / "out" / "dataset.toml").read_text(encoding="utf-8"))
+    _, again = intake.open_table(str(mine), str(path), results_dir=str(tmp_path / "again"))
+    pd.testing.assert_frame_equal(again.table, reading.table)
+
+
 def test_what_nobody_bought_is_no_goods(bring):
     lines = "customer,date,amount,category\n" + "".join(
         f"{i % 9},2024-0{1 + i % 8}-05,{i + 1},{'ab'[i % 2]}\n" for i in range(60)

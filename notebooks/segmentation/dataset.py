@@ -70,6 +70,7 @@ class Source:
     discount: str = ""
     coupon: str = ""
     own_brand: str = ""  # as "brand = Private"
+    describe: str = ""  # columns that say who a customer is, the same in all of their lines
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from segmentation.reading import Reading, read_table
 from segmentation.transactions import sum_up
 from segmentation.transactions.demographics import join_demographics
 from segmentation.transactions.description import describe_transactions
+from segmentation.transactions.descriptors import find_descriptors, join_descriptors
 from segmentation.transactions.recognition import find_transactions
 from segmentation.workspace import GUESSED, Workspace, results_folder, write_atomically
 
@@ -85,9 +86,11 @@ def _guess(path: Path, people: Path | None, given: dict[str, str]) -> tuple[Read
         _refuse_people(people)
         reading = read_table(path, **given)
         return reading, infer_dataset(reading, name)
-    reading, guesses = sum_up(path, source, **given), []
+    source = find_descriptors(path, source, **given)
+    reading, guesses = join_descriptors(sum_up(path, source, **given), path, source, **given)
     if people:
-        reading, guesses = join_demographics(reading, people, source.customer)
+        reading, told = join_demographics(reading, people, source.customer)
+        guesses = [*guesses, *told]
     return reading, describe_transactions(reading.table, source, reading.source, name, guesses)
 
 
@@ -96,6 +99,7 @@ def _read_lines(known: Dataset, path: Path, people: Path | None, given: dict[str
     source: Source = known.origin
     products = known.locate(source.products) if source.products else None
     reading = sum_up(path, source, products=products, **given)
+    reading, _ = join_descriptors(reading, path, source, **given)
     return _with_people(reading, known, people)
 
 

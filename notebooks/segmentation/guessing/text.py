@@ -121,8 +121,8 @@ def _write_column(guess: Guess) -> str:
         entries.append(("unit", guess.unit))
     if guess.valid:
         entries.append(("valid", list(guess.valid)))
-    if guess.kind == "id":
-        entries.append(("required", False))
+    if not guess.is_numeric:
+        entries.append(("required", False))  # a later table without it can still be divided
     # A name of other letters than ASCII's has to stand in quotes.
     key = guess.name if guess.name.isascii() else json.dumps(guess.name)
     why = KIND_REASONS[guess.kind] if guess.is_numeric else guess.why

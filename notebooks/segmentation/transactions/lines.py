@@ -63,13 +63,13 @@ def lines_query(
     brand, _, own = source.own_brand.partition("=")
     is_own = f"{quoted(brand.strip())} = {literal(own.strip())}" if own else "CAST(NULL AS BOOLEAN)"
     chosen = {
-        "customer": _text(column("customer"), types.get(source.customer, "")),
+        "customer": text_of(column("customer"), types.get(source.customer, "")),
         "bought": at,
         "amount": amount,
         "quantity": number("quantity"),
-        "basket": _text(column("order"), types.get(source.order, "")),
+        "basket": text_of(column("order"), types.get(source.order, "")),
         "product": column("product") if source.product else "CAST(NULL AS VARCHAR)",
-        "category": _text(column("category"), types.get(source.category, "")),
+        "category": text_of(column("category"), types.get(source.category, "")),
         "discount": _sum(engine, file, name, source.discount.split("+"), types, options),
         "coupon": _sum(engine, file, name, source.coupon.split("+"), types, options),
         "own": is_own,
@@ -82,7 +82,7 @@ def lines_query(
     return f"SELECT {listed} FROM {file.sql}{joined}"
 
 
-def _text(column: str, kind: str) -> str:
+def text_of(column: str, kind: str) -> str:
     """Write an identifier or a word as text; a word for nothing as a gap."""
     if kind in WHOLE:
         return f"CAST({column} AS VARCHAR)"
