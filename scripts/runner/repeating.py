@@ -67,8 +67,7 @@ def read_record(path: Path) -> Record:
         known = content["schema"] == manifest.SCHEMA
         record = Record(file, content)
         stale = [stage["number"] for stage in content["stages"] if not stage["current"]]
-        _ = [record.hashes(part) for part in ("dataset", "table")], record.dataset
-        _ = [entry["sha256"] for entry in content["outputs"].values()]
+        known = known and _is_whole(content)
     except OSError as error:
         raise UserError(
             f"{file.name} cannot be read: {error.strerror}", where=where, remedy="check the path"
@@ -88,6 +87,25 @@ def read_record(path: Path) -> Record:
             remedy="run the notebooks again without --only, and take that run's manifest",
         )
     return record
+
+
+def _is_whole(content: dict[str, Any]) -> bool:
+    """Whether a manifest, which anybody may have written, has the parts of one, of their types."""
+    tables = [content["parameters"], content["outputs"], content.get("versions", {})]
+    tables += [content.get("given", {}), content.get("git") or {}]
+    if not all(isinstance(table, dict) for table in tables):
+        return False
+    entries = [*content["inputs"], *content["outputs"].values()]
+    texts = [entry["sha256"] for entry in entries]
+    texts += [entry[key] for entry in content["inputs"] for key in ("part", "name")]
+    texts += [value for value in content.get("given", {}).values() if value is not None]
+    texts += [value for value in [(content.get("git") or {}).get("commit")] if value is not None]
+    values = [value for table in content["parameters"].values() for value in table.values()]
+    return (
+        isinstance(content["quick"], bool)
+        and all(isinstance(text, str) for text in texts)
+        and not any(isinstance(value, dict) for value in values)
+    )
 
 
 def with_record(options: Options, record: Record) -> Options:
