@@ -21,6 +21,7 @@ age, income and spending score.
     python scripts/make_sample_data.py            # writes customers.csv and truth.csv
     python scripts/make_sample_data.py --check    # rebuilds in memory and compares, byte for byte
     python scripts/make_sample_data.py --dataset mall
+    python scripts/make_sample_data.py --rows 1000000 --folder FOLDER    # for trials of size
 
 ``scripts/calibrate_sample_data.py`` computed the figures and can compute them anew.
 """
@@ -303,6 +304,26 @@ def make_customers(parameters: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table[COLUMNS], table[["CUST_ID", "group"]]
 
 
+def resize(parameters: dict, rows: int) -> dict:
+    """Return the parameters of a table with more or fewer card holders, for trials of size.
+
+    Parameters
+    ----------
+    parameters : dict
+        The contents of generator.toml.
+    rows : int
+        How many card holders there shall be. Cells and flaws keep their shares, as far as whole
+        customers allow.
+    """
+    cells = parameters["cell"]
+    before = sum(cell["customers"] for cell in cells)
+    ends = np.cumsum([cell["customers"] for cell in cells]) * rows // before
+    sizes = np.diff(ends, prepend=0).tolist()
+    flaws = {name: count * rows // before for name, count in parameters["flaws"].items()}
+    resized = [cell | {"customers": size} for cell, size in zip(cells, sizes, strict=True) if size]
+    return parameters | {"cell": resized, "flaws": flaws}
+
+
 MALL_KNOTS = (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)  # probabilities of the quantiles of a group
 
 
@@ -360,10 +381,10 @@ def as_csv(table: pd.DataFrame) -> bytes:
 MAKERS = {"credit_card": make_customers, "mall": make_mall_customers}
 
 
-def build(dataset: str = "credit_card") -> dict[str, bytes]:
-    """Return the two files' names and bytes."""
-    parameters = DATA / dataset / "generator.toml"
-    customers, truth = MAKERS[dataset](tomllib.loads(parameters.read_text("utf-8")))
+def build(dataset: str = "credit_card", rows: int | None = None) -> dict[str, bytes]:
+    """Return the two files' names and bytes; with another number of card holders if given."""
+    parameters = tomllib.loads((DATA / dataset / "generator.toml").read_text("utf-8"))
+    customers, truth = MAKERS[dataset](resize(parameters, rows) if rows else parameters)
     return {"customers.csv": as_csv(customers), "truth.csv": as_csv(truth)}
 
 
@@ -377,9 +398,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--check", action="store_true", help="compare with the files, write nothing"
     )
+    parser.add_argument(
+        "--rows", type=int, help="another number of card holders, for trials; needs --folder"
+    )
     options = parser.parse_args(arguments)
+    if options.rows and (not options.folder or options.dataset != "credit_card"):
+        parser.error("--rows is for card holders, and needs a --folder of its own")
     options.folder = options.folder or DATA / options.dataset
-    files = build(options.dataset)
+    files = build(options.dataset, options.rows)
     if options.check:
         stale = [
             name

@@ -1,5 +1,6 @@
 """The embedded card holders: rebuilt byte for byte, flawed and shaped as the public table is."""
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,18 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from check_fidelity import FEATURES, compare, count_flaws, standardised
-from make_sample_data import COLUMNS, FOLDER, Uniform, even_ranks, main, quantiles, root
+from make_sample_data import (
+    COLUMNS,
+    FOLDER,
+    PARAMETERS,
+    Uniform,
+    even_ranks,
+    main,
+    make_customers,
+    quantiles,
+    resize,
+    root,
+)
 from segmentation.kmeans import fit_kmeans
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "cc_general.csv"
@@ -169,3 +181,18 @@ def test_root_is_symmetric_and_mends_impossible_correlations():
     mended = root(impossible) @ root(impossible)
     assert np.allclose(np.diag(mended), 1)
     assert np.linalg.eigvalsh(mended).min() > 0
+
+
+@pytest.mark.parametrize("rows", [1500, 20_000])
+def test_another_number_of_card_holders_keeps_the_shares(rows, tmp_path):
+    parameters = tomllib.loads(PARAMETERS.read_text("utf-8"))
+    customers, truth = make_customers(resize(parameters, rows))
+    assert len(customers) == len(truth) == customers["CUST_ID"].nunique() == rows
+    embedded = make_customers(parameters)[1]["group"].value_counts(normalize=True)
+    shares = truth["group"].value_counts(normalize=True)
+    assert (shares - embedded).abs().max() < 25 / rows
+    gaps = customers["MINIMUM_PAYMENTS"].isna().mean()
+    assert gaps == pytest.approx(313 / 8950, abs=2 / rows)
+    assert resize(parameters, 8950) == parameters
+    with pytest.raises(SystemExit):
+        main(["--rows", str(rows)])
