@@ -26,7 +26,7 @@ MARK = "+"  # between names, as everywhere in [source]
 
 
 def find_descriptors(path: Path, source: Source, **options: str) -> Source:
-    """Add the columns that say the same in all lines of a customer, judged by the first lines.
+    """Add the columns that say the same in all lines of a customer, judged by the first of them.
 
     What changes from order to order, such as a way of delivery, is told from it by customers with
     several orders.
@@ -55,13 +55,16 @@ def find_descriptors(path: Path, source: Source, **options: str) -> Source:
             f"min({quoted(c)}) AS low{i}, max({quoted(c)}) AS high{i}" for i, c in enumerate(free)
         )
         first = f"(SELECT * FROM {file.sql} LIMIT {SAMPLE_ROWS})"
-        several = (
-            f"SELECT {ends} FROM {first} WHERE {who} IS NOT NULL "
-            f"GROUP BY {who} HAVING count(DISTINCT {when}) > 1"
-        )
-        customers, *judged = engine.ask(f"SELECT count(*), {same} FROM ({several})")[0]
-    if customers < ENOUGH:
-        return source
+        for part in (first, file.sql):  # the whole only where the first lines tell too little
+            several = (
+                f"SELECT {ends} FROM {part} WHERE {who} IS NOT NULL "
+                f"GROUP BY {who} HAVING min({when}) <> max({when})"
+            )
+            customers, *judged = engine.ask(f"SELECT count(*), {same} FROM ({several})")[0]
+            if customers >= ENOUGH:
+                break
+        else:
+            return source
     pairs = zip(free, judged[::2], judged[1::2], strict=True)
     found = [name for name, constant, values in pairs if constant >= CONSTANT and values > 1]
     return replace(source, describe=f" {MARK} ".join(found))
