@@ -11,10 +11,19 @@ from fitted import fit_model
 from runner.errors import UserError
 from scoring import command
 from scoring.migration import compare_lists
+from segmentation.cleaning import clean
 from segmentation.dataset import load_dataset
 from segmentation.errors import InputError
+from segmentation.features import build_features
 from segmentation.model import score_customers
-from segmentation.monitoring.drift import compare_period, noise_level, stability_index
+from segmentation.monitoring.drift import (
+    STRANGERS_WATCH,
+    compare_period,
+    noise_level,
+    stability_index,
+    stranger_level,
+)
+from segmentation.monitoring.halves import drift_between_halves
 from segmentation.monitoring.period import Period
 from segmentation.reading import read_table
 from segmentation.workspace import write_json
@@ -55,6 +64,27 @@ def test_two_halves_of_a_table_have_no_drift(table, seed):
 def test_nineteen_of_twenty_splits_have_no_drift(table):
     verdicts = [halves_drift(table, seed).verdict for seed in range(20)]
     assert verdicts.count("keep") >= 19
+
+
+def test_small_segments_have_strangers_by_chance(model):
+    large, small = (
+        model | {"reference": model["reference"] | {"segments": [size] * 5}} for size in (9000, 20)
+    )
+    assert 0.001 < stranger_level(large) < STRANGERS_WATCH
+    assert 5 / 105 < stranger_level(small) < 0.2
+    rng = np.random.default_rng(2)
+    beyond = rng.beta(1, 20, (20_000, 5)).mean(axis=1)  # a new customer beyond 20 old ones
+    assert np.mean(beyond > stranger_level(small)) == pytest.approx(0.001, abs=0.0015)
+
+
+def test_halves_of_a_small_table_raise_no_alarm():
+    mall = load_dataset("mall")
+    table = clean(read_table(mall.source_path).table, mall)
+    features = build_features(table.customers, mall)
+    numeric = table.customers[[c.name for c in mall.columns if c.is_numeric]]
+    tables, settings = (table.customers, features, numeric, mall), {"fills": table.fills, "k": 5}
+    verdicts = [drift_between_halves(*tables, **settings, seed=s).verdict for s in range(20)]
+    assert len(table.customers) < 500 and verdicts.count("keep") >= 19
 
 
 @pytest.mark.parametrize("size", [100, 300, 1000])

@@ -62,7 +62,7 @@ def compare_period(model: dict[str, Any], period: Period) -> Drift:
     features, segments = feature_table(model, period), segment_table(model, period)
     strangers = _share(int(period.strangers.sum()), period.customers)
     units = changed_units(model, period)
-    verdict, reasons = _judge(features, segments, strangers, units)
+    verdict, reasons = _judge(features, segments, strangers, units, stranger_level(model))
     return Drift(verdict, reasons, _rules(), features, segments, strangers, units, period.customers)
 
 
@@ -100,6 +100,24 @@ def noise_level(bins: int, then: int, now: int) -> float:
         return 0.0
     spread = 2 / (9 * (bins - 1))
     return (bins - 1) * (1 - spread + 3.09 * math.sqrt(spread)) ** 3 * (1 / then + 1 / now)
+
+
+def stranger_level(model: dict[str, Any]) -> float:
+    """Return the share of strangers that chance reaches in one of a thousand periods without drift.
+
+    The limit of a segment of n training customers is one of their largest distances, so the share
+    of other such customers beyond it is a beta variable (David & Nagaraja 2003): about one in a
+    thousand in a large segment, and one in n + 1 in a small one. The sum over the segments is
+    taken for a gamma variable of the same mean and variance; its quantile is by Wilson & Hilferty
+    (1931).
+    """
+    sizes = np.array(model["reference"]["segments"], float)
+    beyond = np.maximum(1.0, (1 - model["strangers"]["quantile"]) * (sizes + 1))
+    shares = sizes / sizes.sum()
+    mean = float((shares * beyond / (sizes + 1)).sum())
+    variance = float((shares**2 * beyond / (sizes + 1) ** 2).sum())
+    spread = variance / (9 * mean**2)
+    return min(1.0, mean * (1 - spread + 3.09 * math.sqrt(spread)) ** 3)
 
 
 def feature_table(model: dict[str, Any], period: Period) -> pd.DataFrame:
@@ -158,8 +176,9 @@ def _judge(
     segments: pd.DataFrame,
     strangers: tuple[float, float, float],
     units: list[Unit],
+    chance: float,
 ) -> tuple[str, list[str]]:
-    """Come to a verdict, with the reasons for it."""
+    """Come to a verdict, with the reasons for it; `chance` is the level of strangers without."""
     rebuild, watch = [], []
     watch += [
         f"The column {unit.column} is in another unit: its values are {unit_words(unit)}. "
@@ -183,9 +202,9 @@ def _judge(
             )
     share, low, _ = strangers
     said = f"{share:.1%} are unlike any customer in training."
-    if low > STRANGERS_REBUILD:
+    if low > max(STRANGERS_REBUILD, chance):
         rebuild.append(said)
-    elif low > STRANGERS_WATCH:
+    elif low > max(STRANGERS_WATCH, chance):
         watch.append(said)
     if units:  # nothing is known of the customers until the numbers are right
         return "watch", watch + rebuild
@@ -208,5 +227,6 @@ def _rules() -> list[str]:
         "Intervals are of 99.9 %, because many comparisons are made; a change counts where its "
         "interval does not reach back to none.",
         "A stranger is farther from the own centre than 99.9 % of the segment's customers in "
-        "training.",
+        "training. Their share counts beyond what chance reaches in one of a thousand periods: "
+        "where segments are small, few are needed to be the farthest.",
     ]
