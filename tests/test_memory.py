@@ -56,3 +56,15 @@ def test_the_size_is_that_of_the_unpacked_file(tmp_path):
 def test_the_free_memory_is_known_here():
     free = memory.free_memory()
     assert free is None or 10e6 < free < 100e12
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_limit_of_a_container_counts(tmp_path, monkeypatch, place):
+    (tmp_path / "limit").write_text("2000000\n")
+    (tmp_path / "used").write_text("500000\n")
+    (tmp_path / "none").write_text("max\n")
+    absent = (str(tmp_path / "none"), str(tmp_path / "used"))
+    limits = [absent, absent]
+    limits[place] = (str(tmp_path / "limit"), str(tmp_path / "used"))
+    monkeypatch.setattr(memory, "CONTAINER", tuple(limits))
+    assert memory.free_memory() == 1_500_000

@@ -60,6 +60,10 @@ SOURCES = {
             raise InputError("the column 'limit' is missing\\nheader of t.csv\\nadd it")
         if trouble == "die":
             os.kill(os.getpid(), 9)
+        if trouble == "memory":
+            import resource
+            resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+            too_much = bytearray(2**32)
         if trouble == "exit":
             raise SystemExit
         if trouble == "wait":
@@ -506,6 +510,11 @@ def test_a_file_that_a_stage_no_longer_writes_goes(done):
     [
         ("error", "failed in cell [3]: ValueError: a bad number"),
         ("die", "out of memory"),
+        pytest.param(
+            "memory",
+            "asked for more memory than there is",
+            marks=pytest.mark.skipif(os.name == "nt", reason="limits of other systems"),
+        ),
         ("exit", "stopped before its last cell"),
     ],
 )

@@ -24,6 +24,9 @@ from runner.traces import described, without_data
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _ENGINE = "prepared-kernel"
+# Of Python and numpy, Arrow, DuckDB and TensorFlow.
+_NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
+_LESS_MEMORY = "Close other programs, try --quick, or run on a machine with more memory."
 
 
 @dataclass(frozen=True)
@@ -174,6 +177,8 @@ def _cell_failed(job: Job, error: PapermillExecutionError) -> Exception:
     _note(job, f"{where}\n{without_data(trace) or told}")
     if error.ename == "InputError":
         return UserError(*(error.evalue.splitlines() or [error.ename])[:3])
+    if _NO_MEMORY.search(error.ename):
+        return RunFailed(f"{job.name} asked for more memory than there is.\n{_LESS_MEMORY}")
     if error.ename == "OSError" and re.match(r"\[Errno (28|122)\]", error.evalue):
         return RunFailed(DISK_FULL)
     return RunFailed(f"{job.name} failed in cell [{error.exec_count}]: {plain(told)[:300]}")
@@ -189,7 +194,7 @@ def _kernel_failed(job: Job, late: bool, error: Exception) -> RunFailed:
     if isinstance(error, DeadKernelError) or str(error).startswith("Kernel died"):
         return RunFailed(
             f"{job.name} ended without a word: most likely the machine ran out of memory.\n"
-            "Close other programs, try --quick, or run on a machine with more memory."
+            f"{_LESS_MEMORY}"
         )
     return RunFailed(f"{job.name} could not be run: {str(error).splitlines()[0][:300]}")
 

@@ -13,6 +13,11 @@ from segmentation.errors import InputError
 # CSV files of 18 columns: reading alone takes 7 times the file.
 FACTOR = 10
 SMALL = 50_000_000  # bytes unpacked; below, nothing is asked
+# Where a container's limit and use are told, by the kernel's second and first version of it.
+CONTAINER = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
 
 
 def require_memory(path: Path) -> None:
@@ -68,8 +73,7 @@ def free_memory() -> int | None:
         import psutil
 
         limits.append(psutil.virtual_memory().available)
-    with suppress(OSError, ValueError):  # in a container
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())
-        limits.append(limit - int((group / "memory.current").read_text()))
+    for limit, used in CONTAINER:
+        with suppress(OSError, ValueError):  # "max" is no limit
+            limits.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
     return max(0, min(limits)) if limits else None
