@@ -211,6 +211,9 @@ def test_income_segments_only_where_there_is_little_else(bring, rng):
         ("Customer Lifetime Value", range(40), "money", "segment"),
         ("day", range(1, 32), "number", "left out"),
         ("MARRIAGE", [1, 2, 3], "category", "describe"),
+        ("Store", range(1, 46), "category", "describe"),
+        ("Store purchases", range(12), "money", "segment"),
+        ("Département", range(1, 96), "number", "dropped"),
         ("Umsatz", range(40), "money", "segment"),
         ("Besuche", range(9), "count", "segment"),
         ("Alter", range(20, 60), "number", "describe"),
@@ -397,6 +400,7 @@ def test_any_names_give_a_dataset_that_loads(names, seed):
         ("Recency", "Recency"),
         ("Year birth", "Year of birth"),
         ("Bill amt3", "Bill amount 3"),
+        ("Total amt chng q4 q1", "Total amount change q4 q1"),
     ],
 )
 def test_labels_are_spelled_out(label, spelled):

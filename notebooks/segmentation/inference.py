@@ -62,7 +62,8 @@ def infer_dataset(reading: Reading, name: str) -> str:
 
 def spell_out(label: str) -> str:
     """Write the usual abbreviations of a column's name out: "Avg amt" is "Average amount"."""
-    words = re.sub(r"(?<=[a-z])(?=\d+\b)", " ", label).split()
+    short = "|".join(vocabulary.ABBREVIATIONS)
+    words = re.sub(rf"\b({short})(\d+)\b", r"\1 \2", label, flags=re.IGNORECASE).split()
     if words and words[0].lower() in ("num", "no", "nr") and words[1:2] not in ([], ["of"]):
         words.insert(1, "of")
     if sorted(word.lower() for word in words) == ["birth", "year"]:

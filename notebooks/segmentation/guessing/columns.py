@@ -137,8 +137,15 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     whole = bool((values == values.round()).all())
     low, high, distinct = values.min(), values.max(), values.nunique()
     unit = "" if unit == "%" and kind == "share" else unit
-    if whole and distinct <= 20 and tokens & vocabulary.NOMINAL and not tokens & vocabulary.COUNT:
-        return replace(base, kind="category", role="describe", why="numbers that stand for names")
+    named = tokens & vocabulary.PLACES and distinct <= MOST_CATEGORIES
+    measured = tokens & (vocabulary.COUNT | vocabulary.MONEY)
+    if whole and tokens & vocabulary.NOMINAL and not measured:
+        if named or distinct <= 20:
+            why = "numbers that stand for names"
+            return replace(base, kind="category", role="describe", why=why)
+        if tokens & vocabulary.PLACES:
+            why = f"{distinct:,} numbers that stand for names: too many to describe segments"
+            return replace(base, kind="number", why=why)
     if whole and vocabulary.CALENDAR.fullmatch(words) and low >= 0 and high <= 366:
         return replace(base, kind="number", role="left out", why="a part of a date, no amount")
     if vocabulary.MODEL_OUTPUT.fullmatch(words):

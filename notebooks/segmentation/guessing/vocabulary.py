@@ -22,6 +22,7 @@ DESCRIPTIVE = frozenset(
     "settlement kinder beruf land stadt ort bundesland region département departement ville "
     "pays profession enfants".split()
 )
+PLACES = frozenset("store branch zone region département departement state city country".split())
 INCOME = frozenset("income salary wage wages einkommen gehalt salaire".split())
 NOMINAL = frozenset(
     "channel region type class segment cluster group category status area branch store level grade "

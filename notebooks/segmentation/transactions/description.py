@@ -74,7 +74,7 @@ ARCHETYPES = (
     (
         "Recent customers",
         {"recency_days": -1.0, "orders": -0.1, "spent": 0.0},
-        "bought lately, as often and as much as the average",
+        "bought lately, not far from the average in number and amount",
         "Use the moment: what goes with the last purchase, within days of it.",
         "orders within the next two months, against a control group",
     ),
