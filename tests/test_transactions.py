@@ -443,6 +443,29 @@ def test_what_never_changes_with_a_customer_describes_them(bring, tmp_path):
     pd.testing.assert_frame_equal(again.table, reading.table)
 
 
+def test_a_second_file_goes_before_what_the_lines_say(bring, tmp_path):
+    lines = [
+        f"C{i},2024-0{1 + k}-{10 + i % 9},{5 + i},{'XY'[i % 2]}"
+        for i in range(60)
+        for k in range(2)
+    ]
+    path = bring("\n".join(["customer,date,amount,Country", *lines]) + "\n")
+    people = tmp_path / "people.csv"
+    people.write_text("customer,Country\n" + "".join(f"C{i},{'AB'[i % 2]}\n" for i in range(60)))
+    given = (str(path), str(people))
+    ws, reading = intake.open_table("auto", *given, results_dir=str(tmp_path / "out"))
+    assert set(reading.table["country"]) == {"A", "B"}
+    assert [column.name for column in ws.dataset.columns].count("country") == 1
+
+
+def test_customers_who_all_buy_alike_cannot_be_divided(bring, tmp_path):
+    lines = [f"C{i},2024-01-{1 + k},{5 + i}" for i in range(60) for k in range(2)]
+    path = bring("\n".join(["customer,date,amount", *lines]) + "\n")
+    with pytest.raises(InputError, match="equally often"):
+        intake.open_table("auto", str(path), results_dir=str(tmp_path / "out"))
+    assert not (tmp_path / "out" / "dataset.toml").exists()
+
+
 def test_what_nobody_bought_is_no_goods(bring):
     lines = "customer,date,amount,category\n" + "".join(
         f"{i % 9},2024-0{1 + i % 8}-05,{i + 1},{'ab'[i % 2]}\n" for i in range(60)

@@ -87,10 +87,11 @@ def _guess(path: Path, people: Path | None, given: dict[str, str]) -> tuple[Read
         reading = read_table(path, **given)
         return reading, infer_dataset(reading, name)
     source = find_descriptors(path, source, **given)
-    reading, guesses = join_descriptors(sum_up(path, source, **given), path, source, **given)
-    if people:
-        reading, told = join_demographics(reading, people, source.customer)
-        guesses = [*guesses, *told]
+    reading, guesses = sum_up(path, source, **given), []
+    if people:  # what they say goes before what the lines say under the same name
+        reading, guesses = join_demographics(reading, people, source.customer)
+    reading, told = join_descriptors(reading, path, source, **given)
+    guesses = [*guesses, *told]
     return reading, describe_transactions(reading.table, source, reading.source, name, guesses)
 
 
@@ -99,8 +100,8 @@ def _read_lines(known: Dataset, path: Path, people: Path | None, given: dict[str
     source: Source = known.origin
     products = known.locate(source.products) if source.products else None
     reading = sum_up(path, source, products=products, **given)
-    reading, _ = join_descriptors(reading, path, source, **given)
-    return _with_people(reading, known, people)
+    reading = _with_people(reading, known, people)
+    return join_descriptors(reading, path, source, **given)[0]
 
 
 def _read_summed_up(

@@ -9,6 +9,7 @@ from dataclasses import fields
 import pandas as pd
 
 from segmentation.dataset import Source
+from segmentation.errors import InputError
 from segmentation.guessing.columns import Guess
 from segmentation.guessing.text import write_dataset
 
@@ -109,12 +110,23 @@ def describe_transactions(
         The dataset's name.
     people : sequence of Guess
         What the columns of people were taken for.
+
+    Raises
+    ------
+    InputError
+        If customers differ in one of recency, orders and spending at most.
     """
     guesses = [_guess(column, table[column]) for column in table if column in MEANINGS]
     goods = [c for c in table if c.startswith("spent_on_") and table[c].any()]
     guesses += [_bought(column) for column in goods]
     constant = {c for c in table if c in MEANINGS and table[c].nunique() < 2}
     guesses = [g for g in guesses if g.source not in constant]
+    if sum(guess.role == "segment" for guess in guesses) < 2:
+        raise InputError(
+            "nearly all customers bought on the same day, equally often or equally much",
+            where=f"{about['name']}: at most one of recency, orders and spending differs",
+            remedy="bring purchases of a longer time, or one row a customer with more columns",
+        )
     questions = [("more than one order", "orders > 1")] if "orders" not in constant else []
     return write_dataset(
         name, about, [*guesses, *people], "net_value", questions, _more(source, constant)
