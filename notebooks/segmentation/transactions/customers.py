@@ -34,7 +34,7 @@ FROM_RATE = """CAST(CAST(amount AS DOUBLE) * CAST(discount AS DOUBLE)
     / nullif(1 - CAST(discount AS DOUBLE), 0) AS DECIMAL(28, 10))"""
 
 BASKETS = """
-SELECT customer, coalesce(basket, strftime(bought, '%Y-%m-%d')) AS basket,
+SELECT customer, basket, CASE WHEN basket IS NULL THEN CAST(bought AS DATE) END AS day,
     min(bought) AS bought, sum(amount) AS amount, count(*) AS lines,
     sum({discount}) AS discount, coalesce(sum(coupon), 0) > 0 AS couponed,
     sum(amount) FILTER (own) AS own
@@ -131,7 +131,8 @@ def customers_query(
     }
     shown |= {column: quoted(column) for column in goods}
     listed = ", ".join(f"CAST({value} AS DOUBLE) AS {quoted(key)}" for key, value in shown.items())
-    query = f"SELECT customer AS customer_id, {listed} FROM customers WHERE orders IS NOT NULL"
+    query = f"SELECT CAST(customer AS VARCHAR) AS customer_id, {listed} FROM customers "
+    query += "WHERE orders IS NOT NULL"
     return query, changes
 
 
@@ -139,9 +140,13 @@ def _facts(engine: Engine, source: Source) -> _Facts:
     """Look at all lines, once for how orders are called and once for the rest."""
     cancelled = "false"
     if source.order:
-        matched = r"avg(CAST(regexp_full_match(basket, 'C?\d+') AS INTEGER))"
-        share = engine.ask(f"SELECT {matched} FROM lines")[0][0]
-        if (share or 0) > 0.9:
+        text = "CAST(basket AS VARCHAR)"
+        matched = (
+            rf"avg(CAST(regexp_full_match({text}, 'C?\d+') AS INTEGER)), "
+            rf"sum(CAST(regexp_full_match({text}, 'C\d+') AS INTEGER))"
+        )
+        share, called = engine.ask(f"SELECT {matched} FROM lines")[0]
+        if called and share > 0.9:
             cancelled = r"regexp_full_match(coalesce(basket, ''), 'C\d+')"
     back = f"(amount < 0 OR coalesce(quantity, 0) < 0 OR {cancelled})"
     bought = f"{WHOLE} AND NOT {back}"
