@@ -39,7 +39,9 @@ def results(tmp_path_factory, pages) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workspace, "FIGURE_DPI", 36)  # nobody looks at these figures
         patch.setattr(workspace, "display", lambda thing, **_: pages.append(thing))
-        run_in_process(folder / "results", folder, evidence_rows=EVIDENCE, ward_rows=EVIDENCE)
+        numbers = ("01", "02", "03", "04", "06", "07")
+        given = {"evidence_rows": EVIDENCE, "ward_rows": EVIDENCE, "halves": 1}
+        run_in_process(folder / "results", folder, numbers, **given)
     return folder / "results"
 
 
@@ -102,6 +104,8 @@ def test_the_pages_say_how_many_carry_the_evidence(results, pages):
     assert any(text.startswith("Rules that restate") for text in sampled)
     assert not any(text.startswith(("The segments", "Size and value")) for text in sampled)
     assert any(f"The evidence rests on {basis}" in text for text in texts)
+    flow = json.loads((results / "figures" / "07_flow.json").read_text())
+    assert f"Rests on {basis}" in flow["caption"]
     report = json.loads((results / "stages" / "06_report.json").read_text())
     assert any(f"sample of {basis}" in text for text in report["limits"])
 
