@@ -24,6 +24,7 @@ from runner.stages import Stage, dependents
 from runner.work import Work, now
 
 _AT_ONCE = min(2, os.cpu_count() or 1)  # notebooks side by side
+_LARGE = 2**25  # bytes of cleaned customers beyond which one notebook at a time fills the memory
 _AHEAD = 2  # kernels that load their libraries while others work
 
 
@@ -86,10 +87,15 @@ class _Schedule:
 
     def _next(self) -> Stage | None:
         """Return a stage that can begin now."""
-        if len(self._running) == _AT_ONCE:
+        if len(self._running) >= (1 if self._is_large() else _AT_ONCE):
             return None
         ready = (stage for stage in self._waiting if self._settled.issuperset(stage.needs))
         return next(ready, None)
+
+    def _is_large(self) -> bool:
+        """Whether the table is so large that it should not be in memory twice."""
+        customers = self._work.place.tree / "stages" / "01_customers.parquet"
+        return customers.is_file() and customers.stat().st_size > _LARGE
 
     def _begin(self, stage: Stage) -> None:
         """Start a stage, or settle it if it need not run."""
