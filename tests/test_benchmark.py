@@ -7,10 +7,14 @@ import benchmark_entries
 import numpy as np
 import pytest
 
-from benchmarks import catalogue, command, stages, tables
+from benchmarks import catalogue, command, plain, stages, tables
+from benchmarks.end_to_end import same_table
 from benchmarks.entry import SIZES, equal_results
 from benchmarks.measuring import is_wide, measure, quartiles, verdict
 from runner.errors import STAGE_FAILED, USER_ERROR, RunFailed, UserError
+from segmentation import rivals, stability
+from segmentation.kmeans import fit_kmeans
+from segmentation.silhouette import silhouettes
 
 SCRIPT = Path(command.__file__).parents[1] / "benchmark.py"
 OWN = {entry.name: entry for entry in benchmark_entries.ENTRIES}
@@ -130,7 +134,7 @@ def test_records_of_other_entries_stay(record, tmp_path):
 
 def test_an_unknown_entry_is_a_users_mistake(capsys):
     assert command.main(SCRIPT, ["--only", "nothing"]) == USER_ERROR
-    assert "choose from silhouettes" in capsys.readouterr().err
+    assert "choose from end-to-end" in capsys.readouterr().err
     assert command.main(SCRIPT, ["--rounds", "0"]) == USER_ERROR
 
 
@@ -172,3 +176,58 @@ def test_stages_show_where_a_run_spent_its_time(tmp_path):
 def test_stages_of_no_run_are_a_users_mistake(tmp_path):
     with pytest.raises(UserError, match="no run that tells"):
         stages.table_of(tmp_path)
+
+
+# --- the plain way ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mass():
+    return np.random.default_rng(4).normal(size=(260, 4))
+
+
+def test_plain_silhouettes_are_the_packages(mass):
+    rng = np.random.default_rng(0)
+    labelings = {"some": rng.integers(0, 4, 260), "noise": rng.integers(-1, 2, 260)}
+    labelings["alone"] = np.append(np.zeros(259, int), 1)
+    labelings["one"] = np.zeros(260, int)
+    rows = np.arange(0, 260, 3)
+    for chosen in (None, rows):
+        ours = silhouettes(mass, labelings, rows=chosen)
+        theirs = plain.silhouettes(mass, labelings, rows=chosen)
+        for name in labelings:
+            np.testing.assert_allclose(theirs[name], ours[name], atol=1e-12, err_msg=name)
+
+
+def test_plain_kmeans_is_the_packages(mass):
+    ours, theirs = (
+        fit_kmeans(mass, 4, starts=5, seed=3),
+        plain.fit_kmeans(mass, 4, starts=5, seed=3),
+    )
+    np.testing.assert_array_equal(theirs.labels, ours.labels)
+    np.testing.assert_allclose(theirs.inertias, ours.inertias, rtol=1e-12)
+    scan = plain.scan_kmeans(mass, [2, 3], starts=5)
+    assert scan[3].inertias.shape == (5,)
+    assert scan[3].inertia <= fit_kmeans(mass, 3, starts=5).inertia * (1 + 1e-12)
+
+
+def test_plain_trees_and_resamples_are_the_packages(mass):
+    for ours, theirs in (
+        (rivals.ward_tree(mass), plain.ward_tree(mass)),
+        (rivals.linkage_tree(mass, "average"), plain.linkage_tree(mass, "average")),
+    ):
+        np.testing.assert_allclose(theirs[:, 2], ours[:, 2], rtol=1e-9)
+    counts, seed = stability._bootstrap(len(mass), 1, 3)[0]
+    np.testing.assert_allclose(
+        plain.fit_sample(mass, 3, 2, counts, seed),
+        stability._fit_sample(mass, 3, 2, counts, seed),
+        atol=1e-9,
+    )
+
+
+def test_tables_are_held_against_each_other_cell_by_cell():
+    table = "name,value\na,1.0\nb,2.5\n"
+    assert same_table(table, table.replace("2.5", "2.5000000001"))
+    assert not same_table(table, table.replace("2.5", "2.5001"))
+    assert not same_table(table, table.replace("b", "c"))
+    assert not same_table(table, table + "d,3\n")

@@ -7,7 +7,7 @@ from importlib import import_module
 from benchmarks.entry import Entry
 
 # Each has a tuple ENTRIES; an entry's functions belong in the same module.
-MODULES = ("series", "scan", "hierarchy", "network")
+MODULES = ("end_to_end", "series", "scan", "hierarchy", "network")
 
 
 def entries() -> dict[str, Entry]:

@@ -43,7 +43,7 @@ sys.exit(command.main(Path("run.py"), sys.argv[1:], series=series, notebooks=Pat
 """
 
 
-def _write_imports(settings: Settings, folder: Path) -> None:
+def write_imports(settings: Settings, folder: Path) -> None:
     """Copy the notebooks with nothing but their parameters and imports, beside the package."""
     place = folder / "notebooks"
     shutil.copytree(NOTEBOOKS / "segmentation", place / "segmentation")
@@ -68,7 +68,8 @@ def stages(settings: Settings) -> list[str]:
     return settings["stages"].split()
 
 
-def _by_the_runner(folder: Path, settings: Settings) -> Result:
+def by_the_runner(folder: Path, settings: Settings) -> Result:
+    """Run the notebooks that only import as `run.py` runs notebooks; makes no pages."""
     code = _ONLY_IMPORTS.format(
         scripts=str(ROOT / "scripts"),
         numbers=stages(settings),
@@ -98,16 +99,16 @@ IMPORTS = Entry(
     name="notebooks",
     title="Running the notebooks, imports only",
     contestants=(
-        Contestant("run.py", _by_the_runner),
+        Contestant("run.py", by_the_runner),
         Contestant("papermill's command, one call each", _by_papermill),
-        Contestant("run.py, every kernel started alone", _by_the_runner, {SWITCH: "1"}),
+        Contestant("run.py, every kernel started alone", by_the_runner, {SWITCH: "1"}),
     ),
     sizes={
         "full": ({"stages": "01 02 03 04 05 06"},),
         "quick": ({"stages": "01 02 03"},),
         "tiny": ({"stages": "01"},),
     },
-    setup=_write_imports,
+    setup=write_imports,
     goals=(Goal("papermill's command, one call each", 4.0),),
 )
 
