@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import sys
+import tempfile
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +17,7 @@ from segmentation import cleaning, intake, rfm
 from segmentation.dataset import Source, load_dataset
 from segmentation.errors import InputError
 from segmentation.features import build_features
-from segmentation.transactions import find_transactions, recognise, sum_up
+from segmentation.transactions import engine, find_transactions, recognise, sum_up
 from segmentation.transactions.customers import category_columns
 from segmentation.transactions.demographics import in_bands, join_demographics
 from segmentation.transactions.description import describe_transactions
@@ -477,3 +480,59 @@ def test_what_nobody_bought_is_no_goods(bring):
     found = {feature["name"] for feature in tomllib.loads(text)["features"]}
     assert {"spent_on_a", "spent_on_b"} <= found
     assert "spent_on_the_rest" not in found
+
+
+def test_the_number_of_threads_and_the_memory_change_no_bit(tmp_path, monkeypatch):
+    rng = np.random.default_rng(4)
+    lines = 40_000
+    table = pd.DataFrame(
+        {
+            "customer_id": rng.integers(1, 400, lines),
+            "invoice": rng.integers(1, 9000, lines),
+            "date": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 9e6, lines), "s"),
+            "amount": rng.lognormal(2, 1, lines).round(2),
+            "department": rng.choice(["a", "b", "c"], lines),
+            "discount": rng.uniform(0, 0.4, lines).round(4),
+        }
+    )
+    table.to_csv(tmp_path / "lines.csv", index=False)
+    table.to_parquet(tmp_path / "lines.parquet")
+    source = Source(
+        grain="transaction", customer="customer_id", time="date", amount="amount",
+        order="invoice", category="department", discount="discount",
+    )  # fmt: skip
+    run, found = engine.DuckDB.run, []
+    for threads, memory in ((1, 2 << 30), (2, 2 << 30), (4, 96 << 20)):
+        monkeypatch.setattr(engine, "memory_limit", lambda memory=memory: memory)
+
+        def threaded(self, query, threads=threads):
+            self.connection.execute(f"SET threads = {threads}")
+            return run(self, query)
+
+        monkeypatch.setattr(engine.DuckDB, "run", threaded)
+        found += [sum_up(tmp_path / f"lines.{kind}", source).table for kind in ("csv", "parquet")]
+    assert found[0]["spent"].sum() > 0
+    for other in found[1:]:
+        pd.testing.assert_frame_equal(found[0], other, check_exact=True)
+
+
+def test_purchases_beyond_the_disk_are_refused_with_the_arithmetic(tmp_path, monkeypatch):
+    path = tmp_path / "lines.csv"
+    path.write_text("customer_id,date,amount\n" + "7,2024-03-01,1.50\n" * 100)
+    monkeypatch.setattr(engine, "SMALL", 100)
+    monkeypatch.setattr(engine.shutil, "disk_usage", lambda place: SimpleNamespace(free=2000))
+    source = Source(grain="transaction", customer="customer_id", time="date", amount="amount")
+    with pytest.raises(InputError, match=r"unpacked, times 2 .* are free for temporary files"):
+        sum_up(path, source)
+
+
+def test_temporary_files_are_private_and_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with engine.open_duckdb("lines") as opened:
+        (place,) = tmp_path.iterdir()
+        assert Path(opened.folder) == place
+        assert sys.platform == "win32" or place.stat().st_mode & 0o777 == 0o700
+        opened.keep("numbers", "SELECT * FROM range(1000)")
+        limit = opened.ask("SELECT current_setting('memory_limit')")[0][0]
+        assert "GiB" in limit or "MiB" in limit
+    assert not list(tmp_path.iterdir())

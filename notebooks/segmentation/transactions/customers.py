@@ -85,7 +85,7 @@ class _Facts:
 
 
 def customers_query(
-    engine: Engine, lines: str, source: Source, name: str
+    engine: Engine, lines: str, source: Source, name: str, *, keep_lines: bool = True
 ) -> tuple[str, list[Change]]:
     """Sum lines up to customers inside an engine.
 
@@ -98,6 +98,8 @@ def customers_query(
         What the file's columns are called.
     name : str
         The file's name, for messages.
+    keep_lines : bool
+        Compute the lines once; otherwise at each look, where reading them is cheap.
 
     Returns
     -------
@@ -111,7 +113,7 @@ def customers_query(
     InputError
         If the lines cannot be understood.
     """
-    engine.keep("lines", lines)
+    (engine.keep if keep_lines else engine.define)("lines", lines)
     facts = _facts(engine, source)
     changes = _changes(facts, source, name)
     engine.define("purchases", f"SELECT * FROM lines WHERE {WHOLE} AND NOT {facts.is_return}")

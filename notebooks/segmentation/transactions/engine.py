@@ -6,6 +6,7 @@ earlier query has made: `lines`, and what is derived from it.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +16,10 @@ from typing import Protocol
 import duckdb
 
 from segmentation.errors import InputError
+from segmentation.reading.memory import SMALL, free_memory, unpacked_size
+
+LEAST_MEMORY, MOST_MEMORY = 512 << 20, 2 << 30  # bytes that DuckDB may take
+SPACE = 2  # temporary files over the unpacked file: the lines, and baskets that do not fit
 
 
 class Engine(Protocol):
@@ -44,10 +49,12 @@ class DuckDB:
     connection : duckdb.DuckDBPyConnection
     name : str
         What the purchases are called in messages.
+    folder : str
+        Its own, for what does not fit into memory.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
-        self.connection, self.name = connection, name
+    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, folder: str = "") -> None:
+        self.connection, self.name, self.folder = connection, name, folder
 
     def ask(self, query: str) -> list[tuple]:
         """Return the rows of a query."""
@@ -69,6 +76,32 @@ class DuckDB:
             raise unreadable(self.name, error) from None
 
 
+def memory_limit() -> int:
+    """Return how many bytes DuckDB may take; what does not fit goes to its folder."""
+    free = free_memory()
+    return MOST_MEMORY if free is None else max(LEAST_MEMORY, min(MOST_MEMORY, free // 2))
+
+
+def require_space(path: Path, folder: str) -> None:
+    """Refuse lines of purchases that this machine has no space to sort, with the arithmetic.
+
+    Raises
+    ------
+    InputError
+        If the place for temporary files has less free than the lines may take there.
+    """
+    size, free = unpacked_size(path), shutil.disk_usage(folder).free
+    if size > SMALL and size * SPACE > free:
+        raise InputError(
+            f"the purchases are too large for this machine: {size / 1e9:,.1f} GB unpacked, times "
+            f"{SPACE} to sort them, is {size * SPACE / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are "
+            "free for temporary files",
+            where=path.name,
+            remedy="make space, set TMPDIR to a folder on a larger disk, or sum the purchases up "
+            "by year or region",
+        )
+
+
 @contextmanager
 def open_duckdb(name: str) -> Iterator[DuckDB]:
     """Open DuckDB on a folder of its own, which is gone afterwards.
@@ -80,9 +113,10 @@ def open_duckdb(name: str) -> Iterator[DuckDB]:
         closing(duckdb.connect(str(Path(folder) / "lines.duckdb"))) as connection,
     ):
         connection.execute(f"SET temp_directory = {literal(folder)}")
+        connection.execute(f"SET memory_limit = '{memory_limit() >> 20} MiB'")
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET TimeZone = 'UTC'")
-        yield DuckDB(connection, name)
+        yield DuckDB(connection, name, folder)
 
 
 def quoted(name: str) -> str:

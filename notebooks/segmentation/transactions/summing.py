@@ -9,7 +9,7 @@ import duckdb
 from segmentation.dataset import Source
 from segmentation.reading import Reading
 from segmentation.transactions.customers import customers_query
-from segmentation.transactions.engine import open_duckdb
+from segmentation.transactions.engine import open_duckdb, require_space
 from segmentation.transactions.files import open_file
 from segmentation.transactions.lines import Options, lines_query
 from segmentation.workspace import digest
@@ -51,6 +51,8 @@ def sum_up(
         If the file cannot be read, or its lines cannot be understood.
     """
     with open_duckdb(path.name) as engine:
+        if path.is_file():
+            require_space(path, engine.folder)
         connection: duckdb.DuckDBPyConnection = engine.connection
         file = open_file(
             connection,
@@ -62,7 +64,8 @@ def sum_up(
         looked_up = open_file(connection, products) if products else None
         options = Options(decimal, date_order)
         lines = lines_query(engine, file, source, options, path.name, looked_up)
-        query, changes = customers_query(engine, lines, source, path.name)
+        typed = file.format == "parquet" and (looked_up is None or looked_up.format == "parquet")
+        query, changes = customers_query(engine, lines, source, path.name, keep_lines=not typed)
         table = engine.run(query).df()
     table = table.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
     about = {"name": path.name, "format": file.format, "sha256": digest(path), "rows": len(table)}
