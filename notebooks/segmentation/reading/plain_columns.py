@@ -41,7 +41,7 @@ class Place:
         if not count:
             return []
         first = np.flatnonzero(rows)[:3]
-        shown = [f": {values[r]:g}" if values is not None else "" for r in first]
+        shown = [f": {values[r]:.15g}" if values is not None else "" for r in first]
         examples = (f"{self.word} {self.lines[r]}{v}" for r, v in zip(first, shown, strict=True))
         return [Change(what, self.name, count, action, tuple(examples))]
 
