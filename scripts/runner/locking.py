@@ -39,7 +39,7 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     Parameters
     ----------
     path : pathlib.Path
-        The lock file; made if absent, and left in place.
+        The lock file; made if absent, its folder too, and left in place.
     wait : bool
         Whether to wait for another holder to finish.
 
@@ -65,16 +65,26 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
 
 def _open_locked(path: Path) -> int | None:
     """Open the file and lock it; None if another process holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    # The last holder may have removed the file in between: then its name locks nothing any more.
-    if _try_lock(descriptor) and os.path.exists(path) and _same(descriptor, path):
-        return descriptor
-    os.close(descriptor)
-    return None
+    while True:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:  # the last holder has just removed the folder
+            continue
+        if not _try_lock(descriptor):
+            os.close(descriptor)
+            return None
+        if _same(descriptor, path):
+            return descriptor
+        # The last holder has just removed the file: its name locks nothing any more.
+        os.close(descriptor)
 
 
 def _same(descriptor: int, path: Path) -> bool:
-    return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _held(path: Path) -> Held:

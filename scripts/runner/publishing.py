@@ -21,6 +21,7 @@ from runner.errors import DISK_FULL, RunFailed, UserError
 from runner.locking import Held, lock
 from runner.stages import Stage
 
+LOCK = "lock"
 # Written anew by every run, from what the stages left.
 MADE_LAST = ("index.html", "metrics.json", "manifest.json")
 
@@ -136,8 +137,16 @@ class Workplace:
             ) from None
 
     def clear(self) -> None:
-        """Remove the hidden folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the hidden folder; the lock last, because who waits for it begins at once."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != LOCK:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        with contextlib.suppress(OSError):
+            (self.folder / LOCK).unlink()
+            self.folder.rmdir()
 
 
 @contextlib.contextmanager
@@ -153,7 +162,7 @@ def claim(results: Path, *, wait: bool = False) -> Iterator[Workplace]:
     try:
         results.parent.mkdir(parents=True, exist_ok=True)
         place.folder.mkdir(mode=0o700, exist_ok=True)
-        holding = lock(place.folder / "lock", wait=wait)
+        holding = lock(place.folder / LOCK, wait=wait)
         with holding:
             place.recover()
             yield place
