@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -14,6 +16,8 @@ import pandas as pd
 import pytest
 from fitted import fit_model
 
+from runner import command as run_command
+from runner import pipeline
 from runner.errors import UserError
 from segmentation.dataset import Source, load_dataset
 from segmentation.errors import InputError
@@ -26,7 +30,7 @@ from segmentation.transactions.engine import open_duckdb
 from segmentation.transactions.files import open_file
 from segmentation.transactions.lines import Options, lines_query
 from segmentation.workspace import write_json
-from spark_engine import command, session
+from spark_engine import command, series, session
 from spark_engine.dialect import to_spark
 from spark_engine.sampling import STRATA, allocate, draw_sample
 
@@ -238,6 +242,29 @@ def test_wrong_arguments(tmp_path, monkeypatch, capsys, more, what):
     assert len(said.strip().splitlines()) <= 3
 
 
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--master", "local"], "--master is for Spark"),
+        (["--engine", "spark"], "no purchases"),
+        (["--engine", "spark", "--dataset", "mall"], "a row for each customer"),
+        (["--engine", "spark", "--dataset", "retail", "--set", "kk=3"], "parameter 'kk'"),
+        (["--engine", "spark", "--dataset", "retail", "--master", "mesos"], "no master of Spark"),
+        (["--engine", "spark", "--dataset", "retail", "--sample-size", "-1"], "sample is empty"),
+        (["--engine", "spark", "--from-manifest", "m.json"], "repeats a run on one table"),
+        (["--engine", "sparc"], "sparc"),
+    ],
+)
+def test_wrong_arguments_of_a_run(tmp_path, monkeypatch, capsys, arguments, what):
+    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
+    results = ["--results", str(tmp_path / "r")]
+    assert run_command.main(Path("run.py"), [*arguments, *results]) == 2
+    said = capsys.readouterr().err
+    assert what in said
+    assert len(said.strip().splitlines()) <= 3
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- on Spark, in local mode ----------------------------------------------------------------------
 
 
@@ -397,38 +424,67 @@ def test_a_query_of_the_model_runs_without_this_project(spark, card_model):
     assert rows == len(read_table(source).table)
 
 
-@pytest.mark.slow
-def test_the_commands_lead_from_lines_to_segments(spark, tmp_path):
-    """From the shell: customers, sample, dataset; then everybody scored; nothing is left behind."""
-    root = Path(__file__).resolve().parents[1]
-    table = invoices()
+def write_lines(tmp_path) -> Path:
     names = {"When": "InvoiceDate", "Code": "StockCode", "Price": "UnitPrice"}
-    table.rename(columns=names).to_csv(tmp_path / "lines.csv", index=False)
+    path = tmp_path / "lines.csv"
+    invoices().rename(columns=names).to_csv(path, index=False)
+    return path
 
-    def call(*arguments: str) -> subprocess.CompletedProcess:
-        program = [sys.executable, str(root / "scripts" / "spark.py"), *arguments]
-        setting = ["--master", "local[1]", "--conf", "spark.sql.shuffle.partitions=2"]
-        environ = os.environ | {"SEGMENTATION_NO_VENV": "1"}
-        return subprocess.run([*program, *setting], capture_output=True, text=True, env=environ,
-                              cwd=tmp_path, timeout=300)  # fmt: skip
 
-    done = call("customers", "--input", "lines.csv", "--output", "everybody",
-                "--sample", "sample.parquet", "--sample-size", "150")  # fmt: skip
+@pytest.mark.slow
+def test_the_command_from_the_shell(spark, tmp_path):
+    """Customers, a sample and what its columns are; nothing else is left or said."""
+    script = Path(__file__).resolve().parents[1] / "scripts" / "spark.py"
+    write_lines(tmp_path)
+    before = {path.name for path in tmp_path.iterdir()}
+    done = subprocess.run(
+        [sys.executable, str(script), "customers", "--input", "lines.csv", "--output", "everybody",
+         "--sample", "s.parquet", "--sample-size", "150", "--master", "local[1]",
+         "--conf", "spark.sql.shuffle.partitions=2"],
+        capture_output=True, text=True, env=os.environ | {"SEGMENTATION_NO_VENV": "1"},
+        cwd=tmp_path, timeout=900,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "next: run.py --dataset sample.toml --input sample.parquet" in done.stdout
+    assert "next: run.py --dataset s.toml --input s.parquet" in done.stdout
     assert "WARN" not in done.stdout + done.stderr
-    sample = pd.read_parquet(tmp_path / "sample.parquet")
-    assert len(sample) == 150
-    known = load_dataset(str(tmp_path / "sample.toml"))
-    assert known.origin.customer == "Customer ID"
-    write_json(tmp_path / "model.json", fit_model(known, sample, 3))
-    done = call("score", "--model", "model.json", "--input", "everybody", "--output", "scored")
-    assert done.returncode == 0, done.stderr
-    scored = pd.read_parquet(tmp_path / "scored").set_index("customer").sort_index()
-    everybody = pd.read_parquet(tmp_path / "everybody")
+    assert len(pd.read_parquet(tmp_path / "s.parquet")) == 150
+    assert load_dataset(str(tmp_path / "s.toml")).origin.customer == "Customer ID"
+    made = {"everybody", "s.parquet", "s.toml"}
+    assert {path.name for path in tmp_path.iterdir()} == before | made
+
+
+@pytest.mark.slow
+def test_a_run_on_spark_gives_everybody_a_segment(spark, tmp_path, monkeypatch, capsys):
+    """The notebooks are left out: a model fitted on the sample stands for them."""
+    lines, results = write_lines(tmp_path), tmp_path / "shop"
+
+    @contextmanager
+    def opened(master, settings):
+        yield spark
+
+    def notebooks(plan):
+        sample = pd.read_parquet(plan.options.input)
+        assert len(sample) == 150
+        known = load_dataset(plan.options.dataset)
+        write_json(plan.options.results / "model.json", fit_model(known, sample, 3))
+        return 0
+
+    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
+    monkeypatch.setattr(series, "open_session", opened)
+    monkeypatch.setattr(pipeline, "run", notebooks)
+    arguments = ["--engine", "spark", "--input", str(lines), "--results", str(results)]
+    for _ in range(2):  # the second time in place of the first
+        results.mkdir(exist_ok=True)
+        assert run_command.main(Path("run.py"), [*arguments, "--sample-size", "150"]) == 0
+        shutil.rmtree(results)
+    folder = tmp_path / "shop_everybody"
+    everybody = pd.read_parquet(folder / "customers")
+    scored = pd.read_parquet(folder / "scored")
+    assert set(scored["customer"]) == set(everybody["customer_id"])
     assert len(scored) == len(everybody) > 150
-    assert f"{len(scored):,}" in done.stdout
-    assert not {".everybody", ".scored"} & {path.stem for path in tmp_path.iterdir()}
+    assert scored["segment"].between(1, 3).all()
+    assert f"{len(scored):,}" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"lines.csv", "shop_everybody"}
 
 
 @pytest.mark.slow

@@ -74,7 +74,7 @@ def open_session(
             try:
                 session = _start(master, chosen | dict(settings or {}), log)
             except Exception as error:  # of Java, whose kinds do not tell what is the matter
-                raise _unreachable(master, f"{_reason(error)} {_told(log)}") from None
+                raise _unreachable(master, _told(log) or _reason(error)) from None
             _wait_for_worker(session, master, granted)
             yield session
         finally:
@@ -225,13 +225,13 @@ def _reason(error: Exception) -> str:
 
 
 def _told(log: Path) -> str:
-    """Return the last error that Java wrote to its log."""
+    """Return the first error that Java wrote to its log."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    errors = [line for line in lines if " ERROR " in line or "Exception" in line]
-    return f"({errors[0].strip()[:200]})" if errors else ""
+    errors = [line.partition(" ERROR ")[2] for line in lines if " ERROR " in line]
+    return errors[0].strip() if errors else ""
 
 
 def _end_java() -> None:
