@@ -218,3 +218,9 @@ def test_a_level_on_the_other_side_of_its_effect_says_nothing(profile):
     shown = summary.traits(effects, level, overall, [SPENT])
     assert [trait["label"] for trait in shown] == ["Spent"]
     assert summary.traits(-effects, level, overall, [SPENT]) == []
+
+
+def test_an_agreement_that_nearly_suffices_is_not_rounded_up_to_what_is_needed():
+    decision = {"agreement": 0.8496, "needed": 0.85, "elbow": 4, "silhouette": 2}
+    assert "an agreement of 0.8496 of 1 (0.85 is needed)" in summary.tell_decision(decision)
+    assert "an agreement of 0.91 of 1" in summary.tell_decision(decision | {"agreement": 0.912})

@@ -301,6 +301,18 @@ def sample_note(dataset: Dataset, clustering: dict[str, Any]) -> list[str]:
     ]
 
 
+def tell_decision(decision: dict[str, Any]) -> str:
+    """Say how far two samples agree, what was needed, and what other rules would pick."""
+    agreement, needed = f"{decision['agreement']:.2f}", f"{decision['needed']:.2f}"
+    if agreement == needed:  # rounded alike, though one may fall short of the other
+        agreement = f"{decision['agreement']:.4f}"
+    return (
+        f"Two samples of the customers give the same segments to an agreement of {agreement} of 1 "
+        f"({needed} is needed); the elbow alone would pick {decision['elbow']}, the silhouette "
+        f"alone {decision['silhouette']}."
+    )
+
+
 def page(
     dataset: Dataset,
     solution: dict[str, Any],
@@ -353,10 +365,7 @@ def page(
         "decision": {
             "sentences": [
                 first,
-                f"Two samples of the customers give the same segments to an agreement of "
-                f"{decision['agreement']:.2f} of 1 ({decision['needed']:.2f} is needed); the elbow "
-                f"alone would pick {decision['elbow']}, the silhouette alone "
-                f"{decision['silhouette']}.",
+                tell_decision(decision),
             ],
             "figure": "figures/04_decision.png",
             "alt": decision["alt"],
