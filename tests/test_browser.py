@@ -8,10 +8,17 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from fitted import fit_model
 from sample_run import HOSTILE, context, notebook, poisoned, report, run, write_results
 
 from runner import rendering
 from runner import report as start_page
+from scoring.drift_page import write_drift
+from segmentation.dataset import load_dataset
+from segmentation.model import score_customers
+from segmentation.monitoring.drift import compare_scored
+from segmentation.monitoring.migration import follow_customers
+from segmentation.reading import read_table
 
 pytestmark = pytest.mark.browser
 
@@ -62,6 +69,27 @@ def hostile(tmp_path_factory):
     return _write(tmp_path_factory.mktemp("hostile"), hostile=True)
 
 
+@pytest.fixture(scope="module")
+def drift(tmp_path_factory):
+    """Write two pages about a period: a plain one, and one whose texts are hostile."""
+    known = load_dataset("credit_card")
+    table = read_table(known.source_path).table.head(1200)
+    model = fit_model(known, table, 6, "High spenders of kind")
+    dearer = table.tail(900).assign(BALANCE=lambda t: t["BALANCE"] * 2)
+    before, now = (score_customers(model, part) for part in (table, dearer))
+    pages = {}
+    for name, words in (("drift", "march.csv"), ("hostile drift", " ".join(HOSTILE))):
+        added = words if name.startswith("hostile") else ""
+        entries = [e | {"name": f"{e['name']}{added}"} for e in model["segments"]]
+        named = model | {"segments": entries}
+        labels = {entry["segment"]: entry["name"] for entry in entries}
+        lists = [scored.assigned["segment"].map(labels) for scored in (before, now)]
+        followed = follow_customers(*lists, list(labels.values()))
+        folder = tmp_path_factory.mktemp("drift")
+        pages[name] = write_drift(folder, named, compare_scored(named, now), followed, words)
+    return pages
+
+
 class Visit:
     """A page opened in a window of its own, with everything it asked for and said."""
 
@@ -105,6 +133,20 @@ class Visit:
               return out;
             }"""
         )
+
+
+@pytest.mark.parametrize("name", ["drift", "hostile drift"])
+@pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (1280, "light"), (1280, "dark")])
+def test_the_drift_page_is_quiet_fits_and_is_accessible(browser, drift, name, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    with Visit(browser, drift[name], width=width, scheme=scheme) as visit:
+        assert visit.asked_for() == [drift[name].as_uri()]
+        assert visit.said == []
+        assert visit.too_wide() == []
+        assert visit.page.locator(".bands path").count() >= 6
+        found = axe.Axe().run(visit.page, options={"runOnly": RULES})
+        assert found.response["passes"], "axe did not run"
+        assert [entry["id"] for entry in found.response["violations"]] == []
 
 
 @pytest.mark.parametrize("name", ["index", "notebook"])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from runner import pages
 from runner.errors import UserError
-from runner.shapes import colour_rules, flow_bands, stack
+from runner.shapes import colour_rules, flow_bands, marker_of, stack
 from segmentation.monitoring.drift import WORDS, Drift
 from segmentation.monitoring.migration import Migration
 from segmentation.palette import look
@@ -45,6 +45,7 @@ def write_drift(
             features=drift.features.to_dict("records"),
             segments=drift.segments.to_dict("records"),
             moves=_moves(migration) if migration else [],
+            marks=[ink | {"marker": marker_of(ink)} for ink in inks],
             flow=_flow(model, migration) if migration else None,
             source=source,
             then=model["reference"]["customers"],
