@@ -84,7 +84,10 @@ def description() -> dict[str, Any]:
                                         "found_as": [HEADER[5]]},
             "<b>club</b>": {"kind": "category", "label": text(5, "Club"), "found_as": [HEADER[6]]},
             "age": {"kind": "number", "label": text(11, "Age"), "found_as": [HEADER[7]]},
+            "spent_on_food": money | {"label": text(2, "Spent on food"), "found_as": [HEADER[11]]},
+            "spent_on_rest": money | {"label": text(5, "Spent on rest"), "found_as": [HEADER[12]]},
         },
+        "rfm": {"recency": "age", "frequency": "visits", "monetary": "spent"},
         "left_out": {text(12): text(14, "because")},
         "rules": [
             {"name": text(9, "no visit"), "when": "visits == 0", "column": "spent", "fill": 0.0},
@@ -118,7 +121,8 @@ def description() -> dict[str, Any]:
 
 HEADER = [text(0, "id"), text(1, "spent"), text(6, "borrowed"), text(13, "visits"),
           text(3, "online"), text(10, "town"), text(5, "club"), text(9, "age"),
-          text(12), text(2, "other"), text(7, "more")]  # fmt: skip
+          text(12), text(2, "other"), text(7, "more"), text(9, "food"),
+          text(8, "rest")]  # fmt: skip
 
 
 def table() -> list[list[Any]]:
@@ -139,8 +143,10 @@ def table() -> list[list[Any]]:
             amounts = [str(amount) for amount in SENTINEL_AMOUNTS[i]]
         town = RARE[0] if i < RARE[1] else text(i % 4 * 3)
         club = text(int(generator.integers(0, 3)))
+        food = round(float(amounts[0]) * (0.2 + 0.1 * group[i]), 2)
+        rest = round(float(amounts[0]) - food, 2)
         rows.append([identifier, *amounts, f"{online[i]:.4f}", town, club, str(age[i]),
-                     identifier, text(i), text(i + 5)])  # fmt: skip
+                     identifier, text(i), text(i + 5), food, rest])  # fmt: skip
     rows[20][2] = rows[21][4] = ""  # gaps
     rows.append(rows[30])  # an exact copy
     return [HEADER, *rows]
