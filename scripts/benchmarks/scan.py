@@ -92,7 +92,7 @@ SILHOUETTES = Entry(
         Contestant("scikit-learn, one call for each k", _one_call_each),
     ),
     sizes={
-        "full": ({"rows": 8950, "k_max": 12}, {"rows": 30000, "k_max": 12}),
+        "full": ({"rows": 8950, "k_max": 12}, {"rows": 20_000, "k_max": 8}),
         "quick": ({"rows": 3000, "k_max": 8},),
         "tiny": ({"rows": 300, "k_max": 4},),
     },
