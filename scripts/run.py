@@ -1,4 +1,4 @@
-"""Run the six notebooks on a table of customers and publish the report.
+"""Run the notebooks on a table of customers and publish the report.
 
 `python3 scripts/run.py --help` lists the options.
 """

@@ -264,6 +264,19 @@ def test_the_query_gives_the_customers_their_segments(run):
     assert query == write_query(load_model(run.results / "model.json"), "duckdb")
 
 
+def test_a_planted_period_is_told_from_a_quiet_one(run):
+    found, segments = run.metrics("drift"), run.segments()
+    largest = segments["segment_name"].value_counts()
+    left = round(found["planted"]["shrink"] * largest.iloc[0])
+    joined = round(found["planted"]["new_share"] * len(segments))
+    assert found["generated"] and found["customers"] == len(segments) - left + joined
+    assert found["verdict"] != "keep"
+    assert found["named"]["new_share"] and found["named"]["inflation"]
+    assert found["halves_without_alarm"] >= found["halves"] - 1
+    told = pd.read_csv(run.results / "tables" / "07_migration.csv", index_col=0)
+    assert not ((told > 0) & (told < 10)).any(axis=None)
+
+
 def test_the_start_page_knows_the_control_groups(run):
     control = run.report()["control"]
     assert [g["name"] for g in control["groups"]] == [s["name"] for s in run.report()["segments"]]

@@ -151,7 +151,7 @@ def _reading(given: argparse.Namespace) -> dict[str, str]:
 
 def _parser() -> Parser:
     parser = Parser(
-        "run.py", "Run the six notebooks on a table of customers and publish the report.", _EPILOG
+        "run.py", "Run the notebooks on a table of customers and publish the report.", _EPILOG
     )
     add = parser.add_argument
     add("--dataset", metavar="NAME", help="a folder under data/, or a folder or .toml of your own")

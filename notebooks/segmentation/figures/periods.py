@@ -137,9 +137,7 @@ def flow_text(migration: Migration, nouns: str) -> str:
     row, column = np.unravel_index(moves.argmax(), moves.shape)
     names = list(migration.moves.columns)
     largest = (
-        f" The largest move is that of {moves[row, column]:,} from {names[row]} to {names[column]}."
-        if moves.any()
-        else ""
+        f" The largest move is that from {names[row]} to {names[column]}." if moves.any() else ""
     )
     return (
         f"Of {migration.both:,} {nouns} of both periods {1 - migration.moved:.0%} are in the same "
