@@ -116,6 +116,12 @@ def _measure(options: argparse.Namespace) -> int:
     known = catalogue.entries()
     for name in options.only or ():
         if name not in known:
+            if entry := catalogue.left_out().get(name):
+                raise UserError(
+                    f"the entry {name!r} needs {', '.join(entry.missing)}",
+                    where="--only",
+                    remedy=f"install it beside the project: pip install {' '.join(entry.missing)}",
+                )
             raise UserError(
                 f"there is no entry {name!r}",
                 where="--only",

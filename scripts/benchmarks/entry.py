@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,9 @@ class Entry:
         Gets, for each case, its settings and the median measurements by contestant.
     rounds : mapping of str to int
         How often each contestant runs.
+    needs : tuple of str
+        Packages of other contestants that the project does not install; without them the entry is
+        left out.
     """
 
     name: str
@@ -156,6 +160,12 @@ class Entry:
     goals: tuple[Goal, ...] = ()
     figures: Callable[[list[tuple[Settings, Mapping[str, Any]]]], list[Figure]] | None = None
     rounds: Mapping[str, int] = field(default_factory=lambda: ROUNDS)
+    needs: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> list[str]:
+        """Packages that the entry needs and that are not installed."""
+        return [name for name in self.needs if find_spec(name) is None]
 
     def contestant(self, name: str) -> Contestant:
         """Return a contestant by its name."""
