@@ -115,7 +115,7 @@ def moved_features(
 
 WORDS = {
     "new_share": "new customers",
-    "inflation": "dearer prices",
+    "inflation": "larger amounts",
     "shrink": "a shrinking segment",
 }
 
