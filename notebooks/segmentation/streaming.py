@@ -86,7 +86,7 @@ def fit_file(
     seed : int
     tolerance : float
         The passes end when no centre moves farther than this, in units of the columns' mean
-        deviation, or when a further pass gains less than a millionth of the inertia.
+        deviation.
     passes : int
         At most so many.
     workers : int, optional
@@ -128,8 +128,6 @@ def fit_file(
     while True:
         sums, sizes, inertia = _pass(blocks, scale, centres, workers)
         inertias.append(inertia)
-        slow = len(inertias) > 1 and inertias[-2] - inertia < 1e-6 * inertia
-        settled = settled or slow
         if settled or len(inertias) >= passes:
             break
         moved = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
