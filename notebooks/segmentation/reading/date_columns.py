@@ -41,7 +41,7 @@ def read_dates(
     order = _settle_order(cells, days, there, proof, order)
     stamps = dates.convert(days, order)
     odd = there & (~days.valid | np.isnat(stamps))
-    stamps[odd | missing] = np.datetime64("NaT")
+    stamps[odd | missing] = np.datetime64("NaT", "us")
     count, present = cells.rows(odd), cells.rows(there)
     if count > tolerated(present):
         raise cells.refuse(
@@ -106,7 +106,7 @@ def numbers_as_dates(values: np.ndarray, place: Place) -> Finished | None:
         return None
     some = values[known].astype(float)
     low, high = dates.SERIAL_RANGE
-    stamps = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[us]")
+    stamps = np.full(len(values), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     if low <= some.min() and some.max() <= high:
         what = "a spreadsheet's day numbers (45000 for 2023-03-15)"
         stamps[known] = dates.from_serials(some)

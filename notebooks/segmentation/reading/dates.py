@@ -148,7 +148,7 @@ def convert(dates: Dates, order: str) -> np.ndarray:
     micros = np.zeros(len(stamps))
     for name, (scale, limit) in clock.items():
         value = np.nan_to_num(p[name])
-        stamps[value >= limit] = np.datetime64("NaT")
+        stamps[value >= limit] = np.datetime64("NaT", "us")
         micros += np.round(value * scale)
     micros -= np.nan_to_num(p["offset"]) * 60e6
     return stamps + micros.astype("timedelta64[us]")
