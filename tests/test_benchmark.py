@@ -7,7 +7,7 @@ import benchmark_entries
 import numpy as np
 import pytest
 
-from benchmarks import catalogue, command, plain, stages, tables
+from benchmarks import catalogue, command, growth, plain, stages, tables
 from benchmarks.end_to_end import same_table
 from benchmarks.entry import SIZES, equal_results
 from benchmarks.measuring import is_wide, measure, quartiles, verdict
@@ -103,7 +103,8 @@ def test_tables_show_ratio_goal_and_verdict(record):
     text = tables.report([record])
     assert "time: at least 2: met" in text
     assert "most seconds" in text and "goal: at most 60; met" in text
-    block = tables.readme_block([record])
+    block = tables.readme_block([record | {"size": "full"}])
+    assert "long (time)" not in tables.readme_block([record])
     assert "| equal | long (time) |" in block and "at least 2: met" in block
 
 
@@ -112,7 +113,8 @@ def test_a_busy_machine_and_differing_results_are_on_the_page(record):
     text = tables.report([record | {"cases": [case]}])
     assert "Other programs used 62% of the machine" in text
     assert "compare different things" in text
-    assert "results differ" in tables.readme_block([record | {"cases": [case]}])
+    block = tables.readme_block([record | {"cases": [case], "size": "full"}])
+    assert "results differ" in block and "used up to 62% of the machine" in block
 
 
 def test_the_readme_keeps_what_is_around_its_table():
@@ -120,6 +122,14 @@ def test_the_readme_keeps_what_is_around_its_table():
     once = tables.insert(text, "new")
     assert once == f"before\n{tables.START}\n\nnew\n\n{tables.END}\nafter\n"
     assert tables.insert(once, "new") == once
+
+
+def test_the_readmes_table_is_what_the_stored_measurements_say():
+    records = command.read(command.STORED)
+    assert records, "results/performance/benchmark.json is missing"
+    text = command.README.read_text(encoding="utf-8")
+    assert tables.insert(text, tables.readme_block(records)) == text
+    assert {record["name"] for record in records} <= set(catalogue.entries())
 
 
 def test_records_of_other_entries_stay(record, tmp_path):
@@ -178,6 +188,17 @@ def test_stages_of_no_run_are_a_users_mistake(tmp_path):
         stages.table_of(tmp_path)
 
 
+def test_an_exponent_is_fitted_beyond_a_hundred_thousand_rows():
+    def case(rows, seconds):
+        told = {"seconds": [seconds] * 5, "peak_memory": [1e9 + 640 * rows] * 5}
+        return {"rows": rows}, {"run.py": told}
+
+    cases = [case(1e4, 50.0), case(1e5, 60.0), case(1e6, 60.0 * 10**1.2)]
+    memory, exponent = growth.ENTRIES[0].figures(cases)
+    assert exponent.value == pytest.approx(1.2) and exponent.most == 1.1
+    assert memory.value == pytest.approx(1.0) and memory.most == 1.5
+
+
 # --- the plain way ------------------------------------------------------------------------------
 
 
@@ -206,9 +227,6 @@ def test_plain_kmeans_is_the_packages(mass):
     )
     np.testing.assert_array_equal(theirs.labels, ours.labels)
     np.testing.assert_allclose(theirs.inertias, ours.inertias, rtol=1e-12)
-    scan = plain.scan_kmeans(mass, [2, 3], starts=5)
-    assert scan[3].inertias.shape == (5,)
-    assert scan[3].inertia <= fit_kmeans(mass, 3, starts=5).inertia * (1 + 1e-12)
 
 
 def test_plain_trees_and_resamples_are_the_packages(mass):

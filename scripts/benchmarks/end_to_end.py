@@ -14,6 +14,7 @@ import pandas as pd
 from benchmarks.entry import ONE_THREAD, Contestant, Entry, Equality, Goal, Result, Settings
 from benchmarks.series import NOTEBOOKS, RUN, by_the_runner, call, chosen, write_imports
 from runner.environment import ROOT
+from runner.stages import SERIES
 
 _PLAIN = """
 import sys
@@ -124,7 +125,7 @@ def _numbers(column: pd.Series) -> np.ndarray | None:
     return None
 
 
-_SERIES = "01 02 03 04 05 06"
+_SERIES = " ".join(stage.number for stage in SERIES)
 FULL = {"rows": 8950, "stages": _SERIES, "options": "", "quick": False}
 QUICK = {"rows": 8950, "stages": _SERIES, "options": "--quick", "quick": True}
 TINY = {"rows": 400, "stages": "01", "options": "--quick --only 01", "quick": True}

@@ -15,8 +15,6 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
-STARTS = 50  # scikit-learn's starts that are needed to come near the best inertia at every k
-
 
 def install(*, networks: bool = False) -> None:
     """Put the plain functions in place; those of the networks, too, where they are wanted."""
@@ -25,7 +23,7 @@ def install(*, networks: bool = False) -> None:
     cores.spread = one_after_the_other
     from segmentation import kmeans, silhouette
 
-    kmeans.fit_kmeans, kmeans.scan_kmeans = fit_kmeans, scan_kmeans
+    kmeans.fit_kmeans = fit_kmeans  # also in the scan, whose solutions stay the same so
     silhouette.silhouettes = silhouettes
     from segmentation import stability
 
@@ -62,26 +60,6 @@ def fit_kmeans(
     best = fits[inertias.argmin()]
     labels = best.labels_.astype(np.int64)
     return KMeansFit(k, labels, best.cluster_centers_, float(best.inertia_), inertias)
-
-
-def scan_kmeans(
-    matrix: np.ndarray,
-    ks: Iterable[int],
-    *,
-    starts: int = 50,
-    seed: int = 20,
-    sweeps: int = 3,
-    workers: int | None = None,
-) -> dict:
-    """Fit K-Means for each k by itself, from as many starts as that takes.
-
-    What the first `starts` have reached is told, as the package does.
-    """
-    from dataclasses import replace
-
-    needed = max(starts, STARTS) if sweeps else starts
-    fits = {k: fit_kmeans(matrix, k, starts=needed, seed=seed) for k in sorted(ks)}
-    return {k: replace(fit, inertias=fit.inertias[:starts]) for k, fit in fits.items()}
 
 
 def silhouettes(

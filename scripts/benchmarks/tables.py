@@ -112,20 +112,27 @@ def _machine(record: Mapping[str, Any]) -> str:
 
 
 def readme_block(records: Iterable[Mapping[str, Any]]) -> str:
-    """Write the README's table: one line a goal, with the ratio's median and range."""
+    """Write the README's table: one line a goal, with the ratio's median and range.
+
+    Goals are meant for full sizes; records of others are left out.
+    """
     lines = ["| what | against | how many times less | goal |", "|---|---|---:|---|"]
     machines: dict[str, None] = {}
-    for record in records:
+    busiest = 0.0
+    for record in (one for one in records if one["size"] == "full"):
         told = record["machine"]
         machines[f"{told['cores']} cores ({told['processor']}), {told['system']}"] = None
         for case in record["cases"]:
             lines += _goal_rows(record, case)
+            busiest = max(busiest, case["used_by_others"])
         for figure in record["figures"]:
             if figure["most"] is not None:
                 word = "met" if figure["value"] <= figure["most"] else "missed"
                 value, most = f"{figure['value']:.3g}", f"at most {figure['most']:g}: {word}"
                 lines += [_row([record["title"], figure["name"], value, most])]
     measured = f"Medians of alternating rounds, with their range, on {'; '.join(machines)}."
+    if busiest > BUSY:
+        measured += f" Other programs used up to {busiest:.0%} of the machine meanwhile."
     return "\n".join([*lines, "", measured])
 
 
