@@ -56,6 +56,21 @@ def test_whatever_is_shown_stands_for_enough(sizes, fewest):
     assert (told >= fewest).all() or len(told) == 1
 
 
+@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=16, max_size=16), st.integers(1, 25))
+def test_no_withheld_cell_stands_alone(cells, fewest):
+    counts = np.array(cells).reshape(4, 4)
+    hidden = disclosure.withheld(counts, fewest, diagonal=True)
+    assert hidden[(counts > 0) & (counts < fewest)].all()
+    assert (counts[hidden] > 0).all(), "an empty cell is told"
+    for line in [*range(4), *range(4, 8), 8]:
+        mask, values = (
+            t[line] if line < 4 else t[:, line - 4] if line < 8 else t.diagonal()
+            for t in (hidden, counts)
+        )
+        assert mask.sum() != 1 or (values[~mask] == 0).all()
+
+
 def test_extremes_are_drawn_in():
     table = pd.DataFrame({"a": np.arange(100.0), "b": [5.0] * 3 + [np.nan] * 97})
     found = disclosure.quantiles(table, [0.05, 0.5, 0.99])

@@ -91,6 +91,14 @@ def test_what_is_planted_is_found_and_named(holders, seed):
     assert look_at(holders, plant(holders, seed, **PLANTED)).verdict in ("watch", "rebuild")
 
 
+def test_a_growth_by_a_third_is_named_by_all_amounts(holders):
+    moved = planting.moved_features(holders[1], KNOWN, planting.priced_columns(KNOWN), 0.3)
+    named = planting.features_named(look_at(holders, plant(holders, inflation=0.3)), moved)
+    assert named.startswith("Amounts of money are larger: the medians of ")
+    smaller = look_at(holders, plant(holders, inflation=-0.3))
+    assert planting.features_named(smaller, moved) == "" and smaller.level.ratio < 1
+
+
 def test_nothing_is_named_where_nothing_was_planted(holders):
     calm = look_at(holders, plant(holders))
     assert calm.verdict == "keep"

@@ -1,6 +1,8 @@
 """Drift: what was planted is found and named, and between halves of one table there is none."""
 
+import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,8 @@ from segmentation.monitoring.drift import (
     stranger_level,
 )
 from segmentation.monitoring.halves import drift_between_halves
+from segmentation.monitoring.levels import changed_level
+from segmentation.monitoring.migration import migration_of
 from segmentation.monitoring.period import Period
 from segmentation.reading import read_table
 from segmentation.workspace import write_json
@@ -107,6 +111,31 @@ def test_inflation_is_found_and_named(model, table):
     assert not drift.units
     assert "Utilisation of the limit" in drift.features["feature"].head(3).tolist()
     assert any("Utilisation" in reason for reason in drift.reasons)
+
+
+@pytest.mark.parametrize("factor", [1.3, 1.15, 1 / 1.3])
+def test_what_all_amounts_show_together_is_found(model, table, factor):
+    drift = look_at(model, table.assign(**{name: table[name] * factor for name in MONEY}))
+    assert drift.verdict == "watch" and drift.features["band"].eq("stable").all()
+    assert drift.level.ratio == pytest.approx(factor, rel=0.01)
+    assert drift.level.moved == drift.level.columns
+    word = "larger" if factor > 1 else "smaller"
+    assert drift.reasons[0].startswith(f"Amounts of money are {word}: the medians of ")
+
+
+def test_one_column_or_a_small_growth_is_not_the_level(model, table):
+    for factors in (dict.fromkeys(MONEY, 1.05), {"PAYMENTS": 1.3}):
+        period = table.assign(**{name: table[name] * f for name, f in factors.items()})
+        assert look_at(model, period).level is None
+
+
+def test_the_level_stays_silent_by_chance(model, table):
+    found = []
+    for seed in range(20):
+        period = Period(model)
+        period.add(score_customers(model, table.sample(400, random_state=seed)))
+        found.append(changed_level(model, period, 3.29))
+    assert found.count(None) >= 19
 
 
 def test_a_shrinking_segment_is_found_and_named(model, table):
@@ -220,8 +249,76 @@ def test_the_command_writes_the_page_and_tells_schedulers(
     record = json.loads((tmp_path / "drift" / "drift.json").read_text())
     assert record["verdict"] == "rebuild" and 0 < record["moved"] < 1
     moves = pd.read_csv(tmp_path / "drift" / "moves.csv", index_col=0)
+    assert not ((moves > 0) & (moves < 10)).any(axis=None) and moves.isna().any(axis=None)
+    assert "of fewer than 10 card holders" in page
+    assert run(dearer, "--before", str(tmp_path / "before.csv"), "--fewest", "1") == 3
+    moves = pd.read_csv(tmp_path / "drift" / "moves.csv", index_col=0)
     assert moves.to_numpy().sum() == len(table)
     assert run(table, "--before", str(tmp_path / "absent.csv")) == 2
+    (tmp_path / "before.csv").rename(tmp_path / "scored.csv")
+    assert run(dearer, "--before", str(tmp_path / "scored.csv")) == 3  # the month before, replaced
+    again = json.loads((tmp_path / "drift" / "drift.json").read_text())
+    assert again["moved"] == record["moved"]
+    assert run(table) == 0
+    assert not (tmp_path / "drift" / "moves.csv").exists()
+
+
+def test_moves_of_few_are_withheld_wherever_they_would_show(model, table):
+    from scoring.drift_page import drift_files
+
+    names = [entry["name"] for entry in model["segments"]]
+    rows = [(names[0], names[0], 5000), (names[0], names[1], 7), (names[1], names[1], 3000)]
+    rows += [(names[0], names[2], 11), (names[2], names[1], 13), (names[2], names[2], 919)]
+    files = drift_files(model, look_at(model, table), migration_of(rows, names), "march.csv")
+    moves = pd.read_csv(io.StringIO(files["moves.csv"]), index_col=0)
+    hidden = {(i, j) for i, j in zip(*np.nonzero(moves.isna().to_numpy()), strict=True)}
+    # The row would give 7 away without 11; the two columns without 13 and 919; the diagonal, 919.
+    assert hidden == {(0, 1), (0, 2), (2, 1), (2, 2), (1, 1)}
+    page = files["index.html"]
+    assert page.count('<td class="number">–</td>') == 5 and "<strong>5,000</strong>" in page
+    widths = [float(w) for w in re.findall(r'd="M0.000 0H([0-9.]+)C', page)]
+    assert widths == [pytest.approx(100 * 5000 / 8950, abs=0.001)]
+    assert page.count('<path class="s1') == 1
+
+
+WRONG_BEFORE = {
+    "of another model": "customer,segment_name\nC10001,Nobody\n",
+    "of others": "customer,segment_name\nX1,Kind 1\n",
+    "no list": "a,b\n1,2\n",
+    "empty": "",
+    "no parquet": "PAR1 and nothing else",
+}
+
+
+@pytest.mark.parametrize("wrong", [*WRONG_BEFORE, "file in place of the folder", "results", "same"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_refused_look_leaves_nothing_behind(
+    model, table, tmp_path, monkeypatch, capsys, wrong, ending
+):
+    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
+    write_json(tmp_path / "model.json", model)
+    table.head(80).to_csv(tmp_path / "new.csv", index=False)
+    output, folder = tmp_path / f"scored.{ending}", tmp_path / "made" / "drift"
+    output.write_text("the month before")
+    (tmp_path / "before.csv").write_text(WRONG_BEFORE.get(wrong, "customer,segment_name\n"))
+    if wrong == "file in place of the folder":
+        folder = tmp_path / "new.csv"
+    elif wrong == "results":
+        folder = tmp_path / "results"
+        folder.mkdir()
+        (folder / "segments.csv").write_text("of a run")
+    elif wrong == "same":
+        output, folder = tmp_path / "segments.csv", tmp_path
+    arguments = {"model": tmp_path / "model.json", "input": tmp_path / "new.csv",
+                 "output": output, "drift": folder}  # fmt: skip
+    arguments |= {"before": tmp_path / "before.csv"} if wrong in WRONG_BEFORE else {}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    words = [part for name, path in arguments.items() for part in (f"--{name}", str(path))]
+    assert command.main(Path("score.py"), words) == 2
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 3 and not said.out
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before and not (tmp_path / "made").exists()
 
 
 def test_a_hostile_segment_name_stays_a_text_on_the_page(model, table, tmp_path):

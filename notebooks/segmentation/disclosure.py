@@ -52,6 +52,38 @@ def merge_small(
     return labels.map(hosts).astype(labels.dtype).rename(labels.name)
 
 
+def withheld(counts: np.ndarray, fewest: int = FEWEST, *, diagonal: bool = False) -> np.ndarray:
+    """Mark cells with too few customers, and what would give them away by subtraction.
+
+    A row's or column's only withheld cell follows from its total: then the next smallest cell of
+    that line is withheld, too, until no line has just one.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (rows, columns)
+    fewest : int
+        A cell with fewer customers is not told; an empty one is.
+    diagonal : bool
+        Whether the total of the diagonal is told as well, as that of customers who stayed.
+
+    Returns
+    -------
+    ndarray of bool, shape (rows, columns)
+    """
+    places = np.arange(counts.size).reshape(counts.shape)
+    lines = [*places, *places.T, *([places.diagonal()] if diagonal else [])]
+    cells = counts.ravel()
+    hidden = (cells > 0) & (cells < fewest)
+    while True:
+        for line in lines:
+            shown = line[(cells[line] > 0) & ~hidden[line]]
+            if hidden[line].sum() == 1 and shown.size:
+                hidden[shown[cells[shown].argmin()]] = True
+                break
+        else:
+            return hidden.reshape(counts.shape)
+
+
 def quantiles(table: pd.DataFrame, shares: Sequence[float], fewest: int = FEWEST) -> pd.DataFrame:
     """Return quantiles of each column that at least ``fewest`` customers lie below and above.
 

@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from segmentation.assignment import assignment_confidence as assignment_confidence  # in one place
 from segmentation.dataset import Feature
-from segmentation.disclosure import FEWEST, merge_rare
+from segmentation.disclosure import FEWEST, merge_rare, withheld
 from segmentation.features import apply_transform
 from segmentation.presentation import plain, quantity, share
 
@@ -188,7 +188,7 @@ def composition(
     """
     table, texts = _counts(answers, labels, names, fewest, most)
     shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
-    shares = shares.mask(_withheld(table.to_numpy(), fewest))
+    shares = shares.mask(withheld(table.to_numpy(), fewest))
     shares.loc["everybody"] = texts.value_counts(normalize=True)
     return shares.rename_axis("segment").rename_axis(None, axis=1)
 
@@ -219,7 +219,7 @@ def leading(
     """
     table, texts = _counts(answers, labels, names, fewest, most=12)
     hidden = pd.DataFrame(
-        _withheld(table.to_numpy(), fewest), index=table.index, columns=table.columns
+        withheld(table.to_numpy(), fewest), index=table.index, columns=table.columns
     )
     table.loc["everybody"], hidden.loc["everybody"] = texts.value_counts(), False
     yes_no = set(table) == {"yes", "no"}
@@ -246,24 +246,6 @@ def _leader(counts: pd.Series, hidden: pd.Series, category: str, fewest: int) ->
         most = others[~small].sum() + (fewest - 1) * small.sum()
         told = f"over {max(0, math.ceil(100 * (1 - most / total)) - 1)}%"
     return f"{plain(category, 40)} ({told})"
-
-
-def _withheld(counts: np.ndarray, fewest: int) -> np.ndarray:
-    """Mark cells with too few customers, and what would give them away by subtraction.
-
-    A row's or column's only withheld cell follows from its total: then the next smallest cell of
-    that line is withheld, too, until no line has just one.
-    """
-    withheld = (counts > 0) & (counts < fewest)
-    while True:
-        lines = [(i, slice(None)) for i in np.flatnonzero(withheld.sum(axis=1) == 1)]
-        lines += [(slice(None), j) for j in np.flatnonzero(withheld.sum(axis=0) == 1)]
-        open_lines = [line for line in lines if ((counts[line] > 0) & ~withheld[line]).any()]
-        if not open_lines:
-            return withheld
-        line = open_lines[0]
-        shown = np.where((counts[line] > 0) & ~withheld[line], counts[line], counts.max() + 1)
-        withheld[line][shown.argmin()] = True
 
 
 def typical_customers(

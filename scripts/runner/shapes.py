@@ -137,6 +137,7 @@ def flow_bands(
     kept: set[tuple[int, int]],
     *,
     by_count: bool = True,
+    total: float | None = None,
 ) -> list[dict[str, Any]]:
     """Lay bands from the parts of an upper bar to those of a lower one.
 
@@ -150,11 +151,13 @@ def flow_bands(
         The pairs of places that count as staying.
     by_count : bool
         Whether a band is as wide as its count; otherwise it joins whole parts.
+    total : float, optional
+        What the whole width stands for, where that is more than the counts.
     """
     bands = []
     starts, ends = [part["x"] for part in above], [part["x"] for part in below]
     for i, j in zip(*np.nonzero(counts), strict=True):
-        width = 100 * counts[i, j] / counts.sum()
+        width = 100 * counts[i, j] / (total or counts.sum())
         widths = (width, width) if by_count else (above[i]["width"], below[j]["width"])
         path = _band(starts[i], starts[i] + widths[0], ends[j], ends[j] + widths[1])
         bands.append({"number": above[i]["number"], "path": path, "kept": (int(i), int(j)) in kept})

@@ -6,9 +6,13 @@ import argparse
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.entry import Parser, enter, finish, input_errors
 from runner.errors import DONE
+
+if TYPE_CHECKING:
+    from scoring.scoring import Result
 
 DRIFTED = 3
 _EPILOG = """\
@@ -66,6 +70,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         help="an earlier scored list: the page shows who moved")  # fmt: skip
     add("--fail-on-drift", action="store_true",
         help="end with exit code 3 where the verdict is watch or rebuild")  # fmt: skip
+    add("--fewest", type=int, default=10, metavar="N",
+        help="the page withholds moves of fewer customers (10)")  # fmt: skip
     options = parser.parse_args(argv)
     if options.before and not options.drift:
         parser.error("--before needs --drift, which says where the page goes")
@@ -76,47 +82,77 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 def _run(options: argparse.Namespace) -> int:
     from scoring.progress import Progress
-    from scoring.scoring import Result, score_file
+    from scoring.scoring import score_file
 
-    progress = Progress()
+    progress, look = Progress(), _Look(options)
     try:
-        with input_errors():
-            result: Result = score_file(
-                options.model,
-                options.input,
-                options.output,
-                accept_units=options.accept_units,
-                advance=progress.advance,
-            )
+        try:
+            with input_errors():
+                result = score_file(
+                    options.model,
+                    options.input,
+                    options.output,
+                    accept_units=options.accept_units,
+                    advance=progress.advance,
+                    inspect=look.prepare,
+                )
+        finally:
+            progress.close()
+        with suppress(BrokenPipeError):  # nobody reads any more: the list is there
+            _report(result, options.output)
+        return look.finish()
     finally:
-        progress.close()
-    with suppress(BrokenPipeError):  # nobody reads any more: the list is there
-        _report(result, options.output)
-    return _look_at_drift(options, result)
+        look.drop()
 
 
-def _look_at_drift(options: argparse.Namespace, result) -> int:
-    """Write the page, say the verdict, and return the exit code."""
-    if not (options.drift or options.fail_on_drift):
-        return DONE
-    from segmentation.monitoring.drift import WORDS, compare_period
+class _Look:
+    """The look at drift: prepared before the list takes its name, so that a refusal leaves none."""
 
-    drift, migration = compare_period(result.model, result.period), None
-    if options.before:
-        from scoring.migration import compare_lists
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options, self.drift, self.folder = options, None, None
+        if options.drift:
+            from scoring.drift_page import DriftFolder
 
-        names = [entry["name"] for entry in result.model["segments"]]
-        with input_errors():
-            migration = compare_lists(options.before, options.output, names)
-    with suppress(BrokenPipeError):
-        print(f"{WORDS[drift.verdict]}: {drift.reasons[0]}")
-    if options.drift:
-        from scoring.drift_page import write_drift
+            self.folder = DriftFolder(options.drift, beside=options.output)
 
-        page = write_drift(options.drift, result.model, drift, migration, options.input.name)
+    def prepare(self, result: Result, scored: Path) -> None:
+        """Compare the customers with those before, and write the page without its name."""
+        options = self.options
+        if not (options.drift or options.fail_on_drift):
+            return
+        from segmentation.monitoring.drift import compare_period
+
+        self.drift, migration = compare_period(result.model, result.period), None
+        if options.before:
+            from scoring.migration import compare_lists
+
+            names = [entry["name"] for entry in result.model["segments"]]
+            migration = compare_lists(options.before, scored, names)
+        if self.folder:
+            from scoring.drift_page import drift_files
+
+            about = (result.model, self.drift, migration, options.input.name, options.fewest)
+            self.folder.stage(drift_files(*about))
+
+    def finish(self) -> int:
+        """Say the verdict, give the page its name, and return the exit code."""
+        if self.drift is None:
+            return DONE
+        from segmentation.monitoring.drift import WORDS
+
         with suppress(BrokenPipeError):
-            print(f"What changed: {page}")
-    return DRIFTED if options.fail_on_drift and drift.verdict != "keep" else DONE
+            print(f"{WORDS[self.drift.verdict]}: {self.drift.reasons[0]}")
+        if self.folder:
+            page = self.folder.keep()
+            with suppress(BrokenPipeError):
+                print(f"What changed: {page}")
+        drifted = self.options.fail_on_drift and self.drift.verdict != "keep"
+        return DRIFTED if drifted else DONE
+
+    def drop(self) -> None:
+        """Leave nothing of a page behind that was not finished."""
+        if self.folder:
+            self.folder.drop()
 
 
 def _report(result, output: Path) -> None:

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from runner import pages
 from runner.errors import UserError
 from runner.shapes import colour_rules, flow_bands, marker_of, stack
+from segmentation.disclosure import FEWEST
 from segmentation.monitoring.drift import WORDS, Drift
-from segmentation.monitoring.migration import Migration
+from segmentation.monitoring.migration import Migration, told
 from segmentation.palette import look
 from segmentation.plain import to_plain
 from segmentation.presentation import safe_table
 
+PAGE, RECORD = "index.html", "drift.json"
+NAMES = (PAGE, RECORD, "features.csv", "segments.csv", "moves.csv")
+
 
 def write_drift(
-    folder: Path, model: dict[str, Any], drift: Drift, migration: Migration | None, source: str
+    folder: Path,
+    model: dict[str, Any],
+    drift: Drift,
+    migration: Migration | None,
+    source: str,
+    fewest: int = FEWEST,
 ) -> Path:
     """Write index.html, drift.json and the tables into a folder, and return the page.
 
@@ -28,43 +41,140 @@ def write_drift(
     UserError
         If nothing can be written there.
     """
+    staged = DriftFolder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, table in _tables(drift, migration).items():
-            safe_table(table).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-        text = json.dumps(_record(drift, migration), indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / "drift.json").write_text(text + "\n", encoding="utf-8", newline="\n")
-        inks = _inks(model)
-        page = pages.render(
-            "drift.html.j2",
-            extra_css="\n".join([_stylesheet(), colour_rules(inks)]),
-            model=model,
-            drift=drift,
-            migration=migration,
-            headline=WORDS[drift.verdict],
-            features=drift.features.to_dict("records"),
-            segments=drift.segments.to_dict("records"),
-            moves=_moves(migration) if migration else [],
-            marks=[ink | {"marker": marker_of(ink)} for ink in inks],
-            flow=_flow(model, migration) if migration else None,
-            source=source,
-            then=model["reference"]["customers"],
-            points=_points,
-        )
-        pages.write(folder / "index.html", page)
-    except OSError as error:
-        raise UserError(
-            f"the drift page cannot be written: {error.strerror or error}",
-            where=str(folder),
-            remedy="choose another folder with --drift",
-        ) from None
-    return folder / "index.html"
+        staged.stage(drift_files(model, drift, migration, source, fewest))
+        return staged.keep()
+    finally:
+        staged.drop()
 
 
-def _tables(drift: Drift, migration: Migration | None) -> dict[str, pd.DataFrame]:
+def drift_files(
+    model: dict[str, Any],
+    drift: Drift,
+    migration: Migration | None,
+    source: str,
+    fewest: int = FEWEST,
+) -> dict[str, str]:
+    """Return the texts of the page, of its record and of its tables, by file name.
+
+    Parameters
+    ----------
+    fewest : int
+        Moves of fewer customers are withheld.
+    """
+    counts = told(migration.moves, fewest) if migration else None
+    files = {
+        f"{name}.csv": safe_table(table).to_csv(index=False, lineterminator="\n")
+        for name, table in _tables(drift, counts).items()
+    }
+    record = _record(drift, migration)
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+    inks = _inks(model)
+    page = pages.render(
+        "drift.html.j2",
+        extra_css="\n".join([_stylesheet(), colour_rules(inks)]),
+        model=model,
+        drift=drift,
+        migration=migration,
+        headline=WORDS[drift.verdict],
+        features=drift.features.to_dict("records"),
+        segments=drift.segments.to_dict("records"),
+        moves=_moves(migration, counts) if migration else [],
+        some_withheld=migration is not None and bool(counts.isna().any(axis=None)),
+        fewest=fewest,
+        marks=[ink | {"marker": marker_of(ink)} for ink in inks],
+        flow=_flow(model, migration, counts) if migration else None,
+        source=source,
+        then=model["reference"]["customers"],
+        points=_points,
+    )
+    return files | {RECORD: f"{text}\n", PAGE: page}
+
+
+class DriftFolder:
+    """The folder of the page and its tables, which takes them all or none.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    beside : pathlib.Path, optional
+        The list that is written in the same run.
+
+    Raises
+    ------
+    UserError
+        If it holds files of those names that belong to something else.
+    """
+
+    def __init__(self, path: Path, beside: Path | None = None) -> None:
+        self.path = path
+        self._partial: dict[Path, Path] = {}  # by its place, where a file is until it is kept
+        self._made: list[Path] = []
+        if beside and beside.name in NAMES and beside.resolve().parent == path.resolve():
+            raise UserError(
+                f"--output and a file of --drift are the same, {beside.name}",
+                where=str(beside),
+                remedy="give another name to the output, or another folder",
+            )
+        try:
+            taken = [name for name in NAMES if (path / name).exists()]
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        if taken and RECORD not in taken:
+            raise UserError(
+                f"the folder holds other files ({', '.join(taken)})",
+                where=f"--drift {path}",
+                remedy="choose a new or empty folder, or that of an earlier look at drift",
+            )
+
+    def stage(self, files: Mapping[str, str]) -> None:
+        """Write files under names of their own for the time being."""
+        try:
+            self._made = [p for p in (self.path, *self.path.parents) if not p.exists()]
+            self.path.mkdir(parents=True, exist_ok=True)
+            for name, text in files.items():
+                partial = self.path / f".{name}.{os.getpid()}.partial"
+                self._partial[self.path / name] = partial
+                partial.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+
+    def keep(self) -> Path:
+        """Give the files their names, take an earlier look's others away, return the page."""
+        try:
+            for name in NAMES:
+                if self.path / name not in self._partial:
+                    (self.path / name).unlink(missing_ok=True)
+            for place, partial in self._partial.items():
+                os.replace(partial, place)
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+        self._partial, self._made = {}, []
+        return self.path / PAGE
+
+    def drop(self) -> None:
+        """Leave nothing behind; without effect on files that were kept."""
+        for partial in self._partial.values():
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+        for folder in self._made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        f"the drift page cannot be written: {error.strerror or error}",
+        where=str(folder),
+        remedy="choose another folder with --drift",
+    )
+
+
+def _tables(drift: Drift, counts: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
     tables = {"features": drift.features, "segments": drift.segments}
-    if migration:
-        tables["moves"] = migration.moves.reset_index()
+    if counts is not None:
+        tables["moves"] = counts.astype("Int64").reset_index()
     return tables
 
 
@@ -78,14 +188,15 @@ def _record(drift: Drift, migration: Migration | None) -> dict[str, Any]:
         "segment_change": dict(zip(drift.segments["name"], drift.segments["change"], strict=True)),
         "strangers": list(drift.strangers),
         "units": {unit.column: unit.factor for unit in drift.units},
+        "amounts": drift.level.ratio if drift.level else None,
     }
     if migration:
         record |= {"moved": migration.moved, "gone": migration.gone, "new": migration.new}
     return to_plain(record)
 
 
-def _moves(migration: Migration) -> list[dict[str, Any]]:
-    """Return the matrix row by row, as counts and shares of the row."""
+def _moves(migration: Migration, counts: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the matrix row by row, as counts and shares of the row; None where withheld."""
     totals = migration.moves.sum(axis=1)
     return [
         {
@@ -93,15 +204,15 @@ def _moves(migration: Migration) -> list[dict[str, Any]]:
             "total": int(totals[name]),
             "cells": [
                 {
-                    "count": int(n),
-                    "share": n / max(totals[name], 1),
+                    "count": None if np.isnan(n) else int(n),
+                    "share": 0.0 if np.isnan(n) else n / max(totals[name], 1),
                     "stayed": column == name,
                     "name": column,
                 }
                 for column, n in row.items()
             ],
         }
-        for name, row in migration.moves.iterrows()
+        for name, row in counts.iterrows()
     ]
 
 
@@ -115,7 +226,7 @@ def _inks(model: dict[str, Any]) -> list[dict[str, Any]]:
     return inks
 
 
-def _flow(model: dict[str, Any], migration: Migration) -> dict[str, Any]:
+def _flow(model: dict[str, Any], migration: Migration, told_counts: pd.DataFrame) -> dict[str, Any]:
     """Lay the segments before and now end to end, with bands for those who are in both lists."""
     inks, counts = _inks(model), migration.moves.to_numpy(float)
     above, below = (stack(inks, list(counts.sum(axis=axis))) for axis in (1, 0))
@@ -123,7 +234,9 @@ def _flow(model: dict[str, Any], migration: Migration) -> dict[str, Any]:
         for part, total in zip(parts, totals, strict=True):
             part["text"] = pages.percent(total / counts.sum())
     stayed = {(place, place) for place in range(len(inks))}
-    return {"above": above, "below": below, "bands": flow_bands(counts, above, below, stayed)}
+    shown = told_counts.fillna(0).to_numpy()
+    bands = flow_bands(shown, above, below, stayed, total=counts.sum())
+    return {"above": above, "below": below, "bands": bands}
 
 
 def _stylesheet() -> str:

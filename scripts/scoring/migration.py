@@ -6,6 +6,7 @@ from pathlib import Path
 
 from runner.errors import UserError
 from segmentation.monitoring.migration import Migration, migration_of
+from segmentation.reading.formats import PARQUET
 
 
 def compare_lists(before: Path, now: Path, names: list[str]) -> Migration:
@@ -13,7 +14,9 @@ def compare_lists(before: Path, now: Path, names: list[str]) -> Migration:
 
     Parameters
     ----------
-    before, now : pathlib.Path
+    before : pathlib.Path
+        The earlier list, which messages are about.
+    now : pathlib.Path
     names : list of str
         The segments, in order.
 
@@ -34,17 +37,19 @@ def compare_lists(before: Path, now: Path, names: list[str]) -> Migration:
                 "SELECT b.segment_name, n.segment_name, count(*)"
                 " FROM before b FULL JOIN now n USING (customer) GROUP BY ALL"
             ).fetchall()
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
             raise UserError(
                 f"a list of scored customers cannot be read: {str(error).splitlines()[0][:160]}",
-                where=f"{before} or {now}",
+                where=str(before),
                 remedy="give a list that score.py has written",
             ) from None
-    return migration_of(rows, names, where=f"{before} and {now}")
+    return migration_of(rows, names, where=str(before))
 
 
 def _reader(path: Path) -> str:
     name = "'" + str(path).replace("'", "''") + "'"
-    if path.suffix.lower() == ".parquet":
+    with path.open("rb") as file:
+        parquet = file.read(len(PARQUET)) == PARQUET
+    if parquet:
         return f"read_parquet({name})"
     return f"read_csv({name}, header = true, delim = ',', all_varchar = true)"

@@ -53,7 +53,7 @@ class ScoredFile:
 
     def __init__(self, path: Path) -> None:
         self.path, self._partial = path, path.with_name(f".{path.name}.{os.getpid()}.partial")
-        self._parquet = path.suffix.lower() == ".parquet"
+        self._parquet, self._complete = path.suffix.lower() == ".parquet", False
         try:
             self._partial.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -107,11 +107,21 @@ class ScoredFile:
         except OSError as error:
             raise _unwritable(self.path, error) from None
 
-    def keep(self) -> None:
-        """Give the file its name."""
+    def complete(self) -> Path:
+        """Write out what is left, and return where the list is until it is kept."""
         try:
             self._writer.close()
             self._file.close()
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+        self._complete = True
+        return self._partial
+
+    def keep(self) -> None:
+        """Give the file its name."""
+        if not self._complete:
+            self.complete()
+        try:
             os.replace(self._partial, self.path)
         except OSError as error:
             raise _unwritable(self.path, error) from None

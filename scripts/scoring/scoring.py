@@ -37,15 +37,18 @@ class _Task:
     output: Path
     accept_units: bool
     advance: Callable[[int, float], None]
+    inspect: Callable[[Result, Path], None]
 
     @property
     def names(self) -> dict[int, str]:
         return {entry["segment"]: entry["name"] for entry in self.model["segments"]}
 
-    def finish(self, result: Result) -> None:
-        """Make the last check before the list takes its name."""
+    def finish(self, result: Result, file: ScoredFile) -> None:
+        """Make the last checks, and then give the list its name."""
         if not self.accept_units:
             _check_units(result, self.source)
+        self.inspect(result, file.complete())
+        file.keep()
 
 
 @dataclass
@@ -76,6 +79,7 @@ def score_file(
     *,
     accept_units: bool = False,
     advance: Callable[[int, float], None] = lambda customers, share: None,
+    inspect: Callable[[Result, Path], None] = lambda result, path: None,
 ) -> Result:
     """Score every customer of a file, in the file's order.
 
@@ -90,6 +94,9 @@ def score_file(
         Go on where columns seem to be in another unit.
     advance : callable, optional
         Called with the customers scored so far and the share of the file that is read.
+    inspect : callable, optional
+        Called with the result and the complete list, before that takes its name; what it raises
+        leaves no list behind.
 
     Raises
     ------
@@ -98,7 +105,7 @@ def score_file(
     """
     _check_paths(model_path, source, output)
     model = load_model(model_path)
-    settings = (accept_units, advance)
+    settings = (accept_units, advance, inspect)
     task = _Task(model, dataset_of(model), source, output, *settings)
     try:
         return _score_pieces(task)
@@ -163,8 +170,7 @@ def _score_once(task: _Task, copies: np.ndarray, careful: bool) -> tuple[Result 
         if (dropped := int((copies >= 0).sum())) > 0:
             _sum_up([Change("exact copy of another row", "", dropped, "dropped")], counts)
         result.changes = list(counts.values())
-        task.finish(result)
-        file.keep()
+        task.finish(result, file)
         return result, repeated
     finally:
         file.drop()
@@ -272,8 +278,7 @@ def _score_whole(task: _Task, reason: str) -> Result:
         customers = pa.array(assigned.index, pa.string())
         columns = {name: assigned[name].to_numpy() for name in FOUND}
         file.write(file.rows(customers, columns, task.names))
-        task.finish(result)
-        file.keep()
+        task.finish(result, file)
     finally:
         file.drop()
     return result

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from segmentation.model import Scored
+from segmentation.monitoring import levels
+from segmentation.monitoring.levels import Level, changed_level, level_words
 from segmentation.monitoring.period import Period
 from segmentation.monitoring.units import Unit, changed_units, unit_words
 
@@ -44,6 +46,8 @@ class Drift:
     strangers : tuple of float
         Share, and its interval.
     units : list of Unit
+    level : Level or None
+        How amounts of money as a whole moved, where they did.
     customers : int
     """
 
@@ -54,6 +58,7 @@ class Drift:
     segments: pd.DataFrame
     strangers: tuple[float, float, float]
     units: list[Unit]
+    level: Level | None
     customers: int
 
 
@@ -61,9 +66,10 @@ def compare_period(model: dict[str, Any], period: Period) -> Drift:
     """Hold a scored period against the customers that the model was fitted on."""
     features, segments = feature_table(model, period), segment_table(model, period)
     strangers = _share(int(period.strangers.sum()), period.customers)
-    units = changed_units(model, period)
-    verdict, reasons = _judge(features, segments, strangers, units, stranger_level(model))
-    return Drift(verdict, reasons, _rules(), features, segments, strangers, units, period.customers)
+    units, level = changed_units(model, period), changed_level(model, period, Z)
+    verdict, reasons = _judge(features, segments, strangers, (units, level), stranger_level(model))
+    told = (features, segments, strangers, units, level, period.customers)
+    return Drift(verdict, reasons, _rules(), *told)
 
 
 def compare_scored(model: dict[str, Any], scored: Scored) -> Drift:
@@ -175,11 +181,11 @@ def _judge(
     features: pd.DataFrame,
     segments: pd.DataFrame,
     strangers: tuple[float, float, float],
-    units: list[Unit],
+    columns: tuple[list[Unit], Level | None],
     chance: float,
 ) -> tuple[str, list[str]]:
     """Come to a verdict, with the reasons for it; `chance` is the level of strangers without."""
-    rebuild, watch = [], []
+    rebuild, watch, (units, level) = [], [], columns
     watch += [
         f"The column {unit.column} is in another unit: its values are {unit_words(unit)}. "
         "Correct the table before anything else is concluded from it."
@@ -193,6 +199,8 @@ def _judge(
     changed = (features["band"] != "stable").mean()
     if changed >= MANY:
         rebuild.append(f"{changed:.0%} of the features changed.")
+    if level and not units:
+        watch.append(level_words(level))
     for row in segments.itertuples():
         certain = row.low > 0 or row.high < 0
         if abs(row.change) >= SEGMENT_CHANGE and certain:
@@ -224,6 +232,9 @@ def _rules() -> list[str]:
         f"Watch where a feature changed, where more than {STRANGERS_WATCH:.1%} are strangers, or "
         f"where a segment's share of all customers changed by {100 * SEGMENT_CHANGE:g} percentage "
         "points or more.",
+        f"Watch, too, where the medians of at least {levels.MANY:.0%} of the columns of money moved"
+        f" the same way by {levels.LEAST:.0%} or more, and by more than chance reaches in one of a "
+        "thousand periods: what each feature alone may hide, amounts show together.",
         "Intervals are of 99.9 %, because many comparisons are made; a change counts where its "
         "interval does not reach back to none.",
         "A stranger is farther from the own centre than 99.9 % of the segment's customers in "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from segmentation.disclosure import FEWEST, withheld
 from segmentation.errors import InputError
 from segmentation.presentation import spreadsheet_safe
 
@@ -53,6 +54,22 @@ class Migration:
         table = self.moves.assign(gone=self.left)
         table.loc["new"] = [*self.joined, 0]
         return table
+
+
+def told(counts: pd.DataFrame, fewest: int = FEWEST) -> pd.DataFrame:
+    """Leave moves of too few customers empty, and what they could be worked out from.
+
+    The sizes of the segments are known, and so is how many stayed: a row, a column or the diagonal
+    with one empty cell alone would give it away.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        `Migration.moves` or `Migration.with_others`.
+    fewest : int
+    """
+    hidden = withheld(counts.to_numpy(), fewest, diagonal=True)
+    return counts.astype(float).mask(hidden)
 
 
 def follow_customers(before: pd.Series, now: pd.Series, names: list[str]) -> Migration:

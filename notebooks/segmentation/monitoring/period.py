@@ -88,6 +88,16 @@ class Period:
         for name, counts in self.sizes.items():
             counts += other.sizes[name]
 
+    def shares_below(self, column: str, value: float) -> tuple[float, float]:
+        """Return the shares of a column's values above zero below a value, and up to it, to 0.8 %.
+
+        What lies in the same step as the value counts as equal to it.
+        """
+        counts = self.sizes[column]
+        step = (int(np.float64(value).view(np.int64)) >> SHIFT) - FIRST
+        below, equal = counts[: max(step, 0)].sum(), counts[max(step, 0) : step + 1].sum()
+        return float(below / counts.sum()), float((below + equal) / counts.sum())
+
     def quartiles(self, column: str) -> np.ndarray | None:
         """Return the quartiles of a column's values above zero, to 0.8 %; None without any."""
         counts = self.sizes[column]

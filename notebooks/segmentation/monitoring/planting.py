@@ -12,6 +12,7 @@ from segmentation import expressions
 from segmentation.dataset import Dataset
 from segmentation.features import build_features
 from segmentation.monitoring.drift import Drift
+from segmentation.monitoring.levels import GROWN
 
 PRICED = ("money", "number", "count")  # kinds whose values prices move; the first that is there
 MOVED = 0.5  # share of the customers whose value of a feature has to differ
@@ -126,9 +127,9 @@ def new_named(counted: int, planted: int) -> str:
 
 
 def features_named(drift: Drift, moved: list[str]) -> str:
-    """Return the reason that names a feature which prices move; empty where none does."""
+    """Return the reason that names a feature which prices move, or else all amounts; or nothing."""
     changed = drift.features[drift.features["band"] != "stable"]["feature"]
-    return _reason(drift, [name for name in changed if name in moved])
+    return _reason(drift, [*(name for name in changed if name in moved), GROWN])
 
 
 def segment_named(drift: Drift, segment: int) -> str:
