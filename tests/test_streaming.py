@@ -66,6 +66,35 @@ def test_inertia_never_rises_and_passes_are_bounded(matrix, tmp_path, small_bloc
     assert len(short.inertias) == 2 and not short.settled
 
 
+def alone(*given):
+    """Follow nothing: Lloyd's steps over the file alone."""
+    return given[1]
+
+
+def test_steps_on_the_sample_save_passes_over_the_file(matrix, tmp_path, small_blocks, monkeypatch):
+    path = write(tmp_path / "t.parquet", matrix)
+    with_sample = fit_file(path, 7, starts=1, tolerance=0.005)
+    monkeypatch.setattr(streaming, "_follow", alone)
+    without = fit_file(path, 7, starts=1, tolerance=0.005)
+    assert with_sample.settled and without.settled
+    assert len(with_sample.inertias) < len(without.inertias) / 2
+    assert with_sample.inertia < without.inertia * (1 + 1e-4)
+
+
+def test_a_sample_that_leads_astray_is_not_followed(matrix, tmp_path, small_blocks, monkeypatch):
+    path = write(tmp_path / "t.parquet", matrix)
+    monkeypatch.setattr(streaming, "_follow", alone)
+    expected = fit_file(path, 5, starts=1)
+
+    def astray(sample, centres, lacking, *more):
+        return centres + (9 if np.ndim(lacking) else 0)
+
+    monkeypatch.setattr(streaming, "_follow", astray)
+    fit = fit_file(path, 5, starts=1)
+    assert fit.settled and (fit.inertias == expected.inertias).all()
+    assert (fit.centres == expected.centres).all()
+
+
 def test_few_blocks_are_held_at_a_time(matrix, tmp_path, small_blocks, monkeypatch):
     path = write(tmp_path / "t.parquet", matrix)
     drawn, most, blocks = [], [0], streaming._blocks

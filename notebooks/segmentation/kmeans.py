@@ -142,6 +142,15 @@ def refine(
     return KMeansFit(len(centres), found, centres, inertias[-1], np.array(inertias))
 
 
+def lloyd_step(matrix: np.ndarray, centres: np.ndarray, workers: int | None = None) -> np.ndarray:
+    """Return the means of the customers nearest to each centre, shape (k, d).
+
+    A centre that nobody is nearest to stays where it is.
+    """
+    _, sums, sizes, _ = _assign_and_sum(matrix, centres, workers)
+    return np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
+
+
 def _assign_and_sum(
     matrix: np.ndarray, centres: np.ndarray, workers: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

@@ -2,8 +2,11 @@
 
 A seeded sample of the customers finds the centres, with as many starts as a small table allows;
 then Lloyd's steps (1982) over the whole file, a few blocks in memory at a time, refine them
-(Bradley & Fayyad 1998). Means and sums are taken over fixed blocks in the order of the file, so
-centres and labels are the same, to the last bit, on one core and on many.
+(Bradley & Fayyad 1998). Between two passes over the file, steps on the sample go where those of
+everybody would lead: what the sample's step lacks of everybody's, which the last pass has told, is
+added to each (the full approximation scheme of multigrid methods, Brandt 1977). So a handful of
+passes reach what takes Lloyd's steps alone dozens. Means and sums are taken over fixed blocks in
+the order of the file, so centres and labels are the same, to the last bit, on one core and on many.
 """
 
 from __future__ import annotations
@@ -19,11 +22,12 @@ import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 from segmentation.errors import InputError
-from segmentation.kmeans import fit_kmeans, lloyd_part, refine
+from segmentation.kmeans import fit_kmeans, lloyd_part, lloyd_step
 from segmentation.ordered import in_order, read_ahead
 
 BLOCK = 65_536  # rows that are read at a time
-SMALL, LARGE = 20_000, 200_000  # customers of the sample: for many starts, and to go on from there
+SMALL, LARGE = 20_000, 500_000  # customers of the sample: for many starts, and for its steps
+STEPS = 300  # on the sample between two passes, at most
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ class FileFit:
     sizes : ndarray of int, shape (k,)
     inertia : float
         Sum of squared distances of all customers to the nearest of `centres`.
-    inertias : ndarray of float64, shape (passes,)
-        That of each pass over the file, the sample's centres first.
+    inertias : ndarray of float64
+        That of each pass over the file that lowered it, the sample's centres first.
     settled : bool
         Whether the centres came to rest, as `fit_file` says, before the passes ran out.
     """
@@ -85,8 +89,8 @@ def fit_file(
         Random starts on a sample; its size is `SMALL`.
     seed : int
     tolerance : float
-        The passes end when no centre moves farther than this, in units of the columns' mean
-        deviation.
+        The passes end when Lloyd's step would move no centre farther than this, in units of the
+        columns' mean deviation.
     passes : int
         At most so many.
     workers : int, optional
@@ -120,19 +124,28 @@ def fit_file(
         )
     scale = (means[:, None], deviations[:, None])
     sample = ((sample - scale[0]) / scale[1]).T
+    tolerance *= 1.0 if standardise else float(np.mean(sample.std(axis=0)))
     few = sample[_drawn(len(sample), SMALL, seed)]
     centres = fit_kmeans(few, k, starts=starts, seed=seed, workers=workers).centres
-    centres = refine(sample, centres, workers=workers).centres
-    unit = 1.0 if standardise else float(np.mean(sample.std(axis=0)))
-    inertias, settled = [], False
-    while True:
+    centres = _follow(sample, centres, 0.0, tolerance, workers)
+    inertias, best, settled, alone = [], None, False, False
+    for _ in range(passes):
         sums, sizes, inertia = _pass(blocks, scale, centres, workers)
-        inertias.append(inertia)
-        if settled or len(inertias) >= passes:
-            break
+        if best and not alone and inertia >= best[2]:  # the sample led astray: on without it
+            centres, alone = best[3], True
+            continue
         moved = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
-        step = float(np.sqrt(np.square(moved - centres).sum(axis=1).max()))
-        centres, settled = moved, step <= tolerance * unit
+        best = (centres, sizes, inertia, moved)
+        inertias.append(inertia)
+        settled = _farthest(centres, moved) <= tolerance
+        if settled:
+            break
+        if alone:
+            centres = moved
+        else:
+            lacking = moved - lloyd_step(sample, centres, workers)
+            centres = _follow(sample, moved, lacking, tolerance, workers)
+    centres, sizes, inertia, _ = best
     return FileFit(
         k, rows, tuple(names), means, deviations, centres, sizes, inertia, np.array(inertias),
         settled,
@@ -239,6 +252,26 @@ def _look(
 def _moments(block: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     mean = block.mean(axis=1)
     return block, mean, np.square(block - mean[:, None]).sum(axis=1)
+
+
+def _follow(
+    sample: np.ndarray,
+    centres: np.ndarray,
+    lacking: np.ndarray | float,
+    tolerance: float,
+    workers: int | None,
+) -> np.ndarray:
+    """Take Lloyd's steps on a sample, each with what it lacks of everybody's, until they rest."""
+    for _ in range(STEPS):
+        before, centres = centres, lloyd_step(sample, centres, workers) + lacking
+        if _farthest(before, centres) <= tolerance / 4:
+            break
+    return centres
+
+
+def _farthest(centres: np.ndarray, moved: np.ndarray) -> float:
+    """Return how far the centre went that went farthest."""
+    return float(np.sqrt(np.square(moved - centres).sum(axis=1).max()))
 
 
 def _pass(
