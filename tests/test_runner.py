@@ -1,5 +1,6 @@
 """Runs of tiny notebooks: what is run, skipped, published and left alone."""
 
+import contextlib
 import gc
 import hashlib
 import json
@@ -89,12 +90,17 @@ SOURCES = {
     """,
     "03": """
         share: float = 0.5  # a share
+        next_period: str = ""  # a second table
         ---
         import json, pathlib
         results = pathlib.Path(results_dir)
         twice = json.loads((results / "stages" / "02_twice.json").read_text())
         (results / "segments.csv").write_text(f"id,segment\\na,{twice * share}\\n")
         (results / "campaigns" / "all.csv").write_text("id\\na\\n")
+        if next_period:
+            (results / "tables").mkdir(exist_ok=True)
+            lines = pathlib.Path(next_period).read_text()
+            (results / "tables" / "03_next.csv").write_text(lines)
     """,
 }
 FAKE_PAGES = """
@@ -396,6 +402,78 @@ def test_a_run_is_not_repeated_on_other_data_or_notebooks(old, project, tmp_path
     assert project.run("--from-manifest", str(old), "--set", "start=4") == 2
     assert "takes all settings" in capsys.readouterr().err
     assert not project.results.parent.exists()
+
+
+# --- a file that a parameter names ---------------------------------------------------------------
+
+
+def test_a_named_file_is_read_where_it_is_and_counts_by_its_content(done, tmp_path, capsys):
+    april, again = tmp_path / "mine" / "april.csv", tmp_path / "again.csv"
+    april.parent.mkdir()
+    april.write_text("id\nb\n")
+    again.write_text("id\nb\n")
+    asked = ("--set", "next_period=april.csv")
+    with contextlib.chdir(april.parent):  # notebooks run elsewhere
+        assert done.run(*asked) == 0
+    said, _ = words(capsys)
+    assert (said["01"], said["02"]) == ("up to date", "up to date") and said["03"] != "up to date"
+    assert (done.results / "tables" / "03_next.csv").read_text() == "id\nb\n"
+    record = manifest.read(done.results)
+    assert record["parameters"]["03"]["next_period"] == "april.csv"
+    assert record["settings"] == {"next_period": "april.csv"}
+    (entry,) = [e for e in record["inputs"] if e["part"] == "next period"]
+    assert entry == {
+        "part": "next period", "name": "april.csv", "sha256": inputs.digest(april)
+    }  # fmt: skip
+    for path in done.results.rglob("*"):
+        assert path.is_dir() or str(april.parent) not in path.read_text(), path
+    with contextlib.chdir(april.parent):
+        assert done.run(*asked) == 0
+        assert words(capsys)[0]["03"] == "up to date"
+        april.write_text("id\nc\n")
+        assert done.run(*asked) == 0
+    assert words(capsys)[0]["03"] != "up to date"
+    assert (done.results / "tables" / "03_next.csv").read_text() == "id\nc\n"
+    before = done.snapshot()
+    assert done.run("--set", f"next_period={tmp_path / 'none.csv'}") == 2
+    error = capsys.readouterr().err
+    assert "there is no file 'none.csv'" in error and "--set next_period" in error
+    assert done.snapshot() == before
+
+
+def test_a_run_with_a_named_file_is_repeated_on_the_very_same_content(done, tmp_path, capsys):
+    april = tmp_path / "april.csv"
+    april.write_text("id\nb\n")
+    assert done.run("--set", f"next_period={april}") == 0
+    old, fresh = tmp_path / "old.json", ("--results", str(tmp_path / "fresh" / "mine"))
+    old.write_bytes((done.results / "manifest.json").read_bytes())
+    capsys.readouterr()
+    elsewhere = tmp_path / "elsewhere" / "april.csv"
+    elsewhere.parent.mkdir()
+    april.rename(elsewhere)
+    repeat = (*fresh, "--from-manifest", str(old))
+    assert done.run(*repeat, "--set", f"next_period={elsewhere}") == 0
+    assert "All " in capsys.readouterr().out
+    again = manifest.read(tmp_path / "fresh" / "mine")
+    assert again["settings"] == {"next_period": "april.csv"}
+    elsewhere.write_text("id\nx\n")
+    named = ("--set", f"next_period={elsewhere}")
+    cases = (
+        ((), "read 'april.csv', and a manifest keeps no paths", "--set next_period=FILE"),
+        (named, "april.csv is not the file of that run", "bring back the old file"),
+        ((*named, "--set", "start=4"), "takes all settings", "leave out --set"),
+    )
+    for arguments_, what, remedy in cases:
+        assert done.run(*repeat, *arguments_) == 2, what
+        error = capsys.readouterr().err.splitlines()
+        assert len(error) == 3 and what in error[0] and remedy in error[2]
+
+
+def test_a_file_that_the_old_run_did_not_read_is_refused(old, project, tmp_path, capsys):
+    (tmp_path / "april.csv").write_text("id\nb\n")
+    asked = ("--from-manifest", str(old), "--set", f"next_period={tmp_path / 'april.csv'}")
+    assert project.run(*asked) == 2
+    assert "read no file as its next period" in capsys.readouterr().err
 
 
 # --- what is up to date -------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runner.entry import Parser
 from runner.errors import UserError
+from runner.parameters import FILES
 from runner.stages import Stage, find_stage
 
 TIME_LIMIT_MINUTES = 120.0
@@ -80,7 +81,8 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
         )
     settings = dict(_setting(text) for text in given.set) | _reading(given)
     settings |= {"raw": "yes"} if given.raw else {}
-    if given.from_manifest and (given.only or given.start or given.quick or settings):
+    others = settings.keys() - FILES.keys()
+    if given.from_manifest and (given.only or given.start or given.quick or others):
         raise UserError(
             "--from-manifest takes all settings from the old run",
             where="on the command line",

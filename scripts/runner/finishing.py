@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from runner import inputs, manifest, stamps
-from runner.plan import FILES, parameters_for
+from runner.parameters import FILES
+from runner.plan import parameters_for
 from runner.publishing import MADE_LAST
 from runner.stages import Stage
 from runner.work import Work, now

@@ -23,6 +23,8 @@ RUNNERS_OWN = {
     "results_dir": "--results",
     "quick": "--quick",
 }
+# Parameters that name a file of the user's, and what the file is in the run.
+FILES = {"next_period": "next period"}
 
 
 @dataclass(frozen=True)

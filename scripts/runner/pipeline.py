@@ -44,7 +44,7 @@ def run(plan: Plan) -> int:
     results = results_folder(plan.options, source)
     source = inputs.with_own_guess(source, results)
     if plan.record:
-        repeating.check_inputs(plan.record, source)
+        repeating.check_inputs(plan.record, source.files() | plan.files())
     new_parents = [parent for parent in results.parents if not parent.exists()]
     with closing(Progress()) as progress:
         for note in repeating.differences_of_versions(plan.record) if plan.record else ():

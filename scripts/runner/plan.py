@@ -10,11 +10,9 @@ from runner import inputs, repeating
 from runner.arguments import Options
 from runner.environment import ROOT
 from runner.errors import UserError
-from runner.parameters import Parameter, read_parameters, settle_parameters
+from runner.parameters import FILES, Parameter, read_parameters, settle_parameters
 from runner.repeating import Record
 from runner.stages import Stage, read_notebook
-
-FILES = ("next_period",)  # parameters that name a file of the user's
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,15 @@ class Plan:
         values = self.settings[stage.number]
         return [Path(values[name]) for name in FILES if values.get(name)]
 
+    def files(self) -> dict[str, list[Path]]:
+        """Return the files that parameters name, by their part in the run."""
+        found: dict[str, list[Path]] = {}
+        for values in self.settings.values():
+            for name, part in FILES.items():
+                if values.get(name):
+                    found.setdefault(part, []).append(Path(values[name]))
+        return found
+
     def chosen(self, stage: Stage) -> bool:
         """Whether a stage may run at all."""
         return self.options.only in (None, stage)
@@ -86,7 +93,7 @@ def make_plan(options: Options, series: tuple[Stage, ...], folder: Path) -> Plan
     notebooks = {stage.number: read_notebook(folder / stage.file) for stage in series}
     declared = {number: read_parameters(notebook) for number, notebook in notebooks.items()}
     if record:
-        settings = repeating.settings_of(record, declared)
+        settings = repeating.settings_of(record, declared, options.settings)
     else:
         settings = settle_parameters(options.settings, declared)
     return Plan(options, series, folder, notebooks, declared, _with_files(settings), record)

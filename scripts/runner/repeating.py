@@ -11,8 +11,7 @@ from runner import inputs, manifest, stamps
 from runner.arguments import Options
 from runner.environment import ROOT
 from runner.errors import UserError
-from runner.inputs import Source
-from runner.parameters import RUNNERS_OWN, Parameter, coerce
+from runner.parameters import FILES, RUNNERS_OWN, Parameter, coerce
 
 # They tell when and how fast a run went; everything else is made of the input and the settings.
 TELLS_TIME = ("index.html", "manifest.json")
@@ -137,15 +136,25 @@ def with_record(options: Options, record: Record) -> Options:
 
 
 def settings_of(
-    record: Record, declared: dict[str, dict[str, Parameter]]
+    record: Record, declared: dict[str, dict[str, Parameter]], files: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
     """Return the values to pass to each notebook, checked like those of --set.
+
+    Parameters
+    ----------
+    record : Record
+    declared : dict
+        By stage number, what the notebook declares.
+    files : dict
+        By parameter, where the files are that the manifest knows by name only.
 
     Raises
     ------
     UserError
-        If a notebook has no such parameter any more, or a value is not of its type.
+        If a notebook has no such parameter any more, a value is not of its type, or it is not said
+        where a file is.
     """
+    _check_files(record, files)
     settings: dict[str, dict[str, Any]] = {}
     for number, values in record.parameters.items():
         known = declared.get(number, {})
@@ -159,8 +168,27 @@ def settings_of(
                     where=f"--from-manifest {record.path}",
                     remedy=_older_version(record),
                 )
-            settings[number][name] = _typed(known[name], value)
+            value = files[name] if value and name in FILES else _typed(known[name], value)
+            settings[number][name] = value
     return {number: settings.get(number, {}) for number in declared}
+
+
+def _check_files(record: Record, files: dict[str, str]) -> None:
+    """Check that just those files are named which parameters of the old run named."""
+    for name in FILES:
+        then = next((v[name] for v in record.parameters.values() if v.get(name)), "")
+        if then and not files.get(name):
+            raise UserError(
+                f"that run read {str(then)[:80]!r}, and a manifest keeps no paths",
+                where=f"--from-manifest {record.path}",
+                remedy=f"say with --set {name}=FILE where it is; its content will be compared",
+            )
+        if files.get(name) and not then:
+            raise UserError(
+                f"that run read no file as its {FILES[name]}",
+                where=f"--set {name}={files[name]}",
+                remedy="leave it out, or run without --from-manifest",
+            )
 
 
 def _typed(parameter: Parameter, value: Any) -> Any:
@@ -177,15 +205,21 @@ def _older_version(record: Record) -> str:
     )  # fmt: skip
 
 
-def check_inputs(record: Record, source: Source) -> None:
+def check_inputs(record: Record, files: dict[str, list[Path]]) -> None:
     """Hold the input of this run against that of the old one.
+
+    Parameters
+    ----------
+    record : Record
+    files : dict
+        By part in the run, its files.
 
     Raises
     ------
     UserError
         At the first file whose content differs.
     """
-    for part, paths in source.files().items():
+    for part, paths in files.items():
         known = record.hashes(part)
         for path in paths:
             found = inputs.digest(path)

@@ -46,11 +46,8 @@ class Work:
         self.started = now()
         self.inputs = {
             part: [(path.name, inputs.digest(path)) for path in paths]
-            for part, paths in self.source.files().items()
+            for part, paths in (self.source.files() | self.plan.files()).items()
         }
-        named = [path for stage in self.plan.series for path in self.plan.named_files(stage)]
-        if named:
-            self.inputs["next period"] = [(path.name, inputs.digest(path)) for path in named]
 
     def key(self, stage: Stage, tree: Path) -> str:
         """Return the key of what a stage would be made from, given earlier stages' results."""
