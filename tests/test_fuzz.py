@@ -225,7 +225,7 @@ def test_any_manifest_is_repeated_or_refused(tmp_path_factory, place, value):
         declared = {
             "04": {"k": Parameter("k", "int", 0), "dataset": Parameter("dataset", "str", "")}
         }
-        repeating.settings_of(record, declared)
+        repeating.settings_of(record, declared, {})
         repeating.differences_of_versions(record)
         repeating.compare(record, file.parent)
     except UserError as refused:

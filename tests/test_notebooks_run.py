@@ -50,13 +50,14 @@ class Series:
         return pd.read_csv(self.results / "segments.csv", dtype={"customer": "str"})
 
 
-def execute(folder: Path, dataset: Path, numbers: tuple[str, ...]) -> Series:
+def execute(folder: Path, dataset: Path, numbers: tuple[str, ...], **more: str) -> Series:
     """Run notebooks through papermill as the runner does, each in a kernel of its own."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     log, executed = folder / "log", {}
     log.touch()
     kernels = Kernels(ROOT / "notebooks", folder, log)
     parameters = {"dataset": str(dataset), "results_dir": str(folder / "results"), "quick": True}
+    parameters |= more
     try:
         for number in numbers:
             source, copy = NOTEBOOKS[number], folder / NOTEBOOKS[number].name
@@ -274,6 +275,25 @@ def test_a_planted_period_is_told_from_a_quiet_one(run):
     assert found["named"]["new_share"] and found["named"]["inflation"]
     assert found["halves_without_alarm"] >= found["halves"] - 1
     told = pd.read_csv(run.results / "tables" / "07_migration.csv", index_col=0)
+    assert not ((told > 0) & (told < 10)).any(axis=None)
+
+
+def test_a_real_period_takes_the_place_of_the_generated_one(run, card_holders, tmp_path):
+    shutil.copytree(run.results, tmp_path / "results")
+    table = pd.read_csv(card_holders / "customers.csv")
+    money = [c.name.upper() for c in load_dataset(card_holders).columns if c.kind == "money"]
+    second = table.assign(**{name: table[name] * 1.8 for name in money}).iloc[::-1].head(500)
+    second["CUST_ID"] = [f"N{i}" if i < 40 else name for i, name in enumerate(second["CUST_ID"])]
+    second.to_csv(tmp_path / "april.csv", index=False)
+    again = execute(tmp_path, card_holders, ("07",), next_period=str(tmp_path / "april.csv"))
+    found = json.loads((tmp_path / "results" / "stages" / "07_metrics.json").read_text())
+    assert not found["generated"] and "planted" not in found
+    assert found["customers"] == 500 and found["verdict"] != "keep" and 0 < found["moved"] < 1
+    text = json.dumps([output for _, _, output in outputs(again)])
+    assert "**The second period is real**: 500 card holders." in text
+    assert "Amounts of money are larger" in text and "40 are new" in text
+    assert "planted" not in text
+    told = pd.read_csv(tmp_path / "results" / "tables" / "07_migration.csv", index_col=0)
     assert not ((told > 0) & (told < 10)).any(axis=None)
 
 
