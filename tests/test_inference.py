@@ -339,6 +339,23 @@ def test_hostile_names_and_values_stay_text(bring, rng):
     assert "<script>" in dataset.columns[1].found_as[0]
 
 
+def test_endless_names_become_short_ones_that_differ(bring, rng):
+    names = [f"{'amount ' * 1500}{end}" for end in ("one", "two", "three")] + ["z" * 10_000]
+    reading = bring({"id": range(ROWS)} | {n: rng.random(ROWS) * 99 for n in names})
+    dataset = understand(reading)
+    assert {c.found_as[0] for c in dataset.columns} == {"id", *names}
+    assert all(len(c.name) <= 70 and len(c.label) <= 120 for c in dataset.columns)
+
+
+def test_a_guessed_file_holds_no_invisible_characters(bring, rng):
+    hostile = "abc\u202edcba\u2066\u200b\x7f\U000e0041x"
+    reading = bring({"id": range(ROWS), hostile: rng.random(ROWS) * 9, "b": rng.random(ROWS) * 9})
+    text = infer_dataset(reading, "theirs")
+    assert all(c.isprintable() or c == "\n" for c in text)
+    name = next(name for name in reading.table if "\u202e" in name)  # as it was read
+    assert any(column["found_as"] == [name] for column in tomllib.loads(text)["columns"].values())
+
+
 def test_too_little_behaviour_falls_back_to_descriptors(bring, rng):
     reading = bring({"id": range(ROWS), "age": rng.integers(18, 80, ROWS),
                      "spend": rng.random(ROWS) * 99})  # fmt: skip

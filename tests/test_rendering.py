@@ -230,3 +230,14 @@ def test_sanitising_survives_broken_and_tricky_markup(html):
     for tag in soup.find_all(True):
         assert not any(name.startswith("on") or name in {"style", "id"} for name in tag.attrs)
         assert "script:" not in tag.get("href", "")
+
+
+def test_settings_and_titles_are_legible(tmp_path):
+    injected = new_code_cell(
+        "# Parameters\ninput_file = 'a\u202eb\\x1b[31m.csv'",
+        metadata={"tags": ["injected-parameters"]},
+    )
+    declared = new_code_cell('input_file: str = ""', metadata={"tags": ["parameters"]})
+    page = render_cells(tmp_path, declared, injected, dataset_title="shop\u2066\u2069")
+    assert not re.search("[\x1b\u202e\u2066\u2069]", str(page))
+    assert "a b [31m.csv" in page.text

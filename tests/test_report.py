@@ -218,6 +218,16 @@ def test_hostile_texts_are_words_wherever_they_appear(tmp_path):
     assert "<script>document.title='run'</script>" in page.text
 
 
+def test_texts_are_legible_and_endless_words_cut(tmp_path):
+    content, about = report(), run()
+    content["segments"][0]["traits"][0]["label"] = "w" * 10_000
+    content["title"] = "abc\u202edcba\x1b[31m"
+    about["inputs"][0]["name"] = "\u2066t\u2069.csv"
+    html = build(tmp_path, content, about)
+    assert not re.search("[\x1b\u202e\u2066\u2069]|w{121}", html)
+    assert "abc dcba [31m" in html and "w" * 118 + "…" in html
+
+
 def test_every_text_of_the_report_reaches_the_page(tmp_path):
     content = report()
     shown = " ".join(BeautifulSoup(build(tmp_path, content), "html.parser").text.split())

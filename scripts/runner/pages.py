@@ -49,6 +49,12 @@ _HIDDEN_CONTENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+# Control characters, marks that turn the direction of what follows, and invisible ones.
+_NO_LETTERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
 # An ordinary no-break space: it keeps number and unit on one line, and every font has it.
 NBSP = "\N{NO-BREAK SPACE}"
 CURRENCY_SIGNS = {"$", "£", "€", "¥", "₹", "US$", "CHF"}
@@ -76,6 +82,16 @@ def sanitise(html: str) -> str:
         strip=True,
         strip_comments=True,
     )
+
+
+def legible(text: str) -> str:
+    """Take out of a text what is no letter and could change the look of what is around it."""
+    return _NO_LETTERS.sub(" ", text)
+
+
+def _shown(value: Any) -> Any:
+    """Make the texts that a template shows legible; markup of our own stays as it is."""
+    return legible(value) if type(value) is str else value
 
 
 def count(value: float) -> str:
@@ -249,6 +265,7 @@ def _term_pattern() -> tuple[re.Pattern[str], Mapping[str, str]]:
 def with_terms(text: str) -> Markup:
     """Escape a text and link the first mention of each glossary term to its explanation."""
     pattern, targets = _term_pattern()
+    text = legible(text)
     seen: set[str] = set()
     parts: list[Markup] = []
     place = 0
@@ -271,6 +288,7 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -141,16 +141,13 @@ def _segment(
     }
 
 
-# Control characters, marks that turn the direction of what follows, and invisible ones.
-_NO_LETTERS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
+_LONG_WORD = re.compile(r"\S{121,}")  # nothing that is read, and wider than any screen
 
 
 def _legible(value: Any) -> Any:
-    """Take out of all texts what is no letter and could change the look of what is around it."""
+    """Make all texts legible, and shorten endless words."""
     if isinstance(value, str):
-        return _NO_LETTERS.sub(" ", value)
+        return _LONG_WORD.sub(lambda word: f"{word.group()[:119]}…", pages.legible(value))
     if isinstance(value, Mapping):
         return {_legible(key): _legible(entry) for key, entry in value.items()}
     return [_legible(entry) for entry in value] if isinstance(value, (list, tuple)) else value

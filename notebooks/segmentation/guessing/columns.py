@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from segmentation.guessing import vocabulary
+from segmentation.presentation import plain
 from segmentation.reading import Reading
 from segmentation.reading.identifiers import split_name
 
@@ -17,6 +19,7 @@ SKEWED = 1.0  # skewness from which a logarithm is taken
 MOSTLY_MISSING = 0.5
 MOST_CATEGORIES = 50
 YEARS = (1850, 2100)
+LONGEST_NAME = 60  # characters; the rest of a longer one becomes a few digits
 MANY = 1000  # whole numbers from 0 or 1 that stay below are taken for counts
 EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
 PHONE = r"^\+?[\d\s()/.-]{7,20}$"
@@ -65,16 +68,18 @@ class Guess:
 
 def simplify_name(name: str) -> str:
     """Return a name as lower-case ASCII words joined by underscores: "Annual Income (k$)"."""
-    plain = unicodedata.normalize("NFKD", split_name(name)).encode("ascii", "ignore").decode()
-    plain = re.sub(r"\W+", "_", plain).strip("_")
-    return f"c_{plain}" if plain[:1].isdigit() else plain
+    simple = unicodedata.normalize("NFKD", split_name(name)).encode("ascii", "ignore").decode()
+    simple = re.sub(r"\W+", "_", simple).strip("_")
+    if len(simple) > LONGEST_NAME:
+        simple = f"{simple[:LONGEST_NAME]}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return f"c_{simple}" if simple[:1].isdigit() else simple
 
 
 def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
     """Guess one column: identity first, then what is not there, then what the values are."""
     values, kind = reading.table[source], reading.kinds[source]
     words = split_name(re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", source) or source)
-    label = words.capitalize() or source
+    label = plain(words.capitalize() or source)
     base = Guess(source, simplify_name(source), label, "text", "dropped", "")
     if is_identifier:
         return replace(base, kind="id", role="id", why="tells customers apart")

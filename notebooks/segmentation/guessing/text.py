@@ -165,4 +165,10 @@ def _spell(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return ("-inf" if value < 0 else "inf") if math.isinf(value) else f"{value:g}"
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    text = json.dumps(str(value), ensure_ascii=False)
+    return "".join(c if c.isprintable() else _code(c) for c in text)
+
+
+def _code(character: str) -> str:
+    """Write a character that nobody can see, or that turns what follows, by its number."""
+    return f"\\U{ord(character):08X}" if ord(character) > 0xFFFF else f"\\u{ord(character):04X}"
