@@ -146,6 +146,36 @@ def test_files_of_another_kind_are_refused(holders, tmp_path, change, said):
     assert said in str(refused.value).lower() and len(str(refused.value).splitlines()) <= 4
 
 
+def test_lines_of_purchases_are_refused_with_the_way_to_sum_them_up(holders, tmp_path):
+    retail = load_dataset("retail")
+    lines = pd.DataFrame({"household_id": [1, 1, 2] * 30, "basket_id": range(90)})
+    lines["transaction_timestamp"], lines["sales_value"] = "2018-01-05 10:00:00", 2.5
+    lines.to_csv(tmp_path / "next.csv", index=False)
+    columns = [{"name": c.name, "kind": c.kind} for c in retail.columns]
+    of_retail = holders[0] | {
+        "dataset": "retail", "title": retail.title, "noun": retail.noun,
+        "columns": [holders[0]["columns"][0] | column for column in columns],
+    }  # fmt: skip
+    with pytest.raises(InputError) as refused:
+        read_period(of_retail, tmp_path / "next.csv")
+    what, where, remedy = str(refused.value).splitlines()
+    assert what.endswith("needs one row for each household") and "'household_id'" in where
+    assert "--dataset retail --input FILE --only 01" in remedy
+    with pytest.raises(InputError, match="the model is of 'Credit-card holders'"):
+        read_period(holders[0], tmp_path / "next.csv")
+
+
+def test_each_factor_is_told_with_its_columns(holders, tmp_path):
+    table = read_table(KNOWN.source_path).table
+    table = table.assign(BALANCE=table["BALANCE"] * 100, PAYMENTS=table["PAYMENTS"] / 1000)
+    table.assign(PURCHASES=table["PURCHASES"] * 100).to_csv(tmp_path / "next.csv", index=False)
+    with pytest.raises(InputError) as refused:
+        read_period(holders[0], tmp_path / "next.csv")
+    said = refused.value.what
+    assert "the values of balance, purchases are about 100 times those in training" in said
+    assert "the values of payments are about 1/1,000 of those in training" in said
+
+
 def test_a_missing_or_empty_file_is_refused(holders, tmp_path):
     (tmp_path / "empty.csv").touch()
     for name, said in (("absent.csv", "there is no file"), ("empty.csv", "empty")):

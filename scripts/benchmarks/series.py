@@ -1,4 +1,4 @@
-"""The six notebooks end to end: what running them costs beside what they compute."""
+"""The notebooks end to end: what running them costs beside what they compute."""
 
 from __future__ import annotations
 

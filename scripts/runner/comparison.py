@@ -24,7 +24,7 @@ from runner.inputs import digest
 FILES = ("manifest.json", "metrics.json", "model.json", "segments.csv", "stages/06_report.json")
 # What sentences quote stands in metrics.json once more, by sentence.
 SENTENCES = "quoted"
-# How the last notebook calls customers that have no identifier of their own.
+# How notebook 06 calls customers that have no identifier of their own.
 NUMBERED = "numbered by row"
 
 # Jaccard similarity of a pair of segments, among the customers that both runs have. Below .5 a

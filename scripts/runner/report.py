@@ -1,6 +1,6 @@
 """The start page of a run: who the customers are, what they are worth, what to do, how sure we are.
 
-The last notebook writes ``stages/06_report.json`` in plain text and raw numbers. This module turns
+Notebook 06 writes ``stages/06_report.json`` in plain text and raw numbers. This module turns
 the numbers into words and lengths of bars, and a template lays them out; nothing is decided here.
 """
 

@@ -66,18 +66,29 @@ class Period:
         as_read: Mapping[str, np.ndarray],
     ) -> None:
         """Count some customers by their columns, shape (n,) each; segments from 1."""
+        self.add_features(features)
+        self.add_others(segment, stranger, as_read)
+
+    def add_features(self, features: Mapping[str, np.ndarray]) -> None:
+        """Count some customers by their features alone; the rest is for `add_others`."""
+        for entry in self.model["reference"]["features"]:
+            self.features[entry["name"]] += bin_counts(features[entry["name"]], entry["edges"])
+
+    def add_others(
+        self, segment: np.ndarray, stranger: np.ndarray, as_read: Mapping[str, np.ndarray]
+    ) -> None:
+        """Count some customers by all but their features."""
         k = len(self.segments)
         self.segments += np.bincount(segment - 1, minlength=k)
         self.strangers += np.bincount(segment[stranger] - 1, minlength=k)
-        for entry in self.model["reference"]["features"]:
-            self.features[entry["name"]] += bin_counts(features[entry["name"]], entry["edges"])
+        steps = np.empty(len(segment), np.uint64)
         for name, counts in self.sizes.items():
             if name in as_read:
                 values = np.ascontiguousarray(as_read[name], np.float64)
-                steps = values.view(np.int64) >> SHIFT
-                np.clip(steps, FIRST - 1, LAST + 1, out=steps)
-                steps -= FIRST - 1
-                counts += np.bincount(steps, minlength=len(counts) + 2)[1:-1]
+                np.right_shift(values.view(np.uint64), SHIFT, out=steps)
+                np.subtract(steps, FIRST, out=steps)  # what is too small wraps to what is too large
+                np.minimum(steps, len(counts), out=steps)
+                counts += np.bincount(steps.view(np.int64), minlength=len(counts) + 1)[:-1]
 
     def merge(self, other: Period) -> None:
         """Add the counts of another part of the same period."""

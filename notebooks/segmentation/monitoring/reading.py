@@ -9,11 +9,12 @@ import pandas as pd
 
 from segmentation.dataset import Dataset, match_columns
 from segmentation.errors import InputError
-from segmentation.intake import text_columns
+from segmentation.intake import SUMMED_UP, text_columns
 from segmentation.model import Scored, dataset_of, score_customers
 from segmentation.monitoring.period import Period
 from segmentation.monitoring.units import changed_units, unit_problem
 from segmentation.reading import read_table
+from segmentation.transactions import recognise
 
 
 def read_period(model: dict[str, Any], path: Path) -> Scored:
@@ -55,6 +56,8 @@ def check_columns(
     found = set(match_columns(table.columns, dataset).values())
     needed = [c.name for c in dataset.columns if c.required and c.kind != "id"]
     missing = [name for name in needed if name not in found]
+    if len(missing) * 2 >= len(needed) and set(SUMMED_UP) <= {c.name for c in dataset.columns}:
+        _refuse_lines(model, table, source)
     if len(missing) * 2 >= len(needed):
         raise InputError(
             f"the model is of {model['title']!r}, and the table has {len(needed) - len(missing)} "
@@ -62,3 +65,16 @@ def check_columns(
             where=f"{source}; missing: {', '.join(missing)[:200]}",
             remedy="give the model that was fitted on such a table, or a table of that kind",
         )
+
+
+def _refuse_lines(model: dict[str, Any], table: pd.DataFrame, source: Path) -> None:
+    """Say how lines of purchases become customers, where a table holds such lines."""
+    lines = recognise(table.columns)
+    if lines is None:
+        return
+    raise InputError(
+        f"the table holds lines of purchases, and the model needs one row for each {model['noun']}",
+        where=f"{source}; columns {lines.customer!r} and {lines.time!r}",
+        remedy=f"sum them up first with run.py --dataset {model['dataset']} --input FILE --only 01 "
+        "--results FOLDER, then give FOLDER/stages/01_customers.parquet",
+    )

@@ -51,8 +51,11 @@ def unit_words(unit: Unit) -> str:
 
 
 def unit_problem(units: list[Unit]) -> str:
-    """Say in one line which columns came in another unit."""
-    columns = ", ".join(unit.column for unit in units)
-    return (
-        f"another unit than in training: the values of {columns[:200]} are {unit_words(units[0])}"
+    """Say in one line which columns came in another unit, and by what factor."""
+    alike: dict[str, list[str]] = {}
+    for unit in units:
+        alike.setdefault(unit_words(unit), []).append(unit.column)
+    said = "; ".join(
+        f"the values of {', '.join(columns)[:200]} are {words}" for words, columns in alike.items()
     )
+    return f"another unit than in training: {said}"
