@@ -15,6 +15,7 @@ from segmentation.naming import (
     name_segments,
     score_table,
 )
+from segmentation.profiling import clear_sides
 
 
 def effects_of(**columns):
@@ -158,6 +159,21 @@ def test_a_description_names_what_sets_apart_most(make_shop):
     named = name_segments(shop_effects([0.1, -0.5, 2, 0, 9], [0.3, -0.5, 2, 0, 9]), shop)
     assert named[1].name == "High online, low ticket"  # what is left out says nothing
     assert named[2].name == "High online, low ticket, high spent"
+
+
+def test_a_description_calls_nothing_high_that_is_below_the_average(make_shop):
+    # Few large values make the average of money: most of segment 1 spend more than most others.
+    shop = make_shop(archetypes=[])
+    features = pd.DataFrame({"spent": [50.0] * 8 + [1.0] * 6 + [400.0, 500.0], "visits": 1.0})
+    features = features.assign(ticket=[9.0] * 8 + [5.0] * 8, online=0.5, rest=1.0)
+    labels = pd.Series([1] * 8 + [2] * 8)
+    effects = shop_effects([0.6, 0.4, 0.3, 0, 0], [-0.6, -0.4, -0.3, 0, 0])
+    chosen = [f for f in shop.features if f.name in features]
+    clear = clear_sides(features, labels, effects, chosen)
+    assert clear[["spent", "ticket", "online"]].to_numpy().tolist() == [[False, True, False]] * 2
+    assert name_segments(effects, shop)[1].name == "High spent, high ticket"
+    assert name_segments(effects, shop, clear)[1].name == "High ticket"
+    assert name_segments(effects, shop, clear)[2].name == "Low ticket"
 
 
 def test_labels_keep_their_capitals(make_shop, shop_content):

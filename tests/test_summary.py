@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import HOSTILE_TEXTS
@@ -112,6 +113,25 @@ def test_what_speaks_against_the_archetype_is_no_ground(profile):
 def test_advice_without_grounds_claims_none(profile):
     entries = summary.traits(*profile, [TIMES])
     assert summary.advice(MATCHED, entries, [], 0.0)["grounds"] == ""
+
+
+@pytest.mark.parametrize(
+    ("worth", "said"), [(0.6, "worth more"), (0.2, "worth about"), (0.1, "worth less")]
+)
+def test_an_unknown_kind_of_customer_is_told_by_what_it_is_worth(profile, make_shop, worth, said):
+    shop = make_shop(archetypes=[])
+    by_worth = summary.by_worth(shop, pd.Series({"share": 0.2, "value_share": worth}))
+    given = summary.advice(UNKNOWN, summary.traits(*profile, [SPENT, ONLINE]), [], 0.1, by_worth)
+    assert f"They are {said}" in given["advice"]
+    assert "No advice is on file" in given["advice"]
+    assert given["grounds"].startswith(f"Rests on: {worth:.0%} of {shop.value_label} from 20%")
+    assert shop.value_label in given["measure"] and "control group" in given["measure"]
+
+
+def test_what_cannot_be_told_of_worth_is_not_told(make_shop):
+    shop = make_shop(archetypes=[])
+    assert summary.by_worth(shop, pd.Series({"share": 0.2, "value_share": np.nan})) is None
+    assert summary.by_worth(shop, pd.Series({"share": 0.2, "value_share": -0.1})) is None
 
 
 def test_an_unknown_kind_of_customer_gets_no_invented_advice(profile):

@@ -12,6 +12,7 @@ from segmentation.cores import spread
 from segmentation.dataset import Archetype, Dataset
 from segmentation.kmeans import assign, fit_kmeans
 from segmentation.presentation import plain
+from segmentation.profiling import clear_sides
 
 MATCH_THRESHOLD = 0.6
 LONGEST_LABEL = 60  # of a feature in a description
@@ -73,7 +74,9 @@ def score_table(effects: pd.DataFrame, archetypes: tuple[Archetype, ...]) -> pd.
     )
 
 
-def name_segments(effects: pd.DataFrame, dataset: Dataset) -> dict[int, Name]:
+def name_segments(
+    effects: pd.DataFrame, dataset: Dataset, clear: pd.DataFrame | None = None
+) -> dict[int, Name]:
     """Name segments by matching archetypes one to one, so that no name comes twice.
 
     The assignment maximises the summed match (Kuhn 1955) over the pairs that reach
@@ -83,6 +86,8 @@ def name_segments(effects: pd.DataFrame, dataset: Dataset) -> dict[int, Name]:
     ----------
     effects : DataFrame, shape (n_segments, n_features)
         Indexed by segment; means in standard deviations from the average customer.
+    clear : DataFrame of bool, shape (n_segments, n_features), optional
+        What a description may call high or low, from `profiling.clear_sides`; by default all.
     """
     scores = score_table(effects, dataset.archetypes)
     assigned: dict[int, str] = {}
@@ -97,7 +102,8 @@ def name_segments(effects: pd.DataFrame, dataset: Dataset) -> dict[int, Name]:
     archetypes = {archetype.name: archetype for archetype in dataset.archetypes}
     names, taken = {}, set(assigned.values())
     for segment in effects.index:
-        name = assigned.get(segment) or describe(effects.loc[segment], dataset, taken)
+        sides = effects.loc[segment] if clear is None else effects.loc[segment][clear.loc[segment]]
+        name = assigned.get(segment) or describe(sides, dataset, taken)
         taken.add(name)
         others = scores.loc[segment].drop(name, errors="ignore").astype("float64")
         ranked = others.nlargest(1)
@@ -133,7 +139,7 @@ def describe(effects: pd.Series, dataset: Dataset, taken: set[str]) -> str:
         name = ", ".join(traits)
         if len(traits) > 1 and name not in taken:
             return name
-    return f"{name} ({len(taken) + 1})"
+    return f"{name} ({len(taken) + 1})" if name in taken else name
 
 
 def lower_first(text: str) -> str:
@@ -146,6 +152,7 @@ def agreement_after_refits(
     standardised: pd.DataFrame,
     names: pd.Series,
     dataset: Dataset,
+    features: pd.DataFrame | None = None,
     *,
     resamples: int = 10,
     starts: int = 10,
@@ -162,6 +169,8 @@ def agreement_after_refits(
         For effect sizes, from `profiling.standardise_evenly`.
     names : Series, shape (n,)
         Each customer's segment name in the chosen solution.
+    features : DataFrame, shape (n, n_features), optional
+        In real units, where those decide what a description may call high or low.
 
     Returns
     -------
@@ -174,7 +183,10 @@ def agreement_after_refits(
         drawn = generator.integers(0, n, n)
         fit = fit_kmeans(matrix[drawn], k, starts=starts, seed=int(generator.integers(2**31)))
         labels = pd.Series(assign(matrix, fit.centres), index=names.index)
-        refitted = name_segments(standardised.groupby(labels).mean(), dataset)
+        effects = standardised.groupby(labels).mean()
+        chosen = [feature for feature in dataset.features if feature.name in effects]
+        clear = None if features is None else clear_sides(features, labels, effects, chosen)
+        refitted = name_segments(effects, dataset, clear)
         return float((labels.map({s: e.name for s, e in refitted.items()}) == names).mean())
 
     return np.array(spread(same_name, np.random.SeedSequence(seed).spawn(resamples)))

@@ -113,6 +113,29 @@ def levels(features: pd.DataFrame, chosen: list[Feature]) -> pd.Series:
     )
 
 
+def clear_sides(
+    features: pd.DataFrame, labels: pd.Series, effects: pd.DataFrame, chosen: list[Feature]
+) -> pd.DataFrame:
+    """Tell where a segment's level in real units lies on the same side as its effect.
+
+    Where few large values make the average, a segment can be above it after a logarithm and below
+    it in money: neither high nor low is then a fair word.
+
+    Parameters
+    ----------
+    features : DataFrame, shape (n, n_features)
+    labels : Series, shape (n,)
+    effects : DataFrame, shape (k, n_features)
+
+    Returns
+    -------
+    DataFrame of bool, shape (k, n_features)
+    """
+    level = {s: levels(features[labels == s], chosen) for s in effects.index}
+    away = pd.DataFrame(level).T - levels(features, chosen)
+    return (away * effects[away.columns] > 0).reindex(columns=effects.columns, fill_value=False)
+
+
 def marker_variables(effects: pd.DataFrame, threshold: float = 0.25) -> pd.DataFrame:
     """Mark what makes a segment different from everybody (Dolnicar et al. 2018, ch. 8).
 

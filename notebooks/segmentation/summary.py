@@ -15,6 +15,8 @@ from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Name, lower_fir
 from segmentation.presentation import joined, number, plain, quantity, share
 from segmentation.presentation import spreadsheet_safe as spreadsheet_safe  # for who exports lists
 
+WORTH_MORE, WORTH_LESS = 3 / 2, 2 / 3  # share of the value over share of the customers
+
 
 def slug(name: str) -> str:
     """Turn a name into a safe file name: lower-case letters, digits and hyphens."""
@@ -123,9 +125,15 @@ def evidence(name: Name) -> str:
 
 
 def advice(
-    name: Name, entries: list[dict[str, Any]], grounds: list[dict[str, Any]], ambiguous: float
+    name: Name,
+    entries: list[dict[str, Any]],
+    grounds: list[dict[str, Any]],
+    ambiguous: float,
+    worth: dict[str, str] | None = None,
 ) -> dict[str, str]:
     """Give the archetype's advice with the segment's own numbers.
+
+    Of a kind that is not known, only what it is worth tells where to begin.
 
     Parameters
     ----------
@@ -136,6 +144,8 @@ def advice(
     ambiguous : float
         Share of the segment near the border to another one; NaN for a segment that is too small to
         be described.
+    worth : dict of str to str, optional
+        From `by_worth`.
 
     Returns
     -------
@@ -155,11 +165,13 @@ def advice(
             start = (
                 "Nothing sets it apart: ask its members, or test one offer on a part of the list."
             )
+        known = "No advice is on file for this kind of customer."
         return {
-            "advice": f"No advice is on file for this kind of customer. {start}",
-            "grounds": "",
+            "advice": " ".join([*([worth["advice"]] if worth else []), known, start]),
+            "grounds": worth["grounds"] if worth else "",
             "caution": caution,
-            "measure": "the share that responds, against a control group without the offer",
+            "measure": f"{worth['measure'] if worth else 'the share that responds'}, against a "
+            "control group without the offer",
         }
     basis = "; ".join(entry["text"] for entry in grounds[:2])
     return {
@@ -167,6 +179,38 @@ def advice(
         "grounds": f"Rests on: {basis}." if basis else "",
         "caution": caution,
         "measure": name.archetype.measure,
+    }
+
+
+def by_worth(dataset: Dataset, size: pd.Series) -> dict[str, str] | None:
+    """Say where to begin with a segment by what it is worth, whatever its kind.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    size : Series
+        share and value_share, from `profiling.sizes_and_value`.
+
+    Returns
+    -------
+    dict of str to str or None
+        advice, grounds and measure; None where no column tells the value, or none is there.
+    """
+    if not dataset.value or not size["value_share"] >= 0:  # nor where it is unknown
+        return None
+    ratio = size["value_share"] / size["share"]
+    if ratio >= WORTH_MORE:
+        said = "They are worth more than their number: keep them before you spend on others."
+    elif ratio <= WORTH_LESS:
+        said = "They are worth less than their number: reach them by the cheapest channel."
+    else:
+        said = "They are worth about their number: spend on them as on the average."
+    label = plain(dataset.value_label)
+    rests = f"{share(size['value_share'])} of {label} from {share(size['share'])} of the"
+    return {
+        "advice": said,
+        "grounds": f"Rests on: {rests} {dataset.nouns}.",
+        "measure": f"the share that responds and {label} per {dataset.noun}",
     }
 
 
