@@ -59,7 +59,9 @@ def undisturbed(finished, tmp_path_factory):  # noqa: F811
     folder = tmp_path_factory.mktemp("undisturbed")
     project = copy_of(finished, folder)
     began = time.monotonic()
-    process = project.start(*SETTINGS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGMENTATION_NO_VENV", "1")  # comes before the fixture that does so for tests
+        process = project.start(*SETTINGS)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     return without_times(project.snapshot()), time.monotonic() - began
