@@ -6,7 +6,7 @@ import pytest
 from fitted import fit_model
 
 from segmentation.cleaning import clean
-from segmentation.dataset import build_dataset, load_dataset
+from segmentation.dataset import build_dataset, load_dataset, match_columns
 from segmentation.errors import InputError
 from segmentation.model import assign_customers, dataset_of, score_typed
 from segmentation.monitoring import planting
@@ -163,6 +163,9 @@ def test_lines_of_purchases_are_refused_with_the_way_to_sum_them_up(holders, tmp
     assert "--dataset retail --input FILE --only 01" in remedy
     with pytest.raises(InputError, match="the model is of 'Credit-card holders'"):
         read_period(holders[0], tmp_path / "next.csv")
+    # What is given in their place calls the identifier as all tables of notebook 01 do.
+    assert match_columns(["customer", "spent"], dataset_of(of_retail))["customer"] == "customer_id"
+    assert "customer" not in match_columns(["customer"], dataset_of(holders[0]))
 
 
 def test_each_factor_is_told_with_its_columns(holders, tmp_path):

@@ -26,6 +26,8 @@ ROLES = ("segment", "describe", "left out")
 TRANSFORMS = ("none", "log1p", "yeo-johnson")
 MISSING = ("median", "zero", "keep")
 GRAINS = ("customer", "transaction")
+# By these columns customers are recognised that were summed up from purchases.
+SUMMED_UP = ("customer_id", "recency_days", "orders", "spent", "net_value")
 RFM = ("recency", "frequency", "monetary")
 CAMPAIGN_COLUMNS = (  # of the lists in campaigns/, in their order
     "customer", "segment", "segment_name", "confidence", "action", "campaign", "model", "group",

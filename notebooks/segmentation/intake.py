@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segmentation.dataset import Dataset, Source
+from segmentation.dataset import SUMMED_UP, Dataset, Source
 from segmentation.errors import InputError
 from segmentation.inference import infer_dataset
 from segmentation.reading import Reading, read_table
@@ -18,8 +18,6 @@ from segmentation.transactions.description import describe_transactions
 from segmentation.transactions.descriptors import find_descriptors, join_descriptors
 from segmentation.transactions.recognition import find_transactions
 from segmentation.workspace import GUESSED, Workspace, results_folder, write_atomically
-
-SUMMED_UP = ("customer_id", "recency_days", "orders", "spent", "net_value")
 
 
 def open_table(

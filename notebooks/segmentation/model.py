@@ -20,7 +20,7 @@ from segmentation.assignment import (
     distances,
     stranger_distances,
 )
-from segmentation.dataset import Column, Dataset, Feature, Rule
+from segmentation.dataset import SUMMED_UP, Column, Dataset, Feature, Rule
 from segmentation.errors import InputError
 from segmentation.features import Preparation
 from segmentation.plain import checksum as checksum  # for who writes models elsewhere
@@ -275,6 +275,11 @@ def dataset_of(model: dict[str, Any]) -> Dataset:
         low, high = entry["valid"]
         limits = (-math.inf if low is None else low, math.inf if high is None else high)
         columns.append(Column(**entry | {"valid": limits, "found_as": tuple(entry["found_as"])}))
+    if set(SUMMED_UP) <= {column.name for column in columns}:
+        # What notebook 01 sums up has the identifier's name of all its tables.
+        columns = [
+            replace(c, found_as=(*c.found_as, "customer")) if c.kind == "id" else c for c in columns
+        ]
     return Dataset(
         name=model["dataset"],
         folder=Path(),

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from segmentation.dataset import Dataset, match_columns
+from segmentation.dataset import SUMMED_UP, Dataset, match_columns
 from segmentation.errors import InputError
-from segmentation.intake import SUMMED_UP, text_columns
+from segmentation.intake import text_columns
 from segmentation.model import Scored, dataset_of, score_customers
 from segmentation.monitoring.period import Period
 from segmentation.monitoring.units import changed_units, unit_problem
