@@ -151,7 +151,7 @@ def test_lines_of_purchases_are_refused_with_the_way_to_sum_them_up(holders, tmp
     lines = pd.DataFrame({"household_id": [1, 1, 2] * 30, "basket_id": range(90)})
     lines["transaction_timestamp"], lines["sales_value"] = "2018-01-05 10:00:00", 2.5
     lines.to_csv(tmp_path / "next.csv", index=False)
-    columns = [{"name": c.name, "kind": c.kind} for c in retail.columns]
+    columns = [{"name": c.name, "kind": c.kind, "found_as": []} for c in retail.columns]
     of_retail = holders[0] | {
         "dataset": "retail", "title": retail.title, "noun": retail.noun,
         "columns": [holders[0]["columns"][0] | column for column in columns],
