@@ -29,6 +29,9 @@ MOST_CATEGORIES = 10  # by what was spent; the others are summed up
 MOST_UNREADABLE = 0.2  # share of lines that may lack something; customers may lack in more
 
 WHOLE = "customer IS NOT NULL AND bought IS NOT NULL AND amount IS NOT NULL"
+CANCELLED = (  # of lines, by the order
+    r"CASE WHEN basket LIKE 'C%' THEN regexp_full_match(basket, 'C\d+') ELSE false END"
+)
 # A discount as a part of the full price, in money; rounded, so that its sum has no order either.
 FROM_RATE = """CAST(CAST(amount AS DOUBLE) * CAST(discount AS DOUBLE)
     / nullif(1 - CAST(discount AS DOUBLE), 0) AS DECIMAL(28, 10))"""
@@ -56,14 +59,16 @@ SELECT customer,
     CAST(coalesce(sum(amount) FILTER (bought >= {middle}), 0) AS DOUBLE) AS late
 FROM baskets GROUP BY customer
 """
+GOODS = "SELECT customer, category, sum(amount) AS amount FROM purchases GROUP BY ALL"
 RETURNED = """
 SELECT customer, CAST(sum(abs(amount)) AS DOUBLE) AS returned
 FROM lines WHERE {whole} AND {returned} GROUP BY customer
 """
-VARIETY = """
-SELECT customer, count(*) AS {name}
-FROM (SELECT DISTINCT customer, {part} FROM purchases WHERE {part} IS NOT NULL) GROUP BY customer
+PRODUCTS = """
+SELECT customer, count(*) AS products
+FROM (SELECT DISTINCT customer, product FROM purchases WHERE product IS NOT NULL) GROUP BY customer
 """
+CATEGORIES = "SELECT customer, count(category) AS categories{sums} FROM goods GROUP BY customer"
 
 
 @dataclass(frozen=True)
@@ -139,22 +144,28 @@ def customers_query(
 
 
 def _facts(engine: Engine, source: Source) -> _Facts:
-    """Look at all lines, once for how orders are called and once for the rest."""
-    cancelled = "false"
-    if source.order:
+    """Look at all lines, once where no order is called C and something."""
+    facts, called = _look(engine, "false")
+    if called:
         text = "CAST(basket AS VARCHAR)"
         matched = (
             rf"avg(CAST(regexp_full_match({text}, 'C?\d+') AS INTEGER)), "
             rf"sum(CAST(regexp_full_match({text}, 'C\d+') AS INTEGER))"
         )
-        share, called = engine.ask(f"SELECT {matched} FROM lines")[0]
-        if called and share > 0.9:
-            cancelled = r"regexp_full_match(coalesce(basket, ''), 'C\d+')"
+        share, cancelled = engine.ask(f"SELECT {matched} FROM lines")[0]
+        if cancelled and share > 0.9:
+            facts, _ = _look(engine, CANCELLED)
+    return facts
+
+
+def _look(engine: Engine, cancelled: str) -> tuple[_Facts, int]:
+    """Return what lines are like, given how cancelled ones are told; and how many may be so."""
     back = f"(amount < 0 OR coalesce(quantity, 0) < 0 OR {cancelled})"
     bought = f"{WHOLE} AND NOT {back}"
     conditions = (
-        "customer IS NULL", "bought IS NULL", "amount IS NULL", f"{WHOLE} AND {cancelled}",
-        f"{WHOLE} AND {back} AND NOT {cancelled}", f"{bought} AND amount = 0", bought,
+        "CAST(basket AS VARCHAR) LIKE 'C%'", "customer IS NULL", "bought IS NULL",
+        "amount IS NULL", f"{WHOLE} AND {cancelled}", f"{WHOLE} AND {back} AND NOT {cancelled}",
+        f"{bought} AND amount = 0", bought,
     )  # fmt: skip
     counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
     over = (
@@ -162,8 +173,8 @@ def _facts(engine: Engine, source: Source) -> _Facts:
         "bool_and(bought = date_trunc('day', bought))",
     )  # fmt: skip
     extremes = ", ".join(f"{measure} FILTER ({bought})" for measure in over)
-    total, *rows = engine.ask(f"SELECT count(*), {counts}, {extremes} FROM lines")[0]
-    return _Facts(total, tuple(rows[:3]), *rows[3:], cancelled, back)
+    total, called, *rows = engine.ask(f"SELECT count(*), {counts}, {extremes} FROM lines")[0]
+    return _Facts(total, tuple(rows[:3]), *rows[3:], cancelled, back), called
 
 
 def _changes(facts: _Facts, source: Source, name: str) -> list[Change]:
@@ -192,8 +203,9 @@ def _changes(facts: _Facts, source: Source, name: str) -> list[Change]:
 
 def _goods(engine: Engine) -> dict[str, str]:
     """Return the sums spent on the largest categories, and on the others, by column."""
+    engine.keep("goods", GOODS)
     ranked = engine.ask(
-        "SELECT category FROM purchases WHERE category IS NOT NULL GROUP BY category "
+        "SELECT category FROM goods WHERE category IS NOT NULL GROUP BY category "
         f"ORDER BY sum(amount) DESC, category LIMIT {MOST_CATEGORIES}"
     )
     kept = [row[0] for row in ranked]
@@ -222,21 +234,20 @@ def _sums(facts: _Facts, source: Source, goods: dict[str, str]) -> str:
         chosen.append("coalesce(returned, 0) AS returned")
     else:
         chosen.append("0 AS returned")
-    for part, name in (("product", "products"), ("category", "categories")):
+    sums = "".join(
+        f", CAST(coalesce({value}, 0) AS DOUBLE) AS {quoted(name)}" for name, value in goods.items()
+    )
+    for part, name, query in (
+        ("product", "products", PRODUCTS),
+        ("category", "categories", CATEGORIES.format(sums=sums)),
+    ):
         if getattr(source, part):
-            steps[f"different_{name}"] = VARIETY.format(part=part, name=name)
+            steps[f"different_{name}"] = query
             joined += f" LEFT JOIN different_{name} USING (customer)"
             chosen.append(name)
         else:
             chosen.append(f"0 AS {name}")
-    if goods:
-        listed = ", ".join(
-            f"CAST(coalesce({value}, 0) AS DOUBLE) AS {quoted(name)}"
-            for name, value in goods.items()
-        )
-        steps["goods"] = f"SELECT customer, {listed} FROM purchases GROUP BY customer"
-        joined += " LEFT JOIN goods USING (customer)"
-        chosen += [quoted(name) for name in goods]
+    chosen += [quoted(name) for name in goods]
     chain = ", ".join(f"{name} AS ({query})" for name, query in steps.items())
     return f"WITH {chain} SELECT {', '.join(chosen)} FROM {joined}"
 

@@ -30,6 +30,7 @@ class Relation:
     types: dict[str, str]  # column name to DuckDB's type; everything in a text file is VARCHAR
     changes: tuple[Change, ...] = ()
     format: str = "text"
+    cheap: bool = False  # to be read at each look; otherwise once
 
 
 def open_file(
@@ -69,7 +70,8 @@ def open_file(
         described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
     except duckdb.Error as error:
         raise unreadable(path.name, error) from None
-    return Relation(sql, {row[0]: row[1] for row in described}, changes, form)
+    types = {row[0]: row[1] for row in described}
+    return Relation(sql, types, changes, form, cheap=form == "parquet")
 
 
 @lru_cache(maxsize=1)
@@ -136,7 +138,8 @@ def _encoding(
     try:
         with (gzip.open if packed else open)(path, "rb") as file:
             while piece := file.read(PIECE):
-                decoder.decode(piece)
+                if not piece.isascii() or decoder.getstate()[0]:
+                    decoder.decode(piece)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return "latin-1", (Change("text that is not UTF-8", action="read as Latin-1"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from segmentation.dataset import Source
@@ -11,6 +12,8 @@ from segmentation.transactions.files import Relation
 from segmentation.transactions.times import read_time
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
+SETTLED = "TEXT"  # the type of a column whose cells `text_of` has written; no engine says it
+ODD = 0.001  # share of the cells that may be no numbers
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT")
 MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
 
@@ -62,6 +65,14 @@ def lines_query(
     at = read_time(engine, file, name, column("time"), types[source.time], options.date_order)
     brand, _, own = source.own_brand.partition("=")
     is_own = f"{quoted(brand.strip())} = {literal(own.strip())}" if own else "CAST(NULL AS BOOLEAN)"
+    joined, category = "", text_of(column("category"), types.get(source.category, ""))
+    if products:
+        looked_up = "*"
+        if source.category in products.types and source.category not in file.types:
+            looked_up = f"*, {category} AS product_category"  # once a product, not once a line
+            category = "product_category"
+        key = quoted(source.product)
+        joined = f" LEFT JOIN (SELECT {looked_up} FROM {products.sql}) USING ({key})"
     chosen = {
         "customer": _key(column("customer"), types.get(source.customer, "")),
         "bought": at,
@@ -69,16 +80,12 @@ def lines_query(
         "quantity": number("quantity"),
         "basket": _key(column("order"), types.get(source.order, "")),
         "product": column("product") if source.product else "CAST(NULL AS VARCHAR)",
-        "category": text_of(column("category"), types.get(source.category, "")),
+        "category": category,
         "discount": _sum(engine, file, name, source.discount.split("+"), types, options),
         "coupon": _sum(engine, file, name, source.coupon.split("+"), types, options),
         "own": is_own,
     }
     listed = ", ".join(f"{expression} AS {quoted(key)}" for key, expression in chosen.items())
-    joined = ""
-    if products:
-        key = quoted(source.product)
-        joined = f" LEFT JOIN (SELECT * FROM {products.sql}) USING ({key})"
     return f"SELECT {listed} FROM {file.sql}{joined}"
 
 
@@ -89,13 +96,33 @@ def _key(column: str, kind: str) -> str:
 
 def text_of(column: str, kind: str) -> str:
     """Write an identifier or a word as text; a word for nothing as a gap."""
+    if kind == SETTLED:
+        return column
     if kind in WHOLE:
         return f"CAST({column} AS VARCHAR)"
     text = f"trim(CAST({column} AS VARCHAR))"
-    gone = ", ".join(map(literal, MISSING))
     # Whole numbers that had gaps among them were written by many programs as 17850.0.
     whole = f"regexp_replace({text}, '^(\\d{{3,}})\\.0$', '\\1')"
-    return f"CASE WHEN lower({text}) IN ({gone}) THEN NULL ELSE {whole} END"
+    return (
+        f"CASE WHEN NOT {is_filled(text)} THEN NULL WHEN {text} LIKE '%.0' THEN {whole} "
+        f"ELSE {text} END"
+    )
+
+
+def is_filled(text: str) -> str:
+    """Return the condition that a text says something; only short ones are looked at.
+
+    A list behind IN would be joined, by each query on lines, whether it needs the column or not.
+    """
+    nothing = literal("|".join(map(re.escape, MISSING)))
+    longest = max(map(len, MISSING))
+    empty = f"regexp_full_match(lower({text}), {nothing})"
+    return f"CASE WHEN length({text}) > {longest} THEN true ELSE NOT {empty} END"
+
+
+def bare(column: str) -> str:
+    """Return the expression that takes spaces and signs of currencies out of a number's text."""
+    return f"regexp_replace({column}, '[\\s$€£]', '', 'g')"
 
 
 def _sum(engine, file: Relation, name: str, columns: list[str], types, options) -> str:
@@ -118,20 +145,21 @@ def _number(engine, file: Relation, name: str, column: str, types, options: Opti
     """Return the expression that reads a column as an exact number."""
     if column == "NULL" or types.get(column.strip('"')) != "VARCHAR":
         return f"TRY_CAST({column} AS {MONEY})"
-    bare = f"regexp_replace({column}, '[\\s$€£]', '', 'g')"
+    text = bare(column)
     ways = {
-        "plain": f"TRY_CAST({bare} AS {MONEY})",
-        "point": _marked(bare, thousands=",", decimal="."),
-        "comma": _marked(bare, thousands=".", decimal=","),
+        # Most cells are numbers as they stand.
+        "plain": f"coalesce(TRY_CAST({column} AS {MONEY}), TRY_CAST({text} AS {MONEY}))",
+        "point": _marked(text, thousands=",", decimal="."),
+        "comma": _marked(text, thousands=".", decimal=","),
     }
     if options.decimal:
         return ways["comma" if options.decimal in (",", "comma") else "point"]
-    filled = f"lower({bare}) NOT IN ({', '.join(map(literal, MISSING))})"
+    filled = is_filled(text)
     failed = ", ".join(f"count(*) FILTER ({filled} AND {way} IS NULL)" for way in ways.values())
     counts = f"SELECT count(*) FILTER ({filled}), {failed} FROM {file.sql}"
     rows, *failures = engine.ask(counts)[0]
     plain, point, comma = failures
-    if plain <= 0.001 * rows:
+    if plain <= ODD * rows:
         return ways["plain"]
     best = min(point, comma)
     if best > 0.05 * rows:
@@ -149,9 +177,9 @@ def _number(engine, file: Relation, name: str, column: str, types, options: Opti
     return ways["point" if point < comma else "comma"]
 
 
-def _marked(bare: str, thousands: str, decimal: str) -> str:
+def _marked(text: str, thousands: str, decimal: str) -> str:
     """Return the expression that reads a number with these marks, NULL where it has others."""
     pattern = rf"-?(\d{{1,3}}(\{thousands}\d{{3}})+|\d+)?(\{decimal}\d+)?"
-    text = f"replace(replace({bare}, '{thousands}', ''), '{decimal}', '.')"
-    number = f"TRY_CAST({text} AS {MONEY})"
-    return f"CASE WHEN regexp_full_match({bare}, {literal(pattern)}) THEN {number} END"
+    plain = f"replace(replace({text}, '{thousands}', ''), '{decimal}', '.')"
+    number = f"TRY_CAST({plain} AS {MONEY})"
+    return f"CASE WHEN regexp_full_match({text}, {literal(pattern)}) THEN {number} END"

@@ -8,6 +8,7 @@ import duckdb
 
 from segmentation.dataset import Source
 from segmentation.reading import Reading
+from segmentation.transactions.cells import settle_cells
 from segmentation.transactions.customers import customers_query
 from segmentation.transactions.engine import open_duckdb, require_space
 from segmentation.transactions.files import open_file
@@ -63,9 +64,10 @@ def sum_up(
         )
         looked_up = open_file(connection, products) if products else None
         options = Options(decimal, date_order)
-        lines = lines_query(engine, file, source, options, path.name, looked_up)
-        typed = file.format == "parquet" and (looked_up is None or looked_up.format == "parquet")
-        query, changes = customers_query(engine, lines, source, path.name, keep_lines=not typed)
+        cells = settle_cells(engine, file, source, options, looked_up)
+        lines = lines_query(engine, cells, source, options, path.name, looked_up)
+        cheap = cells.cheap and (looked_up is None or looked_up.cheap)
+        query, changes = customers_query(engine, lines, source, path.name, keep_lines=not cheap)
         table = engine.run(query).df()
     table = table.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
     about = {"name": path.name, "format": file.format, "sha256": digest(path), "rows": len(table)}

@@ -46,15 +46,15 @@ def read_time(
     if kind.startswith(("TIMESTAMP", "DATE")):
         return f"CAST({column} AS TIMESTAMP)"
     raw = f"trim(CAST({column} AS VARCHAR))"
-    text = f"replace({raw}, 'T', ' ')"
+    text = _spaced(column)
 
     def days(expression: str) -> list[str]:
         distinct = f"SELECT DISTINCT {expression} FROM {file.sql} WHERE {column} IS NOT NULL"
         return [row[0] for row in engine.ask(f"{distinct} ORDER BY 1 LIMIT {SEEN}") if row[0]]
 
-    seen = days(f"split_part({text}, ' ', 1)")
+    seen = days(day_of(column))
     if _mostly(ISO, seen):
-        return f"TRY_CAST({text} AS TIMESTAMP)"
+        return read_iso(column)
     if _mostly(DIGITS, seen):
         return f"try_strptime({text}, '%Y%m%d')"
     parts = [found for day in seen if (found := PARTS.fullmatch(day))]
@@ -73,6 +73,20 @@ def read_time(
         where=name,
         remedy="write them like 2024-03-31 14:05",
     )
+
+
+def day_of(column: str) -> str:
+    """Return the expression of what stands before a time of day."""
+    return f"split_part({_spaced(column)}, ' ', 1)"
+
+
+def read_iso(column: str) -> str:
+    """Return the expression that reads a time as ISO 8601 writes it."""
+    return f"TRY_CAST({_spaced(column)} AS TIMESTAMP)"
+
+
+def _spaced(column: str) -> str:
+    return f"replace(trim(CAST({column} AS VARCHAR)), 'T', ' ')"
 
 
 def _mostly(pattern: re.Pattern, seen: list[str]) -> bool:
