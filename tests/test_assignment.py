@@ -22,6 +22,8 @@ def test_distances_are_the_plain_ones_in_any_layout(k):
     assert (found == plain).all()
     assert (distances(columns, centres) == found).all()
     assert (distances(matrix[5000:5003], centres) == found[5000:5003]).all()
+    for alone in range(5000, 5050):
+        assert (distances(matrix[alone : alone + 1], centres) == found[alone]).all()
 
 
 def test_the_two_nearest_are_the_first_of_equals():

@@ -6,8 +6,8 @@ customer's result does not depend on the customers beside, nor on the size of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,7 +35,7 @@ class Applied:
         To the nearest centre, and as a part of that to the second nearest.
     stranger : ndarray of bool, shape (n,)
     features : dict of str to ndarray, shape (n,)
-        In real units.
+        In real units; none where they were looked at block by block.
     changes : list of Change
         What ranges, rules and gaps made necessary.
     """
@@ -81,7 +81,12 @@ class Applier:
     def _limits(self) -> np.ndarray:
         return np.array(self.model["strangers"]["distances"])
 
-    def apply(self, columns: Mapping[str, np.ndarray], count: int) -> Applied:
+    def apply(
+        self,
+        columns: Mapping[str, np.ndarray],
+        count: int,
+        look: Callable[[dict[str, np.ndarray]], None] | None = None,
+    ) -> Applied:
         """Find the segments of customers.
 
         Parameters
@@ -90,13 +95,16 @@ class Applier:
             As they were read; numbers as float64.
         count : int
             How many customers there are.
+        look : callable, optional
+            Gets the features of a block of customers after the other, which then are not kept.
 
         Raises
         ------
         InputError
             If a feature is not finite for some customer.
         """
-        features = {f.name: np.empty(count) for f in self.dataset.features}
+        kept = count if look is None else min(count, BLOCK)
+        features = {f.name: np.empty(kept) for f in self.dataset.features}
         whole = Applied(
             *(np.empty(count, np.int64) for _ in range(2)),
             *(np.empty(count) for _ in range(2)),
@@ -107,18 +115,30 @@ class Applier:
         for first in range(0, count, BLOCK):
             part = slice(first, min(first + BLOCK, count))
             block = {name: values[part] for name, values in columns.items()}
-            self._apply_block(block, whole, part, counts)
+            shown = part if look is None else slice(0, part.stop - part.start)
+            found = {name: values[shown] for name, values in features.items()}
+            self._apply_block(block, found, whole, part, counts)
+            if look is not None:
+                look(found)
         for name, rows in counts.endless.items():
             if rows:
                 refuse_endless(self.dataset.feature(name), rows)
         whole.changes.extend(self._changes(counts))
-        return whole
+        return whole if look is None else replace(whole, features={})
 
-    def _apply_block(self, columns: dict, whole: Applied, part: slice, counts: _Counts) -> None:
+    def _apply_block(
+        self,
+        columns: dict[str, np.ndarray],
+        features: dict[str, np.ndarray],
+        whole: Applied,
+        part: slice,
+        counts: _Counts,
+    ) -> None:
+        """Fill features and the places of `whole` from columns, which are cleaned."""
         self._clean(columns, counts)
         size = part.stop - part.start
         for feature in self.dataset.features:
-            values = whole.features[feature.name][part]
+            values = features[feature.name]
             values[:] = evaluate_columns(feature.formula, columns)
             if not (-LARGEST < values.min() and values.max() < LARGEST):
                 finite = np.abs(values) < LARGEST
@@ -127,7 +147,7 @@ class Applier:
             return  # refused when all customers have been looked at
         matrix = np.empty((len(self._preparation.steps), size))
         for row, step in zip(matrix, self._preparation.steps, strict=True):
-            row[:] = step.apply(whole.features[step.name][part])
+            row[:] = step.apply(features[step.name])
         found = np.empty((len(self._centres), size))
         fill_distances(matrix, self._centres, found)
         segment, near, second_choice, second = nearest_two(found)

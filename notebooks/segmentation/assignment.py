@@ -22,7 +22,7 @@ def fill_distances(columns: np.ndarray, centres: np.ndarray, out: np.ndarray) ->
     """Write Euclidean distances into `out`.
 
     The squares are added feature after feature, so that a customer's distances do not depend on
-    the customers beside.
+    the customers beside (a sum over an axis adds in another order where it is one customer's).
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ def fill_distances(columns: np.ndarray, centres: np.ndarray, out: np.ndarray) ->
     centres : ndarray, shape (k, d)
     out : ndarray of float64, shape (k, n)
     """
-    difference = np.empty(columns.shape)
-    for centre, distance in zip(centres, out, strict=True):
-        np.subtract(columns, centre[:, None], out=difference)
+    out[:], difference = 0.0, np.empty(out.shape)
+    for values, places in zip(columns, centres.T, strict=True):
+        np.subtract(values, places[:, None], out=difference)
         np.multiply(difference, difference, out=difference)
-        np.add.reduce(difference, axis=0, out=distance)
+        np.add(out, difference, out=out)
     np.sqrt(out, out=out)
 
 

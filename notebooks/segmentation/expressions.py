@@ -128,11 +128,13 @@ def _check(node: ast.expr, level: int = 0) -> None:
         _check(part, level + 1)
 
 
-def columns_of(expression: str) -> set[str]:
+@lru_cache(maxsize=256)
+def columns_of(expression: str) -> frozenset[str]:
     """Return the names of the columns that an expression reads."""
     nodes = list(ast.walk(parse(expression)))
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    return {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called}
+    names = (node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called)
+    return frozenset(names)
 
 
 def is_condition(expression: str, yes_no: Collection[str] = ()) -> bool:

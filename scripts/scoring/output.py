@@ -44,6 +44,8 @@ class ScoredFile:
     Parameters
     ----------
     path : pathlib.Path
+    names : dict of int to str
+        Of the segments.
 
     Raises
     ------
@@ -51,9 +53,11 @@ class ScoredFile:
         If nothing can be written there.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: dict[int, str]) -> None:
         self.path, self._partial = path, path.with_name(f".{path.name}.{os.getpid()}.partial")
         self._parquet, self._complete = path.suffix.lower() == ".parquet", False
+        words = pd.Series([names[segment] for segment in sorted(names)])
+        self._words = pa.array(words if self._parquet else spreadsheet_safe(words), pa.string())
         try:
             self._partial.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -68,9 +72,7 @@ class ScoredFile:
             )
         )
 
-    def rows(
-        self, customers: pa.StringArray, found: Mapping[str, Any], names: dict[int, str]
-    ) -> pa.RecordBatch:
+    def rows(self, customers: pa.StringArray, found: Mapping[str, Any]) -> pa.RecordBatch:
         """Bring customers into the form of the file; can run beside others.
 
         Parameters
@@ -78,22 +80,18 @@ class ScoredFile:
         customers : pyarrow.StringArray, shape (n,)
         found : mapping of str to ndarray, shape (n,)
             segment, second_choice, confidence, distance and stranger.
-        names : dict of int to str
-            Of the segments.
         """
         segment, second = found["segment"], found["second_choice"]
         confidence, distance = found["confidence"], found["distance"]
         if not self._parquet:
             customers = _safe(customers)
-            names = spreadsheet_safe(pd.Series(names)).to_dict()
             confidence, distance = np.round(confidence, DECIMALS), np.round(distance, DECIMALS)
-        words = pa.array([names[s] for s in sorted(names)])
         columns = [
             customers,
             pa.array(segment),
-            words.take(pa.array(segment - 1)),
+            self._words.take(pa.array(segment - 1)),
             pa.array(second),
-            words.take(pa.array(second - 1)),
+            self._words.take(pa.array(second - 1)),
             pa.array(confidence),
             pa.array(distance),
             pa.array(found["stranger"]),

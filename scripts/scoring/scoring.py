@@ -148,7 +148,7 @@ def _score_pieces(task: _Task) -> Result:
 
 def _score_once(task: _Task, copies: np.ndarray, careful: bool) -> tuple[Result | None, np.ndarray]:
     """Score the file without the customers in some places; or say which places repeat others."""
-    result, file = Result(task.model, Period(task.model)), ScoredFile(task.output)
+    result, file = Result(task.model, Period(task.model)), ScoredFile(task.output, task.names)
     counts: dict[tuple[str, str, str], Change] = {}
     applier = Applier(task.model, task.dataset)
 
@@ -192,12 +192,12 @@ def _score_piece(
 ) -> _Part:
     customers, changes = _finite(_without(piece, copies))
     ids, numbers = customers.identifiers, customers.numbers
-    found = applier.apply(numbers, len(ids))
     period = Period(task.model)
-    period.add_columns(found.segment, found.stranger, found.features, numbers)
+    found = applier.apply(numbers, len(ids), look=period.add_features)
+    period.add_others(found.segment, found.stranger, numbers)
     columns = {name: getattr(found, name) for name in FOUND}
     marks = register_rows(ids, piece.first)
-    rows = file.rows(ids, columns, task.names)
+    rows = file.rows(ids, columns)
     return _Part(rows, period, marks, changes + found.changes, piece.done)
 
 
@@ -272,12 +272,12 @@ def _score_whole(task: _Task, reason: str) -> Result:
     scored = _in_order(score_customers(model, table), table, dataset)
     result = Result(model, Period(model), [*reading.changes, *scored.changes], reason)
     result.period.add(scored)
-    file = ScoredFile(task.output)
+    file = ScoredFile(task.output, task.names)
     try:
         assigned = scored.assigned
         customers = pa.array(assigned.index, pa.string())
         columns = {name: assigned[name].to_numpy() for name in FOUND}
-        file.write(file.rows(customers, columns, task.names))
+        file.write(file.rows(customers, columns))
         task.finish(result, file)
     finally:
         file.drop()
