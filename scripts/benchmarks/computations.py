@@ -137,11 +137,12 @@ def of_profiling(matrix, features, known, labels: np.ndarray, quick: bool) -> No
     profiling.sizes_and_value(segments, worth, resamples=50 if quick else 300, seed=SEED)
     standardised = profiling.standardise_evenly(features, list(known.features))
     effects = profiling.effect_sizes(standardised, segments)
-    names = {s: one.name for s, one in naming.name_segments(effects, known).items()}
+    clear = profiling.clear_sides(features, segments, effects, list(known.features))
+    names = {s: one.name for s, one in naming.name_segments(effects, known, clear).items()}
     chosen = [feature.name for feature in known.features_with("segment")]
     profiling.fit_rules(features[chosen], segments, depth=4, seed=SEED)
     naming.agreement_after_refits(
-        *(matrix.to_numpy(), standardised, segments.map(names), known),
+        *(matrix.to_numpy(), standardised, segments.map(names), known, features),
         resamples=5 if quick else 20,
         seed=SEED,
     )
