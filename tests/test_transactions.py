@@ -153,6 +153,11 @@ def test_every_rule_is_counted(bring):
     }
 
 
+def test_purchases_with_line_breaks_are_found(bring):
+    rows = "".join(f'{n % 5},"a\nb",2024-01-0{n % 9 + 1},2.5\n' for n in range(50))
+    assert find_transactions(bring(f"customer id,product,date,amount\n{rows}")) is not None
+
+
 def test_the_order_of_the_lines_changes_no_bit(bring):
     rng = np.random.default_rng(1)
     rows = [
@@ -193,6 +198,18 @@ def test_all_formats_give_the_same(bring, tmp_path):
     for name in ("l.csv.gz", "l.tsv", "l.parquet", "l.xlsx", "l.parquet.gz", "l.xlsx.gz"):
         found = sum_up(tmp_path / name, SHOP).table
         pd.testing.assert_frame_equal(found, expected, check_exact=True, obj=name)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
+def test_a_cell_may_hold_line_breaks(bring, ending):
+    text = f"{LINES}A,12,2024-03-04 12:00,apple,fruit,1.00\n"  # and a line that ends early
+    path = bring(text.replace("pear", '"pear, ""green""\nfrom\r\nhere"'))
+    if ending.endswith(".gz"):
+        packed = path.with_name(f"lines{ending}")
+        packed.write_bytes(gzip.compress(path.read_bytes()))
+        path = packed
+    found, expected = sum_up(path, SHOP), sum_up(bring(text, "plain.csv"), SHOP)
+    pd.testing.assert_frame_equal(found.table, expected.table)
 
 
 @pytest.mark.parametrize(

@@ -103,8 +103,28 @@ def _text(
     }
     if packed:
         options["compression"] = literal("gzip")
+    if _has_breaks_in_cells(path, packed):
+        options["parallel"] = "false"  # or DuckDB refuses to fill up short lines
     listed = ", ".join(f"{key}={value}" for key, value in options.items())
     return f"read_csv({literal(str(path))}, {listed})", (*noticed, *seen)
+
+
+def _has_breaks_in_cells(path: Path, packed: bool) -> bool:
+    """Whether a line may end between quotes: true for every file in which a cell does."""
+    between = 0
+    try:
+        with (gzip.open if packed else open)(path, "rb") as file:
+            while piece := file.read(PIECE):
+                if not between and b'"' not in piece:
+                    continue
+                parts = piece.split(b'"')
+                quoted = b"".join(parts[1 - between :: 2])
+                if b"\n" in quoted or b"\r" in quoted:
+                    return True
+                between ^= len(parts) - 1 & 1
+    except (OSError, EOFError, zlib.error) as error:
+        raise unreadable(path.name, error) from None
+    return False
 
 
 def _unpacked(path: Path, head: bytes) -> bytes:
