@@ -770,6 +770,16 @@ def test_help_needs_no_environment():
     assert "--time-limit" in done.stdout
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of other systems")
+def test_a_command_that_is_interrupted_while_it_loads_says_only_so():
+    code = "import runner, os, signal; os.kill(os.getpid(), signal.SIGINT); import time"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "scripts", capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "Interrupted.\n")
+
+
 def test_options_are_read():
     options = arguments.parse(["--set", "k=6", "--set", "title=a=b", "--from", "end"], SERIES)
     assert options.settings == {"k": "6", "title": "a=b"}
