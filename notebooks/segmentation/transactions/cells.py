@@ -40,17 +40,26 @@ class _Column:
     name : str
     kind : str
         What it is for: number, key, time, product, word, or text for anything.
-    fit, rest : str
-        Its columns in the table: the cells that fit, and the text of the others.
+    place : int
+        Among the columns, from 1 on.
     whole : str
         The type of its whole numbers.
     """
 
     name: str
     kind: str
-    fit: str
-    rest: str
+    place: int
     whole: str = "BIGINT"
+
+    @property
+    def fit(self) -> str:
+        """The cells that fit, in the table."""
+        return f"fit{self.place}"
+
+    @property
+    def rest(self) -> str:
+        """The text of the others."""
+        return f"rest[{self.place}]"
 
     def read(self) -> str:
         """Return the expression that reads a cell, NULL where it does not fit."""
@@ -150,8 +159,8 @@ def _columns(
     if shared or unknown or unjoined or any('"' in name for name in kinds):
         return []
     return [
-        _Column(name, kind, f"fit{i}", f"rest{i}", whole if kind == "product" else "BIGINT")
-        for i, (name, kind) in enumerate(kinds.items())
+        _Column(name, kind, place, whole if kind == "product" else "BIGINT")
+        for place, (name, kind) in enumerate(kinds.items(), 1)
     ]
 
 
@@ -173,13 +182,17 @@ def _guessed(engine: Engine, file: Relation, columns: list[_Column]) -> list[_Co
 
 
 def _keep(engine: Engine, file: Relation, columns: list[_Column]) -> None:
-    """Read the file into the table."""
-    read = ", ".join(f"{quoted(c.name)} AS {c.rest}, {c.read()} AS {c.fit}" for c in columns)
-    kept = ", ".join(
-        f"{c.fit}, CASE WHEN {c.fit} IS NULL THEN {c.rest} END AS {c.rest}" if c.is_split else c.fit
+    """Read the file into the table; only lines with cells that do not fit have a list of them."""
+    cells = ", ".join(f"{quoted(c.name)} AS cell{c.place}, {c.read()} AS {c.fit}" for c in columns)
+    odd = {c: f"{c.fit} IS NULL AND cell{c.place} IS NOT NULL" for c in columns if c.is_split}
+    rest = ", ".join(
+        f"CASE WHEN {odd[c]} THEN cell{c.place} END" if c in odd else "CAST(NULL AS VARCHAR)"
         for c in columns
     )
-    engine.keep("cells", f"SELECT {kept} FROM (SELECT {read} FROM {file.sql})")
+    some = " OR ".join(f"({condition})" for condition in odd.values()) or "false"
+    fits = ", ".join(c.fit for c in columns)
+    kept = f"{fits}, CASE WHEN {some} THEN [{rest}] END AS rest"
+    engine.keep("cells", f"SELECT {kept} FROM (SELECT {cells} FROM {file.sql})")
 
 
 def _settled(engine: Engine, columns: list[_Column]) -> dict[_Column, tuple[str, str]]:

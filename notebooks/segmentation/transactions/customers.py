@@ -187,6 +187,12 @@ def _changes(facts: _Facts, source: Source, name: str) -> list[Change]:
             where=name,
             remedy="name the right columns under [source] in dataset.toml",
         )
+    if not (isinstance(facts.first, datetime) and isinstance(facts.last, datetime)):
+        raise InputError(
+            f"the times in {source.time!r} go from {facts.first} to {facts.last}",
+            where=name,
+            remedy="correct or empty those before the year 1 and after the year 9999",
+        )
     counted = (
         (f"lines without a customer ({source.customer})", no_customer, "left out"),
         (f"lines without a readable time ({source.time})", no_time, "left out"),

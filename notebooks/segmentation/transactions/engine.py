@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -19,6 +19,7 @@ from segmentation.errors import InputError
 from segmentation.reading.memory import SMALL, free_memory, unpacked_size
 
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 2 << 30  # bytes that DuckDB may take
+LITTLE = 128 << 20  # bytes of an unpacked file whose lines are not worth writing to a disk
 SPACE = 2  # temporary files over the unpacked file: the lines, and baskets that do not fit
 
 
@@ -103,15 +104,16 @@ def require_space(path: Path, folder: str) -> None:
 
 
 @contextmanager
-def open_duckdb(name: str) -> Iterator[DuckDB]:
+def open_duckdb(name: str, size: int | None = None) -> Iterator[DuckDB]:
     """Open DuckDB on a folder of its own, which is gone afterwards.
+
+    What is kept of a file of a small size stays in memory, as long as there is some.
 
     Times with a zone are read as UTC, whatever the zone of this machine.
     """
-    with (
-        TemporaryDirectory() as folder,
-        closing(duckdb.connect(str(Path(folder) / "lines.duckdb"))) as connection,
-    ):
+    with TemporaryDirectory() as folder, ExitStack() as opened:
+        place = str(Path(folder) / "lines.duckdb") if size is None or size > LITTLE else ":memory:"
+        connection = opened.enter_context(closing(duckdb.connect(place)))
         connection.execute(f"SET temp_directory = {literal(folder)}")
         connection.execute(f"SET memory_limit = '{memory_limit() >> 20} MiB'")
         connection.execute("SET preserve_insertion_order = false")

@@ -8,6 +8,7 @@ import duckdb
 
 from segmentation.dataset import Source
 from segmentation.reading import Reading
+from segmentation.reading.memory import unpacked_size
 from segmentation.transactions.cells import settle_cells
 from segmentation.transactions.customers import customers_query
 from segmentation.transactions.engine import open_duckdb, require_space
@@ -51,7 +52,8 @@ def sum_up(
     InputError
         If the file cannot be read, or its lines cannot be understood.
     """
-    with open_duckdb(path.name) as engine:
+    size = unpacked_size(path) if path.is_file() else None
+    with open_duckdb(path.name, size) as engine:
         if path.is_file():
             require_space(path, engine.folder)
         connection: duckdb.DuckDBPyConnection = engine.connection
