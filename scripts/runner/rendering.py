@@ -133,6 +133,9 @@ def _mend_tables(soup: BeautifulSoup, page: _Page) -> None:
                 cell["scope"] = "col" if head is not None and head in cell.parents else "row"
             if cell["scope"] == "row" and len(cell.get_text(strip=True)) <= SHORT_NAME:
                 _add_class(cell, "short")
+        for cell in table.find_all("td"):
+            if len(cell.get_text(strip=True)) > SHORT_NAME:
+                _add_class(cell, "sentence")
         _align_numbers(table)
         columns = max((len(row.find_all(["td", "th"])) for row in table.find_all("tr")), default=0)
         if columns > 7:

@@ -234,7 +234,11 @@ def _flow(model: dict[str, Any], migration: Migration, told_counts: pd.DataFrame
         for part, total in zip(parts, totals, strict=True):
             part["text"] = pages.percent(total / counts.sum())
     stayed = {(place, place) for place in range(len(inks))}
-    shown = told_counts.fillna(0).to_numpy()
+    shown = told_counts.fillna(0).to_numpy(copy=True)
+    # Stays that are withheld get the room that what is told leaves them, which gives nothing away.
+    room = np.minimum(*((counts - shown).sum(axis=axis) for axis in (1, 0)))
+    places = np.flatnonzero(np.isnan(told_counts.to_numpy().diagonal()))
+    shown[places, places] = room[places]
     bands = flow_bands(shown, above, below, stayed, total=counts.sum())
     return {"above": above, "below": below, "bands": bands}
 

@@ -20,6 +20,10 @@ MANY = 0.5  # share of the features beyond `WATCH` from which a model is to be r
 SEGMENT_CHANGE = 0.02  # of all customers: smaller changes of a segment are no reason to act
 STRANGERS_WATCH, STRANGERS_REBUILD = 0.005, 0.02  # of the customers; 0.1 % in training
 Z = 3.29  # two-sided 99.9 %: some twenty comparisons together raise a false alarm in one of fifty
+PLAINLY = {  # what readers of a table see in place of a column's name
+    "psi": "index", "noise": "by chance up to", "band": "judgement",
+    "low": "interval from", "high": "interval to",
+}  # fmt: skip
 WORDS = {
     "keep": "Keep the segments",
     "watch": "Keep the segments, and watch them",
@@ -235,9 +239,9 @@ def _rules() -> list[str]:
         f"Watch, too, where the medians of at least {levels.MANY:.0%} of the columns of money moved"
         f" the same way by {levels.LEAST:.0%} or more, and by more than chance reaches in one of a "
         "thousand periods: what each feature alone may hide, amounts show together.",
-        "Intervals are of 99.9 %, because many comparisons are made; a change counts where its "
+        "Intervals are of 99.9%, because many comparisons are made; a change counts where its "
         "interval does not reach back to none.",
-        "A stranger is farther from the own centre than 99.9 % of the segment's customers in "
+        "A stranger is farther from the own centre than 99.9% of the segment's customers in "
         "training. Their share counts beyond what chance reaches in one of a thousand periods: "
         "where segments are small, few are needed to be the farthest.",
     ]
