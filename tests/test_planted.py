@@ -16,11 +16,17 @@ import numpy as np
 import pandas as pd
 import planted
 import pytest
+from bs4 import BeautifulSoup
 from test_browser import Visit, browser  # noqa: F401 (a fixture)
+
+from segmentation.dataset import load_dataset
+from segmentation.model import dataset_of, load_model, score_typed
+from segmentation.monitoring import planting
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("index", "01_data_cleaning", "02_exploratory_analysis", "03_feature_engineering",
-         "04_clustering", "05_dimensionality_reduction", "06_segment_profiling")  # fmt: skip
+         "04_clustering", "05_dimensionality_reduction", "06_segment_profiling",
+         "07_scoring_and_drift")  # fmt: skip
 # As little work as possible: what is looked at is texts, not numbers.
 SMALL = ["--quick"]
 # With six segments the customer with the largest amount has one alone.
@@ -156,6 +162,22 @@ NUMBER = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*\.?\d*(?:e[-+]?\d\d)?(?![\w])")
 PICTURE = re.compile(r'"image/png": "[^"]*"|base64,[A-Za-z0-9+/=]*|"sha256": "[^"]*"')
 
 
+def later_period(run: Run) -> dict[str, pd.DataFrame]:
+    """Return the generated customers of notebook 07, and their features, as it has made them."""
+    files = run.published()
+    model = load_model(files["model.json"])
+    labels = pd.read_parquet(files["stages/04_segments.parquet"])["segment"]
+    chosen = json.loads(files["manifest.json"].read_text())["parameters"]["07"]
+    customers = planting.next_period(
+        pd.read_parquet(files["stages/01_customers.parquet"]), labels,
+        priced=planting.priced_columns(load_dataset(str(run.source))),
+        shrinking=int(labels.value_counts().idxmax()),
+        **{name: chosen[name] for name in ("new_share", "inflation", "shrink", "seed")},
+    )  # fmt: skip
+    features = score_typed(model, dataset_of(model), customers).features
+    return {"07 customers": customers, "07 features": features}
+
+
 def own_values(run: Run, fewest: int = 10) -> dict[float, str]:
     """Return the values that would tell about single customers, raw, as features and standardised.
 
@@ -165,13 +187,16 @@ def own_values(run: Run, fewest: int = 10) -> dict[float, str]:
     segments = pd.read_parquet(run.published()["stages/04_segments.parquet"])["segment"]
     alone = segments.map(segments.value_counts()) < fewest
     assert alone.any(), "the planted segment of few is missing"
+    alone = set(alone.index[alone])
     found = {}
-    for name in ("01_customers", "01_as_read", "03_features", "03_matrix"):
-        table = pd.read_parquet(run.published()[f"stages/{name}.parquet"])
+    names = ("01_customers", "01_as_read", "03_features", "03_matrix")
+    tables = {n: pd.read_parquet(run.published()[f"stages/{n}.parquet"]) for n in names}
+    for name, table in (tables | later_period(run)).items():
+        few = table.index.isin(alone)
         for column, values in table.select_dtypes("number").items():
             rank = values.rank(method="first")
-            few = alone | (rank < fewest) | (rank > len(values) - fewest + 1)
-            for value in values[few & ~values.duplicated(keep=False)].dropna():
+            edge = (rank < fewest) | (rank > len(values) - fewest + 1)
+            for value in values[(few | edge) & ~values.duplicated(keep=False)].dropna():
                 if len(f"{value:.6g}".strip("0").replace(".", "").replace("-", "")) >= 5:
                     found[float(value)] = f"{name} {column}"
     return found
@@ -214,11 +239,18 @@ def test_lists_of_customers_are_their_owners_only(run):
     assert {n for n in others if not run.published()[n].stat().st_mode & 0o044} <= set()
 
 
-def test_pages_hold_no_invisible_characters(run):
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_shows_what_is_planted_as_text(run, name):
+    path = run.results / ("index.html" if name == "index" else f"notebooks/{name}.html")
+    page = BeautifulSoup(path.read_text("utf-8"), "html.parser")
+    assert planted.ACT in page.main.text
+
+
+def test_pages_hold_no_invisible_characters(run, at_work):
     strange = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b\u2028-\u202e\u2066-\u2069\ufeff]")
-    for name, path in run.published().items():
+    for path in [*run.published().values(), *at_work.pages]:
         if path.suffix == ".html":
-            assert not strange.search(path.read_text("utf-8")), name
+            assert not strange.search(path.read_text("utf-8")), path.name
 
 
 def test_answers_of_few_are_not_shown(run):
@@ -234,13 +266,20 @@ def test_formulas_in_lists_are_told_and_kept_only_when_asked(run, tmp_path):
     assert "would run as a formula" in (run.results / "index.html").read_text("utf-8")
     kept = tmp_path / "results"
     shutil.copytree(run.results, kept)
-    done = run.start(*SMALL, "--raw", "--results", str(kept))
+    # The same run tries a later period that is a file, one with a hostile name.
+    later = f"next_period={run.source / planted.TABLE_NAME}"
+    done = run.start(*SMALL, "--raw", "--set", later, "--results", str(kept))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("up to date") == 5, "only the last notebook writes lists"
+    assert done.stdout.count("up to date") == 5, "only notebooks 06 and 07 have anything to do"
     with (kept / "segments.csv").open(encoding="utf-8", newline="") as file:
         ids = {row["customer"] for row in csv.DictReader(file)}
     assert planted.SENTINEL_IDS[1] in ids
     assert "ept as they are; take care" in (kept / "index.html").read_text("utf-8")
+    for name in ("07_scoring_and_drift.html", "07_scoring_and_drift.ipynb"):
+        text = (kept / "notebooks" / name).read_text("utf-8")
+        assert "The second period is real" in text
+        assert not re.search("SENTINEL|731846|731,846", text), name
+    assert "<img src=x" not in (kept / "notebooks" / "07_scoring_and_drift.html").read_text("utf-8")
 
 
 class AtWork:
