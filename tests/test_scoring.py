@@ -15,7 +15,7 @@ from fitted import fit_model
 
 from runner.errors import UserError
 from scoring import command, plain_files, scoring
-from scoring.duplicates import Register, marks, register_rows
+from scoring.duplicates import Register, is_ascending, marks
 from scoring.plain_files import NotPlain, NotTyped, pieces
 from scoring.progress import Progress
 from scoring.scoring import score_file
@@ -363,10 +363,28 @@ def test_a_damaged_model_is_refused(model_path, tmp_path):
 
 
 def test_the_register_finds_what_repeats():
+    first, second = [f"a{i}" for i in range(1000)], ["b", "a7", "c", "b"]
+    assert repeated(first, second) == [7, 1000, 1001, 1003]
+    ordered = sorted(first)
+    assert repeated(ordered[:500], ordered[500:]) == []
+    assert repeated(ordered, ordered[-1:]) == [999, 1000]
+    assert repeated(ordered, [], ["a5"]) == [ordered.index("a5"), 1000]
+    assert repeated(["a", "b", "b", "c"]) == [1, 2]
+
+
+def repeated(*pieces):
     with Register() as register:
-        register.add(register_rows(pa.array([f"a{i}" for i in range(1000)]), 0))
-        register.add(register_rows(pa.array(["b", "a7", "c", "b"]), 1000))
-        assert register.repeated().tolist() == [7, 1000, 1001, 1003]
+        for texts in pieces:
+            identifiers = pa.array(texts, pa.string())
+            register.add(identifiers, is_ascending(identifiers))
+        return register.repeated().tolist()
+
+
+def test_ascending_is_as_python_compares():
+    texts = ["", "0", "10", "9", "A", "Z", "a", "é", "\uffff", "\U00010000"]
+    assert is_ascending(pa.array(texts)) and texts == sorted(texts)
+    assert is_ascending(pa.array(["x"])) and is_ascending(pa.array([], pa.string()))
+    assert not is_ascending(pa.array(["a", "a"])) and not is_ascending(pa.array(["b", "a"]))
 
 
 def test_quartiles_of_a_period_are_close(model_path, table, tmp_path):

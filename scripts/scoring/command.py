@@ -81,9 +81,11 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from scoring.memory import keep_freed
     from scoring.progress import Progress
     from scoring.scoring import score_file
 
+    keep_freed()
     progress, look = Progress(), _Look(options)
     try:
         try:

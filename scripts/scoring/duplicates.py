@@ -3,54 +3,101 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from segmentation.ordered import in_order, read_ahead
 
 PARTS = 256  # files that the identifiers are divided among: one is looked at at a time
 TOP = np.uint64(56)  # the highest eight bits of a mark say to which part it belongs
 ROW = np.dtype([("mark", "<u8"), ("place", "<i8")])
+SCHEMA = pa.schema([("identifier", pa.string())])
 
 
 class Register:
     """Remember on disk which identifier stood in which place of a file.
 
-    Sixteen bytes a customer; in memory never more than one of `PARTS` parts.
+    Where each is greater than the one before, none repeats. Otherwise they are divided among
+    `PARTS` files, with sixteen bytes for each; in memory is never more than one of these parts.
     """
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="scoring-")
-        self._files = [
-            (Path(self._folder.name) / f"{part:03d}").open("w+b") for part in range(PARTS)
-        ]
+        self._path = Path(self._folder.name) / "identifiers"
+        self._file = pa.OSFile(str(self._path), "wb")
+        self._writer = pa.ipc.new_stream(self._file, SCHEMA)
+        self._ascending, self._last = True, None
 
     def __enter__(self) -> Register:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self._files:
-            file.close()
+        self._writer.close()
+        self._file.close()
         self._folder.cleanup()
 
-    def add(self, rows: np.ndarray) -> None:
-        """Note identifiers, as `register_rows` gives them."""
-        bounds = np.searchsorted(rows["mark"] >> TOP, np.arange(PARTS + 1, dtype=np.uint64))
-        for part, file in enumerate(self._files):
-            file.write(memoryview(rows[bounds[part] : bounds[part + 1]]))
+    def add(self, identifiers: pa.StringArray, ascending: bool) -> None:
+        """Note the identifiers that come next in the file.
+
+        Parameters
+        ----------
+        identifiers : pyarrow.StringArray
+            Without gaps.
+        ascending : bool
+            What `is_ascending` says about them.
+        """
+        if not len(identifiers):
+            return
+        follows = self._last is None or self._last < identifiers[0].as_py()
+        self._ascending = self._ascending and ascending and follows
+        self._last = identifiers[-1].as_py()
+        self._writer.write_batch(pa.record_batch([identifiers], schema=SCHEMA))
 
     def repeated(self) -> np.ndarray:
         """Return the places of identifiers that occur twice or more (or share a hash), sorted."""
-        found = []
-        for file in self._files:
-            file.seek(0)
-            rows = np.frombuffer(file.read(), ROW)
-            marks = np.sort(rows["mark"])
-            if not (marks[1:] == marks[:-1]).any():
-                continue
-            _, inverse, counts = np.unique(rows["mark"], return_inverse=True, return_counts=True)
-            found.append(rows["place"][counts[inverse] > 1])
+        if self._ascending:
+            return np.empty(0, np.int64)
+        self._writer.close()
+        self._file.flush()
+        with ExitStack() as files:
+            parts = [
+                files.enter_context(self._path.with_name(f"{part:03d}").open("w+b"))
+                for part in range(PARTS)
+            ]
+            for rows in in_order(lambda noted: register_rows(*noted), read_ahead(self._noted())):
+                bounds = np.searchsorted(rows["mark"] >> TOP, np.arange(PARTS + 1, dtype=np.uint64))
+                for part, file in enumerate(parts):
+                    file.write(memoryview(rows[bounds[part] : bounds[part + 1]]))
+            found = [place for file in parts for place in _repeated(file)]
         return np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+    def _noted(self) -> Iterator[tuple[pa.StringArray, int]]:
+        first = 0
+        with pa.OSFile(str(self._path)) as file, pa.ipc.open_stream(file) as reader:
+            for batch in reader:
+                yield batch.column(0), first
+                first += batch.num_rows
+
+
+def _repeated(file: BinaryIO) -> Iterator[np.ndarray]:
+    """Yield the places of what repeats in one part, if something does."""
+    file.seek(0)
+    rows = np.frombuffer(file.read(), ROW)
+    marks = np.sort(rows["mark"])
+    if (marks[1:] == marks[:-1]).any():
+        _, inverse, counts = np.unique(rows["mark"], return_inverse=True, return_counts=True)
+        yield rows["place"][counts[inverse] > 1]
+
+
+def is_ascending(texts: pa.StringArray) -> bool:
+    """Whether each text is greater than the one before, letter by letter as Python compares."""
+    return pc.all(pc.less(texts[:-1], texts[1:])).as_py() is not False
 
 
 def register_rows(identifiers: pa.StringArray, first: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from runner.errors import UserError
-from scoring.duplicates import Register, register_rows
+from scoring.duplicates import Register, is_ascending
 from scoring.output import FOUND, ScoredFile
 from scoring.plain_files import Customers, NotPlain, NotTyped, Piece, pieces
 from segmentation import cleaning
@@ -159,7 +159,7 @@ def _score_once(task: _Task, copies: np.ndarray, careful: bool) -> tuple[Result 
         with Register() as register:
             drawn = read_ahead(pieces(task.source, task.dataset, careful=careful))
             for part in in_order(score, drawn):
-                register.add(part.marks)
+                register.add(part.identifiers, part.ascending)
                 file.write(part.rows)
                 result.period.merge(part.period)
                 _sum_up(part.changes, counts)
@@ -182,7 +182,8 @@ class _Part:
 
     rows: pa.RecordBatch
     period: Period
-    marks: np.ndarray
+    identifiers: pa.StringArray
+    ascending: bool
     changes: list[Change]
     done: float
 
@@ -196,9 +197,8 @@ def _score_piece(
     found = applier.apply(numbers, len(ids), look=period.add_features)
     period.add_others(found.segment, found.stranger, numbers)
     columns = {name: getattr(found, name) for name in FOUND}
-    marks = register_rows(ids, piece.first)
     rows = file.rows(ids, columns)
-    return _Part(rows, period, marks, changes + found.changes, piece.done)
+    return _Part(rows, period, ids, is_ascending(ids), changes + found.changes, piece.done)
 
 
 def _finite(customers: Customers) -> tuple[Customers, list[Change]]:
