@@ -71,23 +71,32 @@ def _score(folder: Path, settings: Settings) -> Result:
 
 _COPY = """
 import sys, duckdb
-source, output, form = sys.argv[1:]
+source, output, form, number = sys.argv[1:]
 connection = duckdb.connect()
 names = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM '{source}'").fetchall()]
 everything = " + ".join(f"coalesce({name}, 0)" for name in names[1:])
-word = "CASE TENURE WHEN 12 THEN 'Kind 1' WHEN 11 THEN 'Kind 2' ELSE 'Kind 3' END"
-connection.execute(f'''COPY (SELECT {names[0]} AS customer, CAST(TENURE AS BIGINT) AS segment,
-    {word} AS segment_name, CAST(TENURE AS BIGINT) - 1 AS second_choice, {word} AS second_name,
-    round({everything}, 4) AS confidence, round(BALANCE / 3, 4) AS distance,
-    BALANCE > 1000 AS stranger FROM '{source}') TO '{output}' ({form})''')
+kinds = " ".join(f"WHEN {kind} THEN 'Kind {kind}'" for kind in range(1, 6)) + " ELSE 'Kind 6' END"
+connection.execute(f'''COPY (SELECT {names[0]} AS customer, segment,
+    CASE segment {kinds} AS segment_name, second_choice,
+    CASE second_choice {kinds} AS second_choice_name,
+    {number.format(f"1 / ({everything})")} AS confidence,
+    {number.format("BALANCE / 3")} AS distance, BALANCE > 1000 AS stranger
+    FROM (SELECT *, CAST(PURCHASES_TRX AS BIGINT) % 6 + 1 AS segment,
+          CAST(PURCHASES_TRX + 1 AS BIGINT) % 6 + 1 AS second_choice FROM '{source}'))
+    TO '{output}' ({form})''')
 """
 
 
 def _copy(folder: Path, settings: Settings) -> Result:
-    """Read every column and write eight of the same kinds, the simplest that need them all."""
+    """Read every column and write eight of the same kinds, the simplest that need them all.
+
+    As in the list of score.py: six names, numbers rounded in CSV alone.
+    """
     output = folder / f"copied.{settings['format']}"
-    form = "FORMAT parquet" if settings["format"] == "parquet" else "FORMAT csv, HEADER"
-    call(["-c", _COPY, _input(settings, folder), output, form])
+    form, number = "FORMAT csv, HEADER", "round({}, 4)"
+    if settings["format"] == "parquet":
+        form, number = "FORMAT parquet", "{}"
+    call(["-c", _COPY, _input(settings, folder), output, form, number])
     return {"lines": _lines(output)}
 
 
