@@ -297,6 +297,13 @@ def on_spark(engine, path, source, options=None, products=None):
 
 
 @pytest.mark.slow
+def test_a_query_that_fails_is_told_in_few_lines(engine, capfd):
+    with pytest.raises(InputError, match="cannot be read") as told:
+        engine.ask("SELECT nothing FROM range(3)")
+    assert len(str(told.value).splitlines()) == 3
+    assert capfd.readouterr().err == ""
+
+
 def test_invoices_give_the_same_customers(engine, tmp_path):
     path = tmp_path / "invoices.csv"
     invoices().to_csv(path, index=False)

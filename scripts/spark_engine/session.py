@@ -168,8 +168,11 @@ def _unreachable(master: str, reason: str) -> UserError:
 
 def _start(master: str, settings: Mapping[str, str], log: Path) -> SparkSession:
     """Start Java with its words going to a log, and the session in it."""
+    from pyspark.logger import PySparkLogger
     from pyspark.sql import SparkSession
 
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).disabled = True  # what they would write is in the errors
     builder = SparkSession.builder.master(master).appName("customer segmentation")
     for key, value in settings.items():
         builder = builder.config(key, value)
