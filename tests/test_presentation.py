@@ -194,6 +194,14 @@ def test_a_table_is_safe_in_cells_index_and_names():
     assert safe_table(pd.DataFrame({"a": [], "b": []})).empty
 
 
+def test_a_table_commands_no_terminal():
+    table = pd.DataFrame({"a\x1b[2J": ["b\u202ec\n", "\t=1"], "n": [1, 2]}, index=["x\x07", "y"])
+    safe = safe_table(table)
+    assert list(safe) == ["a [2J", "n"]
+    assert list(safe.index) == ["x ", "y"]
+    assert safe["a [2J"].tolist() == ["b c ", "' =1"]
+
+
 def test_years_and_answers_of_one_customer():
     assert quantity(1968.0, "number", "year") == "1968"
     assert quantity(float("nan"), "number", "year") == "–"

@@ -463,6 +463,22 @@ def test_what_never_changes_with_a_customer_describes_them(bring, tmp_path):
     pd.testing.assert_frame_equal(again.table, reading.table)
 
 
+@pytest.mark.parametrize("town", ["To\u202ewn\x7f", 'T"o\\wn', "t" * 300])
+def test_any_name_of_a_column_about_customers_can_be_told_again(bring, tmp_path, town):
+    rows = [
+        f"C{i},2024-0{1 + k}-{10 + i % 15},{10 + i + k},{'NS'[i % 2]}"
+        for i in range(60)
+        for k in range(3)
+    ]
+    name = town.replace('"', '""')
+    path = bring("\n".join([f'customer,date,amount,"{name}"', *rows]) + "\n")
+    ws, reading = intake.open_table("auto", str(path), results_dir=str(tmp_path / "out"))
+    text = (tmp_path / "out" / "dataset.toml").read_text(encoding="utf-8")
+    assert all(c.isprintable() or c == "\n" for c in text)
+    assert tomllib.loads(text)["source"]["describe"] == ws.dataset.origin.describe == town
+    assert sorted(reading.table.iloc[:, -1].unique()) == ["N", "S"]
+
+
 def test_a_second_file_goes_before_what_the_lines_say(bring, tmp_path):
     lines = [
         f"C{i},2024-0{1 + k}-{10 + i % 9},{5 + i},{'XY'[i % 2]}"

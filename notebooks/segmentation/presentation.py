@@ -18,6 +18,10 @@ import pandas as pd
 
 MARKUP = re.compile(r"[&<>\"'\\`*_{}\[\]()#+\-.!|~$^:@=]")  # of HTML, Markdown and its links
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Control characters, which command terminals, and marks that turn the direction of what follows.
+COMMANDS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 LONGEST_TEXT = 120
 YEAR = "year"  # the unit of columns that hold calendar years
@@ -70,11 +74,16 @@ def spreadsheet_safe(texts: pd.Series) -> pd.Series:
 
 
 def safe_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Make the texts, the index and the column names of a table safe for a spreadsheet."""
+    """Make the texts, the index and the column names of a table safe to open and to print.
+
+    Formulas are disarmed; what would act on a terminal that shows the file becomes a space.
+    """
 
     def safe(values: pd.Series) -> pd.Series:
         texts = values.map(lambda value: isinstance(value, str))
-        return values.mask(texts, spreadsheet_safe(values)) if texts.any() else values
+        if not texts.any():
+            return values
+        return values.mask(texts, spreadsheet_safe(values).str.replace(COMMANDS, " ", regex=True))
 
     names = safe(table.columns.to_series()).to_list()
     index = pd.Index(safe(table.index.to_series()), name=table.index.name)

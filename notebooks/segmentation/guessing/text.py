@@ -65,7 +65,7 @@ def write_dataset(
         _write_head(name, source, guesses),
         _write_value(value, guesses),
         *([_heading("Columns of the file that are left out, and why")] if dropped else []),
-        *([_table("left_out", [(_spell(g.source), g.why) for g in dropped])] if dropped else []),
+        *([_table("left_out", [(spell(g.source), g.why) for g in dropped])] if dropped else []),
         _heading("Columns: the name here, the name in the file, what it holds"),
         *[_write_column(guess) for guess in columns],
         _heading("Features: which segment, which describe, which are left out, and why"),
@@ -145,7 +145,7 @@ def _write_feature(guess: Guess) -> str:
 
 def _table(name: str, entries: Sequence[tuple[str, object]], comment: str = "") -> str:
     head = f"\n[{name}]" + (f" # {_comment(comment)}" if comment else "") + "\n"
-    return head + "".join(f"{key} = {_spell(value)}\n" for key, value in entries)
+    return head + "".join(f"{key} = {spell(value)}\n" for key, value in entries)
 
 
 def _heading(text: str) -> str:
@@ -157,10 +157,10 @@ def _comment(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _spell(value: object) -> str:
+def spell(value: object) -> str:
     """Write a value as TOML."""
     if isinstance(value, list):
-        return "[" + ", ".join(_spell(item) for item in value) + "]"
+        return "[" + ", ".join(spell(item) for item in value) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -11,7 +10,7 @@ import pandas as pd
 from segmentation.dataset import Source
 from segmentation.errors import InputError
 from segmentation.guessing.columns import Guess
-from segmentation.guessing.text import write_dataset
+from segmentation.guessing.text import spell, write_dataset
 
 # Name in the table: label, kind, unit, role, transform, reason.
 MEANINGS = {
@@ -150,7 +149,7 @@ def _more(source: Source, constant: set[str]) -> str:
     """Write the tables that only transactions have."""
     given = [(f.name, getattr(source, f.name)) for f in fields(source)]
     lines = ["\n[source] # the columns of the file of purchases\n"]
-    lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in given if value]
+    lines += [f"{key} = {spell(value)}\n" for key, value in given if value]
     if not constant & set(RFM.values()):
         lines.append("\n[rfm] # the features behind the table of scores\n")
         lines += [f'{part} = "{feature}"\n' for part, feature in RFM.items()]
