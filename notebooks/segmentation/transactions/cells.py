@@ -197,56 +197,56 @@ def _keep(engine: Engine, file: Relation, columns: list[_Column]) -> None:
 
 def _settled(engine: Engine, columns: list[_Column]) -> dict[_Column, tuple[str, str]]:
     """Return the expression and the type of each column, but of those that have to be text."""
-    split = [column for column in columns if column.is_split]
-    counts = ", ".join(f"count({c.fit}), count({c.rest})" for c in split)
-    counted = iter(engine.ask(f"SELECT {counts or 1} FROM cells")[0])
-    fits = {column: (next(counted), next(counted)) for column in split}
+    counts = ", ".join(f"count({column.rest})" for column in columns)
+    others = engine.ask(f"SELECT {counts} FROM cells WHERE rest IS NOT NULL")[0]
     found = {}
-    for column in columns:
+    for column, misfits in zip(columns, others, strict=True):
         if column.kind == "word":
             found[column] = column.fit, SETTLED
         elif column.kind == "text":
             found[column] = column.fit, "VARCHAR"
-        elif settled := _joined(engine, column, *fits[column]):
+        elif settled := _joined(engine, column, misfits):
             found[column] = settled
     return found
 
 
-def _joined(engine: Engine, column: _Column, fits: int, others: int) -> tuple[str, str] | None:
+def _joined(engine: Engine, column: _Column, misfits: int) -> tuple[str, str] | None:
     """Return the expression and type of a column; None where the rest may change its reading."""
     fit, rest = column.fit, column.rest
-
-    def count(*conditions: str) -> list[int]:
-        counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
-        return list(engine.ask(f"SELECT {counts} FROM cells WHERE {rest} IS NOT NULL")[0])
-
+    word = text_of(rest, "VARCHAR")
     match column.kind:
         case "number":
-            number = f"TRY_CAST({bare(rest)} AS {MONEY})"
-            filled = is_filled(bare(rest))
-            more, odd = count(filled, f"{filled} AND {number} IS NULL") if others else (0, 0)
+            if not misfits:
+                return fit, MONEY
+            number, filled = f"TRY_CAST({bare(rest)} AS {MONEY})", is_filled(bare(rest))
+            conditions = (f"{fit} IS NOT NULL", filled, f"{filled} AND {number} IS NULL")
+            fits, more, odd = _count(engine, *conditions)
             if odd > ODD * (fits + more):
                 return None
             return (fit if more == odd else f"coalesce({fit}, {number})"), MONEY
         case "key":
-            if not others or not count(f"{text_of(rest, 'VARCHAR')} IS NOT NULL")[0]:
+            if not misfits or not _count(engine, f"{word} IS NOT NULL")[0]:
                 return fit, column.whole
-            word = text_of(rest, "VARCHAR")
             return f"coalesce({word}, CAST({fit} AS VARCHAR))", SETTLED
         case "product":
-            if not others:
+            if not misfits:
                 return fit, column.whole
             return f"coalesce({rest}, CAST({fit} AS VARCHAR))", "VARCHAR"
-    return _joined_times(engine, column, fits, others)
+    return _joined_times(engine, column, misfits)
 
 
-def _joined_times(engine: Engine, column: _Column, fits: int, others: int):
+def _joined_times(engine: Engine, column: _Column, misfits: int) -> tuple[str, str] | None:
     """Return what `_joined` does of times: the days that fit have to be more than the others."""
     fit, rest = column.fit, column.rest
-    if not others:
-        return (fit, "TIMESTAMP") if fits else None
+    if not misfits:
+        return (fit, "TIMESTAMP") if _count(engine, f"{fit} IS NOT NULL")[0] else None
     days = f"count(DISTINCT CAST({fit} AS DATE)), count(DISTINCT {day_of(rest)})"
     known, odd = engine.ask(f"SELECT {days} FROM cells")[0]
     if known + odd > SEEN or known <= odd:
         return None
     return f"coalesce({fit}, {read_iso(rest)})", "TIMESTAMP"
+
+
+def _count(engine: Engine, *conditions: str) -> list[int]:
+    counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
+    return list(engine.ask(f"SELECT {counts} FROM cells")[0])

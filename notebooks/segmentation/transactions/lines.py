@@ -67,12 +67,13 @@ def lines_query(
     is_own = f"{quoted(brand.strip())} = {literal(own.strip())}" if own else "CAST(NULL AS BOOLEAN)"
     joined, category = "", text_of(column("category"), types.get(source.category, ""))
     if products:
-        looked_up = "*"
+        looked_up = {name: quoted(name) for name in products.types}
         if source.category in products.types and source.category not in file.types:
-            looked_up = f"*, {category} AS product_category"  # once a product, not once a line
-            category = "product_category"
+            looked_up[source.category] = category  # in words once a product, not once a line
+            category = quoted(source.category)
+        listed = ", ".join(f"{value} AS {quoted(name)}" for name, value in looked_up.items())
         key = quoted(source.product)
-        joined = f" LEFT JOIN (SELECT {looked_up} FROM {products.sql}) USING ({key})"
+        joined = f" LEFT JOIN (SELECT {listed} FROM {products.sql}) USING ({key})"
     chosen = {
         "customer": _key(column("customer"), types.get(source.customer, "")),
         "bought": at,
