@@ -42,6 +42,15 @@ def test_every_household_and_every_rule(opened, customers):
     assert told["customers of whom the second file says nothing"] == 2469 - 801
 
 
+def test_what_is_spent_goes_by_department(customers, known):
+    """The table of products has a column called product_category, which is finer."""
+    products = pd.read_parquet(known.source_path.parent / "products.parquet")
+    lines = pd.read_parquet(known.source_path, columns=["product_id", "sales_value"])
+    spent = lines.merge(products, on="product_id").groupby("department")["sales_value"].sum()
+    assert customers["spent_on_grocery"].sum() == pytest.approx(spent["GROCERY"])
+    assert customers["spent_on_drug_gm"].sum() == pytest.approx(spent["DRUG GM"])
+
+
 @pytest.mark.parametrize("household", [1, 900, 2500])
 def test_one_household_by_another_way(household, known, customers, features):
     """The same figures from pandas, on the lines of one household."""
