@@ -162,6 +162,18 @@ def test_products_are_found_as_by_their_text(tmp_path, kind, typed):
         compare(write(tmp_path / "odd.csv", rows), source, products=products)
 
 
+def test_products_may_have_columns_of_any_name(tmp_path):
+    source = Source(**vars(SHOP) | {"category": "family"})
+    goods = pd.DataFrame({"item": [1, 22, 333], "family": ["a", "b", "NA"]})
+    for name in ("category", "product_category", "product", "lines"):
+        goods[name] = "another word"
+    goods.to_parquet(tmp_path / "products.parquet")
+    path = write(tmp_path / "lines.csv", plain_rows(60))
+    table = sum_up(path, source, products=tmp_path / "products.parquet").table
+    assert {"spent_on_a", "spent_on_b"} <= set(table)
+    assert table["categories"].max() == 2
+
+
 @pytest.mark.parametrize(
     "text",
     [
