@@ -358,10 +358,11 @@ def test_times_are_read_alike(engine, tmp_path, times):
 
 
 @pytest.mark.slow
-def test_the_sample_is_that_of_duckdb(engine, spark, everybody):
-    spark.createDataFrame(everybody.to_records(index=False).tolist(), list(everybody)).repartition(
-        5
-    ).createOrReplaceTempView("everybody")
+def test_the_sample_is_that_of_duckdb(engine, spark, everybody, tmp_path):
+    # As a file: rows handed over would need a Python of the same version among Spark's workers.
+    everybody.to_parquet(tmp_path / "everybody.parquet")
+    table = spark.read.parquet(str(tmp_path / "everybody.parquet"))
+    table.repartition(5).createOrReplaceTempView("everybody")
     found = draw_sample(engine, "everybody", 1000, 20)
     expected = draw_sample(Local(everybody), "everybody", 1000, 20)
     pd.testing.assert_frame_equal(found.table, expected.table, check_dtype=False)
