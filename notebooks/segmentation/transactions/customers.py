@@ -37,12 +37,13 @@ FROM_RATE = """CAST(CAST(amount AS DOUBLE) * CAST(discount AS DOUBLE)
     / nullif(1 - CAST(discount AS DOUBLE), 0) AS DECIMAL(28, 10))"""
 
 BASKETS = """
-SELECT customer, basket, CASE WHEN basket IS NULL THEN CAST(bought AS DATE) END AS day,
+SELECT customer, basket, {day}
     min(bought) AS bought, sum(amount) AS amount, count(*) AS lines,
     sum({discount}) AS discount, coalesce(sum(coupon), 0) > 0 AS couponed,
     sum(amount) FILTER (own) AS own
 FROM purchases GROUP BY ALL
 """
+DAY = "CASE WHEN basket IS NULL THEN CAST(bought AS DATE) END AS day,"
 HABITS = """
 SELECT customer,
     date_diff('day', CAST(max(bought) AS DATE), CAST({last} AS DATE)) AS recency_days,
@@ -66,7 +67,8 @@ FROM lines WHERE {whole} AND {returned} GROUP BY customer
 """
 PRODUCTS = """
 SELECT customer, count(*) AS products
-FROM (SELECT DISTINCT customer, product FROM purchases WHERE product IS NOT NULL) GROUP BY customer
+FROM (SELECT DISTINCT customer, product FROM alone
+      WHERE product IS NOT NULL AND {whole} AND NOT {returned}) GROUP BY customer
 """
 CATEGORIES = "SELECT customer, count(category) AS categories{sums} FROM goods GROUP BY customer"
 
@@ -85,12 +87,19 @@ class _Facts:
     last: datetime | None
     largest_discount: float | None
     by_day: bool  # the file tells no time of day
+    unordered: int  # lines without an order
     is_cancelled: str  # the conditions, as SQL
     is_return: str
 
 
 def customers_query(
-    engine: Engine, lines: str, source: Source, name: str, *, keep_lines: bool = True
+    engine: Engine,
+    lines: str,
+    source: Source,
+    name: str,
+    *,
+    keep_lines: bool = True,
+    alone: str = "",
 ) -> tuple[str, list[Change]]:
     """Sum lines up to customers inside an engine.
 
@@ -105,6 +114,9 @@ def customers_query(
         The file's name, for messages.
     keep_lines : bool
         Compute the lines once; otherwise at each look, where reading them is cheap.
+    alone : str
+        A query of the same lines without what is looked up about products, which many looks do
+        not need; by default, `lines` serves them, too.
 
     Returns
     -------
@@ -119,7 +131,8 @@ def customers_query(
         If the lines cannot be understood.
     """
     (engine.keep if keep_lines else engine.define)("lines", lines)
-    facts = _facts(engine, source)
+    engine.define("alone", alone or "SELECT * FROM lines")
+    facts = _facts(engine)
     changes = _changes(facts, source, name)
     engine.define("purchases", f"SELECT * FROM lines WHERE {WHOLE} AND NOT {facts.is_return}")
     goods = _goods(engine) if source.category else {}
@@ -143,28 +156,29 @@ def customers_query(
     return query, changes
 
 
-def _facts(engine: Engine, source: Source) -> _Facts:
+def _facts(engine: Engine) -> _Facts:
     """Look at all lines, once where no order is called C and something."""
-    facts, called = _look(engine, "false")
+    kind = engine.ask("SELECT typeof(basket) FROM alone LIMIT 1")
+    is_text = bool(kind) and kind[0][0].upper() in ("VARCHAR", "STRING")
+    facts, called = _look(engine, "false", "basket LIKE 'C%'" if is_text else "false")
     if called:
-        text = "CAST(basket AS VARCHAR)"
         matched = (
-            rf"avg(CAST(regexp_full_match({text}, 'C?\d+') AS INTEGER)), "
-            rf"sum(CAST(regexp_full_match({text}, 'C\d+') AS INTEGER))"
+            r"avg(CAST(regexp_full_match(basket, 'C?\d+') AS INTEGER)), "
+            r"sum(CAST(regexp_full_match(basket, 'C\d+') AS INTEGER))"
         )
-        share, cancelled = engine.ask(f"SELECT {matched} FROM lines")[0]
+        share, cancelled = engine.ask(f"SELECT {matched} FROM alone")[0]
         if cancelled and share > 0.9:
             facts, _ = _look(engine, CANCELLED)
     return facts
 
 
-def _look(engine: Engine, cancelled: str) -> tuple[_Facts, int]:
-    """Return what lines are like, given how cancelled ones are told; and how many may be so."""
+def _look(engine: Engine, cancelled: str, called: str = "false") -> tuple[_Facts, int]:
+    """Return what lines are like, given how cancelled ones are told; and how many are called so."""
     back = f"(amount < 0 OR coalesce(quantity, 0) < 0 OR {cancelled})"
     bought = f"{WHOLE} AND NOT {back}"
     conditions = (
-        "CAST(basket AS VARCHAR) LIKE 'C%'", "customer IS NULL", "bought IS NULL",
-        "amount IS NULL", f"{WHOLE} AND {cancelled}", f"{WHOLE} AND {back} AND NOT {cancelled}",
+        called, "customer IS NULL", "bought IS NULL", "amount IS NULL",
+        f"{WHOLE} AND {cancelled}", f"{WHOLE} AND {back} AND NOT {cancelled}",
         f"{bought} AND amount = 0", bought,
     )  # fmt: skip
     counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
@@ -173,8 +187,9 @@ def _look(engine: Engine, cancelled: str) -> tuple[_Facts, int]:
         "bool_and(bought = date_trunc('day', bought))",
     )  # fmt: skip
     extremes = ", ".join(f"{measure} FILTER ({bought})" for measure in over)
-    total, called, *rows = engine.ask(f"SELECT count(*), {counts}, {extremes} FROM lines")[0]
-    return _Facts(total, tuple(rows[:3]), *rows[3:], cancelled, back), called
+    asked = f"SELECT count(*), {counts}, {extremes}, count(*) - count(basket) FROM alone"
+    total, named, *rows = engine.ask(asked)[0]
+    return _Facts(total, tuple(rows[:3]), *rows[3:], cancelled, back), named
 
 
 def _changes(facts: _Facts, source: Source, name: str) -> list[Change]:
@@ -230,7 +245,9 @@ def _sums(facts: _Facts, source: Source, goods: dict[str, str]) -> str:
     rate = facts.largest_discount is not None and facts.largest_discount <= 1
     middle = facts.first + (facts.last - facts.first) / 2
     steps = {
-        "baskets": BASKETS.format(discount=FROM_RATE if rate else "abs(discount)"),
+        "baskets": BASKETS.format(
+            day=DAY if facts.unordered else "", discount=FROM_RATE if rate else "abs(discount)"
+        ),
         "habits": HABITS.format(last=_stamp(facts.last), middle=_stamp(middle), evening=EVENING),
     }
     joined, chosen = "habits", ["customer", "habits.* EXCLUDE (customer)"]
@@ -244,7 +261,7 @@ def _sums(facts: _Facts, source: Source, goods: dict[str, str]) -> str:
         f", CAST(coalesce({value}, 0) AS DOUBLE) AS {quoted(name)}" for name, value in goods.items()
     )
     for part, name, query in (
-        ("product", "products", PRODUCTS),
+        ("product", "products", PRODUCTS.format(whole=WHOLE, returned=facts.is_return)),
         ("category", "categories", CATEGORIES.format(sums=sums)),
     ):
         if getattr(source, part):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from segmentation.dataset import Source
 from segmentation.errors import InputError
@@ -88,6 +88,28 @@ def lines_query(
     }
     listed = ", ".join(f"{expression} AS {quoted(key)}" for key, expression in chosen.items())
     return f"SELECT {listed} FROM {file.sql}{joined}"
+
+
+def lines_alone(
+    engine: Engine, file: Relation, source: Source, options: Options, name: str, products: Relation
+) -> str:
+    """Return the query of the lines without what is looked up about products.
+
+    It is empty where they might be other lines: a product may be listed twice.
+    """
+    brand = source.own_brand.partition("=")[0].strip()
+    alone = replace(
+        source,
+        category=source.category if source.category in file.types else "",
+        own_brand=source.own_brand if brand in file.types else "",
+    )
+    key = quoted(source.product)
+    if engine.ask(f"SELECT count(*) - count(DISTINCT {key}) FROM {products.sql}")[0][0]:
+        return ""
+    try:
+        return lines_query(engine, file, alone, options, name)
+    except InputError:  # more is looked up, such as a price
+        return ""
 
 
 def _key(column: str, kind: str) -> str:

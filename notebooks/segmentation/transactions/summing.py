@@ -13,7 +13,7 @@ from segmentation.transactions.cells import settle_cells
 from segmentation.transactions.customers import customers_query
 from segmentation.transactions.engine import open_duckdb, require_space
 from segmentation.transactions.files import open_file
-from segmentation.transactions.lines import Options, lines_query
+from segmentation.transactions.lines import Options, lines_alone, lines_query
 from segmentation.workspace import digest
 
 
@@ -69,7 +69,12 @@ def sum_up(
         cells = settle_cells(engine, file, source, options, looked_up)
         lines = lines_query(engine, cells, source, options, path.name, looked_up)
         cheap = cells.cheap and (looked_up is None or looked_up.cheap)
-        query, changes = customers_query(engine, lines, source, path.name, keep_lines=not cheap)
+        alone = ""
+        if cheap and looked_up:
+            alone = lines_alone(engine, cells, source, options, path.name, looked_up)
+        query, changes = customers_query(
+            engine, lines, source, path.name, keep_lines=not cheap, alone=alone
+        )
         table = engine.run(query).df()
     table = table.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
     about = {"name": path.name, "format": file.format, "sha256": digest(path), "rows": len(table)}
