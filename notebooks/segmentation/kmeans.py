@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
@@ -13,6 +14,8 @@ from segmentation.assignment import first_equal
 from segmentation.cores import spread
 
 _BLOCK = 32_768  # customers a block of `refine`
+_SPLITS, _LEFT_OUT = 3, 2  # segments of a neighbour that are tried
+_ROUGH = 1e-3  # tolerance of the descents from neighbours; the best go on to the end
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,10 @@ def scan_kmeans(
 ) -> dict[int, KMeansFit]:
     """Fit K-Means for several numbers of segments, which then improve each other.
 
-    After the random starts, sweeps up and down the range: each solution competes with the descents
-    from its neighbour's, with one segment split in two (as in global k-means, Likas, Vlassis &
-    Verbeek 2003) or left out. `inertias` stays that of the random starts.
+    After the random starts, each solution competes with descents from its neighbours': with one
+    segment of the smaller one split in two (as in global k-means, Likas, Vlassis & Verbeek 2003),
+    or one of the larger one left out, those first that promise most. `inertias` stays that of the
+    random starts.
 
     Parameters
     ----------
@@ -82,7 +86,7 @@ def scan_kmeans(
     ks : iterable of int
     starts, seed : int
     sweeps : int
-        The first goes up; further ones alternate, until nothing improves.
+        Rounds of competition at most; fewer where a round improves nothing.
     workers : int, optional
 
     Returns
@@ -90,19 +94,31 @@ def scan_kmeans(
     dict of k to KMeansFit
     """
     ks = sorted(ks)
-    fits = {k: fit_kmeans(matrix, k, starts=starts, seed=seed, workers=workers) for k in ks}
-    tried: dict[tuple[int, int], float] = {}
-    for sweep in range(sweeps):
-        step = 1 if sweep % 2 == 0 else -1
-        for k in ks[::step]:
-            neighbour = fits.get(k - step)
-            if neighbour is None or tried.get((k, step)) == neighbour.inertia:
-                continue
-            tried[k, step] = neighbour.inertia
-            initial = _split(matrix, neighbour) if step == 1 else _left_out(neighbour)
-            rival = _best_descent(matrix, initial, workers) if initial else fits[k]
-            if rival.inertia < fits[k].inertia * (1 - 1e-9):  # more than rounding
-                fits[k] = replace(rival, inertias=fits[k].inertias)
+
+    def fit(k: int) -> KMeansFit:
+        return fit_kmeans(matrix, k, starts=starts, seed=seed, workers=workers)
+
+    fits = dict(zip(ks[::-1], spread(fit, ks[::-1], workers=workers), strict=True))
+    fits = {k: fits[k] for k in ks}
+    tried: set[tuple[int, int, float]] = set()
+    for _ in range(sweeps):
+        initial = []
+        for k in ks:
+            for neighbour, centres_from in ((k - 1, _split), (k + 1, _left_out)):
+                known = fits.get(neighbour)
+                if known and (k, neighbour, known.inertia) not in tried:
+                    tried.add((k, neighbour, known.inertia))
+                    initial += centres_from(matrix, known)
+        better: dict[int, KMeans] = {}
+        for rival in spread(partial(_descend, matrix, tol=_ROUGH), initial, workers=workers):
+            known = better.get(rival.n_clusters)
+            if rival.inertia_ < (known.inertia_ if known else fits[rival.n_clusters].inertia):
+                better[rival.n_clusters] = rival
+        ends = [rival.cluster_centers_ for rival in better.values()]
+        for end in spread(partial(_descend, matrix), ends, workers=workers):
+            known = fits[end.n_clusters]
+            if end.inertia_ < known.inertia * (1 - 1e-9):  # more than rounding
+                fits[known.k] = _as_fit(end, known.inertias)
     return fits
 
 
@@ -200,24 +216,30 @@ def _best_descent(
     matrix: np.ndarray, initial: Iterable[np.ndarray], workers: int | None
 ) -> KMeansFit:
     """K-Means from each of the initial centres, shape (k, d) each; the first of the best."""
-
-    def descend(centres: np.ndarray) -> KMeans:
-        return KMeans(len(centres), init=centres, n_init=1, tol=0).fit(matrix)
-
-    descents = spread(descend, initial, workers=workers)
+    descents = spread(partial(_descend, matrix), initial, workers=workers)
     inertias = np.array([descent.inertia_ for descent in descents])
-    best = descents[inertias.argmin()]
+    return _as_fit(descents[inertias.argmin()], inertias)
+
+
+def _descend(matrix: np.ndarray, centres: np.ndarray, tol: float = 0) -> KMeans:
+    return KMeans(len(centres), init=centres, n_init=1, tol=tol).fit(matrix)
+
+
+def _as_fit(model: KMeans, inertias: np.ndarray) -> KMeansFit:
     return KMeansFit(
-        k=best.n_clusters,
-        labels=best.labels_.astype(np.int64),
-        centres=best.cluster_centers_,
-        inertia=float(best.inertia_),
+        k=model.n_clusters,
+        labels=model.labels_.astype(np.int64),
+        centres=model.cluster_centers_,
+        inertia=float(model.inertia_),
         inertias=inertias,
     )
 
 
 def _split(matrix: np.ndarray, fit: KMeansFit) -> list[np.ndarray]:
-    """Centres for one segment more: each in turn replaced by two along its longest axis."""
+    """Centres for one segment more: one replaced by two along its longest axis.
+
+    Of the segments with the most squared distance along that axis, each in turn.
+    """
     initial = []
     for segment, centre in enumerate(fit.centres):
         rows = matrix[fit.labels == segment] - centre
@@ -225,13 +247,20 @@ def _split(matrix: np.ndarray, fit: KMeansFit) -> list[np.ndarray]:
         if variances[-1] > 0:
             step = axes[:, -1] * np.sqrt(variances[-1])
             others = np.delete(fit.centres, segment, axis=0)
-            initial.append(np.vstack([others, centre - step, centre + step]))
-    return initial
+            centres = np.vstack([others, centre - step, centre + step])
+            initial.append((len(rows) * variances[-1], centres))
+    initial.sort(key=lambda entry: -entry[0])
+    return [centres for _, centres in initial[:_SPLITS]]
 
 
-def _left_out(fit: KMeansFit) -> list[np.ndarray]:
-    """Centres for one segment less: each in turn left out."""
-    return [np.delete(fit.centres, segment, axis=0) for segment in range(fit.k)]
+def _left_out(matrix: np.ndarray, fit: KMeansFit) -> list[np.ndarray]:
+    """Centres for one segment less: those whose customers lose least by it, each in turn."""
+    if fit.k < 2:
+        return []
+    far = np.partition(np.square(distances(matrix, fit.centres)), 1, axis=1)
+    losses = np.bincount(fit.labels, weights=far[:, 1] - far[:, 0], minlength=fit.k)
+    least = np.argsort(losses, kind="stable")[:_LEFT_OUT]
+    return [np.delete(fit.centres, segment, axis=0) for segment in least]
 
 
 def assign(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:
