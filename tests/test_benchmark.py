@@ -249,3 +249,7 @@ def test_tables_are_held_against_each_other_cell_by_cell():
     assert not same_table(table, table.replace("2.5", "2.5001"))
     assert not same_table(table, table.replace("b", "c"))
     assert not same_table(table, table + "d,3\n")
+    mixed = 'name,value\nx,0.30000000000000004\ny,"""word"""\nz,null\n'
+    assert same_table(mixed, mixed.replace("0.30000000000000004", "0.3"))
+    for before, after in (("0.30000000000000004", "0.31"), ("word", "ward"), ("null", "1")):
+        assert not same_table(mixed, mixed.replace(before, after))
