@@ -161,7 +161,12 @@ def refine(
 def lloyd_step(matrix: np.ndarray, centres: np.ndarray, workers: int | None = None) -> np.ndarray:
     """Return the means of the customers nearest to each centre, shape (k, d).
 
-    A centre that nobody is nearest to stays where it is.
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, d)
+    centres : ndarray, shape (k, d)
+        A centre that nobody is nearest to stays where it is.
+    workers : int, optional
     """
     _, sums, sizes, _ = _assign_and_sum(matrix, centres, workers)
     return np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
