@@ -99,6 +99,6 @@ def test_a_model_holds_no_quartiles_of_few():
     values = np.zeros(60)
     values[0] = 987654.32
     table = pd.DataFrame({"rare": values, "usual": np.arange(60.0)})
-    described = describe_training(table, table, pd.Series(1, index=table.index))
+    described = describe_training(table, list(table), table, pd.Series(1, index=table.index))
     assert described["columns"][0] == {"name": "rare", "values": 1, "quartiles": None}
     assert described["columns"][1]["quartiles"] is not None

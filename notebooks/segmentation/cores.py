@@ -8,6 +8,7 @@ is left behind when a run is killed.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ import sklearn.cluster  # noqa: F401  (loads the libraries that the controller h
 from threadpoolctl import ThreadpoolController
 
 _here = threading.local()
+_HANDOVER = 5e-4  # seconds that a worker keeps Python's lock at most while others wait for it
 
 
 def spread(function: Callable, items: Iterable, *, workers: int | None = None) -> list:
@@ -43,6 +45,7 @@ def spread(function: Callable, items: Iterable, *, workers: int | None = None) -
     total = len(items) if isinstance(items, Sized) else None
     with (
         _controller().limit(limits=1, user_api="blas"),  # one setting for the whole process
+        _handing_over(),
         ThreadPoolExecutor(workers or _cores(), initializer=_become_worker) as pool,
     ):
         report = getattr(_here, "report", None)
@@ -68,6 +71,17 @@ def reporting(report: Callable[[int, int | None], None]) -> Iterator[None]:
         yield
     finally:
         del _here.report
+
+
+@contextmanager
+def _handing_over() -> Iterator[None]:
+    """Let workers wait less for Python's lock: their calls last as long as its usual interval."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _HANDOVER))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _cores() -> int:

@@ -16,7 +16,6 @@ from segmentation import cleaning
 from segmentation.applying import Applier
 from segmentation.assignment import (
     STRANGER_QUANTILE,
-    assignment_confidence,
     distances,
     stranger_distances,
 )
@@ -56,12 +55,9 @@ def build_model(
     """
     features, as_read = training
     names = [step.name for step in preparation.steps]
-    matrix = preparation.transform(features).to_numpy()
-    assigned = assignment_confidence(distances(matrix, np.asarray(centres)))
-    assigned = assigned.set_axis(features.index)
-    limits = stranger_distances(
-        assigned["segment"].to_numpy(), assigned["distance"].to_numpy(), len(centres)
-    )
+    away = distances(preparation.transform(features).to_numpy(), np.asarray(centres))
+    nearest, distance = away.argmin(axis=1) + 1, away.min(axis=1)
+    limits = stranger_distances(nearest, distance, len(centres))
     content = {
         "version": VERSION,
         "dataset": dataset.name,
@@ -77,7 +73,7 @@ def build_model(
         "centres": centres,
         "segments": segments,
         "strangers": {"quantile": STRANGER_QUANTILE, "distances": limits},
-        "reference": describe_training(features[names], as_read, assigned["segment"]),
+        "reference": describe_training(features, names, as_read, pd.Series(nearest)),
     }
     content = to_plain(content)
     return content | {"checksum": checksum(content)}

@@ -79,18 +79,25 @@ def explained(columns: np.ndarray, labels: np.ndarray) -> float:
 
 def importance(standardised: pd.DataFrame, labels: pd.Series) -> pd.Series:
     """Return the share of each feature's variance that lies between the segments (eta squared)."""
-    within = standardised - standardised.groupby(labels).transform("mean")
-    total = ((standardised - standardised.mean()) ** 2).sum()
-    shares = 1 - (within**2).sum() / total.where(total > 0)
-    return shares.fillna(0.0).sort_values(ascending=False, kind="stable")
+    groups = labels.to_numpy()
+    shares = {name: explained(column.to_numpy(), groups) for name, column in standardised.items()}
+    return pd.Series(shares).sort_values(ascending=False, kind="stable")
 
 
 def summaries(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     """Tabulate quartiles in real units: a row per segment and feature, and one for everybody."""
     quartiles = [0.25, 0.5, 0.75]
-    groups = [*features.groupby(labels), ("all", features)]
-    table = pd.concat({name: group.quantile(quartiles).T for name, group in groups})
-    table.columns = ["lower_quartile", "median", "upper_quartile"]
+    groups = {s: (labels == s).to_numpy() for s in np.unique(labels)} | {"all": slice(None)}
+    table = pd.DataFrame.from_dict(
+        {
+            (group, name): column[rows].quantile(quartiles).to_list()
+            for group, rows in groups.items()
+            for name, column in features.items()
+        },
+        orient="index",
+        columns=["lower_quartile", "median", "upper_quartile"],
+    )
+    table.index = pd.MultiIndex.from_tuples(table.index)
     return table.rename_axis(["segment", "feature"])
 
 

@@ -14,7 +14,7 @@ BINS = 10  # of equally many training customers, as far as equal values allow
 
 
 def describe_training(
-    features: pd.DataFrame, as_read: pd.DataFrame, segments: pd.Series
+    features: pd.DataFrame, names: list[str], as_read: pd.DataFrame, segments: pd.Series
 ) -> dict[str, Any]:
     """Sum up the training customers for comparisons with later periods.
 
@@ -22,6 +22,8 @@ def describe_training(
     ----------
     features : DataFrame, shape (n_customers, n_features)
         In real units.
+    names : list of str
+        Those that are summed up.
     as_read : DataFrame, shape (n_customers, n_columns)
         The columns of numbers before ranges and rules touched them: there a change of unit shows.
     segments : Series of int, shape (n_customers,)
@@ -43,7 +45,7 @@ def describe_training(
         )
         columns.append({"name": name, "values": len(values), "quartiles": quartiles})
     bins = []
-    for name in features:
+    for name in names:
         values = features[name].to_numpy(float)
         edges = bin_edges(values)
         shares = bin_counts(values, edges) / len(values)

@@ -37,6 +37,11 @@ _SURROUNDINGS = {
     "MKL_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
+    # What a large table has needed goes back to the system, and not to the next small object:
+    # arrays of 4 MB and more are the system's (glibc), and tables that were read, too (Arrow).
+    "MALLOC_MMAP_THRESHOLD_": "4194304",
+    "MALLOC_TRIM_THRESHOLD_": "16777216",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
     "PYTHONHASHSEED": "0",  # sets of text in the same order in every run
     "PYTHONNOUSERSITE": "1",
     "PYTHONUTF8": "1",

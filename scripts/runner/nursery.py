@@ -9,6 +9,7 @@ its kernels end with it.
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -73,6 +74,7 @@ def _fork(arguments: list[str], answers: int) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     ready, settled = os.pipe()
+    gc.freeze()  # its objects stay where they are, on pages that it shares with its kernels
     pid = os.fork()
     if pid:
         os.close(settled)

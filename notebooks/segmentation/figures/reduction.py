@@ -8,6 +8,7 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import (
     FuncFormatter,
@@ -16,6 +17,7 @@ from matplotlib.ticker import (
     NullLocator,
     PercentFormatter,
 )
+from matplotlib.typing import ColorType
 
 from segmentation.figures.style import (
     ACCENT,
@@ -29,6 +31,8 @@ from segmentation.figures.style import (
 from segmentation.palette import COLOURS
 from segmentation.presentation import joined, plain
 
+DISTINCT = 30_000  # points in one panel beyond which only densities can be told
+GROUND = "#D5DAE0"  # everybody, behind one segment
 METHODS = {
     "features": (COLOURS[5], "D", "-"),
     "PCA": (INK, "s", "--"),
@@ -158,6 +162,8 @@ def segment_panels(
 ) -> Figure:
     """Draw each segment over the grey cloud of all customers, a panel each.
 
+    More customers than points that an eye can tell apart are drawn as densities.
+
     Parameters
     ----------
     points : ndarray, shape (n_customers, 2)
@@ -166,6 +172,8 @@ def segment_panels(
         From 1.
     """
     low, high = np.quantile(points, [0.002, 0.998], axis=0)
+    visible = ((points >= low) & (points <= high)).all(axis=1)
+    limits = {"extent": (low[0], high[0], low[1], high[1]), "gridsize": 44}
     columns = min(len(names), 3)
     figure, axes = panels(-(-len(names) // columns), columns, 2.4)
     for ax in axes.flat[len(names) :]:
@@ -173,8 +181,13 @@ def segment_panels(
     for ax, (segment, name) in zip(axes.flat, names.items(), strict=False):
         marker, colour = styles[segment].marker, styles[segment].colour
         inside = points[segments == segment]
-        ax.plot(*points.T, ".", color="#D5DAE0", markersize=2)
-        ax.plot(*inside.T, marker, color=colour, markersize=2.6, markeredgewidth=0, alpha=0.6)
+        if len(points) > DISTINCT and (high > low).all():
+            _density(points[visible], ax, GROUND, GROUND, **limits)
+            pale = np.add(to_rgb(colour), 2) / 3
+            _density(points[visible & (segments == segment)], ax, pale, colour, **limits)
+        else:
+            ax.plot(*points.T, ".", color=GROUND, markersize=2)
+            ax.plot(*inside.T, marker, color=colour, markersize=2.6, markeredgewidth=0, alpha=0.6)
         ax.plot(*inside.mean(axis=0), marker, color=colour, markersize=11,
                 markeredgecolor="white", markeredgewidth=1.6)  # fmt: skip
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
@@ -182,6 +195,13 @@ def segment_panels(
     figure.supxlabel("PC1", fontsize=11)
     figure.supylabel("PC2", fontsize=11)
     return figure
+
+
+def _density(points: np.ndarray, ax: Axes, few: ColorType, many: ColorType, **settings) -> None:
+    """Draw hexagons, coloured from few points to many on a logarithmic scale."""
+    if len(points):
+        shades = LinearSegmentedColormap.from_list("density", [few, many])
+        ax.hexbin(*points.T, bins="log", mincnt=1, cmap=shades, linewidths=0.1, **settings)
 
 
 def segment_cloud(
