@@ -19,7 +19,7 @@ import sklearn.cluster  # noqa: F401  (loads the libraries that the controller h
 from threadpoolctl import ThreadpoolController
 
 _here = threading.local()
-_HANDOVER = 5e-4  # seconds that a worker keeps Python's lock at most while others wait for it
+_HANDOVER = 1e-4  # seconds that a worker keeps Python's lock at most while others wait for it
 
 
 def spread(function: Callable, items: Iterable, *, workers: int | None = None) -> list:

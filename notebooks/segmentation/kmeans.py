@@ -102,13 +102,11 @@ def scan_kmeans(
     fits = {k: fits[k] for k in ks}
     tried: set[tuple[int, int, float]] = set()
     for _ in range(sweeps):
-        initial = []
-        for k in ks:
-            for neighbour, centres_from in ((k - 1, _split), (k + 1, _left_out)):
-                known = fits.get(neighbour)
-                if known and (k, neighbour, known.inertia) not in tried:
-                    tried.add((k, neighbour, known.inertia))
-                    initial += centres_from(matrix, known)
+        pairs = [(k, near) for k in ks for near in (k - 1, k + 1) if near in fits]
+        new = [(k, fits[near]) for k, near in pairs if (k, near, fits[near].inertia) not in tried]
+        tried |= {(k, known.k, known.inertia) for k, known in new}
+        offers = spread(lambda pair: _offers(matrix, *pair), new, workers=workers)
+        initial = [centres for offer in offers for centres in offer]
         better: dict[int, KMeans] = {}
         for rival in spread(partial(_descend, matrix, tol=_ROUGH), initial, workers=workers):
             known = better.get(rival.n_clusters)
@@ -238,6 +236,11 @@ def _as_fit(model: KMeans, inertias: np.ndarray) -> KMeansFit:
         inertia=float(model.inertia_),
         inertias=inertias,
     )
+
+
+def _offers(matrix: np.ndarray, k: int, neighbour: KMeansFit) -> list[np.ndarray]:
+    """Centres for k segments from a solution with one less, or one more."""
+    return (_split if neighbour.k < k else _left_out)(matrix, neighbour)
 
 
 def _split(matrix: np.ndarray, fit: KMeansFit) -> list[np.ndarray]:

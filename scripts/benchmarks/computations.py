@@ -49,7 +49,7 @@ def of_features(matrix: np.ndarray, raw: np.ndarray, quick: bool) -> None:
 def of_clustering(matrix, raw: np.ndarray, features, known, quick: bool) -> np.ndarray:
     """Notebook 04: the scan, its references, the rivals; returns the chosen labels."""
     space = matrix.to_numpy()
-    starts, pairs, draws, k_max = (6, 6, 1, 9) if quick else (6, 20, 3, 12)
+    starts, pairs, draws, k_max = (5, 6, 1, 9) if quick else (5, 20, 3, 12)
     ks = range(2, k_max + 1)
     fits = scan_kmeans(space, ks, starts=starts, seed=SEED)
     scores = silhouettes(space, {k: fit.labels for k, fit in fits.items()})

@@ -155,8 +155,8 @@ KMEANS = Entry(
         Contestant("scikit-learn, 50 starts for each k", _default_starts),
     ),
     sizes={
-        "full": ({"rows": 8950, "k_max": 12, "our_starts": 6, "their_starts": 50, "seeds": 20},),
-        "quick": ({"rows": 3000, "k_max": 8, "our_starts": 6, "their_starts": 50, "seeds": 5},),
+        "full": ({"rows": 8950, "k_max": 12, "our_starts": 5, "their_starts": 50, "seeds": 20},),
+        "quick": ({"rows": 3000, "k_max": 8, "our_starts": 5, "their_starts": 50, "seeds": 5},),
         "tiny": ({"rows": 300, "k_max": 3, "our_starts": 4, "their_starts": 5, "seeds": 2},),
     },
     load=_load_features,
