@@ -70,7 +70,8 @@ def kernels(tmp_path):
     yield make
     for each in made:
         each.close()
-        assert wait_for(lambda each=each: not psutil.pid_exists(each._nursery.pid), 5)
+        if each._nursery is not None:
+            assert wait_for(lambda each=each: not psutil.pid_exists(each._nursery.pid), 5)
 
 
 def is_forked(kernel):
@@ -113,6 +114,16 @@ def test_modules_are_loaded_before_the_fork(kernels, tmp_path):
     assert parents == {both._nursery.pid}
     assert os.getsid(first.provisioner.pid) == first.provisioner.pid
     assert 10e6 < first.peak_memory() < 10e9
+
+
+@pytest.mark.parametrize("switch", ["0", "1"])
+def test_a_waiting_kernel_loads_what_is_not_loaded_yet(kernels, tmp_path, monkeypatch, switch):
+    monkeypatch.setenv(forking.SWITCH, switch)
+    monkeypatch.setattr(forking, "_LEFT_OUT", ("slowly",))
+    (tmp_path / "slowly.py").write_text("import os, pathlib\npathlib.Path('at').touch()\n")
+    (tmp_path / "wrong.py").write_text("import nothing_of_that_name\n")
+    kernels().prepare("01", notebook("import wrong", "import slowly"))
+    assert wait_for(lambda: (tmp_path / "at").exists(), 30)
 
 
 def test_without_a_nursery_a_kernel_starts_alone(kernels):

@@ -98,8 +98,8 @@ def answer_cells(customers: pd.DataFrame, questions: tuple[Question, ...]) -> np
 def eps_table(matrix: np.ndarray, candidates: np.ndarray, neighbours: int) -> pd.DataFrame:
     """Tabulate what DBSCAN finds for each eps: clusters, share of noise, largest cluster."""
     rows = []
-    for eps in candidates:
-        labels = dbscan(matrix, float(eps), neighbours)
+    found = spread(lambda eps: dbscan(matrix, float(eps), neighbours), candidates)
+    for eps, labels in zip(candidates, found, strict=True):
         counts = np.bincount(labels[labels != NOISE]) if (labels != NOISE).any() else np.zeros(1)
         rows.append(
             {
@@ -197,10 +197,11 @@ def split_stability(
     generator = np.random.default_rng(seed)
     rows = min(rows, len(matrix) * 2 // 3)
     agreements = []
-    for _ in range(pairs):
-        drawn = generator.permutation(len(matrix))[: rows + rows // 2]
-        first, second = method(matrix[drawn[:rows]]), method(matrix[drawn[-rows:]])
-        shared = 2 * rows - len(drawn)
+    draws = [generator.permutation(len(matrix))[: rows + rows // 2] for _ in range(pairs)]
+    halves = [half for drawn in draws for half in (drawn[:rows], drawn[-rows:])]
+    found = spread(lambda half: method(matrix[half]), halves)
+    shared = rows - rows // 2
+    for first, second in zip(found[::2], found[1::2], strict=True):
         compact = [np.unique(x, return_inverse=True)[1] for x in (first[-shared:], second[:shared])]
         agreements.append(adjusted_rand(*compact))
     return float(np.mean(agreements))

@@ -67,6 +67,12 @@ for pid in alive:
         pass
 """
 
+# Imported ahead; what is wrong with a module, the notebook itself will say.
+_IMPORT = """
+try: import {}
+except Exception: pass
+"""
+
 
 class Kernel(KernelManager):
     """A kernel of the Python that runs this, whatever kernels the user has installed."""
@@ -224,7 +230,7 @@ class Kernels:
         )
         if self._nursery is not None:
             kernel.fork_from(self._nursery, modules)
-        lines = [f"exec('try: import {name}\nexcept Exception: pass', {{}})" for name in modules]
+        lines = [f"exec({_IMPORT.format(name)!r}, {{}})" for name in modules]
         if self._closed:
             raise RuntimeError("the run is ending")
         with self._log.open("ab") as log:

@@ -25,7 +25,7 @@ from runner.work import Work, now
 
 _AT_ONCE = min(2, os.cpu_count() or 1)  # notebooks side by side
 _LARGE = 2**22  # bytes of cleaned customers beyond which one notebook at a time fills the memory
-_AHEAD = 2  # kernels that load their libraries while others work; one beside a large table
+_AHEAD = 2  # kernels that load their libraries while others work, unless a table is large
 
 
 def run_stages(work: Work, render: Callable[[Stage], None]) -> None:
@@ -117,7 +117,7 @@ class _Schedule:
     def _prepare(self) -> None:
         """Start kernels for the stages that come next."""
         due = [stage for stage in list(self._waiting) if self._work.plan.chosen(stage)]
-        for stage in due[: 1 if self._is_large() else _AHEAD]:
+        for stage in due[: 0 if self._is_large() else _AHEAD]:
             self._kernels.prepare(stage.number, self._work.plan.notebooks[stage.number])
 
 
