@@ -190,7 +190,7 @@ def test_stages_of_no_run_are_a_users_mistake(tmp_path):
 
 def test_an_exponent_is_fitted_beyond_a_hundred_thousand_rows():
     def case(rows, seconds):
-        told = {"seconds": [seconds] * 5, "peak_memory": [1e9 + 640 * rows] * 5}
+        told = {"seconds": [seconds] * 5, "extra_memory": [1e9 + 640 * rows] * 5}
         return {"rows": rows}, {"run.py": told}
 
     cases = [case(1e4, 50.0), case(1e5, 60.0), case(1e6, 60.0 * 10**1.2)]

@@ -20,7 +20,7 @@ from segmentation.expressions import evaluate_columns
 from segmentation.features import LARGEST, Preparation, refuse_endless
 from segmentation.reading.changes import Change
 
-BLOCK = 8192  # customers; their columns stay in the cache
+BLOCK = 16_384  # customers; their columns stay in the cache
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ class Preparation:
 def apply_transform(values: np.ndarray, transform: str, power: float | None = None) -> np.ndarray:
     """Apply log1p (signed, so that negatives stay negatives), Yeo-Johnson or nothing."""
     if transform == "log1p":
+        if values.size and values.min() >= 0:
+            return np.log1p(values)
         return np.sign(values) * np.log1p(np.abs(values))
     if transform == "yeo-johnson":
         return yeo_johnson(values, power)

@@ -42,10 +42,13 @@ def _run(folder: Path, settings: Settings) -> Result:
 
 
 def _growth(cases: list[tuple[Settings, Mapping[str, Any]]]) -> list[Figure]:
-    """Exponent of time over rows by least squares on logarithms, and memory beyond the table's."""
+    """Exponent of time over rows by least squares on logarithms, and memory beyond the table's.
+
+    A run's memory is that of its processes, without the one that measures.
+    """
     rows = np.array([settings["rows"] for settings, _ in cases], dtype=float)
     seconds = np.array([told["run.py"]["seconds"][2] for _, told in cases])
-    memory = np.array([told["run.py"]["peak_memory"][2] for _, told in cases])
+    memory = np.array([told["run.py"]["extra_memory"][2] for _, told in cases])
     beside = memory - 4 * 8 * COLUMNS * rows
     found = [
         Figure("largest memory beside four times the table, GB", max(beside) / 1e9, ROOM / 1e9)

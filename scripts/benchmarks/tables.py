@@ -138,8 +138,9 @@ def readme_block(records: Iterable[Mapping[str, Any]]) -> str:
 
 def _goal_rows(record: Mapping[str, Any], case: Mapping[str, Any]) -> list[str]:
     rows = []
-    size = case["settings"].get("rows")
-    title = f"{record['title']}, {size:,} rows" if size else record["title"]
+    told = case["settings"]
+    sizes = [f"{told[kind]:,} {kind}" for kind in ("rows", "lines") if kind in told]
+    title = ", ".join([record["title"], *sizes, *filter(None, [told.get("format")])])
     for goal in case["goals"]:
         five = case["ratios"][goal["against"]][goal["measure"]]
         against = f"{goal['against']} ({UNITS[goal['measure']]})"

@@ -33,6 +33,9 @@ COLUMNS = {
 SCHEMA = pa.schema(list(COLUMNS.items()))
 FOUND = ("segment", "second_choice", "confidence", "distance", "stranger")
 REPEATED = ["segment", "segment_name", "second_choice", "second_choice_name"]
+# Confidence and distance have no pattern to pack, and bounds of theirs would find no block of rows.
+PACKING = dict.fromkeys(COLUMNS, "snappy") | {"confidence": "none", "distance": "none"}
+BOUNDED = ["customer", "segment", "second_choice"]
 
 
 class ScoredFile:
@@ -65,7 +68,13 @@ class ScoredFile:
         except OSError as error:
             raise _unwritable(path, error) from None
         self._writer = (
-            pq.ParquetWriter(self._file, SCHEMA, use_dictionary=REPEATED)
+            pq.ParquetWriter(
+                self._file,
+                SCHEMA,
+                use_dictionary=REPEATED,
+                compression=PACKING,
+                write_statistics=BOUNDED,
+            )
             if self._parquet
             else arrow_csv.CSVWriter(
                 self._file, SCHEMA, write_options=arrow_csv.WriteOptions(quoting_style="needed")

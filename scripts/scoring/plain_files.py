@@ -35,7 +35,7 @@ from segmentation.reading.structure import TOTAL
 
 SAMPLE = 262_144  # bytes of a text in which delimiter and header are looked for
 BLOCK = 2 << 20  # bytes of a text that are read at a time
-ROWS = 65_536  # of a Parquet file that are read at a time
+ROWS = 131_072  # of a Parquet file that are read at a time
 ODD_IDENTIFIER = rf"^=|^'\d|^\d+\.0$|{DESTROYED}|[\"\n\r]|^$"
 ODD_LETTERS = "='.+\"\n\r"  # one of them stands in every odd identifier that is not empty
 SURE_POINT = r"\.(\d{0,2}|\d{4,})([eE].*)?$|^-?(0\d*)?\.|\d{4,}\."  # a decimal mark for certain
