@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -81,10 +82,12 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace) -> int:
+    gc.disable()  # while libraries are loaded: nothing of them is to be collected
     from scoring.memory import keep_freed
     from scoring.progress import Progress
     from scoring.scoring import score_file
 
+    gc.enable()
     keep_freed()
     progress, look = Progress(), _Look(options)
     try:
