@@ -1,3 +1,4 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,6 +6,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 from segmentation.errors import InputError
+from segmentation.figures import reduction as figures
+from segmentation.figures import segment_styles
 from segmentation.reduction import (
     Split,
     complete_matrix,
@@ -144,3 +147,24 @@ def test_labelings_are_judged_in_one_space():
 )
 def test_the_verdict_follows_the_evidence(rebuilds, separates, repeats, words):
     assert words in verdict(rebuilds, separates, repeats)
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("distinct", [100, 1000])
+def test_more_customers_than_an_eye_can_tell_apart_are_a_density(monkeypatch, distinct):
+    monkeypatch.setattr(figures, "DISTINCT", distinct)
+    points = np.random.default_rng(1).normal(size=(300, 2))
+    segments = np.repeat([1, 2], [200, 100])
+    figure = figures.segment_panels(points, segments, {1: "A", 2: "B"}, segment_styles(2))
+    for ax, size in zip(figure.axes, (200, 100), strict=False):
+        drawn = max(len(line.get_xdata()) for line in ax.lines)
+        counted = [int(shades.get_array().sum()) for shades in ax.collections]
+        if distinct == 100:
+            assert drawn == 1  # the mean alone
+            assert 290 <= counted[0] <= 300 and size - 10 <= counted[1] <= size
+        else:
+            assert drawn == 300 and not counted
+    assert ("darker" in figure.get_supxlabel()) == (distinct == 100)
+    plt.close(figure)

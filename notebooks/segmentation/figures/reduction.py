@@ -174,6 +174,7 @@ def segment_panels(
     low, high = np.quantile(points, [0.002, 0.998], axis=0)
     visible = ((points >= low) & (points <= high)).all(axis=1)
     limits = {"extent": (low[0], high[0], low[1], high[1]), "gridsize": 44}
+    dense = len(points) > DISTINCT and bool((high > low).all())
     columns = min(len(names), 3)
     figure, axes = panels(-(-len(names) // columns), columns, 2.4)
     for ax in axes.flat[len(names) :]:
@@ -181,7 +182,7 @@ def segment_panels(
     for ax, (segment, name) in zip(axes.flat, names.items(), strict=False):
         marker, colour = styles[segment].marker, styles[segment].colour
         inside = points[segments == segment]
-        if len(points) > DISTINCT and (high > low).all():
+        if dense:
             _density(points[visible], ax, GROUND, GROUND, **limits)
             pale = np.add(to_rgb(colour), 2) / 3
             _density(points[visible & (segments == segment)], ax, pale, colour, **limits)
@@ -192,7 +193,7 @@ def segment_panels(
                 markeredgecolor="white", markeredgewidth=1.6)  # fmt: skip
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
         ax.set_title(plain(name, 30), fontsize=10.5)
-    figure.supxlabel("PC1", fontsize=11)
+    figure.supxlabel("PC1 (darker: more customers)" if dense else "PC1", fontsize=11)
     figure.supylabel("PC2", fontsize=11)
     return figure
 
