@@ -124,6 +124,7 @@ def test_a_waiting_kernel_loads_what_is_not_loaded_yet(kernels, tmp_path, monkey
     (tmp_path / "wrong.py").write_text("import nothing_of_that_name\n")
     kernels().prepare("01", notebook("import wrong", "import slowly"))
     assert wait_for(lambda: (tmp_path / "at").exists(), 30)
+    assert "wrong cannot be imported ahead: ModuleNotFoundError" in (tmp_path / "log").read_text()
 
 
 def test_without_a_nursery_a_kernel_starts_alone(kernels):

@@ -89,7 +89,7 @@ def apply_transform(values: np.ndarray, transform: str, power: float | None = No
     """Apply log1p (signed, so that negatives stay negatives), Yeo-Johnson or nothing."""
     if transform == "log1p":
         if values.size and values.min() >= 0:
-            return np.log1p(values)
+            return np.log1p(values)  # the same, in one pass
         return np.sign(values) * np.log1p(np.abs(values))
     if transform == "yeo-johnson":
         return yeo_johnson(values, power)

@@ -67,10 +67,14 @@ for pid in alive:
         pass
 """
 
-# Imported ahead; what is wrong with a module, the notebook itself will say.
-_IMPORT = """
-try: import {}
-except Exception: pass
+# What is wrong with a module, the notebook itself will say, and the log before it.
+_IMPORT_AHEAD = """
+import importlib, sys
+for name in {names!r}:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        print(f"{{name}} cannot be imported ahead: {{error!r}}", file=sys.__stderr__, flush=True)
 """
 
 
@@ -230,7 +234,7 @@ class Kernels:
         )
         if self._nursery is not None:
             kernel.fork_from(self._nursery, modules)
-        lines = [f"exec({_IMPORT.format(name)!r}, {{}})" for name in modules]
+        lines = [f"exec({_IMPORT_AHEAD.format(names=modules)!r}, {{}})"]
         if self._closed:
             raise RuntimeError("the run is ending")
         with self._log.open("ab") as log:

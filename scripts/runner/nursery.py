@@ -51,9 +51,11 @@ def serve(answers: int) -> None:
 
 
 def _import(name: str) -> None:
-    """Import a module; the notebook itself will say what is wrong with one that fails."""
-    with suppress(Exception):
+    """Import a module; the notebook will say what is wrong with one that fails, the log too."""
+    try:
         importlib.import_module(name)
+    except Exception as error:
+        print(f"{name} cannot be imported ahead: {error!r}", file=sys.stderr, flush=True)
 
 
 def _may_fork() -> bool:
