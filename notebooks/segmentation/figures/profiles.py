@@ -97,7 +97,7 @@ def profiles(
     short = [plain(labels[feature], 34) for feature in effects]
     for ax, (segment, name) in zip(axes, names.items(), strict=True):
         profile(effects.loc[segment], markers.loc[segment], short, styles[segment], ax)
-        ax.set_title(plain(name, 27), color=styles[segment].colour, fontsize=11)
+        ax.set_title(plain(name, 27), color=styles[segment].colour, fontsize=10.5)
     figure.supxlabel("Standard deviations from the average", fontsize=11)
     return figure
 

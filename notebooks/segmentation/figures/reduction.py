@@ -192,7 +192,7 @@ def segment_panels(
         ax.plot(*inside.mean(axis=0), marker, color=colour, markersize=11,
                 markeredgecolor="white", markeredgewidth=1.6)  # fmt: skip
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
-        ax.set_title(plain(name, 30), fontsize=10.5)
+        ax.set_title(plain(name, 30), fontsize=9.5)
     figure.supxlabel("PC1 (darker: more customers)" if dense else "PC1", fontsize=11)
     figure.supylabel("PC2", fontsize=11)
     return figure
