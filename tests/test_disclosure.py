@@ -37,31 +37,31 @@ def test_large_segments_stay_as_they_are():
 
 @settings(max_examples=60, derandomize=True, database=None, deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(1, 25))
-def test_whatever_is_shown_stands_for_enough(sizes, fewest):
+def test_whatever_is_shown_stands_for_enough(sizes, min_group_size):
     labels = series(sizes)
     centres = np.random.default_rng(1).normal(size=(len(sizes), 2))
-    merged = disclosure.merge_small(labels, centres, fewest)
+    merged = disclosure.merge_small(labels, centres, min_group_size)
     shown = merged.value_counts()
     assert len(merged) == len(labels)
-    assert (shown >= fewest).all() or len(shown) == 1
+    assert (shown >= min_group_size).all() or len(shown) == 1
     assert all(
         sizes[s - 1] == max(sizes[t - 1] for t in set(labels[merged == s])) for s in shown.index
     )
     counts = pd.Series(sizes, index=[f"g{i}" for i in range(len(sizes))])
-    rows = counts.groupby(disclosure.merge_neighbours(counts, fewest)).sum()
+    rows = counts.groupby(disclosure.merge_neighbours(counts, min_group_size)).sum()
     assert rows.sum() == counts.sum()
-    assert (rows[rows > 0] >= fewest).all() or len(rows[rows > 0]) == 1
+    assert (rows[rows > 0] >= min_group_size).all() or len(rows[rows > 0]) == 1
     answers = labels.map(lambda s: f"a{s}")
-    told = disclosure.merge_rare(answers, fewest).value_counts()
-    assert (told >= fewest).all() or len(told) == 1
+    told = disclosure.merge_rare(answers, min_group_size).value_counts()
+    assert (told >= min_group_size).all() or len(told) == 1
 
 
 @settings(max_examples=60, derandomize=True, database=None, deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=16, max_size=16), st.integers(1, 25))
-def test_no_withheld_cell_stands_alone(cells, fewest):
+def test_no_withheld_cell_stands_alone(cells, min_group_size):
     counts = np.array(cells).reshape(4, 4)
-    hidden = disclosure.withheld(counts, fewest, diagonal=True)
-    assert hidden[(counts > 0) & (counts < fewest)].all()
+    hidden = disclosure.suppressed(counts, min_group_size, diagonal=True)
+    assert hidden[(counts > 0) & (counts < min_group_size)].all()
     assert (counts[hidden] > 0).all(), "an empty cell is told"
     for line in [*range(4), *range(4, 8), 8]:
         mask, values = (

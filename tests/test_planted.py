@@ -178,14 +178,14 @@ def later_period(run: Run) -> dict[str, pd.DataFrame]:
     return {"07 customers": customers, "07 features": features}
 
 
-def own_values(run: Run, fewest: int = 10) -> dict[float, str]:
+def own_values(run: Run, min_group_size: int = 10) -> dict[float, str]:
     """Return the values that would tell about single customers, raw, as features and standardised.
 
     Those are all values of customers in segments with too few, and the extremes of each column:
-    everything with fewer than ``fewest`` customers beyond it. Values that others share are none.
+    everything with fewer than ``min_group_size`` customers beyond it. Shared values are none.
     """
     segments = pd.read_parquet(run.published()["stages/04_segments.parquet"])["segment"]
-    alone = segments.map(segments.value_counts()) < fewest
+    alone = segments.map(segments.value_counts()) < min_group_size
     assert alone.any(), "the planted segment of few is missing"
     alone = set(alone.index[alone])
     found = {}
@@ -195,7 +195,7 @@ def own_values(run: Run, fewest: int = 10) -> dict[float, str]:
         few = table.index.isin(alone)
         for column, values in table.select_dtypes("number").items():
             rank = values.rank(method="first")
-            edge = (rank < fewest) | (rank > len(values) - fewest + 1)
+            edge = (rank < min_group_size) | (rank > len(values) - min_group_size + 1)
             for value in values[(few | edge) & ~values.duplicated(keep=False)].dropna():
                 if len(f"{value:.6g}".strip("0").replace(".", "").replace("-", "")) >= 5:
                     found[float(value)] = f"{name} {column}"

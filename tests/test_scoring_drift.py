@@ -251,7 +251,7 @@ def test_the_command_writes_the_page_and_tells_schedulers(
     moves = pd.read_csv(tmp_path / "drift" / "moves.csv", index_col=0)
     assert not ((moves > 0) & (moves < 10)).any(axis=None) and moves.isna().any(axis=None)
     assert "of fewer than 10 card holders" in page
-    assert run(dearer, "--before", str(tmp_path / "before.csv"), "--fewest", "1") == 3
+    assert run(dearer, "--before", str(tmp_path / "before.csv"), "--min-group-size", "1") == 3
     moves = pd.read_csv(tmp_path / "drift" / "moves.csv", index_col=0)
     assert moves.to_numpy().sum() == len(table)
     assert run(table, "--before", str(tmp_path / "absent.csv")) == 2

@@ -405,7 +405,7 @@ def test_scores_at_quintiles_and_at_own_cuts():
     assert table["total"].to_list() == [11, 10, 9, 8, 7]
     own = rfm.scores(features, parts, rfm.read_cuts("recency = 5, 6, 7, 60"))
     assert own["recency"].to_list() == [2, 2, 2, 2, 2]
-    shown = rfm.score_table(table, features["m"], fewest=1)
+    shown = rfm.score_table(table, features["m"], min_group_size=1)
     assert shown["customers"].to_list() == [0, 2, 3, 0, 0]
     assert shown["value_share"].sum() == pytest.approx(1)
     assert rfm.score_groups(table).to_list() == [1, 1, 2, 2, 2]

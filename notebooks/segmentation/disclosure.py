@@ -1,8 +1,8 @@
-"""What may be told about few customers: nothing that would be one customer's own value.
+"""What may be published about few customers: nothing that would be one customer's own value.
 
-Whatever describes fewer than `FEWEST` customers is merged with its nearest neighbour or withheld
-(the threshold rule of Hundepool et al., *Statistical Disclosure Control*, 2012). Merging comes
-first: from a total and all other parts, a part that is only withheld could be worked out.
+Whatever describes fewer than `MIN_GROUP_SIZE` customers is merged with its nearest neighbour or
+suppressed (the threshold rule of Hundepool et al., *Statistical Disclosure Control*, 2012). Merging
+comes first: from a total and all other parts, a part that is only suppressed could be worked out.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-FEWEST = 10  # customers that a description has to stand for
+MIN_GROUP_SIZE = 10  # customers that a description has to stand for
 
 
 def merge_small(
-    labels: pd.Series, centres: np.ndarray | Sequence[Sequence[float]], fewest: int = FEWEST
+    labels: pd.Series,
+    centres: np.ndarray | Sequence[Sequence[float]],
+    min_group_size: int = MIN_GROUP_SIZE,
 ) -> pd.Series:
     """Count the customers of segments that are too small with those of the nearest segment.
 
@@ -25,7 +27,7 @@ def merge_small(
     labels : Series of int, shape (n_customers,)
         Segments, numbered from 1.
     centres : array-like, shape (k, n_features)
-    fewest : int
+    min_group_size : int
         A segment with fewer customers has no row of its own.
 
     Returns
@@ -41,7 +43,7 @@ def merge_small(
     def customers(group: int) -> int:
         return int(sizes[groups[group]].sum())
 
-    while len(groups) > 1 and min(map(customers, groups)) < fewest:
+    while len(groups) > 1 and min(map(customers, groups)) < min_group_size:
         small = min(groups, key=customers)
         others = [group for group in groups if group != small]
         away = [((points[small - 1] - points[group - 1]) ** 2).sum() for group in others]
@@ -52,19 +54,21 @@ def merge_small(
     return labels.map(hosts).astype(labels.dtype).rename(labels.name)
 
 
-def withheld(counts: np.ndarray, fewest: int = FEWEST, *, diagonal: bool = False) -> np.ndarray:
+def suppressed(
+    counts: np.ndarray, min_group_size: int = MIN_GROUP_SIZE, *, diagonal: bool = False
+) -> np.ndarray:
     """Mark cells with too few customers, and what would give them away by subtraction.
 
-    A row's or column's only withheld cell follows from its total: then the next smallest cell of
-    that line is withheld, too, until no line has just one.
+    A row's or column's only suppressed cell follows from its total: then the next smallest cell of
+    that line is suppressed, too, until no line has just one.
 
     Parameters
     ----------
     counts : ndarray of int, shape (rows, columns)
-    fewest : int
-        A cell with fewer customers is not told; an empty one is.
+    min_group_size : int
+        A cell with fewer customers is suppressed; an empty one is published.
     diagonal : bool
-        Whether the total of the diagonal is told as well, as that of customers who stayed.
+        Whether the total of the diagonal is published as well, as that of customers who stayed.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def withheld(counts: np.ndarray, fewest: int = FEWEST, *, diagonal: bool = False
     places = np.arange(counts.size).reshape(counts.shape)
     lines = [*places, *places.T, *([places.diagonal()] if diagonal else [])]
     cells = counts.ravel()
-    hidden = (cells > 0) & (cells < fewest)
+    hidden = (cells > 0) & (cells < min_group_size)
     while True:
         for line in lines:
             shown = line[(cells[line] > 0) & ~hidden[line]]
@@ -84,11 +88,13 @@ def withheld(counts: np.ndarray, fewest: int = FEWEST, *, diagonal: bool = False
             return hidden.reshape(counts.shape)
 
 
-def quantiles(table: pd.DataFrame, shares: Sequence[float], fewest: int = FEWEST) -> pd.DataFrame:
-    """Return quantiles of each column that at least ``fewest`` customers lie below and above.
+def quantiles(
+    table: pd.DataFrame, shares: Sequence[float], min_group_size: int = MIN_GROUP_SIZE
+) -> pd.DataFrame:
+    """Return quantiles of each column with at least ``min_group_size`` customers beyond them.
 
-    A more extreme one is drawn in to the value that ``fewest`` customers exceed (or stay below);
-    a column with fewer values has none. Quartiles and medians are what they are.
+    A more extreme one is drawn in to the value that ``min_group_size`` customers exceed (or stay
+    below); a column with fewer values has none. Quartiles and medians are what they are.
 
     Parameters
     ----------
@@ -102,14 +108,18 @@ def quantiles(table: pd.DataFrame, shares: Sequence[float], fewest: int = FEWEST
     rows = {}
     for name in table:
         values = table[name].dropna()
-        edge = min(fewest / max(len(values), 1), 0.25)
-        asked = np.clip(shares, edge, 1 - edge) if len(values) >= fewest else None
+        edge = min(min_group_size / max(len(values), 1), 0.25)
+        asked = np.clip(shares, edge, 1 - edge) if len(values) >= min_group_size else None
         rows[name] = [np.nan] * len(shares) if asked is None else values.quantile(asked).to_numpy()
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(shares), dtype=float)
 
 
 def merge_rare(
-    answers: pd.Series, fewest: int = FEWEST, *, most: int | None = None, rest: str = "other"
+    answers: pd.Series,
+    min_group_size: int = MIN_GROUP_SIZE,
+    *,
+    most: int | None = None,
+    rest: str = "other",
 ) -> pd.Series:
     """Give answers that too few customers gave one name, the next rarest with them if need be.
 
@@ -120,13 +130,13 @@ def merge_rare(
         Answers beyond the most frequent ones are merged, too.
     """
     counts = answers.value_counts()
-    kept = counts.index[counts >= fewest][:most]
-    if 0 < counts.drop(kept).sum() < fewest:
+    kept = counts.index[counts >= min_group_size][:most]
+    if 0 < counts.drop(kept).sum() < min_group_size:
         kept = kept[:-1]  # the rest alone would still be too few
     return answers.where(answers.isin(kept), rest)
 
 
-def merge_neighbours(sizes: pd.Series, fewest: int = FEWEST) -> pd.Series:
+def merge_neighbours(sizes: pd.Series, min_group_size: int = MIN_GROUP_SIZE) -> pd.Series:
     """Join neighbouring groups of an ordered scale until each holds enough customers, or none.
 
     Parameters
@@ -140,11 +150,11 @@ def merge_neighbours(sizes: pd.Series, fewest: int = FEWEST) -> pd.Series:
     """
     joined: list[list[str]] = []
     for name in sizes.index:
-        if joined and 0 < sizes[joined[-1]].sum() < fewest:
+        if joined and 0 < sizes[joined[-1]].sum() < min_group_size:
             joined[-1].append(name)
         else:
             joined.append([name])
-    while len(joined) > 1 and 0 < sizes[joined[-1]].sum() < fewest:
+    while len(joined) > 1 and 0 < sizes[joined[-1]].sum() < min_group_size:
         last = joined.pop()
         joined[-1] += last
     shown = {name: " and ".join(names) for names in joined for name in names}

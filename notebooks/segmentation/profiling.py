@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from segmentation.assignment import assignment_confidence as assignment_confidence  # in one place
 from segmentation.dataset import Feature
-from segmentation.disclosure import FEWEST, merge_rare, withheld
+from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare, suppressed
 from segmentation.features import apply_transform
 from segmentation.presentation import plain, quantity, share
 
@@ -194,7 +194,7 @@ def composition(
     labels: pd.Series,
     names: dict[int, str],
     *,
-    fewest: int = FEWEST,
+    min_group_size: int = MIN_GROUP_SIZE,
     most: int = 12,
 ) -> pd.DataFrame:
     """Tabulate how the customers of each segment, and all, divide by a category.
@@ -205,7 +205,7 @@ def composition(
         The category; the segment.
     names : dict of int to str
         Segments in the order of the rows.
-    fewest : int
+    min_group_size : int
         Categories with fewer customers are merged into one, and cells with fewer (but some) are
         withheld, so that nobody can be recognised.
     most : int
@@ -216,30 +216,34 @@ def composition(
     DataFrame, shape (n_segments + 1, n_categories)
         Shares of each row; the last row is everybody, a withheld cell is NaN.
     """
-    table, texts = _counts(answers, labels, names, fewest, most)
+    table, texts = _counts(answers, labels, names, min_group_size, most)
     shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
-    shares = shares.mask(withheld(table.to_numpy(), fewest))
+    shares = shares.mask(suppressed(table.to_numpy(), min_group_size))
     shares.loc["everybody"] = texts.value_counts(normalize=True)
     return shares.rename_axis("segment").rename_axis(None, axis=1)
 
 
 def _counts(
-    answers: pd.Series, labels: pd.Series, names: dict[int, str], fewest: int, most: int
+    answers: pd.Series, labels: pd.Series, names: dict[int, str], min_group_size: int, most: int
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Count the categories of each segment, rare ones merged; and return the merged texts."""
     texts = answers.astype("object").where(answers.notna(), "unknown").astype("str")
-    texts = merge_rare(texts, fewest, most=most)
+    texts = merge_rare(texts, min_group_size, most=most)
     table = pd.crosstab(labels.map(names), texts)
     return table.reindex(list(names.values()), fill_value=0), texts
 
 
 def leading(
-    answers: pd.Series, labels: pd.Series, names: dict[int, str], *, fewest: int = FEWEST
+    answers: pd.Series,
+    labels: pd.Series,
+    names: dict[int, str],
+    *,
+    min_group_size: int = MIN_GROUP_SIZE,
 ) -> dict[str, str]:
     """Write the most frequent category of each segment, and of everybody, with its share.
 
     Of yes and no, the share of yes is told. Where `composition` withholds it, a bound is written
-    that follows from the groups being smaller than ``fewest``.
+    that follows from the groups being smaller than ``min_group_size``.
 
     Returns
     -------
@@ -247,33 +251,35 @@ def leading(
         By segment name, and "everybody": ``"France (66%)"``, ``"yes (under 2%)"``; "–" where
         nothing can be told.
     """
-    table, texts = _counts(answers, labels, names, fewest, most=12)
+    table, texts = _counts(answers, labels, names, min_group_size, most=12)
     hidden = pd.DataFrame(
-        withheld(table.to_numpy(), fewest), index=table.index, columns=table.columns
+        suppressed(table.to_numpy(), min_group_size), index=table.index, columns=table.columns
     )
     table.loc["everybody"], hidden.loc["everybody"] = texts.value_counts(), False
     yes_no = set(table) == {"yes", "no"}
     return {
-        name: _leader(counts, hidden.loc[name], "yes" if yes_no else counts.idxmax(), fewest)
+        name: _leader(
+            counts, hidden.loc[name], "yes" if yes_no else counts.idxmax(), min_group_size
+        )
         for name, counts in table.iterrows()
     }
 
 
-def _leader(counts: pd.Series, hidden: pd.Series, category: str, fewest: int) -> str:
+def _leader(counts: pd.Series, hidden: pd.Series, category: str, min_group_size: int) -> str:
     """Write one category's share of a segment, or the bound that may be told."""
     total = counts.sum()
     if not total:
         return "–"
     if not hidden[category]:
         told = share(counts[category] / total)
-    elif counts[category] < fewest:
-        told = f"under {math.ceil(100 * fewest / total)}%"
+    elif counts[category] < min_group_size:
+        told = f"under {math.ceil(100 * min_group_size / total)}%"
     else:
         others = counts.drop(category)
         small = hidden.drop(category)
-        if (others[small] >= fewest).any():
+        if (others[small] >= min_group_size).any():
             return "–"
-        most = others[~small].sum() + (fewest - 1) * small.sum()
+        most = others[~small].sum() + (min_group_size - 1) * small.sum()
         told = f"over {max(0, math.ceil(100 * (1 - most / total)) - 1)}%"
     return f"{plain(category, 40)} ({told})"
 
@@ -283,7 +289,7 @@ def typical_customers(
     labels: pd.Series,
     nearest: pd.Series,
     share: float = CORE_SHARE,
-    fewest: int = FEWEST,
+    min_group_size: int = MIN_GROUP_SIZE,
 ) -> pd.DataFrame:
     """Return the median of the customers nearest to each centre, shape (k, n_features).
 
@@ -294,14 +300,14 @@ def typical_customers(
     nearest : Series, shape (n_customers,)
         Distance to the own centre.
     share : float
-        Part of the segment that makes up the core; at least ``fewest`` customers. A smaller
+        Part of the segment that makes up the core; at least ``min_group_size`` customers. A smaller
         segment has no typical customer: its row is NaN.
     """
     rows = {}
     for segment, group in nearest.groupby(labels):
-        core = group.nsmallest(max(fewest, int(share * len(group)))).index
+        core = group.nsmallest(max(min_group_size, int(share * len(group)))).index
         typical = features.loc[core].median()
-        rows[segment] = typical if len(core) >= fewest else typical * np.nan
+        rows[segment] = typical if len(core) >= min_group_size else typical * np.nan
     return pd.DataFrame(rows).T.rename_axis("segment")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segmentation.disclosure import FEWEST
+from segmentation.disclosure import MIN_GROUP_SIZE
 
 BINS = 10  # of equally many training customers, as far as equal values allow
 
@@ -41,7 +41,9 @@ def describe_training(
         values = as_read[name].to_numpy(float)
         values = values[np.isfinite(values) & (values != 0)]
         quartiles = (
-            np.quantile(values, [0.25, 0.5, 0.75]).tolist() if len(values) >= FEWEST else None
+            np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+            if len(values) >= MIN_GROUP_SIZE
+            else None
         )
         columns.append({"name": name, "values": len(values), "quartiles": quartiles})
     bins = []

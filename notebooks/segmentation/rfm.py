@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from segmentation.disclosure import FEWEST, merge_neighbours
+from segmentation.disclosure import MIN_GROUP_SIZE, merge_neighbours
 from segmentation.errors import InputError
 
 PARTS = ("recency", "frequency", "monetary")
@@ -81,14 +81,16 @@ def score_groups(table: pd.DataFrame) -> pd.Series:
     return 4 - pd.Series(np.searchsorted(limits, table["total"]), index=table.index)
 
 
-def score_table(table: pd.DataFrame, value: pd.Series | None, fewest: int = FEWEST) -> pd.DataFrame:
+def score_table(
+    table: pd.DataFrame, value: pd.Series | None, min_group_size: int = MIN_GROUP_SIZE
+) -> pd.DataFrame:
     """Tabulate the groups of total scores: how many customers, and their share of the value.
 
-    A group of fewer than ``fewest`` customers shares a row with the next one.
+    A group of fewer than ``min_group_size`` customers shares a row with the next one.
     """
     groups = score_groups(table).map(dict(enumerate(GROUPS.values())))
     shown_in = merge_neighbours(
-        groups.value_counts().reindex(list(GROUPS.values())).fillna(0), fewest
+        groups.value_counts().reindex(list(GROUPS.values())).fillna(0), min_group_size
     )
     names = groups.map(shown_in)
     counts = names.value_counts().reindex(shown_in.unique()).fillna(0).astype(int)

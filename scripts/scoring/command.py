@@ -71,7 +71,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         help="an earlier scored list: the page shows who moved")  # fmt: skip
     add("--fail-on-drift", action="store_true",
         help="end with exit code 3 where the verdict is watch or rebuild")  # fmt: skip
-    add("--fewest", type=int, default=10, metavar="N",
+    add("--min-group-size", type=int, default=10, metavar="N",
         help="the page withholds moves of fewer customers (10)")  # fmt: skip
     options = parser.parse_args(argv)
     if options.before and not options.drift:
@@ -136,7 +136,13 @@ class _Look:
         if self.folder:
             from scoring.drift_page import drift_files
 
-            about = (result.model, self.drift, migration, options.input.name, options.fewest)
+            about = (
+                result.model,
+                self.drift,
+                migration,
+                options.input.name,
+                options.min_group_size,
+            )
             self.folder.stage(drift_files(*about))
 
     def finish(self) -> int:

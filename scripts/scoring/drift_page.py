@@ -15,9 +15,9 @@ import pandas as pd
 from runner import pages
 from runner.errors import UserError
 from runner.shapes import colour_rules, flow_bands, marker_of, stack
-from segmentation.disclosure import FEWEST
+from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.monitoring.drift import WORDS, Drift
-from segmentation.monitoring.migration import Migration, told
+from segmentation.monitoring.migration import Migration, published_moves
 from segmentation.palette import look
 from segmentation.plain import to_plain
 from segmentation.presentation import safe_table
@@ -32,7 +32,7 @@ def write_drift(
     drift: Drift,
     migration: Migration | None,
     source: str,
-    fewest: int = FEWEST,
+    min_group_size: int = MIN_GROUP_SIZE,
 ) -> Path:
     """Write index.html, drift.json and the tables into a folder, and return the page.
 
@@ -43,7 +43,7 @@ def write_drift(
     """
     staged = DriftFolder(folder)
     try:
-        staged.stage(drift_files(model, drift, migration, source, fewest))
+        staged.stage(drift_files(model, drift, migration, source, min_group_size))
         return staged.keep()
     finally:
         staged.drop()
@@ -54,16 +54,16 @@ def drift_files(
     drift: Drift,
     migration: Migration | None,
     source: str,
-    fewest: int = FEWEST,
+    min_group_size: int = MIN_GROUP_SIZE,
 ) -> dict[str, str]:
     """Return the texts of the page, of its record and of its tables, by file name.
 
     Parameters
     ----------
-    fewest : int
+    min_group_size : int
         Moves of fewer customers are withheld.
     """
-    counts = told(migration.moves, fewest) if migration else None
+    counts = published_moves(migration.moves, min_group_size) if migration else None
     files = {
         f"{name}.csv": safe_table(table).to_csv(index=False, lineterminator="\n")
         for name, table in _tables(drift, counts).items()
@@ -82,7 +82,7 @@ def drift_files(
         segments=drift.segments.to_dict("records"),
         moves=_moves(migration, counts) if migration else [],
         some_withheld=migration is not None and bool(counts.isna().any(axis=None)),
-        fewest=fewest,
+        min_group_size=min_group_size,
         marks=[ink | {"marker": marker_of(ink)} for ink in inks],
         flow=_flow(model, migration, counts) if migration else None,
         source=source,

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from segmentation.disclosure import FEWEST
+from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.figures.style import (
     ACCENT,
     DIVERGING,
@@ -155,7 +155,7 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
     for place, (name, amounts) in enumerate(curves.items()):
         shares = np.concatenate([[0], np.sort(amounts)[::-1].cumsum() / amounts.sum()])
         x = np.linspace(0, 1, len(shares))
-        together = np.r_[0, min(FEWEST, len(amounts)) : len(shares)]
+        together = np.r_[0, min(MIN_GROUP_SIZE, len(amounts)) : len(shares)]
         colour = COLOURS[place % len(COLOURS)]
         ax.plot(
             x[together], shares[together], styles[place % 4], color=colour, label=plain(name, 40)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from segmentation.disclosure import FEWEST, withheld
+from segmentation.disclosure import MIN_GROUP_SIZE, suppressed
 from segmentation.errors import InputError
 from segmentation.presentation import spreadsheet_safe
 
@@ -56,7 +56,7 @@ class Migration:
         return table
 
 
-def told(counts: pd.DataFrame, fewest: int = FEWEST) -> pd.DataFrame:
+def published_moves(counts: pd.DataFrame, min_group_size: int = MIN_GROUP_SIZE) -> pd.DataFrame:
     """Leave moves of too few customers empty, and what they could be worked out from.
 
     The sizes of the segments are known, and so is how many stayed: a row, a column or the diagonal
@@ -66,9 +66,9 @@ def told(counts: pd.DataFrame, fewest: int = FEWEST) -> pd.DataFrame:
     ----------
     counts : DataFrame
         `Migration.moves` or `Migration.with_others`.
-    fewest : int
+    min_group_size : int
     """
-    hidden = withheld(counts.to_numpy(), fewest, diagonal=True)
+    hidden = suppressed(counts.to_numpy(), min_group_size, diagonal=True)
     return counts.astype(float).mask(hidden)
 
 
