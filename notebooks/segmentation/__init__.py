@@ -1,0 +1,1 @@
+"""The analysis that the notebooks share, and its figures."""
