@@ -35,7 +35,7 @@ def main(script, arguments):
         from runner import gallery
 
         missing = gallery.make_gallery(options.results.resolve(), RESULTS / "gallery")
-    except errors.UserError as error:
+    except environment.UserError as error:
         print(error, file=sys.stderr)
         return errors.USER_ERROR
     for line in missing:

@@ -14,12 +14,12 @@ if sys.version_info < (3, 11):
 
 from pathlib import Path
 
-from runner import environment, errors
+from runner import environment
 
 if __name__ == "__main__":
     try:
         environment.enter(Path(__file__), sys.argv[1:])
-    except errors.UserError as error:
+    except environment.UserError as error:
         sys.exit("%s" % error)
     from runner import published
 

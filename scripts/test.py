@@ -16,7 +16,7 @@ def main(script, arguments):
     """Set up the environment, then run pytest at the root; return its exit code."""
     try:
         environment.enter(script, arguments)
-    except errors.UserError as error:
+    except environment.UserError as error:
         sys.stderr.write("%s\n" % error)
         return errors.USER_ERROR
     os.chdir(environment.ROOT)

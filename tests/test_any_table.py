@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_tables.errors import UserError
 from runner import arguments, inputs, matching, stages
-from runner.errors import UserError
 from segmentation import cleaning, intake
 from segmentation.dataset import load_dataset, match_dataset
-from segmentation.errors import InputError
 from segmentation.features import build_features, fit_preparation
 from segmentation.guessing.text import is_untouched
 from segmentation.reading import read_table
@@ -175,7 +174,7 @@ def test_two_guesses_are_the_same_bytes(shoppers, bring, tmp_path):
 
 
 def test_nothing_to_guess_from(tmp_path):
-    with pytest.raises(InputError, match="no table to guess"):
+    with pytest.raises(UserError, match="no table to guess"):
         intake.open_table("auto", results_dir=str(tmp_path))
 
 
@@ -184,7 +183,7 @@ def test_a_description_without_its_table_asks_for_it(shoppers, bring, tmp_path):
     toml = tmp_path / "elsewhere" / "dataset.toml"
     toml.parent.mkdir()
     toml.write_text((tmp_path / "results" / "dataset.toml").read_text())
-    with pytest.raises(InputError, match="--input"):
+    with pytest.raises(UserError, match="--input"):
         intake.open_table(str(toml), results_dir=str(tmp_path / "results"))
 
 
@@ -244,7 +243,7 @@ def test_line_numbers_count_skipped_lines(tmp_path):
     path.write_text("\n".join(["Export of the mall", "", rows[0], "", *rows[1:], "1,Male,40,99,9"]))
     reading = read_table(path)
     assert reading.numbered.index.name == "line"
-    with pytest.raises(InputError, match=r"for example lines 5 and 205"):
+    with pytest.raises(UserError, match=r"for example lines 5 and 205"):
         cleaning.clean(reading.numbered, known)
 
 
@@ -253,7 +252,7 @@ def test_rows_of_a_sheet_are_called_rows(tmp_path):
     table = pd.read_csv(CARDS.parents[1] / "mall" / "customers.csv")
     table.loc[1, "CustomerID"] = 1
     table.to_excel(tmp_path / "t.xlsx", index=False)
-    with pytest.raises(InputError, match=r"for example rows 2 and 3"):
+    with pytest.raises(UserError, match=r"for example rows 2 and 3"):
         cleaning.clean(read_table(tmp_path / "t.xlsx").numbered, known)
 
 

@@ -10,12 +10,12 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
+from customer_tables.errors import UserError
 from segmentation.autoencoder import (
     Autoencoder,
     train_autoencoders,
     train_clustering_autoencoders,
 )
-from segmentation.errors import InputError
 from segmentation.plain import checksum
 from segmentation.reduction import reconstruction_r2, split_rows
 
@@ -110,12 +110,12 @@ def test_numbers_survive_json(trained):
 def test_a_missing_value_is_an_error_and_no_training(split):
     matrix = curve()
     matrix[7, 3] = np.nan
-    with pytest.raises(InputError, match="1 values of the matrix are missing"):
+    with pytest.raises(UserError, match="1 values of the matrix are missing"):
         train_autoencoders(matrix, [1], [0], split)
 
 
 def test_a_rank_that_does_not_reduce_is_an_error(split):
-    with pytest.raises(InputError, match="5 dimensions are no reduction"):
+    with pytest.raises(UserError, match="5 dimensions are no reduction"):
         train_autoencoders(curve(), [2, 5], [0], split)
 
 
@@ -221,7 +221,7 @@ def set_item(*place, to):
 )
 def test_damaged_weights_are_refused_with_the_reason(trained, change, reason):
     stored = tampered(trained[2].to_dict(), change)
-    with pytest.raises(InputError, match="no autoencoder of this program") as refused:
+    with pytest.raises(UserError, match="no autoencoder of this program") as refused:
         Autoencoder.from_dict(stored)
     assert reason in str(refused.value)
     assert 1 <= len(str(refused.value).splitlines()) <= 3
@@ -229,5 +229,5 @@ def test_damaged_weights_are_refused_with_the_reason(trained, change, reason):
 
 @pytest.mark.parametrize("stored", [None, [], "x", {}, 5])
 def test_something_else_is_no_autoencoder(stored):
-    with pytest.raises(InputError, match="no autoencoder"):
+    with pytest.raises(UserError, match="no autoencoder"):
         Autoencoder.from_dict(stored)

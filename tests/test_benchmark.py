@@ -11,7 +11,8 @@ from benchmarks import catalogue, command, growth, plain, stages, tables
 from benchmarks.end_to_end import same_table
 from benchmarks.entry import SIZES, equal_results
 from benchmarks.measuring import is_wide, measure, quartiles, verdict
-from runner.errors import STAGE_FAILED, USER_ERROR, RunFailed, UserError
+from customer_tables.errors import UserError
+from runner.errors import STAGE_FAILED, USER_ERROR, RunFailed
 from segmentation import rivals, stability
 from segmentation.kmeans import fit_kmeans
 from segmentation.silhouette import silhouettes

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_tables.errors import UserError
 from segmentation.campaigns import (
     campaign_list,
     control_group,
@@ -14,7 +15,6 @@ from segmentation.campaigns import (
     visible_uplift,
 )
 from segmentation.dataset import CAMPAIGN_COLUMNS
-from segmentation.errors import InputError
 
 CUSTOMERS = pd.Index([f"c{i:05d}" for i in range(20_000)])
 
@@ -107,5 +107,5 @@ def test_the_columns_come_from_dataset_toml(make_shop):
      ({"columns": {"group": "model"}}, "one name"), ({"columns": {"group": ""}}, "has none")],
 )  # fmt: skip
 def test_a_mapping_that_cannot_be_is_refused(make_shop, campaign, words):
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(UserError, match=words):
         make_shop(campaign=campaign)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_properties import QUICK
 
+from customer_tables.errors import UserError
 from segmentation.dataset import Source
-from segmentation.errors import InputError
 from segmentation.transactions import cells, sum_up, summing
 from segmentation.transactions.engine import open_duckdb
 from segmentation.transactions.files import open_file
@@ -54,7 +54,7 @@ def outcome(path: Path, source: Source, **options) -> tuple:
     """What comes of a file: a table and the changes, or the refusal."""
     try:
         reading = sum_up(path, source, **options)
-    except InputError as error:
+    except UserError as error:
         return None, str(error)
     return reading.table, [vars(change) for change in reading.changes]
 
@@ -221,5 +221,5 @@ def test_a_look_at_lines_computes_nothing_else(tmp_path):
 def test_times_beyond_the_calendar_are_refused(tmp_path, time):
     rows = plain_rows(20)
     rows[3][HEADER.index("day")] = time
-    with pytest.raises(InputError, match="after the year 9999"):
+    with pytest.raises(UserError, match="after the year 9999"):
         sum_up(write(tmp_path / "lines.csv", rows), SHOP)

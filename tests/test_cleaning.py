@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from conftest import HOSTILE_TEXTS
 
+from customer_tables.errors import UserError
 from segmentation.cleaning import (
     apply_rules,
     apply_valid_ranges,
@@ -16,7 +17,6 @@ from segmentation.cleaning import (
     iqr_rule,
     select_columns,
 )
-from segmentation.errors import InputError
 
 
 def customers(n=60, **columns):
@@ -41,7 +41,7 @@ def test_columns_are_found_renamed_and_counted(shop):
 
 
 def test_a_missing_column_is_named_with_the_nearest_there_is(shop):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UserError) as caught:
         select_columns(customers().rename(columns={"visits": "Visit"}), shop)
     assert str(caught.value).splitlines() == [
         "the table has no column 'visits' (visits)",
@@ -55,7 +55,7 @@ def test_an_empty_column_is_left_out_unless_it_is_needed(shop):
     cleaned = select_columns(table, shop)
     assert not {"age", "club"} & set(cleaned.customers)
     assert [change.what for change in cleaned.changes] == ["column has no value at all"] * 2
-    with pytest.raises(InputError, match="'visits' has no value at all"):
+    with pytest.raises(UserError, match="'visits' has no value at all"):
         clean(customers(visits=np.nan), shop)
 
 
@@ -64,7 +64,7 @@ def test_hostile_column_names_are_left_out_and_told(shop, text):
     cleaned = clean(customers().assign(**{text: 1.0}), shop)
     assert text not in cleaned.customers
     assert cleaned.changes[0].column == text
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UserError) as caught:
         select_columns(customers().rename(columns={"visits": text}), shop)
     assert len(str(caught.value).splitlines()) == 3
     assert len(str(caught.value)) < 1000
@@ -93,7 +93,7 @@ def test_copies_are_dropped_and_counted(shop):
 def test_one_identifier_on_different_rows_stops(shop):
     table = customers()
     table.loc[10, "client"], table.loc[50, "client"] = "c020", "c040"
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UserError) as caught:
         index_customers(table, shop)
     assert "2 identifiers stand on two or more different rows" in str(caught.value)
     assert "lines 12 and 22" in str(caught.value)  # both of c020, not one of each
@@ -116,7 +116,7 @@ def test_without_an_identifier_rows_are_numbered_and_all_kept(shop):
 
 def test_a_handful_of_customers_is_refused(shop):
     assert len(index_customers(customers(50), shop).customers) == 50
-    with pytest.raises(InputError, match="49 clients"):
+    with pytest.raises(UserError, match="49 clients"):
         index_customers(customers(49), shop)
     assert len(index_customers(customers(1), shop, fewest=1).customers) == 1
 
@@ -133,7 +133,7 @@ def test_identifiers_stay_as_they_are(shop):
 def test_text_in_a_column_of_numbers_is_told(shop):
     visits = ["2"] * 60
     visits[7:9] = ["forty", "<b>"]
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UserError) as caught:
         check_types(customers(visits=visits), shop)
     assert "2 cells" in str(caught.value)
     assert "'forty'" in str(caught.value)
@@ -141,7 +141,7 @@ def test_text_in_a_column_of_numbers_is_told(shop):
 
 
 def test_dates_are_no_amounts(shop):
-    with pytest.raises(InputError, match="hold text, such as '2024-01-01"):
+    with pytest.raises(UserError, match="hold text, such as '2024-01-01"):
         check_types(customers(visits=pd.Timestamp("2024-01-01")), shop)
 
 

@@ -17,6 +17,7 @@ from sample_run import HOSTILE
 from sample_runs import CENTRES, NAMES, STEPS, labels, write_run
 from test_browser import A4_WIDTH, RULES, Visit, browser  # noqa: F401
 
+from customer_tables.errors import UserError
 from runner import comparing, conclusions
 from runner.comparison import (
     NUMBERED,
@@ -27,7 +28,6 @@ from runner.comparison import (
     pair_by_customers,
     read_run,
 )
-from runner.errors import UserError
 from segmentation.cleaning import index_customers
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,6 +6,7 @@ import tomllib
 import pytest
 from conftest import HOSTILE_TEXTS
 
+from customer_tables.errors import UserError
 from segmentation.dataset import (
     DATA_FOLDER,
     build_dataset,
@@ -15,13 +16,12 @@ from segmentation.dataset import (
     match_dataset,
     normalise,
 )
-from segmentation.errors import InputError
 
 SHIPPED = sorted(path.parent.name for path in DATA_FOLDER.glob("*/dataset.toml"))
 
 
 def refusal(build, *args, **kwargs) -> str:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UserError) as caught:
         build(*args, **kwargs)
     text = str(caught.value)
     assert len(text.splitlines()) <= 3

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from customer_tables.errors import UserError
 from runner import environment
-from runner.errors import UserError
 from runner.locking import Held, lock
 
 ROOT = Path(__file__).parents[1]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.expressions import columns_of, evaluate, is_condition
 
 
@@ -140,7 +140,7 @@ def test_an_amount_is_no_condition(formula):
 )
 def test_everything_else_is_refused(table, attack):
     before = table.copy()
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UserError) as caught:
         evaluate(attack, table)
     assert len(str(caught.value).splitlines()) <= 3
     assert len(str(caught.value)) < 700
@@ -153,12 +153,12 @@ def test_formulas_of_a_sensible_length_pass(table):
 
 @pytest.mark.parametrize("formula", ["text + 1", "text > 1", "not a", "a and b", "b or b > 0"])
 def test_what_cannot_be_computed_is_told(table, formula):
-    with pytest.raises(InputError, match="cannot be computed"):
+    with pytest.raises(UserError, match="cannot be computed"):
         evaluate(formula, table)
 
 
 def test_a_missing_column_is_named(table):
-    with pytest.raises(InputError, match="needs the column 'c'"):
+    with pytest.raises(UserError, match="needs the column 'c'"):
         evaluate("a + c", table)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_tables.errors import UserError
 from segmentation.dataset import Feature
-from segmentation.errors import InputError
 from segmentation.features import (
     Preparation,
     Scaled,
@@ -55,7 +55,7 @@ def test_conditions_and_yes_no_columns_become_one_and_zero(customers, make_shop,
 def test_a_value_without_end_is_named(customers, make_shop, shop_content, formula):
     shop_content["features"][1]["formula"] = formula
     table = customers.assign(age=[np.nan, 1, 2], spent=[10.0, 0, 30])
-    with pytest.raises(InputError, match="'ticket' is not finite for [123] customers"):
+    with pytest.raises(UserError, match="'ticket' is not finite for [123] customers"):
         build_features(table, make_shop(features=shop_content["features"]))
 
 
@@ -105,7 +105,7 @@ def test_each_feature_has_its_own_transform():
 @pytest.mark.parametrize("transform", ["none", "log1p"])
 def test_a_constant_feature_is_refused(value, transform):
     table, chosen = features_of(x=np.full(9_001, value))
-    with pytest.raises(InputError, match="'x' is the same for every customer"):
+    with pytest.raises(UserError, match="'x' is the same for every customer"):
         fit_preparation(table, chosen, transform=transform)
 
 

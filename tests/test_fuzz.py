@@ -19,13 +19,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from test_properties import MANY, QUICK, junk, paths, replaced
 
+from customer_tables.errors import UserError
 from runner import arguments, repeating
-from runner.errors import UserError
 from runner.parameters import Parameter, coerce
 from runner.stages import SERIES
 from segmentation import expressions, rfm
 from segmentation.dataset import DATA_FOLDER, Dataset, build_dataset, load_dataset
-from segmentation.errors import InputError
 from segmentation.model import assign_customers, checksum, load_model, score_customers
 from segmentation.monitoring.drift import compare_scored
 from segmentation.sql import DIALECTS, write_query
@@ -71,7 +70,7 @@ def test_any_slip_in_dataset_toml_is_told_with_the_file(tmp_path_factory, text):
     file.write_bytes(text.encode("utf-8", errors="surrogatepass"))
     try:
         assert isinstance(load_dataset(file), Dataset)
-    except InputError as refused:
+    except UserError as refused:
         refused_well(refused, "dataset.toml")
 
 
@@ -80,7 +79,7 @@ def test_any_slip_in_dataset_toml_is_told_with_the_file(tmp_path_factory, text):
 def test_any_document_is_a_dataset_or_refused(content):
     try:
         build_dataset(content, Path("shop/dataset.toml"))
-    except InputError as refused:
+    except UserError as refused:
         refused_well(refused, "dataset.toml")
 
 
@@ -89,7 +88,7 @@ def test_any_document_is_a_dataset_or_refused(content):
 def test_a_wrong_value_is_told_with_the_file(place, value):
     try:
         build_dataset(replaced(SHOP, place, value), Path("shop/dataset.toml"))
-    except InputError as refused:
+    except UserError as refused:
         refused_well(refused, "dataset.toml")
 
 
@@ -109,7 +108,7 @@ TOKENS = st.sampled_from([
 def test_any_text_is_a_formula_or_refused(text):
     try:
         found = expressions.evaluate(text, ROWS)
-    except InputError as refused:
+    except UserError as refused:
         refused_well(refused)
         return
     assert isinstance(found, pd.Series) and len(found) == len(ROWS)
@@ -191,7 +190,7 @@ def test_any_value_of_a_parameter_is_of_its_type_or_refused(annotation, text):
 def test_any_cut_points_are_used_or_refused(text):
     try:
         cuts = rfm.read_cuts(text)
-    except InputError as refused:
+    except UserError as refused:
         refused_well(refused, "rfm_cuts")
         return
     for part, points in cuts.items():
@@ -273,7 +272,7 @@ def test_a_changed_model_is_refused_or_used_as_it_is(model, data):
     path = changed_model(model, data)
     try:
         loaded = load_model(path)
-    except InputError as refused:
+    except UserError as refused:
         refused_well(refused, path.name)
         return
     for use in (
@@ -283,5 +282,5 @@ def test_a_changed_model_is_refused_or_used_as_it_is(model, data):
     ):
         try:
             use()
-        except InputError as refused:
+        except UserError as refused:
             refused_well(refused)

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from customer_tables.errors import UserError
 from runner import gallery as module
 from runner import screenshots
-from runner.errors import UserError
 from runner.gallery import END, MOST_BYTES, START, insert, make_gallery, read_gallery, snippet
 from runner.screenshots import Unavailable
 from segmentation.cleaning import clean

@@ -13,8 +13,8 @@ from conftest import HOSTILE_TEXTS
 from fitted import fit_model
 from sqlglot import exp
 
+from customer_tables.errors import UserError
 from segmentation.dataset import build_dataset
-from segmentation.errors import InputError
 from segmentation.model import assign_customers
 from segmentation.sql import DIALECTS, write_query
 
@@ -100,7 +100,7 @@ def test_duckdb_runs_it_on_such_a_table(model, table, pair):
 def test_a_hostile_table_stays_one_name_or_is_refused(model, name):
     try:
         text = write_query(model, "duckdb", table=name)
-    except InputError as refused:
+    except UserError as refused:
         assert "no name of a table" in str(refused)
         return
     [query] = sqlglot.parse(text, read="duckdb", error_level=sqlglot.ErrorLevel.RAISE)

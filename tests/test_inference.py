@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from customer_tables.errors import UserError
 from segmentation import cleaning, features
 from segmentation.dataset import Dataset, build_dataset
-from segmentation.errors import InputError
 from segmentation.inference import guess_columns, infer_dataset, spell_out
 from segmentation.reading import Reading, read_table
 
@@ -364,7 +364,7 @@ def test_too_little_behaviour_falls_back_to_descriptors(bring, rng):
 
 def test_no_numbers_is_a_helpful_refusal(bring):
     reading = bring({"id": range(ROWS), "plan": ["a", "b"] * (ROWS // 2)})
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UserError) as caught:
         infer_dataset(reading, "theirs")
     assert len(str(caught.value).splitlines()) == 3
     assert "plan" in str(caught.value)
@@ -400,7 +400,7 @@ def test_any_names_give_a_dataset_that_loads(names, seed):
     reading = Reading(table, [], shown, {}, {"name": "t.csv"})
     try:
         text = infer_dataset(reading, "theirs")
-    except InputError:
+    except UserError:
         return
     build_dataset(tomllib.loads(text), Path("theirs/dataset.toml"))
 

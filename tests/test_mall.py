@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_tables.errors import UserError
 from make_sample_data import main
 from segmentation import cleaning, nulls, profiling, selection, stability
 from segmentation.dataset import DATA_FOLDER, load_dataset, match_dataset
-from segmentation.errors import InputError
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import distances, scan_kmeans
 from segmentation.naming import name_segments
@@ -121,7 +121,7 @@ def test_age_segments_where_it_is_asked_to(known):
 
 @pytest.mark.parametrize("names", [["incom", "score"], ["income"], ["income", "income"]])
 def test_what_cannot_segment_is_refused(known, names):
-    with pytest.raises(InputError, match="segment_on"):
+    with pytest.raises(UserError, match="segment_on"):
         known.segment_on(names)
 
 

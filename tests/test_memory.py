@@ -7,7 +7,7 @@ import gzip
 import pandas as pd
 import pytest
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading import memory, read_table
 
 
@@ -29,7 +29,7 @@ def test_a_table_beyond_the_memory_is_refused_with_the_arithmetic(tight, table, 
     table.to_excel(tmp_path / "t.xlsx", index=False)
     table.to_parquet(tmp_path / "t.parquet")
     for path in sorted(tmp_path.iterdir()):
-        with pytest.raises(InputError, match="too large for this machine") as refused:
+        with pytest.raises(UserError, match="too large for this machine") as refused:
             read_table(path)
         lines = str(refused.value).splitlines()
         assert len(lines) == 3

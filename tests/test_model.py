@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_tables.errors import UserError
 from segmentation import cleaning
-from segmentation.errors import InputError
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans
 from segmentation.model import SCHEMA, assign_customers, build_model, checksum, load_model
@@ -90,12 +90,12 @@ def test_a_needed_column_without_values_is_filled_as_in_training(table, trained)
 
 @pytest.mark.parametrize("column", ["SPENT", "visits", "online"])
 def test_a_missing_column_is_refused(table, trained, column):
-    with pytest.raises(InputError, match=f"no column '{column.lower()}'"):
+    with pytest.raises(UserError, match=f"no column '{column.lower()}'"):
         assign_customers(trained[0], table.drop(columns=column))
 
 
 def test_text_among_the_numbers_is_refused(table, trained):
-    with pytest.raises(InputError, match="hold text, such as 'many'"):
+    with pytest.raises(UserError, match="hold text, such as 'many'"):
         assign_customers(
             trained[0], table.astype({"visits": "object"}).replace({"visits": {2.0: "many"}})
         )
@@ -121,7 +121,7 @@ def test_a_change_is_noticed(saved, place, value):
         entry = entry[part]
     entry[place[-1]] = value
     saved.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="was changed after it was written"):
+    with pytest.raises(UserError, match="was changed after it was written"):
         load_model(saved)
 
 
@@ -154,7 +154,7 @@ def save_changed(path, change):
 )  # fmt: skip
 def test_what_the_schema_does_not_allow_is_refused(saved, change, words):
     save_changed(saved, change)
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(UserError, match=words):
         load_model(saved)
 
 
@@ -199,7 +199,7 @@ def test_a_value_that_many_share_has_a_bin_of_its_own():
 def test_another_version_is_refused(saved):
     content = json.loads(saved.read_text()) | {"version": 99}
     saved.write_text(json.dumps(content | {"checksum": checksum(content)}))
-    with pytest.raises(InputError, match="version 99"):
+    with pytest.raises(UserError, match="version 99"):
         load_model(saved)
 
 
@@ -209,12 +209,12 @@ def test_another_version_is_refused(saved):
 )
 def test_no_model_is_refused(tmp_path, text):
     (tmp_path / "model.json").write_text(text)
-    with pytest.raises(InputError, match=r"model\.json"):
+    with pytest.raises(UserError, match=r"model\.json"):
         load_model(tmp_path / "model.json")
 
 
 def test_an_absent_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"model\.json is no model"):
+    with pytest.raises(UserError, match=r"model\.json is no model"):
         load_model(tmp_path / "model.json")
-    with pytest.raises(InputError, match="is no model"):
+    with pytest.raises(UserError, match="is no model"):
         load_model(tmp_path)

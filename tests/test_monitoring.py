@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from fitted import fit_model
 
+from customer_tables.errors import UserError
 from segmentation.cleaning import clean
 from segmentation.dataset import build_dataset, load_dataset, match_columns
-from segmentation.errors import InputError
 from segmentation.model import assign_customers, dataset_of, score_typed
 from segmentation.monitoring import planting
 from segmentation.monitoring.drift import compare_scored
@@ -120,7 +120,7 @@ def test_those_who_left_and_joined_are_told_by_segment():
     found = follow_customers(before, now, ["A", "B"])
     assert found.with_others.to_numpy().tolist() == [[1, 1, 0], [0, 0, 2], [0, 1, 0]]
     assert (found.both, found.gone, found.new, found.moved) == (2, 2, 1, 0.5)
-    with pytest.raises(InputError, match="no customer is in both"):
+    with pytest.raises(UserError, match="no customer is in both"):
         follow_customers(before, now.tail(1), ["A", "B"])
 
 
@@ -141,7 +141,7 @@ def test_a_period_from_a_file_is_that_of_the_table(holders, tmp_path):
 )
 def test_files_of_another_kind_are_refused(holders, tmp_path, change, said):
     change(read_table(KNOWN.source_path).table).to_csv(tmp_path / "next.csv", index=False)
-    with pytest.raises(InputError) as refused:
+    with pytest.raises(UserError) as refused:
         read_period(holders[0], tmp_path / "next.csv")
     assert said in str(refused.value).lower() and len(str(refused.value).splitlines()) <= 4
 
@@ -156,12 +156,12 @@ def test_lines_of_purchases_are_refused_with_the_way_to_sum_them_up(holders, tmp
         "dataset": "retail", "title": retail.title, "noun": retail.noun,
         "columns": [holders[0]["columns"][0] | column for column in columns],
     }  # fmt: skip
-    with pytest.raises(InputError) as refused:
+    with pytest.raises(UserError) as refused:
         read_period(of_retail, tmp_path / "next.csv")
     what, where, remedy = str(refused.value).splitlines()
     assert what.endswith("needs one row for each household") and "'household_id'" in where
     assert "--dataset retail --input FILE --only 01" in remedy
-    with pytest.raises(InputError, match="the model is of 'Credit-card holders'"):
+    with pytest.raises(UserError, match="the model is of 'Credit-card holders'"):
         read_period(holders[0], tmp_path / "next.csv")
     # What is given in their place calls the identifier as all tables of notebook 01 do.
     assert match_columns(["customer", "spent"], dataset_of(of_retail))["customer"] == "customer_id"
@@ -171,7 +171,7 @@ def test_each_factor_is_told_with_its_columns(holders, tmp_path):
     table = read_table(KNOWN.source_path).table
     table = table.assign(BALANCE=table["BALANCE"] * 100, PAYMENTS=table["PAYMENTS"] / 1000)
     table.assign(PURCHASES=table["PURCHASES"] * 100).to_csv(tmp_path / "next.csv", index=False)
-    with pytest.raises(InputError) as refused:
+    with pytest.raises(UserError) as refused:
         read_period(holders[0], tmp_path / "next.csv")
     said = refused.value.what
     assert "the values of balance, purchases are about 100 times those in training" in said
@@ -181,5 +181,5 @@ def test_each_factor_is_told_with_its_columns(holders, tmp_path):
 def test_a_missing_or_empty_file_is_refused(holders, tmp_path):
     (tmp_path / "empty.csv").touch()
     for name, said in (("absent.csv", "there is no file"), ("empty.csv", "empty")):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(UserError, match=said):
             read_period(holders[0], tmp_path / name)

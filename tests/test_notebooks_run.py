@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_tables.errors import UserError
 from runner.execution import Job, run_notebook
 from runner.kernels import Kernels
 from segmentation import workspace
 from segmentation.dataset import DATA_FOLDER, load_dataset
-from segmentation.errors import InputError
 from segmentation.model import assign_customers, load_model
 from segmentation.reading import read_table
 from segmentation.sql import write_query
@@ -510,5 +510,5 @@ def test_customers_of_a_few_kinds_only(bring, kinds):
 
 @pytest.mark.parametrize(("number", "first"), [("03", "01"), ("04", "01"), ("06", "01")])
 def test_a_notebook_out_of_turn_names_the_one_to_run_first(bring, number, first):
-    with pytest.raises(InputError, match=f"run {NOTEBOOKS[first].stem}.ipynb first"):
+    with pytest.raises(UserError, match=f"run {NOTEBOOKS[first].stem}.ipynb first"):
         bring(small_table(), numbers=(number,))

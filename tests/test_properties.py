@@ -18,9 +18,9 @@ from conftest import HOSTILE_TEXTS, SHOP
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from customer_tables.errors import UserError
 from segmentation import cleaning, naming, profiling
 from segmentation.dataset import build_dataset
-from segmentation.errors import InputError
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans
 from segmentation.model import assign_customers, build_model, checksum, load_model
@@ -78,7 +78,7 @@ def prepare(table: pd.DataFrame):
         features = build_features(cleaned.customers, SHOP_DATASET)
         chosen = SHOP_DATASET.features_with("segment")
         preparation = fit_preparation(features, chosen)
-    except InputError as refused:
+    except UserError as refused:
         assert 1 <= len(str(refused).splitlines()) <= 3
         assume(False)
     return cleaned, features, preparation, preparation.transform(features)
@@ -151,7 +151,7 @@ def test_another_currency_changes_no_label_where_the_scale_is_linear(table, fact
             features = build_features(cleaning.clean(given, dataset).customers, dataset)
             chosen = dataset.features_with("segment")
             matrix = fit_preparation(features, chosen).transform(features).to_numpy()
-        except InputError:
+        except UserError:
             assume(False)
         return matrix, fit_kmeans(matrix, 3, starts=STARTS, workers=1)
 
@@ -222,7 +222,7 @@ def replaced(content, place, value):
 def test_any_mistake_in_dataset_toml_is_told_in_three_lines(place, value):
     try:
         build_dataset(replaced(SHOP, place, value), Path("shop/dataset.toml"))
-    except InputError as refused:
+    except UserError as refused:
         assert 1 <= len(str(refused).splitlines()) <= 3, str(refused)
 
 
@@ -257,7 +257,7 @@ def model(tmp_path_factory):
 def test_any_new_customers_get_one_segment_each(model, table):
     try:
         found = assign_customers(load_model(model[0]), table)
-    except InputError as refused:
+    except UserError as refused:
         assert 1 <= len(str(refused).splitlines()) <= 3
         return
     assert len(found) == table["client"].nunique()
@@ -285,7 +285,7 @@ def test_a_tampered_model_is_refused_even_with_the_right_checksum(model, data):
     changed.write_text(text, encoding="utf-8")
     try:
         found = assign_customers(load_model(changed), table)
-    except InputError as refused:
+    except UserError as refused:
         assert 1 <= len(str(refused).splitlines()) <= 3
         return
     # What the schema lets pass is another model that is whole in itself.
@@ -302,6 +302,6 @@ def test_a_damaged_model_is_refused(model, place, bytes_):
     path.write_bytes(damaged)
     try:
         same = load_model(path)
-    except InputError:
+    except UserError:
         return
     assert same == load_model(model[0]), "only the layout was changed"

@@ -19,7 +19,7 @@ from bad_files import BAD_FILES, HEADER, ROWS, BadFile, csv, customers, text, wi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading import Change, Reading, read_table
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -51,7 +51,7 @@ def test_bad_file(name: str, tmp_path: Path):
     case: BadFile = BAD_FILES[name]
     path = case.write(tmp_path, name)
     if case.refused:
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(UserError) as caught:
             read_table(path)
         lines = str(caught.value).splitlines()
         assert case.refused in str(caught.value)
@@ -214,7 +214,7 @@ def test_what_is_no_number_is_no_number(read, written):
     rows = [["C1", written], ["C2", "x1"], ["C3", "7.25"]]
     try:
         table = read(csv(rows, header=["id", "x"], mark=";")).table
-    except InputError as error:
+    except UserError as error:
         assert "'x'" in str(error)
     else:
         assert written == "5-" or not pd.api.types.is_numeric_dtype(table["x"])
@@ -247,21 +247,21 @@ def test_encoding_settles_the_alphabet(read):
      ("decimal", ";"), ("date_order", "ymd"), ("sheet", "customers")],
 )  # fmt: skip
 def test_options_that_do_not_fit_are_refused(read, option, value):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UserError) as caught:
         read(csv(with_cells(0, r0="C")), **{option: value})
     assert len(str(caught.value).splitlines()) == 3
 
 
 def test_a_wrong_decimal_mark_is_no_silent_loss(read):
-    with pytest.raises(InputError, match="no numbers"):
+    with pytest.raises(UserError, match="no numbers"):
         read(csv(customers(), mark=";"), decimal=",")
 
 
 def test_missing_files_and_folders(tmp_path):
     (tmp_path / "customers.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"customers\.csv"):
+    with pytest.raises(UserError, match=r"customers\.csv"):
         read_table(tmp_path / "custmers.csv")
-    with pytest.raises(InputError, match="folder"):
+    with pytest.raises(UserError, match="folder"):
         read_table(tmp_path)
 
 
@@ -304,7 +304,7 @@ def test_workbook_currency_from_the_format(read):
 
 
 def test_workbook_formulas_without_results_are_refused(read):
-    with pytest.raises(InputError, match="no stored result"):
+    with pytest.raises(UserError, match="no stored result"):
         read(workbook([["id", "a", "b"], ["C1", 2, "=B2*2"]]))
 
 
@@ -319,7 +319,7 @@ def test_sheets_by_name_and_place(read):
     content = BAD_FILES["Excel with several sheets"].content
     assert read(content, sheet="OTHER").source["sheet"] == "other"
     assert read(content, sheet=1).source["sheet"] == "Sheet1"
-    with pytest.raises(InputError, match="Sheet1, other"):
+    with pytest.raises(UserError, match="Sheet1, other"):
         read(content, sheet="third")
 
 
@@ -446,7 +446,7 @@ def test_text_files_come_back_or_are_refused(tmp_path, frame, style):
     path.write_bytes(write(frame, style))
     try:
         reading = read_table(path)
-    except InputError as refusal:
+    except UserError as refusal:
         assert len(str(refusal).splitlines()) == 3
         return
     check_same(reading, frame)
@@ -462,7 +462,7 @@ def test_typed_files_come_back_or_are_refused(tmp_path, frame, form):
     path.write_bytes(buffer.getvalue())
     try:
         reading = read_table(path)
-    except InputError as refusal:
+    except UserError as refusal:
         assert len(str(refusal).splitlines()) == 3
         return
     check_same(reading, frame)
@@ -475,7 +475,7 @@ def test_any_bytes_are_read_or_refused(tmp_path, content):
     path.write_bytes(content)
     try:
         read_table(path)
-    except InputError as refusal:
+    except UserError as refusal:
         assert 1 < len(str(refusal).splitlines()) <= 3
 
 
@@ -486,7 +486,7 @@ def test_any_cells_are_read_or_refused(tmp_path, rows):
     path.write_text("\n".join(",".join(row) for row in rows))
     try:
         read_table(path)
-    except InputError as refusal:
+    except UserError as refusal:
         assert 1 < len(str(refusal).splitlines()) <= 3
 
 
@@ -531,9 +531,9 @@ def test_time_to_read_styled_numbers_grows_with_their_number(tmp_path):
 
 
 def test_input_error_in_three_lines():
-    error = InputError("what\nwas found", where="file, line 3", remedy="do this")
+    error = UserError("what\nwas found", where="file, line 3", remedy="do this")
     assert str(error) == "what was found\nfile, line 3\ndo this"
-    assert str(InputError("only this")) == "only this"
+    assert str(UserError("only this")) == "only this"
     again = copy.deepcopy(error)  # as where it crosses from one process to another
     assert (again.what, again.where, again.remedy) == (error.what, error.where, error.remedy)
     assert isinstance(again, ValueError)

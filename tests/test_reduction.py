@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.figures import reduction as figures
 from segmentation.figures import segment_styles
 from segmentation.reduction import (
@@ -34,7 +34,7 @@ def test_split_depends_on_the_seed_alone():
 
 
 def test_split_refuses_a_handful():
-    with pytest.raises(InputError, match="10 customers are too few"):
+    with pytest.raises(UserError, match="10 customers are too few"):
         split_rows(10, seed=1)
 
 
@@ -42,14 +42,14 @@ def test_split_refuses_a_handful():
 def test_a_hole_in_the_matrix_is_named(hole):
     matrix = pd.DataFrame(np.zeros((4, 3)), columns=["limit", "balance", "payments"])
     matrix.iloc[2, 1] = hole
-    with pytest.raises(InputError, match="1 values") as caught:
+    with pytest.raises(UserError, match="1 values") as caught:
         complete_matrix(matrix, 2)
     assert "row 3, column balance" in str(caught.value)
 
 
 @pytest.mark.parametrize("rank", [0, 3, 4])
 def test_a_rank_has_to_reduce(rank):
-    with pytest.raises(InputError, match="no reduction of 3 features"):
+    with pytest.raises(UserError, match="no reduction of 3 features"):
         complete_matrix(np.zeros((4, 3)), rank)
 
 
@@ -93,7 +93,7 @@ def test_neighbourhoods_agree_with_another_implementation():
 
 
 def test_neighbourhoods_refuse_too_many_neighbours():
-    with pytest.raises(InputError, match="neighbours are too many"):
+    with pytest.raises(UserError, match="neighbours are too many"):
         neighbourhood_quality(np.zeros((10, 2)), np.zeros((10, 1)), 5)
 
 

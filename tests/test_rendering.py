@@ -144,10 +144,10 @@ def test_a_figure_without_description_says_where_it_stands(tmp_path):
 
 def test_a_failed_cell_shows_its_error_escaped(tmp_path):
     error = new_output(
-        "error", ename="E", evalue="v", traceback=["\x1b[31mInputError\x1b[0m: <script>no</script>"]
+        "error", ename="E", evalue="v", traceback=["\x1b[31mUserError\x1b[0m: <script>no</script>"]
     )
     page = render_cells(tmp_path, new_code_cell("x", outputs=[error]))
-    assert "InputError: <script>no</script>" in page.select_one(".failed").text
+    assert "UserError: <script>no</script>" in page.select_one(".failed").text
     assert not page.find("script")
 
 

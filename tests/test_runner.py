@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from customer_tables.errors import UserError
 from runner import (
     arguments,
     command,
@@ -27,7 +28,6 @@ from runner import (
     stages,
     stamps,
 )
-from runner.errors import UserError
 from runner.parameters import Parameter
 from runner.stages import Stage
 
@@ -52,13 +52,13 @@ SOURCES = {
         for name in ("stages", "tables", "campaigns"):
             (results / name).mkdir(exist_ok=True)
 
-        class InputError(ValueError):
+        class UserError(ValueError):
             pass
 
         if trouble == "error":
             raise ValueError("a bad number")
         if trouble == "input":
-            raise InputError("the column 'limit' is missing\\nheader of t.csv\\nadd it")
+            raise UserError("the column 'limit' is missing\\nheader of t.csv\\nadd it")
         if trouble == "die":
             os.kill(os.getpid(), 9)
         if trouble == "memory":

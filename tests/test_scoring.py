@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from fitted import fit_model
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 from scoring import command, plain_files, scoring
 from scoring.duplicates import Register, is_ascending, marks
 from scoring.plain_files import NotPlain, NotTyped, pieces
@@ -21,7 +21,6 @@ from scoring.progress import Progress
 from scoring.scoring import score_file
 from segmentation.cleaning import clean
 from segmentation.dataset import load_dataset
-from segmentation.errors import InputError
 from segmentation.model import assign_customers, checksum, dataset_of, load_model
 from segmentation.monitoring.period import Period
 from segmentation.ordered import in_order
@@ -173,7 +172,7 @@ def test_two_rows_of_one_customer_are_refused_with_their_lines(
     pd.concat([table, table.iloc[[5]].assign(BALANCE="1.5")]).to_csv(
         tmp_path / "new.csv", index=False
     )
-    with pytest.raises(InputError, match=f"lines 7 and {len(table) + 2}"):
+    with pytest.raises(UserError, match=f"lines 7 and {len(table) + 2}"):
         score(model_path, tmp_path / "new.csv", tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new.csv"]
 
@@ -358,7 +357,7 @@ def test_a_damaged_model_is_refused(model_path, tmp_path):
     content["centres"].pop()
     content["checksum"] = checksum(content)
     (tmp_path / "model.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match="centres has 5 entries"):
+    with pytest.raises(UserError, match="centres has 5 entries"):
         score_file(tmp_path / "model.json", TABLE, tmp_path / "o.csv")
 
 

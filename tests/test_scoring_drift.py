@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 from fitted import fit_model
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 from scoring import command
 from scoring.migration import compare_lists
 from segmentation.cleaning import clean
 from segmentation.dataset import load_dataset
-from segmentation.errors import InputError
 from segmentation.features import build_features
 from segmentation.model import score_customers
 from segmentation.monitoring.drift import (
@@ -211,7 +210,7 @@ def test_who_moved_is_counted(tmp_path, ending):
 def test_lists_that_cannot_be_compared_are_refused(tmp_path):
     a = write_list(tmp_path / "a.csv", {"1": "A"})
     for other, words in (({"2": "A"}, "no customer is in both"), ({"1": "X"}, "the segment 'X'")):
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(UserError, match=words):
             compare_lists(write_list(tmp_path / "b.csv", other), a, ["A"])
     (tmp_path / "b.csv").write_text("no,list\n1,2\n")
     with pytest.raises(UserError, match="cannot be read"):

@@ -12,9 +12,9 @@ import pytest
 import sqlglot
 from fitted import fit_model
 
+from customer_tables.errors import UserError
 from scoring import sql_command
 from segmentation.dataset import build_dataset, load_dataset
-from segmentation.errors import InputError
 from segmentation.model import assign_customers
 from segmentation.reading import read_table
 from segmentation.sql import DIALECTS, write_query
@@ -161,9 +161,9 @@ def test_a_hostile_name_stays_a_text(model):
 
 
 def test_unknown_names_are_refused(model):
-    with pytest.raises(InputError, match="dialect"):
+    with pytest.raises(UserError, match="dialect"):
         write_query(model, "oracle")
-    with pytest.raises(InputError, match="no column 'x'"):
+    with pytest.raises(UserError, match="no column 'x'"):
         write_query(model, "duckdb", columns={"x": "y"})
 
 

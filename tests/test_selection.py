@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_tables.errors import UserError
 from segmentation import selection
-from segmentation.errors import InputError
 from segmentation.selection import choose_k, elbow, silhouette_word, verdict
 
 
@@ -92,14 +92,14 @@ def test_a_k_set_by_hand_needs_no_actionable_range():
 
 
 def test_a_k_that_was_not_scanned_is_refused():
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UserError) as caught:
         choose_k(scan_of([0.9] * 4), by_hand=12)
     assert "k = 12 is outside the scan" in str(caught.value)
     assert "k_min = 2 and k_max = 5" in str(caught.value)
 
 
 def test_an_empty_actionable_range_is_refused():
-    with pytest.raises(InputError, match="no scanned k lies in the actionable range 7 to 9"):
+    with pytest.raises(UserError, match="no scanned k lies in the actionable range 7 to 9"):
         choose_k(scan_of([0.9] * 4), lowest=7, highest=9)
 
 

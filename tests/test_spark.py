@@ -16,11 +16,10 @@ import pandas as pd
 import pytest
 from fitted import fit_model
 
+from customer_tables.errors import UserError
 from runner import command as run_command
 from runner import pipeline
-from runner.errors import UserError
 from segmentation.dataset import Source, load_dataset
-from segmentation.errors import InputError
 from segmentation.model import assign_customers
 from segmentation.reading import read_table
 from segmentation.sql import write_query
@@ -298,7 +297,7 @@ def on_spark(engine, path, source, options=None, products=None):
 
 @pytest.mark.slow
 def test_a_query_that_fails_is_told_in_few_lines(engine, capfd):
-    with pytest.raises(InputError, match="cannot be read") as told:
+    with pytest.raises(UserError, match="cannot be read") as told:
         engine.ask("SELECT nothing FROM range(3)")
     assert len(str(told.value).splitlines()) == 3
     assert capfd.readouterr().err == ""
@@ -409,10 +408,10 @@ def test_bad_input_leaves_nothing(spark, card_model, tmp_path):
     invoices(200).to_csv(tmp_path / "lines.csv", index=False)
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 is all there is")
     out, before = str(tmp_path / "out"), sorted(tmp_path.iterdir())
-    with pytest.raises(InputError, match="no column"):
+    with pytest.raises(UserError, match="no column"):
         score_on_spark(Spark(spark, "x"), model, str(tmp_path / "lines.csv"), out)
     for place in ("nothing.csv", "bad.parquet", "lines.xlsx"):
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(UserError) as caught:
             purchases = Purchases(str(tmp_path / place), SHOP)
             sum_up_on_spark(Spark(spark, place), purchases, out, 10, 1)
         assert len(str(caught.value).splitlines()) == 3

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from customer_tables.errors import UserError
 from segmentation import streaming
-from segmentation.errors import InputError
 from segmentation.kmeans import fit_kmeans
 from segmentation.streaming import fit_file, label_file
 
@@ -138,11 +138,11 @@ def test_what_cannot_be_fitted_is_refused(matrix, tmp_path, small_blocks, change
     more = {"name": pa.array(["a"] * len(matrix)), "gap": gap, "same": np.full(len(matrix), 0.1)}
     path = write(tmp_path / "t.parquet", matrix, **more)
     settings = {"k": 3, "columns": ["x0", "x1"], "starts": 1} | change(matrix)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(UserError, match=message):
         fit_file(path, settings.pop("k"), **settings)
 
 
 def test_a_damaged_file_is_refused(tmp_path):
     (tmp_path / "t.parquet").write_bytes(b"PAR1 and nothing else")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         fit_file(tmp_path / "t.parquet", 3)

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_tables.errors import UserError
 from segmentation import cleaning, intake, rfm
 from segmentation.dataset import Source, load_dataset
-from segmentation.errors import InputError
 from segmentation.features import build_features
 from segmentation.transactions import engine, find_transactions, recognise, sum_up
 from segmentation.transactions.customers import category_columns
@@ -237,7 +237,7 @@ def test_times(bring, times, days):
 def test_day_and_month_that_cannot_be_told_apart(bring):
     source = Source(grain="transaction", customer="c", time="t", amount="a")
     path = bring("c,t,a\n1,01/02/2011,1\n1,03/04/2011,1\n")
-    with pytest.raises(InputError, match="--date-order"):
+    with pytest.raises(UserError, match="--date-order"):
         sum_up(path, source)
     assert customers(sum_up(path, source, date_order="dmy")).loc["1", "tenure_days"] == 61
 
@@ -271,7 +271,7 @@ def test_amounts(bring, amounts, decimal, spent):
 )  # fmt: skip
 def test_what_cannot_be_understood_is_refused(bring, text, message):
     source = Source(grain="transaction", customer="c", time="t", amount="a")
-    with pytest.raises(InputError, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         sum_up(bring(text), source)
     assert len(str(caught.value).splitlines()) == 3
 
@@ -320,7 +320,7 @@ def test_demographics_are_joined_and_never_filled_in(bring):
     ],
 )
 def test_people_who_do_not_fit_are_refused(bring, text, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(UserError, match=message):
         join_demographics(sum_up(bring(LINES), SHOP), bring(text, "people.csv"), "who")
 
 
@@ -351,7 +351,7 @@ def test_customers_summed_up_before_take_the_place_of_lines(bring, tmp_path):
 
 def test_a_second_file_needs_purchases(bring, tmp_path):
     people = bring("who,a,b\n" + "".join(f"{i},{i},{i % 7}\n" for i in range(60)), "p.csv")
-    with pytest.raises(InputError, match="file of purchases only"):
+    with pytest.raises(UserError, match="file of purchases only"):
         intake.open_table("auto", str(people), str(people), results_dir=str(tmp_path / "r"))
 
 
@@ -415,7 +415,7 @@ def test_scores_at_quintiles_and_at_own_cuts():
     "text", ["recency=1,2", "age=1,2,3,4", "recency=4,3,2,1", "monetary=a,b,c,d"]
 )
 def test_cuts_that_cannot_be_used(text):
-    with pytest.raises(InputError, match="rfm_cuts"):
+    with pytest.raises(UserError, match="rfm_cuts"):
         rfm.read_cuts(text)
 
 
@@ -436,7 +436,7 @@ def test_a_damaged_archive_is_left_to_the_reader_to_explain(tmp_path, damage):
     path = tmp_path / "l.csv.gz"
     path.write_bytes(damage(gzip.compress(LINES.encode() * 9)))
     assert find_transactions(path) is None
-    with pytest.raises(InputError):
+    with pytest.raises(UserError):
         sum_up(path, SHOP)
 
 
@@ -497,7 +497,7 @@ def test_a_second_file_goes_before_what_the_lines_say(bring, tmp_path):
 def test_customers_who_all_buy_alike_cannot_be_divided(bring, tmp_path):
     lines = [f"C{i},2024-01-{1 + k},{5 + i}" for i in range(60) for k in range(2)]
     path = bring("\n".join(["customer,date,amount", *lines]) + "\n")
-    with pytest.raises(InputError, match="equally often"):
+    with pytest.raises(UserError, match="equally often"):
         intake.open_table("auto", str(path), results_dir=str(tmp_path / "out"))
     assert not (tmp_path / "out" / "dataset.toml").exists()
 
@@ -555,7 +555,7 @@ def test_purchases_beyond_the_disk_are_refused_with_the_arithmetic(tmp_path, mon
     monkeypatch.setattr(engine, "SMALL", 100)
     monkeypatch.setattr(engine.shutil, "disk_usage", lambda place: SimpleNamespace(free=2000))
     source = Source(grain="transaction", customer="customer_id", time="date", amount="amount")
-    with pytest.raises(InputError, match=r"unpacked, times 2 .* are free for temporary files"):
+    with pytest.raises(UserError, match=r"unpacked, times 2 .* are free for temporary files"):
         sum_up(path, source)
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 from runner.publishing import claim
 
 RUNS, TURNS = 4, 12

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from conftest import HOSTILE_TEXTS, SHOP
 
+from customer_tables.errors import UserError
 from segmentation import workspace
-from segmentation.errors import InputError
 from segmentation.workspace import STAGES, Workspace, to_plain, write_json, write_private
 
 FOR_THE_OWNER = stat.S_IRUSR | stat.S_IWUSR
@@ -53,7 +53,7 @@ def test_tables_and_documents_come_back(open_stage):
 
 @pytest.mark.parametrize(("stage", "needed"), [("02", "01"), ("04", "03"), ("06", "04")])
 def test_a_missing_hand_off_says_which_notebook_to_run(open_stage, stage, needed):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(UserError) as caught:
         open_stage(stage).load(needed, "customers")
     lines = str(caught.value).splitlines()
     assert (
@@ -292,14 +292,14 @@ def test_a_given_folder_is_taken(toml, tmp_path):
 
 def test_a_file_is_no_results_folder(toml, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="'file' is a file"):
+    with pytest.raises(UserError, match="'file' is a file"):
         Workspace.open("01", dataset=str(toml), results_dir=str(tmp_path / "file"))
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(UserError, match="cannot be made"):
         Workspace.open("01", dataset=str(toml), results_dir=str(tmp_path / "file" / "below"))
 
 
 def test_no_dataset(tmp_path):
-    with pytest.raises(InputError, match="no dataset 'credit_crad'"):
+    with pytest.raises(UserError, match="no dataset 'credit_crad'"):
         Workspace.open("01", dataset="credit_crad", results_dir=str(tmp_path))
 
 
@@ -322,7 +322,7 @@ def test_a_damaged_hand_off_is_refused(open_stage, tmp_path, name, damage):
     content = path.read_bytes()
     changed = {"cut": content[: len(content) // 2], "other bytes": b"\xff" * 30, "emptied": b""}
     path.write_bytes(changed[damage])
-    with pytest.raises(InputError, match=f"{name} is damaged") as refused:
+    with pytest.raises(UserError, match=f"{name} is damaged") as refused:
         open_stage("04").load("03", name[3:].partition(".")[0])
     assert "run 03_feature_engineering.ipynb again" in str(refused.value)
 
@@ -332,7 +332,7 @@ def test_a_changed_hand_off_is_refused(open_stage, tmp_path):
     (path,) = tmp_path.rglob("03_matrix.parquet")
     assert len(open_stage("04").load("03", "matrix")) == 2
     pd.DataFrame({"a": [1.0, 3.0]}).to_parquet(path)
-    with pytest.raises(InputError, match="its checksum differs"):
+    with pytest.raises(UserError, match="its checksum differs"):
         open_stage("04").load("03", "matrix")
     handed_over(open_stage)
     assert len(open_stage("04").load("03", "matrix")) == 2
@@ -343,5 +343,5 @@ def test_a_document_of_another_kind_is_damaged(open_stage, tmp_path, content):
     handed_over(open_stage)
     for path in tmp_path.rglob("03_preparation.json"):
         path.write_text(content)
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(UserError, match="damaged"):
         open_stage("04").load("03", "preparation")

@@ -100,7 +100,7 @@ class Applier:
 
         Raises
         ------
-        InputError
+        UserError
             If a feature is not finite for some customer.
         """
         kept = count if look is None else min(count, BLOCK)

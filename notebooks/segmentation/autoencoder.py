@@ -11,7 +11,7 @@ from functools import cache, cached_property
 import numpy as np
 import pandas as pd
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.plain import checksum
 from segmentation.reduction import Split, complete_matrix
 
@@ -98,7 +98,7 @@ class Autoencoder:
 
         Raises
         ------
-        InputError
+        UserError
             If something was changed since, is missing, or does not make a network.
         """
         try:
@@ -113,7 +113,7 @@ class Autoencoder:
             _check_shapes(weights, rank, centres)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise InputError(
+            raise UserError(
                 "these weights are no autoencoder of this program",
                 where=reason.splitlines()[0][:200],
                 remedy="run 05_dimensionality_reduction.ipynb again",
@@ -236,7 +236,7 @@ def train_autoencoders(
     Each keeps the weights of its best epoch on the validation rows; training stops when none
     found a better one for `patience` epochs. Held-out rows stay unseen. The seed sets the first
     weights; all networks meet the rows in one order. Codes have mean 0 and standard deviation
-    1 on the training rows. InputError for missing values and for a rank that does not reduce.
+    1 on the training rows. UserError for missing values and for a rank that does not reduce.
     """
     values = complete_matrix(matrix, max(ranks)).astype(np.float32)
     pairs = [(rank, seed) for rank in ranks for seed in seeds]

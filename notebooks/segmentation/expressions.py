@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 
 if TYPE_CHECKING:  # most of a second, and checking a description computes nothing
     import pandas as pd
@@ -78,7 +78,7 @@ def parse(expression: str) -> ast.expr:
 
     Raises
     ------
-    InputError
+    UserError
         If the text is no expression or uses anything but the documented subset.
     """
     try:
@@ -88,7 +88,7 @@ def parse(expression: str) -> ast.expr:
         _check(tree)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)[:120]
-        raise InputError(
+        raise UserError(
             f"the formula {expression[:80]!r} cannot be read ({reason or 'too deeply nested'})",
             where="dataset.toml",
             remedy="use column names, numbers, + - * /, comparisons, and, or, not, "
@@ -177,7 +177,7 @@ def evaluate(expression: str, table: pd.DataFrame) -> pd.Series:
 
     Raises
     ------
-    InputError
+    UserError
         If a column is missing, holds no numbers, or the expression is outside the language.
     """
     import pandas as pd
@@ -190,12 +190,12 @@ def evaluate_columns(expression: str, columns: Mapping[str, np.ndarray] | pd.Dat
 
     Raises
     ------
-    InputError
+    UserError
         As `evaluate`.
     """
     missing = columns_of(expression) - set(columns)
     if missing:
-        raise InputError(
+        raise UserError(
             f"the formula {expression[:80]!r} needs the column {sorted(missing)[0]!r}",
             where=f"columns there are: {', '.join(map(str, columns))[:300]}",
             remedy="correct the formula in dataset.toml or provide the column",
@@ -204,7 +204,7 @@ def evaluate_columns(expression: str, columns: Mapping[str, np.ndarray] | pd.Dat
         with np.errstate(all="ignore"):  # what is not finite is found and named by the caller
             return _evaluate(parse(expression), columns)
     except (TypeError, ValueError) as error:
-        raise InputError(
+        raise UserError(
             f"the formula {expression[:80]!r} cannot be computed ({str(error)[:120]})",
             where="dataset.toml",
             remedy="calculate with numbers only; and, or, not take conditions such as a > 0",

@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation import expressions
 from segmentation.dataset import Dataset, Feature
-from segmentation.errors import InputError
 
 LARGEST = 1e100  # of a feature: larger ones have no squares, and so no distances
 
@@ -24,7 +24,7 @@ def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 
     Raises
     ------
-    InputError
+    UserError
         If a formula gives a value for some customer that is not finite, or too large to square.
     """
     features = {f.name: expressions.evaluate(f.formula, customers) for f in dataset.features}
@@ -38,7 +38,7 @@ def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 
 def refuse_endless(feature: Feature, rows: int) -> NoReturn:
     """Say that a feature is not finite for some customers, or too large to square."""
-    raise InputError(
+    raise UserError(
         f"the feature {feature.name!r} is not finite for {rows} customers",
         where=f"formula {feature.formula!r}",
         remedy="use ratio(a, b) for divisions that may meet zero",
@@ -121,7 +121,7 @@ def fit_preparation(
 
     Raises
     ------
-    InputError
+    UserError
         If a feature is the same for every customer.
     """
     steps = []
@@ -136,7 +136,7 @@ def fit_preparation(
         transformed = apply_transform(values, kind, power)
         mean, deviation = float(transformed.mean()), float(transformed.std())
         if not deviation > 1e-12 * max(1.0, abs(mean)):
-            raise InputError(
+            raise UserError(
                 f"the feature {feature.name!r} is the same for every customer",
                 where=f"value {values[0]:g}",
                 remedy='give it role = "left out" in dataset.toml',

@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation import expressions
-from segmentation.errors import InputError
 from segmentation.guessing import vocabulary
 from segmentation.guessing.columns import Guess, guess_column, measures_time
 from segmentation.guessing.text import write_dataset
@@ -46,7 +46,7 @@ def infer_dataset(reading: Reading, name: str) -> str:
 
     Raises
     ------
-    InputError
+    UserError
         If fewer than two columns of numbers are left to segment on.
     """
     guesses = guess_columns(reading)
@@ -243,7 +243,7 @@ def _with_enough(guesses: list[Guess], reading: Reading) -> list[Guess]:
 
     Raises
     ------
-    InputError
+    UserError
         If even so there are fewer than two columns of numbers.
     """
     segment = [g for g in guesses if g.role == "segment"]
@@ -254,7 +254,7 @@ def _with_enough(guesses: list[Guess], reading: Reading) -> list[Guess]:
     spare = income if len(segment) + len(income) >= 2 else spare
     if len(segment) + len(spare) < 2:
         kinds = ", ".join(f"{g.source}: {g.why}" for g in guesses if g.role != "segment")
-        raise InputError(
+        raise UserError(
             f"only {len(segment) + len(spare)} column(s) of numbers can segment these customers",
             where=f"{reading.source['name']} ({kinds[:300]})",
             remedy="add columns of behaviour (amounts, counts, frequencies) to the table",

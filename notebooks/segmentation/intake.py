@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from customer_tables.errors import UserError
 from segmentation.dataset import SUMMED_UP, Dataset, Source
-from segmentation.errors import InputError
 from segmentation.inference import infer_dataset
 from segmentation.reading import Reading, read_table
 from segmentation.transactions import sum_up
@@ -49,7 +49,7 @@ def open_table(
 
     Raises
     ------
-    InputError
+    UserError
         If there is no table, or it cannot be read or understood.
     """
     given = {name: value for name, value in options.items() if value}
@@ -64,7 +64,7 @@ def open_table(
     known = ws.dataset
     path = Path(input_file) if input_file else known.source_path
     if not input_file and not path.is_file():
-        raise InputError(
+        raise UserError(
             f"the table {known.source!r} is not beside its dataset.toml",
             where=str(known.folder),
             remedy="say with --input which file it is",
@@ -126,7 +126,7 @@ def is_summed_up(path: Path) -> bool:
 
 def _refuse_people(people: Path | None) -> None:
     if people:
-        raise InputError(
+        raise UserError(
             "a second file of people goes with a file of purchases only",
             where=f"--demographics {people.name}",
             remedy="put its columns into the table of customers",
@@ -135,7 +135,7 @@ def _refuse_people(people: Path | None) -> None:
 
 def _required(input_file: str) -> str:
     if not input_file:
-        raise InputError(
+        raise UserError(
             "there is no table to guess a dataset from",
             where="parameter input_file",
             remedy="give a table, or the name of a dataset",

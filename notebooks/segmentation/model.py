@@ -12,6 +12,7 @@ import fastjsonschema
 import numpy as np
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation import cleaning
 from segmentation.applying import Applier
 from segmentation.assignment import (
@@ -20,7 +21,6 @@ from segmentation.assignment import (
     stranger_distances,
 )
 from segmentation.dataset import SUMMED_UP, Column, Dataset, Feature, Rule
-from segmentation.errors import InputError
 from segmentation.features import Preparation
 from segmentation.plain import checksum as checksum  # for who writes models elsewhere
 from segmentation.plain import to_plain
@@ -90,24 +90,24 @@ def load_model(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    InputError
+    UserError
         If the file is absent or no JSON, its checksum differs, or its version is unknown.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         found, computed, version = content["checksum"], checksum(content), content["version"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
+        raise UserError(
             f"{path.name} is no model: {error}", where=str(path), remedy="run the notebooks again"
         ) from None
     if found != computed:
-        raise InputError(
+        raise UserError(
             f"{path.name} was changed after it was written (its checksum differs)",
             where=str(path),
             remedy="run the notebooks again, or restore the file",
         )
     if version != VERSION:
-        raise InputError(
+        raise UserError(
             f"{path.name} has version {version}, and this program reads {VERSION}",
             where=str(path),
             remedy="run the notebooks again",
@@ -124,7 +124,7 @@ def _check_schema(content: dict[str, Any], path: Path) -> None:
     except fastjsonschema.JsonSchemaValueException as error:
         problem = error.message[:200].replace("data", "model", 1)
     if problem:
-        raise InputError(
+        raise UserError(
             f"{path.name} is not as its schema says: {problem}",
             where=str(path),
             remedy="run the notebooks again",

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.silhouette import silhouettes
 from segmentation.stability import adjusted_rand
 
@@ -29,7 +29,7 @@ class Split:
 def split_rows(rows: int, seed: int, *, share: float = 0.2) -> Split:
     """Hold out a share of the rows at random, then a share of the others for validation."""
     if rows < 20:
-        raise InputError(
+        raise UserError(
             f"{rows} customers are too few to train on some and judge on others",
             remedy="give at least 20 customers",
         )
@@ -40,19 +40,19 @@ def split_rows(rows: int, seed: int, *, share: float = 0.2) -> Split:
 
 
 def complete_matrix(matrix, rank: int) -> np.ndarray:
-    """Return a matrix as float64; InputError unless it is finite and wider than `rank`."""
+    """Return a matrix as float64; UserError unless it is finite and wider than `rank`."""
     values = np.asarray(matrix, dtype=np.float64)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         row, column = bad[0]
         names = getattr(matrix, "columns", range(values.shape[1]))
-        raise InputError(
+        raise UserError(
             f"{len(bad)} values of the matrix are missing or infinite",
             where=f"first in row {row + 1}, column {names[column]}",
             remedy="impute them before reducing the dimensions",
         )
     if not 0 < rank < values.shape[1]:
-        raise InputError(
+        raise UserError(
             f"{rank} dimensions are no reduction of {values.shape[1]} features",
             remedy=f"choose a rank between 1 and {values.shape[1] - 1}",
         )
@@ -90,7 +90,7 @@ def neighbourhood_quality(space, code, neighbours: int = 10) -> tuple[float, flo
 def _quality(space: np.ndarray, code: np.ndarray, neighbours: int) -> tuple[float, float]:
     rows = len(space)
     if not 0 < neighbours < rows / 2:
-        raise InputError(f"{neighbours} neighbours are too many among {rows} customers")
+        raise UserError(f"{neighbours} neighbours are too many among {rows} customers")
     scale = 2 / (rows * neighbours * (2 * rows - 3 * neighbours - 1))
 
     def kept(true: np.ndarray, shown: np.ndarray) -> float:

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation.disclosure import MIN_GROUP_SIZE, merge_neighbours
-from segmentation.errors import InputError
 
 PARTS = ("recency", "frequency", "monetary")
 SCORES = 5
@@ -25,7 +25,7 @@ def read_cuts(text: str) -> dict[str, list[float]]:
 
     Raises
     ------
-    InputError
+    UserError
         If a part is unknown or its numbers are not four ascending ones.
     """
     cuts: dict[str, list[float]] = {}
@@ -37,7 +37,7 @@ def read_cuts(text: str) -> dict[str, list[float]]:
             points = []
         ascending = all(a < b for a, b in itertools.pairwise(points))
         if part not in PARTS or len(points) != SCORES - 1 or not ascending:
-            raise InputError(
+            raise UserError(
                 f"the cut points {entry.strip()[:60]!r} cannot be used",
                 where="parameter rfm_cuts",
                 remedy="write recency=7,30,90,180; frequency=2,4,8,16; monetary=50,200,500,1000",

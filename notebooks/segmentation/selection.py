@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 
 # Kaufman & Rousseeuw (1990), Finding Groups in Data, table 4.
 SILHOUETTE_WORDS = ((0.25, "no substantial"), (0.50, "weak"), (0.70, "reasonable"))
@@ -98,19 +98,19 @@ def choose_k(
 
     Raises
     ------
-    InputError
+    UserError
         If the k set by hand was not scanned, or, where the rule decides, the actionable range
         holds no scanned k.
     """
     actionable = scan.loc[lowest:highest]
     if by_hand and by_hand not in scan.index:
-        raise InputError(
+        raise UserError(
             f"k = {by_hand} is outside the scan",
             where=f"parameters k, k_min = {scan.index.min()} and k_max = {scan.index.max()}",
             remedy="set k inside the scan, or widen k_min and k_max",
         )
     if actionable.empty and not by_hand:
-        raise InputError(
+        raise UserError(
             f"no scanned k lies in the actionable range {lowest} to {highest}",
             where="parameters k_min, k_max, actionable_min, actionable_max",
             remedy="let the two ranges overlap",

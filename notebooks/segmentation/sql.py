@@ -15,9 +15,9 @@ from typing import Any
 from sqlglot import Dialect, exp
 from sqlglot.errors import SqlglotError
 
+from customer_tables.errors import UserError
 from segmentation import expressions
 from segmentation.dataset import Column, Dataset
-from segmentation.errors import InputError
 from segmentation.features import Scaled
 from segmentation.model import dataset_of
 
@@ -58,11 +58,11 @@ def write_query(
 
     Raises
     ------
-    InputError
+    UserError
         If the dialect or a column is unknown.
     """
     if dialect not in DIALECTS:
-        raise InputError(
+        raise UserError(
             f"there is no dialect {dialect!r} here", remedy=f"one of {', '.join(DIALECTS)}"
         )
     query = build_query(model, table=table, columns=columns)
@@ -87,7 +87,7 @@ def build_query(
     dataset = dataset_of(model)
     names, read = dict(columns or {}), _columns_read(model, dataset)
     if unknown := sorted(set(names) - {column.name for column in dataset.columns}):
-        raise InputError(
+        raise UserError(
             f"the model has no column {unknown[0]!r}",
             remedy=f"it has {', '.join(c.name for c in dataset.columns)[:300]}",
         )
@@ -134,13 +134,13 @@ def _table(name: str) -> exp.Table:
 
     Raises
     ------
-    InputError
+    UserError
         If it is no name of a table.
     """
     try:
         return exp.to_table(name)
     except (SqlglotError, ValueError):
-        raise InputError(
+        raise UserError(
             f"{name[:60]!r} is no name of a table", remedy='quote its parts, as in bank."my table"'
         ) from None
 

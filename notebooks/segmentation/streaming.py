@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.kmeans import fit_kmeans, lloyd_part, lloyd_step
 from segmentation.ordered import in_order, read_ahead
 
@@ -98,7 +98,7 @@ def fit_file(
 
     Raises
     ------
-    InputError
+    UserError
         If the file cannot be read, a column is missing, holds no numbers, gaps or infinite values,
         or is the same for everybody, or there are fewer rows than segments.
     """
@@ -106,7 +106,7 @@ def fit_file(
         names = _columns(file, path, columns)
         rows = file.metadata.num_rows
         if rows < k:
-            raise InputError(
+            raise UserError(
                 f"{rows} customers cannot be divided into {k} segments",
                 where=path.name,
                 remedy="take fewer segments, or bring a larger table",
@@ -117,7 +117,7 @@ def fit_file(
         means, deviations = np.zeros(len(names)), np.ones(len(names))
     elif not (deviations > 1e-12 * np.maximum(1.0, np.abs(means))).all():
         same = names[int(np.argmin(deviations))]
-        raise InputError(
+        raise UserError(
             f"the column {same!r} is the same for every customer",
             where=path.name,
             remedy="leave it out of columns",
@@ -157,7 +157,7 @@ def label_file(path: Path, fit: FileFit, *, workers: int | None = None) -> Itera
 
     Raises
     ------
-    InputError
+    UserError
         As `fit_file`.
     """
     with _open(path) as file:
@@ -175,7 +175,7 @@ def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, pre_buffer=False)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(
+        raise UserError(
             f"the Parquet file cannot be read: {str(error)[:200]}",
             where=str(path),
             remedy="check the path, or write the file again",
@@ -188,14 +188,14 @@ def _columns(file: pq.ParquetFile, path: Path, columns: Sequence[str] | None) ->
     for name in names:
         found = schema.get_all_field_indices(name)
         if len(found) != 1:
-            raise InputError(
+            raise UserError(
                 f"the file has {len(found) or 'no'} columns called {name!r}",
                 where=f"{path.name}: {', '.join(schema.names)[:300]}",
                 remedy="correct the name",
             )
         kind = schema.field(found[0]).type
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-            raise InputError(
+            raise UserError(
                 f"the column {name!r} holds no numbers ({kind})",
                 where=path.name,
                 remedy="name the columns of numbers, without the identifier",
@@ -213,7 +213,7 @@ def _blocks(path: Path, names: Sequence[str]) -> Iterator[np.ndarray]:
                 row[:] = batch.column(place).to_numpy(zero_copy_only=False)
             if not np.isfinite(block.sum()) and not (finite := np.isfinite(block)).all():
                 bad = names[int(np.argmin(finite.all(axis=1)))]
-                raise InputError(
+                raise UserError(
                     f"the column {bad!r} has gaps or infinite values",
                     where=path.name,
                     remedy="fill or leave out the gaps before",

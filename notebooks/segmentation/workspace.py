@@ -22,9 +22,9 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 
+from customer_tables.errors import UserError
 from segmentation import presentation
 from segmentation.dataset import Dataset, load_dataset, locate_dataset
-from segmentation.errors import InputError
 from segmentation.plain import to_plain as to_plain  # for who writes JSON elsewhere
 from segmentation.progress import progress
 
@@ -71,7 +71,7 @@ class Workspace:
             try:
                 (folder / name).mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise InputError(
+                raise UserError(
                     f"the results folder cannot be made: {error.strerror}",
                     where=str(folder)[:300],
                     remedy="choose another results_dir",
@@ -93,12 +93,12 @@ class Workspace:
 
         Raises
         ------
-        InputError
+        UserError
             If there is no such dataset, or the results folder is a file.
         """
         folder = results_folder(dataset, results_dir)
         if folder.exists() and not folder.is_dir():
-            raise InputError(
+            raise UserError(
                 f"the results folder {folder.name!r} is a file",
                 where=str(folder),
                 remedy="choose another results folder",
@@ -132,7 +132,7 @@ class Workspace:
 
         Raises
         ------
-        InputError
+        UserError
             If that notebook has not run yet, to say which one to run first; if the file is damaged
             or is another one than that notebook wrote.
         """
@@ -145,7 +145,7 @@ class Workspace:
                 if suffix == ".parquet":
                     self._customers = max(self._customers, len(content))
                 return content
-        raise InputError(
+        raise UserError(
             f"{STAGES[self.stage][0]} needs what {STAGES[stage][0]} makes, and it is not there",
             where=str(self.folder / "stages" / f"{stage}_{name}"),
             remedy=f"run {STAGES[stage][0]}.ipynb first, with the same dataset and results_dir",
@@ -156,7 +156,7 @@ class Workspace:
         listed = self._stage_file(stage, "writes", ".json")
         known = _read_stage_file(listed).get(path.name) if listed.is_file() else None
         if known and stage != self.stage and known != digest(path):
-            raise InputError(
+            raise UserError(
                 f"{path.name} is not what {STAGES[stage][0]} wrote (its checksum differs)",
                 where=str(path),
                 remedy=f"run {STAGES[stage][0]}.ipynb again, to its last cell",
@@ -348,7 +348,7 @@ def _read_stage_file(path: Path) -> Any:
 
     Raises
     ------
-    InputError
+    UserError
         If it is damaged.
     """
     try:
@@ -359,7 +359,7 @@ def _read_stage_file(path: Path) -> Any:
             raise ValueError("no document")
         return content
     except (ValueError, OSError):
-        raise InputError(
+        raise UserError(
             f"{path.name} is damaged",
             where=str(path),
             remedy=f"run {STAGES[path.name[:2]][0]}.ipynb again",

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from customer_tables.errors import UserError
 from runner import environment
-from runner.errors import DONE, INTERRUPTED, STAGE_FAILED, USER_ERROR, RunFailed, UserError
+from runner.errors import DONE, INTERRUPTED, STAGE_FAILED, USER_ERROR, RunFailed
 
 README = environment.ROOT / "README.md"
 STORED = environment.ROOT / "results" / "performance"
@@ -50,7 +51,6 @@ def main(script: Path, argv: list[str]) -> int:
     try:
         options = _parse(argv)
         environment.enter(script, argv)
-        sys.path.append(str(environment.ROOT / "notebooks"))
         if options.readme:
             return write_readme(options.output)
         if options.stages:

@@ -46,7 +46,8 @@ sys.exit(command.main(Path("run.py"), sys.argv[1:], series=series, notebooks=Pat
 def write_imports(settings: Settings, folder: Path) -> None:
     """Copy the notebooks with nothing but their parameters and imports, beside the package."""
     place = folder / "notebooks"
-    shutil.copytree(NOTEBOOKS / "segmentation", place / "segmentation")
+    for package in ("customer_tables", "segmentation"):
+        shutil.copytree(NOTEBOOKS / package, place / package)
     for path in chosen(settings):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 from runner.manifest import read
 from runner.stages import source_of
 

@@ -1,9 +1,17 @@
-"""What runs, renders and publishes the notebooks. The analysis itself is in notebooks/."""
+"""What runs, renders and publishes the notebooks. The analysis itself is in notebooks/.
+
+Importing it puts that folder on the path, for whatever the commands need from there.
+"""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import TracebackType
+
+_NOTEBOOKS = str(Path(__file__).resolve().parents[2] / "notebooks")
+if _NOTEBOOKS not in sys.path:
+    sys.path.append(_NOTEBOOKS)
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

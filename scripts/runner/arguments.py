@@ -7,8 +7,8 @@ import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from customer_tables.errors import UserError
 from runner.entry import Parser
-from runner.errors import UserError
 from runner.parameters import FILES
 from runner.stages import Stage, find_stage
 

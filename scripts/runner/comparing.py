@@ -6,8 +6,9 @@ import argparse
 import re
 from pathlib import Path
 
+from customer_tables.errors import UserError
 from runner.entry import Parser, enter, finish
-from runner.errors import DONE, UserError
+from runner.errors import DONE
 
 _EPILOG = """\
 example:

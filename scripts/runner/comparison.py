@@ -17,8 +17,8 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
+from customer_tables.errors import UserError
 from runner import pages
-from runner.errors import UserError
 from runner.inputs import digest
 
 FILES = ("manifest.json", "metrics.json", "model.json", "segments.csv", "stages/06_report.json")

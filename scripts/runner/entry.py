@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from customer_tables.errors import UserError
 from runner import environment
-from runner.errors import INTERRUPTED, STAGE_FAILED, USER_ERROR, RunFailed, UserError
+from runner.errors import INTERRUPTED, STAGE_FAILED, USER_ERROR, RunFailed
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,9 +48,8 @@ class Stopped(BaseException):
 
 
 def enter(script: Path, argv: list[str]) -> None:
-    """Go on inside the environment, where the helper package can be imported."""
+    """Go on inside the environment."""
     environment.enter(script, argv)
-    sys.path.append(str(environment.ROOT / "notebooks"))
 
 
 def finish(work: Callable[[], int], left: str = "nothing was written") -> int:
@@ -92,11 +92,11 @@ def finish(work: Callable[[], int], left: str = "nothing was written") -> int:
 @contextmanager
 def input_errors() -> Iterator[None]:
     """Show the helper package's errors about files as a user's mistakes."""
-    from segmentation.errors import InputError
+    from customer_tables.errors import UserError
 
     try:
         yield
-    except InputError as error:
+    except UserError as error:
         raise UserError(*str(error).split("\n")) from None
 
 

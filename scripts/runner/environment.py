@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 from runner.locking import Held, lock
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,9 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from runner.errors import DISK_FULL, RunFailed, UserError, plain
+from customer_tables.errors import UserError
+from customer_tables.text import printable
+from runner.errors import DISK_FULL, RunFailed
 from runner.kernels import Kernel
 from runner.traces import described, without_data
 
@@ -175,13 +177,14 @@ def _cell_failed(job: Job, error: PapermillExecutionError) -> Exception:
     told = described(error.ename, error.evalue, trace)
     where = f"cell {error.exec_count}:\n{error.source}\n"
     _note(job, f"{where}\n{without_data(trace) or told}")
-    if error.ename == "InputError":
+    if error.ename == UserError.__name__:
         return UserError(*(error.evalue.splitlines() or [error.ename])[:3])
     if _NO_MEMORY.search(error.ename):
         return RunFailed(f"{job.name} asked for more memory than there is.\n{_LESS_MEMORY}")
     if error.ename == "OSError" and re.match(r"\[Errno (28|122)\]", error.evalue):
         return RunFailed(DISK_FULL)
-    return RunFailed(f"{job.name} failed in cell [{error.exec_count}]: {plain(told)[:300]}")
+    shown = printable(told, 600)[:300]
+    return RunFailed(f"{job.name} failed in cell [{error.exec_count}]: {shown}")
 
 
 def _kernel_failed(job: Job, late: bool, error: Exception) -> RunFailed:

@@ -13,8 +13,8 @@ from typing import Any
 
 from PIL import Image
 
+from customer_tables.errors import UserError
 from runner import pages, screenshots
-from runner.errors import UserError
 from runner.manifest import read as read_manifest
 from runner.screenshots import Unavailable
 

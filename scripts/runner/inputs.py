@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from customer_tables.errors import UserError
 from runner.environment import ROOT
-from runner.errors import UserError
 from runner.matching import match_table
 
 NOTEBOOKS = ROOT / "notebooks"

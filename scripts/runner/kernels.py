@@ -268,7 +268,7 @@ def imports(notebook: dict[str, Any]) -> list[str]:
                 found |= dict.fromkeys(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found[node.module] = None
-                if node.module.partition(".")[0] == "segmentation":
+                if node.module.partition(".")[0] in ("customer_tables", "segmentation"):
                     found |= dict.fromkeys(f"{node.module}.{alias.name}" for alias in node.names)
     return list(found)
 

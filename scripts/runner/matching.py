@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 
 # From which share of a dataset's columns on, and of how many, a table without the others is taken
 # for that dataset with columns missing rather than for another table.
@@ -37,7 +37,7 @@ def match_table(table: Path, folder: Path) -> str:
     try:
         found = (definitions.match_dataset(row) for row in rows)
         exact = next((name for name in found if name), None)
-    except definitions.InputError as error:
+    except UserError as error:
         raise UserError(*str(error).splitlines()) from None
     if exact:
         return exact
@@ -69,7 +69,7 @@ def _closest(rows: list[list[str]], definitions: Any) -> tuple[float, str, list[
         for row in rows:
             try:
                 matched = definitions.match_columns(row, dataset)
-            except definitions.InputError:
+            except UserError:
                 continue
             found, strange = set(matched.values()), [cell for cell in row if cell not in matched]
             missing = [name for name in needed if name not in found]

@@ -12,7 +12,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 from runner.stages import parse, source_of
 
 # Parameters that the runner sets itself, and the option that decides each of them.

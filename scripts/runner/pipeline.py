@@ -8,8 +8,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from customer_tables.errors import UserError
 from runner import finishing, inputs, repeating
-from runner.errors import DONE, RunFailed, UserError
+from runner.errors import DONE, RunFailed
 from runner.plan import Plan, results_folder
 from runner.progress import Progress
 from runner.publishing import claim

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from customer_tables.errors import UserError
 from runner import inputs, repeating
 from runner.arguments import Options
 from runner.environment import ROOT
-from runner.errors import UserError
 from runner.parameters import FILES, Parameter, read_parameters, settle_parameters
 from runner.repeating import Record
 from runner.stages import Stage, read_notebook

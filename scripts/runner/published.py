@@ -126,11 +126,11 @@ def main(arguments: list[str]) -> int:
                         help='the public table, "CC GENERAL.csv"')  # fmt: skip
     options = parser.parse_args(arguments)
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "notebooks"))
-    from segmentation.errors import InputError
+    from customer_tables.errors import UserError
 
     try:
         table = read_public_table(options.input)
-    except InputError as error:
+    except UserError as error:
         print(error, file=sys.stderr)
         return USER_ERROR
     found = reproduce(table)
@@ -153,18 +153,16 @@ def read_public_table(path: Path) -> pd.DataFrame:
 
     Raises
     ------
-    InputError
+    UserError
         If the file cannot be read or is another table.
     """
+    from customer_tables.errors import UserError
     from segmentation.cleaning import check_types, select_columns
     from segmentation.dataset import load_dataset
-    from segmentation.errors import InputError
     from segmentation.reading import read_table
 
     if not path.is_file():
-        raise InputError(
-            f"there is no file {path.name!r}", where=str(path), remedy="check the path"
-        )
+        raise UserError(f"there is no file {path.name!r}", where=str(path), remedy="check the path")
     dataset = load_dataset("credit_card")
     table = check_types(
         select_columns(read_table(path).table, dataset).customers, dataset

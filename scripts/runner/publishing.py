@@ -16,8 +16,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from customer_tables.errors import UserError
 from runner import stamps
-from runner.errors import DISK_FULL, RunFailed, UserError
+from runner.errors import DISK_FULL, RunFailed
 from runner.locking import Held, lock
 from runner.stages import Stage
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from customer_tables.errors import UserError
 from runner import inputs, manifest, stamps
 from runner.arguments import Options
 from runner.environment import ROOT
-from runner.errors import UserError
 from runner.parameters import FILES, RUNNERS_OWN, Parameter, coerce
 
 # They tell when and how fast a run went; everything else is made of the input and the settings.

@@ -15,9 +15,10 @@ from pathlib import Path
 # which notebooks have no use: two thirds of a second. It does without where it must.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
+from customer_tables.errors import UserError
 from runner import stamps
 from runner.environment import ROOT
-from runner.errors import RunFailed, UserError
+from runner.errors import RunFailed
 from runner.kernels import Kernels
 from runner.plan import parameters_for
 from runner.stages import Stage, dependents

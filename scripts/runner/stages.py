@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ def key_of(
 
 
 def reachable(notebook: dict[str, Any], folder: Path) -> list[Path]:
-    """Return the files of the analysis package that a notebook's code can reach by imports."""
+    """Return the files beside the notebooks that a notebook's code can reach by imports."""
     waiting = [source_of(cell) for cell in notebook["cells"] if cell.get("cell_type") == "code"]
     found: set[Path] = set()
     while waiting:
@@ -189,7 +189,7 @@ def _imported(source: str, folder: Path) -> set[Path]:
 
 @cache
 def _imported_names(source: str) -> frozenset[str]:
-    """Return the paths, without ending, of the modules of the package that a source imports."""
+    """Return the paths, without ending, that modules which a source imports would have."""
     names: set[str] = set()
     try:
         nodes = list(ast.walk(parse(source)))
@@ -201,7 +201,7 @@ def _imported_names(source: str) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
     parents = {".".join(name.split(".")[:i]) for name in names for i in range(1, 9)}
-    return frozenset(name.replace(".", "/") for name in parents if name.startswith("segmentation"))
+    return frozenset(name.replace(".", "/") for name in parents)
 
 
 @cache

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from customer_tables.errors import UserError
 from runner import pages
-from runner.errors import UserError
 from runner.shapes import colour_rules, flow_bands, marker_of, stack
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.monitoring.drift import WORDS, Drift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 from segmentation.monitoring.migration import Migration, migration_of
 from segmentation.reading.formats import PARQUET
 
@@ -22,7 +22,7 @@ def compare_lists(before: Path, now: Path, names: list[str]) -> Migration:
 
     Raises
     ------
-    UserError, InputError
+    UserError
         If a list cannot be read, is of another model, or shares no customer with the other.
     """
     import duckdb

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 from scoring.texts import has_any
 from segmentation.presentation import FORMULA_STARTS, spreadsheet_safe
 

@@ -23,10 +23,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
+from customer_tables.errors import UserError
 from scoring.texts import has_any
 from segmentation import expressions
 from segmentation.dataset import Dataset, match_columns
-from segmentation.errors import InputError
 from segmentation.reading.date_columns import is_date_name
 from segmentation.reading.delimited import settle_delimiter
 from segmentation.reading.identifiers import DESTROYED
@@ -209,7 +209,7 @@ def _look(path: Path, packed: bool) -> _Head:
         raise NotPlain("UTF-16")
     try:
         delimiter, announced, _ = settle_delimiter(sample, path.name, "utf-8", None)
-    except InputError as error:
+    except UserError as error:
         raise NotPlain(str(error)) from None
     text = sample.decode("utf-8-sig", errors="replace")
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -265,7 +265,7 @@ class _Columns:
             raise NotPlain("two columns of one name")
         try:
             matched = match_columns(names, dataset)
-        except InputError as error:
+        except UserError as error:
             raise NotPlain(str(error)) from None
         kinds = {column.name: column for column in dataset.columns}
         places = {matched[name]: names.index(name) for name in names if name in matched}

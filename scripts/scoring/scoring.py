@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 from scoring.duplicates import Register, is_ascending
 from scoring.output import FOUND, ScoredFile
 from scoring.plain_files import Customers, NotPlain, NotTyped, Piece, pieces
@@ -100,7 +100,7 @@ def score_file(
 
     Raises
     ------
-    InputError, UserError
+    UserError
         If the model or the file is refused, or the list cannot be written.
     """
     _check_paths(model_path, source, output)
@@ -235,7 +235,7 @@ def _copies(task: _Task, repeated: np.ndarray, careful: bool) -> np.ndarray:
 
     Raises
     ------
-    InputError
+    UserError
         If two rows of one identifier differ.
     """
     rows = []

@@ -6,8 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
+from customer_tables.errors import UserError
 from runner.entry import Parser, enter, finish, input_errors
-from runner.errors import DONE, UserError
+from runner.errors import DONE
 
 _EPILOG = """\
 example:

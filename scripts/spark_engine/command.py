@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from customer_tables.errors import UserError
 from runner.entry import Parser, enter, finish, input_errors
-from runner.errors import DONE, UserError
+from runner.errors import DONE
 from spark_engine.series import SAMPLE_SIZE, SEED
 from spark_engine.session import LOCAL, open_session, settings_of
 

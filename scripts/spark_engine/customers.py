@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from customer_tables.errors import UserError
 from segmentation.dataset import Dataset, Source
-from segmentation.errors import InputError
 from segmentation.reading import Change
 from segmentation.transactions import recognise
 from segmentation.transactions.customers import customers_query
@@ -56,12 +56,12 @@ def purchases_of(dataset: Dataset, place: str = "", **options: str) -> Purchases
 
     Raises
     ------
-    InputError
+    UserError
         If the dataset is one of customers.
     """
     origin = dataset.origin
     if origin.grain != "transaction":
-        raise InputError(
+        raise UserError(
             "the dataset has a row for each customer; there is nothing to sum up",
             where="[source] in dataset.toml",
             remedy='grain = "transaction" there, or go on with scoring',
@@ -93,7 +93,7 @@ def sum_up_on_spark(
 
     Raises
     ------
-    InputError, UserError
+    UserError
         If the purchases cannot be read or understood, or nothing can be written.
     """
     with new_folder(output) as folder:
@@ -106,7 +106,7 @@ def sum_up_on_spark(
             products = engine.open(readable(purchases.products), "products_file")
         source = purchases.source or recognise(file.types)
         if source is None:
-            raise InputError(
+            raise UserError(
                 "the columns of the purchases are not recognised",
                 where=f"{name}: {', '.join(file.types)[:300]}",
                 remedy="describe them under [source] in a dataset.toml and give it as --dataset",

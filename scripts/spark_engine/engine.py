@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.delimited import settle_delimiter
 from segmentation.transactions.engine import unreadable
 from segmentation.transactions.files import Relation
@@ -91,14 +91,14 @@ class Spark:
 
         Raises
         ------
-        InputError
+        UserError
             If there is nothing, or it is neither Parquet nor text.
         """
         with self._told():
             paths = self.session.read.format("binaryFile").option("recursiveFileLookup", "true")
             first = paths.load(place).select("path").orderBy("path").first()
             if first is None:
-                raise InputError("there are no files", where=place, remedy="check the path")
+                raise UserError("there are no files", where=place, remedy="check the path")
             stem = first["path"].lower()
             for ending in PACKED:
                 stem = stem.removesuffix(ending)
@@ -108,7 +108,7 @@ class Spark:
                 frame, changes = self._text(place, delimiter, encoding)
                 form = "text"
             else:
-                raise InputError(
+                raise UserError(
                     f"Spark is not told how to read {Path(first['path']).name!r}",
                     where=place,
                     remedy=f"files have to end in one of {', '.join((*PARQUET, *TEXT))}",
@@ -126,7 +126,7 @@ class Spark:
             head.encode(), Path(place).name, "utf-8", delimiter or None
         )
         if announced:
-            raise InputError(
+            raise UserError(
                 "the first line announces the delimiter and is no part of the table",
                 where=place,
                 remedy="remove the line; Spark takes the first line of each file for its header",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 
 
 def is_url(place: str) -> bool:

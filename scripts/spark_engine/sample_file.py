@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 from segmentation.intake import name_of
 from segmentation.transactions.description import describe_transactions
 from segmentation.workspace import write_atomically

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation.dataset import match_columns
-from segmentation.errors import InputError
 from segmentation.model import dataset_of
 from segmentation.sql import write_query
 from spark_engine.engine import Spark
@@ -49,7 +49,7 @@ def score_on_spark(engine: Spark, model: dict[str, Any], place: str, output: str
 
     Raises
     ------
-    InputError, UserError
+    UserError
         If customers lack a column, or nothing can be read or written.
     """
     with new_folder(output) as folder:
@@ -71,7 +71,7 @@ def _columns(model: dict[str, Any], header: list[str], place: str) -> dict[str, 
     names = {column: name for name, column in match_columns(header, dataset).items()}
     missing = [c.name for c in dataset.columns if c.required and c.name not in names]
     if missing:
-        raise InputError(
+        raise UserError(
             f"the customers have no column {', '.join(map(repr, missing[:5]))}",
             where=f"{place}: {', '.join(header)[:300]}",
             remedy=f"the model needs it; it was fitted on the dataset {model['dataset']!r}",

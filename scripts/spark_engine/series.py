@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from customer_tables.errors import UserError
 from runner import inputs
 from runner.arguments import READING, Options
 from runner.entry import input_errors
 from runner.environment import ROOT
-from runner.errors import DONE, UserError
+from runner.errors import DONE
 from runner.plan import make_plan
 from runner.stages import Stage
 from spark_engine.session import LOCAL, check_master, open_session, settings_of

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from runner.errors import UserError
+from customer_tables.errors import UserError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

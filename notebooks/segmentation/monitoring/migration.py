@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation.disclosure import MIN_GROUP_SIZE, suppressed
-from segmentation.errors import InputError
 from segmentation.presentation import spreadsheet_safe
 
 
@@ -84,7 +84,7 @@ def follow_customers(before: pd.Series, now: pd.Series, names: list[str]) -> Mig
 
     Raises
     ------
-    InputError
+    UserError
         If a segment is unknown, or no customer is in both periods.
     """
     joined = pd.concat({"before": before, "now": now}, axis=1)
@@ -111,7 +111,7 @@ def migration_of(
 
     Raises
     ------
-    InputError
+    UserError
         As `follow_customers`.
     """
     moves = pd.DataFrame(0, index=pd.Index(names, name="before"), columns=names)
@@ -122,7 +122,7 @@ def migration_of(
         then, after = known.get(then, then), known.get(after, after)
         unknown = [str(name) for name in (then, after) if pd.notna(name) and name not in names]
         if unknown:
-            raise InputError(
+            raise UserError(
                 f"a list has the segment {unknown[0][:60]!r}, and the model has not",
                 where=where,
                 remedy="give a list that was scored by the same model",
@@ -134,7 +134,7 @@ def migration_of(
         else:
             moves.loc[then, after] += count
     if not moves.to_numpy().sum():
-        raise InputError(
+        raise UserError(
             "no customer is in both lists",
             where=where,
             remedy="give two lists with the same kind of identifiers",

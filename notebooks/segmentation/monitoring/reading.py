@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation.dataset import SUMMED_UP, Dataset, match_columns
-from segmentation.errors import InputError
 from segmentation.intake import text_columns
 from segmentation.model import Scored, dataset_of, score_customers
 from segmentation.monitoring.period import Period
@@ -22,12 +22,12 @@ def read_period(model: dict[str, Any], path: Path) -> Scored:
 
     Raises
     ------
-    InputError
+    UserError
         If the file is refused, is another dataset's, or has columns in another unit.
     """
     dataset = dataset_of(model)
     if path.is_dir() or not path.exists():
-        raise InputError(
+        raise UserError(
             f"there is no file {path.name!r}", where=str(path)[:300], remedy="check next_period"
         )
     table = read_table(path, text_columns=text_columns(dataset)).numbered
@@ -36,7 +36,7 @@ def read_period(model: dict[str, Any], path: Path) -> Scored:
     period = Period(model)
     period.add(scored)
     if units := changed_units(model, period):
-        raise InputError(
+        raise UserError(
             unit_problem(units),
             where=str(path)[:300],
             remedy="bring the columns to the unit of the training table",
@@ -51,7 +51,7 @@ def check_columns(
 
     Raises
     ------
-    InputError
+    UserError
     """
     found = set(match_columns(table.columns, dataset).values())
     needed = [c.name for c in dataset.columns if c.required and c.kind != "id"]
@@ -59,7 +59,7 @@ def check_columns(
     if len(missing) * 2 >= len(needed) and set(SUMMED_UP) <= {c.name for c in dataset.columns}:
         _refuse_lines(model, table, source)
     if len(missing) * 2 >= len(needed):
-        raise InputError(
+        raise UserError(
             f"the model is of {model['title']!r}, and the table has {len(needed) - len(missing)} "
             f"of the {len(needed)} columns that it needs",
             where=f"{source}; missing: {', '.join(missing)[:200]}",
@@ -72,7 +72,7 @@ def _refuse_lines(model: dict[str, Any], table: pd.DataFrame, source: Path) -> N
     lines = recognise(table.columns)
     if lines is None:
         return
-    raise InputError(
+    raise UserError(
         f"the table holds lines of purchases, and the model needs one row for each {model['noun']}",
         where=f"{source}; columns {lines.customer!r} and {lines.time!r}",
         remedy=f"sum them up first with run.py --dataset {model['dataset']} --input FILE --only 01 "

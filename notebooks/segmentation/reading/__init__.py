@@ -3,7 +3,7 @@
 The way of a file through the modules: `formats` tells what it is; `delimited`, `workbook` or
 `parquet` give rows or columns; `header` and `structure` find the table among the rows; `columns`
 decides what each column holds and lets `identifiers`, `words`, `numbers` and `dates` read its
-cells; `table` puts it together. Every repair becomes a `Change`; every doubt an `InputError`.
+cells; `table` puts it together. Every repair becomes a `Change`; every doubt a `UserError`.
 """
 
 from segmentation.reading.changes import Change, Reading

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.changes import Change
 
 
@@ -87,12 +87,12 @@ class Cells:
         rows = self.rows(mask)
         return [Change(what, self.name, rows, action, self.examples(mask))] if rows else []
 
-    def refuse(self, what: str, mask: np.ndarray, remedy: str) -> InputError:
+    def refuse(self, what: str, mask: np.ndarray, remedy: str) -> UserError:
         """Make the error that names the column and the first marked lines."""
         found = self.places(mask, 5)
         lines = ", ".join(str(line) for line, _ in found)
         more = " ..." if self.rows(mask) > len(found) else ""
-        return InputError(
+        return UserError(
             f"column {self.name!r}: {what}",
             where=f"{self.file}, {self.word} {lines}{more}",
             remedy=remedy,

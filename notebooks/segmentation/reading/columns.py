@@ -64,7 +64,7 @@ def type_columns(raw: Raw, settings: Settings) -> Typed:
 
     Raises
     ------
-    InputError
+    UserError
         If a column can be read in two ways, or looks like one of numbers or dates and holds
         other things.
     """

@@ -34,7 +34,7 @@ def read_dates(
 
     Raises
     ------
-    InputError
+    UserError
         If a date can be read in two ways, or too many texts are no dates.
     """
     there = ~missing

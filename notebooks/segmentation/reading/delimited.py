@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.changes import Change
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -31,7 +31,7 @@ def settle_encoding(data: bytes, name: str, given: str | None) -> tuple[str, lis
 
     Raises
     ------
-    InputError
+    UserError
         If the given encoding is unknown or does not fit, or none fits.
     """
     encoding = given or next((e for mark, e in MARKS if data.startswith(mark)), "")
@@ -48,7 +48,7 @@ def settle_encoding(data: bytes, name: str, given: str | None) -> tuple[str, lis
         changes.append(_read_as_cp1252(data, name))
     wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
     if not wide and (place := data.find(b"\0")) >= 0:
-        raise InputError(
+        raise UserError(
             "the file contains NUL bytes: it is damaged, or no text at all",
             where=f"{name}, line {_line_of(data, place)}",
             remedy="export it again, or give its true encoding with --encoding (utf-16-le ...)",
@@ -74,14 +74,14 @@ def _check_decodes(data: bytes, name: str, encoding: str) -> None:
         codecs.lookup(encoding)
         data.decode(encoding)
     except LookupError:
-        raise InputError(
+        raise UserError(
             f"there is no encoding {encoding[:40]!r}",
             where="--encoding",
             remedy="common ones: utf-8, utf-16, cp1252, latin-1, cp1251, shift_jis",
         ) from None
     except UnicodeError as error:
         line = _line_of(data, getattr(error, "start", 0))
-        raise InputError(
+        raise UserError(
             f"the file is not {encoding}",
             where=f"{name}, line {line}",
             remedy="leave --encoding out, or give another one",
@@ -103,7 +103,7 @@ def _read_as_cp1252(data: bytes, name: str) -> Change:
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError as error:
-        raise InputError(
+        raise UserError(
             "the text is neither UTF-8 nor Windows-1252",
             where=f"{name}, line {_line_of(data, error.start)}",
             remedy=ENCODING_REMEDY,
@@ -113,7 +113,7 @@ def _read_as_cp1252(data: bytes, name: str) -> Change:
     in_runs = sum(len(run) for run in re.findall(r"[^\x00-\x7f]{3,}", text))
     if in_runs > 0.5 * len(foreign) and len(foreign) >= 8:
         sample = re.search(r"[^\x00-\x7f]{3,}", text)
-        raise InputError(
+        raise UserError(
             f"the text is not UTF-8, and reads as {sample.group()[:12]!r} in Windows-1252",
             where=f"{name}, line {1 + text.count(chr(10), 0, sample.start())}",
             remedy=ENCODING_REMEDY,
@@ -142,7 +142,7 @@ def settle_delimiter(
 
     Raises
     ------
-    InputError
+    UserError
         If two delimiters fit equally well, or the given one does not occur.
     """
     text = _sample_text(data, encoding)
@@ -154,7 +154,7 @@ def settle_delimiter(
     if given:
         delimiter = _spell_delimiter(given)
         if delimiter not in text:
-            raise InputError(
+            raise UserError(
                 f"the delimiter {given!r} does not occur in the file",
                 where=name,
                 remedy="leave --delimiter out, or give another one",
@@ -176,7 +176,7 @@ def _spell_delimiter(given: str) -> str:
     spelled = {word: mark for mark, word in DELIMITERS.items()} | {r"\t": "\t"}
     mark = spelled.get(given.lower(), given)
     if len(mark) != 1 or mark in '"\r\n' or mark.isalnum():
-        raise InputError(
+        raise UserError(
             f"{given!r} is no delimiter",
             where="--delimiter",
             remedy="give one character, or comma, semicolon, tab, pipe",
@@ -199,7 +199,7 @@ def _guess_delimiter(text: str, name: str) -> str:
     winners = [mark for mark, score in scores.items() if score == best]
     if len(winners) > 1:
         names = " or ".join(DELIMITERS[mark] for mark in winners)
-        raise InputError(
+        raise UserError(
             f"the cells could be divided by {names}: both fit equally well",
             where=name,
             remedy="say which with --delimiter "
@@ -214,7 +214,7 @@ def _check_other_delimiters(text: str, name: str) -> None:
     for mark, spelt in ((" ", "spaces"), (":", "colons"), ("^", "carets"), ("~", "tildes")):
         counts = {line.count(mark) for line in lines}
         if len(lines) > 2 and len(counts) == 1 and counts.pop() > 1:
-            raise InputError(
+            raise UserError(
                 f"the cells seem to be divided by {spelt}",
                 where=name,
                 remedy=f"give --delimiter '{mark}' if so; or save the file as CSV",
@@ -242,7 +242,7 @@ def read_rows(
 
     Raises
     ------
-    InputError
+    UserError
         If a quotation mark is not closed, or closed and followed by text.
     """
     stream = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, newline="")
@@ -261,8 +261,8 @@ def read_rows(
         raise _unclosed(name, line) from None
 
 
-def _unclosed(name: str, line: int) -> InputError:
-    return InputError(
+def _unclosed(name: str, line: int) -> UserError:
+    return UserError(
         "a quotation mark is not closed, or text follows a closing one",
         where=f"{name}, in the row that starts at line {line}",
         remedy='close the quotation mark; double (" -> "") those that belong to the text',

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.memory import require_memory
 
 GZIP = b"\x1f\x8b"
@@ -62,7 +62,7 @@ def load_content(path: str | Path) -> Content:
 
     Raises
     ------
-    InputError
+    UserError
         If there is no such file, it is empty or damaged, it is something else than a table, or
         this machine cannot hold it.
     """
@@ -75,7 +75,7 @@ def load_content(path: str | Path) -> Content:
     if data.startswith(GZIP):
         data, compression = _unpack(data, path.name), "gzip"
     if not data.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
-        raise InputError("the file is empty", where=str(path), remedy="export the table again")
+        raise UserError("the file is empty", where=str(path), remedy="export the table again")
     return Content(path.name, data, _recognise(data, path.name), compression, sha256)
 
 
@@ -85,17 +85,17 @@ def _read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         close = get_close_matches(path.name, near, 1)
-        raise InputError(
+        raise UserError(
             "there is no such file",
             where=str(path),
             remedy=f"did you mean {close[0]!r}?" if close else "check the path",
         ) from None
     except IsADirectoryError:
-        raise InputError(
+        raise UserError(
             "this is a folder, not a file", where=str(path), remedy="give the file in it"
         ) from None
     except OSError as error:
-        raise InputError(
+        raise UserError(
             f"the file cannot be opened ({error.strerror})",
             where=str(path),
             remedy="check the path and your right to read it",
@@ -106,7 +106,7 @@ def _unpack(data: bytes, name: str) -> bytes:
     try:
         return gzip.decompress(data)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise InputError(
+        raise UserError(
             "the gzip file is damaged or cut off", where=name, remedy="download or pack it again"
         ) from None
 
@@ -115,7 +115,7 @@ def _recognise(data: bytes, name: str) -> str:
     """Return "text", "excel" or "parquet", or say what else the file is."""
     if data.startswith(PARQUET):
         if not data.endswith(PARQUET):
-            raise InputError(
+            raise UserError(
                 "the Parquet file is cut off", where=name, remedy="download or write it again"
             )
         return "parquet"
@@ -132,7 +132,7 @@ def _recognise(data: bytes, name: str) -> str:
         foreign.append(("gzip within gzip", "unpack it once"))
     if foreign:
         what, remedy = foreign[0]
-        raise InputError(f"the file is {what}", where=name, remedy=remedy)
+        raise UserError(f"the file is {what}", where=name, remedy=remedy)
     return "text"
 
 
@@ -140,7 +140,7 @@ def _recognise_zip(data: bytes, name: str) -> str:
     try:
         members = zipfile.ZipFile(io.BytesIO(data)).namelist()
     except zipfile.BadZipFile:
-        raise InputError(
+        raise UserError(
             "the workbook or ZIP archive is damaged or cut off",
             where=name,
             remedy="download or save it again",
@@ -148,10 +148,10 @@ def _recognise_zip(data: bytes, name: str) -> str:
     if "xl/workbook.xml" in members:
         return "excel"
     if "xl/workbook.bin" in members:
-        raise InputError("this is a binary Excel workbook (.xlsb)", where=name, remedy=SAVE_AS)
+        raise UserError("this is a binary Excel workbook (.xlsb)", where=name, remedy=SAVE_AS)
     if "content.xml" in members:
-        raise InputError("this is an OpenDocument spreadsheet", where=name, remedy=SAVE_AS)
-    raise InputError(
+        raise UserError("this is an OpenDocument spreadsheet", where=name, remedy=SAVE_AS)
+    raise UserError(
         f"the file is a ZIP archive ({', '.join(members[:3])})",
         where=name,
         remedy="unpack it and give the table in it",

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.changes import Change
 from segmentation.reading.raw import Raw, keep_columns
 
@@ -24,7 +24,7 @@ def find_header(head: list[tuple[int, list[str]]], file: str) -> tuple[int, int,
     """Return the header's place in `head`, how many names it lacks in front, the lines before."""
     widths = Counter(_reach(cells) for _, cells in head if filled(cells))
     if not widths:
-        raise InputError("the file is empty", where=file, remedy="export the table again")
+        raise UserError("the file is empty", where=file, remedy="export the table again")
     width = max(widths, key=lambda w: (widths[w] if w > 1 else 0, w))
     first = next(
         (i for i, (_, cells) in enumerate(head) if len(cells) >= width and _is_wide(cells, width)),
@@ -84,7 +84,7 @@ def check_header(raw: Raw, line: int) -> None:
         return  # one column a year
     if like and like >= unlike:
         shown = ", ".join(raw.names)[:60]
-        raise InputError(
+        raise UserError(
             f"the header is missing: the first row reads {shown!r}, like the rows below it",
             where=f"{raw.file}, {raw.word} {line}",
             remedy="add a first row with the names of the columns",
@@ -154,7 +154,7 @@ def name_columns(raw: Raw) -> Raw:
             name = f"{name} ({count})"
         names.append(name)
     if not keep:
-        raise InputError(
+        raise UserError(
             "the file holds a row index and no other column", where=raw.file, remedy="export again"
         )
     return replace(keep_columns(raw, keep), names=names, changes=raw.changes + changes)

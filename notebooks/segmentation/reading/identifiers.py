@@ -78,7 +78,7 @@ def unwrap(cells: Cells) -> tuple[Cells, list[Change]]:
 
     Raises
     ------
-    InputError
+    UserError
         If a spreadsheet turned them into 1.23457E+15, so that different ones look the same.
     """
     _check_destroyed(cells)

@@ -7,7 +7,7 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 
 # Peak memory of reading, cleaning and segmenting over the size of the unpacked file. Measured on
 # CSV files of 18 columns: reading alone takes 7 times the file.
@@ -25,7 +25,7 @@ def require_memory(path: Path) -> None:
 
     Raises
     ------
-    InputError
+    UserError
         If the table needs more memory than is free.
     """
     size = unpacked_size(path)
@@ -33,7 +33,7 @@ def require_memory(path: Path) -> None:
     if free is None or size * FACTOR <= free:
         return
     part = free / (size * FACTOR)
-    raise InputError(
+    raise UserError(
         f"the table is too large for this machine: {size / 1e9:,.1f} GB unpacked, times {FACTOR} "
         f"to work on it, is {size * FACTOR / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free",
         where=path.name,

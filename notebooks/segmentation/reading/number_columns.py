@@ -58,7 +58,7 @@ def read_numbers(
 
     Raises
     ------
-    InputError
+    UserError
         If a text can be read in two ways, the currencies differ, or too many texts are no numbers.
     """
     there = ~missing

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.changes import Change
 from segmentation.reading.raw import Raw
 from segmentation.reading.structure import drop_closing_rows
@@ -21,17 +21,17 @@ def read_parquet(data: bytes, file: str) -> Raw:
 
     Raises
     ------
-    InputError
+    UserError
         If the file is damaged or holds no rows or columns.
     """
     try:
         table = pq.ParquetFile(io.BytesIO(data)).read()
     except (pa.ArrowException, OSError):
-        raise InputError(
+        raise UserError(
             "the Parquet file is damaged", where=file, remedy="write or download it again"
         ) from None
     if not table.num_rows or not table.num_columns:
-        raise InputError(
+        raise UserError(
             f"the table has {table.num_rows} rows and {table.num_columns} columns",
             where=file,
             remedy="export the table again",

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading import identifiers
 from segmentation.reading.cells import Cells
 from segmentation.reading.changes import Change
@@ -170,14 +170,14 @@ def spell_typed(column: pa.ChunkedArray, place: Place) -> pa.ChunkedArray:
 
     Raises
     ------
-    InputError
+    UserError
         If they were stored as floats beyond what a float can tell apart.
     """
     if pa.types.is_floating(column.type):
         values = column.to_numpy()
         huge = np.abs(values) >= EXACT_FLOATS
         if huge.any():
-            raise InputError(
+            raise UserError(
                 f"column {place.name!r}: identifiers beyond 15 digits were stored rounded",
                 where=f"{place.file}, {place.word} {place.lines[int(np.argmax(huge))]}",
                 remedy="write them as text, and export the file again",

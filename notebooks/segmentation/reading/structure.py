@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.changes import Change
 from segmentation.reading.header import (
     check_header,
@@ -63,7 +63,7 @@ def assemble(
 
     Raises
     ------
-    InputError
+    UserError
         If there is no table, no header, no row, or rows have too many or too few cells.
     """
     rows = iter(rows)
@@ -80,7 +80,7 @@ def assemble(
     raw = replace(raw, places=list(range(len(header))))
     raw = _settle_width(raw, body, whole)
     if not len(raw.lines):
-        raise InputError(
+        raise UserError(
             "the file has a header and no rows", where=file, remedy="export the table again"
         )
     check_header(raw, head[start][0])
@@ -210,10 +210,10 @@ def _check_short(raw: Raw, short: list[tuple[int, int]], whole: bool) -> None:
         )
 
 
-def _misfit(raw: Raw, what: str, rows: list[tuple[int, int]], remedy: str) -> InputError:
+def _misfit(raw: Raw, what: str, rows: list[tuple[int, int]], remedy: str) -> UserError:
     more = " ..." if len(rows) > 5 else ""
     places = ", ".join(str(line) for line, _ in rows[:5])
-    return InputError(what, where=f"{raw.file}, {raw.word} {places}{more}", remedy=remedy)
+    return UserError(what, where=f"{raw.file}, {raw.word} {places}{more}", remedy=remedy)
 
 
 def drop_closing_rows(raw: Raw) -> Raw:

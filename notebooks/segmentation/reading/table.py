@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation.dataset import normalise
-from segmentation.errors import InputError
 from segmentation.reading.changes import Change, Reading
 from segmentation.reading.columns import Settings, Typed, type_columns
 from segmentation.reading.delimited import read_rows, settle_delimiter, settle_encoding
@@ -63,7 +63,7 @@ def read_table(
 
     Raises
     ------
-    InputError
+    UserError
         If the file is no table, is damaged, or can be read in more than one way.
 
     Examples
@@ -75,7 +75,7 @@ def read_table(
     decimal = _choose(decimal, DECIMALS, "--decimal")
     content = load_content(path)
     if sheet is not None and content.format != "excel":
-        raise InputError(
+        raise UserError(
             "the file is no Excel workbook and has no sheets",
             where=content.name,
             remedy="leave --sheet out",
@@ -104,7 +104,7 @@ def _choose(given: str | None, known: dict[str, str], option: str) -> str | None
     if given is None:
         return None
     if str(given).lower() not in known:
-        raise InputError(
+        raise UserError(
             f"{given!r} is not possible here",
             where=option,
             remedy="give one of " + ", ".join(sorted(set(known.values()))),

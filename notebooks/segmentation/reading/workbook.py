@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.changes import Change
 from segmentation.reading.raw import Raw
 from segmentation.reading.structure import assemble
@@ -24,7 +24,7 @@ def read_workbook(data: bytes, file: str, sheet: str | int | None) -> tuple[Raw,
 
     Raises
     ------
-    InputError
+    UserError
         If the workbook is damaged, the sheet is unknown or has to be chosen, or the cells hold
         formulas whose results were never stored.
     """
@@ -48,7 +48,7 @@ def _open(data: bytes, file: str, **options):
                 io.BytesIO(data), read_only=True, **{"data_only": True, **options}
             )
     except Exception as error:  # openpyxl raises whatever its parsers meet
-        raise InputError(
+        raise UserError(
             f"the workbook cannot be read ({type(error).__name__})", where=file, remedy=SAVE_AGAIN
         ) from None
 
@@ -61,7 +61,7 @@ def _choose_sheet(book, file: str, wanted: str | int | None):
         by_place = {str(i): s for i, s in enumerate(sheets, 1)}
         found = by_name.get(str(wanted).casefold()) or by_place.get(str(wanted))
         if found is None:
-            raise InputError(
+            raise UserError(
                 f"there is no sheet {str(wanted)!r}",
                 where=f"{file}, sheets: {', '.join(titles)}",
                 remedy="give one of these names, or its place (1 is the first), with --sheet",
@@ -69,9 +69,9 @@ def _choose_sheet(book, file: str, wanted: str | int | None):
         return found
     filled = [s for s in sheets if s.sheet_state == "visible" and _holds_cells(s)]
     if not filled:
-        raise InputError("the workbook is empty", where=file, remedy="give another file or --sheet")
+        raise UserError("the workbook is empty", where=file, remedy="give another file or --sheet")
     if len(filled) > 1:
-        raise InputError(
+        raise UserError(
             f"the workbook has {len(filled)} sheets with content",
             where=f"{file}: {', '.join(s.title for s in filled)}",
             remedy=f"say which with --sheet, as in --sheet {filled[0].title!r}",
@@ -99,7 +99,7 @@ def _check_formulas(data: bytes, file: str, title: str, values) -> None:
     for number, (written, stored) in enumerate(pairs, 1):
         for formula, value in zip(written, stored, strict=False):
             if value is None and isinstance(formula, str) and formula.startswith("="):
-                raise InputError(
+                raise UserError(
                     f"the formula {formula[:40]!r} has no stored result",
                     where=f"{file}, sheet {title!r}, row {number}",
                     remedy=SAVE_AGAIN + ": that computes the formulas",

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from customer_tables.errors import UserError
 from segmentation.dataset import Source
-from segmentation.errors import InputError
 from segmentation.transactions.engine import Engine, quoted
 from segmentation.transactions.files import Relation
 from segmentation.transactions.lines import (
@@ -120,7 +120,7 @@ def settle_cells(
             columns = [_as_text(column) if column in lost else column for column in columns]
             _keep(engine, file, columns)
             found = _settled(engine, columns)
-    except InputError:
+    except UserError:
         return file  # which tells what is wrong with it
     listed = ", ".join(f"{sql} AS {quoted(column.name)}" for column, (sql, _) in found.items())
     types = file.types | {column.name: kind for column, (_, kind) in found.items()}

@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from customer_tables.errors import UserError
 from segmentation.dataset import Source, normalise
-from segmentation.errors import InputError
 from segmentation.guessing.columns import simplify_name
 from segmentation.reading import Change
 from segmentation.transactions.engine import Engine, literal, quoted
@@ -127,7 +127,7 @@ def customers_query(
 
     Raises
     ------
-    InputError
+    UserError
         If the lines cannot be understood.
     """
     (engine.keep if keep_lines else engine.define)("lines", lines)
@@ -196,14 +196,14 @@ def _changes(facts: _Facts, source: Source, name: str) -> list[Change]:
     """Count what the rules concern."""
     no_customer, no_time, no_amount = facts.without
     if not facts.bought or no_time + no_amount > MOST_UNREADABLE * facts.total:
-        raise InputError(
+        raise UserError(
             f"{max(no_time + no_amount, no_customer):,} of {facts.total:,} lines lack a customer, "
             "a readable time or amount",
             where=name,
             remedy="name the right columns under [source] in dataset.toml",
         )
     if not (isinstance(facts.first, datetime) and isinstance(facts.last, datetime)):
-        raise InputError(
+        raise UserError(
             f"the times in {source.time!r} go from {facts.first} to {facts.last}",
             where=name,
             remedy="correct or empty those before the year 1 and after the year 9999",

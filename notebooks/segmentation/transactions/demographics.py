@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation.dataset import normalise
-from segmentation.errors import InputError
 from segmentation.guessing.columns import Guess, guess_column
 from segmentation.reading import Change, Reading, read_table
 
@@ -39,14 +39,14 @@ def join_demographics(customers: Reading, path: Path, customer: str) -> tuple[Re
 
     Raises
     ------
-    InputError
+    UserError
         If the file has no such identifier, or two rows for one customer.
     """
     people = read_table(path, text_columns=[customer])
     wanted = {normalise(customer), "customerid"}
     key = next((name for name in people.table if normalise(name) in wanted), None)
     if key is None:
-        raise InputError(
+        raise UserError(
             f"the second file has no column {customer!r}",
             where=f"{path.name}: {', '.join(map(str, people.table))[:300]}",
             remedy="name the column of identifiers as in the file of purchases",
@@ -65,7 +65,7 @@ def join_demographics(customers: Reading, path: Path, customer: str) -> tuple[Re
     ids = customers.table["customer_id"]
     unknown, strangers = int((~ids.isin(joined.index)).sum()), int((~joined.index.isin(ids)).sum())
     if unknown == len(ids):
-        raise InputError(
+        raise UserError(
             "no customer of the purchases is in the second file",
             where=f"{path.name}, column {key!r}: {', '.join(map(str, joined.index[:3]))}",
             remedy="check that both files use the same identifiers",
@@ -93,7 +93,7 @@ def _indexed(table: pd.DataFrame, key: str, name: str) -> pd.DataFrame:
     ids = distinct[key].astype("str").str.strip().str.replace(r"\.0$", "", regex=True)
     twice = ids[ids.duplicated()]
     if len(twice):
-        raise InputError(
+        raise UserError(
             f"{twice.nunique():,} identifiers stand on two rows, such as {twice.iloc[0]!r}",
             where=name,
             remedy="keep one row per customer",

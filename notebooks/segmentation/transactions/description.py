@@ -7,8 +7,8 @@ from dataclasses import fields
 
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation.dataset import Source
-from segmentation.errors import InputError
 from segmentation.guessing.columns import Guess
 from segmentation.guessing.text import spell, write_dataset
 
@@ -112,7 +112,7 @@ def describe_transactions(
 
     Raises
     ------
-    InputError
+    UserError
         If customers differ in one of recency, orders and spending at most.
     """
     guesses = [_guess(column, table[column]) for column in table if column in MEANINGS]
@@ -121,7 +121,7 @@ def describe_transactions(
     constant = {c for c in table if c in MEANINGS and table[c].nunique() < 2}
     guesses = [g for g in guesses if g.source not in constant]
     if sum(guess.role == "segment" for guess in guesses) < 2:
-        raise InputError(
+        raise UserError(
             "nearly all customers bought on the same day, equally often or equally much",
             where=f"{about['name']}: at most one of recency, orders and spending differs",
             remedy="bring purchases of a longer time, or one row a customer with more columns",

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pandas as pd
 
+from customer_tables.errors import UserError
 from segmentation.dataset import Source
-from segmentation.errors import InputError
 from segmentation.guessing.columns import Guess, simplify_name
 from segmentation.reading import Change, Reading
 from segmentation.transactions.demographics import join_demographics
@@ -95,7 +95,7 @@ def join_descriptors(
         people.to_csv(written, index=False)
         try:
             joined, guesses = join_demographics(customers, written, "customer_id")
-        except InputError as error:
+        except UserError as error:
             reason = str(error).splitlines()[0]
             change = Change(f"columns about customers: {reason}", ", ".join(names), 0, "left out")
             return replace(customers, changes=[*customers.changes, change]), []
@@ -113,7 +113,7 @@ def _collect(
         file = _open(engine.connection, path, options)
         missing = [name for name in names if name not in file.types]
         if missing:
-            raise InputError(
+            raise UserError(
                 f"the transactions have no column {missing[0]!r} (describe)",
                 where=f"{path.name}: {', '.join(file.types)[:300]}",
                 remedy="correct describe under [source] in dataset.toml",

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import duckdb
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.memory import SMALL, free_memory, unpacked_size
 
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 2 << 30  # bytes that DuckDB may take
@@ -31,7 +31,7 @@ class Engine(Protocol):
 
         Raises
         ------
-        InputError
+        UserError
             If the purchases cannot be read.
         """
 
@@ -88,12 +88,12 @@ def require_space(path: Path, folder: str) -> None:
 
     Raises
     ------
-    InputError
+    UserError
         If the place for temporary files has less free than the lines may take there.
     """
     size, free = unpacked_size(path), shutil.disk_usage(folder).free
     if size > SMALL and size * SPACE > free:
-        raise InputError(
+        raise UserError(
             f"the purchases are too large for this machine: {size / 1e9:,.1f} GB unpacked, times "
             f"{SPACE} to sort them, is {size * SPACE / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are "
             "free for temporary files",
@@ -131,10 +131,10 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def unreadable(name: str, error: Exception) -> InputError:
+def unreadable(name: str, error: Exception) -> UserError:
     """Say in short that an engine could not read a file."""
     said = " ".join(str(error).split())[:200]
-    return InputError(
+    return UserError(
         f"the transactions cannot be read: {said}",
         where=name,
         remedy="correct the line, or say with --delimiter and --encoding how it is written",

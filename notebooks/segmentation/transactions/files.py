@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.changes import Change, Reading
 from segmentation.reading.delimited import settle_delimiter
 from segmentation.reading.formats import GZIP, PARQUET, ZIP
@@ -45,14 +45,14 @@ def open_file(
 
     Raises
     ------
-    InputError
+    UserError
         If there is no such file, or it cannot be read.
     """
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
     except OSError as error:
-        raise InputError(
+        raise UserError(
             f"the file cannot be read: {error.strerror}", where=str(path), remedy="check the path"
         ) from None
     changes: tuple[Change, ...] = ()
@@ -148,7 +148,7 @@ def _encoding(
                  "iso-8859-1": "latin-1", "latin1": "latin-1"}  # fmt: skip
         name = known.get(name, name)
         if name not in ("utf-8", "utf-16", "latin-1"):
-            raise InputError(
+            raise UserError(
                 f"transactions are not read as {given!r}",
                 where="--encoding",
                 remedy="save the file as UTF-8; utf-8, utf-16 and latin-1 are possible",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from customer_tables.errors import UserError
 from segmentation.dataset import Source
-from segmentation.errors import InputError
 from segmentation.transactions.engine import Engine, literal, quoted
 from segmentation.transactions.files import Relation
 from segmentation.transactions.times import read_time
@@ -40,7 +40,7 @@ def lines_query(
 
     Raises
     ------
-    InputError
+    UserError
         If a named column is missing, or times or amounts cannot be understood.
     """
     types = file.types | (products.types if products else {})
@@ -48,7 +48,7 @@ def lines_query(
     def column(part: str) -> str:
         given = getattr(source, part)
         if given and given not in types:
-            raise InputError(
+            raise UserError(
                 f"the transactions have no column {given!r} ({part})",
                 where=f"{name}: {', '.join(types)[:300]}",
                 remedy=f"correct {part} under [source] in dataset.toml",
@@ -108,7 +108,7 @@ def lines_alone(
         return ""
     try:
         return lines_query(engine, file, alone, options, name)
-    except InputError:  # more is looked up, such as a price
+    except UserError:  # more is looked up, such as a price
         return ""
 
 
@@ -153,7 +153,7 @@ def _sum(engine, file: Relation, name: str, columns: list[str], types, options) 
     columns = [column.strip() for column in columns if column.strip()]
     for column in columns:
         if column not in types:
-            raise InputError(
+            raise UserError(
                 f"the transactions have no column {column!r}",
                 where=f"{name}: {', '.join(types)[:300]}",
                 remedy="correct the name under [source] in dataset.toml",
@@ -186,13 +186,13 @@ def _number(engine, file: Relation, name: str, column: str, types, options: Opti
         return ways["plain"]
     best = min(point, comma)
     if best > 0.05 * rows:
-        raise InputError(
+        raise UserError(
             f"{best:,} of {rows:,} cells of the column {column} are no numbers",
             where=name,
             remedy="correct the cells, or name another column under [source] in dataset.toml",
         )
     if point == comma:
-        raise InputError(
+        raise UserError(
             f"the comma in {column} can be a decimal mark or stand between thousands",
             where=name,
             remedy="say which with --decimal comma or --decimal point",

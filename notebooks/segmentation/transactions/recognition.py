@@ -9,8 +9,8 @@ from pathlib import Path
 
 import duckdb
 
+from customer_tables.errors import UserError
 from segmentation.dataset import Source
-from segmentation.errors import InputError
 from segmentation.reading.identifiers import split_name
 from segmentation.transactions.engine import quoted
 from segmentation.transactions.files import open_file
@@ -120,6 +120,6 @@ def find_transactions(path: Path, **options: str) -> Source | None:
                 rows, customers = connection.execute(query).fetchone()
                 if customers < MOST_DISTINCT * rows:
                     return source
-        except (InputError, duckdb.Error):
+        except (UserError, duckdb.Error):
             return None
     return None

@@ -49,7 +49,7 @@ def sum_up(
 
     Raises
     ------
-    InputError
+    UserError
         If the file cannot be read, or its lines cannot be understood.
     """
     size = unpacked_size(path) if path.is_file() else None

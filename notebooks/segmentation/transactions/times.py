@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from segmentation.errors import InputError
+from customer_tables.errors import UserError
 from segmentation.reading.dates import MONTHS
 from segmentation.transactions.engine import Engine, literal
 from segmentation.transactions.files import Relation
@@ -40,7 +40,7 @@ def read_time(
 
     Raises
     ------
-    InputError
+    UserError
         If the times are written in a way that is not known, or can be read in two.
     """
     if kind.startswith(("TIMESTAMP", "DATE")):
@@ -67,7 +67,7 @@ def read_time(
     if named and len(named) > 0.5 * len(written):
         year = "%Y" if len(named[0].group(named[0].re.groups)) == 4 else "%y"
         return _stamp(_with_number(raw), f"%d/%m/{year}")
-    raise InputError(
+    raise UserError(
         f"the times in {column} are written in a way that is not known, such as "
         f"{(written or ['nothing'])[0][:30]!r}",
         where=name,
@@ -115,7 +115,7 @@ def _order(parts: list[re.Match], column: str, name: str) -> str:
     if first != second:
         return "dmy" if first else "mdy"
     what = "both have days in them" if first else "can be day or month"
-    raise InputError(
+    raise UserError(
         f"in dates like {parts[0].group()!r} the first two numbers {what}",
         where=f"{name}, column {column}",
         remedy="say with --date-order dmy or mdy which comes first",
