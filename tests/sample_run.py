@@ -457,13 +457,12 @@ def write_results(folder: Path, content: dict[str, Any] | None = None) -> Path:
 def main(folder: Path) -> None:
     """Write the made-up run and its pages."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-    from runner import rendering
-    from runner import report as start_page
+    from runner import notebook_page, start_page
 
     write_results(folder)
     executed = folder / "notebooks" / "04_clustering.ipynb"
     nbformat.write(notebook(), executed)
-    rendering.render_notebook(executed, executed.with_suffix(".html"), context=context())
+    notebook_page.render_notebook(executed, executed.with_suffix(".html"), context=context())
     print(start_page.render_index(folder, run=run()))
 
 

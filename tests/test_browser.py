@@ -11,8 +11,7 @@ import pytest
 from fitted import fit_model
 from sample_run import HOSTILE, context, notebook, poisoned, report, run, write_results
 
-from runner import rendering
-from runner import report as start_page
+from runner import notebook_page, start_page
 from scoring.drift_page import write_drift
 from segmentation.dataset import load_dataset
 from segmentation.model import score_customers
@@ -54,7 +53,7 @@ def _write(folder: Path, hostile: bool) -> dict[str, Path]:
     page = executed.with_suffix(".html")
     about = context(quick=True, up_to_date=False)
     about = poisoned(about) if hostile else about
-    rendering.render_notebook(executed, page, context=about)
+    notebook_page.render_notebook(executed, page, context=about)
     index = start_page.render_index(folder, run=poisoned(run()) if hostile else run())
     return {"index": index, "notebook": page}
 

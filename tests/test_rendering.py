@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sample_run import HOSTILE, context, notebook
 
-from runner import pages, rendering
+from runner import notebook_page, pages
 
 ACTIVE = ("script", "iframe", "object", "embed", "form", "input", "button", "link", "base", "svg")
 
@@ -19,7 +19,7 @@ def render(folder, built, **changes):
     executed = folder / "04_clustering.ipynb"
     nbformat.write(built, executed)
     page = folder / "04_clustering.html"
-    rendering.render_notebook(executed, page, context=context(**changes))
+    notebook_page.render_notebook(executed, page, context=context(**changes))
     return page.read_text(encoding="utf-8")
 
 

@@ -9,8 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from sample_run import poisoned, report, run, write_results
 
-from runner import pages, shapes
-from runner import report as start_page
+from runner import pages, shapes, start_page
 
 SECTIONS = [
     "answer", "shares", "segments", "control", "side-by-side", "decision", "verdict", "changes",

@@ -105,13 +105,14 @@ SOURCES = {
 }
 FAKE_PAGES = """
 import sys, types
-rendering, report = types.ModuleType("runner.rendering"), types.ModuleType("runner.report")
+notebook_page = types.ModuleType("runner.notebook_page")
+start_page = types.ModuleType("runner.start_page")
 def render_notebook(executed, out_html, *, context):
     out_html.write_text(f"{context['title']} {executed.stat().st_size}")
 def render_index(results, *, run):
     (results / "index.html").write_text(run["started"])
-rendering.render_notebook, report.render_index = render_notebook, render_index
-sys.modules["runner.rendering"], sys.modules["runner.report"] = rendering, report
+notebook_page.render_notebook, start_page.render_index = render_notebook, render_index
+sys.modules["runner.notebook_page"], sys.modules["runner.start_page"] = notebook_page, start_page
 """
 
 
@@ -203,7 +204,7 @@ class Project:
 def fake_pages(monkeypatch):
     """Pages are made elsewhere, and tested there."""
     monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
-    for name in ("runner.rendering", "runner.report"):
+    for name in ("runner.notebook_page", "runner.start_page"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     exec(FAKE_PAGES, {})
     stopping = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -615,7 +616,7 @@ def test_a_page_that_cannot_be_made_fails_the_run(done, capsys, monkeypatch):
     def refuse(*_, **__):
         raise ValueError("no such figure")
 
-    monkeypatch.setattr(sys.modules["runner.rendering"], "render_notebook", refuse)
+    monkeypatch.setattr(sys.modules["runner.notebook_page"], "render_notebook", refuse)
     assert done.run("--set", "share=0.1") == 1
     assert (
         "The page of 03_end cannot be made: ValueError: no such figure" in capsys.readouterr().err

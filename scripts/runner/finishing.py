@@ -30,7 +30,7 @@ def finish(work: Work) -> None:
     _merge_metrics(tree, series)
     run = _record(work)
     if any((tree / "stages" / f"{s.number}_report.json").is_file() for s in series):
-        from runner.report import render_index
+        from runner.start_page import render_index
 
         with _during("The start page cannot be made"):
             render_index(tree, run=run)
@@ -71,7 +71,7 @@ def render(work: Work, stage: Stage) -> None:
     key = _page_key(work, stage, stamp)
     if page.is_file() and stamp.page == key:
         return
-    from runner.rendering import render_notebook
+    from runner.notebook_page import render_notebook
 
     with _during(f"The page of {stage.name} cannot be made"):
         render_notebook(executed, page, context=_context(work, stage, stamp))
