@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 
 from customer_tables.errors import UserError
+from customer_tables.table import read_table
 from runner import arguments, inputs, matching, stages
 from segmentation import cleaning, intake
 from segmentation.dataset import load_dataset, match_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.guessing.text import is_untouched
-from segmentation.reading import read_table
 from segmentation.workspace import Workspace
 
 ROWS = 300

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from fitted import fit_model
 
+from customer_tables.table import read_table
 from segmentation import applying, assignment
 from segmentation.applying import Applier
 from segmentation.assignment import assignment_confidence, distances, nearest_two
 from segmentation.dataset import load_dataset
 from segmentation.model import dataset_of, score_customers
-from segmentation.reading import read_table
 
 
 @pytest.mark.parametrize("k", [2, 3, 7])

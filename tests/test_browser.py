@@ -11,13 +11,13 @@ import pytest
 from fitted import fit_model
 from sample_run import HOSTILE, context, notebook, poisoned, report, run, write_results
 
+from customer_tables.table import read_table
 from runner import notebook_page, start_page
 from scoring.drift_page import write_drift
 from segmentation.dataset import load_dataset
 from segmentation.model import score_customers
 from segmentation.monitoring.drift import compare_scored
 from segmentation.monitoring.migration import follow_customers
-from segmentation.reading import read_table
 
 pytestmark = pytest.mark.browser
 

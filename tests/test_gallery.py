@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from customer_tables.errors import UserError
+from customer_tables.table import read_table
 from runner import gallery as module
 from runner import screenshots
 from runner.gallery import END, MOST_BYTES, START, insert, make_gallery, read_gallery, snippet
@@ -23,7 +24,6 @@ from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans, order_by
 from segmentation.naming import name_segments
 from segmentation.profiling import effect_sizes, sizes_and_value, standardise_evenly
-from segmentation.reading import read_table
 from segmentation.silhouette import mean, silhouettes
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from customer_tables.changes import Reading
 from customer_tables.errors import UserError
+from customer_tables.table import read_table
 from segmentation import cleaning, features
 from segmentation.dataset import Dataset, build_dataset
 from segmentation.inference import guess_columns, infer_dataset, spell_out
-from segmentation.reading import Reading, read_table
 
 ROWS = 400
 

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from customer_tables.errors import UserError
+from customer_tables.table import read_table
 from make_sample_data import main
 from segmentation import cleaning, nulls, profiling, selection, stability
 from segmentation.dataset import DATA_FOLDER, load_dataset, match_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import distances, scan_kmeans
 from segmentation.naming import name_segments
-from segmentation.reading import read_table
 from segmentation.silhouette import silhouettes
 
 FOLDER = DATA_FOLDER / "mall"

@@ -7,8 +7,9 @@ import gzip
 import pandas as pd
 import pytest
 
+from customer_tables import memory
 from customer_tables.errors import UserError
-from segmentation.reading import memory, read_table
+from customer_tables.table import read_table
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from fitted import fit_model
 
 from customer_tables.errors import UserError
+from customer_tables.table import read_table
 from segmentation.cleaning import clean
 from segmentation.dataset import build_dataset, load_dataset, match_columns
 from segmentation.model import assign_customers, dataset_of, score_typed
@@ -13,7 +14,6 @@ from segmentation.monitoring import planting
 from segmentation.monitoring.drift import compare_scored
 from segmentation.monitoring.migration import follow_customers
 from segmentation.monitoring.reading import read_period
-from segmentation.reading import read_table
 
 KNOWN = load_dataset("credit_card")
 PLANTED = {"new_share": 0.1, "inflation": 0.6, "shrink": 0.5}

@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 
 from customer_tables.errors import UserError
+from customer_tables.table import read_table
 from runner.execution import Job, run_notebook
 from runner.kernels import Kernels
 from segmentation import workspace
 from segmentation.dataset import DATA_FOLDER, load_dataset
 from segmentation.model import assign_customers, load_model
-from segmentation.reading import read_table
 from segmentation.sql import write_query
 
 ROOT = Path(__file__).resolve().parents[1]

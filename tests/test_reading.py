@@ -19,8 +19,9 @@ from bad_files import BAD_FILES, HEADER, ROWS, BadFile, csv, customers, text, wi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from customer_tables.changes import Change, Reading
 from customer_tables.errors import UserError
-from segmentation.reading import Change, Reading, read_table
+from customer_tables.table import read_table
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the public tables are not here")

@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 
+from customer_tables.table import read_table
 from segmentation import cleaning, naming, profiling
 from segmentation.dataset import DATA_FOLDER, Dataset, load_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans
-from segmentation.reading import read_table
 from segmentation.rivals import plain_silhouettes
 from segmentation.stability import adjusted_rand, bootstrap_agreement
 

@@ -14,6 +14,7 @@ import pytest
 from fitted import fit_model
 
 from customer_tables.errors import UserError
+from customer_tables.table import read_table
 from scoring import command, plain_files, scoring
 from scoring.duplicates import Register, is_ascending, marks
 from scoring.plain_files import NotPlain, NotTyped, pieces
@@ -24,7 +25,6 @@ from segmentation.dataset import load_dataset
 from segmentation.model import assign_customers, checksum, dataset_of, load_model
 from segmentation.monitoring.period import Period
 from segmentation.ordered import in_order
-from segmentation.reading import read_table
 from segmentation.workspace import write_json
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,6 +11,7 @@ import pytest
 from fitted import fit_model
 
 from customer_tables.errors import UserError
+from customer_tables.table import read_table
 from scoring import command
 from scoring.migration import compare_lists
 from segmentation.cleaning import clean
@@ -28,7 +29,6 @@ from segmentation.monitoring.halves import drift_between_halves
 from segmentation.monitoring.levels import changed_level
 from segmentation.monitoring.migration import migration_of
 from segmentation.monitoring.period import Period
-from segmentation.reading import read_table
 from segmentation.workspace import write_json
 
 KNOWN = load_dataset("credit_card")

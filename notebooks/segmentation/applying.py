@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from customer_tables.changes import Change
 from segmentation import cleaning
 from segmentation.assignment import distance_ratio, fill_distances, nearest_two
 from segmentation.dataset import Dataset
 from segmentation.expressions import evaluate_columns
 from segmentation.features import LARGEST, Preparation, refuse_endless
-from segmentation.reading.changes import Change
 
 BLOCK = 16_384  # customers; their columns stay in the cache
 

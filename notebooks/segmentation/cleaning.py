@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
+from customer_tables.names import normalise
 from segmentation import expressions
-from segmentation.dataset import Column, Dataset, Rule, match_columns, normalise
-from segmentation.reading import Change
+from segmentation.dataset import Column, Dataset, Rule, match_columns
 
 FEWEST_CUSTOMERS = 50  # below this no bootstrap says anything
 

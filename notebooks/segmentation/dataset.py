@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import math
-import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
+from customer_tables.names import normalise
 from segmentation import expressions
 
 DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
@@ -255,11 +255,6 @@ class Dataset:
 
 
 LISTS = {"rules": Rule, "features": Feature, "archetypes": Archetype, "questions": Question}
-
-
-def normalise(name: str) -> str:
-    """Fold a column name so that case, spaces and punctuation do not matter."""
-    return re.sub(r"[\W_]+", "", str(name)).casefold()
 
 
 def locate_dataset(name_or_path: str | Path) -> Path:

@@ -15,13 +15,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from customer_tables.changes import Reading
 from customer_tables.errors import UserError
+from customer_tables.names import split_name
 from segmentation import expressions
 from segmentation.guessing import vocabulary
 from segmentation.guessing.columns import Guess, guess_column, measures_time
 from segmentation.guessing.text import write_dataset
-from segmentation.reading import Reading
-from segmentation.reading.identifiers import split_name
 
 SAMPLE_ROWS = 20_000
 NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in a distance

@@ -8,10 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from customer_tables.changes import Reading
 from customer_tables.errors import UserError
+from customer_tables.table import read_table
 from segmentation.dataset import SUMMED_UP, Dataset, Source
 from segmentation.inference import infer_dataset
-from segmentation.reading import Reading, read_table
 from segmentation.transactions import sum_up
 from segmentation.transactions.demographics import join_demographics
 from segmentation.transactions.description import describe_transactions

@@ -12,6 +12,7 @@ import fastjsonschema
 import numpy as np
 import pandas as pd
 
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
 from segmentation import cleaning
 from segmentation.applying import Applier
@@ -24,7 +25,6 @@ from segmentation.dataset import SUMMED_UP, Column, Dataset, Feature, Rule
 from segmentation.features import Preparation
 from segmentation.plain import checksum as checksum  # for who writes models elsewhere
 from segmentation.plain import to_plain
-from segmentation.reading.changes import Change
 from segmentation.reference import describe_training
 
 VERSION = 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.decomposition import PCA
 
+from customer_tables.table import read_table
 from segmentation import (
     autoencoder,
     naming,
@@ -19,7 +20,6 @@ from segmentation.cleaning import clean
 from segmentation.dataset import DATA_FOLDER, load_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans, scan_kmeans
-from segmentation.reading import read_table
 from segmentation.silhouette import silhouettes
 
 SEED, K = 20, 6

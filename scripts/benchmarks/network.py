@@ -17,10 +17,10 @@ NEEDED = {2: 1.7, 5: 3.0}  # PCA's held-out error over ours, by rank
 def _load(settings: Settings, folder: Path):
     """All 17 columns as z-scores, shape (rows, 17), gaps filled with the median, and a split."""
     import segmentation.autoencoder  # noqa: F401  (loads TensorFlow)
+    from customer_tables.table import read_table
     from runner.published import spaces
     from segmentation.cleaning import check_types, index_customers, select_columns
     from segmentation.dataset import DATA_FOLDER, load_dataset
-    from segmentation.reading import read_table
     from segmentation.reduction import split_rows
 
     known = load_dataset("credit_card")

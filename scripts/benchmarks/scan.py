@@ -15,10 +15,10 @@ def card_features(settings: Settings) -> np.ndarray:
 
     Beyond the 8,950 embedded ones, card holders are repeated with a little noise.
     """
+    from customer_tables.table import read_table
     from segmentation.cleaning import clean
     from segmentation.dataset import DATA_FOLDER, load_dataset
     from segmentation.features import build_features, fit_preparation
-    from segmentation.reading import read_table
 
     known = load_dataset("credit_card")
     table = read_table(DATA_FOLDER / "credit_card" / "customers.csv").table

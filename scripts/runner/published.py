@@ -157,9 +157,9 @@ def read_public_table(path: Path) -> pd.DataFrame:
         If the file cannot be read or is another table.
     """
     from customer_tables.errors import UserError
+    from customer_tables.table import read_table
     from segmentation.cleaning import check_types, select_columns
     from segmentation.dataset import load_dataset
-    from segmentation.reading import read_table
 
     if not path.is_file():
         raise UserError(f"there is no file {path.name!r}", where=str(path), remedy="check the path")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from customer_tables.errors import UserError
+from customer_tables.sniff import PARQUET
 from segmentation.monitoring.migration import Migration, migration_of
-from segmentation.reading.formats import PARQUET
 
 
 def compare_lists(before: Path, now: Path, names: list[str]) -> Migration:

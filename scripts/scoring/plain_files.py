@@ -24,14 +24,14 @@ import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
 from customer_tables.errors import UserError
+from customer_tables.identifiers import DESTROYED
+from customer_tables.names import is_date_name
+from customer_tables.plain_columns import SENTINELS
+from customer_tables.sniff import settle_delimiter
+from customer_tables.structure import TOTAL
 from scoring.texts import has_any
 from segmentation import expressions
 from segmentation.dataset import Dataset, match_columns
-from segmentation.reading.date_columns import is_date_name
-from segmentation.reading.delimited import settle_delimiter
-from segmentation.reading.identifiers import DESTROYED
-from segmentation.reading.plain_columns import SENTINELS
-from segmentation.reading.structure import TOTAL
 
 SAMPLE = 262_144  # bytes of a text in which delimiter and header are looked for
 BLOCK = 2 << 20  # bytes of a text that are read at a time

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
 from scoring.duplicates import Register, is_ascending
 from scoring.output import FOUND, ScoredFile
@@ -22,7 +23,6 @@ from segmentation.model import Scored, dataset_of, load_model, score_customers
 from segmentation.monitoring.period import Period
 from segmentation.monitoring.units import changed_units, unit_problem
 from segmentation.ordered import in_order, read_ahead
-from segmentation.reading.changes import Change
 
 LARGEST_WHOLE = 2 << 30  # bytes of a file that may be read as a whole where it is not plain
 
@@ -255,9 +255,9 @@ def _copies(task: _Task, repeated: np.ndarray, careful: bool) -> np.ndarray:
 
 
 def _score_whole(task: _Task, reason: str) -> Result:
+    from customer_tables.table import read_table
     from segmentation.intake import text_columns
     from segmentation.monitoring.reading import check_columns
-    from segmentation.reading import read_table
 
     model, dataset, source = task.model, task.dataset, task.source
     if source.is_file() and source.stat().st_size > LARGEST_WHOLE:

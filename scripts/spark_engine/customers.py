@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
 from segmentation.dataset import Dataset, Source
-from segmentation.reading import Change
 from segmentation.transactions import recognise
 from segmentation.transactions.customers import customers_query
 from segmentation.transactions.lines import Options, lines_query

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from customer_tables.errors import UserError
-from segmentation.reading.delimited import settle_delimiter
+from customer_tables.sniff import settle_delimiter
 from segmentation.transactions.engine import unreadable
 from segmentation.transactions.files import Relation
 from spark_engine.dialect import to_spark

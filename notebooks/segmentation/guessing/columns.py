@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from customer_tables.changes import Reading
+from customer_tables.names import split_name
 from segmentation.guessing import vocabulary
 from segmentation.presentation import plain
-from segmentation.reading import Reading
-from segmentation.reading.identifiers import split_name
 
 SKEWED = 1.0  # skewness from which a logarithm is taken
 MOSTLY_MISSING = 0.5

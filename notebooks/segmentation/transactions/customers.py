@@ -18,10 +18,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from segmentation.dataset import Source, normalise
+from customer_tables.names import normalise
+from segmentation.dataset import Source
 from segmentation.guessing.columns import simplify_name
-from segmentation.reading import Change
 from segmentation.transactions.engine import Engine, literal, quoted
 
 EVENING = 17  # o'clock

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from customer_tables.changes import Change, Reading
 from customer_tables.errors import UserError
-from segmentation.dataset import normalise
+from customer_tables.names import normalise
+from customer_tables.table import read_table
 from segmentation.guessing.columns import Guess, guess_column
-from segmentation.reading import Change, Reading, read_table
 
 BANDS = 4  # equally large groups that numbers about people are shown in
 

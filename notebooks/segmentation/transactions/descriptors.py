@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pandas as pd
 
+from customer_tables.changes import Change, Reading
 from customer_tables.errors import UserError
 from segmentation.dataset import Source
 from segmentation.guessing.columns import Guess, simplify_name
-from segmentation.reading import Change, Reading
 from segmentation.transactions.demographics import join_demographics
 from segmentation.transactions.engine import open_duckdb, quoted
 from segmentation.transactions.files import Relation, open_file

@@ -16,7 +16,7 @@ from typing import Protocol
 import duckdb
 
 from customer_tables.errors import UserError
-from segmentation.reading.memory import SMALL, free_memory, unpacked_size
+from customer_tables.memory import SMALL, free_memory, unpacked_size
 
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 2 << 30  # bytes that DuckDB may take
 LITTLE = 128 << 20  # bytes of an unpacked file whose lines are not worth writing to a disk

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import duckdb
 
+from customer_tables.changes import Change, Reading
 from customer_tables.errors import UserError
-from segmentation.reading.changes import Change, Reading
-from segmentation.reading.delimited import settle_delimiter
-from segmentation.reading.formats import GZIP, PARQUET, ZIP
-from segmentation.reading.table import read_table
+from customer_tables.sniff import GZIP, PARQUET, ZIP, settle_delimiter
+from customer_tables.table import read_table
 from segmentation.transactions.engine import literal, unreadable
 
 HEAD = 1 << 16

@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 
 from customer_tables.errors import UserError
+from customer_tables.names import split_name
 from segmentation.dataset import Source
-from segmentation.reading.identifiers import split_name
 from segmentation.transactions.engine import quoted
 from segmentation.transactions.files import open_file
 

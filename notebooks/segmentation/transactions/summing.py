@@ -6,9 +6,9 @@ from pathlib import Path
 
 import duckdb
 
+from customer_tables.changes import Reading
+from customer_tables.memory import unpacked_size
 from segmentation.dataset import Source
-from segmentation.reading import Reading
-from segmentation.reading.memory import unpacked_size
 from segmentation.transactions.cells import settle_cells
 from segmentation.transactions.customers import customers_query
 from segmentation.transactions.engine import open_duckdb, require_space

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from customer_tables.dates import MONTHS
 from customer_tables.errors import UserError
-from segmentation.reading.dates import MONTHS
 from segmentation.transactions.engine import Engine, literal
 from segmentation.transactions.files import Relation
 

@@ -10,15 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmentation.dataset import normalise
-from segmentation.reading import dates, identifiers, numbers, words
-from segmentation.reading import plain_columns as plain
-from segmentation.reading.cells import Cells
-from segmentation.reading.changes import Change
-from segmentation.reading.date_columns import is_date_name, numbers_as_dates, read_dates
-from segmentation.reading.number_columns import are_codes, read_numbers
-from segmentation.reading.plain_columns import Finished, Place
-from segmentation.reading.raw import Raw
+from customer_tables import dates, identifiers, numbers, words
+from customer_tables import plain_columns as plain
+from customer_tables.cells import Cells
+from customer_tables.changes import Change
+from customer_tables.date_columns import numbers_as_dates, read_dates
+from customer_tables.names import is_date_name, is_identifier_name, normalise, split_name
+from customer_tables.number_columns import are_codes, read_numbers
+from customer_tables.plain_columns import Finished, Place
+from customer_tables.raw import Raw
 
 UNIT_IN_BRACKETS = re.compile(
     r"[(\[]\s*(?:in\s+)?(k|m|mio\.?|tsd\.?|'?000s?)?\s*([^()\[\]]{1,5}?)\s*[)\]]\s*$"
@@ -89,7 +89,7 @@ def type_columns(raw: Raw, settings: Settings) -> Typed:
 def _draft(column: pa.ChunkedArray, place: Place, settings: Settings, first: bool) -> Draft:
     """Understand one column as far as that goes without the others."""
     keep = normalise(place.name) in settings.text_columns
-    named = identifiers.is_identifier_name(place.name) and not _is_flag(column)
+    named = is_identifier_name(place.name) and not _is_flag(column)
     if not pa.types.is_string(column.type):
         if not (keep or named):
             return Draft(place.name, _with_dates(plain.read_typed(column, place), place))
@@ -225,5 +225,5 @@ def unit_in_name(name: str) -> str:
     bracket = UNIT_IN_BRACKETS.search(name)
     if bracket and bracket.group(2).lower() in numbers.CURRENCIES:
         return (bracket.group(1) or "") + numbers.CURRENCIES[bracket.group(2).lower()]
-    last = identifiers.split_name(name).rpartition(" ")[2]
+    last = split_name(name).rpartition(" ")[2]
     return numbers.CURRENCIES[last] if last in ("usd", "eur", "gbp", "inr", "chf", "jpy") else ""

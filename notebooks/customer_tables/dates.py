@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,10 +31,6 @@ PATTERNS = {
     "month": r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})$",
     "word year": r"^" + _MONTH + r"[-/ ,]*(?P<year>\d{4})$",
 }  # fmt: skip
-DATE_NAMES = re.compile(
-    r"(.+ )?(date|dt|day|datum|fecha|joined|since|birthday|birthdate|dob|timestamp|time|opened|"
-    r"registered|enrolled|created|updated)( .+)?"
-)
 SERIAL_RANGE = (20_000, 60_000)  # 1954 to 2064 in Excel's days since 1899-12-30
 SPAN = (1900, 2100)
 

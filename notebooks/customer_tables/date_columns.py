@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from segmentation.reading import dates
-from segmentation.reading.cells import Cells, quote
-from segmentation.reading.changes import Change
-from segmentation.reading.dates import Dates
-from segmentation.reading.identifiers import split_name
-from segmentation.reading.number_columns import tolerated
-from segmentation.reading.plain_columns import Finished, Place, missing_words
+from customer_tables import dates
+from customer_tables.cells import Cells, quote
+from customer_tables.changes import Change
+from customer_tables.dates import Dates
+from customer_tables.number_columns import tolerated
+from customer_tables.plain_columns import Finished, Place, missing_words
 
 ORDER_NAMES = {"dmy": "day first", "mdy": "month first"}
 
@@ -92,11 +91,6 @@ def _describe_forms(cells: Cells, days: Dates, read: np.ndarray) -> list[Change]
         return []
     main = max(sorted(rows), key=rows.get)
     return cells.change("dates in another form", read & (days.form != main), "read as dates too")
-
-
-def is_date_name(name: str) -> bool:
-    """Whether a name says that a column holds dates."""
-    return bool(dates.DATE_NAMES.fullmatch(split_name(name)))
 
 
 def numbers_as_dates(values: np.ndarray, place: Place) -> Finished | None:

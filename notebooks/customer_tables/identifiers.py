@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmentation.reading.cells import Cells, quote
-from segmentation.reading.changes import Change
+from customer_tables.cells import Cells, quote
+from customer_tables.changes import Change
 
-WHO = (
-    "customer|cust|client|consumer|user|member|membership|account|acct|acc|card|credit card|cc|"
-    "household|hh|person|borrower|applicant|patient|employee|subscriber|buyer|shopper|visitor|"
-    "guest|loyalty|policy|contract|order|invoice|receipt|basket|transaction|trans|record|row|"
-    "serial|sl|sr|s|case|loan|phone|telephone|mobile|fax|passport|tax|store|shop|product|item|"
-    "article|sku|stock|ref|reference|document|booking|ticket|session|unique|entry|line"
-)
-WHICH = "id|ids|uid|uuid|guid|no|nr|num|number|nbr|key|code|ref|identifier"
-ALONE = (
-    "customer|cust|client|consumer|user|member|account|acct|household|person|subscriber|borrower|"
-    "applicant|patient|employee|index|number|no|nr|key|serial|record|row|reference|ref|invoice|"
-    "iban|bic|ssn|ean|sku|isbn"
-)
-ID_NAMES = re.compile(
-    rf"(.+ )?(id|uuid|guid|identifier|code)|id( .+)?|(.+ )?({WHO}) ?({WHICH})|{ALONE}"
-)
-CODE_NAMES = re.compile(r"(.+ )?(zip|zip ?code|post ?code|postal|postal code|plz|phone number)")
-MEASURES = re.compile(r"(total|avg|average|mean|max|min|sum|count|num|no|nr|number)( of)? .+")
 DESTROYED = r"^[1-9]([.,]\d{1,14})?e\+\d{2,}$"
 DESTROYED_LONG = r"^[1-9]([.,]\d{1,5})?E\+1[1-9]$"  # as a spreadsheet shows 12 digits and more
 LONG_DIGITS = 15
-
-
-def split_name(name: str) -> str:
-    """Return a column's name as lower-case words: CustomerID and cust_id give "... id"."""
-    name = re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return " ".join(re.sub(r"[\W_]+", " ", name).split()).lower()
-
-
-def is_identifier_name(name: str) -> bool:
-    """Whether a name says that a column holds identifiers or codes."""
-    words = split_name(name)
-    if MEASURES.fullmatch(words):
-        return False
-    return bool(ID_NAMES.fullmatch(words) or CODE_NAMES.fullmatch(words))
 
 
 def looks_coded(column: pa.ChunkedArray) -> str:

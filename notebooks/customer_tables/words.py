@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segmentation.reading.cells import Cells
+from customer_tables.cells import Cells
 
 # No category is called so: these are missing in any column that is no identifier.
 NEVER_A_VALUE = frozenset(

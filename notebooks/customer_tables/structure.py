@@ -11,16 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from segmentation.reading.changes import Change
-from segmentation.reading.header import (
+from customer_tables.header import (
     check_header,
     clean_name,
     drop_second_header,
     filled,
     find_header,
 )
-from segmentation.reading.raw import Raw, keep_columns, keep_rows
+from customer_tables.raw import Raw, keep_columns, keep_rows
 
 SAMPLE_ROWS = 200
 CHUNK_ROWS = 20_000

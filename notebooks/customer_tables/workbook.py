@@ -10,10 +10,10 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from segmentation.reading.changes import Change
-from segmentation.reading.raw import Raw
-from segmentation.reading.structure import assemble
+from customer_tables.raw import Raw
+from customer_tables.structure import assemble
 
 SAVE_AGAIN = "open it in Excel, save it again as .xlsx or CSV"
 CURRENCY = re.compile(r"\[\$([^\]-]{1,4})[^\]]*\]|\"?([$€£¥₹])\"?")

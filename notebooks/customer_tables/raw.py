@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 
-from segmentation.reading.changes import Change
+from customer_tables.changes import Change
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.compute as pc
 
-from segmentation.reading.cells import Cells, quote
-from segmentation.reading.changes import Change
-from segmentation.reading.numbers import WORDS, Numerals, are_whole, convert
-from segmentation.reading.plain_columns import Finished, Place, missing_words, read_values
-from segmentation.reading.words import INFINITE
+from customer_tables.cells import Cells, quote
+from customer_tables.changes import Change
+from customer_tables.numbers import WORDS, Numerals, are_whole, convert
+from customer_tables.plain_columns import Finished, Place, missing_words, read_values
+from customer_tables.words import INFINITE
 
 TOLERATED = 0.01  # the share of cells that may be no number in a column of numbers
 FEW_ROWS = 20  # from here on one cell may be none, whatever the share

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from segmentation.reading.changes import Change
-from segmentation.reading.raw import Raw
-from segmentation.reading.structure import drop_closing_rows
+from customer_tables.raw import Raw
+from customer_tables.structure import drop_closing_rows
 
 
 def read_parquet(data: bytes, file: str) -> Raw:

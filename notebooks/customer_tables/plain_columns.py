@@ -9,11 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from customer_tables import identifiers
+from customer_tables.cells import Cells
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from segmentation.reading import identifiers
-from segmentation.reading.cells import Cells
-from segmentation.reading.changes import Change
-from segmentation.reading.words import mark_missing
+from customer_tables.words import mark_missing
 
 SENTINELS = (-99, -999, -9999, -99999, -999999)
 HIGH_SENTINELS = (999, 9999, 99999, 999999, 9999999, 99999999)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -68,4 +70,4 @@ class Reading:
         """The table, indexed by each row's place in the file, for messages that name it."""
         if self.lines is None:
             return self.table
-        return self.table.set_axis(pd.Index(self.lines, name=self.word))
+        return self.table.set_axis(self.lines).rename_axis(self.word)

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from segmentation.reading.changes import Change
-from segmentation.reading.raw import Raw, keep_columns
+from customer_tables.raw import Raw, keep_columns
 
 NUMBER = re.compile(r"\(?[-+]?\s*(?:[$€£¥]\s*)?\d[\d.,' \u00a0]*([eE][-+]?\d+)?\s*[%$€£¥]?\)?")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")

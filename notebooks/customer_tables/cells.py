@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from segmentation.reading.changes import Change
 
 
 @dataclass(frozen=True)

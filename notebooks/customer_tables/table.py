@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from customer_tables.changes import Change, Reading
+from customer_tables.columns import Settings, Typed, type_columns
+from customer_tables.delimited import read_rows
 from customer_tables.errors import UserError
-from segmentation.dataset import normalise
-from segmentation.reading.changes import Change, Reading
-from segmentation.reading.columns import Settings, Typed, type_columns
-from segmentation.reading.delimited import read_rows, settle_delimiter, settle_encoding
-from segmentation.reading.formats import Content, load_content
-from segmentation.reading.header import name_columns
-from segmentation.reading.parquet import read_parquet
-from segmentation.reading.raw import Raw
-from segmentation.reading.structure import assemble
-from segmentation.reading.workbook import read_workbook
+from customer_tables.header import name_columns
+from customer_tables.names import normalise
+from customer_tables.parquet import read_parquet
+from customer_tables.raw import Raw
+from customer_tables.sniff import Content, load_content, settle_delimiter, settle_encoding
+from customer_tables.structure import assemble
+from customer_tables.workbook import read_workbook
 
 DATE_ORDERS = {"dmy": "dmy", "mdy": "mdy", "d/m/y": "dmy", "m/d/y": "mdy"}
 DECIMALS = {".": ".", ",": ",", "point": ".", "comma": ","}

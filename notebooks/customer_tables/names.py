@@ -1,0 +1,55 @@
+"""What the name of a column says: whether it holds identifiers, codes or dates.
+
+Needs the standard library only.
+"""
+
+from __future__ import annotations
+
+import re
+
+WHO = (
+    "customer|cust|client|consumer|user|member|membership|account|acct|acc|card|credit card|cc|"
+    "household|hh|person|borrower|applicant|patient|employee|subscriber|buyer|shopper|visitor|"
+    "guest|loyalty|policy|contract|order|invoice|receipt|basket|transaction|trans|record|row|"
+    "serial|sl|sr|s|case|loan|phone|telephone|mobile|fax|passport|tax|store|shop|product|item|"
+    "article|sku|stock|ref|reference|document|booking|ticket|session|unique|entry|line"
+)
+WHICH = "id|ids|uid|uuid|guid|no|nr|num|number|nbr|key|code|ref|identifier"
+ALONE = (
+    "customer|cust|client|consumer|user|member|account|acct|household|person|subscriber|borrower|"
+    "applicant|patient|employee|index|number|no|nr|key|serial|record|row|reference|ref|invoice|"
+    "iban|bic|ssn|ean|sku|isbn"
+)
+ID_NAMES = re.compile(
+    rf"(.+ )?(id|uuid|guid|identifier|code)|id( .+)?|(.+ )?({WHO}) ?({WHICH})|{ALONE}"
+)
+CODE_NAMES = re.compile(r"(.+ )?(zip|zip ?code|post ?code|postal|postal code|plz|phone number)")
+MEASURES = re.compile(r"(total|avg|average|mean|max|min|sum|count|num|no|nr|number)( of)? .+")
+DATE_NAMES = re.compile(
+    r"(.+ )?(date|dt|day|datum|fecha|joined|since|birthday|birthdate|dob|timestamp|time|opened|"
+    r"registered|enrolled|created|updated)( .+)?"
+)
+
+
+def normalise(name: str) -> str:
+    """Fold a column name so that case, spaces and punctuation do not matter."""
+    return re.sub(r"[\W_]+", "", str(name)).casefold()
+
+
+def split_name(name: str) -> str:
+    """Return a column's name as lower-case words: CustomerID and cust_id give "... id"."""
+    name = re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    return " ".join(re.sub(r"[\W_]+", " ", name).split()).lower()
+
+
+def is_identifier_name(name: str) -> bool:
+    """Whether a name says that a column holds identifiers or codes."""
+    words = split_name(name)
+    if MEASURES.fullmatch(words):
+        return False
+    return bool(ID_NAMES.fullmatch(words) or CODE_NAMES.fullmatch(words))
+
+
+def is_date_name(name: str) -> bool:
+    """Whether a name says that a column holds dates."""
+    return bool(DATE_NAMES.fullmatch(split_name(name)))
