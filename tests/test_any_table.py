@@ -260,7 +260,13 @@ def test_rows_of_a_sheet_are_called_rows(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_table_that_nobody_knows_becomes_a_report(shoppers, bring, tmp_path):
+def test_a_table_that_nobody_knows_becomes_a_report(shoppers, bring, tmp_path, rng):
+    # Names that are cut at the same letters, and a column that a transform makes constant.
+    words = "what the household spends in our shops or with any partner, less returns, " * 3
+    for half in (1, 2):
+        shoppers[f"{words} half {half}"] = rng.lognormal(3, 1, ROWS).round(2)
+    shoppers["Level"] = (np.arange(ROWS) > 0) + 1
+    shoppers.insert(len(shoppers.columns), "visits ", rng.poisson(9, ROWS))  # beside "Visits"
     results = tmp_path / "report"
     command = [sys.executable, ROOT / "scripts" / "run.py", "--quick", "--results", results]
     run = subprocess.run([*command, "--input", bring(shoppers)], capture_output=True, text=True)

@@ -43,6 +43,17 @@ def test_a_dataset_is_read(shop):
     assert shop.archetypes[0].pattern == {"spent": 1, "ticket": 1}
 
 
+def test_columns_of_one_label_are_told_apart_by_name(make_shop, shop_content):
+    columns = shop_content["columns"]
+    columns["spent"]["label"] = columns["visits"]["label"] = "In the first half"
+    features = [feature | {"label": "Habit"} for feature in shop_content["features"]]
+    shop = make_shop(columns=columns, features=features)
+    assert shop.column("spent").label == "In the first half (spent)"
+    assert shop.column("age").label == "age"
+    for parts in (shop.columns, shop.features):
+        assert len({part.label for part in parts}) == len(parts)
+
+
 def test_name_and_title_come_from_the_place(shop_content, tmp_path):
     del shop_content["dataset"]
     assert build_dataset(shop_content, tmp_path / "my_shop" / "dataset.toml").title == "My shop"

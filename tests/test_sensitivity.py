@@ -42,7 +42,7 @@ def features():
 def labels_of(features, dataset, k=3):
     chosen = dataset.features_with("segment")
     matrix = fit_preparation(features, chosen).transform(features)
-    return alternatives(features, dataset, matrix, k, seed=1, starts=5)
+    return alternatives(features, dataset, matrix, k, seed=1, starts=5)[0]
 
 
 def test_every_choice_is_tried_once(features, tmp_path):
@@ -68,7 +68,18 @@ def test_features_with_one_label_are_told_apart(features, tmp_path):
         features, dataset_of(tmp_path, *["none"] * 3, labels=("Spend", "Spend", "Age"))
     )
     assert {name for choice, name in tried if choice == "features"} == {
-        "without x0", "without x1", "without Age"}  # fmt: skip
+        "without Spend (x0)", "without Spend (x1)", "without Age"}  # fmt: skip
+
+
+def test_what_cannot_be_computed_is_left_out_with_its_reason(features, tmp_path):
+    features["x2"] = (np.arange(90) > 0) + 1.0  # Yeo-Johnson makes it the same for everybody
+    dataset = dataset_of(tmp_path, "none", "none", "none")
+    chosen = dataset.features_with("segment")
+    matrix = fit_preparation(features, chosen).transform(features)
+    tried, left_out = alternatives(features, dataset, matrix, 3, seed=1, starts=5)
+    assert list(left_out) == ["transform, Yeo-Johnson"]
+    assert "'x2' is the same for every customer after" in left_out["transform, Yeo-Johnson"]
+    assert ("transform", "log1p for all") in tried and len(tried) == 10
 
 
 def test_two_features_are_both_needed(features, tmp_path):

@@ -6,6 +6,7 @@ import difflib
 import importlib.util
 import math
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import MISSING as MISSING_KEY
@@ -332,6 +333,8 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     }
     for key, cls in LISTS.items():
         built[key] = tuple(_build(cls, _table(entry, path), path) for entry in content.get(key, []))
+    for key in ("columns", "features"):
+        built[key] = _with_distinct_labels(built[key])
     for name, why in built["left_out"].items():
         _require_type(why, str, f"the reason to leave out {name[:80]!r}", path)
     for key in head:
@@ -341,6 +344,15 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     dataset = _build(Dataset, {**head, **built}, path)
     _check(dataset, path)
     return dataset
+
+
+def _with_distinct_labels(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Add the name to every label that stands for several columns, or several features."""
+    labels = Counter(part.label or part.name for part in parts)
+    return tuple(
+        replace(part, label=f"{part.label} ({part.name})") if labels[part.label] > 1 else part
+        for part in parts
+    )
 
 
 def _campaign_columns(entry: dict[str, Any], path: Path) -> dict[str, str]:

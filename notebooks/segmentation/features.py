@@ -136,8 +136,9 @@ def fit_preparation(
         transformed = apply_transform(values, kind, power)
         mean, deviation = float(transformed.mean()), float(transformed.std())
         if not deviation > 1e-12 * max(1.0, abs(mean)):
+            after = f" after the transform {kind}" if np.ptp(values) > 0 else ""
             raise UserError(
-                f"the feature {feature.name!r} is the same for every customer",
+                f"the feature {feature.name!r} is the same for every customer{after}",
                 where=f"value {values[0]:g}",
                 remedy='give it role = "left out" in dataset.toml',
             )

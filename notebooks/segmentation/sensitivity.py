@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, RobustScaler
 
+from customer_tables.errors import UserError
 from segmentation.dataset import Dataset
 from segmentation.features import fit_preparation
 from segmentation.kmeans import fit_kmeans
@@ -24,38 +27,47 @@ def agreement_word(value: float) -> str:
 
 def alternatives(
     features: pd.DataFrame, dataset: Dataset, matrix: pd.DataFrame, k: int, seed: int, starts: int
-) -> dict[tuple[str, str], np.ndarray]:
+) -> tuple[dict[tuple[str, str], np.ndarray], dict[str, str]]:
     """Segment the same customers after each of many other defensible choices.
 
     Returns
     -------
-    dict of (choice, alternative) to ndarray, shape (n_customers,)
+    labelings : dict of (choice, alternative) to ndarray, shape (n_customers,)
         Labels from 0, one choice changed at a time.
+    left_out : dict of str to str
+        Alternatives that cannot be computed on this table, and why.
     """
     chosen = dataset.features_with("segment")
-    spaces: dict[tuple[str, str], pd.DataFrame | np.ndarray] = {}
-    for transform, name in TRANSFORM_NAMES.items():
-        if {feature.transform for feature in chosen} == {transform}:
-            continue  # that is the chosen one
-        prepared = fit_preparation(features, chosen, transform=transform).transform(features)
-        spaces["transform", name] = prepared
-    spaces["scaling", "0 to 1"] = MinMaxScaler().fit_transform(matrix)
-    spaces["scaling", "median and quartiles"] = _robust(matrix)
-    labels = [feature.label or feature.name for feature in chosen]
-    for feature, label in zip(chosen, labels, strict=True) if len(chosen) > 2 else ():
-        label = f"without {label if labels.count(label) == 1 else feature.name}"
-        spaces["features", label] = matrix.drop(columns=feature.name)
-    labelings = {
-        choice: fit_kmeans(np.asarray(space), k, starts=starts, seed=seed).labels
-        for choice, space in spaces.items()
-    }
     values = matrix.to_numpy()
-    labelings["algorithm", "Ward"] = cut(ward_tree(values), k)
-    labelings["algorithm", "Gaussian mixture"] = gaussian_mixture(values, k, seed)
+
+    def segment(space: pd.DataFrame | np.ndarray, seed: int = seed) -> np.ndarray:
+        return fit_kmeans(np.asarray(space), k, starts=starts, seed=seed).labels
+
+    def transformed(name: str) -> pd.DataFrame:
+        return fit_preparation(features, chosen, transform=name).transform(features)
+
+    trials: dict[tuple[str, str], Callable[[], np.ndarray]] = {}
+    for transform, name in TRANSFORM_NAMES.items():
+        if {feature.transform for feature in chosen} != {transform}:  # that is the chosen one
+            trials["transform", name] = lambda t=transform: segment(transformed(t))
+    trials["scaling", "0 to 1"] = lambda: segment(MinMaxScaler().fit_transform(matrix))
+    trials["scaling", "median and quartiles"] = lambda: segment(_robust(matrix))
+    for feature in chosen if len(chosen) > 2 else ():
+        label = f"without {feature.label or feature.name}"
+        trials["features", label] = lambda f=feature: segment(matrix.drop(columns=f.name))
+    trials["algorithm", "Ward"] = lambda: cut(ward_tree(values), k)
+    trials["algorithm", "Gaussian mixture"] = lambda: gaussian_mixture(values, k, seed)
     for other in (seed + 1, seed + 2):
-        fit = fit_kmeans(values, k, starts=starts, seed=other)
-        labelings["seed", f"seed {other}"] = fit.labels
-    return labelings
+        trials["seed", f"seed {other}"] = lambda s=other: segment(values, seed=s)
+
+    labelings, left_out = {}, {}
+    for (choice, name), trial in trials.items():
+        try:
+            labelings[choice, name] = trial()
+        except (UserError, ValueError, np.linalg.LinAlgError) as error:
+            reason = error.what if isinstance(error, UserError) else str(error)
+            left_out[f"{choice}, {name}"] = " ".join(reason.split())[:200]
+    return labelings, left_out
 
 
 def _robust(matrix: pd.DataFrame) -> np.ndarray:
