@@ -255,6 +255,17 @@ def test_an_exact_name_goes_before_a_folded_one(make_shop, shop_content):
     assert match_columns(["sum", "#"], dataset) == {}  # could be either; is neither
 
 
+def test_a_name_goes_before_how_another_column_was_found(make_shop, shop_content):
+    columns = shop_content["columns"]
+    columns["visits"]["found_as"] = ["Visits"]
+    columns["visits_2"] = {"kind": "count", "found_as": ["visits"]}
+    shop = make_shop(columns=columns)
+    told = {"Visits": "visits", "visits": "visits_2"}
+    assert match_columns(["spent", *told], shop) == {"spent": "spent"} | told
+    same = {name: name for name in ("spent", "visits", "visits_2")}
+    assert match_columns(same, shop) == same
+
+
 def test_a_header_tells_its_dataset():
     columns = [column.name for column in load_dataset("credit_card").columns]
     assert (

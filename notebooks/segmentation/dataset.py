@@ -567,14 +567,18 @@ def match_columns(header: Iterable[str], dataset: Dataset) -> dict[str, str]:
 
 def _claims(header: Iterable[str], dataset: Dataset) -> dict[str, str]:
     """Return the dataset's column that each name in a file looks like, if it does."""
-    exact = {column.name: column.name for column in dataset.columns}
-    exact |= {spelling: column.name for column in dataset.columns for spelling in column.found_as}
+    header = [str(name) for name in header]
+    own = {column.name: column.name for column in dataset.columns}
+    exact = own | {spelling: c.name for c in dataset.columns for spelling in c.found_as}
+    # What one column is called may be how another was found: in a table of the dataset's own
+    # names, names go before spellings.
+    exact |= {name: name for name in own if name in header and exact[name] in header}
     places: dict[str, str | None] = {}
     for spelling, column in exact.items():
         folded = normalise(spelling)
         if folded:  # what two columns could be called is no hint at either
             places[folded] = column if places.get(folded, column) == column else None
-    found = {name: exact.get(str(name)) or places.get(normalise(name)) for name in header}
+    found = {name: exact.get(name) or places.get(normalise(name)) for name in header}
     return {name: place for name, place in found.items() if place}
 
 
