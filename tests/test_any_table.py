@@ -13,11 +13,12 @@ import pytest
 
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
-from runner import arguments, inputs, matching, stages
+from runner import arguments, inputs, matching
 from segmentation import cleaning, intake
 from segmentation.dataset import load_dataset, match_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.guessing.text import is_untouched
+from segmentation.stages import SERIES
 from segmentation.workspace import Workspace
 
 ROWS = 300
@@ -205,7 +206,7 @@ def test_names_of_datasets_come_from_files(path, name):
 def test_reading_options_are_parameters_of_the_first_notebook():
     options = arguments.parse(
         ["--input", "t.csv", "--delimiter", ";", "--decimal", ",", "--date-order", "dmy"],
-        stages.SERIES,
+        SERIES,
     )
     assert options.settings == {"delimiter": ";", "decimal": ",", "date_order": "dmy"}
 

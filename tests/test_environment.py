@@ -173,9 +173,10 @@ def test_commands_need_only_the_standard_library_before_the_environment_stands()
     """With no package to be had, everything up to the restart still loads."""
     code = (
         "import sys; sys.path[:0] = ['scripts']\n"
-        "from runner import command, arguments, environment, inputs, plan, stages\n"
+        "from runner import command, arguments, environment, inputs, plan\n"
+        "from segmentation.stages import SERIES\n"
         "import pathlib\n"
-        "options = arguments.parse(['--set', 'a=1', '--dataset', 'credit_card'], stages.SERIES)\n"
+        "options = arguments.parse(['--set', 'a=1', '--dataset', 'credit_card'], SERIES)\n"
         "inputs.resolve_dataset('credit_card', None)\n"
         "foreign = [m.__file__ for m in list(sys.modules.values())\n"
         "           if 'site-packages' in (getattr(m, '__file__', None) or '')]\n"

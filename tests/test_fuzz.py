@@ -22,12 +22,12 @@ from test_properties import MANY, QUICK, junk, paths, replaced
 from customer_tables.errors import UserError
 from runner import arguments, repeating
 from runner.parameters import Parameter, coerce
-from runner.stages import SERIES
 from segmentation import expressions, rfm
 from segmentation.dataset import DATA_FOLDER, Dataset, build_dataset, load_dataset
 from segmentation.model import assign_customers, checksum, load_model, score_customers
 from segmentation.monitoring.drift import compare_scored
 from segmentation.sql import DIALECTS, write_query
+from segmentation.stages import SERIES
 from segmentation.workspace import write_json
 
 

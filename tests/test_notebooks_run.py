@@ -24,6 +24,7 @@ from segmentation import workspace
 from segmentation.dataset import DATA_FOLDER, load_dataset
 from segmentation.model import assign_customers, load_model
 from segmentation.sql import write_query
+from segmentation.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("0*.ipynb"))}
@@ -184,7 +185,7 @@ def test_every_document_is_valid_json(run):
 
 def test_metrics_of_all_topics(run):
     merged = json.loads((run.results / "metrics.json").read_text())
-    assert set(merged) == {workspace.STAGES[number][1] for number in NOTEBOOKS}
+    assert set(merged) == {STAGES[number].topic for number in NOTEBOOKS}
     rows = len(pd.read_csv(run.source))
     assert merged["cleaning"]["customers"] == merged["cleaning"]["rows_read"] == rows
     clustering = merged["clustering"]

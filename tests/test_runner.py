@@ -23,13 +23,13 @@ from runner import (
     inputs,
     manifest,
     matching,
+    notebook_files,
     parameters,
     publishing,
-    stages,
     stamps,
 )
 from runner.parameters import Parameter
-from runner.stages import Stage
+from segmentation.stages import Stage
 
 ROOT = Path(__file__).parents[1]
 SERIES = (
@@ -829,7 +829,9 @@ def test_values_of_another_type_are_refused(annotation, text):
 
 
 def test_parameters_are_read_with_their_comments(project):
-    declared = parameters.read_parameters(stages.read_notebook(project.notebooks / SERIES[0].file))
+    declared = parameters.read_parameters(
+        notebook_files.read_notebook(project.notebooks / SERIES[0].file)
+    )
     assert list(declared) == ["dataset", "results_dir", "quick", "start", "trouble"]
     assert declared["start"] == Parameter("start", "int", 1, "the first number")
 
@@ -909,25 +911,12 @@ def test_threads_may_read_notebooks_at_once():
     gc.callbacks.append(changing := lambda *_: sum(range(50)))
     try:
         with ThreadPoolExecutor(4) as threads:
-            trees = list(threads.map(stages.parse, [source] * 24))
+            trees = list(threads.map(notebook_files.parse, [source] * 24))
     finally:
         gc.callbacks.remove(changing)
         gc.set_threshold(*thresholds)
         sys.setswitchinterval(interval)
     assert all(len(tree.body) == 60 for tree in trees)
-
-
-def test_the_series_stands_in_the_notebooks_folder():
-    numbers = [stage.number for stage in stages.SERIES]
-    assert numbers == ["01", "02", "03", "04", "05", "06", "07"]
-    for stage in stages.SERIES:
-        assert set(stage.needs) < set(numbers[: numbers.index(stage.number)]) | {"-"}
-
-
-def test_dependents_reach_all_the_way():
-    by_number = {stage.number: stage for stage in stages.SERIES}
-    names = [stage.number for stage in stages.dependents(by_number["03"], stages.SERIES)]
-    assert names == ["04", "05", "06", "07"]
 
 
 def test_versions_cover_the_declared_packages():

@@ -12,7 +12,8 @@ from conftest import HOSTILE_TEXTS, SHOP
 
 from customer_tables.errors import UserError
 from segmentation import workspace
-from segmentation.workspace import STAGES, Workspace, to_plain, write_json, write_private
+from segmentation.stages import STAGES
+from segmentation.workspace import Workspace, to_plain, write_json, write_private
 
 FOR_THE_OWNER = stat.S_IRUSR | stat.S_IWUSR
 
@@ -57,10 +58,11 @@ def test_a_missing_hand_off_says_which_notebook_to_run(open_stage, stage, needed
         open_stage(stage).load(needed, "customers")
     lines = str(caught.value).splitlines()
     assert (
-        lines[0] == f"{STAGES[stage][0]} needs what {STAGES[needed][0]} makes, and it is not there"
+        lines[0]
+        == f"{STAGES[stage].name} needs what {STAGES[needed].name} makes, and it is not there"
     )
     assert lines[1].endswith(f"{needed}_customers")
-    assert lines[2].startswith(f"run {STAGES[needed][0]}.ipynb first")
+    assert lines[2].startswith(f"run {STAGES[needed].name}.ipynb first")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such permissions there")

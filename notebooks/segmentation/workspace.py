@@ -27,17 +27,9 @@ from segmentation import presentation
 from segmentation.dataset import Dataset, load_dataset, locate_dataset
 from segmentation.plain import to_plain as to_plain  # for who writes JSON elsewhere
 from segmentation.progress import progress
+from segmentation.stages import STAGES
 
 RESULTS_FOLDER = Path(__file__).resolve().parents[2] / "results"
-STAGES = {
-    "01": ("01_data_cleaning", "cleaning"),
-    "02": ("02_exploratory_analysis", "exploration"),
-    "03": ("03_feature_engineering", "features"),
-    "04": ("04_clustering", "clustering"),
-    "05": ("05_dimensionality_reduction", "reduction"),
-    "06": ("06_segment_profiling", "profiling"),
-    "07": ("07_scoring_and_drift", "drift"),
-}
 GUESSED = "auto"  # the dataset whose description notebook 01 guesses from the table
 PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "seaborn", "tensorflow", "papermill")
 LARGE = 20_000  # customers beyond which every figure says on how many it rests
@@ -146,9 +138,9 @@ class Workspace:
                     self._customers = max(self._customers, len(content))
                 return content
         raise UserError(
-            f"{STAGES[self.stage][0]} needs what {STAGES[stage][0]} makes, and it is not there",
+            f"{STAGES[self.stage].name} needs what {STAGES[stage].name} makes, and it is not there",
             where=str(self.folder / "stages" / f"{stage}_{name}"),
-            remedy=f"run {STAGES[stage][0]}.ipynb first, with the same dataset and results_dir",
+            remedy=f"run {STAGES[stage].name}.ipynb first, with the same dataset and results_dir",
         )
 
     def _check_writer(self, stage: str, path: Path) -> None:
@@ -157,9 +149,9 @@ class Workspace:
         known = _read_stage_file(listed).get(path.name) if listed.is_file() else None
         if known and stage != self.stage and known != digest(path):
             raise UserError(
-                f"{path.name} is not what {STAGES[stage][0]} wrote (its checksum differs)",
+                f"{path.name} is not what {STAGES[stage].name} wrote (its checksum differs)",
                 where=str(path),
-                remedy=f"run {STAGES[stage][0]}.ipynb again, to its last cell",
+                remedy=f"run {STAGES[stage].name}.ipynb again, to its last cell",
             )
 
     def _note_reading(self, stage: str, path: Path) -> None:
@@ -174,8 +166,8 @@ class Workspace:
                 self._warned.add(stage)
                 self.say(
                     "⚠ **{stage} is stale**: it was made from an earlier {name}. Run it again.",
-                    stage=STAGES[stage][0],
-                    name=STAGES[name[:2]][0],
+                    stage=STAGES[stage].name,
+                    name=STAGES[name[:2]].name,
                 )
 
     # --- what is shown and written ----------------------------------------------------------------
@@ -301,12 +293,12 @@ class Workspace:
     def all_metrics(self) -> dict[str, dict[str, Any]]:
         """Return the numbers of all stages that have run, this one included, by topic."""
         merged = {}
-        for stage, (_, topic) in STAGES.items():
+        for stage, known in STAGES.items():
             path = self._stage_file(stage, "metrics", ".json")
             if stage == self.stage:
-                merged[topic] = self.metrics
+                merged[known.topic] = self.metrics
             elif path.is_file():
-                merged[topic] = _read_stage_file(path)
+                merged[known.topic] = _read_stage_file(path)
         return merged
 
     def record(self, **numbers: Any) -> None:
@@ -327,14 +319,14 @@ class Workspace:
     def _announce_stale(self) -> None:
         """Say which later notebooks were made from something that this one has just changed."""
         stale = []
-        for stage, (notebook, _) in STAGES.items():
-            reads = self._stage_file(stage, "reads", ".json")
-            if stage <= self.stage or not reads.is_file():
+        for stage in STAGES.values():
+            reads = self._stage_file(stage.number, "reads", ".json")
+            if stage.number <= self.stage or not reads.is_file():
                 continue
             known = _read_stage_file(reads)
             files = [self.folder / "stages" / name for name in known]
             if any(f.is_file() and digest(f) != known[f.name] for f in files):
-                stale.append(notebook)
+                stale.append(stage.name)
         if stale:
             self.say(
                 "⚠ Now stale, because this notebook changed what they read: **{stale}**. "
@@ -362,7 +354,7 @@ def _read_stage_file(path: Path) -> Any:
         raise UserError(
             f"{path.name} is damaged",
             where=str(path),
-            remedy=f"run {STAGES[path.name[:2]][0]}.ipynb again",
+            remedy=f"run {STAGES[path.name[:2]].name}.ipynb again",
         ) from None
 
 

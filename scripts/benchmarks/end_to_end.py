@@ -14,7 +14,7 @@ import pandas as pd
 from benchmarks.entry import ONE_THREAD, Contestant, Entry, Equality, Goal, Result, Settings
 from benchmarks.series import NOTEBOOKS, RUN, by_the_runner, call, chosen, write_imports
 from runner.environment import ROOT
-from runner.stages import SERIES
+from segmentation.stages import SERIES
 
 _PLAIN = """
 import sys

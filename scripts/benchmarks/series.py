@@ -36,9 +36,10 @@ _ONLY_IMPORTS = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {scripts!r})
-from runner import command, finishing, stages
+from runner import command, finishing
+from segmentation.stages import SERIES
 finishing.finish = finishing.render = lambda *given: None
-series = tuple(stage for stage in stages.SERIES if stage.number in {numbers!r})
+series = tuple(stage for stage in SERIES if stage.number in {numbers!r})
 sys.exit(command.main(Path("run.py"), sys.argv[1:], series=series, notebooks=Path({folder!r})))
 """
 

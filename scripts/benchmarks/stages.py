@@ -9,7 +9,7 @@ from typing import Any
 
 from customer_tables.errors import UserError
 from runner.manifest import read
-from runner.stages import source_of
+from runner.notebook_files import source_of
 
 SHOWN = 25  # cells, the slowest first
 

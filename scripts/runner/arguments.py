@@ -10,7 +10,7 @@ from pathlib import Path
 from customer_tables.errors import UserError
 from runner.entry import Parser
 from runner.parameters import FILES
-from runner.stages import Stage, find_stage
+from segmentation.stages import Stage
 
 TIME_LIMIT_MINUTES = 120.0
 
@@ -102,8 +102,8 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
         demographics=given.demographics,
         results=given.results,
         settings=settings,
-        start=find_stage(series, given.start, "--from") if given.start else None,
-        only=find_stage(series, given.only, "--only") if given.only else None,
+        start=_find_stage(series, given.start, "--from") if given.start else None,
+        only=_find_stage(series, given.only, "--only") if given.only else None,
         force=given.force,
         quick=given.quick,
         wait=given.wait,
@@ -114,6 +114,29 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
         master=given.master or "",
         conf=tuple(given.conf),
         sample_size=given.sample_size,
+    )
+
+
+def _find_stage(series: tuple[Stage, ...], text: str, option: str) -> Stage:
+    """Return the stage that a user means by a number or a name.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    wanted = text.strip().removesuffix(".ipynb").lower()
+    for stage in series:
+        if wanted in (stage.number, stage.number.lstrip("0"), stage.name, stage.slug, stage.topic):
+            return stage
+    names = [name for stage in series for name in (stage.name, stage.slug, stage.topic)]
+    close = difflib.get_close_matches(wanted, names, 1)
+    raise UserError(
+        f"there is no notebook {text!r}",
+        where=option,
+        remedy=f"did you mean {close[0]}?"
+        if close
+        else f"give one of {', '.join(stage.number for stage in series)}",
     )
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner import arguments, environment, stages
+from runner import arguments, environment
 from runner.entry import enter, finish
 from runner.inputs import NOTEBOOKS
 from runner.plan import make_plan
-from runner.stages import Stage
+from segmentation.stages import SERIES, Stage
 
 
 def main(
     script: Path,
     argv: list[str],
     *,
-    series: tuple[Stage, ...] = stages.SERIES,
+    series: tuple[Stage, ...] = SERIES,
     notebooks: Path = NOTEBOOKS,
 ) -> int:
     """Run the notebooks as the command line says.

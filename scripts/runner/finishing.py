@@ -16,8 +16,8 @@ from runner import inputs, manifest, stamps
 from runner.parameters import FILES
 from runner.plan import parameters_for
 from runner.publishing import MADE_LAST
-from runner.stages import Stage
 from runner.work import Work, now
+from segmentation.stages import Stage
 
 
 def finish(work: Work) -> None:

@@ -25,7 +25,7 @@ from jupyter_client.manager import KernelManager
 
 from runner import forking
 from runner.environment import figure_settings
-from runner.stages import parse, source_of
+from runner.notebook_files import parse, source_of
 
 # Of the user's surroundings, what could change a notebook's result or look.
 _LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "MATPLOTLIBRC")

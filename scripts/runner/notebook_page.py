@@ -31,7 +31,7 @@ from traitlets import default
 from traitlets.config import Config
 
 from . import pages
-from .stages import parse
+from .notebook_files import parse
 
 # Where a picture's own page may be: a PNG of this run, and nothing that a browser would act on.
 _FIGURE_FILE = re.compile(r"(\.\./)?figures/[\w.-]+\.png\Z")

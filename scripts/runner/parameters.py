@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from customer_tables.errors import UserError
-from runner.stages import parse, source_of
+from runner.notebook_files import parse, source_of
 
 # Parameters that the runner sets itself, and the option that decides each of them.
 RUNNERS_OWN = {

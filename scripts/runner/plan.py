@@ -10,9 +10,10 @@ from customer_tables.errors import UserError
 from runner import inputs, repeating
 from runner.arguments import Options
 from runner.environment import ROOT
+from runner.notebook_files import read_notebook
 from runner.parameters import FILES, Parameter, read_parameters, settle_parameters
 from runner.repeating import Record
-from runner.stages import Stage, read_notebook
+from segmentation.stages import Stage
 
 
 @dataclass(frozen=True)

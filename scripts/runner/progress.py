@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
-from runner.stages import Stage
+from segmentation.stages import Stage
 
 _BAR_WIDTH = 24
 

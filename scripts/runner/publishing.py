@@ -20,7 +20,7 @@ from customer_tables.errors import UserError
 from runner import stamps
 from runner.errors import DISK_FULL, RunFailed
 from runner.locking import Held, lock
-from runner.stages import Stage
+from segmentation.stages import Stage
 
 LOCK = "lock"
 # Written anew by every run, from what the stages left.

@@ -21,8 +21,8 @@ from runner.environment import ROOT
 from runner.errors import RunFailed
 from runner.kernels import Kernels
 from runner.plan import parameters_for
-from runner.stages import Stage, dependents
 from runner.work import Work, now
+from segmentation.stages import Stage, dependents
 
 _AT_ONCE = min(2, os.cpu_count() or 1)  # notebooks side by side
 _LARGE = 2**22  # bytes of cleaned customers beyond which one notebook at a time fills the memory

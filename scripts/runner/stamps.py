@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.inputs import digest
-from runner.stages import Stage, parse, source_of
+from runner.notebook_files import parse, source_of
+from segmentation.stages import Stage
 
 FORMAT = 1  # of keys and stamps: another number makes every stage run again
 FOLDER = ".stamps"

@@ -11,7 +11,7 @@ from runner.inputs import Source
 from runner.plan import Plan, parameters_for
 from runner.progress import Progress
 from runner.publishing import Workplace
-from runner.stages import Stage
+from segmentation.stages import Stage
 
 
 @dataclass

@@ -15,7 +15,7 @@ from runner.entry import input_errors
 from runner.environment import ROOT
 from runner.errors import DONE
 from runner.plan import make_plan
-from runner.stages import Stage
+from segmentation.stages import Stage
 from spark_engine.session import LOCAL, check_master, open_session, settings_of
 
 SAMPLE_SIZE = 100_000

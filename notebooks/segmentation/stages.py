@@ -1,0 +1,86 @@
+"""The one list of the notebooks: their order, what each reads, and what it writes.
+
+Needs the standard library only, as commands read it before there is an environment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One notebook of the series.
+
+    Attributes
+    ----------
+    number : str
+        Two digits; files that belong to the stage start with them.
+    slug : str
+        Rest of the notebook's file name.
+    topic : str
+        Name of its numbers in metrics.json, and its short name on the terminal.
+    title : str
+    needs : tuple of str
+        Numbers of the stages whose hand-off files it reads. A stage runs as soon as these are
+        done, beside others.
+    also : tuple of str
+        Files and folders of the results, beyond those that start with its number, that it writes.
+    """
+
+    number: str
+    slug: str
+    topic: str
+    title: str
+    needs: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The notebook's file name without its ending."""
+        return f"{self.number}_{self.slug}"
+
+    @property
+    def file(self) -> str:
+        """The notebook's file name."""
+        return f"{self.name}.ipynb"
+
+
+SERIES = (
+    Stage("01", "data_cleaning", "cleaning", "Data cleaning"),
+    Stage("02", "exploratory_analysis", "exploration", "Exploratory analysis", ("01",)),
+    Stage("03", "feature_engineering", "features", "Feature engineering", ("01",)),
+    Stage("04", "clustering", "clustering", "Clustering", ("01", "03")),
+    Stage(
+        "05",
+        "dimensionality_reduction",
+        "reduction",
+        "Dimensionality reduction",
+        needs=("01", "03", "04"),
+    ),
+    Stage(
+        "06",
+        "segment_profiling",
+        "profiling",
+        "Segment profiling",
+        needs=("01", "03", "04"),
+        also=("segments.csv", "model.json", "model.sql", "campaigns"),
+    ),
+    Stage(
+        "07",
+        "scoring_and_drift",
+        "drift",
+        "Scoring and drift",
+        needs=("01", "03", "04", "06"),
+    ),
+)
+STAGES = {stage.number: stage for stage in SERIES}
+
+
+def dependents(stage: Stage, series: tuple[Stage, ...]) -> list[Stage]:
+    """Return the stages that read what a stage writes, or what those write, in order."""
+    found: dict[str, Stage] = {stage.number: stage}
+    for other in series:
+        if any(number in found for number in other.needs):
+            found[other.number] = other
+    return [other for other in found.values() if other != stage]

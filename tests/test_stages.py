@@ -1,0 +1,20 @@
+"""The list of the notebooks."""
+
+from pathlib import Path
+
+from segmentation.stages import SERIES, STAGES, dependents
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+
+
+def test_the_series_is_the_notebooks_in_their_order():
+    assert [stage.file for stage in SERIES] == sorted(p.name for p in FOLDER.glob("*.ipynb"))
+    numbers = [stage.number for stage in SERIES]
+    for place, stage in enumerate(SERIES):
+        assert set(stage.needs) <= set(numbers[:place])
+    assert len({stage.topic for stage in SERIES}) == len(SERIES)
+
+
+def test_dependents_reach_all_the_way():
+    assert dependents(STAGES["03"], SERIES) == [s for s in SERIES if s.number > "03"]
+    assert dependents(STAGES["02"], SERIES) == []
