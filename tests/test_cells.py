@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_properties import QUICK
 
 from customer_tables.errors import UserError
-from segmentation.dataset import Source
+from customer_tables.source import Source
 from segmentation.transactions import cells, sum_up, summing
 from segmentation.transactions.engine import open_duckdb
 from segmentation.transactions.files import open_file

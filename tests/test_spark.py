@@ -17,10 +17,11 @@ import pytest
 from fitted import fit_model
 
 from customer_tables.errors import UserError
+from customer_tables.source import Source
 from customer_tables.table import read_table
 from runner import command as run_command
 from runner import pipeline
-from segmentation.dataset import Source, load_dataset
+from segmentation.dataset import load_dataset
 from segmentation.model import assign_customers
 from segmentation.sql import write_query
 from segmentation.transactions import sum_up

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from customer_tables.errors import UserError
+from customer_tables.source import Source
 from segmentation import cleaning, intake, rfm
-from segmentation.dataset import Source, load_dataset
+from segmentation.dataset import load_dataset
 from segmentation.features import build_features
 from segmentation.transactions import engine, find_transactions, recognise, sum_up
 from segmentation.transactions.customers import category_columns

@@ -16,6 +16,7 @@ from typing import Any
 
 from customer_tables.errors import UserError
 from customer_tables.names import normalise
+from customer_tables.source import Source
 from segmentation import expressions
 
 DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
@@ -49,31 +50,6 @@ TYPE_WORDS = {
     str: "a text in quotes", bool: "true or false", list: "a list in brackets",
     dict: "a table of keys", NUMBER: "a number",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where customers come from, and for lines of purchases what their columns are called.
-
-    Parts of an amount are joined by a plus: ``coupon = "coupon_disc + coupon_match_disc"``.
-    """
-
-    grain: str = "customer"  # what a row of the file is: "customer" or "transaction"
-    package: str = ""  # an installed package that the files lie in; empty: beside dataset.toml
-    products: str = ""  # a file with the columns of products, joined by `product`
-    demographics: str = ""  # a file of who the customers are, joined by `customer`
-    customer: str = ""
-    time: str = ""
-    amount: str = ""  # paid for the line; empty: quantity times price
-    quantity: str = ""
-    price: str = ""
-    order: str = ""  # empty: what a customer buys on one day
-    product: str = ""
-    category: str = ""
-    discount: str = ""
-    coupon: str = ""
-    own_brand: str = ""  # as "brand = Private"
-    describe: str = ""  # columns that say who a customer is, the same in all of their lines
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 
 from customer_tables.changes import Reading
 from customer_tables.errors import UserError
+from customer_tables.source import Source
 from customer_tables.table import read_table
-from segmentation.dataset import SUMMED_UP, Dataset, Source
+from segmentation.dataset import SUMMED_UP, Dataset
 from segmentation.inference import infer_dataset
 from segmentation.transactions import sum_up
 from segmentation.transactions.demographics import join_demographics

@@ -53,7 +53,7 @@ def _load(settings: Settings, folder: Path) -> tuple[Path, Path]:
 
 
 def _summed_up(files: tuple[Path, Path], settings: Settings) -> Result:
-    from segmentation.dataset import Source
+    from customer_tables.source import Source
     from segmentation.transactions import sum_up
 
     lines, products = files

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from segmentation.dataset import Dataset, Source
+from customer_tables.source import Source
+from segmentation.dataset import Dataset
 from segmentation.transactions import recognise
 from segmentation.transactions.customers import customers_query
 from segmentation.transactions.lines import Options, lines_query

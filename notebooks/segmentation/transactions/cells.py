@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from customer_tables.errors import UserError
-from segmentation.dataset import Source
+from customer_tables.source import Source
 from segmentation.transactions.engine import Engine, quoted
 from segmentation.transactions.files import Relation
 from segmentation.transactions.lines import (

@@ -21,7 +21,7 @@ from datetime import datetime
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
 from customer_tables.names import normalise
-from segmentation.dataset import Source
+from customer_tables.source import Source
 from segmentation.guessing.columns import simplify_name
 from segmentation.transactions.engine import Engine, literal, quoted
 

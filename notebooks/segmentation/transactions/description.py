@@ -8,7 +8,7 @@ from dataclasses import fields
 import pandas as pd
 
 from customer_tables.errors import UserError
-from segmentation.dataset import Source
+from customer_tables.source import Source
 from segmentation.guessing.columns import Guess
 from segmentation.guessing.text import spell, write_dataset
 

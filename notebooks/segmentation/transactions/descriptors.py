@@ -12,7 +12,7 @@ import pandas as pd
 
 from customer_tables.changes import Change, Reading
 from customer_tables.errors import UserError
-from segmentation.dataset import Source
+from customer_tables.source import Source
 from segmentation.guessing.columns import Guess, simplify_name
 from segmentation.transactions.demographics import join_demographics
 from segmentation.transactions.engine import open_duckdb, quoted

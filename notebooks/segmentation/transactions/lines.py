@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from customer_tables.errors import UserError
-from segmentation.dataset import Source
+from customer_tables.source import Source
 from segmentation.transactions.engine import Engine, literal, quoted
 from segmentation.transactions.files import Relation
 from segmentation.transactions.times import read_time

@@ -11,7 +11,7 @@ import duckdb
 
 from customer_tables.errors import UserError
 from customer_tables.names import split_name
-from segmentation.dataset import Source
+from customer_tables.source import Source
 from segmentation.transactions.engine import quoted
 from segmentation.transactions.files import open_file
 

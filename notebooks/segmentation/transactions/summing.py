@@ -8,7 +8,7 @@ import duckdb
 
 from customer_tables.changes import Reading
 from customer_tables.memory import unpacked_size
-from segmentation.dataset import Source
+from customer_tables.source import Source
 from segmentation.transactions.cells import settle_cells
 from segmentation.transactions.customers import customers_query
 from segmentation.transactions.engine import open_duckdb, require_space
