@@ -147,7 +147,7 @@ def standardised(table: pd.DataFrame, like: pd.DataFrame) -> np.ndarray:
 
 def decide(matrix: np.ndarray, pairs: int) -> tuple[int, pd.Series]:
     """Return notebook 04's decision on k, and the stability of each k."""
-    fits = scan_kmeans(matrix, K_RANGE, starts=STARTS, seed=SEED)
+    fits = scan_kmeans(matrix, K_RANGE, n_init=STARTS, seed=SEED)
     agreement = bootstrap_agreement(matrix, K_RANGE, pairs=pairs, seed=SEED)
     scan = pd.DataFrame(
         {
@@ -176,7 +176,7 @@ def compare_segments(name: str, ours: np.ndarray, theirs: np.ndarray, k: int) ->
     Both matrices are in the real table's standardisation.
     """
     fits: list[KMeansFit] = [
-        fit_kmeans(matrix, k, starts=STARTS, seed=SEED) for matrix in (ours, theirs)
+        fit_kmeans(matrix, k, n_init=STARTS, seed=SEED) for matrix in (ours, theirs)
     ]
     gap = fits[0].centres[:, None] - fits[1].centres[None]
     distance = np.sqrt((gap**2).mean(axis=2))

@@ -18,7 +18,7 @@ def fit_model(known: Dataset, table: pd.DataFrame, k: int, name: str = "Kind") -
     cleaned = clean(table, known)
     features = build_features(cleaned.customers, known)
     preparation = fit_preparation(features, known.features_with("segment"))
-    fit = fit_kmeans(preparation.transform(features).to_numpy(), k, starts=2, seed=1)
+    fit = fit_kmeans(preparation.transform(features).to_numpy(), k, n_init=2, seed=1)
     entries = [{"segment": s, "name": f"{name} {s}", "slug": f"s-{s}"} for s in range(1, k + 1)]
     as_read = select_columns(table, known).customers
     as_read = check_types(index_customers(as_read, known).customers, known).customers

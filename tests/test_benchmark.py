@@ -13,7 +13,7 @@ from benchmarks.entry import SIZES, equal_results
 from benchmarks.measuring import is_wide, measure, quartiles, verdict
 from customer_tables.errors import UserError
 from runner.errors import STAGE_FAILED, USER_ERROR, RunFailed
-from segmentation import rivals, stability
+from segmentation import alternatives, stability
 from segmentation.kmeans import fit_kmeans
 from segmentation.silhouette import silhouettes
 
@@ -223,8 +223,8 @@ def test_plain_silhouettes_are_the_packages(mass):
 
 def test_plain_kmeans_is_the_packages(mass):
     ours, theirs = (
-        fit_kmeans(mass, 4, starts=5, seed=3),
-        plain.fit_kmeans(mass, 4, starts=5, seed=3),
+        fit_kmeans(mass, 4, n_init=5, seed=3),
+        plain.fit_kmeans(mass, 4, n_init=5, seed=3),
     )
     np.testing.assert_array_equal(theirs.labels, ours.labels)
     np.testing.assert_allclose(theirs.inertias, ours.inertias, rtol=1e-12)
@@ -232,8 +232,8 @@ def test_plain_kmeans_is_the_packages(mass):
 
 def test_plain_trees_and_resamples_are_the_packages(mass):
     for ours, theirs in (
-        (rivals.ward_tree(mass), plain.ward_tree(mass)),
-        (rivals.linkage_tree(mass, "average"), plain.linkage_tree(mass, "average")),
+        (alternatives.ward_tree(mass), plain.ward_tree(mass)),
+        (alternatives.linkage_tree(mass, "average"), plain.linkage_tree(mass, "average")),
     ):
         np.testing.assert_allclose(theirs[:, 2], ours[:, 2], rtol=1e-9)
     counts, seed = stability._bootstrap(len(mass), 1, 3)[0]

@@ -55,9 +55,9 @@ import hashlib, json, sys
 import numpy as np
 from segmentation.autoencoder import train_autoencoders
 from segmentation.kmeans import assign, scan_kmeans
-from segmentation.nulls import gap_statistic, null_statistics
+from segmentation.null_reference import gap_statistic, null_statistics
 from segmentation.reduction import split_rows
-from segmentation.rivals import cut, dbscan, gaussian_mixture, hdbscan, ward_tree
+from segmentation.alternatives import cut, dbscan, gaussian_mixture, hdbscan, ward_tree
 from segmentation.silhouette import silhouettes
 from segmentation.stability import bootstrap_agreement, resample_scan
 
@@ -68,18 +68,18 @@ def digest(*arrays):
     return found.hexdigest()
 
 matrix = np.random.default_rng(5).normal(size=(1500, 6))
-fits = scan_kmeans(matrix, [3, 5, 8], starts=4)
+fits = scan_kmeans(matrix, [3, 5, 8], n_init=4)
 labels = {k: fit.labels for k, fit in fits.items()}
-resamples = resample_scan(matrix, fits, resamples=4, starts=2)
+resamples = resample_scan(matrix, fits, resamples=4, n_init=2)
 null = null_statistics(matrix[:600], [2, 3], draws=1, stability_pairs=1, sample=300)
 networks = train_autoencoders(matrix, [2, 3], [0, 1], split_rows(1500, 1), epochs=2)
 print(json.dumps({
     "K-Means": digest(*(part for f in fits.values() for part in (f.labels, f.centres, f.inertias))),
     "assignment": digest(assign(matrix, fits[8].centres)),
     "silhouettes": digest(*silhouettes(matrix, labels).values()),
-    "bootstrap": digest(*bootstrap_agreement(matrix, [3, 5], pairs=2, starts=2).values()),
+    "bootstrap": digest(*bootstrap_agreement(matrix, [3, 5], pairs=2, n_init=2).values()),
     "resamples": digest(*(part for r in resamples.values() for part in (r.labels, r.jaccard))),
-    "nulls": digest(null.drop(columns="null").to_numpy(float)),
+    "null reference": digest(null.drop(columns="null").to_numpy(float)),
     "gap": digest(gap_statistic(matrix, fits, draws=2).to_numpy(float)),
     "Ward": digest(ward_tree(matrix[:600])),
     "mixture": digest(gaussian_mixture(matrix, 3, 1)),

@@ -153,7 +153,7 @@ def test_what_the_notebooks_import_starts_no_thread(tmp_path):
     folder = forking.Path(forking.__file__).parents[2] / "notebooks"
     nursery = forking.Nursery(folder, environ, tmp_path / "log")
     modules = ["pandas", "pyarrow.parquet", "seaborn", "sklearn.cluster", "duckdb"]
-    modules += ["segmentation.workspace", "segmentation.rivals", "segmentation.transactions"]
+    modules += ["segmentation.workspace", "segmentation.alternatives", "segmentation.transactions"]
     try:
         assert nursery.fork(modules, ["-f", str(tmp_path / "kernel.json")]) > 0
     finally:

@@ -50,7 +50,7 @@ def recomputed(numbers):
     customers = clean(table, known).customers
     features = build_features(customers, known)
     matrix = fit_preparation(features, known.features_with("segment")).transform(features)
-    fit = fit_kmeans(matrix.to_numpy(), numbers["k"], starts=STARTS, seed=20)
+    fit = fit_kmeans(matrix.to_numpy(), numbers["k"], n_init=STARTS, seed=20)
     value = customers[known.value]
     fit = order_by(fit, value.groupby(fit.labels).mean().to_numpy())
     labels = pd.Series(fit.labels + 1, index=matrix.index)

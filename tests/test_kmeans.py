@@ -26,7 +26,7 @@ def mass():
 
 def test_four_points_by_hand():
     matrix = np.array([[0.0, 0.0], [0.0, 2.0], [10.0, 0.0], [10.0, 4.0]])
-    fit = order_by(fit_kmeans(matrix, 2, starts=5), key=np.arange(2))
+    fit = order_by(fit_kmeans(matrix, 2, n_init=5), key=np.arange(2))
     fit = order_by(fit, key=-fit.centres[:, 0])
     assert fit.labels.tolist() == [0, 0, 1, 1]
     np.testing.assert_allclose(fit.centres, [[0.0, 1.0], [10.0, 2.0]])
@@ -36,7 +36,7 @@ def test_four_points_by_hand():
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_same_solution_as_scikit_learn(mass, seed):
-    fit = fit_kmeans(mass, 5, starts=6, seed=seed)
+    fit = fit_kmeans(mass, 5, n_init=6, seed=seed)
     with threadpool_limits(1):
         model = KMeans(5, n_init=6, random_state=seed, tol=0).fit(mass)
     np.testing.assert_array_equal(fit.labels, model.labels_)
@@ -47,8 +47,8 @@ def test_same_solution_as_scikit_learn(mass, seed):
 
 @pytest.mark.parametrize("workers", [2, 4])
 def test_number_of_threads_does_not_matter_to_the_last_bit(mass, workers):
-    one = scan_kmeans(mass, range(2, 6), starts=5, workers=1)
-    many = scan_kmeans(mass, range(2, 6), starts=5, workers=workers)
+    one = scan_kmeans(mass, range(2, 6), n_init=5, workers=1)
+    many = scan_kmeans(mass, range(2, 6), n_init=5, workers=workers)
     for k, fit in one.items():
         np.testing.assert_array_equal(fit.labels, many[k].labels)
         assert fit.centres.tobytes() == many[k].centres.tobytes()
@@ -57,7 +57,7 @@ def test_number_of_threads_does_not_matter_to_the_last_bit(mass, workers):
 
 
 def test_nobody_wants_to_move_and_centres_are_means(mass):
-    for k, fit in scan_kmeans(mass, [2, 3, 4], starts=3).items():
+    for k, fit in scan_kmeans(mass, [2, 3, 4], n_init=3).items():
         np.testing.assert_array_equal(assign(mass, fit.centres), fit.labels)
         means = [mass[fit.labels == segment].mean(axis=0) for segment in range(k)]
         np.testing.assert_allclose(fit.centres, means, rtol=1e-12)
@@ -66,7 +66,7 @@ def test_nobody_wants_to_move_and_centres_are_means(mass):
 def test_shuffled_rows_give_the_same_segments():
     matrix, _ = make_blobs(300, 4, centers=5, random_state=2)
     order = np.random.default_rng(0).permutation(len(matrix))
-    fit, shuffled = fit_kmeans(matrix, 5, starts=20), fit_kmeans(matrix[order], 5, starts=20)
+    fit, shuffled = fit_kmeans(matrix, 5, n_init=20), fit_kmeans(matrix[order], 5, n_init=20)
     key = np.arange(4)
     fit, shuffled = (order_by(f, f.centres @ key) for f in (fit, shuffled))
     np.testing.assert_array_equal(fit.labels[order], shuffled.labels)
@@ -75,8 +75,8 @@ def test_shuffled_rows_give_the_same_segments():
 
 def test_a_scan_is_never_worse_than_its_random_starts_and_finds_better(mass):
     ks = range(2, 11)
-    alone = {k: fit_kmeans(mass, k, starts=2) for k in ks}
-    scan = scan_kmeans(mass, ks, starts=2)
+    alone = {k: fit_kmeans(mass, k, n_init=2) for k in ks}
+    scan = scan_kmeans(mass, ks, n_init=2)
     assert list(scan) == list(ks)
     for k in ks:
         assert scan[k].inertia <= alone[k].inertia
@@ -87,10 +87,10 @@ def test_a_scan_is_never_worse_than_its_random_starts_and_finds_better(mass):
 
 def test_a_scan_with_gaps_and_with_identical_rows():
     matrix = np.repeat([[0.0, 0.0], [1.0, 0.0], [0.0, 5.0]], 4, axis=0)
-    scan = scan_kmeans(matrix, [3, 2], starts=4)
+    scan = scan_kmeans(matrix, [3, 2], n_init=4)
     assert scan[2].inertia == pytest.approx(8 * 0.25)
     assert scan[3].inertia == pytest.approx(0.0)
-    assert list(scan_kmeans(matrix, [3], starts=4)) == [3]
+    assert list(scan_kmeans(matrix, [3], n_init=4)) == [3]
 
 
 def test_distances_by_hand():
@@ -115,7 +115,7 @@ def test_order_by_renumbers_labels_and_centres_together():
 def crowd():
     """Many customers of one mass, and the centres that every tenth of them gave."""
     crowd = np.random.default_rng(6).standard_t(4, size=(4000, 5))
-    return crowd, fit_kmeans(crowd[::10], 6, starts=4).centres
+    return crowd, fit_kmeans(crowd[::10], 6, n_init=4).centres
 
 
 def test_everybody_is_fitted_from_a_samples_centres(crowd):

@@ -9,7 +9,7 @@ import pytest
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from make_sample_data import main
-from segmentation import cleaning, nulls, profiling, selection, stability
+from segmentation import cleaning, null_reference, profiling, selection, stability
 from segmentation.dataset import DATA_FOLDER, load_dataset, match_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import distances, scan_kmeans
@@ -47,11 +47,11 @@ def prepare(path, known, *, segment_on=()):
 def decide(matrix):
     """Scan k as notebook 04 does, with fewer resamples; return scan, fits and the choice."""
     X = matrix.to_numpy()
-    fits = scan_kmeans(X, KS, starts=20, seed=20)
+    fits = scan_kmeans(X, KS, n_init=20, seed=20)
     own = silhouettes(X, {k: fit.labels for k, fit in fits.items()})
     refits = stability.resample_scan(X, fits, resamples=16, seed=20)
-    nothing = nulls.null_statistics(X, KS, draws=1, seed=20)
-    scan = nulls.scan_statistics(X, fits, own)
+    nothing = null_reference.null_statistics(X, KS, draws=1, seed=20)
+    scan = null_reference.scan_statistics(X, fits, own)
     scan["smallest_share"] = [np.bincount(fits[k].labels).min() / len(X) for k in KS]
     scan["stability"] = [refits[k].agreement.mean() for k in KS]
     scan["worst_jaccard"] = [refits[k].jaccard.mean(axis=0).min() for k in KS]

@@ -35,7 +35,7 @@ def trained(table, shop):
     cleaned = cleaning.clean(table, shop)
     features = build_features(cleaned.customers, shop)
     preparation = fit_preparation(features, shop.features_with("segment"))
-    fit = fit_kmeans(preparation.transform(features).to_numpy(), 3, starts=5, seed=1)
+    fit = fit_kmeans(preparation.transform(features).to_numpy(), 3, n_init=5, seed=1)
     segments = [{"segment": s, "name": f"Group {s}", "slug": f"group-{s}"} for s in (1, 2, 3)]
     training = (features, table[["SPENT", "visits", "online"]].rename(columns=str.lower))
     model = build_model(shop, cleaned.fills, preparation, fit.centres, segments, training)

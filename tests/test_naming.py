@@ -210,13 +210,13 @@ def two_groups():
 
 def test_clear_groups_keep_their_names(two_groups, shop):
     names = pd.Series(["Big spenders"] * 60 + ["Web visitors"] * 60)
-    agreement = agreement_after_refits(*two_groups, names, shop, resamples=4, starts=3)
+    agreement = agreement_after_refits(*two_groups, names, shop, resamples=4, n_init=3)
     assert agreement.tolist() == [1, 1, 1, 1]
 
 
 def test_wrong_names_are_noticed(two_groups, shop):
     names = pd.Series(["Web visitors"] * 60 + ["Big spenders"] * 30 + ["Web visitors"] * 30)
-    agreement = agreement_after_refits(*two_groups, names, shop, resamples=4, starts=3)
+    agreement = agreement_after_refits(*two_groups, names, shop, resamples=4, n_init=3)
     assert agreement.tolist() == [0.25] * 4
 
 
@@ -226,7 +226,7 @@ def test_names_follow_customers_through_a_shuffle(two_groups, shop):
     matrix, standardised = two_groups
 
     def names(rows):
-        labels = pd.Series(fit_kmeans(matrix[rows], 2, starts=3, seed=1).labels)
+        labels = pd.Series(fit_kmeans(matrix[rows], 2, n_init=3, seed=1).labels)
         table = standardised.iloc[rows].reset_index(drop=True)
         named = name_segments(table.groupby(labels).mean(), shop)
         return labels.map({s: entry.name for s, entry in named.items()}).set_axis(rows).sort_index()

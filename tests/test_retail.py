@@ -97,7 +97,7 @@ def test_four_segments_come_back_with_the_names_of_the_archetypes(features, know
     """Fewer resamples than notebook 04 takes, and the same answer."""
     matrix = fit_preparation(features, known.features_with("segment")).transform(features)
     X = matrix.to_numpy()
-    fits = scan_kmeans(X, [4, 5], starts=10, seed=20)
+    fits = scan_kmeans(X, [4, 5], n_init=10, seed=20)
     refits = stability.resample_scan(X, fits, resamples=16, seed=20)
     assert refits[4].agreement.mean() >= 0.85 > refits[5].agreement.mean()
     labels = pd.Series(fits[4].labels, index=matrix.index)

@@ -135,7 +135,7 @@ def test_segments_recover_the_groups(customers, truth):
     """Measured: .50 and .53. Groups of real card holders overlap, so 1 is out of reach."""
     for k, features in zip((6, 7), FEATURES.values(), strict=True):
         table = features(customers)
-        fit = fit_kmeans(standardised(table, table), k, starts=20, seed=20)
+        fit = fit_kmeans(standardised(table, table), k, n_init=20, seed=20)
         assert adjusted_rand_score(truth["group"], fit.labels) > 0.42
 
 

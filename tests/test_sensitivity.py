@@ -6,7 +6,7 @@ import pytest
 
 from segmentation.dataset import build_dataset
 from segmentation.features import fit_preparation
-from segmentation.sensitivity import agreement_table, agreement_word, alternatives
+from segmentation.sensitivity import agreement_table, agreement_word, vary_choices
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def features():
 def labels_of(features, dataset, k=3):
     chosen = dataset.features_with("segment")
     matrix = fit_preparation(features, chosen).transform(features)
-    return alternatives(features, dataset, matrix, k, seed=1, starts=5)[0]
+    return vary_choices(features, dataset, matrix, k, seed=1, n_init=5)[0]
 
 
 def test_every_choice_is_tried_once(features, tmp_path):
@@ -76,7 +76,7 @@ def test_what_cannot_be_computed_is_left_out_with_its_reason(features, tmp_path)
     dataset = dataset_of(tmp_path, "none", "none", "none")
     chosen = dataset.features_with("segment")
     matrix = fit_preparation(features, chosen).transform(features)
-    tried, left_out = alternatives(features, dataset, matrix, 3, seed=1, starts=5)
+    tried, left_out = vary_choices(features, dataset, matrix, 3, seed=1, n_init=5)
     assert list(left_out) == ["transform, Yeo-Johnson"]
     assert "'x2' is the same for every customer after" in left_out["transform, Yeo-Johnson"]
     assert ("transform", "log1p for all") in tried and len(tried) == 10

@@ -67,7 +67,7 @@ def test_below_the_last_cut_is_unstable():
 
 
 def test_pairs_are_those_of_the_plain_way(mass):
-    found = bootstrap_agreement(mass, [2, 4], pairs=3, starts=4, seed=6)
+    found = bootstrap_agreement(mass, [2, 4], pairs=3, n_init=4, seed=6)
     samples = _bootstrap(len(mass), 6, 6)
     for k in (2, 4):
         labels = []
@@ -89,7 +89,7 @@ def test_weights_stand_for_repeats(mass):
 
 
 def test_separate_blobs_are_stable_and_matched(blobs):
-    fit = fit_kmeans(blobs, 4, starts=10)
+    fit = fit_kmeans(blobs, 4, n_init=10)
     np.testing.assert_array_equal(bootstrap_agreement(blobs, [4], pairs=4)[4], np.ones(4))
     resamples = refit_on_resamples(blobs, fit, resamples=6)
     np.testing.assert_array_equal(resamples.jaccard, np.ones((6, 4)))
@@ -100,11 +100,11 @@ def test_separate_blobs_are_stable_and_matched(blobs):
 
 
 def test_one_pass_over_a_scan_holds_what_each_function_gives_alone(mass):
-    fits = scan_kmeans(mass, [2, 3, 5], starts=4)
-    together = resample_scan(mass, fits, resamples=6, starts=2)
-    pairs = bootstrap_agreement(mass, fits, pairs=3, starts=2)
+    fits = scan_kmeans(mass, [2, 3, 5], n_init=4)
+    together = resample_scan(mass, fits, resamples=6, n_init=2)
+    pairs = bootstrap_agreement(mass, fits, pairs=3, n_init=2)
     for k, fit in fits.items():
-        alone = refit_on_resamples(mass, fit, resamples=6, starts=2)
+        alone = refit_on_resamples(mass, fit, resamples=6, n_init=2)
         np.testing.assert_array_equal(together[k].labels, alone.labels)
         np.testing.assert_array_equal(together[k].jaccard, alone.jaccard)
         np.testing.assert_array_equal(together[k].agreement, pairs[k])
@@ -112,7 +112,7 @@ def test_one_pass_over_a_scan_holds_what_each_function_gives_alone(mass):
 
 
 def test_a_blob_cut_in_two_shows_in_its_halves(blobs):
-    fit = fit_kmeans(blobs, 5, starts=20)
+    fit = fit_kmeans(blobs, 5, n_init=20)
     halves = np.argsort(np.bincount(fit.labels))[:2]
     stable = refit_on_resamples(blobs, fit, resamples=12).jaccard.mean(axis=0)
     assert stable[halves].max() < 0.75 < np.delete(stable, halves).min()
@@ -120,11 +120,11 @@ def test_a_blob_cut_in_two_shows_in_its_halves(blobs):
 
 @pytest.mark.parametrize("workers", [2, 4])
 def test_number_of_threads_does_not_matter_to_the_last_bit(mass, workers):
-    fit = fit_kmeans(mass, 3, starts=4)
+    fit = fit_kmeans(mass, 3, n_init=4)
     one, more = (
         (
-            bootstrap_agreement(mass, [3], pairs=3, starts=2, workers=number)[3],
-            refit_on_resamples(mass, fit, resamples=4, starts=2, workers=number),
+            bootstrap_agreement(mass, [3], pairs=3, n_init=2, workers=number)[3],
+            refit_on_resamples(mass, fit, resamples=4, n_init=2, workers=number),
         )
         for number in (1, workers)
     )
@@ -147,9 +147,9 @@ def test_calibration_by_hand():
 
 
 def test_resamples_are_renumbered_as_the_solution_is(mass):
-    fit = scan_kmeans(mass, [4], starts=2)[4]
-    resamples = refit_on_resamples(mass, fit, resamples=4, starts=1)
+    fit = scan_kmeans(mass, [4], n_init=2)[4]
+    resamples = refit_on_resamples(mass, fit, resamples=4, n_init=1)
     key = np.array([2.0, 9.0, 5.0, 5.0])
-    turned = refit_on_resamples(mass, order_by(fit, key), resamples=4, starts=1)
+    turned = refit_on_resamples(mass, order_by(fit, key), resamples=4, n_init=1)
     np.testing.assert_array_equal(resamples.order_by(key).labels, turned.labels)
     np.testing.assert_allclose(resamples.order_by(key).jaccard, turned.jaccard)

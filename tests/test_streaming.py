@@ -40,7 +40,7 @@ def test_a_fit_to_a_file_is_that_of_the_whole_table(matrix, tmp_path, small_bloc
     np.testing.assert_allclose(fit.means, matrix.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(fit.deviations, matrix.std(axis=0), rtol=1e-12)
     scaled = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
-    whole = fit_kmeans(scaled, 5, starts=20)
+    whole = fit_kmeans(scaled, 5, n_init=20)
     assert fit.settled and fit.customers == len(matrix) == fit.sizes.sum()
     assert whole.inertia * (1 - 1e-9) <= fit.inertia <= whole.inertia * 1.0005
     gaps = np.square(scaled[:, None] - fit.centres).sum(axis=2)
@@ -52,7 +52,7 @@ def test_a_fit_to_a_file_is_that_of_the_whole_table(matrix, tmp_path, small_bloc
 
 def test_the_number_of_threads_changes_no_bit(matrix, tmp_path, small_blocks):
     path = write(tmp_path / "t.parquet", matrix)
-    fits = [fit_file(path, 4, starts=3, workers=workers) for workers in (1, 2, 4)]
+    fits = [fit_file(path, 4, n_init=3, workers=workers) for workers in (1, 2, 4)]
     for fit in fits[1:]:
         assert (fit.centres == fits[0].centres).all() and fit.inertia == fits[0].inertia
         assert (fit.means == fits[0].means).all() and (fit.inertias == fits[0].inertias).all()
@@ -60,9 +60,9 @@ def test_the_number_of_threads_changes_no_bit(matrix, tmp_path, small_blocks):
 
 def test_inertia_never_rises_and_passes_are_bounded(matrix, tmp_path, small_blocks):
     path = write(tmp_path / "t.parquet", matrix)
-    long = fit_file(path, 7, starts=1, tolerance=0)
+    long = fit_file(path, 7, n_init=1, tolerance=0)
     assert (np.diff(long.inertias) <= 1e-9 * long.inertia).all()
-    short = fit_file(path, 7, starts=1, tolerance=0, passes=2)
+    short = fit_file(path, 7, n_init=1, tolerance=0, passes=2)
     assert len(short.inertias) == 2 and not short.settled
 
 
@@ -73,9 +73,9 @@ def alone(*given):
 
 def test_steps_on_the_sample_save_passes_over_the_file(matrix, tmp_path, small_blocks, monkeypatch):
     path = write(tmp_path / "t.parquet", matrix)
-    with_sample = fit_file(path, 7, starts=1, tolerance=0.005)
+    with_sample = fit_file(path, 7, n_init=1, tolerance=0.005)
     monkeypatch.setattr(streaming, "_follow", alone)
-    without = fit_file(path, 7, starts=1, tolerance=0.005)
+    without = fit_file(path, 7, n_init=1, tolerance=0.005)
     assert with_sample.settled and without.settled
     assert len(with_sample.inertias) < len(without.inertias) / 2
     assert with_sample.inertia < without.inertia * (1 + 1e-4)
@@ -84,13 +84,13 @@ def test_steps_on_the_sample_save_passes_over_the_file(matrix, tmp_path, small_b
 def test_a_sample_that_leads_astray_is_not_followed(matrix, tmp_path, small_blocks, monkeypatch):
     path = write(tmp_path / "t.parquet", matrix)
     monkeypatch.setattr(streaming, "_follow", alone)
-    expected = fit_file(path, 5, starts=1)
+    expected = fit_file(path, 5, n_init=1)
 
     def astray(sample, centres, lacking, *more):
         return centres + (9 if np.ndim(lacking) else 0)
 
     monkeypatch.setattr(streaming, "_follow", astray)
-    fit = fit_file(path, 5, starts=1)
+    fit = fit_file(path, 5, n_init=1)
     assert fit.settled and (fit.inertias == expected.inertias).all()
     assert (fit.centres == expected.centres).all()
 
@@ -107,7 +107,7 @@ def test_few_blocks_are_held_at_a_time(matrix, tmp_path, small_blocks, monkeypat
             del block
 
     monkeypatch.setattr(streaming, "_blocks", counted)
-    fit = fit_file(path, 3, starts=1)
+    fit = fit_file(path, 3, n_init=1)
     assert fit.customers // streaming.BLOCK == 18
     assert len(drawn) > 50 and 0 < most[0] < 12
 
@@ -118,7 +118,7 @@ def test_columns_can_be_chosen_and_kept_as_they_are(matrix, tmp_path, small_bloc
     fit = fit_file(path, 3, columns=["x1", "x0"], standardise=False)
     assert fit.columns == ("x1", "x0") and (fit.deviations == 1).all()
     assert fit.inertia == pytest.approx(
-        fit_kmeans(matrix[:, [1, 0]], 3, starts=20).inertia, rel=1e-3
+        fit_kmeans(matrix[:, [1, 0]], 3, n_init=20).inertia, rel=1e-3
     )
 
 
@@ -137,7 +137,7 @@ def test_what_cannot_be_fitted_is_refused(matrix, tmp_path, small_blocks, change
     gap[7000] = np.nan
     more = {"name": pa.array(["a"] * len(matrix)), "gap": gap, "same": np.full(len(matrix), 0.1)}
     path = write(tmp_path / "t.parquet", matrix, **more)
-    settings = {"k": 3, "columns": ["x0", "x1"], "starts": 1} | change(matrix)
+    settings = {"k": 3, "columns": ["x0", "x1"], "n_init": 1} | change(matrix)
     with pytest.raises(UserError, match=message):
         fit_file(path, settings.pop("k"), **settings)
 

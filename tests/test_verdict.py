@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segmentation import nulls, selection, stability
+from segmentation import null_reference, selection, stability
 from segmentation.kmeans import distances, scan_kmeans
 from segmentation.profiling import border_share
 from segmentation.silhouette import silhouettes
@@ -18,13 +18,13 @@ SEEDS = range(int(os.environ.get("VERDICT_SEEDS", "4")))  # all pass with 20; th
 
 def judge(matrix: np.ndarray, seed: int) -> tuple[selection.Choice, selection.Verdict]:
     """Decide and judge as notebook 04 does, with small settings."""
-    fits = scan_kmeans(matrix, KS, starts=6, seed=seed)
-    scan = nulls.scan_statistics(
+    fits = scan_kmeans(matrix, KS, n_init=6, seed=seed)
+    scan = null_reference.scan_statistics(
         matrix, fits, silhouettes(matrix, {k: fit.labels for k, fit in fits.items()})
     )
-    null_scan = nulls.null_statistics(matrix, KS, draws=1, starts=2, seed=seed)
-    gap = nulls.gap_statistic(matrix, fits, draws=2, starts=2, seed=seed)
-    resampled = stability.resample_scan(matrix, fits, resamples=16, starts=6, seed=seed)
+    null_scan = null_reference.null_statistics(matrix, KS, draws=1, n_init=2, seed=seed)
+    gap = null_reference.gap_statistic(matrix, fits, draws=2, n_init=2, seed=seed)
+    resampled = stability.resample_scan(matrix, fits, resamples=16, n_init=6, seed=seed)
     scan["smallest_share"] = [np.bincount(fits[k].labels).min() / len(matrix) for k in KS]
     scan["stability"] = [resampled[k].agreement.mean() for k in KS]
     scan["worst_jaccard"] = [resampled[k].jaccard.mean(axis=0).min() for k in KS]

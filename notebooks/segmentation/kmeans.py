@@ -30,7 +30,7 @@ class KMeansFit:
     centres : ndarray of float64, shape (k, d)
     inertia : float
         Sum of squared distances to the own centre.
-    inertias : ndarray of float64, shape (starts,)
+    inertias : ndarray of float64, shape (n_init,)
         What each random start reached: how far one start could be trusted.
     """
 
@@ -42,25 +42,25 @@ class KMeansFit:
 
 
 def fit_kmeans(
-    matrix: np.ndarray, k: int, *, starts: int = 50, seed: int = 20, workers: int | None = None
+    matrix: np.ndarray, k: int, *, n_init: int = 50, seed: int = 20, workers: int | None = None
 ) -> KMeansFit:
     """Fit K-Means from many k-means++ starts (Arthur & Vassilvitskii 2007) and keep the best.
 
-    The starts are those of scikit-learn's ``KMeans(k, n_init=starts, random_state=seed, tol=0)``,
+    The starts are those of scikit-learn's ``KMeans(k, n_init=n_init, random_state=seed, tol=0)``,
     drawn one after the other; only the descents run side by side. Each descent ends when no
     customer changes segment.
 
     Parameters
     ----------
     matrix : ndarray, shape (n, d)
-    k, starts, seed : int
+    k, n_init, seed : int
     workers : int, optional
         Threads; by default one per core. The result is the same for all.
     """
     mean = matrix.mean(axis=0)
     centred = matrix - mean  # as scikit-learn does: smaller rounding errors in the distances
     random = np.random.RandomState(seed)  # noqa: NPY002  (the generator that scikit-learn takes)
-    initial = (kmeans_plusplus(centred, k, random_state=random)[0] + mean for _ in range(starts))
+    initial = (kmeans_plusplus(centred, k, random_state=random)[0] + mean for _ in range(n_init))
     return _best_descent(matrix, initial, workers)
 
 
@@ -68,7 +68,7 @@ def scan_kmeans(
     matrix: np.ndarray,
     ks: Iterable[int],
     *,
-    starts: int = 50,
+    n_init: int = 50,
     seed: int = 20,
     sweeps: int = 3,
     workers: int | None = None,
@@ -84,7 +84,7 @@ def scan_kmeans(
     ----------
     matrix : ndarray, shape (n, d)
     ks : iterable of int
-    starts, seed : int
+    n_init, seed : int
     sweeps : int
         Rounds of competition at most; fewer where a round improves nothing.
     workers : int, optional
@@ -96,7 +96,7 @@ def scan_kmeans(
     ks = sorted(ks)
 
     def fit(k: int) -> KMeansFit:
-        return fit_kmeans(matrix, k, starts=starts, seed=seed, workers=workers)
+        return fit_kmeans(matrix, k, n_init=n_init, seed=seed, workers=workers)
 
     fits = dict(zip(ks[::-1], spread(fit, ks[::-1], workers=workers), strict=True))
     fits = {k: fits[k] for k in ks}

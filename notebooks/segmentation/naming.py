@@ -155,7 +155,7 @@ def agreement_after_refits(
     features: pd.DataFrame | None = None,
     *,
     resamples: int = 10,
-    starts: int = 10,
+    n_init: int = 10,
     seed: int = 20,
 ) -> np.ndarray:
     """Return the share of customers whose segment has the same name after a refit.
@@ -181,7 +181,7 @@ def agreement_after_refits(
     def same_name(source: np.random.SeedSequence) -> float:
         generator = np.random.default_rng(source)
         drawn = generator.integers(0, n, n)
-        fit = fit_kmeans(matrix[drawn], k, starts=starts, seed=int(generator.integers(2**31)))
+        fit = fit_kmeans(matrix[drawn], k, n_init=n_init, seed=int(generator.integers(2**31)))
         labels = pd.Series(assign(matrix, fit.centres), index=names.index)
         effects = standardised.groupby(labels).mean()
         chosen = [feature for feature in dataset.features if feature.name in effects]

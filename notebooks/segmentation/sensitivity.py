@@ -9,10 +9,10 @@ import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, RobustScaler
 
 from customer_tables.errors import UserError
+from segmentation.alternatives import cut, gaussian_mixture, ward_tree
 from segmentation.dataset import Dataset
 from segmentation.features import fit_preparation
 from segmentation.kmeans import fit_kmeans
-from segmentation.rivals import cut, gaussian_mixture, ward_tree
 from segmentation.stability import adjusted_rand
 
 # Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index.
@@ -25,8 +25,8 @@ def agreement_word(value: float) -> str:
     return next((word for limit, word in AGREEMENT_WORDS if value >= limit), "poor")
 
 
-def alternatives(
-    features: pd.DataFrame, dataset: Dataset, matrix: pd.DataFrame, k: int, seed: int, starts: int
+def vary_choices(
+    features: pd.DataFrame, dataset: Dataset, matrix: pd.DataFrame, k: int, seed: int, n_init: int
 ) -> tuple[dict[tuple[str, str], np.ndarray], dict[str, str]]:
     """Segment the same customers after each of many other defensible choices.
 
@@ -41,7 +41,7 @@ def alternatives(
     values = matrix.to_numpy()
 
     def segment(space: pd.DataFrame | np.ndarray, seed: int = seed) -> np.ndarray:
-        return fit_kmeans(np.asarray(space), k, starts=starts, seed=seed).labels
+        return fit_kmeans(np.asarray(space), k, n_init=n_init, seed=seed).labels
 
     def transformed(name: str) -> pd.DataFrame:
         return fit_preparation(features, chosen, transform=name).transform(features)

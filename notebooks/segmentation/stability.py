@@ -50,7 +50,7 @@ def resample_scan(
     fits: Mapping[int, KMeansFit],
     *,
     resamples: int = 40,
-    starts: int = 8,
+    n_init: int = 8,
     seed: int = 20,
     workers: int | None = None,
 ) -> dict[int, Resamples]:
@@ -66,7 +66,7 @@ def resample_scan(
     ----------
     matrix : ndarray, shape (n, d)
     fits : mapping of k to KMeansFit
-    resamples, starts, seed : int
+    resamples, n_init, seed : int
         Bootstrap samples, random starts of each refit.
     workers : int, optional
         Threads; by default one per core. The result is the same for all.
@@ -78,7 +78,7 @@ def resample_scan(
     samples = _bootstrap(len(matrix), resamples, seed)
     drawn = np.array([counts > 0 for counts, _ in samples])
     result = {}
-    for k, found in _assign_by_samples(matrix, fits, samples, starts, workers).items():
+    for k, found in _assign_by_samples(matrix, fits, samples, n_init, workers).items():
         similarity = []
         for labels, who in zip(found, drawn, strict=True):
             similarity.append(jaccard(fits[k].labels[who], labels[who], k))
@@ -99,7 +99,7 @@ def bootstrap_agreement(
     ks: Iterable[int],
     *,
     pairs: int = 20,
-    starts: int = 8,
+    n_init: int = 8,
     seed: int = 20,
     workers: int | None = None,
 ) -> dict[int, np.ndarray]:
@@ -108,7 +108,7 @@ def bootstrap_agreement(
     Equal to `agreement` of `resample_scan` with twice as many resamples.
     """
     samples = _bootstrap(len(matrix), 2 * pairs, seed)
-    found = _assign_by_samples(matrix, ks, samples, starts, workers)
+    found = _assign_by_samples(matrix, ks, samples, n_init, workers)
     return {k: _by_pairs(labels) for k, labels in found.items()}
 
 
@@ -131,7 +131,7 @@ def _assign_by_samples(
     matrix: np.ndarray,
     ks: Iterable[int],
     samples: list[tuple[np.ndarray, int]],
-    starts: int,
+    n_init: int,
     workers: int | None,
 ) -> dict[int, np.ndarray]:
     """Everybody's segment by the fit on each sample, shape (samples, n), for each k."""
@@ -139,14 +139,14 @@ def _assign_by_samples(
 
     def labels(task: tuple[int, tuple[np.ndarray, int]]) -> np.ndarray:
         k, sample = task
-        return assign(matrix, _fit_sample(matrix, k, starts, *sample)).astype(np.int16)
+        return assign(matrix, _fit_sample(matrix, k, n_init, *sample)).astype(np.int16)
 
     found = spread(labels, [(k, sample) for k in ks for sample in samples], workers=workers)
     return dict(zip(ks, np.reshape(found, (len(ks), len(samples), -1)), strict=True))
 
 
 def _fit_sample(
-    matrix: np.ndarray, k: int, starts: int, counts: np.ndarray, seed: int
+    matrix: np.ndarray, k: int, n_init: int, counts: np.ndarray, seed: int
 ) -> np.ndarray:
     """Centres, shape (k, d), of K-Means on a bootstrap sample.
 
@@ -154,7 +154,7 @@ def _fit_sample(
     same starts, descents and solution as on the sample with its repeats side by side.
     """
     drawn = counts > 0
-    model = KMeans(k, n_init=starts, tol=0, random_state=seed)
+    model = KMeans(k, n_init=n_init, tol=0, random_state=seed)
     return model.fit(matrix[drawn], sample_weight=counts[drawn]).cluster_centers_
 
 

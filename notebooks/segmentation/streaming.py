@@ -69,7 +69,7 @@ def fit_file(
     *,
     columns: Sequence[str] | None = None,
     standardise: bool = True,
-    starts: int = 20,
+    n_init: int = 20,
     seed: int = 20,
     tolerance: float = 1e-4,
     passes: int = 100,
@@ -85,7 +85,7 @@ def fit_file(
         Columns of numbers; by default all.
     standardise : bool
         Take columns in units of their deviations from their means over all rows.
-    starts : int
+    n_init : int
         Random starts on a sample; its size is `SMALL`.
     seed : int
     tolerance : float
@@ -126,7 +126,7 @@ def fit_file(
     sample = ((sample - scale[0]) / scale[1]).T
     tolerance *= 1.0 if standardise else float(np.mean(sample.std(axis=0)))
     few = sample[_drawn(len(sample), SMALL, seed)]
-    centres = fit_kmeans(few, k, starts=starts, seed=seed, workers=workers).centres
+    centres = fit_kmeans(few, k, n_init=n_init, seed=seed, workers=workers).centres
     centres = _follow(sample, centres, 0.0, tolerance, workers)
     inertias, best, settled, alone = [], None, False, False
     for _ in range(passes):

@@ -7,12 +7,12 @@ from sklearn.decomposition import PCA
 
 from customer_tables.table import read_table
 from segmentation import (
+    alternatives,
     autoencoder,
     naming,
-    nulls,
+    null_reference,
     profiling,
     reduction,
-    rivals,
     sensitivity,
     stability,
 )
@@ -43,59 +43,64 @@ def of_features(matrix: np.ndarray, raw: np.ndarray, quick: bool) -> None:
     """Notebook 03: segmentations with and without the transform."""
     for k in range(3, 7 if quick else 9):
         for space in (matrix, raw):
-            fit_kmeans(space, k, starts=5 if quick else 20, seed=SEED)
+            fit_kmeans(space, k, n_init=5 if quick else 20, seed=SEED)
 
 
 def of_clustering(matrix, raw: np.ndarray, features, known, quick: bool) -> np.ndarray:
-    """Notebook 04: the scan, its references, the rivals; returns the chosen labels."""
+    """Notebook 04: the scan, its references, the alternative methods; returns the chosen labels."""
     space = matrix.to_numpy()
     starts, pairs, draws, k_max = (5, 6, 1, 9) if quick else (5, 20, 3, 12)
     ks = range(2, k_max + 1)
-    fits = scan_kmeans(space, ks, starts=starts, seed=SEED)
+    fits = scan_kmeans(space, ks, n_init=starts, seed=SEED)
     scores = silhouettes(space, {k: fit.labels for k, fit in fits.items()})
-    nulls.scan_statistics(space, fits, scores)
-    nulls.null_statistics(space, ks, draws=draws, seed=SEED)
-    nulls.gap_statistic(space, fits, draws=draws, seed=SEED)
+    null_reference.scan_statistics(space, fits, scores)
+    null_reference.null_statistics(space, ks, draws=draws, seed=SEED)
+    null_reference.gap_statistic(space, fits, draws=draws, seed=SEED)
     stability.resample_scan(space, fits, resamples=2 * pairs, seed=SEED)
     labels = fits[K].labels
     rows = np.sort(np.random.default_rng(SEED).permutation(len(space))[: 3_000 if quick else None])
-    of_rivals(space, raw[rows], rows, labels, quick)
-    sensitivity.alternatives(features, known, matrix, K, SEED, min(starts, 10))
+    of_alternatives(space, raw[rows], rows, labels, quick)
+    sensitivity.vary_choices(features, known, matrix, K, SEED, min(starts, 10))
     spaces = {"z-scores": features, "log": np.log1p(features.clip(lower=0))}
-    rivals.plain_silhouettes(spaces, range(2, 7 if quick else 11))
+    alternatives.textbook_silhouettes(spaces, range(2, 7 if quick else 11))
     return labels
 
 
-def of_rivals(
+def of_alternatives(
     space: np.ndarray, raw: np.ndarray, rows: np.ndarray, labels: np.ndarray, quick: bool
 ) -> None:
     """Other ways to divide the same customers."""
     some, neighbours = space[rows], 2 * space.shape[1]
-    found = {"K-Means": labels[rows], "Ward": rivals.cut(rivals.ward_tree(space), K)[rows]}
+    found = {
+        "K-Means": labels[rows],
+        "Ward": alternatives.cut(alternatives.ward_tree(space), K)[rows],
+    }
     for method in ("average", "complete", "single"):
-        found[method] = rivals.cut(rivals.linkage_tree(some, method), K)
-    rivals.compare(some, found)
-    pair = {"K-Means": fit_kmeans(raw, 2, starts=10, seed=SEED).labels}
-    pair["average"] = rivals.cut(rivals.linkage_tree(raw, "average"), 2)
-    rivals.compare(raw, pair)
-    reach = rivals.neighbour_distances(some, neighbours)
-    eps = rivals.knee(reach)
-    found["DBSCAN"] = rivals.dbscan(some, eps, neighbours)
-    rivals.eps_table(some, np.unique(np.quantile(reach, [0.1, 0.25, 0.5, 0.75, 0.9])), neighbours)
+        found[method] = alternatives.cut(alternatives.linkage_tree(some, method), K)
+    alternatives.compare(some, found)
+    pair = {"K-Means": fit_kmeans(raw, 2, n_init=10, seed=SEED).labels}
+    pair["average"] = alternatives.cut(alternatives.linkage_tree(raw, "average"), 2)
+    alternatives.compare(raw, pair)
+    reach = alternatives.neighbour_distances(some, neighbours)
+    eps = alternatives.knee(reach)
+    found["DBSCAN"] = alternatives.dbscan(some, eps, neighbours)
+    alternatives.eps_table(
+        some, np.unique(np.quantile(reach, [0.1, 0.25, 0.5, 0.75, 0.9])), neighbours
+    )
     smallest = max(10, int(0.02 * len(some)))
-    found["HDBSCAN"] = rivals.hdbscan(some, smallest)
-    found["Gaussian mixture"] = rivals.gaussian_mixture(some, K, SEED)
-    rivals.compare(some, found)
+    found["HDBSCAN"] = alternatives.hdbscan(some, smallest)
+    found["Gaussian mixture"] = alternatives.gaussian_mixture(some, K, SEED)
+    alternatives.compare(some, found)
     methods = (
-        lambda part: fit_kmeans(part, K, starts=6, seed=SEED).labels,
-        lambda part: rivals.cut(rivals.ward_tree(part), K),
-        lambda part: rivals.cut(rivals.linkage_tree(part, "average"), K),
-        lambda part: rivals.gaussian_mixture(part, K, SEED, starts=1),
-        lambda part: rivals.dbscan(part, eps, neighbours),
-        lambda part: rivals.hdbscan(part, max(10, int(0.02 * len(part)))),
+        lambda part: fit_kmeans(part, K, n_init=6, seed=SEED).labels,
+        lambda part: alternatives.cut(alternatives.ward_tree(part), K),
+        lambda part: alternatives.cut(alternatives.linkage_tree(part, "average"), K),
+        lambda part: alternatives.gaussian_mixture(part, K, SEED, n_init=1),
+        lambda part: alternatives.dbscan(part, eps, neighbours),
+        lambda part: alternatives.hdbscan(part, max(10, int(0.02 * len(part)))),
     )
     for method in methods:
-        rivals.split_stability(space, method, seed=SEED)
+        alternatives.split_stability(space, method, seed=SEED)
 
 
 def of_reduction(matrix: np.ndarray, labels: np.ndarray, quick: bool) -> None:
@@ -110,7 +115,7 @@ def of_reduction(matrix: np.ndarray, labels: np.ndarray, quick: bool) -> None:
     fitted |= {("autoencoder", n.rank, n.seed): n for n in networks}
     reduction.judge_reductions(values, fitted, split)
     fits = {
-        key: fit_kmeans(model.transform(values), K, starts=starts, seed=SEED)
+        key: fit_kmeans(model.transform(values), K, n_init=starts, seed=SEED)
         for key, model in fitted.items()
     }
     rank = min(ranks, key=lambda rank: abs(rank - K))
@@ -121,7 +126,7 @@ def of_reduction(matrix: np.ndarray, labels: np.ndarray, quick: bool) -> None:
     reduction.judge_reductions(values, together, split)
     width = matrix.shape[1]
     found = {
-        ("features", width, s): fit_kmeans(values, K, starts=starts, seed=s).labels for s in seeds
+        ("features", width, s): fit_kmeans(values, K, n_init=starts, seed=s).labels for s in seeds
     }
     found |= {key: fit.labels for key, fit in fits.items()}
     found |= {key: network.assign(values) for key, network in together.items()}

@@ -14,13 +14,13 @@ SEGMENTS = 6
 
 
 def _load(settings: Settings, folder: Path) -> np.ndarray:
-    import segmentation.rivals  # noqa: F401  (loads what all contestants use)
+    import segmentation.alternatives  # noqa: F401  (loads what all contestants use)
 
     return card_features(settings)
 
 
 def _vectors(matrix: np.ndarray, settings: Settings) -> Result:
-    from segmentation.rivals import cut, ward_tree
+    from segmentation.alternatives import cut, ward_tree
 
     tree = ward_tree(matrix)
     return {"heights": tree[:, 2], "labels": numbered(cut(tree, SEGMENTS))}

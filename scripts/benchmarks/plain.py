@@ -29,11 +29,11 @@ def install(*, networks: bool = False) -> None:
 
     stability._fit_sample = fit_sample
     stability.adjusted_rand = adjusted_rand
-    from segmentation import rivals
+    from segmentation import alternatives
 
-    rivals.ward_tree = ward_tree
-    rivals.linkage_tree = linkage_tree
-    rivals.threadpool_limits = lambda *limits, **more: nullcontext()
+    alternatives.ward_tree = ward_tree
+    alternatives.linkage_tree = linkage_tree
+    alternatives.threadpool_limits = lambda *limits, **more: nullcontext()
     if networks:
         from segmentation import autoencoder
 
@@ -49,13 +49,13 @@ def one_after_the_other(function: Callable, items: Iterable, *, workers: int | N
 
 
 def fit_kmeans(
-    matrix: np.ndarray, k: int, *, starts: int = 50, seed: int = 20, workers: int | None = None
+    matrix: np.ndarray, k: int, *, n_init: int = 50, seed: int = 20, workers: int | None = None
 ):
     """Fit K-Means from many starts, each a call of its own, to know what each has reached."""
     from segmentation.kmeans import KMeansFit
 
     random = np.random.RandomState(seed)  # noqa: NPY002  (the generator that scikit-learn takes)
-    fits = [KMeans(k, n_init=1, tol=0, random_state=random).fit(matrix) for _ in range(starts)]
+    fits = [KMeans(k, n_init=1, tol=0, random_state=random).fit(matrix) for _ in range(n_init)]
     inertias = np.array([fit.inertia_ for fit in fits])
     best = fits[inertias.argmin()]
     labels = best.labels_.astype(np.int64)
@@ -100,11 +100,11 @@ def _of_some(matrix: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.nda
 
 
 def fit_sample(
-    matrix: np.ndarray, k: int, starts: int, counts: np.ndarray, seed: int
+    matrix: np.ndarray, k: int, n_init: int, counts: np.ndarray, seed: int
 ) -> np.ndarray:
     """Centres of K-Means on a bootstrap sample with its repeats."""
     sample = np.repeat(matrix, counts, axis=0)
-    return KMeans(k, n_init=starts, tol=0, random_state=seed).fit(sample).cluster_centers_
+    return KMeans(k, n_init=n_init, tol=0, random_state=seed).fit(sample).cluster_centers_
 
 
 def adjusted_rand(first: np.ndarray, second: np.ndarray) -> float:

@@ -47,7 +47,7 @@ def _load_labelings(settings: Settings, folder: Path) -> Labelled:
 
     matrix = card_features(settings)
     ks = range(2, settings["k_max"] + 1)
-    return matrix, {k: fit_kmeans(matrix, k, starts=2).labels for k in ks}
+    return matrix, {k: fit_kmeans(matrix, k, n_init=2).labels for k in ks}
 
 
 def _one_pass(loaded: Labelled, settings: Settings) -> Result:
@@ -117,7 +117,7 @@ def _scan_each_seed(matrix: np.ndarray, settings: Settings) -> Result:
     from segmentation.kmeans import scan_kmeans
 
     ks, starts = range(2, settings["k_max"] + 1), settings["our_starts"]
-    scans = [scan_kmeans(matrix, ks, starts=starts, seed=s) for s in range(settings["seeds"])]
+    scans = [scan_kmeans(matrix, ks, n_init=starts, seed=s) for s in range(settings["seeds"])]
     return {"inertia": np.array([[scan[k].inertia for k in ks] for scan in scans])}
 
 
@@ -173,7 +173,7 @@ def _our_pairs(matrix: np.ndarray, settings: Settings) -> Result:
     from segmentation.stability import bootstrap_agreement
 
     ks = range(2, settings["k_max"] + 1)
-    found = bootstrap_agreement(matrix, ks, pairs=settings["pairs"], starts=settings["starts"])
+    found = bootstrap_agreement(matrix, ks, pairs=settings["pairs"], n_init=settings["starts"])
     return {"agreement": np.array(list(found.values()))}
 
 

@@ -33,7 +33,7 @@ def _write(settings: Settings, folder: Path) -> None:
     cleaned = clean(table, known)
     features = build_features(cleaned.customers, known)
     preparation = fit_preparation(features, known.features_with("segment"))
-    fit = fit_kmeans(preparation.transform(features).to_numpy(), 6, starts=5)
+    fit = fit_kmeans(preparation.transform(features).to_numpy(), 6, n_init=5)
     segments = [{"segment": s, "name": f"Kind {s}", "slug": f"s-{s}"} for s in range(1, 7)]
     as_read = index_customers(select_columns(table, known).customers, known).customers
     as_read = check_types(as_read, known).customers

@@ -98,7 +98,7 @@ def artefacts(table: pd.DataFrame) -> pd.DataFrame:
         method, customers, segments, silhouette, sizes: a high silhouette with one mass and a
         handful of customers.
     """
-    from segmentation.rivals import cut, linkage_tree
+    from segmentation.alternatives import cut, linkage_tree
     from segmentation.silhouette import mean, silhouettes
 
     complete_rows = table.dropna()

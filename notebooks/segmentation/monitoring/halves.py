@@ -25,7 +25,7 @@ def drift_between_halves(
     fills: dict[str, float],
     k: int,
     seed: int,
-    starts: int = 2,
+    n_init: int = 2,
 ) -> Drift:
     """Fit segments on one half of the customers, and hold the other half against them.
 
@@ -38,13 +38,13 @@ def drift_between_halves(
     k : int
     seed : int
         Draws the halves and starts K-Means.
-    starts : int
+    n_init : int
     """
     order = np.random.default_rng(seed).permutation(len(customers))[:MOST]
     first, second = (customers.index[half] for half in np.array_split(order, 2))
     preparation = fit_preparation(features.loc[first], dataset.features_with("segment"))
     matrix = preparation.transform(features.loc[first]).to_numpy()
-    centres = fit_kmeans(matrix, k, starts=starts, seed=seed).centres
+    centres = fit_kmeans(matrix, k, n_init=n_init, seed=seed).centres
     entries: list[dict[str, Any]] = [
         {"segment": s, "name": f"segment {s}", "slug": f"segment-{s}"} for s in range(1, k + 1)
     ]

@@ -78,7 +78,7 @@ def null_statistics(
     ks: Iterable[int],
     *,
     draws: int = 5,
-    starts: int = 3,
+    n_init: int = 3,
     seed: int = 20,
     stability_pairs: int = 0,
     sample: int | None = 2000,
@@ -90,13 +90,13 @@ def null_statistics(
     ----------
     matrix : ndarray, shape (n, d)
     ks : iterable of int
-    draws, starts, seed : int
+    draws, n_init, seed : int
         Draws of each null, random starts of each fit.
     stability_pairs : int
         Pairs of bootstrap samples a draw for the column `stability`; 0 leaves it out.
     sample : int, optional
         Customers whose silhouettes are averaged; None for all. On 2,000 the standard error is
-        about .003, which is small beside the differences the nulls are there to show.
+        about .003, which is small beside the differences the null reference is there to show.
     workers : int, optional
 
     Returns
@@ -110,7 +110,7 @@ def null_statistics(
         null, draw = task
         rng = np.random.default_rng([seed, draw, *null.encode()])
         shadow = NULLS[null](matrix, rng)
-        fits = scan_kmeans(shadow, ks, starts=starts, seed=seed, sweeps=0)
+        fits = scan_kmeans(shadow, ks, n_init=n_init, seed=seed, sweeps=0)
         rows = None
         if sample is not None and sample < len(matrix):
             rows = rng.choice(len(matrix), sample, replace=False)
@@ -131,7 +131,7 @@ def gap_statistic(
     fits: Mapping[int, KMeansFit],
     *,
     draws: int = 10,
-    starts: int = 3,
+    n_init: int = 3,
     seed: int = 20,
     reference: Callable = uniform_box,
     workers: int | None = None,
@@ -143,7 +143,7 @@ def gap_statistic(
     matrix : ndarray, shape (n, d)
     fits : mapping of k to KMeansFit
         For all k from 2 up to some largest.
-    draws, starts, seed : int
+    draws, n_init, seed : int
         Draws of the reference, random starts of each fit.
     reference : callable
         Draws from the reference distribution.
@@ -160,7 +160,7 @@ def gap_statistic(
 
     def draw(source: np.random.SeedSequence) -> np.ndarray:
         shadow = reference(matrix, np.random.default_rng(source))
-        return log_inertia(shadow, scan_kmeans(shadow, fits, starts=starts, seed=seed, sweeps=0))
+        return log_inertia(shadow, scan_kmeans(shadow, fits, n_init=n_init, seed=seed, sweeps=0))
 
     logs = np.array(spread(draw, np.random.SeedSequence(seed).spawn(draws), workers=workers))
     gap = logs.mean(axis=0) - log_inertia(matrix, fits)

@@ -51,9 +51,9 @@ def cut(tree: np.ndarray, k: int) -> np.ndarray:
     return fcluster(tree, k, criterion="maxclust") - 1
 
 
-def gaussian_mixture(matrix: np.ndarray, k: int, seed: int, starts: int = 3) -> np.ndarray:
+def gaussian_mixture(matrix: np.ndarray, k: int, seed: int, n_init: int = 3) -> np.ndarray:
     """Fit a mixture of k Gaussians with full covariances and return the likeliest component."""
-    mixture = GaussianMixture(k, n_init=starts, random_state=seed, reg_covar=1e-4)
+    mixture = GaussianMixture(k, n_init=n_init, random_state=seed, reg_covar=1e-4)
     with threadpool_limits(1):
         return mixture.fit_predict(matrix)
 
@@ -86,7 +86,7 @@ def hdbscan(matrix: np.ndarray, smallest: int) -> np.ndarray:
         return HDBSCAN(min_cluster_size=smallest, min_samples=10, copy=True).fit_predict(matrix)
 
 
-def answer_cells(customers: pd.DataFrame, questions: tuple[Question, ...]) -> np.ndarray:
+def rule_groups(customers: pd.DataFrame, questions: tuple[Question, ...]) -> np.ndarray:
     """Divide the customers by their answers to plain yes/no questions, shape (n,)."""
     answers = [expressions.evaluate(q.when, customers).to_numpy(bool) for q in questions]
     cells = np.zeros(len(customers), dtype=int)
@@ -207,7 +207,7 @@ def split_stability(
     return float(np.mean(agreements))
 
 
-def plain_silhouettes(spaces: Mapping[str, pd.DataFrame], ks: range) -> pd.DataFrame:
+def textbook_silhouettes(spaces: Mapping[str, pd.DataFrame], ks: range) -> pd.DataFrame:
     """Return mean silhouettes of K-Means as public analyses run it: z-scores, ten starts.
 
     Parameters

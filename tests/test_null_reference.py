@@ -7,7 +7,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
 from segmentation.kmeans import scan_kmeans
-from segmentation.nulls import (
+from segmentation.null_reference import (
     gap_statistic,
     gaussian_like,
     null_statistics,
@@ -61,7 +61,7 @@ def test_uniform_fills_the_box_along_the_principal_axes():
 
 
 def test_scan_statistics_agree_with_scikit_learn(blobs):
-    fits = scan_kmeans(blobs, KS, starts=4)
+    fits = scan_kmeans(blobs, KS, n_init=4)
     labels = {k: fit.labels for k, fit in fits.items()}
     table = scan_statistics(blobs, fits, silhouettes(blobs, labels))
     assert list(table.index) == list(KS)
@@ -79,7 +79,7 @@ def test_scan_statistics_agree_with_scikit_learn(blobs):
 
 def test_blobs_stand_out_from_every_null_and_a_mass_does_not(blobs, mass):
     for matrix, stands_out in ((blobs, True), (mass, False)):
-        fits = scan_kmeans(matrix, KS, starts=4)
+        fits = scan_kmeans(matrix, KS, n_init=4)
         data = scan_statistics(
             matrix, fits, silhouettes(matrix, {k: fit.labels for k, fit in fits.items()})
         )
@@ -105,13 +105,13 @@ def test_null_table_is_tidy_and_does_not_depend_on_threads(mass):
 
 def test_gap_chooses_three_blobs_and_one_mass(blobs, mass):
     for matrix, expected in ((blobs, 3), (mass, 1)):
-        table = gap_statistic(matrix, scan_kmeans(matrix, KS, starts=4), draws=6)
+        table = gap_statistic(matrix, scan_kmeans(matrix, KS, n_init=4), draws=6)
         assert list(table.index) == [1, *KS]
         assert table.index[table["chosen"]].tolist() == [expected]
 
 
 def test_gap_is_the_mean_difference_of_logs(blobs):
-    fits = scan_kmeans(blobs, [2], starts=3)
+    fits = scan_kmeans(blobs, [2], n_init=3)
     reference = {"shift": 2 * blobs}  # twice as wide: inertia four times as large
     table = gap_statistic(blobs, fits, draws=3, reference=lambda *_: reference["shift"])
     np.testing.assert_allclose(table["gap"], np.log(4))
