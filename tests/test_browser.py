@@ -13,7 +13,7 @@ from sample_run import HOSTILE, context, notebook, poisoned, report, run, write_
 
 from customer_tables.table import read_table
 from runner import notebook_page, start_page
-from scoring.drift_page import write_drift
+from scoring.drift_page import drift_files
 from segmentation.dataset import load_dataset
 from segmentation.model import score_customers
 from segmentation.monitoring.drift import compare_scored
@@ -85,7 +85,9 @@ def drift(tmp_path_factory):
         lists = [scored.assigned["segment"].map(labels) for scored in (before, now)]
         followed = follow_customers(*lists, list(labels.values()))
         folder = tmp_path_factory.mktemp("drift")
-        pages[name] = write_drift(folder, named, compare_scored(named, now), followed, words)
+        pages[name] = folder / "index.html"
+        files = drift_files(named, compare_scored(named, now), followed, words)
+        pages[name].write_text(files["index.html"], encoding="utf-8")
     return pages
 
 

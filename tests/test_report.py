@@ -286,16 +286,16 @@ def test_terms_are_linked_once_and_everything_else_is_escaped():
 
 
 @pytest.mark.parametrize(
-    "colour", ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#882255"]
+    "colour", ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#882255"]
 )
 def test_segment_colours_stand_out_on_both_papers_and_carry_their_text(colour):
-    rules = shapes.colour_rules([{"segment": 1, "colour": colour}])
+    rules = shapes.colour_rules([{"number": 1, "colour": colour}])
     pairs = re.findall(r"--segment:(#\w{6});--on-segment:(#\w{6})", rules)
     assert len(pairs) == 2
     for (shown, ink), paper in zip(pairs, (shapes.LIGHT_PAPER, shapes.DARK_PAPER), strict=True):
         assert shapes.contrast(shown, paper) >= 3
         assert shapes.contrast(shown, ink) >= 4.5
-    assert pairs[0][0] == colour.lower()
+    assert pairs[0][0] == colour
 
 
 def test_contrast_is_that_of_the_guideline():

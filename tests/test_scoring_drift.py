@@ -320,11 +320,11 @@ def test_a_refused_look_leaves_nothing_behind(
     assert after == before and not (tmp_path / "made").exists()
 
 
-def test_a_hostile_segment_name_stays_a_text_on_the_page(model, table, tmp_path):
-    from scoring.drift_page import write_drift
+def test_a_hostile_segment_name_stays_a_text_on_the_page(model, table):
+    from scoring.drift_page import drift_files
 
     hostile = "<script>alert(1)</script>"
     named = model | {"segments": [dict(e, name=hostile) for e in model["segments"]]}
     drift = look_at(named, table)
-    page = write_drift(tmp_path, named, drift, None, hostile).read_text()
+    page = drift_files(named, drift, None, hostile)["index.html"]
     assert "<script>" not in page

@@ -7,8 +7,9 @@ where the runs have too few customers in common, by how near their centres lie.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ CHANCE = 0.05
 # From here on a feature's centre is said to differ, in standard deviations of the first run.
 CLEAR_EFFECT = 0.25
 
-_HERE = frozenset({"dataset", "results_dir", "input_file"})  # places, not settings
+_PLACES = frozenset({"dataset", "results_dir", "input_file"})  # parameters that are no settings
+Difference = tuple[str, str, str]  # what is not the same: its name, then as text in each run
 
 
 @dataclass(frozen=True)
@@ -69,40 +71,6 @@ class Run:
     def cards(self) -> dict[int, dict[str, Any]]:
         """What the report says about each segment, by its number."""
         return {int(card["segment"]): card for card in self.report["segments"]}
-
-    @property
-    def tables(self) -> list[str]:
-        """Checksums of the tables that the run worked on."""
-        entries = self.manifest.get("inputs") or ()
-        return sorted(entry["sha256"] for entry in entries if entry.get("part") != "dataset")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One thing that is not the same in both runs, as text."""
-
-    name: str
-    first: str
-    second: str
-
-
-@dataclass(frozen=True)
-class Differences:
-    """What went into the runs and differs.
-
-    Attributes
-    ----------
-    data : bool
-        Whether they worked on different tables.
-    settings : list of Difference
-        Parameters, and what dataset.toml says about the features.
-    versions : list of Difference
-        Code and packages.
-    """
-
-    data: bool
-    settings: list[Difference]
-    versions: list[Difference]
 
 
 @dataclass(frozen=True)
@@ -140,6 +108,10 @@ class Comparison:
 
     Attributes
     ----------
+    other_data : bool
+        Whether they worked on different tables.
+    settings, versions : list of (name, in the first run, in the second)
+        Parameters and features that differ; code and packages that differ.
     shared : int or None
         Customers who are in both runs; None where the identifiers cannot tell.
     basis : str
@@ -158,7 +130,9 @@ class Comparison:
 
     first: Run
     second: Run
-    differences: Differences
+    other_data: bool
+    settings: list[Difference]
+    versions: list[Difference]
     shared: int | None
     basis: str
     note: str
@@ -168,6 +142,11 @@ class Comparison:
     moved: float | None = None
     moved_near_border: float | None = None
     near_border: float | None = None
+
+    def sides(self, pair: Pair, key: str) -> tuple[Any, Any]:
+        """Return what the report says of a pair in each run; None where a run lacks it."""
+        cards = self.first.cards.get(pair.first, {}), self.second.cards.get(pair.second, {})
+        return cards[0].get(key), cards[1].get(key)
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -183,7 +162,7 @@ def read_run(folder: Path, name: str = "") -> Run:
     """
     if not folder.is_dir():
         raise UserError(
-            f"there is no folder {folder.name!r}" if not folder.exists() else "this is a file",
+            "this is a file" if folder.exists() else f"there is no folder {folder.name!r}",
             where=str(folder),
             remedy="name the results folder of a run, such as results/credit_card",
         )
@@ -194,22 +173,18 @@ def read_run(folder: Path, name: str = "") -> Run:
             where=str(folder),
             remedy=f"run the notebooks into it: scripts/run.py --results {folder}",
         )
-    contents = {file: _read_json(folder / file) for file in FILES if file.endswith(".json")}
-    manifest = contents["manifest.json"]
-    written = manifest.get("outputs") or {}
-    run = Run(
-        name=name or folder.resolve().name,
-        manifest=manifest,
-        metrics=contents["metrics.json"],
-        model=contents["model.json"],
-        report=contents["stages/06_report.json"],
-        segments=_read_segments(folder / "segments.csv"),
-        altered=tuple(
-            file
-            for file in FILES[1:]
-            if file in written and written[file]["sha256"] != digest(folder / file)
-        ),
+    manifest, metrics, model, report = (
+        _read_json(folder / file) for file in FILES if file.endswith(".json")
     )
+    written = manifest.get("outputs") or {}
+    altered = tuple(
+        file
+        for file in FILES[1:]
+        if file in written and written[file]["sha256"] != digest(folder / file)
+    )
+    segments = _read_segments(folder / "segments.csv")
+    name = name or folder.resolve().name
+    run = Run(name, manifest, metrics, model, report, segments, altered)
     _check(run, folder)
     return run
 
@@ -217,10 +192,10 @@ def read_run(folder: Path, name: str = "") -> Run:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError("it holds no object")
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
+    if not isinstance(content, dict):
+        raise _damaged(path, "it holds no object")
     return content
 
 
@@ -242,11 +217,11 @@ def _read_segments(path: Path) -> pd.DataFrame:
 def _check(run: Run, folder: Path) -> None:
     """Check that the files of a run tell of the same segments."""
     try:
-        told = {entry["segment"] for entry in run.model["segments"]}
+        numbers = {entry["segment"] for entry in run.model["segments"]}
         centres, steps = run.model["centres"], run.model["preparation"]["steps"]
         whole = (
-            told == set(run.cards) == set(run.segments["segment"])
-            and np.shape(centres) == (len(told), len(steps))
+            numbers == set(run.cards) == set(run.segments["segment"])
+            and np.shape(centres) == (len(numbers), len(steps))
             and run.report["customers"] == len(run.segments)
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -266,47 +241,42 @@ def _damaged(path: Path, reason: str) -> UserError:
 # --- what went in ------------------------------------------------------------------------------
 
 
-def differences(first: Run, second: Run) -> Differences:
-    """Compare what the runs worked on and with."""
-    return Differences(
-        data=first.tables != second.tables,
-        settings=[
-            *_different_parameters(first, second),
-            *_different(_features(first), _features(second), missing="not a feature"),
-        ],
-        versions=_different(_versions(first), _versions(second)),
-    )
+def _tables(run: Run) -> list[str]:
+    """Return the checksums of the tables that a run worked on."""
+    entries = run.manifest.get("inputs") or ()
+    return sorted(entry["sha256"] for entry in entries if entry.get("part") != "dataset")
 
 
 def _different_parameters(first: Run, second: Run) -> list[Difference]:
     """Compare the parameters that the notebooks have in both runs; others are a matter of code."""
-    by_name: dict[str, dict[Difference, list[str]]] = {}
-    theirs = second.manifest.get("parameters") or {}
-    for stage, values in (first.manifest.get("parameters") or {}).items():
-        for name in values.keys() & (theirs.get(stage) or {}).keys() - _HERE:
-            row = Difference(
-                name, _parameter(name, values[name]), _parameter(name, theirs[stage][name])
-            )
-            if row.first != row.second:
-                by_name.setdefault(name, {}).setdefault(row, []).append(stage)
-    rows = []
-    for name, found in sorted(by_name.items()):
-        for row, stages in found.items():
-            where = "" if len(found) == 1 else f" ({', '.join(sorted(stages))})"
-            rows.append(Difference(name + where, row.first, row.second))
-    return rows
+    before, after = _parameters(first), _parameters(second)
+    stages: dict[Difference, list[str]] = {}
+    for name, stage in sorted(before.keys() & after.keys()):
+        values = before[name, stage], after[name, stage]
+        if values[0] != values[1]:
+            stages.setdefault((name, *values), []).append(stage)
+    times = Counter(name for name, *_ in stages)
+    return [
+        (f"{name} ({', '.join(where)})" if times[name] > 1 else name, one, other)
+        for (name, one, other), where in stages.items()
+    ]
 
 
-def _parameter(name: str, value: object) -> str:
-    return "by the rule" if name == "k" and value == 0 else pages.setting(value)
+def _parameters(run: Run) -> dict[tuple[str, str], str]:
+    """Return the parameters of all notebooks as text, by name and notebook."""
+    return {
+        (name, stage): "by the rule" if name == "k" and value == 0 else pages.setting(value)
+        for stage, values in (run.manifest.get("parameters") or {}).items()
+        for name, value in values.items()
+        if name not in _PLACES
+    }
 
 
 def _different(
     first: Mapping[str, str], second: Mapping[str, str], missing: str = "none"
 ) -> list[Difference]:
-    names = [*first, *(name for name in second if name not in first)]
-    rows = (Difference(n, first.get(n, missing), second.get(n, missing)) for n in names)
-    return [row for row in rows if row.first != row.second]
+    rows = ((n, first.get(n, missing), second.get(n, missing)) for n in {**first, **second})
+    return [row for row in rows if row[1] != row[2]]
 
 
 def _features(run: Run) -> dict[str, str]:
@@ -321,13 +291,11 @@ def _features(run: Run) -> dict[str, str]:
 
 
 def _versions(run: Run) -> dict[str, str]:
-    git = run.manifest.get("git") or {}
-    commit = str(git.get("commit") or "unknown")[:12]
-    code = f"{commit}, with changes since" if git.get("dirty") else commit
-    return {"code": code, **{k: str(v) for k, v in (run.manifest.get("versions") or {}).items()}}
+    versions = {name: str(text) for name, text in (run.manifest.get("versions") or {}).items()}
+    return {"code": pages.commit(run.manifest.get("git")) or "unknown", **versions}
 
 
-# --- pairing -----------------------------------------------------------------------------------
+# --- comparing ---------------------------------------------------------------------------------
 
 
 def compare(first: Run, second: Run) -> Comparison:
@@ -339,78 +307,66 @@ def compare(first: Run, second: Run) -> Comparison:
         If they are of different datasets.
     """
     common = _common_features(first, second)
-    _check_datasets(first, second, common)
-    differing = differences(first, second)
-    shared = first.segments.index.intersection(second.segments.index, sort=False)
-    before = first.segments.loc[shared, "segment"]
-    after = second.segments.loc[shared, "segment"]
-    agreement = float(adjusted_rand_score(before, after)) if len(shared) else None
-    doubt = _doubt(first, second, len(shared), agreement) if differing.data else ""
-    note = doubt or _too_few(first, second, len(shared))
-    if not note:
-        moves = pd.crosstab(before, after).reindex(
-            index=sorted(first.cards), columns=sorted(second.cards), fill_value=0
+    enough = 2 * len(common) >= max(len(_formulas(first)), len(_formulas(second)), 1)
+    names = [str(run.manifest.get("dataset")) for run in (first, second)]
+    if names[0] != names[1] and not enough:
+        raise UserError(
+            f"the runs are of different datasets, {names[0]!r} and {names[1]!r}",
+            where=f"{first.name} and {second.name}: they share {len(common)} features",
+            remedy="compare two runs of one dataset: other settings, or another table with its "
+            "columns",
         )
-        pairs = pair_by_customers(moves)
-        return Comparison(
-            first, second, differing, len(shared), "customers", "",
-            _with_shifts(pairs, first, second, common), agreement, moves,
-            **_movers(pairs, before, after, first.segments.loc[shared, "confidence"]),
-        )  # fmt: skip
-    # With half of the features in common, a place in one run's space says something in the other's.
-    basis = "centres" if 2 * len(common) >= _most_features(first, second) else "names"
-    if basis == "centres":
+    shared = first.segments.index.intersection(second.segments.index, sort=False)
+    before, after = (run.segments.loc[shared, "segment"] for run in (first, second))
+    agreement = float(adjusted_rand_score(before, after)) if len(shared) else None
+    other_data = _tables(first) != _tables(second)
+    too_few = _too_few(first, second, len(shared))
+    doubt = "" if not other_data else _doubt(first, second, len(shared), too_few, agreement)
+    found = Comparison(
+        first,
+        second,
+        other_data,
+        [
+            *_different_parameters(first, second),
+            *_different(_features(first), _features(second), missing="not a feature"),
+        ],
+        _different(_versions(first), _versions(second)),
+        shared=None if doubt else len(shared),
+        # With half of the features in common, a place in one run's space says something in the
+        # other's.
+        basis="customers" if not (doubt or too_few) else "centres" if enough else "names",
+        note=doubt or too_few,
+        pairs=(),
+    )
+    if found.basis == "names":
+        return replace(found, pairs=_pair_by_names(first, second))
+    if found.basis == "centres":
         pairs = pair_by_centres(*_centres(first, second, common))
-        pairs = _with_shifts(pairs, first, second, common)
-    else:
-        pairs = _pair_by_names(first, second)
-    return Comparison(first, second, differing, None if doubt else len(shared), basis, note, pairs)
-
-
-def _common_features(first: Run, second: Run) -> list[str]:
-    """List the features that both runs compute by the same formula."""
-    a, b = _formulas(first), _formulas(second)
-    return [name for name, formula in a.items() if b.get(name) == formula]
+        return replace(found, pairs=_with_shifts(pairs, first, second, common))
+    moves = pd.crosstab(before, after).reindex(
+        index=sorted(first.cards), columns=sorted(second.cards), fill_value=0
+    )
+    pairs = _with_shifts(pair_by_customers(moves), first, second, common)
+    movers = _movers(pairs, before, after, first.segments.loc[shared, "confidence"])
+    return replace(found, pairs=pairs, agreement=agreement, moves=moves, **movers)
 
 
 def _formulas(run: Run) -> dict[str, str]:
     return {entry["name"]: entry["formula"] for entry in run.model.get("features") or ()}
 
 
-def _most_features(first: Run, second: Run) -> int:
-    return max(len(_formulas(first)), len(_formulas(second)))
-
-
-def _check_datasets(first: Run, second: Run, common: list[str]) -> None:
-    a, b = (str(run.manifest.get("dataset")) for run in (first, second))
-    if a == b or 2 * len(common) >= max(1, _most_features(first, second)):
-        return
-    raise UserError(
-        f"the runs are of different datasets, {a!r} and {b!r}",
-        where=f"{first.name} and {second.name}: they share {len(common)} features",
-        remedy="compare two runs of one dataset: other settings, or another table with its columns",
-    )
-
-
-def _doubt(first: Run, second: Run, shared: int, agreement: float | None) -> str:
-    """Say why the same identifier need not be the same customer in other data; empty if it is."""
-    nouns = first.report["nouns"]
-    if _is_numbered(first) or _is_numbered(second):
-        return f"The {nouns} have no identifier, only row numbers, so none can be found again."
-    if agreement is not None and agreement < CHANCE and not _too_few(first, second, shared):
-        return (
-            f"{pages.count(shared)} identifiers are in both runs, but their segments agree no "
-            f"better than by chance: they do not stand for the same {nouns}."
-        )
-    return ""
+def _common_features(first: Run, second: Run) -> list[str]:
+    """List the features that both runs compute by the same formula."""
+    theirs = _formulas(second)
+    return [name for name, formula in _formulas(first).items() if theirs.get(name) == formula]
 
 
 def _too_few(first: Run, second: Run, shared: int) -> str:
     """Say why the customers in both runs cannot pair the segments; empty if they can."""
     nouns = first.report["nouns"]
+    needed = SHARED_PER_SEGMENT * max(len(first.cards), len(second.cards))
     if not shared:
         return f"The runs have no {nouns} in common."
-    needed = SHARED_PER_SEGMENT * max(len(first.cards), len(second.cards))
     if shared < needed:
         return (
             f"{pages.count(shared)} of the {nouns} are in both runs; at least {needed} are needed "
@@ -419,8 +375,37 @@ def _too_few(first: Run, second: Run, shared: int) -> str:
     return ""
 
 
-def _is_numbered(run: Run) -> bool:
-    return any(change.get("action") == NUMBERED for change in run.report.get("changes") or ())
+def _doubt(first: Run, second: Run, shared: int, too_few: str, agreement: float | None) -> str:
+    """Say why the same identifier need not be the same customer in other data; empty if it is."""
+    nouns = first.report["nouns"]
+    changes = [change for run in (first, second) for change in run.report.get("changes") or ()]
+    if any(change.get("action") == NUMBERED for change in changes):
+        return f"The {nouns} have no identifier, only row numbers, so none can be found again."
+    if agreement is not None and agreement < CHANCE and not too_few:
+        return (
+            f"{pages.count(shared)} identifiers are in both runs, but their segments agree no "
+            f"better than by chance: they do not stand for the same {nouns}."
+        )
+    return ""
+
+
+def _movers(
+    pairs: tuple[Pair, ...], before: pd.Series, after: pd.Series, confidence: pd.Series
+) -> dict[str, float | None]:
+    """Say how many customers left the counterpart of their segment, and how sure they had been."""
+    from segmentation.profiling import SURE_RATIO
+
+    partner = {pair.first: pair.second for pair in pairs if pair.kept}
+    moved = before.map(lambda segment: partner.get(segment, 0)) != after
+    near = confidence < 1 - SURE_RATIO
+    return {
+        "moved": float(moved.mean()),
+        "moved_near_border": float(near[moved].mean()) if moved.any() else None,
+        "near_border": float(near.mean()),
+    }
+
+
+# --- pairing -----------------------------------------------------------------------------------
 
 
 def pair_by_customers(moves: pd.DataFrame) -> tuple[Pair, ...]:
@@ -439,16 +424,14 @@ def pair_by_customers(moves: pd.DataFrame) -> tuple[Pair, ...]:
     """
     counts = moves.to_numpy()
     union = counts.sum(axis=1)[:, None] + counts.sum(axis=0)[None] - counts
-    likeness = counts / np.maximum(union, 1)
-    rows, columns = linear_sum_assignment(likeness, maximize=True)
-    found = {}
-    for row, column in zip(rows, columns, strict=True):
-        value = float(likeness[row, column])
-        if value >= KEPT_MEMBERS:
-            word = "same" if value >= SAME_MEMBERS else "other borders"
-            found[moves.index[row]] = (moves.columns[column], value, word)
-    nearest = pd.DataFrame(likeness, index=moves.index, columns=moves.columns)
-    return _complete(found, nearest.max(axis=1), nearest.max(axis=0))
+    likeness = moves / np.maximum(union, 1)
+
+    def word(value: float) -> str:
+        if value < KEPT_MEMBERS:
+            return ""
+        return "same" if value >= SAME_MEMBERS else "other borders"
+
+    return _pair(likeness, -likeness.to_numpy(), word, pd.Series.max)
 
 
 def pair_by_centres(first: pd.DataFrame, second: pd.DataFrame) -> tuple[Pair, ...]:
@@ -469,79 +452,49 @@ def pair_by_centres(first: pd.DataFrame, second: pd.DataFrame) -> tuple[Pair, ..
     distance = np.linalg.norm(a[:, None] - b[None], axis=2)
     within = np.linalg.norm(a[:, None] - a[None], axis=2)
     np.fill_diagonal(within, np.inf)
-    relative = distance / within.min(axis=1)[:, None]
-    rows, columns = linear_sum_assignment(distance)
-    found = {}
-    for row, column in zip(rows, columns, strict=True):
-        value = float(relative[row, column])
-        if value < KEPT_PLACE:
-            word = "same" if value < SAME_PLACE else "moved"
-            found[first.index[row]] = (second.index[column], value, word)
-    nearest = pd.DataFrame(relative, index=first.index, columns=second.index)
-    return _complete(found, nearest.min(axis=1), nearest.min(axis=0))
+    relative = pd.DataFrame(
+        distance / within.min(axis=1)[:, None], index=first.index, columns=second.index
+    )
+
+    def word(value: float) -> str:
+        if value >= KEPT_PLACE:
+            return ""
+        return "same" if value < SAME_PLACE else "moved"
+
+    return _pair(relative, distance, word, pd.Series.min)
 
 
-def _pair_by_names(first: Run, second: Run) -> tuple[Pair, ...]:
-    by_name = {card["name"]: number for number, card in second.cards.items()}
-    found = {
-        number: (by_name[card["name"]], None, "same name")
-        for number, card in first.cards.items()
-        if card["name"] in by_name
-    }
-    return _complete(found, dict.fromkeys(first.cards), dict.fromkeys(second.cards))
-
-
-def _complete(found: Mapping, first: Mapping, second: Mapping) -> tuple[Pair, ...]:
-    """Put pairs in the first run's order, and what has no counterpart after them."""
-
-    def plain(value: Any) -> float | None:
-        return None if value is None else float(value)
-
-    pairs = [Pair(int(a), int(b), value, word) for a, (b, value, word) in sorted(found.items())]
-    partners = {pair.second for pair in pairs}
-    pairs += [Pair(int(a), None, plain(first[a]), "gone") for a in first.keys() if a not in found]
-    pairs += [Pair(None, int(b), plain(second[b]), "new") for b in second.keys()
-              if b not in partners]  # fmt: skip
+def _pair(
+    measure: pd.DataFrame,
+    cost: np.ndarray,
+    word: Callable[[float], str],
+    nearest: Callable[[pd.Series], float],
+) -> tuple[Pair, ...]:
+    """Pair at the least cost; what has no counterpart, or no word for it, goes last."""
+    pairs = []
+    for row, column in zip(*linear_sum_assignment(cost), strict=True):
+        value = float(measure.iloc[row, column])
+        if word(value):
+            one, other = int(measure.index[row]), int(measure.columns[column])
+            pairs.append(Pair(one, other, value, word(value)))
+    gone = measure.index.difference([pair.first for pair in pairs], sort=False)
+    new = measure.columns.difference([pair.second for pair in pairs], sort=False)
+    pairs += [Pair(int(n), None, float(nearest(measure.loc[n])), "gone") for n in gone]
+    pairs += [Pair(None, int(n), float(nearest(measure[n])), "new") for n in new]
     return tuple(pairs)
 
 
-def _centres(first: Run, second: Run, features: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the centres of both runs in the first run's standardised space."""
-    steps = [run.model["preparation"]["steps"] for run in (first, second)]
-    ours, theirs = ({step["name"]: step for step in listed} for listed in steps)
-    tables = []
-    for run, listed in zip((first, second), steps, strict=True):
-        names = [step["name"] for step in listed]
-        numbers = [entry["segment"] for entry in run.model["segments"]]
-        tables.append(pd.DataFrame(run.model["centres"], index=numbers, columns=names)[features])
-    for name in features:
-        real = _to_real_units(tables[1][name].to_numpy(float), theirs[name])
-        tables[1][name] = _standardise(real, ours[name])
-    return tables[0], tables[1]
+def _pair_by_names(first: Run, second: Run) -> tuple[Pair, ...]:
+    theirs = {card["name"]: number for number, card in second.cards.items()}
+    found = {n: theirs[card["name"]] for n, card in first.cards.items() if card["name"] in theirs}
+    return (
+        *(Pair(n, found[n], None, "same name") for n in sorted(found)),
+        *(Pair(n, None, None, "gone") for n in first.cards if n not in found),
+        *(Pair(None, n, None, "new") for n in second.cards if n not in found.values()),
+    )
 
 
-def _to_real_units(values: np.ndarray, step: Mapping[str, Any]) -> np.ndarray:
-    values = values * step["deviation"] + step["mean"]
-    if step["transform"] == "log1p":
-        return np.sign(values) * np.expm1(np.abs(values))
-    if step["transform"] == "yeo-johnson":
-        return _yeo_johnson(step).inverse_transform(values[:, None]).ravel()
-    return values
-
-
-def _standardise(values: np.ndarray, step: Mapping[str, Any]) -> np.ndarray:
-    from segmentation.features import Preparation
-
-    frame = pd.DataFrame({step["name"]: values})
-    return Preparation.from_dict({"steps": [dict(step)]}).transform(frame)[step["name"]].to_numpy()
-
-
-def _yeo_johnson(step: Mapping[str, Any]) -> Any:
-    from sklearn.preprocessing import PowerTransformer
-
-    transformer = PowerTransformer(standardize=False)
-    transformer.lambdas_, transformer.n_features_in_ = np.array([step["power"]]), 1
-    return transformer
+# --- centres -----------------------------------------------------------------------------------
 
 
 def _with_shifts(
@@ -554,31 +507,42 @@ def _with_shifts(
     labels = {
         entry["name"]: entry.get("label") or entry["name"] for entry in first.model["features"]
     }
-    result = []
-    for pair in pairs:
-        shifts: tuple[tuple[str, float], ...] = ()
-        if pair.kept:
-            gap = after.loc[pair.second] - before.loc[pair.first]
-            gap = gap[gap.abs() >= CLEAR_EFFECT].sort_values(key=np.abs, ascending=False)
-            shifts = tuple((str(labels[name]), float(value)) for name, value in gap.items())
-        result.append(Pair(pair.first, pair.second, pair.measure, pair.word, shifts))
-    return tuple(result)
+
+    def shifts(pair: Pair) -> tuple[tuple[str, float], ...]:
+        gap = after.loc[pair.second] - before.loc[pair.first]
+        gap = gap[gap.abs() >= CLEAR_EFFECT].sort_values(key=np.abs, ascending=False)
+        return tuple((str(labels[name]), float(value)) for name, value in gap.items())
+
+    return tuple(replace(pair, shifts=shifts(pair)) if pair.kept else pair for pair in pairs)
 
 
-def _movers(
-    pairs: tuple[Pair, ...], before: pd.Series, after: pd.Series, confidence: pd.Series
-) -> dict[str, float | None]:
-    """Say how many customers left the counterpart of their segment, and how sure they had been."""
-    from segmentation.profiling import SURE_RATIO
+def _centres(first: Run, second: Run, features: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the centres of both runs in the first run's standardised space."""
+    from segmentation.features import Preparation
 
-    partner = {pair.first: pair.second for pair in pairs if pair.kept}
-    moved = before.map(lambda segment: partner.get(segment, 0)) != after
-    near = confidence < 1 - SURE_RATIO
-    return {
-        "moved": float(moved.mean()),
-        "moved_near_border": float(near[moved].mean()) if moved.any() else None,
-        "near_border": float(near.mean()),
-    }
+    (ours, theirs), tables = ({}, {}), []
+    for run, steps in ((first, ours), (second, theirs)):
+        steps |= {step["name"]: step for step in run.model["preparation"]["steps"]}
+        numbers = [entry["segment"] for entry in run.model["segments"]]
+        tables.append(pd.DataFrame(run.model["centres"], index=numbers, columns=list(steps)))
+    real = pd.DataFrame({name: _to_real_units(tables[1][name], theirs[name]) for name in features})
+    preparation = Preparation.from_dict({"steps": [ours[name] for name in features]})
+    return tables[0][features], preparation.transform(real)
+
+
+def _to_real_units(values: pd.Series, step: Mapping[str, Any]) -> pd.Series:
+    """Take back a feature's standardisation and transform."""
+    values = values * step["deviation"] + step["mean"]
+    if step["transform"] == "log1p":
+        return np.sign(values) * np.expm1(values.abs())
+    if step["transform"] == "yeo-johnson":
+        from sklearn.preprocessing import PowerTransformer
+
+        transformer = PowerTransformer(standardize=False)
+        transformer.lambdas_, transformer.n_features_in_ = np.array([step["power"]]), 1
+        real = transformer.inverse_transform(values.to_numpy()[:, None])
+        return pd.Series(real.ravel(), index=values.index)
+    return values
 
 
 # --- numbers side by side ----------------------------------------------------------------------
@@ -588,14 +552,13 @@ def numbers(run: Run) -> dict[str, Any]:
     """Flatten metrics.json: ``clustering.stability.6`` to its value."""
 
     def walk(value: Any, path: str) -> dict[str, Any]:
-        if isinstance(value, Mapping):
-            parts: dict[str, Any] = {}
-            for key, entry in value.items():
-                if key == SENTENCES:
-                    continue
+        if not isinstance(value, Mapping):
+            return {path: value}
+        parts: dict[str, Any] = {}
+        for key, entry in value.items():
+            if key != SENTENCES:
                 parts |= walk(entry, f"{path}.{key}" if path else str(key))
-            return parts
-        return {path: value}
+        return parts
 
     return walk(run.metrics, "")
 
@@ -603,27 +566,4 @@ def numbers(run: Run) -> dict[str, Any]:
 def different_numbers(first: Run, second: Run) -> list[tuple[str, Any, Any]]:
     """List the metrics that differ, None where a run has none of that name."""
     a, b = numbers(first), numbers(second)
-    names = [*a, *(name for name in b if name not in a)]
-    return [(n, a.get(n), b.get(n)) for n in names if a.get(n) != b.get(n)]
-
-
-def segment_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """Put size and value of each pair side by side.
-
-    Returns
-    -------
-    list of dict
-        pair; and customers, share, value_share, value_mean, each (first, second) with None where
-        a run lacks the segment.
-    """
-    keys = ("customers", "share", "value_share", "value_mean")
-    rows = []
-    for pair in comparison.pairs:
-        cards = (
-            comparison.first.cards.get(pair.first), comparison.second.cards.get(pair.second)
-        )  # fmt: skip
-        row: dict[str, Any] = {"pair": pair}
-        for key in keys:
-            row[key] = tuple(None if card is None else card.get(key) for card in cards)
-        rows.append(row)
-    return rows
+    return [(name, a.get(name), b.get(name)) for name in {**a, **b} if a.get(name) != b.get(name)]

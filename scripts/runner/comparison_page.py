@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from customer_tables.errors import UserError
 from runner import pages
-from runner.comparison import Comparison, Pair, Run, different_numbers, numbers, segment_rows
+from runner.comparison import Comparison, Run, compare, different_numbers, numbers, read_run
 from runner.conclusions import HEADLINES, conclude, headline, rules
-from runner.shapes import FALLBACK_COLOUR, colour_rules, flow_bands, marker_of, stack
+from runner.shapes import (
+    FALLBACK_COLOUR,
+    FALLBACK_MARKER,
+    colour_rules,
+    flow_bands,
+    stack,
+    style_of,
+)
 from segmentation.palette import COLOURS, MARKERS
 
 WORDS = {
@@ -22,6 +31,7 @@ WORDS = {
     "gone": "no counterpart",
     "new": "new",
 }
+Styles = tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]  # of either run, by segment
 
 
 def _decimals(digits: int) -> Callable[[float], str]:
@@ -43,21 +53,67 @@ METRICS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 )
 
 
-def render_comparison(path: Path, comparison: Comparison) -> None:
-    """Write the page: one file that needs nothing else to be read.
+def write_comparison(first: Path, second: Path, output: Path | None = None) -> Path:
+    """Compare two results folders and write the page.
 
     Parameters
     ----------
-    path : pathlib.Path
-        The page to write.
-    comparison : Comparison
+    first, second : pathlib.Path
+        Results folders.
+    output : pathlib.Path, optional
+        The page; by default beside the second run, which is left as it is.
+
+    Returns
+    -------
+    pathlib.Path
+        The page: one file that needs nothing else to be read.
+
+    Raises
+    ------
+    UserError
+        If a folder holds no run, the runs are of different datasets, or nothing can be written.
     """
+    if first.is_dir() and second.is_dir() and first.samefile(second):
+        raise UserError(
+            "both runs are the same folder",
+            where=str(first),
+            remedy="give another folder to one of them: run.py --results FOLDER",
+        )
+    names = _names(first.resolve(), second.resolve())
+    runs = [read_run(*run) for run in zip((first, second), names, strict=True)]
+    files = [re.sub(r"[^\w.-]+", "-", name) for name in names]
+    path = output or second.resolve().parent / f"{files[0]}-to-{files[1]}.html"
+    if path.is_dir():
+        raise UserError(
+            "--output names a folder", where=str(path), remedy="name a file, such as changes.html"
+        )
+    html = _render(compare(*runs))
+    try:
+        pages.write(path, html)
+    except OSError as error:
+        raise UserError(
+            f"the page cannot be written: {error.strerror}",
+            where=str(path),
+            remedy="choose another place with --output",
+        ) from None
+    return path
+
+
+def _names(first: Path, second: Path) -> tuple[str, str]:
+    """Tell the runs apart by their folders' names, with the folders above where these are equal."""
+    depth = 1
+    while first.parts[-depth] == second.parts[-depth]:
+        depth += 1
+    return "/".join(first.parts[-depth:]), "/".join(second.parts[-depth:])
+
+
+def _render(comparison: Comparison) -> str:
     first, second = comparison.first, comparison.second
-    inks = _inks(comparison)
-    conclusions = conclude(comparison)
-    html = pages.render(
+    styles = _styles(comparison)
+    whole, *conclusions = conclude(comparison)
+    return pages.render(
         "comparison.html.j2",
-        extra_css="\n".join([_stylesheet(), colour_rules(inks.values())]),
+        extra_css="\n".join([pages.stylesheet("comparison.css"), _colours(styles)]),
         lang=first.report.get("lang", "en"),
         comparison=comparison,
         first=first,
@@ -70,16 +126,14 @@ def render_comparison(path: Path, comparison: Comparison) -> None:
             for run in (first, second)
         ),
         headline=HEADLINES[headline(comparison.pairs, comparison.agreement)],
-        whole=conclusions[0],
-        conclusions=conclusions[1:],
+        whole=whole[1],
+        conclusions=conclusions,
         rules=rules(comparison),
-        flow=_flow(comparison, inks),
-        moves=_moves(comparison, inks),
-        segments=_segments(comparison, inks),
+        flow=_flow(comparison, styles),
+        moves=None if comparison.moves.empty else _moves(comparison, styles),
+        segments=_segments(comparison, styles),
         metrics=_metrics(first, second),
-        all_numbers=[
-            (name, _plain(a), _plain(b)) for name, a, b in different_numbers(first, second)
-        ],
+        all_numbers=[(n, _plain(a), _plain(b)) for n, a, b in different_numbers(first, second)],
         inputs=[
             (run.name, entry.get("name", ""), entry.get("part", ""), entry.get("sha256", ""))
             for run in (first, second)
@@ -88,73 +142,55 @@ def render_comparison(path: Path, comparison: Comparison) -> None:
         notices=_notices(comparison),
         started=[pages.moment(run.manifest.get("started")) for run in (first, second)],
     )
-    pages.write(path, html)
-
-
-def _stylesheet() -> str:
-    return (pages.TEMPLATES / "comparison.css").read_text(encoding="utf-8").strip()
 
 
 # --- colours: a segment and its counterpart have the same ----------------------------------------
 
 
-def _inks(comparison: Comparison) -> dict[tuple[str, int], dict[str, Any]]:
+def _styles(comparison: Comparison) -> Styles:
     """Give each segment of both runs a number, colour and marker; a pair shares them."""
-    first, second = comparison.first.cards, comparison.second.cards
-    inks = {("first", n): dict(card) for n, card in first.items()}
-    partners = {pair.second: pair.first for pair in comparison.pairs if pair.kept}
-    spare = [s for s in _palette() if s["colour"].lower() not in
-             {str(card.get("colour")).lower() for card in first.values()}]  # fmt: skip
-    next_number = max(first) + 1
-    for number, card in second.items():
-        ink = dict(card)
-        if number in partners:
-            ink |= {
-                key: first[partners[number]].get(key) for key in ("segment", "colour", "marker")
-            }
-        else:
-            look = spare.pop(0) if spare else {"colour": FALLBACK_COLOUR, "marker": "o"}
-            ink |= look | {"segment": next_number}
-            next_number += 1
-        inks["second", number] = ink
-    return inks
+    first = {number: style_of(card) for number, card in comparison.first.cards.items()}
+    partners = {pair.second: first[pair.first] for pair in comparison.pairs if pair.kept}
+    taken = {style["colour"] for style in first.values()}
+    spare = [(c, m) for c, m in zip(COLOURS, MARKERS, strict=True) if c.lower() not in taken]
+    second = {}
+    for number, card in comparison.second.cards.items():
+        style = partners.get(number)
+        if style is None:
+            colour, marker = spare.pop(0) if spare else (FALLBACK_COLOUR, FALLBACK_MARKER)
+            unused = 1 + max([*first, *(style["number"] for style in second.values())])
+            style = style_of(card | {"segment": unused, "colour": colour, "marker": marker})
+        second[number] = style | {"name": card["name"]}
+    return first, second
 
 
-def _palette() -> list[dict[str, str]]:
-    return [{"colour": c, "marker": m} for c, m in zip(COLOURS, MARKERS, strict=True)]
-
-
-def _shown(ink: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if ink is None:
-        return None
-    return {"name": ink["name"], "number": int(ink["segment"]), "marker": marker_of(ink)}
+def _colours(styles: Styles) -> str:
+    return colour_rules([*styles[0].values(), *styles[1].values()])
 
 
 # --- the picture ---------------------------------------------------------------------------------
 
 
-def _flow(comparison: Comparison, inks: Mapping[tuple[str, int], Mapping]) -> dict[str, Any]:
+def _flow(comparison: Comparison, styles: Styles) -> dict[str, Any]:
     """Lay both runs' segments end to end, with bands for those who are, or were, in each."""
-    rows = sorted(comparison.first.cards)
-    columns = sorted(comparison.second.cards)
+    first, second = comparison.first.cards, comparison.second.cards
+    rows, columns = sorted(first), sorted(second)
+    counterparts = [(pair.first, pair.second) for pair in comparison.pairs if pair.kept]
     by_customers = not comparison.moves.empty
     if by_customers:
         counts = comparison.moves.loc[rows, columns].to_numpy(float)
         above, below = counts.sum(axis=1), counts.sum(axis=0)
     else:
-        counts = np.zeros((len(rows), len(columns)))
-        for pair in comparison.pairs:
-            if pair.kept:
-                counts[rows.index(pair.first), columns.index(pair.second)] = 1.0
-        above = np.array([float(comparison.first.cards[n]["share"]) for n in rows])
-        below = np.array([float(comparison.second.cards[n]["share"]) for n in columns])
+        counts = np.array([[float((r, c) in counterparts) for c in columns] for r in rows])
+        above, below = (
+            np.array([float(cards[n]["share"]) for n in numbers])
+            for cards, numbers in ((first, rows), (second, columns))
+        )
     order = _fewest_crossings(counts)
     columns, counts, below = [columns[i] for i in order], counts[:, order], below[order]
-    pairs = {(pair.first, pair.second) for pair in comparison.pairs}
-    top = stack([inks["first", n] for n in rows], list(above / above.sum()))
-    bottom = stack([inks["second", n] for n in columns], list(below / below.sum()))
-    kept = {(r, c) for r, row in enumerate(rows) for c, column in enumerate(columns)
-            if (row, column) in pairs}  # fmt: skip
+    top = stack([styles[0][n] for n in rows], list(above / above.sum()))
+    bottom = stack([styles[1][n] for n in columns], list(below / below.sum()))
+    kept = {(rows.index(one), columns.index(other)) for one, other in counterparts}
     bands = flow_bands(counts, top, bottom, kept, by_count=by_customers)
     return {"first": top, "second": bottom, "bands": bands, "by_customers": by_customers}
 
@@ -170,57 +206,54 @@ def _fewest_crossings(counts: np.ndarray) -> list[int]:
 # --- the tables ----------------------------------------------------------------------------------
 
 
-def _moves(
-    comparison: Comparison, inks: Mapping[tuple[str, int], Mapping]
-) -> dict[str, Any] | None:
+def _moves(comparison: Comparison, styles: Styles) -> dict[str, Any]:
     """Tabulate who is where now."""
-    if comparison.moves.empty:
-        return None
+    moves = comparison.moves
     pairs = {(pair.first, pair.second) for pair in comparison.pairs}
-    rows = []
-    for number, counts in comparison.moves.iterrows():
-        total = int(counts.sum())
-        cells = [
-            {
-                "count": int(count),
-                "share": count / total if total else 0.0,
-                "pair": (number, column) in pairs,
-            }
-            for column, count in counts.items()
-        ]
-        rows.append({"segment": _shown(inks["first", number]), "cells": cells, "total": total})
-    columns = [_shown(inks["second", number]) for number in comparison.moves.columns]
-    totals = [int(total) for total in comparison.moves.sum()]
-    return {"columns": columns, "rows": rows, "totals": totals}
+    rows = [
+        {
+            "segment": styles[0][number],
+            "total": int(counts.sum()),
+            "cells": [
+                {
+                    "segment": styles[1][column],
+                    "count": int(count),
+                    "share": count / max(counts.sum(), 1),
+                    "pair": (number, column) in pairs,
+                }
+                for column, count in counts.items()
+            ],
+        }
+        for number, counts in moves.iterrows()
+    ]
+    return {"rows": rows, "totals": [int(total) for total in moves.sum()]}
 
 
-def _segments(
-    comparison: Comparison, inks: Mapping[tuple[str, int], Mapping]
-) -> list[dict[str, Any]]:
+def _segments(comparison: Comparison, styles: Styles) -> list[dict[str, Any]]:
+    """Put size, value and profile of each pair side by side."""
     unit = comparison.first.report["value"].get("unit") or ""
+    formats = {
+        "customers": pages.count,
+        "share": pages.percent,
+        "value_share": pages.percent,
+        "value_mean": lambda value: pages.quantity(value, unit),
+    }
     rows = []
-    for row in segment_rows(comparison):
-        pair: Pair = row["pair"]
-        rows.append(
-            {
-                "first": _shown(inks.get(("first", pair.first))),
-                "second": _shown(inks.get(("second", pair.second))),
-                "word": WORDS[pair.word],
-                "kept": pair.kept,
-                "measure": "" if pair.measure is None else f"{pair.measure:.2f}",
-                "customers": [_or_dash(value, pages.count) for value in row["customers"]],
-                "share": [_or_dash(value, pages.percent) for value in row["share"]],
-                "value_share": [_or_dash(value, pages.percent) for value in row["value_share"]],
-                "value_mean": [
-                    _or_dash(value, lambda v: pages.quantity(v, unit))
-                    for value in row["value_mean"]
-                ],
-                "shifts": [
-                    f"{label} {'higher' if value > 0 else 'lower'} by {abs(value):.1f}"
-                    for label, value in pair.shifts[:2]
-                ],
-            }
-        )
+    for pair in comparison.pairs:
+        row = {
+            "first": styles[0].get(pair.first),
+            "second": styles[1].get(pair.second),
+            "word": WORDS[pair.word],
+            "kept": pair.kept,
+            "measure": "" if pair.measure is None else f"{pair.measure:.2f}",
+            "shifts": [
+                f"{label} {'higher' if value > 0 else 'lower'} by {abs(value):.1f}"
+                for label, value in pair.shifts[:2]
+            ],
+        }
+        for key, as_text in formats.items():
+            row[key] = [_or_dash(value, as_text) for value in comparison.sides(pair, key)]
+        rows.append(row)
     return rows
 
 
@@ -228,20 +261,15 @@ def _or_dash(value: Any, as_text: Callable[[Any], str]) -> str:
     return "–" if value is None else as_text(value)
 
 
-def _metrics(first: Run, second: Run) -> list[tuple[str, str, str, bool]]:
-    """Put the main numbers side by side; the last entry says whether they read differently."""
-    values = [numbers(run) for run in (first, second)]
-    ks = [len(run.cards) for run in (first, second)]
-    rows = [
-        ("Verdict", *(str(run.report["verdict"]["word"]) for run in (first, second))),
-    ]
+def _metrics(first: Run, second: Run) -> list[tuple[str, str, str]]:
+    """Put the main numbers side by side."""
+    known = [(numbers(run), len(run.cards)) for run in (first, second)]
+    rows = [("Verdict", *(str(run.report["verdict"]["word"]) for run in (first, second)))]
     for label, name, as_text in METRICS:
-        found = [
-            known.get(name.format(k=k)) for known, k in zip(values, ks, strict=True)
-        ]  # fmt: skip
-        if any(value is not None for value in found):
+        found = [metrics.get(name.format(k=k)) for metrics, k in known]
+        if found != [None, None]:
             rows.append((label, *(_or_dash(value, as_text) for value in found)))
-    return [(label, a, b, a != b) for label, a, b in rows]
+    return rows
 
 
 def _plain(value: Any) -> str:
@@ -257,14 +285,14 @@ def _notices(comparison: Comparison) -> list[tuple[str, str]]:
     runs = (comparison.first, comparison.second)
     notices = []
     if comparison.note:
-        by = {"centres": "Paired by their centres.", "names": "Paired by their names."}
-        notices.append((by[comparison.basis], comparison.note))
-    generated = [run for run in runs if run.report.get("generated")]
-    if generated:
-        notices.append((f"Generated data in {_which(generated)}.", "No real person is described."))
-    quick = [run for run in runs if run.report.get("quick")]
-    if quick:
-        notices.append((f"Quick settings in {_which(quick)}.", "A first look, not for decisions."))
+        notices.append((f"Paired by their {comparison.basis}.", comparison.note))
+    for flag, what, why in (
+        ("generated", "Generated data", "No real person is described."),
+        ("quick", "Quick settings", "A first look, not for decisions."),
+    ):
+        marked = [run.name for run in runs if run.report.get(flag)]
+        if marked:
+            notices.append((f"{what} in {marked[0] if len(marked) == 1 else 'both runs'}.", why))
     for run in runs:
         stages = run.manifest.get("stages") or ()
         stale = [stage["number"] for stage in stages if not stage.get("current", True)]
@@ -275,7 +303,3 @@ def _notices(comparison: Comparison) -> list[tuple[str, str]]:
             what = f"Files of {run.name} were changed after the run:"
             notices.append((what, f"{', '.join(run.altered)}."))
     return notices
-
-
-def _which(runs: Sequence[Run]) -> str:
-    return "both runs" if len(runs) == 2 else runs[0].name

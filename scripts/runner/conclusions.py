@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import pandas as pd
 
 from runner import pages
 from runner.comparison import (
@@ -13,7 +14,7 @@ from runner.comparison import (
     SAME_PLACE,
     Comparison,
     Pair,
-    segment_rows,
+    Run,
 )
 
 # Words for the adjusted Rand index (Steinley 2004, Psychological Methods 9, p. 388).
@@ -32,22 +33,6 @@ HEADLINES = {
     "partly": "Some segments are the same, others are not.",
     "another": "It is another segmentation.",
 }
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """One thing to take away.
-
-    Attributes
-    ----------
-    topic : str
-        What it is about, a few words.
-    text : str
-        Plain text.
-    """
-
-    topic: str
-    text: str
 
 
 def agreement_word(agreement: float) -> str:
@@ -81,29 +66,30 @@ def headline(pairs: Sequence[Pair], agreement: float | None) -> str:
     return "partly" if 2 * kept >= most else "another"
 
 
-def conclude(comparison: Comparison) -> list[Conclusion]:
-    """Say what follows from a comparison, the most important first."""
-    found = [
-        _whole(comparison),
-        _cause(comparison),
-        _lists(comparison),
-        *_lost_and_new(comparison),
-        _sizes(comparison),
-        *_renamed(comparison),
-        *_borders(comparison),
-        *_trust(comparison),
-    ]
-    return [conclusion for conclusion in found if conclusion.text]
+def conclude(comparison: Comparison) -> list[tuple[str, str]]:
+    """Say what follows from a comparison, the most important first: topics, and plain texts."""
+    found = {
+        "On the whole": _whole(comparison),
+        "Why they differ": _cause(comparison),
+        "Campaigns": _lists(comparison),
+        "Gone and new": _lost_and_new(comparison),
+        "Size and value": _sizes(comparison),
+        "Names": _renamed(comparison),
+        "Who changed": _borders(comparison),
+        "How far to trust it": _trust(comparison),
+    }
+    return [(topic, text) for topic, text in found.items() if text]
 
 
 def rules(comparison: Comparison) -> list[str]:
     """State the rules behind the words, with their numbers and sources."""
-    stated = {
+    nouns = comparison.first.report["nouns"]
+    pairing = {
         "customers": (
             f"Segments are paired one to one so that the sum of their Jaccard similarities, among "
-            f"the {comparison.first.report['nouns']} in both runs, is largest. From "
-            f"{SAME_MEMBERS:.2f} on a pair counts as the same segment, from {KEPT_MEMBERS:.2f} on "
-            f"as the same with other borders; below, the segment counts as dissolved (Hennig 2007)."
+            f"the {nouns} in both runs, is largest. From {SAME_MEMBERS:.2f} on a pair counts as "
+            f"the same segment, from {KEPT_MEMBERS:.2f} on as the same with other borders; below, "
+            "the segment counts as dissolved (Hennig 2007)."
         ),
         "centres": (
             f"Segments are paired one to one so that the sum of the distances between their "
@@ -116,30 +102,26 @@ def rules(comparison: Comparison) -> list[str]:
             "by their names alone. The same name says that the same archetype fits best, no more."
         ),
     }
-    cuts = ", ".join(f"{cut:.2f} {word}" for cut, word in AGREEMENT_CUTS)
-    return [
-        stated[comparison.basis],
-        *(
-            [
-                f"Agreement is the adjusted Rand index: 0 by chance, 1 for the same groups. From "
-                f"{cuts}; below, poor (Steinley 2004).",
-                f"Borders explain most moves where at least {pages.percent(MOSTLY)} of those who "
-                "moved had been near one.",
-            ]
-            if comparison.basis == "customers"
-            else []
-        ),
-        f"A share counts as changed from {100 * CLEAR_CHANGE:.0f} percentage points on.",
-    ]
+    stated = [pairing[comparison.basis]]
+    if comparison.basis == "customers":
+        cuts = ", ".join(f"{cut:.2f} {word}" for cut, word in AGREEMENT_CUTS)
+        stated += [
+            f"Agreement is the adjusted Rand index: 0 by chance, 1 for the same groups. From "
+            f"{cuts}; below, poor (Steinley 2004).",
+            f"Borders explain most moves where at least {pages.percent(MOSTLY)} of those who "
+            "moved had been near one.",
+        ]
+    changed = f"A share counts as changed from {100 * CLEAR_CHANGE:.0f} percentage points on."
+    return [*stated, changed]
 
 
-def _whole(comparison: Comparison) -> Conclusion:
+def _whole(comparison: Comparison) -> str:
     kept = sum(pair.kept for pair in comparison.pairs)
     ours, theirs = len(comparison.first.cards) - kept, len(comparison.second.cards) - kept
     if not ours and not theirs:
         text = f"All {kept} segments are in both runs."
     else:
-        parts = [f"{kept} segment{_s(kept)} {'is' if kept == 1 else 'are'} in both runs"]
+        parts = [f"{kept} {'segment is' if kept == 1 else 'segments are'} in both runs"]
         parts += [f"{n} only in the {run}" for n, run in ((ours, "first"), (theirs, "second")) if n]
         text = f"{_listed(parts)}."
     if comparison.agreement is not None and comparison.moved is not None:
@@ -149,145 +131,124 @@ def _whole(comparison: Comparison) -> Conclusion:
             f"{pages.percent(comparison.moved)} changed segment; the agreement is "
             f"{agreement_word(agreement)} ({agreement:.2f} of 1)."
         )
-    return Conclusion("On the whole", text)
+    return text
 
 
-def _cause(comparison: Comparison) -> Conclusion:
-    found = comparison.differences
+def _cause(comparison: Comparison) -> str:
     nouns = comparison.first.report["nouns"]
-    settings = _listed([f"{row.name} ({row.first}, then {row.second})" for row in found.settings])
-    if found.data and found.settings:
-        text = (
+    settings = _listed([f"{name} ({a}, then {b})" for name, a, b in comparison.settings])
+    if comparison.other_data and settings:
+        return (
             "Both the data and the settings differ, so nothing here tells which of the two made "
             f"the difference. To find out, change one at a time. Settings: {settings}."
         )
-    elif found.data:
-        text = (
+    if comparison.other_data:
+        return (
             f"The settings are the same and the data differ. A change of segment means that the "
             f"{nouns} changed or that the borders did: the borders are fitted to each table anew."
         )
-    elif found.settings:
-        text = (
+    if settings:
+        return (
             f"The data are the same and the settings differ: {settings}. Nobody behaves "
             "differently; whoever changed segment did so by the settings."
         )
-    elif found.versions:
-        text = (
+    if comparison.versions:
+        return (
             "Data and settings are the same; code or packages differ. Every difference below "
             "comes from them."
         )
-    else:
-        text = "Data, settings, code and packages are the same."
-    return Conclusion("Why they differ", text)
+    return "Data, settings, code and packages are the same."
 
 
-def _lists(comparison: Comparison) -> Conclusion:
-    cards = comparison.first.cards
-    nouns = comparison.first.report["nouns"]
+def _lists(comparison: Comparison) -> str:
     kept = [pair for pair in comparison.pairs if pair.kept]
     if not kept:
-        return Conclusion("Campaigns", "Plan anew from the second run; no advice carries over.")
-    same = [cards[p.first]["name"] for p in kept if p.word != "other borders"]
-    redrawn = [cards[p.first]["name"] for p in kept if p.word == "other borders"]
-    if comparison.basis != "customers" or comparison.differences.data:
-        every = _listed([cards[pair.first]["name"] for pair in kept])
-        return Conclusion(
-            "Campaigns",
-            f"Plans for {every} carry over. Take the {nouns} from the second run's lists: the "
-            "first run's do not know the other table.",
+        return "Plan anew from the second run; no advice carries over."
+    names = {pair: comparison.sides(pair, "name")[0] for pair in kept}
+    if comparison.basis != "customers" or comparison.other_data:
+        return (
+            f"Plans for {_listed(list(names.values()))} carry over. Take the "
+            f"{comparison.first.report['nouns']} from the second run's lists: the first run's do "
+            "not know the other table."
         )
+    redrawn = [names[pair] for pair in kept if pair.word == "other borders"]
+    same = [names[pair] for pair in kept if pair.word != "other borders"]
     parts = []
     if same:
         parts.append(f"Plans and lists for {_listed(same)} hold.")
     if redrawn:
         parts.append(f"Plans for {_listed(redrawn)} hold, but take the second run's lists.")
-    return Conclusion("Campaigns", " ".join(parts))
+    return " ".join(parts)
 
 
-def _lost_and_new(comparison: Comparison) -> list[Conclusion]:
-    found = []
+def _lost_and_new(comparison: Comparison) -> str:
+    moves, found = comparison.moves, []
     for pair in comparison.pairs:
+        before, after = comparison.sides(pair, "name")
         if pair.word == "gone":
-            name = comparison.first.cards[pair.first]["name"]
-            found.append(f"“{name}” has no counterpart{_destination(comparison, pair.first)}.")
+            where = (
+                "" if moves.empty else _most(moves.loc[pair.first], comparison.second, "went to")
+            )
+            found.append(f"“{before}” has no counterpart{where}.")
         elif pair.word == "new":
-            name = comparison.second.cards[pair.second]["name"]
-            found.append(f"“{name}” is new{_origin(comparison, pair.second)}.")
-    return [Conclusion("Gone and new", " ".join(found))]
+            where = "" if moves.empty else _most(moves[pair.second], comparison.first, "came from")
+            found.append(f"“{after}” is new{where}.")
+    return " ".join(found)
 
 
-def _destination(comparison: Comparison, segment: int) -> str:
-    if comparison.moves.empty or not comparison.moves.loc[segment].sum():
+def _most(counts: pd.Series, run: Run, verb: str) -> str:
+    """Say which segment of the other run most of these customers went to, or came from."""
+    if not counts.sum():
         return ""
-    row = comparison.moves.loc[segment] / comparison.moves.loc[segment].sum()
-    name = comparison.second.cards[int(row.idxmax())]["name"]
-    return f": {pages.percent(row.max())} went to “{name}”"
+    name = run.cards[int(counts.idxmax())]["name"]
+    return f": {pages.percent(counts.max() / counts.sum())} {verb} “{name}”"
 
 
-def _origin(comparison: Comparison, segment: int) -> str:
-    if comparison.moves.empty or not comparison.moves[segment].sum():
-        return ""
-    column = comparison.moves[segment] / comparison.moves[segment].sum()
-    name = comparison.first.cards[int(column.idxmax())]["name"]
-    return f": {pages.percent(column.max())} came from “{name}”"
-
-
-def _sizes(comparison: Comparison) -> Conclusion:
+def _sizes(comparison: Comparison) -> str:
     report = comparison.first.report
+    kept = [pair for pair in comparison.pairs if pair.kept]
     changes = []
-    for row in segment_rows(comparison):
-        if not row["pair"].kept:
-            continue
+    for pair in kept:
         parts, largest = [], 0.0
         for key, of in (("share", report["nouns"]), ("value_share", report["value"]["label"])):
-            before, after = row[key]
+            before, after = comparison.sides(pair, key)
             if before is not None and after is not None and abs(after - before) >= CLEAR_CHANGE:
                 parts.append(f"from {pages.percent(before)} to {pages.percent(after)} of {of}")
                 largest = max(largest, abs(after - before))
         if parts:
-            name = comparison.first.cards[row["pair"].first]["name"]
-            changes.append((largest, f"{name} {_listed(parts)}"))
-    changes.sort(key=lambda change: -change[0])
-    if not any(pair.kept for pair in comparison.pairs):
-        text = ""
-    elif not changes:
+            changes.append((largest, f"{comparison.sides(pair, 'name')[0]} {_listed(parts)}"))
+    if not kept:
+        return ""
+    if not changes:
         known = any(card["value_share"] is not None for card in report["segments"])
         worth = f" or of {report['value']['label']}" if known else ""
-        text = (
+        return (
             f"No segment's share of {report['nouns']}{worth} changed by "
             f"{100 * CLEAR_CHANGE:.0f} points or more."
         )
-    else:
-        text = f"{'; '.join(text for _, text in changes)}."
-    return Conclusion("Size and value", text)
+    changes.sort(key=lambda change: -change[0])
+    return f"{'; '.join(text for _, text in changes)}."
 
 
-def _renamed(comparison: Comparison) -> list[Conclusion]:
-    renamed = []
-    for pair in comparison.pairs:
-        if pair.kept:
-            before = comparison.first.cards[pair.first]["name"]
-            after = comparison.second.cards[pair.second]["name"]
-            if before != after:
-                renamed.append(f"“{before}” is called “{after}” now")
-    return [Conclusion("Names", f"{_listed(renamed)}." if renamed else "")]
+def _renamed(comparison: Comparison) -> str:
+    names = [comparison.sides(pair, "name") for pair in comparison.pairs if pair.kept]
+    renamed = [f"“{before}” is called “{after}” now" for before, after in names if before != after]
+    return f"{_listed(renamed)}." if renamed else ""
 
 
-def _borders(comparison: Comparison) -> list[Conclusion]:
+def _borders(comparison: Comparison) -> str:
     moved, every = comparison.moved_near_border, comparison.near_border
     if moved is None or every is None:
-        return []
+        return ""
     nouns = comparison.first.report["nouns"]
     text = (
         f"Of the {nouns} who changed segment, {pages.percent(moved)} had been near a border in the "
         f"first run; of all, {pages.percent(every)}."
     )
-    if moved >= MOSTLY:
-        text += " Most changes are a matter of borders."
-    return [Conclusion("Who changed", text)]
+    return text + (" Most changes are a matter of borders." if moved >= MOSTLY else "")
 
 
-def _trust(comparison: Comparison) -> list[Conclusion]:
+def _trust(comparison: Comparison) -> str:
     runs = (comparison.first, comparison.second)
     notes = []
     quick = [run.name for run in runs if run.report.get("quick")]
@@ -299,20 +260,10 @@ def _trust(comparison: Comparison) -> list[Conclusion]:
     words = [str(run.report["verdict"]["word"]) for run in runs]
     if words[0] != words[1]:
         notes.append(f"The verdict was “{words[0]}” and is “{words[1]}”.")
-    for run, word in zip(runs, words, strict=True):
-        if word == "not reproducible":
-            notes.append(
-                f"The segments of {run.name} would not come back on other customers, so a "
-                "difference from them means little."
-            )
     by_hand = [run.name for run in runs if run.report.get("k_set_by_hand")]
     if by_hand:
         notes.append(f"In {_listed(by_hand)} the number of segments was set by hand.")
-    return [Conclusion("How far to trust it", " ".join(notes))]
-
-
-def _s(number: int) -> str:
-    return "" if number == 1 else "s"
+    return " ".join(notes)
 
 
 def _listed(parts: Sequence[str]) -> str:

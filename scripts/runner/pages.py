@@ -206,6 +206,12 @@ def setting(value: object) -> str:
     return "none" if value in (None, "") else str(portable(value))
 
 
+def commit(git: Mapping[str, Any] | None) -> str:
+    """Name the commit that a run was made with, and whether files differed from it."""
+    name = str((git or {}).get("commit") or "")[:12]
+    return f"{name}, with changes since" if name and git["dirty"] else name
+
+
 def sentence_case(text: str) -> str:
     """Make the first letter a capital and leave the others alone (``ONE-OFF`` stays)."""
     return text[:1].upper() + text[1:]
@@ -310,9 +316,9 @@ def environment() -> jinja2.Environment:
 
 
 @cache
-def _stylesheet() -> str:
-    css = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+def stylesheet(name: str = "style.css") -> str:
+    """Read a stylesheet of the templates without its comments and its indentation."""
+    css = re.sub(r"/\*.*?\*/", "", (TEMPLATES / name).read_text(encoding="utf-8"), flags=re.DOTALL)
     return "\n".join(line.strip() for line in css.splitlines() if line.strip())
 
 
@@ -333,7 +339,7 @@ def render(template: str, *, extra_css: str = "", **values: Any) -> str:
     str
         The whole page, with the policy that fits its stylesheet.
     """
-    css = f"{_stylesheet()}\n{extra_css}".strip()
+    css = f"{stylesheet()}\n{extra_css}".strip()
     digest = base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
     policy = (
         f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "

@@ -1,4 +1,4 @@
-"""Segments as shapes and colours on a page: markers, bars of shares, inks that can be read."""
+"""Segments as shapes and colours on a page: markers, bars of shares, and the bands between bars."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import pages
+from runner import pages
 
 # Outlines on a field of 24 by 24, by the names that matplotlib gives its markers.
 MARKERS = {
@@ -27,11 +27,38 @@ MARKERS = {
     "h": "M12 1.500 21 6.800v10.500l-9 5.200-9-5.200V6.800z",
     "p": "M12 2l10 7.300-3.800 11.700H5.800L2 9.300z",
 }
-FALLBACK_COLOUR = "#5a6270"
+FALLBACK_COLOUR, FALLBACK_MARKER = "#5a6270", "o"
 # Width of the bars of shares on a wide screen and of a letter in them, in pixels.
 BAR_WIDTH, LETTER_WIDTH = 1080, 7.2
 # The two papers that bars stand on; style.css uses the same.
 LIGHT_PAPER, DARK_PAPER = "#ffffff", "#15171b"
+
+
+def style_of(segment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a page shows a segment.
+
+    Parameters
+    ----------
+    segment : mapping
+        segment (its number) and name; colour (six hexadecimal digits) and marker (a name of
+        matplotlib's) where they are known.
+
+    Returns
+    -------
+    dict
+        number, name, colour, and the outline of its marker.
+    """
+    colour, marker = str(segment.get("colour")), str(segment.get("marker"))
+    known = re.fullmatch(r"#[0-9a-fA-F]{6}", colour)
+    return {
+        "number": int(segment["segment"]),
+        "name": str(segment["name"]),
+        "colour": colour.lower() if known else FALLBACK_COLOUR,
+        "marker": MARKERS.get(marker, MARKERS[FALLBACK_MARKER]),
+    }
+
+
+# --- colours -----------------------------------------------------------------------------------
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
@@ -57,33 +84,56 @@ def _away_from(colour: str, paper: str, ratio: float = 3.0) -> str:
     for step in range(101):
         mixed = "#" + "".join(f"{round(c + (end - c) * step / 100):02x}" for c in _rgb(colour))
         if contrast(mixed, paper) >= ratio:
-            return mixed
+            break
     return mixed
 
 
-def _colour(value: object) -> str:
-    text = str(value)
-    return text.lower() if re.fullmatch(r"#[0-9a-fA-F]{6}", text) else FALLBACK_COLOUR
-
-
-def marker_of(segment: Mapping[str, Any]) -> str:
-    """Return the outline of a segment's marker."""
-    return MARKERS.get(str(segment.get("marker")), MARKERS["o"])
-
-
-def colour_rules(segments: Iterable[Mapping[str, Any]]) -> str:
+def colour_rules(styles: Iterable[Mapping[str, Any]]) -> str:
     """Write the style rules that give each segment its colour, readable on light and on dark."""
     light, dark = [], []
-    for segment in segments:
-        colour = _colour(segment.get("colour"))
+    for style in styles:
         for paper, rules in ((LIGHT_PAPER, light), (DARK_PAPER, dark)):
-            shown = _away_from(colour, paper)
+            shown = _away_from(style["colour"], paper)
             text = max(("#ffffff", "#000000"), key=lambda ink: contrast(ink, shown))
-            rules.append(f".s{int(segment['segment'])}{{--segment:{shown};--on-segment:{text}}}")
+            rules.append(f".s{style['number']}{{--segment:{shown};--on-segment:{text}}}")
     return "\n".join([*light, "@media screen and (prefers-color-scheme: dark){", *dark, "}"])
 
 
-def _labels(width: float, name: str) -> list[str]:
+# --- bars and bands ----------------------------------------------------------------------------
+
+
+def stack(styles: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> list[dict[str, Any]]:
+    """Lay the segments' shares end to end, in percent of the bar's width.
+
+    Parameters
+    ----------
+    styles : sequence of mapping
+        From `style_of`.
+    shares : sequence of float
+        Of one each.
+    """
+    total = sum(shares) or 1.0
+    parts, x = [], 0.0
+    for style, share in zip(styles, shares, strict=True):
+        width = 100 * share / total
+        parts.append(
+            {
+                "number": style["number"],
+                "marker": style["marker"],
+                "x": round(x, 3),
+                "width": round(width, 3),
+                "middle": round(x + width / 2, 3),
+                "text": pages.percent(share),
+                "lines": _label(width, style["name"]),
+                "labelled": width >= 3,
+                "tight": width < 10,
+            }
+        )
+        x += width
+    return parts
+
+
+def _label(width: float, name: str) -> list[str]:
     """Break a name into lines that fit a part of a bar on a wide screen; none where it does not."""
     room = int((width * BAR_WIDTH / 100 - 10) / LETTER_WIDTH)
     lines = _wrapped(name, room)
@@ -103,31 +153,6 @@ def _wrapped(name: str, room: int) -> list[str]:
         return []
     lines = textwrap.wrap(name, room, break_long_words=False, break_on_hyphens=False)
     return lines if all(len(line) <= room for line in lines) else []
-
-
-def stack(segments: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> list[dict[str, Any]]:
-    """Lay the segments' shares end to end, in percent of the bar's width."""
-    total = sum(shares) or 1.0
-    parts, x = [], 0.0
-    for segment, share in zip(segments, shares, strict=True):
-        width = 100 * share / total
-        lines = _labels(width, str(segment["name"]))
-        parts.append(
-            {
-                "number": int(segment["segment"]),
-                "marker": marker_of(segment),
-                "x": round(x, 3),
-                "width": round(width, 3),
-                "middle": round(x + width / 2, 3),
-                "text": pages.percent(share),
-                "lines": lines,
-                "top": round((88 - 16 * len(lines) - 4) / 2 + 8),
-                "labelled": width >= 3,
-                "tight": width < 10,
-            }
-        )
-        x += width
-    return parts
 
 
 def flow_bands(

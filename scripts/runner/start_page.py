@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import pages
-from .shapes import colour_rules, marker_of, stack
+from runner import pages
+from runner.shapes import colour_rules, stack, style_of
 
 # Verdicts from the weakest to the strongest.
 VERDICTS = ("not reproducible", "constructed", "reproducible", "natural")
@@ -68,11 +68,12 @@ def _mosaic(segments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Where no column measures a customer's value there is only the upper one.
     """
-    above = stack(segments, [float(s["share"]) for s in segments])
+    styles = [style_of(segment) for segment in segments]
+    above = stack(styles, [float(s["share"]) for s in segments])
     if all(s["value_share"] is None for s in segments):
         return {"customers": above, "value": [], "bands": []}
     # A segment that is too small to be described is counted in with another one.
-    below = stack(segments, [max(0.0, float(s["value_share"] or 0)) for s in segments])
+    below = stack(styles, [max(0.0, float(s["value_share"] or 0)) for s in segments])
     bands = []
     for top, bottom in zip(above, below, strict=True):
         corners = (
@@ -125,9 +126,8 @@ def _segment(
     campaign = str(segment.get("campaign") or "")
     return {
         **segment,
-        "number": int(segment["segment"]),
+        **style_of(segment),
         "anchor": f"segment-{int(segment['segment'])}",
-        "marker": marker_of(segment),
         "times": _times(ratio) if ratio is not None else None,
         "value_mean_text": "" if mean is None else pages.quantity(float(mean), unit),
         "value_median_text": "" if median is None else pages.quantity(float(median), unit),
@@ -185,14 +185,6 @@ def _inputs(run: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for entry in run.get("inputs") or ()
     ]
-
-
-def _git(run: Mapping[str, Any]) -> str:
-    git = run.get("git")
-    if isinstance(git, Mapping):
-        commit = str(git.get("commit") or "")
-        return f"{commit[:12]}, with changes since" if git.get("dirty") else commit[:12]
-    return str(git or "")
 
 
 def _settings(run: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -267,7 +259,7 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     verdict = report["verdict"]
     html = pages.render(
         "index.html.j2",
-        extra_css=colour_rules(segments),
+        extra_css=colour_rules(map(style_of, segments)),
         lang=report.get("lang", "en"),
         report=report,
         value=report["value"] if report["value"]["label"] else None,
@@ -289,7 +281,7 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         glossary=pages.glossary(),
         stages=list(run.get("stages") or ()),
         inputs=_inputs(run),
-        git=_git(run),
+        git=pages.commit(run.get("git")),
         settings=_settings(run),
         seconds=_seconds(run),
         started=pages.moment(run.get("started")),

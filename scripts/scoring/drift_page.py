@@ -14,7 +14,7 @@ import pandas as pd
 
 from customer_tables.errors import UserError
 from runner import pages
-from runner.shapes import colour_rules, flow_bands, marker_of, stack
+from runner.shapes import colour_rules, flow_bands, stack, style_of
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.monitoring.drift import WORDS, Drift
 from segmentation.monitoring.migration import Migration, published_moves
@@ -24,29 +24,6 @@ from segmentation.presentation import safe_table
 
 PAGE, RECORD = "index.html", "drift.json"
 NAMES = (PAGE, RECORD, "features.csv", "segments.csv", "moves.csv")
-
-
-def write_drift(
-    folder: Path,
-    model: dict[str, Any],
-    drift: Drift,
-    migration: Migration | None,
-    source: str,
-    min_group_size: int = MIN_GROUP_SIZE,
-) -> Path:
-    """Write index.html, drift.json and the tables into a folder, and return the page.
-
-    Raises
-    ------
-    UserError
-        If nothing can be written there.
-    """
-    staged = DriftFolder(folder)
-    try:
-        staged.stage(drift_files(model, drift, migration, source, min_group_size))
-        return staged.keep()
-    finally:
-        staged.drop()
 
 
 def drift_files(
@@ -64,16 +41,18 @@ def drift_files(
         Moves of fewer customers are withheld.
     """
     counts = published_moves(migration.moves, min_group_size) if migration else None
+    tables = {"features": drift.features, "segments": drift.segments}
+    if counts is not None:
+        tables["moves"] = counts.astype("Int64").reset_index()
     files = {
         f"{name}.csv": safe_table(table).to_csv(index=False, lineterminator="\n")
-        for name, table in _tables(drift, counts).items()
+        for name, table in tables.items()
     }
-    record = _record(drift, migration)
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-    inks = _inks(model)
+    text = json.dumps(_record(drift, migration), indent=1, ensure_ascii=False, allow_nan=False)
+    styles = _styles(model)
     page = pages.render(
         "drift.html.j2",
-        extra_css="\n".join([_stylesheet(), colour_rules(inks)]),
+        extra_css="\n".join([pages.stylesheet("comparison.css"), colour_rules(styles)]),
         model=model,
         drift=drift,
         migration=migration,
@@ -83,8 +62,8 @@ def drift_files(
         moves=_moves(migration, counts) if migration else [],
         some_withheld=migration is not None and bool(counts.isna().any(axis=None)),
         min_group_size=min_group_size,
-        marks=[ink | {"marker": marker_of(ink)} for ink in inks],
-        flow=_flow(model, migration, counts) if migration else None,
+        styles=styles,
+        flow=_flow(styles, migration, counts) if migration else None,
         source=source,
         then=model["reference"]["customers"],
         points=_points,
@@ -171,13 +150,6 @@ def _unwritable(folder: Path, error: OSError) -> UserError:
     )
 
 
-def _tables(drift: Drift, counts: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
-    tables = {"features": drift.features, "segments": drift.segments}
-    if counts is not None:
-        tables["moves"] = counts.astype("Int64").reset_index()
-    return tables
-
-
 def _record(drift: Drift, migration: Migration | None) -> dict[str, Any]:
     """Return the numbers of the page by name, for schedulers."""
     record = {
@@ -216,36 +188,30 @@ def _moves(migration: Migration, counts: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _inks(model: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return each segment's number, name and look, as the notebooks draw it."""
-    inks = []
+def _styles(model: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return how each segment is shown: as the notebooks draw it."""
+    styles = []
     for entry in model["segments"]:
         colour, marker = look(entry["segment"])
-        ink = {"segment": entry["segment"], "number": entry["segment"], "name": entry["name"]}
-        inks.append(ink | {"colour": colour, "marker": marker})
-    return inks
+        styles.append(style_of(entry | {"colour": colour, "marker": marker}))
+    return styles
 
 
-def _flow(model: dict[str, Any], migration: Migration, told_counts: pd.DataFrame) -> dict[str, Any]:
+def _flow(
+    styles: list[dict[str, Any]], migration: Migration, published: pd.DataFrame
+) -> dict[str, Any]:
     """Lay the segments before and now end to end, with bands for those who are in both lists."""
-    inks, counts = _inks(model), migration.moves.to_numpy(float)
-    above, below = (stack(inks, list(counts.sum(axis=axis))) for axis in (1, 0))
-    for parts, totals in ((above, counts.sum(axis=1)), (below, counts.sum(axis=0))):
-        for part, total in zip(parts, totals, strict=True):
-            part["text"] = pages.percent(total / counts.sum())
-    stayed = {(place, place) for place in range(len(inks))}
-    shown = told_counts.fillna(0).to_numpy(copy=True)
-    # Stays that are withheld get the room that what is told leaves them, which gives nothing away.
+    counts = migration.moves.to_numpy(float)
+    above, below = (stack(styles, list(counts.sum(axis=n) / counts.sum())) for n in (1, 0))
+    stayed = {(place, place) for place in range(len(styles))}
+    shown = published.fillna(0).to_numpy(copy=True)
+    # Stays that are suppressed get the room that what is published leaves them, which gives
+    # nothing away.
     room = np.minimum(*((counts - shown).sum(axis=axis) for axis in (1, 0)))
-    places = np.flatnonzero(np.isnan(told_counts.to_numpy().diagonal()))
+    places = np.flatnonzero(np.isnan(published.to_numpy().diagonal()))
     shown[places, places] = room[places]
     bands = flow_bands(shown, above, below, stayed, total=counts.sum())
     return {"above": above, "below": below, "bands": bands}
-
-
-def _stylesheet() -> str:
-    """Return the rules for bands, which the page that compares two runs has, too."""
-    return (pages.TEMPLATES / "comparison.css").read_text(encoding="utf-8").strip()
 
 
 def _points(share: float) -> str:
