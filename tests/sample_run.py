@@ -35,7 +35,7 @@ NOTEBOOKS = [
     ("01", "01_data_cleaning", "Data cleaning"),
     ("02", "02_exploratory_analysis", "Exploratory analysis"),
     ("03", "03_feature_engineering", "Feature engineering"),
-    ("04", "04_clustering", "Clustering"),
+    ("04", "04_kmeans", "K-Means"),
     ("05", "05_dimensionality_reduction", "Dimensionality reduction"),
     ("06", "06_segment_profiling", "Segment profiling"),
 ]
@@ -460,7 +460,7 @@ def main(folder: Path) -> None:
     from runner import notebook_page, start_page
 
     write_results(folder)
-    executed = folder / "notebooks" / "04_clustering.ipynb"
+    executed = folder / "notebooks" / "04_kmeans.ipynb"
     nbformat.write(notebook(), executed)
     notebook_page.render_notebook(executed, executed.with_suffix(".html"), context=context())
     print(start_page.render_index(folder, run=run()))

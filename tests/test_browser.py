@@ -48,7 +48,7 @@ def _write(folder: Path, hostile: bool) -> dict[str, Path]:
     # Every notice that a page can carry is on it.
     content = report() | {"quick": True, "generated": True, "k_set_by_hand": True}
     write_results(folder, poisoned(content) if hostile else content)
-    executed = folder / "notebooks" / "04_clustering.ipynb"
+    executed = folder / "notebooks" / "04_kmeans.ipynb"
     nbformat.write(notebook(hostile), executed)
     page = executed.with_suffix(".html")
     about = context(quick=True, up_to_date=False)

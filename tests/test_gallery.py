@@ -193,7 +193,7 @@ def test_what_cannot_be_made_is_said_and_leaves_the_last_picture(tmp_path, monke
     for name in ("page_picture", "lab_picture"):
         monkeypatch.setattr(screenshots, name, lambda *_, **__: Unavailable("there is no Chromium"))
     results, folder = write_run(tmp_path / "run"), tmp_path / "gallery"
-    (results / "notebooks" / "04_clustering.ipynb").write_text("{}")
+    (results / "notebooks" / "04_kmeans.ipynb").write_text("{}")
     folder.mkdir()
     (folder / "report.png").write_bytes(b"an earlier one")
     missing = make_gallery(results, folder)

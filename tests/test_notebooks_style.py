@@ -298,7 +298,7 @@ RULES = (
 
 
 def test_the_series_is_whole():
-    numbers = ["01", "02", "03", "04", "05", "06", "07"]
+    numbers = [f"{number:02d}" for number in range(1, 10)]
     assert [path.name[:2] for path in NOTEBOOKS] == numbers
 
 

@@ -25,8 +25,8 @@ from segmentation.monitoring import planting
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("index", "01_data_cleaning", "02_exploratory_analysis", "03_feature_engineering",
-         "04_clustering", "05_dimensionality_reduction", "06_segment_profiling",
-         "07_scoring_and_drift")  # fmt: skip
+         "04_kmeans", "05_dimensionality_reduction", "06_segment_profiling",
+         "07_alternative_methods", "08_robustness", "09_scoring_and_drift")  # fmt: skip
 # As little work as possible: what is looked at is texts, not numbers.
 SMALL = ["--quick"]
 # With six segments the customer with the largest amount has one alone.
@@ -163,11 +163,11 @@ PICTURE = re.compile(r'"image/png": "[^"]*"|base64,[A-Za-z0-9+/=]*|"sha256": "[^
 
 
 def later_period(run: Run) -> dict[str, pd.DataFrame]:
-    """Return the generated customers of notebook 07, and their features, as it has made them."""
+    """Return the generated customers of notebook 09, and their features, as it has made them."""
     files = run.published()
     model = load_model(files["model.json"])
     labels = pd.read_parquet(files["stages/04_segments.parquet"])["segment"]
-    chosen = json.loads(files["manifest.json"].read_text())["parameters"]["07"]
+    chosen = json.loads(files["manifest.json"].read_text())["parameters"]["09"]
     customers = planting.next_period(
         pd.read_parquet(files["stages/01_customers.parquet"]), labels,
         priced=planting.priced_columns(load_dataset(str(run.source))),
@@ -175,7 +175,7 @@ def later_period(run: Run) -> dict[str, pd.DataFrame]:
         **{name: chosen[name] for name in ("new_share", "inflation", "shrink", "seed")},
     )  # fmt: skip
     features = score_typed(model, dataset_of(model), customers).features
-    return {"07 customers": customers, "07 features": features}
+    return {"09 customers": customers, "09 features": features}
 
 
 def own_values(run: Run, min_group_size: int = 10) -> dict[float, str]:
@@ -275,11 +275,11 @@ def test_formulas_in_lists_are_told_and_kept_only_when_asked(run, tmp_path):
         ids = {row["customer"] for row in csv.DictReader(file)}
     assert planted.SENTINEL_IDS[1] in ids
     assert "ept as they are; take care" in (kept / "index.html").read_text("utf-8")
-    for name in ("07_scoring_and_drift.html", "07_scoring_and_drift.ipynb"):
+    for name in ("09_scoring_and_drift.html", "09_scoring_and_drift.ipynb"):
         text = (kept / "notebooks" / name).read_text("utf-8")
         assert "The second period is real" in text
         assert not re.search("SENTINEL|731846|731,846", text), name
-    assert "<img src=x" not in (kept / "notebooks" / "07_scoring_and_drift.html").read_text("utf-8")
+    assert "<img src=x" not in (kept / "notebooks" / "09_scoring_and_drift.html").read_text("utf-8")
 
 
 class AtWork:

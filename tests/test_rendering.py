@@ -16,9 +16,9 @@ ACTIVE = ("script", "iframe", "object", "embed", "form", "input", "button", "lin
 
 
 def render(folder, built, **changes):
-    executed = folder / "04_clustering.ipynb"
+    executed = folder / "04_kmeans.ipynb"
     nbformat.write(built, executed)
-    page = folder / "04_clustering.html"
+    page = folder / "04_kmeans.html"
     notebook_page.render_notebook(executed, page, context=context(**changes))
     return page.read_text(encoding="utf-8")
 
@@ -93,7 +93,7 @@ def test_neighbours_and_start_page(page):
     assert page.find("a", rel="prev")["href"] == "03_feature_engineering.html"
     assert page.find("a", rel="next")["href"] == "05_dimensionality_reduction.html"
     assert page.select_one(".masthead .home")["href"] == "../index.html"
-    assert [a.text for a in page.select(".series [aria-current=page]")] == ["04: Clustering"]
+    assert [a.text for a in page.select(".series [aria-current=page]")] == ["04: K-Means"]
 
 
 def test_first_and_last_page_have_one_neighbour(tmp_path):
@@ -130,7 +130,7 @@ def test_notices(tmp_path):
 
 def test_a_notebook_without_title_or_headings_still_makes_a_page(tmp_path):
     page = render_cells(tmp_path, new_markdown_cell("Words."))
-    assert page.h1.text == "Clustering"
+    assert page.h1.text == "K-Means"
     assert not page.select(".toc")
 
 

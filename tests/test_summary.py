@@ -200,7 +200,7 @@ def test_descriptors_one_text_a_segment(profile):
 
 def test_what_else_speaks_for_or_against_the_segments():
     numbers = {"most_sensitive": "no transform", "most_sensitive_ari": 0.244}
-    assert summary.further_evidence(numbers) == [
+    assert summary.sensitivity_sentences(numbers) == [
         "Of all other defensible choices, this would change the segments most: no transform "
         "(agreement 0.24 of 1)."
     ]
@@ -209,10 +209,13 @@ def test_what_else_speaks_for_or_against_the_segments():
         "segments_explained": 0.55,
         "rule_baseline_ari": 0.4,
     }
-    first, _ = summary.further_evidence(numbers | baseline)
+    assert summary.added_sentences({}) == []
+    (first,) = summary.added_sentences(baseline)
     assert "explain 51%" in first
     assert "segments 55%" in first
     assert "0.40" in first
+    of_value = {"rule_baseline_explained_value": 0.2, "segments_explained_value": 0.3}
+    assert "segments 30%" in summary.added_sentences(baseline | of_value)[1]
 
 
 def test_formulas_in_lists_of_customers_are_made_safe_and_counted():

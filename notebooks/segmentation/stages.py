@@ -50,7 +50,7 @@ SERIES = (
     Stage("01", "data_cleaning", "cleaning", "Data cleaning"),
     Stage("02", "exploratory_analysis", "exploration", "Exploratory analysis", ("01",)),
     Stage("03", "feature_engineering", "features", "Feature engineering", ("01",)),
-    Stage("04", "clustering", "clustering", "Clustering", ("01", "03")),
+    Stage("04", "kmeans", "clustering", "K-Means", ("01", "03")),
     Stage(
         "05",
         "dimensionality_reduction",
@@ -68,6 +68,14 @@ SERIES = (
     ),
     Stage(
         "07",
+        "alternative_methods",
+        "alternatives",
+        "Alternative methods",
+        needs=("01", "03", "04"),
+    ),
+    Stage("08", "robustness", "robustness", "Robustness", ("01", "03", "04")),
+    Stage(
+        "09",
         "scoring_and_drift",
         "drift",
         "Scoring and drift",

@@ -414,8 +414,7 @@ def page(
             "figure": "figures/04_decision.png",
             "alt": decision["alt"],
         },
-        "verdict": solution["verdict"]
-        | {"reasons": [*solution["verdict"]["reasons"], *further_evidence(clustering)]},
+        "verdict": solution["verdict"],
         "importance": [{"label": name, "value": value} for name, value in importance.items()],
         "descriptors": descriptors,
         "limits": list(dataset.limits)
@@ -432,27 +431,30 @@ def page(
     }
 
 
-def further_evidence(clustering: dict[str, Any]) -> list[str]:
-    """Say what the segments add to plain questions, and which other choice would matter most."""
-    sentences = [
-        f"Of all other defensible choices, this would change the segments most: "
-        f"{clustering['most_sensitive']} (agreement {clustering['most_sensitive_ari']:.2f} of 1)."
-    ]
-    if "rule_baseline_explained" in clustering:
-        sentences.insert(
-            0,
-            f"Plain yes/no questions explain {share(clustering['rule_baseline_explained'])} of the "
-            f"differences between customers, the segments {share(clustering['segments_explained'])}"
-            f"; the two divisions agree to {clustering['rule_baseline_ari']:.2f} of 1.",
+def added_sentences(alternatives: dict[str, Any]) -> list[str]:
+    """Say what the segments add to plain questions, from the numbers of notebook 07."""
+    found, sentences = alternatives, []
+    if "rule_baseline_explained" in found:
+        sentences.append(
+            f"Plain yes/no questions explain {share(found['rule_baseline_explained'])} of the "
+            f"differences between customers, the segments {share(found['segments_explained'])}"
+            f"; the two divisions agree to {found['rule_baseline_ari']:.2f} of 1."
         )
-    if "rule_baseline_explained_value" in clustering:
-        sentences.insert(
-            1,
+    if "rule_baseline_explained_value" in found:
+        sentences.append(
             f"Of the differences in value, plain questions explain "
-            f"{share(clustering['rule_baseline_explained_value'])}, the segments "
-            f"{share(clustering['segments_explained_value'])}.",
+            f"{share(found['rule_baseline_explained_value'])}, the segments "
+            f"{share(found['segments_explained_value'])}."
         )
     return sentences
+
+
+def sensitivity_sentences(robustness: dict[str, Any]) -> list[str]:
+    """Say which other choice would matter most, from the numbers of notebook 08."""
+    return [
+        f"Of all other defensible choices, this would change the segments most: "
+        f"{robustness['most_sensitive']} (agreement {robustness['most_sensitive_ari']:.2f} of 1)."
+    ]
 
 
 def descriptor_rows(

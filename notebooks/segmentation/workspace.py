@@ -42,7 +42,7 @@ class Workspace:
     Parameters
     ----------
     stage : str
-        Number of the notebook, "01" to "07".
+        Number of the notebook, "01" to "09".
     dataset : Dataset
     folder : Path
         The results folder; made if it does not exist.

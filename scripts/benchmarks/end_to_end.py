@@ -22,7 +22,7 @@ sys.path.append({scripts!r})
 from benchmarks import plain
 plain.install(networks={networks})
 """
-BY_NETWORKS = ("tables/05_",)
+BY_NETWORKS = ("tables/05_", "tables/08_embedded")
 # Drawn by the model's checksum, in which the last bits of the centres count.
 BY_CHECKSUM = ("tables/06_control_groups",)
 NEAR = 1e-9
@@ -33,7 +33,9 @@ def _write_plain(settings: Settings, folder: Path) -> None:
     (folder / "plain").mkdir()
     for path in chosen(settings):
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        source = _PLAIN.format(scripts=str(ROOT / "scripts"), networks=path.name.startswith("05"))
+        source = _PLAIN.format(
+            scripts=str(ROOT / "scripts"), networks=path.name.startswith(("05", "08"))
+        )
         cell = {"cell_type": "code", "id": "plain", "metadata": {}, "source": source}
         notebook["cells"].insert(0, cell | {"execution_count": None, "outputs": []})
         (folder / "plain" / path.name).write_text(json.dumps(notebook), encoding="utf-8")

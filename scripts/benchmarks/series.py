@@ -106,7 +106,7 @@ IMPORTS = Entry(
         Contestant("run.py, every kernel started alone", by_the_runner, {SWITCH: "1"}),
     ),
     sizes={
-        "full": ({"stages": "01 02 03 04 05 06"},),
+        "full": ({"stages": "01 02 03 04 05 06 07 08 09"},),
         "quick": ({"stages": "01 02 03"},),
         "tiny": ({"stages": "01"},),
     },

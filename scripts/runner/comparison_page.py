@@ -45,7 +45,7 @@ METRICS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("Agreement of two samples (stability)", "clustering.stability.{k}", _decimals(2)),
     ("Mean silhouette", "clustering.silhouette", _decimals(3)),
     ("Mean silhouette of one Gaussian", "clustering.null_silhouette_gaussian", _decimals(3)),
-    ("Variation that the segments explain", "clustering.segments_explained", pages.percent),
+    ("Variation that the segments explain", "alternatives.segments_explained", pages.percent),
     ("Share near a border", "clustering.ambiguous_share", pages.percent),
     ("Share with the same segment name after refits", "profiling.names_agreement", pages.percent),
     ("Share whose segment a short rule finds", "profiling.rules_fidelity", pages.percent),

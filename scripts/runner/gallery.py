@@ -175,7 +175,7 @@ def _pictures(
         Picture("jupyterlab.png", "Notebook 04 in JupyterLab: the list of notebooks, and the cell "
                 "that draws the decision with its figure.", "The same figure, live in JupyterLab",
                 720),
-        _lab_picture(results / "notebooks" / "04_clustering.ipynb", "The decision"),
+        _lab_picture(results / "notebooks" / "04_kmeans.ipynb", "The decision"),
     )  # fmt: skip
 
 

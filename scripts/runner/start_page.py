@@ -1,7 +1,8 @@
 """The start page of a run: who the customers are, what they are worth, what to do, how sure we are.
 
-Notebook 06 writes ``stages/06_report.json`` in plain text and raw numbers. This module turns
-the numbers into words and lengths of bars, and a template lays them out; nothing is decided here.
+Notebook 06 writes ``stages/06_report.json`` and later ones their findings, in plain text and raw
+numbers. This module turns the numbers into words and lengths of bars, and a template lays them out;
+nothing is decided here.
 """
 
 from __future__ import annotations
@@ -226,6 +227,14 @@ def _platform(run: Mapping[str, Any]) -> str:
     return " ".join(str(platform[name]) for name in ("system", "machine") if platform.get(name))
 
 
+def _report(results: Path) -> dict[str, Any]:
+    """Return what notebook 06 says, with the evidence that notebooks 07 and 08 add if they ran."""
+    report = _read_json(results / "stages" / "06_report.json")
+    for path in sorted((results / "stages").glob("*_findings.json")):
+        report["verdict"]["reasons"] += _read_json(path)["reasons"]
+    return report
+
+
 def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     """Write the start page of a run.
 
@@ -244,7 +253,7 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     pathlib.Path
         ``index.html`` in that folder: one file that needs nothing else to be read.
     """
-    report, run = _read_json(results / "stages" / "06_report.json"), _legible(run)
+    report, run = _report(results), _legible(run)
     segments = report["segments"]
     scales = _trait_scales(segments)
     decision = report["decision"]
