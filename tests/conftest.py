@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import re
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from machine import chromium, has_spark, postgresql
 
 from segmentation.dataset import Dataset, build_dataset
 
@@ -59,6 +62,41 @@ SHOP = {
     ],
     "questions": [{"name": "ever online", "when": "online > 0"}],
 }
+
+
+# --- what a machine may lack ----------------------------------------------------------------------
+
+# By fixture: the marker of the tests that use it, what they need beside Python and the lock, and
+# how that is found.
+NEEDS: dict[str, tuple[str, str, Callable[[], object]]] = {
+    "browser": ("browser", "a browser (Chromium)", chromium),
+    "spark": ("spark", "PySpark and Java", has_spark),
+    "postgres": ("postgresql", "PostgreSQL", postgresql),
+}
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects by the markers that are given here
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need more than the lock, and skip them where it is not there."""
+    for fixture, (marker, need, find) in NEEDS.items():
+        using = [item for item in items if fixture in getattr(item, "fixturenames", ())]
+        absent = bool(using) and not find()
+        for item in using:
+            item.add_marker(marker)
+            if absent:
+                item.add_marker(pytest.mark.skip(reason=f"needs {need}"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in one sentence what was left out, and what it would have needed."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(re.sub(r"^Skipped: ", "", report.longrepr[2]) for report in skipped)
+    if reasons:
+        told = [
+            f"{count} {reason if count == 1 else reason.replace('needs ', 'need ', 1)}"
+            for reason, count in reasons.most_common()
+        ]
+        terminalreporter.line(f"{len(skipped)} left out: {', '.join(told)}.")
 
 
 @pytest.fixture

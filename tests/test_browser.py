@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
+from axe_playwright_python import sync_playwright as axe
 from fitted import fit_model
+from machine import chromium
+from playwright.sync_api import sync_playwright
 from sample_run import HOSTILE, context, notebook, poisoned, report, run, write_results
 
 from customer_tables.table import read_table
@@ -19,9 +21,6 @@ from segmentation.model import score_customers
 from segmentation.monitoring.drift import compare_scored
 from segmentation.monitoring.migration import follow_customers
 
-pytestmark = pytest.mark.browser
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"
@@ -32,14 +31,8 @@ A4_WIDTH, A4_HEIGHT = 680, 995  # what the margins leave of a page, in CSS pixel
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install '.[test]'"
-    )
-    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if executable is None:
-        pytest.skip("no Chromium on this system: install it to test the pages in a browser")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=executable, args=FLAGS)
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield running
         running.close()
 
@@ -139,7 +132,6 @@ class Visit:
 @pytest.mark.parametrize("name", ["drift", "hostile drift"])
 @pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (1280, "light"), (1280, "dark")])
 def test_the_drift_page_is_quiet_fits_and_is_accessible(browser, drift, name, width, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     with Visit(browser, drift[name], width=width, scheme=scheme) as visit:
         assert visit.asked_for() == [drift[name].as_uri()]
         assert visit.said == []
@@ -189,10 +181,6 @@ def test_hostile_names_do_nothing(browser, hostile, tmp_path, name, policy):
 @pytest.mark.parametrize("name", ["index", "notebook"])
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)])
 def test_a_page_is_accessible(browser, plain, name, scheme, width):
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright",
-        reason="axe-playwright-python is not installed: pip install '.[test]'",
-    )
     with Visit(browser, plain[name], width=width, scheme=scheme) as visit:
         visit.unfold()
         # The shadows beside wide tables are gradients, on which axe does not judge a contrast.

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from axe_playwright_python import sync_playwright as axe
 from bs4 import BeautifulSoup
 from sample_run import HOSTILE
 from sample_runs import CENTRES, NAMES, STEPS, labels, write_run
@@ -575,7 +576,6 @@ def test_the_script_starts_from_any_folder(tmp_path):
 # --- in a browser ------------------------------------------------------------------------------
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("name", ["page", "centres_page", "hostile_page"])
 @pytest.mark.parametrize("width", [400, 1280])
 def test_a_page_is_quiet_and_fits_the_window(browser, request, name, width):  # noqa: F811
@@ -590,14 +590,9 @@ def test_a_page_is_quiet_and_fits_the_window(browser, request, name, width):  # 
         assert visit.page.locator(active).count() == 0
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("name", ["page", "centres_page"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_is_accessible(browser, request, name, scheme):  # noqa: F811
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright",
-        reason="axe-playwright-python is not installed: pip install '.[test]'",
-    )
     with Visit(browser, request.getfixturevalue(name), scheme=scheme) as visit:
         visit.unfold()
         visit.page.evaluate(
@@ -609,7 +604,6 @@ def test_a_page_is_accessible(browser, request, name, scheme):  # noqa: F811
                 for v in results.response["violations"]] == []  # fmt: skip
 
 
-@pytest.mark.browser
 def test_nothing_is_clipped_on_paper(browser, page):  # noqa: F811
     with Visit(browser, page, width=A4_WIDTH) as visit:
         visit.page.emulate_media(media="print")

@@ -76,6 +76,22 @@ def test_a_damaged_stamp_means_not_ready(project, content):
     assert not is_ready(project)
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("", "starting"),
+        ("Collecting a==1 (from -r x)\n", "collecting a==1"),
+        ("Collecting a==1\n  Downloading a-1-py3.whl (10 kB)\n     ━━ 10/10 kB\n",
+         "downloading a-1-py3.whl"),
+        ("Processing /wheels/b-2-py3.whl (from -r x)\n", "processing b-2-py3.whl"),
+        ("Collecting a\nInstalling collected packages: a, b, c\n  Attempting uninstall: b\n",
+         "unpacking 3 packages"),
+    ],
+)  # fmt: skip
+def test_what_is_being_installed_is_told(said, told):
+    assert environment._at_work_on(said) == told
+
+
 def test_no_environment_is_not_ready(project):
     assert not is_ready(project)
 

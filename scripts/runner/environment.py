@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from customer_tables.errors import UserError
@@ -190,16 +191,61 @@ def _base_python() -> str:
 def _call(command: list[str], log: Path, failure: str) -> None:
     """Run a command with its words going to a log; a short reason reaches the terminal."""
     environ = {k: v for k, v in os.environ.items() if k.upper() not in _MISLEADING}
+    environ["PYTHONUNBUFFERED"] = "1"  # what it says reaches the log at once
     with log.open("a", encoding="utf-8", errors="replace") as file:
         start = file.tell()
-        done = subprocess.run(
+        with subprocess.Popen(
             command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environ
-        )
-    if done.returncode == 0:
+        ) as running:
+            _show_life(running, log, start)
+    if running.returncode == 0:
         return
-    text = log.read_bytes()[start:].decode("utf-8", errors="replace")
-    reason, remedy = _diagnose(text)
+    reason, remedy = _diagnose(_text_of(log, start))
     raise UserError(f"{failure}: {reason}", where=f"log: {log}", remedy=remedy)
+
+
+def _show_life(running: subprocess.Popen, log: Path, start: int) -> None:
+    """Show how long a command has run and what it is at: a moving line, or one each half minute."""
+    live, began, told = sys.stderr.isatty(), time.monotonic(), 0.0
+    while True:
+        try:
+            running.wait(0.2 if live else 1)
+            break
+        except subprocess.TimeoutExpired:
+            pass
+        except BaseException:
+            running.kill()
+            raise
+        seconds = time.monotonic() - began
+        if live:
+            mark = "|/-\\"[int(seconds * 5) % 4]
+            line = f"{mark} {seconds:.0f} s  {_at_work_on(_text_of(log, start))}"
+            sys.stderr.write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}")
+            sys.stderr.flush()
+        elif seconds - told >= 30:
+            told = seconds
+            _say(f"  {seconds:.0f} s: {_at_work_on(_text_of(log, start))}")
+    if live:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def _at_work_on(said: str) -> str:
+    """Tell from pip's words which package it is at."""
+    for line in reversed(said.splitlines()):
+        word, _, rest = line.strip().partition(" ")
+        if word in ("Collecting", "Downloading", "Processing"):
+            return f"{word.lower()} {rest.partition(' ')[0].rpartition('/')[2]}"
+        if line.startswith("Installing collected packages:"):
+            return f"unpacking {line.count(',') + 1} packages"
+    return "starting"
+
+
+def _text_of(log: Path, start: int) -> str:
+    """Return what a log has gained since it was so long."""
+    with log.open("rb") as file:
+        file.seek(start)
+        return file.read().decode("utf-8", errors="replace")
 
 
 def _diagnose(text: str) -> tuple[str, str]:

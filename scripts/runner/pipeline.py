@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from customer_tables.errors import UserError
-from runner import finishing, inputs, repeating
+from runner import answer, finishing, inputs, repeating
 from runner.errors import DONE, RunFailed
 from runner.plan import Plan, results_folder
 from runner.progress import Progress
@@ -76,7 +76,10 @@ def run(plan: Plan) -> int:
         word = "Report" if changed else "Nothing to do; the report is"
         if plan.record:
             progress.say(repeating.compare(plan.record, results))
+        for line in answer.lines(results):
+            progress.say(line)
         progress.say(f"{word}: {_first_page(results)}")
+        progress.say(f"Explore it: {answer.explore()}")
     return DONE
 
 

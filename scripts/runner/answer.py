@@ -1,0 +1,63 @@
+"""What a run has found, in a few lines for the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from customer_tables.text import printable
+from runner.environment import ROOT
+
+NAME_WIDTH = 40  # longer names of segments are cut on the terminal
+
+
+def lines(results: Path) -> list[str]:
+    """Return the segments with size and value, and the verdict; none where 06 has not run.
+
+    Parameters
+    ----------
+    results : pathlib.Path
+        The folder of a run.
+    """
+    path = results / "stages" / "06_report.json"
+    if not path.is_file():
+        return []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    quick = " (quick settings: a look, no basis for a decision)" if content["quick"] else ""
+    found = (
+        f"The {content['customers']:,} {printable(content['nouns'])} fall into"
+        f" {content['k']} segments; verdict: {content['verdict']['word']}{quick}."
+    )
+    return ["", found, "", *_table(content), ""]
+
+
+def _table(content: dict[str, Any]) -> list[str]:
+    segments, value = content["segments"], content["value"]
+    names = [printable(segment["name"], NAME_WIDTH) for segment in segments]
+    width = max(map(len, names))
+    worth = f"   share of {printable(value['label'], NAME_WIDTH)}" if value else ""
+    rows = [f"  {'segment':{width}}   {printable(content['nouns'], 12):>12}   share{worth}"]
+    for name, segment in zip(names, segments, strict=True):
+        row = f"  {name:{width}}   {segment['customers']:>12,}   {_share(segment['share']):>5}"
+        rows.append(row + (f"   {_share(segment['value_share']):>5}" if value else ""))
+    return rows
+
+
+def _share(share: float | None) -> str:
+    """Write a share; below 1% with a decimal, so that little does not look like nothing."""
+    if share is None:  # too few customers to say
+        return "–"
+    return f"{share:.1%}" if 0 < abs(share) < 0.01 else f"{share:.0%}"
+
+
+def explore() -> str:
+    """Return the command that opens JupyterLab with the notebooks."""
+    lab = Path(sys.prefix) / ("Scripts" if sys.platform == "win32" else "bin") / "jupyter"
+    shown = []
+    for path in (lab, ROOT / "notebooks"):
+        near = path.is_relative_to(Path.cwd())
+        text = str(path.relative_to(Path.cwd()) if near else path)
+        shown.append(f'"{text}"' if " " in text else text)
+    return f"{shown[0]} lab {shown[1]}"

@@ -1,0 +1,33 @@
+"""What the machine has beside Python and the locked packages."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def chromium() -> str | None:
+    """Return the path of the system's Chromium or Chrome, where there is one."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def has_spark() -> bool:
+    """Whether Spark can run here: PySpark beside the locked packages, and a Java that starts."""
+    java = shutil.which("java")
+    if not java or not importlib.util.find_spec("pyspark"):
+        return False
+    return subprocess.run([java, "-version"], capture_output=True).returncode == 0
+
+
+def postgresql() -> Path | None:
+    """Return the folder of a PostgreSQL server's programs, where they are installed."""
+    if not shutil.which("psql"):
+        return None
+    found = shutil.which("initdb")
+    folders = [Path(found).parent] if found else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((folder for folder in folders if (folder / "pg_ctl").exists()), None)

@@ -1,0 +1,51 @@
+"""The last lines of a run on the terminal: the segments, what they are worth, where to go on."""
+
+import json
+import sys
+from pathlib import Path
+
+from runner import answer
+
+
+def write(folder, **more):
+    segments = [
+        {"name": "Big spenders", "customers": 1200, "share": 0.12, "value_share": 0.6},
+        {"name": "Sleep\x1b[31mers", "customers": 8795, "share": 0.8795, "value_share": 0.003},
+        {"name": "x" * 99, "customers": 5, "share": 0.0005, "value_share": None},
+    ]
+    content = {
+        "customers": 10_000, "nouns": "clients", "k": 3, "quick": False,
+        "verdict": {"word": "constructed"}, "value": {"label": "turnover"}, "segments": segments,
+    } | more  # fmt: skip
+    (folder / "stages").mkdir(exist_ok=True)
+    (folder / "stages" / "06_report.json").write_text(json.dumps(content))
+    return answer.lines(folder)
+
+
+def test_segments_have_name_size_and_share_of_the_value(tmp_path):
+    lines = [line for line in write(tmp_path) if line]
+    assert lines[0] == "The 10,000 clients fall into 3 segments; verdict: constructed."
+    assert lines[1].split() == ["segment", "clients", "share", "share", "of", "turnover"]
+    assert lines[2].split() == ["Big", "spenders", "1,200", "12%", "60%"]
+    assert lines[3].split()[-3:] == ["8,795", "88%", "0.3%"]
+    assert lines[4].split()[1:] == ["5", "0.1%", "–"]  # too few customers to say
+    assert "\x1b" not in "".join(lines) and max(map(len, lines)) < 100
+
+
+def test_a_quick_look_says_so_and_no_value_leaves_no_column(tmp_path):
+    lines = write(tmp_path, quick=True, value=None)
+    assert "verdict: constructed (quick settings: a look, no basis for a decision)." in lines[1]
+    assert lines[3].split() == ["segment", "clients", "share"]
+
+
+def test_a_run_without_profiles_has_no_answer(tmp_path):
+    assert answer.lines(tmp_path) == []
+
+
+def test_the_command_for_jupyterlab_can_be_copied(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(answer.ROOT / "env"))
+    monkeypatch.chdir(answer.ROOT)
+    assert answer.explore() == f"{Path('env', 'bin', 'jupyter')} lab notebooks"
+    monkeypatch.setattr(sys, "prefix", "/some where/.venv")
+    monkeypatch.chdir(tmp_path)
+    assert answer.explore().startswith('"/some where/.venv/bin/jupyter" lab ')
