@@ -18,7 +18,7 @@ def _load(settings: Settings, folder: Path):
     """All 17 columns as z-scores, shape (rows, 17), gaps filled with the median, and a split."""
     import segmentation.autoencoder  # noqa: F401  (loads TensorFlow)
     from customer_tables.table import read_table
-    from runner.published import spaces
+    from reproduce_published import spaces
     from segmentation.cleaning import check_types, index_customers, select_columns
     from segmentation.dataset import DATA_FOLDER, load_dataset
     from segmentation.reduction import split_rows
