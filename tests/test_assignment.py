@@ -5,11 +5,11 @@ import pytest
 from fitted import fit_model
 
 from customer_tables.table import read_table
-from segmentation import applying, assignment
-from segmentation.applying import Applier
-from segmentation.assignment import assignment_confidence, distances, nearest_two
+from segmentation import assignment, scoring
+from segmentation.assignment import assign, assignment_confidence, distances
 from segmentation.dataset import load_dataset
-from segmentation.model import dataset_of, score_customers
+from segmentation.model import dataset_of
+from segmentation.scoring import Applier, score_customers
 
 
 @pytest.mark.parametrize("k", [2, 3, 7])
@@ -28,11 +28,13 @@ def test_distances_are_the_plain_ones_in_any_layout(k):
 
 def test_the_two_nearest_are_the_first_of_equals():
     values = np.random.default_rng(1).integers(0, 4, size=(6, 5000)).astype(float)
-    first, near, second, next_ = nearest_two(values)
-    order = np.argsort(values, axis=0, kind="stable")
-    assert (first == order[0]).all() and (second == order[1]).all()
-    assert (near == np.sort(values, axis=0)[0]).all()
-    assert (next_ == np.sort(values, axis=0)[1]).all()
+    found, order = assign(values), np.argsort(values, axis=0, kind="stable")
+    near, other = np.sort(values, axis=0)[:2]
+    assert (found["segment"] == order[0] + 1).all()
+    assert (found["second_choice"] == order[1] + 1).all()
+    assert (found["distance"] == near).all()
+    ratio = np.where(other > 0, near / np.where(other > 0, other, 1), 1)
+    assert (found["ratio"] == ratio).all() and (found["confidence"] == 1 - ratio).all()
 
 
 def test_a_customer_on_two_equal_centres_has_no_confidence():
@@ -45,7 +47,7 @@ def test_the_size_of_the_blocks_does_not_matter(monkeypatch):
     table = read_table(known.source_path).table
     model = fit_model(known, table, 5)
     whole = score_customers(model, table)
-    monkeypatch.setattr(applying, "BLOCK", 77)
+    monkeypatch.setattr(scoring, "BLOCK", 77)
     monkeypatch.setattr(assignment, "BLOCK", 31)
     again = score_customers(model, table)
     assert again.assigned.equals(whole.assigned)
@@ -53,4 +55,4 @@ def test_the_size_of_the_blocks_does_not_matter(monkeypatch):
     assert again.changes == whole.changes and whole.changes
     columns = {name: whole.as_read[name].to_numpy()[:500] for name in whole.as_read}
     few = Applier(model, dataset_of(model)).apply(columns, 500)
-    assert (few.distance == whole.assigned["distance"].to_numpy()[:500]).all()
+    assert (few.assigned["distance"] == whole.assigned["distance"].to_numpy()[:500]).all()

@@ -17,9 +17,9 @@ from customer_tables.table import read_table
 from runner import notebook_page, start_page
 from scoring.drift_page import drift_files
 from segmentation.dataset import load_dataset
-from segmentation.model import score_customers
 from segmentation.monitoring.drift import compare_scored
 from segmentation.monitoring.migration import follow_customers
+from segmentation.scoring import score_customers
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"

@@ -102,7 +102,7 @@ def test_the_columns_come_from_dataset_toml(make_shop):
 
 @pytest.mark.parametrize(
     ("campaign", "words"),
-    [({"colums": {}}, "unknown key 'colums'"), ({"columns": []}, "columns of campaign"),
+    [({"colums": {}}, "unknown key 'colums'"), ({"columns": []}, "campaign: columns"),
      ({"columns": {"grup": "x"}}, "did you mean 'group'"), ({"columns": {"group": 1}}, "text"),
      ({"columns": {"group": "model"}}, "one name"), ({"columns": {"group": ""}}, "has none")],
 )  # fmt: skip

@@ -118,7 +118,7 @@ def test_a_handful_of_customers_is_refused(shop):
     assert len(index_customers(customers(50), shop).customers) == 50
     with pytest.raises(UserError, match="49 clients"):
         index_customers(customers(49), shop)
-    assert len(index_customers(customers(1), shop, fewest=1).customers) == 1
+    assert len(index_customers(customers(1), shop, least=1).customers) == 1
 
 
 def test_identifiers_stay_as_they_are(shop):

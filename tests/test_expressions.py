@@ -47,8 +47,8 @@ def table():
 )
 def test_values_by_hand(table, formula, expected):
     value = evaluate(formula, table)
-    assert list(value.index) == list(table.index)
-    np.testing.assert_allclose(value.to_numpy(float), expected)
+    assert len(value) == 3
+    np.testing.assert_allclose(value, expected)
 
 
 @pytest.mark.parametrize(
@@ -169,5 +169,5 @@ def test_functions_are_no_columns_unless_they_are():
 def test_no_warning_reaches_the_reader(table):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert evaluate("log1p(0 - b - 2)", table).isna().sum() == 3
+        assert np.isnan(evaluate("log1p(0 - b - 2)", table)).all()
         evaluate("ratio(a, b) / (b - b)", table)

@@ -24,8 +24,9 @@ from runner import arguments, repeating
 from runner.parameters import Parameter, coerce
 from segmentation import expressions, rfm
 from segmentation.dataset import DATA_FOLDER, Dataset, build_dataset, load_dataset
-from segmentation.model import assign_customers, checksum, load_model, score_customers
+from segmentation.model import checksum, load_model
 from segmentation.monitoring.drift import compare_scored
+from segmentation.scoring import assign_customers, score_customers
 from segmentation.sql import DIALECTS, write_query
 from segmentation.stages import SERIES
 from segmentation.workspace import write_json
@@ -111,7 +112,7 @@ def test_any_text_is_a_formula_or_refused(text):
     except UserError as refused:
         refused_well(refused)
         return
-    assert isinstance(found, pd.Series) and len(found) == len(ROWS)
+    assert len(found) == len(ROWS)
     assert found.dtype.kind in "fibu"
     assert expressions.columns_of(text) <= set(ROWS)
 
@@ -156,9 +157,8 @@ def test_formulas_say_what_python_says(text, a, b):
     assume(math.isfinite(expected) and abs(expected) < 1e12)
     found = expressions.evaluate(text, pd.DataFrame({"a": [a, a], "b": [b, b]}))
     # Where a division by zero was avoided on the way, ours may say so for the whole formula.
-    assert found.iloc[0] == pytest.approx(expected, rel=1e-9, abs=1e-9) or not math.isfinite(
-        found.iloc[0]
-    )
+    near = pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert found[0] == near or not math.isfinite(found[0])
 
 
 # --- settings on the command line ---------------------------------------------------------------

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from customer_tables.errors import UserError
 from segmentation.dataset import build_dataset
-from segmentation.model import assign_customers
+from segmentation.scoring import assign_customers
 from segmentation.sql import DIALECTS, write_query
 
 NAMES = [

@@ -14,7 +14,8 @@ from test_notebooks_run import TWO_FEATURES, run_in_process, small_table
 from customer_tables.table import read_table
 from segmentation import workspace
 from segmentation.kmeans import assign
-from segmentation.model import assign_customers, load_model
+from segmentation.model import load_model
+from segmentation.scoring import assign_customers
 from segmentation.stability import adjusted_rand
 
 CUSTOMERS, EVIDENCE = 720, 180

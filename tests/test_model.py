@@ -11,8 +11,9 @@ from customer_tables.errors import UserError
 from segmentation import cleaning
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans
-from segmentation.model import SCHEMA, assign_customers, build_model, checksum, load_model
+from segmentation.model import SCHEMA, build_model, checksum, load_model
 from segmentation.reference import bin_counts, bin_edges
+from segmentation.scoring import assign_customers
 from segmentation.workspace import write_json
 
 

@@ -9,11 +9,12 @@ from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from segmentation.cleaning import clean
 from segmentation.dataset import build_dataset, load_dataset, match_columns
-from segmentation.model import assign_customers, dataset_of, score_typed
+from segmentation.model import dataset_of
 from segmentation.monitoring import planting
 from segmentation.monitoring.drift import compare_scored
 from segmentation.monitoring.migration import follow_customers
 from segmentation.monitoring.reading import read_period
+from segmentation.scoring import assign_customers, score_typed
 
 KNOWN = load_dataset("credit_card")
 PLANTED = {"new_share": 0.1, "inflation": 0.6, "shrink": 0.5}

@@ -22,7 +22,8 @@ from runner.execution import Job, run_notebook
 from runner.kernels import Kernels
 from segmentation import workspace
 from segmentation.dataset import DATA_FOLDER, load_dataset
-from segmentation.model import assign_customers, load_model
+from segmentation.model import load_model
+from segmentation.scoring import assign_customers
 from segmentation.sql import write_query
 from segmentation.stages import STAGES
 

@@ -20,8 +20,9 @@ from bs4 import BeautifulSoup
 from test_browser import Visit, browser  # noqa: F401 (a fixture)
 
 from segmentation.dataset import load_dataset
-from segmentation.model import dataset_of, load_model, score_typed
+from segmentation.model import dataset_of, load_model
 from segmentation.monitoring import planting
+from segmentation.scoring import score_typed
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("index", "01_data_cleaning", "02_exploratory_analysis", "03_feature_engineering",

@@ -23,8 +23,9 @@ from segmentation import cleaning, naming, profiling
 from segmentation.dataset import build_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans
-from segmentation.model import assign_customers, build_model, checksum, load_model
+from segmentation.model import build_model, checksum, load_model
 from segmentation.presentation import html_table, safe_table, sentence
+from segmentation.scoring import assign_customers
 from segmentation.workspace import write_json
 
 MORE = int(os.environ.get("PROPERTY_EXAMPLES", "0"))

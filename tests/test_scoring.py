@@ -22,9 +22,10 @@ from scoring.progress import Progress
 from scoring.scoring import score_file
 from segmentation.cleaning import clean
 from segmentation.dataset import load_dataset
-from segmentation.model import assign_customers, checksum, dataset_of, load_model
+from segmentation.model import checksum, dataset_of, load_model
 from segmentation.monitoring.period import Period
 from segmentation.ordered import in_order
+from segmentation.scoring import assign_customers
 from segmentation.workspace import write_json
 
 ROOT = Path(__file__).resolve().parents[1]

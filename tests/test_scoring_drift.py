@@ -17,7 +17,6 @@ from scoring.migration import compare_lists
 from segmentation.cleaning import clean
 from segmentation.dataset import load_dataset
 from segmentation.features import build_features
-from segmentation.model import score_customers
 from segmentation.monitoring.drift import (
     STRANGERS_WATCH,
     compare_period,
@@ -29,6 +28,7 @@ from segmentation.monitoring.halves import drift_between_halves
 from segmentation.monitoring.levels import changed_level
 from segmentation.monitoring.migration import migration_of
 from segmentation.monitoring.period import Period
+from segmentation.scoring import score_customers
 from segmentation.workspace import write_json
 
 KNOWN = load_dataset("credit_card")

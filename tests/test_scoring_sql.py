@@ -17,7 +17,7 @@ from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from scoring import sql_command
 from segmentation.dataset import build_dataset, load_dataset
-from segmentation.model import assign_customers
+from segmentation.scoring import assign_customers
 from segmentation.sql import DIALECTS, write_query
 from segmentation.workspace import write_json
 

@@ -22,7 +22,7 @@ from customer_tables.table import read_table
 from runner import command as run_command
 from runner import pipeline
 from segmentation.dataset import load_dataset
-from segmentation.model import assign_customers
+from segmentation.scoring import assign_customers
 from segmentation.sql import write_query
 from segmentation.transactions import sum_up
 from segmentation.transactions.customers import customers_query

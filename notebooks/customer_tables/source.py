@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,9 @@ class Source:
     Parts of an amount are joined by a plus: ``coupon = "coupon_disc + coupon_match_disc"``.
     """
 
-    grain: str = "customer"  # what a row of the file is: "customer" or "transaction"
+    __pydantic_config__ = {"extra": "forbid"}  # for who reads it from a dataset.toml
+
+    grain: Literal["customer", "transaction"] = "customer"  # what a row of the file is
     package: str = ""  # an installed package that the files lie in; empty: beside dataset.toml
     products: str = ""  # a file with the columns of products, joined by `product`
     demographics: str = ""  # a file of who the customers are, joined by `customer`

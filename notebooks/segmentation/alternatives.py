@@ -88,7 +88,7 @@ def hdbscan(matrix: np.ndarray, smallest: int) -> np.ndarray:
 
 def rule_groups(customers: pd.DataFrame, questions: tuple[Question, ...]) -> np.ndarray:
     """Divide the customers by their answers to plain yes/no questions, shape (n,)."""
-    answers = [expressions.evaluate(q.when, customers).to_numpy(bool) for q in questions]
+    answers = [expressions.evaluate(q.when, customers).astype(bool) for q in questions]
     cells = np.zeros(len(customers), dtype=int)
     for place, answer in enumerate(answers):
         cells += answer.astype(int) << place

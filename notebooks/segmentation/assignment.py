@@ -1,4 +1,4 @@
-"""Which segment a customer belongs to, how surely, and who resembles nobody seen before."""
+"""Which segment a customer belongs to, how surely, and who is unlike all seen before."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ import numpy as np
 import pandas as pd
 
 BLOCK = 4096  # customers whose distances are computed at a time: they stay in the cache
-STRANGER_QUANTILE = 0.999  # of the training customers of a segment, by distance to its centre
+OUTLIER_QUANTILE = 0.999  # of the training customers of a segment, by distance to its centre
 
 
 def distances(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Euclidean distances of customers to centres, shape (n, k)."""
+    """Euclidean distances of customers to centres, shape (n, k).
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, d)
+    centres : ndarray, shape (k, d)
+    """
     found = np.empty((len(centres), len(matrix)))
     for first in range(0, len(matrix), BLOCK):
         block = np.ascontiguousarray(matrix[first : first + BLOCK].T)
-        fill_distances(block, centres, found[:, first : first + BLOCK])
+        found[:, first : first + BLOCK] = block_distances(block, centres)
     return found.T
 
 
-def fill_distances(columns: np.ndarray, centres: np.ndarray, out: np.ndarray) -> None:
-    """Write Euclidean distances into `out`.
+def block_distances(columns: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Euclidean distances of centres to a block of customers, shape (k, n).
 
     The squares are added feature after feature, so that a customer's distances do not depend on
     the customers beside (a sum over an axis adds in another order where it is one customer's).
@@ -29,18 +35,16 @@ def fill_distances(columns: np.ndarray, centres: np.ndarray, out: np.ndarray) ->
     columns : ndarray of float64, shape (d, n)
         One row a feature.
     centres : ndarray, shape (k, d)
-    out : ndarray of float64, shape (k, n)
     """
-    out[:], difference = 0.0, np.empty(out.shape)
+    squares = np.zeros((len(centres), columns.shape[1]))
     for values, places in zip(columns, centres.T, strict=True):
-        np.subtract(values, places[:, None], out=difference)
-        np.multiply(difference, difference, out=difference)
-        np.add(out, difference, out=out)
-    np.sqrt(out, out=out)
+        difference = values - places[:, None]
+        squares += np.multiply(difference, difference, out=difference)
+    return np.sqrt(squares, out=squares)
 
 
-def nearest_two(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Find the nearest and the second nearest of k centres; the first of equals.
+def assign(distances: np.ndarray) -> dict[str, np.ndarray]:
+    """Find the nearest and the second-nearest of k centres; the first of equals.
 
     Parameters
     ----------
@@ -49,30 +53,35 @@ def nearest_two(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
     Returns
     -------
-    tuple of ndarray, shape (n,) each
-        The nearest centre (from 0) and its distance, the second and its distance.
+    dict of str to ndarray, shape (n,)
+        segment and second_choice (from 1), distance (to the nearest centre), ratio (nearest to
+        second-nearest distance: 0 at the centre, 1 on the border) and confidence (1 - ratio).
     """
-    near, next_ = distances[0].copy(), np.full(distances.shape[1], np.inf)
+    near, other = distances[0].copy(), np.full(distances.shape[1], np.inf)
     for distance in distances[1:]:
-        np.minimum(next_, np.maximum(near, distance), out=next_)
+        np.minimum(other, np.maximum(near, distance), out=other)
         np.minimum(near, distance, out=near)
-    first = first_equal(distances, near)
-    return first, near, first_equal(distances, next_, other_than=first), next_
+    first = _first_equal(distances, near)
+    second = _first_equal(distances, other, but=first)
+    ratio = np.divide(near, other, out=np.ones_like(near), where=other > 0)
+    return {
+        "segment": first.astype(np.int64) + 1,
+        "second_choice": second.astype(np.int64) + 1,
+        "distance": near,
+        "ratio": ratio,
+        "confidence": 1 - ratio,
+    }
 
 
-def first_equal(
-    distances: np.ndarray, sought: np.ndarray, other_than: np.ndarray | None = None
+def _first_equal(
+    distances: np.ndarray, sought: np.ndarray, but: np.ndarray | int = -1
 ) -> np.ndarray:
-    """Return the first of k rows that holds the sought values, shape (n,): one of them does."""
-    kind = np.min_scalar_type(len(distances))
-    first, found = np.zeros(sought.shape, kind), np.zeros(sought.shape, bool)
-    for row, distance in enumerate(distances[:-1]):
-        equal = distance == sought
-        if other_than is not None:
-            equal &= other_than != row
-        found |= equal
-        first += ~found
-    return first.astype(np.int64)
+    """Return the first row, other than `but`, that holds the sought values: one of them does."""
+    row, found = np.zeros(len(sought), np.int16), np.zeros(len(sought), bool)
+    for number, distance in enumerate(distances[:-1]):  # three times as fast as argmin
+        found |= (distance == sought) & (but != number)
+        row += ~found
+    return row
 
 
 def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:
@@ -86,42 +95,25 @@ def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:
     Returns
     -------
     DataFrame, shape (n, 5)
-        segment (from 1), second_choice (from 1), distance, ratio (nearest to second nearest
-        centre: 0 at the centre, 1 on the border) and confidence (1 - ratio).
+        As `assign`.
     """
-    segment, near, second_choice, second = nearest_two(np.asarray(distances).T)
-    ratio = distance_ratio(near, second)
-    return pd.DataFrame(
-        {
-            "segment": segment + 1,
-            "second_choice": second_choice + 1,
-            "distance": near,
-            "ratio": ratio,
-            "confidence": 1 - ratio,
-        }
-    )
+    return pd.DataFrame(assign(np.asarray(distances).T))
 
 
-def distance_ratio(near: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Nearest over second nearest distance; 1 where both are 0."""
-    return np.divide(near, second, out=np.ones_like(near), where=second > 0)
-
-
-def stranger_distances(
-    segments: np.ndarray, distance: np.ndarray, k: int, quantile: float = STRANGER_QUANTILE
-) -> np.ndarray:
+def outlier_distances(assigned: dict[str, np.ndarray], k: int) -> np.ndarray:
     """Return for each segment how far from its centre all but a few training customers are.
 
     Parameters
     ----------
-    segments : ndarray of int, shape (n,)
-        From 1 to k.
-    distance : ndarray, shape (n,)
-        To the own centre.
+    assigned : dict of str to ndarray
+        As `assign` gives it, of the training customers.
 
     Returns
     -------
     ndarray, shape (k,)
         Who is farther away is unlike the customers that made the segment.
     """
-    return np.array([np.quantile(distance[segments == s], quantile) for s in range(1, k + 1)])
+    segment, distance = assigned["segment"], assigned["distance"]
+    return np.array(
+        [np.quantile(distance[segment == s], OUTLIER_QUANTILE) for s in range(1, k + 1)]
+    )

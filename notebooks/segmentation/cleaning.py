@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +11,11 @@ import pandas as pd
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
 from customer_tables.names import normalise
-from segmentation import expressions
-from segmentation.dataset import Column, Dataset, Rule, match_columns
+from segmentation.dataset import Column, Dataset, match_columns
+from segmentation.expressions import columns_of
+from segmentation.rules import Repair, fill_repair, range_repairs, rule_repairs
 
-FEWEST_CUSTOMERS = 50  # below this no bootstrap says anything
+MIN_CUSTOMERS = 50  # below this no bootstrap says anything
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,16 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
 
 def _needed(dataset: Dataset) -> set[str]:
     """Return the names of the columns that features, the value or the identifier come from."""
-    needed = {name for f in dataset.features for name in expressions.columns_of(f.formula)}
+    needed = {name for f in dataset.features for name in columns_of(f.formula)}
     return needed | {dataset.value} | ({dataset.id.name} if dataset.id else set())
 
 
-def index_customers(
-    table: pd.DataFrame, dataset: Dataset, fewest: int = FEWEST_CUSTOMERS
-) -> Cleaned:
+def index_customers(table: pd.DataFrame, dataset: Dataset, least: int = MIN_CUSTOMERS) -> Cleaned:
     """Make one row per customer: drop exact duplicates, index by the identifier, sort by it.
 
     Parameters
     ----------
-    fewest : int
+    least : int
         With fewer customers there is nothing to learn.
 
     Raises
@@ -112,10 +110,10 @@ def index_customers(
             dropped = len(table) - len(distinct)
             changes.append(Change("exact copy of another row", "", dropped, "dropped"))
         table = _unique(distinct, identifier, changes)
-    if len(table) < fewest:
+    if len(table) < least:
         raise UserError(
             f"the table has {len(table)} {dataset.nouns}, and a segmentation needs at least "
-            f"{fewest}",
+            f"{least}",
             where="the whole table",
             remedy="bring a larger table",
         )
@@ -180,78 +178,24 @@ def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
 
 def apply_valid_ranges(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """Handle values outside a column's valid range as dataset.toml says: clip, blank or flag."""
-    table, changes = table.copy(), []
-    for column in _present(table, dataset):
-        if column.is_numeric:
-            values, rows = limit(table[column.name].to_numpy(), column)
-            if rows:
-                table[column.name] = values
-                changes.append(limit_change(column, rows))
-    return Cleaned(table, changes)
-
-
-def limit(values: np.ndarray, column: Column) -> tuple[np.ndarray, int]:
-    """Return a column's values with those outside its valid range handled, and how many."""
-    low, high = column.valid
-    below = values < low if low > -np.inf else None
-    above = values > high if high < np.inf else None
-    rows = sum(int(np.count_nonzero(part)) for part in (below, above) if part is not None)
-    if rows and column.outside == "clip":
-        values = np.clip(values, low, high)
-    elif rows and column.outside == "missing":
-        values = np.where((values < low) | (values > high), np.nan, values)
-    return values, rows
-
-
-def limit_change(column: Column, rows: int) -> Change:
-    """Describe what `limit` did to a column."""
-    low, high = column.valid
-    actions = {"clip": "set to the limit", "missing": "treated as missing", "flag": "kept, flagged"}
-    what = f"value outside {low:g} to {high:g}"
-    return Change(what, column.name, rows, actions[column.outside])
+    return _repaired(table, range_repairs(dataset.columns))
 
 
 def apply_rules(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """Fill structural gaps and check what should hold, by the rules in dataset.toml."""
-    table, changes = table.copy(), []
-    for rule in dataset.rules:
-        read = rule_columns(rule) & set(table.columns)
-        columns = {name: table[name].to_numpy() for name in read}
-        concerned = concerned_rows(rule, columns)
-        rows = int(np.count_nonzero(concerned))
-        if rows and rule.column:
-            table[rule.column] = table[rule.column].mask(concerned, rule.fill)
-        if rows:
-            changes.append(rule_change(rule, rows))
-    return Cleaned(table, changes)
+    return _repaired(table, rule_repairs(dataset.rules))
 
 
-def rule_columns(rule: Rule) -> set[str]:
-    """Return the names of the columns that a rule reads or fills."""
-    return expressions.columns_of(rule.check or rule.when) | ({rule.column} - {""})
-
-
-def concerned_rows(rule: Rule, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Mark the gaps that a rule fills, or the rows that break what it checks.
-
-    None where a column is missing: the rule is about something that this table may lack. Where a
-    value that the rule reads is unknown, nothing can be said.
-    """
-    if not rule_columns(rule) <= set(columns):
-        return np.zeros(0, bool)
-    formula = rule.check or rule.when
-    holds = expressions.evaluate_columns(formula, columns)
-    concerned = ~holds if rule.check else holds & pd.isna(columns[rule.column])
-    for name in expressions.columns_of(formula) if np.any(concerned) else ():
-        concerned = concerned & ~pd.isna(columns[name])
-    return concerned
-
-
-def rule_change(rule: Rule, rows: int) -> Change:
-    """Describe what `concerned_rows` found."""
-    if rule.check:
-        return Change(f"rule not met: {rule.name}", "", rows, "kept, reported")
-    return Change(rule.name, rule.column, rows, f"set to {rule.fill:g}: the gap is structural")
+def _repaired(table: pd.DataFrame, repairs: list[Repair]) -> Cleaned:
+    read = {name for repair in repairs for name in columns_of(repair.when)}
+    columns = {name: table[name].to_numpy() for name in table if name in read}
+    repaired, changes = table.copy(), []
+    for repair in repairs:
+        if rows := repair.apply(columns):
+            changes.append(repair.change(rows))
+            if repair.value is not None:
+                repaired[repair.column] = columns[repair.column]
+    return Cleaned(repaired, changes)
 
 
 def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
@@ -262,8 +206,7 @@ def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     UserError
         If a column that features need has no value at all.
     """
-    table, changes, fills = table.copy(), [], {}
-    needed = _needed(dataset)
+    fills, repairs, needed = {}, [], _needed(dataset)
     for column in _present(table, dataset):
         if not column.is_numeric or column.missing == "keep":
             continue
@@ -274,13 +217,10 @@ def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
                 where="the whole column",
                 remedy="bring the values, or leave out the features that need it in dataset.toml",
             )
-        fills[column.name] = 0.0 if column.missing == "zero" else float(values.median())
-        gaps = int(values.isna().sum())
-        if gaps:
-            table[column.name] = values.fillna(fills[column.name])
-            action = f"filled with the {column.missing}, {fills[column.name]:,.2f}"
-            changes.append(Change("missing value", column.name, gaps, action))
-    return Cleaned(table, changes, fills)
+        fill = 0.0 if column.missing == "zero" else float(values.median())
+        fills[column.name] = fill
+        repairs.append(fill_repair(column.name, fill, f"filled with the {column.missing}"))
+    return replace(_repaired(table, repairs), fills=fills)
 
 
 def flag_extremes(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
@@ -319,21 +259,13 @@ def iqr_rule(table: pd.DataFrame) -> pd.Series:
 
 def clean(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """Run all cleaning steps in order; the notebook shows them one by one."""
-    changes, fills = [], {}
-    steps = (
-        select_columns,
-        index_customers,
-        check_types,
-        apply_valid_ranges,
-        apply_rules,
-        fill_gaps,
-    )
-    for step in steps:
+    steps = (select_columns, index_customers, check_types, apply_valid_ranges, apply_rules)
+    changes = []
+    for step in (*steps, fill_gaps):
         result = step(table, dataset)
         table = result.customers
         changes += result.changes
-        fills |= result.fills
-    return Cleaned(table, changes, fills)
+    return replace(result, changes=changes)
 
 
 def _present(table: pd.DataFrame, dataset: Dataset) -> list[Column]:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import math
+import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import MISSING as MISSING_KEY
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    ValidationError,
+)
+from pydantic.dataclasses import dataclass
 
 from customer_tables.errors import UserError
 from customer_tables.names import normalise
@@ -21,50 +32,44 @@ from segmentation import expressions
 
 DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
 
-KINDS = ("id", "money", "count", "share", "months", "number", "date", "yes_no", "category", "text")
+Kind = Literal[
+    "id", "money", "count", "share", "months", "number", "date", "yes_no", "category", "text"
+]
+ComputableKind = Literal["money", "count", "share", "months", "number", "yes_no"]
 NUMERIC_KINDS = ("money", "count", "share", "months", "number")
-COMPUTABLE_KINDS = (*NUMERIC_KINDS, "yes_no")
-ROLES = ("segment", "describe", "left out")
-TRANSFORMS = ("none", "log1p", "yeo-johnson")
-MISSING = ("median", "zero", "keep")
-GRAINS = ("customer", "transaction")
 # By these columns customers are recognised that were summed up from purchases.
 SUMMED_UP = ("customer_id", "recency_days", "orders", "spent", "net_value")
-RFM = ("recency", "frequency", "monetary")
-CAMPAIGN_COLUMNS = (  # of the lists in campaigns/, in their order
-    "customer", "segment", "segment_name", "confidence", "action", "campaign", "model", "group",
-)  # fmt: skip
-OUTSIDE = ("flag", "clip", "missing")
-TABLES = {  # what a dataset.toml holds, and as what
-    "dataset": dict, "source": dict, "value": dict, "columns": dict, "left_out": dict,
-    "rfm": dict, "campaign": dict,
-    "rules": list, "features": list, "archetypes": list, "questions": list,
-}  # fmt: skip
-NUMBER = (int, float)
-FIELD_TYPES = {  # of the dataclasses below: what TOML has to give, as a whole and in its parts
-    "str": (str, None), "bool": (bool, None), "float | None": (NUMBER, None),
-    "tuple[str, ...]": (list, str), "tuple[float, float]": (list, NUMBER),
-    "dict[str, float]": (dict, NUMBER), "dict[str, str]": (dict, str),
-}  # fmt: skip
-TYPE_WORDS = {
-    str: "a text in quotes", bool: "true or false", list: "a list in brackets",
-    dict: "a table of keys", NUMBER: "a number",
-}  # fmt: skip
+CampaignColumn = Literal[  # of the lists in campaigns/, in their order
+    "customer", "segment", "segment_name", "confidence", "action", "campaign", "model", "group"
+]
+CAMPAIGN_COLUMNS = get_args(CampaignColumn)
+Number = StrictInt | StrictFloat  # a whole number stays one, also in model.json
+FiniteNumber = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
+STRICT = ConfigDict(extra="forbid")
+WORDS = {  # what to write, by the type of error that pydantic finds
+    "string_type": "a text in quotes",
+    "bool_type": "true or false",
+    "tuple_type": "a list in brackets",
+    "dict_type": "a table of keys",
+    "dataclass_type": "a table of keys",
+    "float_type": "a number",
+    "finite_number": "finite numbers",
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Column:
     """A column of the source table: what it is called, what it holds and what is valid."""
 
     name: str
-    kind: str
+    kind: Kind
     label: str = ""
     unit: str = ""
     found_as: tuple[str, ...] = ()
-    required: bool = True
-    missing: str = "median"  # what fills a gap: "median", "zero" or "keep"
-    valid: tuple[float, float] = (-math.inf, math.inf)
-    outside: str = "flag"  # what happens outside the valid range: "flag", "clip" or "missing"
+    required: StrictBool = True
+    missing: Literal["median", "zero", "keep"] = "median"  # what fills a gap
+    valid: tuple[Number, Number] = (-math.inf, math.inf)
+    outside: Literal["flag", "clip", "missing"] = "flag"  # what happens outside the valid range
 
     @property
     def is_numeric(self) -> bool:
@@ -72,7 +77,7 @@ class Column:
         return self.kind in NUMERIC_KINDS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Rule:
     """A domain rule: either fills gaps ``when`` something holds, or ``check``s what should."""
 
@@ -80,25 +85,25 @@ class Rule:
     why: str = ""
     when: str = ""
     column: str = ""
-    fill: float | None = None
+    fill: Number | None = None
     check: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Feature:
     """A feature: its formula over columns, how it is transformed, and the part it plays."""
 
     name: str
     formula: str
     label: str = ""
-    kind: str = "number"
+    kind: ComputableKind = "number"
     unit: str = ""
-    role: str = "segment"
-    transform: str = "none"
+    role: Literal["segment", "describe", "left out"] = "segment"
+    transform: Literal["none", "log1p", "yeo-johnson"] = "none"
     why: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Archetype:
     """A kind of customer that is known beforehand: the pattern that earns it, and advice.
 
@@ -108,13 +113,13 @@ class Archetype:
     """
 
     name: str
-    pattern: dict[str, float]
+    pattern: dict[str, FiniteNumber]
     summary: str = ""
     advice: str = ""
     measure: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Question:
     """A plain yes/no question about a customer; together they are the rule baseline."""
 
@@ -122,20 +127,42 @@ class Question:
     when: str
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Everything the notebooks need to know about a table of customers."""
+@dataclass(frozen=True, config=STRICT)
+class Heading:
+    """What the table and its customers are called, and what readers should know of them."""
 
-    name: str
-    folder: Path
-    title: str
+    name: str = ""
+    title: str = ""
     source: str = ""
     noun: str = "customer"
     nouns: str = "customers"
     about: str = ""
     period: str = ""
     currency: str = ""
-    generated: bool = False
+    generated: StrictBool = False
+    limits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, config=STRICT)
+class Value:
+    """The column or feature that says what a customer is worth."""
+
+    column: str = ""
+    label: str | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Campaign:
+    """What the marketing tool calls the columns of a campaign list."""
+
+    columns: dict[CampaignColumn, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Dataset(Heading):
+    """Everything the notebooks need to know about a table of customers."""
+
+    folder: Path = Path()
     value: str = ""
     value_label: str = ""
     columns: tuple[Column, ...] = ()
@@ -143,11 +170,10 @@ class Dataset:
     features: tuple[Feature, ...] = ()
     archetypes: tuple[Archetype, ...] = ()
     questions: tuple[Question, ...] = ()
-    limits: tuple[str, ...] = field(default=())
-    left_out: dict[str, str] = field(default_factory=dict)  # columns of the file, and why
-    origin: Source = field(default_factory=Source)
-    rfm: dict[str, str] = field(default_factory=dict)  # recency, frequency, monetary: features
-    campaign: dict[str, str] = field(default_factory=dict)  # the marketing tool's column names
+    left_out: dict[str, str] = Field(default_factory=dict)  # columns of the file, and why
+    origin: Source = Source()
+    rfm: dict[str, str] = Field(default_factory=dict)  # recency, frequency, monetary: features
+    campaign: dict[str, str] = Field(default_factory=dict)  # the marketing tool's column names
 
     @property
     def id(self) -> Column | None:
@@ -219,19 +245,50 @@ class Dataset:
                 where="parameter segment_on",
                 remedy=_nearest(unknown[0], known) if unknown else f"known: {', '.join(known)}",
             )
-        roles = {
-            f.name: "segment" if f.name in chosen else f.role.replace("segment", "describe")
-            for f in self.features
-        }
-        if all(f.role == roles[f.name] for f in self.features):
+        features = []
+        for f in self.features:
+            before = "describe" if f.role == "segment" else f.role
+            features.append(replace(f, role="segment" if f.name in chosen else before))
+        if tuple(features) == self.features:
             return self
         labels = ", ".join(self.feature(name).label or name for name in chosen)
         note = f"The features that segment were chosen for this run (segment_on): {labels}."
-        features = tuple(replace(f, role=roles[f.name]) for f in self.features)
-        return replace(self, features=features, limits=(note, *self.limits))
+        return replace(self, features=tuple(features), limits=(note, *self.limits))
 
 
-LISTS = {"rules": Rule, "features": Feature, "archetypes": Archetype, "questions": Question}
+def _named(columns: Any) -> Any:
+    """Give each column the key of its table as its name, and a label."""
+    if not isinstance(columns, dict):
+        return columns
+    return {
+        key: {"name": key, "label": key.replace("_", " "), **entry}
+        if isinstance(entry, dict)
+        else entry
+        for key, entry in columns.items()
+    }
+
+
+@dataclass(frozen=True, config=STRICT)
+class _File:
+    """The tables of a dataset.toml."""
+
+    dataset: Heading = Heading()
+    source: Source = Source()
+    value: Value = Value()
+    columns: Annotated[dict[str, Column], BeforeValidator(_named)] = Field(default_factory=dict)
+    left_out: dict[str, str] = Field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    features: tuple[Feature, ...] = ()
+    archetypes: tuple[Archetype, ...] = ()
+    questions: tuple[Question, ...] = ()
+    rfm: dict[Literal["recency", "frequency", "monetary"], str] = Field(default_factory=dict)
+    campaign: Campaign = Campaign()
+
+
+TABLES = {
+    "dataset": Heading, "source": Source, "value": Value, "columns": Column, "rules": Rule,
+    "features": Feature, "archetypes": Archetype, "questions": Question, "campaign": Campaign,
+}  # fmt: skip
 
 
 def locate_dataset(name_or_path: str | Path) -> Path:
@@ -284,41 +341,41 @@ def load_dataset(name_or_path: str | Path) -> Dataset:
 
 
 def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
-    """Turn the content of a dataset.toml into a checked `Dataset`."""
-    for key, entry in content.items():
-        _require_known(key, TABLES, "dataset.toml", path)
-        _require_type(entry, TABLES[key], f"{key!r} in dataset.toml", path)
-    head, value = dict(content.get("dataset", {})), content.get("value", {})
-    for key in value:
-        _require_known(key, ("column", "label"), "value", path)
-    head.setdefault("name", path.parent.name if path.name == "dataset.toml" else path.stem)
-    head.setdefault("title", str(head["name"]).replace("_", " ").capitalize())
-    column = value.get("column", "")
-    built = {
-        "folder": path.parent,
-        "left_out": content.get("left_out", {}),
-        "origin": _build(Source, content.get("source", {}), path),
-        "rfm": content.get("rfm", {}),
-        "campaign": _campaign_columns(content.get("campaign", {}), path),
-        "value": column,
-        "value_label": value.get("label", str(column).replace("_", " ")),
-        "columns": tuple(
-            _build(Column, {"label": name.replace("_", " "), **_table(entry, path)}, path, name)
-            for name, entry in content.get("columns", {}).items()
-        ),
-    }
-    for key, cls in LISTS.items():
-        built[key] = tuple(_build(cls, _table(entry, path), path) for entry in content.get(key, []))
-    for key in ("columns", "features"):
-        built[key] = _with_distinct_labels(built[key])
-    for name, why in built["left_out"].items():
-        _require_type(why, str, f"the reason to leave out {name[:80]!r}", path)
-    for key in head:
-        _require_known(
-            key, [f.name for f in fields(Dataset) if f.name not in built], "dataset", path
-        )
-    dataset = _build(Dataset, {**head, **built}, path)
-    _check(dataset, path)
+    """Turn the content of a dataset.toml into a checked `Dataset`.
+
+    Raises
+    ------
+    UserError
+        At the first key that is unknown, missing or of another type, or the first contradiction.
+    """
+    try:
+        file = _File(**content)
+    except ValidationError as error:
+        raise _refusal(error, content, path) from None
+    for key, column in file.columns.items():
+        if column.name != key:
+            what = f"columns.{key[:80]} has an unknown key 'name'"
+            raise UserError(what, where=str(path), remedy="its name stands in the brackets")
+    head = file.dataset
+    name = head.name or (path.parent.name if path.name == "dataset.toml" else path.stem)
+    label = file.value.label
+    dataset = Dataset(
+        **vars(head) | {"name": name, "title": head.title or name.replace("_", " ").capitalize()},
+        folder=path.parent,
+        value=file.value.column,
+        value_label=file.value.column.replace("_", " ") if label is None else label,
+        columns=_with_distinct_labels(tuple(file.columns.values())),
+        rules=file.rules,
+        features=_with_distinct_labels(file.features),
+        archetypes=file.archetypes,
+        questions=file.questions,
+        left_out=file.left_out,
+        origin=file.source,
+        rfm=dict(file.rfm),
+        campaign=dict(file.campaign.columns),
+    )
+    for what, remedy in _contradictions(dataset):
+        raise UserError(what[:300], where=str(path), remedy=remedy[:300])
     return dataset
 
 
@@ -331,182 +388,122 @@ def _with_distinct_labels(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
-def _campaign_columns(entry: dict[str, Any], path: Path) -> dict[str, str]:
-    """Return what the marketing tool calls the columns of a campaign list."""
-    for key in entry:
-        _require_known(key, ("columns",), "campaign", path)
-    columns = entry.get("columns", {})
-    _require_type(columns, dict, "columns of campaign", path)
-    for name, called in columns.items():
-        _require_known(name, CAMPAIGN_COLUMNS, "columns of campaign", path)
-        _require_type(called, str, f"columns.{name} of campaign", path)
-    given = [columns.get(name, name) for name in CAMPAIGN_COLUMNS]
-    if len(set(given)) < len(given) or "" in given:
-        raise UserError(
-            "two columns of a campaign list have one name, or one has none",
-            where=str(path),
-            remedy="give each column in [campaign] columns a name of its own",
+def _refusal(error: ValidationError, content: dict[str, Any], path: Path) -> UserError:
+    """Say the first thing that pydantic found, in the words of the file."""
+    found = next(e for e in error.errors(include_url=False) if e["type"] != "int_type")
+    kind, place = found["type"], list(found["loc"])
+    choices = re.findall(r"'([^']*)'", found.get("ctx", {}).get("expected", ""))
+    if kind in ("float_type", "finite_number"):
+        place.pop()  # which part of the union `Number`
+    if place[-1] == "[key]":
+        place.pop()
+        kind = "unexpected_keyword_argument"
+    elif kind == "unexpected_keyword_argument":
+        choices = [f.name for f in fields(TABLES[str(place[0])] if len(place) > 1 else _File)]
+    if len(place) > 1 and isinstance(place[1], int):  # an entry of a list goes by its name
+        entry = content[str(place[0])][place[1]]
+        place[1] = entry.get("name", place[1] + 1) if isinstance(entry, dict) else place[1] + 1
+    *owner, key = (str(part)[:80] for part in place)
+    within = ".".join(owner) or "dataset.toml"
+    if kind == "unexpected_keyword_argument":
+        what, remedy = f"{within} has an unknown key {key!r}", _nearest(key, choices)
+    elif kind == "missing":
+        what, remedy = f"{within} lacks the key {key!r}", "add it"
+    else:
+        given = str(found["input"])[:80]
+        what = f"{within}: {key} is {given!r}"
+        remedy = _nearest(given, choices) if choices else f"write {WORDS.get(kind, found['msg'])}"
+    return UserError(what, where=str(path), remedy=remedy)
+
+
+def _contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Yield what cannot be in a dataset, each with its remedy."""
+    origin, names = dataset.origin, [feature.name for feature in dataset.features]
+    amount = origin.amount or (origin.quantity and origin.price)
+    if origin.grain == "transaction" and not (origin.customer and origin.time and amount):
+        yield (
+            "source has lines of purchases and does not say what their columns are",
+            "give customer, time, and amount or quantity and price",
         )
-    return dict(columns)
-
-
-def _table(entry: Any, path: Path) -> dict[str, Any]:
-    _require_type(entry, dict, f"the entry {str(entry)[:40]!r}", path)
-    return entry
-
-
-def _require_known(key: str, known: Iterable[str], owner: str, path: Path) -> None:
-    """Refuse a key that nobody reads, with the one that is nearest to it."""
-    known = list(known)
-    if key not in known:
-        raise UserError(
-            f"{owner} has an unknown key {key[:80]!r}",
-            where=str(path),
-            remedy=_nearest(key, known),
-        )
-
-
-def _require_type(value: Any, wanted: Any, what: str, path: Path) -> None:
-    """Refuse a value that is not of the wanted type, in the user's words."""
-    fits = isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
-    if not fits:
-        word = TYPE_WORDS[wanted]
-        raise UserError(f"{what} has to be {word}", where=str(path), remedy=f"write {word}")
-
-
-def _build(cls: type, entry: dict[str, Any], path: Path, name: str = ""):
-    """Make a dataclass from a TOML table, naming unknown, missing and mistyped keys."""
-    owner = f"{cls.__name__.lower()} {str(name or entry.get('name', ''))[:80]!r}"
-    types = {f.name: f.type for f in fields(cls)}
-    for key, value in entry.items():
-        _require_known(key, [k for k in types if not (name and k == "name")], owner, path)
-        whole, part = FIELD_TYPES.get(types[key], (None, None))
-        if whole:
-            _require_type(value, whole, f"{key} of {owner}", path)
-        if part:
-            for entry_part in value.values() if whole is dict else value:
-                _require_type(entry_part, part, f"each part of {key} of {owner}", path)
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-    if name:
-        values["name"] = name
-    needed = [f.name for f in fields(cls) if f.default is f.default_factory is MISSING_KEY]
-    absent = [key for key in needed if key not in values]
-    if absent:
-        raise UserError(f"{owner} lacks the key {absent[0]!r}", where=str(path), remedy="add it")
-    return cls(**values)
-
-
-def _check(dataset: Dataset, path: Path) -> None:
-    """Raise a `UserError` at the first contradiction in a dataset."""
-
-    def require(condition: bool, what: str, remedy: str) -> None:
-        if not condition:
-            raise UserError(what[:300], where=str(path), remedy=remedy[:300])
-
-    def require_one_of(owner: str, holder: object, **choices: tuple[str, ...]) -> None:
-        for key, known in choices.items():
-            value = getattr(holder, key)
-            require(value in known, f"{owner} has {key} {value!r}", f"one of {', '.join(known)}")
-
-    origin = dataset.origin
-    require_one_of("source", origin, grain=GRAINS)
-    told = origin.customer and origin.time and (origin.amount or (origin.quantity and origin.price))
-    require(
-        origin.grain == "customer" or bool(told),
-        "source has lines of purchases and does not say what their columns are",
-        "give customer, time, and amount or quantity and price",
-    )
-    names = [feature.name for feature in dataset.features]
     for part, name in dataset.rfm.items():
-        require(part in RFM, f"rfm has an unknown part {part!r}", f"known: {', '.join(RFM)}")
-        require(name in names, f"rfm has the unknown feature {name!r}", _nearest(str(name), names))
-    _check_columns(dataset, require, require_one_of)
-    _check_formulas(dataset, require, require_one_of)
-    _check_archetypes(dataset, require)
-
-
-def _check_columns(dataset: Dataset, require: Callable, require_one_of: Callable) -> None:
-    spellings: dict[str, str] = {}
-    for column in dataset.columns:
-        owner = f"column {column.name!r}"
-        require_one_of(owner, column, kind=KINDS, missing=MISSING, outside=OUTSIDE)
-        valid = len(column.valid) == 2 and column.valid[0] <= column.valid[1]
-        require(valid, f"{owner}: valid needs two ascending numbers", "for example [0, 1]")
-        for spelling in column.found_as:
-            twin = spellings.setdefault(spelling, column.name)
-            what = f"the columns {twin!r} and {column.name!r} are both found as {spelling!r}"
-            require(twin == column.name, what, "let every spelling stand for one column")
-    identifiers = [column.name for column in dataset.columns if column.kind == "id"]
-    require(
-        len(identifiers) < 2,
-        f"two columns are of the kind id: {identifiers}",
-        'give one of them the kind "text"',
-    )
-
-
-def _check_formulas(dataset: Dataset, require: Callable, require_one_of: Callable) -> None:
-    kinds = {column.name: column.kind for column in dataset.columns}
-    names = [feature.name for feature in dataset.features]
-    yes_no = [name for name, kind in kinds.items() if kind == "yes_no"]
-
-    def check(formula: str, owner: str, condition: bool = False) -> None:
-        for name in sorted(expressions.columns_of(formula)):
-            require(
-                name in kinds, f"{owner} uses the unknown column {name!r}", _nearest(name, kinds)
-            )
-            require(
-                kinds[name] in COMPUTABLE_KINDS,
-                f"{owner} calculates with the column {name!r} of the kind {kinds[name]!r}",
-                f"its kind has to be one of {', '.join(COMPUTABLE_KINDS)}",
-            )
-        if condition:
-            is_one = expressions.is_condition(formula, yes_no)
-            require(is_one, f"{owner} has to be a condition: {formula[:80]!r}", "such as a > 0")
-
-    for feature in dataset.features:
-        owner = f"feature {feature.name!r}"
-        require_one_of(owner, feature, role=ROLES, transform=TRANSFORMS, kind=COMPUTABLE_KINDS)
-        check(feature.formula, owner)
-    require(len(set(names)) == len(names), "two features share a name", "rename one")
-    require(
-        len(dataset.features_with("segment")) >= 2,
-        "fewer than two features segment",
-        'give at least two features role = "segment"',
-    )
-    for rule in dataset.rules:
-        owner = f"rule {rule.name!r}"
-        fills = rule.when and rule.column and rule.fill is not None
-        require(
-            bool(rule.check or fills), f"{owner} neither checks nor fills", "see data/README.md"
+        if name not in names:
+            yield f"rfm.{part} is the unknown feature {name!r}", _nearest(name, names)
+    listed = [dataset.campaign.get(name, name) for name in CAMPAIGN_COLUMNS]
+    if len(set(listed)) < len(listed) or "" in listed:
+        yield (
+            "two columns of a campaign list have one name, or one has none",
+            "give each column in [campaign] columns a name of its own",
         )
-        check(rule.check or rule.when, owner, condition=True)
-        for name in (rule.column,) if rule.column else ():
-            require(name in kinds, f"{owner} fills {name!r}", _nearest(name, kinds))
-    for question in dataset.questions:
-        check(question.when, f"question {question.name!r}", condition=True)
-    countable = [*names, *(name for name, kind in kinds.items() if kind in NUMERIC_KINDS)]
-    require(
-        dataset.value in ("", *countable),
-        f"the value column {dataset.value!r} does not exist or holds no numbers",
-        _nearest(dataset.value, countable),
-    )
-
-
-def _check_archetypes(dataset: Dataset, require: Callable) -> None:
-    features = [feature.name for feature in dataset.features]
-    names = [archetype.name for archetype in dataset.archetypes]
-    require(len(set(names)) == len(names), "two archetypes share a name", "rename one")
+    yield from _column_contradictions(dataset)
+    yield from _formula_contradictions(dataset)
+    archetypes = [archetype.name for archetype in dataset.archetypes]
+    for kind, given in (("features", names), ("archetypes", archetypes)):
+        if len(set(given)) < len(given):
+            yield f"two {kind} share a name", "rename one"
     for archetype in dataset.archetypes:
         owner = f"archetype {archetype.name!r}"
+        if not archetype.pattern:
+            yield f"{owner} has an empty pattern", "give one feature a direction, such as 1 or -1"
         for name in archetype.pattern:
-            what = f"{owner} has the unknown feature {name!r} in its pattern"
-            require(name in features, what, _nearest(name, features))
-        directions = archetype.pattern.values()
-        require(
-            bool(directions) and all(map(math.isfinite, directions)),
-            f"{owner} needs a pattern of finite numbers",
-            "give at least one feature a direction, such as 1, 0 or -1",
-        )
+            if name not in names:
+                what = f"{owner} has the unknown feature {name!r} in its pattern"
+                yield what, _nearest(name, names)
+
+
+def _column_contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    spellings: dict[str, str] = {}
+    for column in dataset.columns:
+        if not column.valid[0] <= column.valid[1]:
+            what = f"column {column.name!r}: valid needs two ascending numbers"
+            yield what, "for example [0, 1]"
+        for spelling in column.found_as:
+            twin = spellings.setdefault(spelling, column.name)
+            if twin != column.name:
+                what = f"the columns {twin!r} and {column.name!r} are both found as {spelling!r}"
+                yield what, "let every spelling stand for one column"
+    identifiers = [column.name for column in dataset.columns if column.kind == "id"]
+    if len(identifiers) > 1:
+        yield f"two columns are of the kind id: {identifiers}", 'give one of them the kind "text"'
+
+
+def _formula_contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    kinds = {column.name: column.kind for column in dataset.columns}
+    for feature in dataset.features:
+        yield from _misused(feature.formula, f"feature {feature.name!r}", kinds)
+    if len(dataset.features_with("segment")) < 2:
+        yield "fewer than two features segment", 'give at least two features role = "segment"'
+    for rule in dataset.rules:
+        owner = f"rule {rule.name!r}"
+        if not rule.check and (not rule.when or not rule.column or rule.fill is None):
+            yield f"{owner} neither checks nor fills", "see data/README.md"
+        yield from _misused(rule.check or rule.when, owner, kinds, condition=True)
+        if rule.column and rule.column not in kinds:
+            yield f"{owner} fills {rule.column!r}", _nearest(rule.column, kinds)
+    for question in dataset.questions:
+        yield from _misused(question.when, f"question {question.name!r}", kinds, condition=True)
+    countable = [feature.name for feature in dataset.features]
+    countable += [name for name, kind in kinds.items() if kind in NUMERIC_KINDS]
+    if dataset.value not in ("", *countable):
+        what = f"the value column {dataset.value!r} does not exist or holds no numbers"
+        yield what, _nearest(dataset.value, countable)
+
+
+def _misused(
+    formula: str, owner: str, kinds: dict[str, Kind], condition: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the columns of a formula, or with what it gives."""
+    computable = get_args(ComputableKind)
+    for name in sorted(expressions.columns_of(formula)):
+        if name not in kinds:
+            yield f"{owner} uses the unknown column {name!r}", _nearest(name, kinds)
+        elif kinds[name] not in computable:
+            yield (
+                f"{owner} calculates with the column {name!r} of the kind {kinds[name]!r}",
+                f"its kind has to be one of {', '.join(computable)}",
+            )
+    yes_no = [name for name, kind in kinds.items() if kind == "yes_no"]
+    if condition and not expressions.is_condition(formula, yes_no):
+        yield f"{owner} has to be a condition: {formula[:80]!r}", "such as a > 0"
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

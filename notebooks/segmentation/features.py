@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import asdict, dataclass
-from typing import Any, NoReturn
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from customer_tables.errors import UserError
-from segmentation import expressions
 from segmentation.dataset import Dataset, Feature
+from segmentation.expressions import bind, evaluate
 
 LARGEST = 1e100  # of a feature: larger ones have no squares, and so no distances
 
@@ -27,22 +29,27 @@ def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     UserError
         If a formula gives a value for some customer that is not finite, or too large to square.
     """
-    features = {f.name: expressions.evaluate(f.formula, customers) for f in dataset.features}
-    table = pd.DataFrame(features, index=customers.index).astype("float64")
-    broken = ~(table.abs() < LARGEST)
-    if broken.any().any():
-        name = broken.any().idxmax()
-        refuse_endless(dataset.feature(name), int(broken[name].sum()))
-    return table
+    features = {}
+    for feature in dataset.features:
+        values = evaluate(feature.formula, customers).astype("float64")
+        reject_non_finite(feature, count_non_finite(values))
+        features[feature.name] = values
+    return pd.DataFrame(features, index=customers.index)
 
 
-def refuse_endless(feature: Feature, rows: int) -> NoReturn:
-    """Say that a feature is not finite for some customers, or too large to square."""
-    raise UserError(
-        f"the feature {feature.name!r} is not finite for {rows} customers",
-        where=f"formula {feature.formula!r}",
-        remedy="use ratio(a, b) for divisions that may meet zero",
-    )
+def count_non_finite(values: np.ndarray) -> int:
+    """Count values that are not finite, or too large to square."""
+    return len(values) - int(np.count_nonzero(np.abs(values) < LARGEST))
+
+
+def reject_non_finite(feature: Feature, rows: int) -> None:
+    """Refuse a feature that is not finite for some customers, or too large to square."""
+    if rows:
+        raise UserError(
+            f"the feature {feature.name!r} is not finite for {rows} customers",
+            where=f"formula {feature.formula!r}",
+            remedy="use ratio(a, b) for divisions that may meet zero",
+        )
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,12 @@ class Scaled:
     deviation: float
     power: float | None = None
 
-    def apply(self, values: pd.Series | np.ndarray) -> np.ndarray:
-        """Transform and standardise values in real units, shape (n,)."""
-        transformed = apply_transform(np.asarray(values, float), self.transform, self.power)
-        return (transformed - self.mean) / self.deviation
+    @cached_property
+    def formula(self) -> ast.expr:
+        """The formula of the standardised feature over the feature in its real unit."""
+        value = transformed(self.name, self.transform, self.power)
+        template = "(value - mean) / deviation"
+        return bind(template, value=value, mean=self.mean, deviation=self.deviation)
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ class Preparation:
 
     def transform(self, features: pd.DataFrame) -> pd.DataFrame:
         """Standardise features, shape (n_customers, n_steps)."""
-        columns = {step.name: step.apply(features[step.name]) for step in self.steps}
+        columns = {step.name: evaluate(step.formula, features) for step in self.steps}
         return pd.DataFrame(columns, index=features.index)
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,24 +94,24 @@ class Preparation:
         return cls(tuple(Scaled(**step) for step in content["steps"]))
 
 
-def apply_transform(values: np.ndarray, transform: str, power: float | None = None) -> np.ndarray:
-    """Apply log1p (signed, so that negatives stay negatives), Yeo-Johnson or nothing."""
+def transformed(name: str, transform: str, power: float | None = None) -> ast.expr:
+    """Return the formula of a transform of a column.
+
+    log1p is signed, so that negatives stay negatives; Yeo-Johnson (Yeo & Johnson 2000) takes
+    negative values, too.
+    """
     if transform == "log1p":
-        if values.size and values.min() >= 0:
-            return np.log1p(values)  # the same, in one pass
-        return np.sign(values) * np.log1p(np.abs(values))
+        return bind("sign(x) * log1p(abs(x))", x=name)
     if transform == "yeo-johnson":
-        return yeo_johnson(values, power)
-    return values
+        above = "log1p(x)" if power == 0 else "((x + 1) ** power - 1) / power"
+        below = "-log1p(-x)" if power == 2 else "-((1 - x) ** rest - 1) / rest"
+        return bind(f"where(x >= 0, {above}, {below})", x=name, power=power, rest=2 - power)
+    return bind("x", x=name)
 
 
-def yeo_johnson(values: np.ndarray, power: float) -> np.ndarray:
-    """Apply the transform of Yeo & Johnson (2000), which takes negative values, too."""
-    positive, negative = np.maximum(values, 0), np.minimum(values, 0)
-    above = np.log1p(positive) if power == 0 else ((positive + 1) ** power - 1) / power
-    rest = 2 - power
-    below = -np.log1p(-negative) if rest == 0 else -((1 - negative) ** rest - 1) / rest
-    return np.where(values >= 0, above, below)
+def apply_transform(values: np.ndarray, transform: str, power: float | None = None) -> np.ndarray:
+    """Apply log1p, Yeo-Johnson or nothing to values, as `transformed` says."""
+    return evaluate(transformed("x", transform, power), {"x": values})
 
 
 def fit_preparation(

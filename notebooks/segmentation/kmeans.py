@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 
 from segmentation.assignment import distances as distances  # for who has just fitted
-from segmentation.assignment import first_equal
 from segmentation.cores import spread
 
 _BLOCK = 32_768  # customers a block of `refine`
@@ -207,7 +206,7 @@ def lloyd_part(
     middle = np.median(centres, axis=0)  # smaller rounding errors, even with one centre far out
     centred, moved = centres - middle, columns - middle[:, None]
     scores = np.square(centred).sum(axis=1)[:, None] / 2 - centred @ moved
-    labels = first_equal(scores, scores.min(axis=0))
+    labels = scores.argmin(axis=0)
     own = (labels == np.arange(len(centres))[:, None]).astype(np.float64)
     sizes = np.bincount(labels, minlength=len(centres))
     sums = own @ moved.T + sizes[:, None] * middle

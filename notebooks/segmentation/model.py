@@ -1,10 +1,10 @@
-"""The fitted segmentation as plain numbers: model.json, and assigning customers by it."""
+"""The fitted segmentation as plain numbers: model.json."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,8 @@ import fastjsonschema
 import numpy as np
 import pandas as pd
 
-from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from segmentation import cleaning
-from segmentation.applying import Applier
-from segmentation.assignment import (
-    STRANGER_QUANTILE,
-    distances,
-    stranger_distances,
-)
+from segmentation.assignment import OUTLIER_QUANTILE, assign, distances, outlier_distances
 from segmentation.dataset import SUMMED_UP, Column, Dataset, Feature, Rule
 from segmentation.features import Preparation
 from segmentation.plain import checksum as checksum  # for who writes models elsewhere
@@ -55,9 +48,8 @@ def build_model(
     """
     features, as_read = training
     names = [step.name for step in preparation.steps]
-    away = distances(preparation.transform(features).to_numpy(), np.asarray(centres))
-    nearest, distance = away.argmin(axis=1) + 1, away.min(axis=1)
-    limits = stranger_distances(nearest, distance, len(centres))
+    matrix = preparation.transform(features).to_numpy()
+    assigned = assign(distances(matrix, np.asarray(centres)).T)
     content = {
         "version": VERSION,
         "dataset": dataset.name,
@@ -72,8 +64,11 @@ def build_model(
         "assignment": "nearest centre, Euclidean distance in the prepared space",
         "centres": centres,
         "segments": segments,
-        "strangers": {"quantile": STRANGER_QUANTILE, "distances": limits},
-        "reference": describe_training(features, names, as_read, pd.Series(nearest)),
+        "strangers": {
+            "quantile": OUTLIER_QUANTILE,
+            "distances": outlier_distances(assigned, len(centres)),
+        },
+        "reference": describe_training(features, names, as_read, pd.Series(assigned["segment"])),
     }
     content = to_plain(content)
     return content | {"checksum": checksum(content)}
@@ -153,115 +148,6 @@ def _disagreement(content: dict[str, Any]) -> str:
         if len(entry["shares"]) != len(entry["edges"]) + 1:
             return f"the bins of {entry['name']!r} have not one share each"
     return ""
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What scoring finds out about customers.
-
-    Attributes
-    ----------
-    assigned : DataFrame, indexed by customer
-        As `assignment_confidence`, with the segment's name and whether the customer is a stranger.
-    features : DataFrame, indexed by customer
-        In real units.
-    as_read : DataFrame, indexed by customer
-        The columns of numbers before ranges and rules.
-    changes : list of Change
-        What cleaning did.
-    """
-
-    assigned: pd.DataFrame
-    features: pd.DataFrame
-    as_read: pd.DataFrame
-    changes: list[Change]
-
-
-def assign_customers(model: dict[str, Any], table: pd.DataFrame) -> pd.DataFrame:
-    """Clean new customers as the training table was and find their segments.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As `read_table` gives it.
-
-    Returns
-    -------
-    DataFrame, indexed by customer
-        As `assignment_confidence`, with the segment's name.
-    """
-    return score_customers(model, table).assigned
-
-
-def segments_again(
-    model: dict[str, Any], customers: pd.DataFrame, dataset: Dataset, block: int = 100_000
-) -> pd.Series:
-    """Find the segments of the training customers as those of new ones are found.
-
-    Parameters
-    ----------
-    customers : DataFrame, indexed by customer
-        Cleaned; what the model does to new customers leaves them as they are.
-    block : int
-        Customers at a time, so that little memory is needed beside the table.
-
-    Returns
-    -------
-    Series of int, indexed by customer
-    """
-    identifier = dataset.id.name if dataset.id else "customer"
-    parts = [
-        assign_customers(model, customers.iloc[start : start + block].reset_index(names=identifier))
-        for start in range(0, len(customers), block)
-    ]
-    found = pd.concat([part["segment"] for part in parts])
-    return found.reindex(customers.index)
-
-
-def score_customers(model: dict[str, Any], table: pd.DataFrame) -> Scored:
-    """Clean new customers, find their segments, and keep what a look at drift needs.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As `read_table` gives it.
-    """
-    dataset = dataset_of(model)
-    selected = cleaning.select_columns(table, dataset)
-    indexed = cleaning.index_customers(selected.customers, dataset, fewest=1)
-    typed = cleaning.check_types(indexed.customers, dataset)
-    scored = score_typed(model, dataset, typed.customers)
-    changes = selected.changes + indexed.changes + typed.changes + scored.changes
-    return replace(scored, changes=changes)
-
-
-def score_typed(model: dict[str, Any], dataset: Dataset, typed: pd.DataFrame) -> Scored:
-    """Score customers that are one row each, indexed, with numbers where numbers belong.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        As `dataset_of` gives it.
-    typed : DataFrame, indexed by customer
-    """
-    columns = {name: typed[name].to_numpy() for name in typed.columns}
-    found = Applier(model, dataset).apply(columns, len(typed))
-    names = {entry["segment"]: entry["name"] for entry in model["segments"]}
-    assigned = pd.DataFrame(
-        {
-            "segment": found.segment,
-            "second_choice": found.second_choice,
-            "distance": found.distance,
-            "ratio": found.ratio,
-            "confidence": found.confidence,
-            "segment_name": pd.Series(found.segment).map(names).to_numpy(),
-            "stranger": found.stranger,
-        },
-        index=typed.index,
-    )
-    numeric = [c.name for c in dataset.columns if c.is_numeric and c.name in typed]
-    features = pd.DataFrame(found.features, index=typed.index)
-    return Scored(assigned, features, typed[numeric], found.changes)
 
 
 def dataset_of(model: dict[str, Any]) -> Dataset:

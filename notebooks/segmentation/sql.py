@@ -2,13 +2,14 @@
 
 The query goes the way of a customer, a named step at a time: numbers, valid ranges, rules, gaps,
 features, coordinates, distances, segment. It is built as a syntax tree, from the same formulas
-that Python computes, and each dialect writes that tree in its own words.
+that Python computes (`segmentation.rules`, `segmentation.features`), and each dialect writes that
+tree in its own words.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, reduce
 from typing import Any
 
@@ -16,10 +17,11 @@ from sqlglot import Dialect, exp
 from sqlglot.errors import SqlglotError
 
 from customer_tables.errors import UserError
-from segmentation import expressions
 from segmentation.dataset import Column, Dataset
-from segmentation.features import Scaled
+from segmentation.expressions import columns_of, is_condition, parse
+from segmentation.features import Preparation
 from segmentation.model import dataset_of
+from segmentation.rules import Repair, fill_repair, range_repairs, rule_repairs
 
 DIALECTS = ("duckdb", "postgres", "spark", "bigquery", "snowflake")
 LARGEST = 1.7e308  # what is beyond is infinite or no number
@@ -27,6 +29,7 @@ IDENTIFIER = "customer"
 REPEATED = ("complete", "features", "distances", "own", "nearest_other")  # read several times
 
 Node = exp.Expression
+Step = tuple[str, dict[str, Node]]  # the name of a step of the query, and its columns
 
 
 def write_query(
@@ -84,49 +87,84 @@ def build_query(
     model: dict[str, Any], *, table: str = "customers", columns: Mapping[str, str] | None = None
 ) -> exp.Select:
     """Build the query as a syntax tree; see `write_query`."""
-    dataset = dataset_of(model)
-    names, read = dict(columns or {}), _columns_read(model, dataset)
+    dataset, names = dataset_of(model), dict(columns or {})
     if unknown := sorted(set(names) - {column.name for column in dataset.columns}):
         raise UserError(
             f"the model has no column {unknown[0]!r}",
             remedy=f"it has {', '.join(c.name for c in dataset.columns)[:300]}",
         )
+    read = _columns_read(dataset)
     source = dataset.id.name if dataset.id else IDENTIFIER
     key = exp.Trim(this=exp.cast(_column(names.get(source, source)), "text"))
-    steps: list[tuple[str, dict[str, Node]]] = [
-        ("source", {c.name: _source(c, names.get(c.name, c.name)) for c in read}),
-        ("valid", {c.name: _within_range(c) for c in read}),
-    ]
+    steps = [("source", {c.name: _source(c, names.get(c.name, c.name)) for c in read})]
+    steps += _cleaning(model, dataset, read)
+    render = _Rendering({c.name for c in read if c.kind == "yes_no"})
+    used = Preparation.from_dict(model["preparation"]).steps
+    features = {s.name: render.number(parse(dataset.feature(s.name).formula)) for s in used}
+    steps.append(("features", features))
+    steps.append(("scaled", {s.name: render.number(s.formula) for s in used}))
+    steps += _nearest(model["centres"], [s.name for s in used])
+    return _assemble(model, steps, key, table)
+
+
+def _columns_read(dataset: Dataset) -> list[Column]:
+    """Return the columns that formulas and filling rules read, in the model's order."""
+    texts = [f.formula for f in dataset.features] + [r.when for r in dataset.rules if r.when]
+    read = {name for text in texts for name in columns_of(text)}
+    return [column for column in dataset.columns if column.name in read]
+
+
+def _source(column: Column, name: str) -> Node:
+    """Take what is no finite number for missing."""
+    if not column.is_numeric:
+        return exp.cast(_column(name), "boolean" if column.kind == "yes_no" else "double")
+    value = exp.cast(_column(name), "double")
+    finite = value.between(_number(-LARGEST), _number(LARGEST))
+    return exp.case().when(finite, value.copy())
+
+
+def _cleaning(model: dict[str, Any], dataset: Dataset, read: list[Column]) -> list[Step]:
+    """Handle ranges, rules and gaps; what is only counted changes nothing here."""
+    render = _Rendering({c.name for c in read if c.kind == "yes_no"})
     known = {c.name: _column(c.name) for c in read}
-    translate = _Translation({c.name for c in read if c.kind == "yes_no"})
-    for number, rule in enumerate((r for r in dataset.rules if r.when), start=1):
-        if rule.column in known:
-            steps.append((f"rule_{number}", known | {rule.column: _filled(rule, translate)}))
-    fills = {
-        name: _call(exp.Coalesce, _column(name), _number(fill))
-        for name, fill in model["fills"].items()
-        if name in known
-    }
-    steps.append(("complete", known | fills))
-    used = [Scaled(**step) for step in model["preparation"]["steps"]]
-    formulas = {f.name: f.formula for f in dataset.features}
-    steps.append(("features", {s.name: translate.number(formulas[s.name]) for s in used}))
-    steps.append(("scaled", {s.name: _scaled(s) for s in used}))
-    steps.append(("distances", _distances(model, [s.name for s in used])))
-    k = len(model["centres"])
-    distances = {f"distance_{s}": _column(f"distance_{s}") for s in range(1, k + 1)}
-    nearest = _least(list(distances.values()))
-    steps.append(("nearest", distances | {"nearest": nearest}))
-    own = _numbered(k, lambda s: _column(f"distance_{s}").eq(_column("nearest")))
-    keep = distances | {"nearest": _column("nearest")}
-    steps.append(("own", keep | {"segment": own}))
-    others = [
-        exp.case().when(_column("segment").eq(_number(s)), _number(LARGEST)).else_(distance)
-        for s, distance in enumerate(distances.values(), start=1)
+    rules = rule_repairs(rule for rule in dataset.rules if rule.when)
+    fills = [fill_repair(name, fill) for name, fill in model["fills"].items()]
+    steps = [("valid", range_repairs(read))]
+    steps += [(f"rule_{number}", [repair]) for number, repair in enumerate(rules, start=1)]
+    steps.append(("complete", fills))
+    return [
+        (
+            name,
+            known | {r.column: render.repair(r) for r in repairs if r.value and r.column in known},
+        )
+        for name, repairs in steps
     ]
-    keep |= {"segment": _column("segment")}
-    steps.append(("nearest_other", keep | {"second_nearest": _least(others)}))
-    return _assemble(model, steps, key, table, k)
+
+
+def _nearest(centres: list[list[float]], names: list[str]) -> list[Step]:
+    """Find the nearest and the second-nearest centre, as `segmentation.assignment.assign`."""
+    distances = {}
+    for number, centre in enumerate(centres, start=1):
+        squares = [
+            exp.Pow(this=exp.paren(_column(name) - _wrapped(_number(at))), expression=_number(2))
+            for name, at in zip(names, centre, strict=True)
+        ]
+        total = reduce(lambda a, b: exp.Add(this=a, expression=b), squares)
+        distances[f"distance_{number}"] = _call(exp.Sqrt, total)
+    known = {name: _column(name) for name in distances}
+    nearest, segment = _column("nearest"), _column("segment")
+    others = [
+        exp.case().when(segment.eq(_number(s)), _number(LARGEST)).else_(distance)
+        for s, distance in enumerate(known.values(), start=1)
+    ]
+    first = _first(len(known), lambda s: known[f"distance_{s}"].eq(nearest))
+    return [
+        ("distances", distances),
+        ("nearest", known | {"nearest": _call(exp.Least, *known.values())}),
+        ("own", known | {"nearest": nearest, "segment": first}),
+        ("nearest_other", known | {"nearest": nearest, "segment": segment,
+                                   "second_nearest": _call(exp.Least, *others)}),
+    ]  # fmt: skip
 
 
 def _table(name: str) -> exp.Table:
@@ -145,9 +183,7 @@ def _table(name: str) -> exp.Table:
         ) from None
 
 
-def _assemble(
-    model: dict[str, Any], steps: list[tuple[str, dict[str, Node]]], key: Node, table: str, k: int
-) -> exp.Select:
+def _assemble(model: dict[str, Any], steps: list[Step], key: Node, table: str) -> exp.Select:
     """Chain the steps, and select from the last one what a scored list holds."""
     place: Any = _table(table)
     query = exp.Select()
@@ -156,8 +192,11 @@ def _assemble(
         select = exp.select(start, *(_named(v, alias) for alias, v in columns.items())).from_(place)
         query = query.with_(name, as_=select)
         place = exp.to_table(name)
-    segment, second = _column("segment"), _second_choice(k)
-    nearest, other = _column("nearest"), _column("second_nearest")
+    segment, nearest, other = map(_column, ("segment", "nearest", "second_nearest"))
+    second = _first(
+        len(model["centres"]),
+        lambda s: exp.and_(segment.neq(_number(s)), _column(f"distance_{s}").eq(other)),
+    )
     certainty = exp.case().when(other > _number(0), _number(1) - exp.Div(
         this=nearest.copy(), expression=other.copy(), typed=True)).else_(_number(0))  # fmt: skip
     limits = model["strangers"]["distances"]
@@ -192,87 +231,7 @@ def _named(value: Node, name: str) -> Node:
     return exp.alias_(value.copy(), _identifier(name))
 
 
-# --- steps ---------------------------------------------------------------------------------------
-
-
-def _columns_read(model: dict[str, Any], dataset: Dataset) -> list[Column]:
-    """Return the columns that formulas and filling rules read, in the model's order."""
-    texts = [f.formula for f in dataset.features] + [r.when for r in dataset.rules if r.when]
-    read = {name for text in texts for name in expressions.columns_of(text)}
-    return [column for column in dataset.columns if column.name in read]
-
-
-def _source(column: Column, name: str) -> Node:
-    return exp.cast(_column(name), "boolean" if column.kind == "yes_no" else "double")
-
-
-def _within_range(column: Column) -> Node:
-    """Take what is no finite number for missing, and treat what is out of range as training did."""
-    value = _column(column.name)
-    if not column.is_numeric:
-        return value
-    low, high = max(column.valid[0], -LARGEST), min(column.valid[1], LARGEST)
-    least, most = _number(-LARGEST), _number(LARGEST)
-    if column.outside == "flag":
-        return exp.case().when(value.between(least, most), value.copy())
-    case = exp.case().when(value.between(_number(low), _number(high)), value.copy())
-    if column.outside == "clip" and low > -LARGEST:
-        case = case.when(value.between(least, _number(low)), _number(low))
-    if column.outside == "clip" and high < LARGEST:
-        case = case.when(value.between(_number(high), most), _number(high))
-    return case
-
-
-def _filled(rule: Any, translate: _Translation) -> Node:
-    """Fill a structural gap where all that the rule reads is known, and its condition holds."""
-    column = _column(rule.column)
-    read = sorted(expressions.columns_of(rule.when))
-    conditions = [column.is_(exp.null()), *(_column(n).is_(exp.null()).not_() for n in read)]
-    conditions.append(translate.condition(rule.when))
-    return exp.case().when(exp.and_(*conditions), _number(rule.fill)).else_(column.copy())
-
-
-def _scaled(step: Scaled) -> Node:
-    value = _column(step.name)
-    if step.transform == "log1p":
-        log = _call(exp.Ln, _number(1) + _call(exp.Abs, value))
-        value = exp.Mul(this=_call(exp.Sign, value), expression=log)
-    elif step.transform == "yeo-johnson":
-        value = _yeo_johnson(value, step.power)
-    return _divide(_minus(value, step.mean), _number(step.deviation))
-
-
-def _yeo_johnson(value: Node, power: float) -> Node:
-    def part(base: Node, exponent: float) -> Node:
-        if exponent == 0:
-            return _call(exp.Ln, base)
-        raised = exp.Pow(this=base.copy(), expression=_number(exponent))
-        return _divide(raised - _number(1), _number(exponent))
-
-    above = part(value + _number(1), power)
-    below = exp.Neg(this=exp.paren(part(_number(1) - value, 2 - power)))
-    return exp.case().when(value >= _number(0), above).else_(below)
-
-
-def _distances(model: dict[str, Any], names: list[str]) -> dict[str, Node]:
-    found = {}
-    for number, centre in enumerate(model["centres"], start=1):
-        gaps = [_minus(_column(name), at) for name, at in zip(names, centre, strict=True)]
-        squares = [exp.Pow(this=gap, expression=_number(2)) for gap in gaps]
-        total = reduce(lambda a, b: exp.Add(this=a, expression=b), squares)
-        found[f"distance_{number}"] = _call(exp.Sqrt, total)
-    return found
-
-
-def _second_choice(k: int) -> Node:
-    segment, second = _column("segment"), _column("second_nearest")
-    return _numbered(
-        k,
-        lambda s: exp.and_(segment.neq(_number(s)), _column(f"distance_{s}").eq(second.copy())),
-    )
-
-
-def _numbered(k: int, holds: Callable[[int], Node]) -> Node:
+def _first(k: int, holds: Callable[[int], Node]) -> Node:
     """Return the first number from 1 to k for which a condition holds."""
     case = exp.case()
     for number in range(1, k + 1):
@@ -290,101 +249,99 @@ def _choice(number: Node, values: list[Node]) -> Node:
 
 # --- formulas ------------------------------------------------------------------------------------
 
-ARITHMETIC = {ast.Add: exp.Add, ast.Sub: exp.Sub, ast.Mult: exp.Mul}
-COMPARISONS = {
-    ast.Eq: exp.EQ, ast.NotEq: exp.NEQ, ast.Lt: exp.LT, ast.LtE: exp.LTE, ast.Gt: exp.GT,
+OPERATORS: dict[type, type[exp.Expression]] = {
+    ast.Add: exp.Add,
+    ast.Sub: exp.Sub,
+    ast.Mult: exp.Mul,
+    ast.Pow: exp.Pow,
+    ast.Eq: exp.EQ,
+    ast.NotEq: exp.NEQ,
+    ast.Lt: exp.LT,
+    ast.LtE: exp.LTE,
+    ast.Gt: exp.GT,
     ast.GtE: exp.GTE,
-}  # fmt: skip
+}
+FUNCTIONS = {"abs": exp.Abs, "sign": exp.Sign, "max": exp.Greatest, "min": exp.Least}
 
 
-class _Translation:
-    """From the formulas of dataset.toml to SQL, with conditions and numbers kept apart."""
+class _Rendering:
+    """From the trees of formulas to SQL, with conditions and numbers kept apart."""
 
-    def __init__(self, yes_no: set[str]) -> None:
+    def __init__(self, yes_no: Collection[str]) -> None:
         self._yes_no = yes_no
 
-    def number(self, formula: str) -> Node:
-        """Translate a formula; a condition counts as 1 or 0."""
-        return self._number(expressions.parse(formula))
+    def repair(self, repair: Repair) -> Node:
+        """Render what a repair makes of its column."""
+        column, value = _column(repair.column), self.number(repair.value)
+        if isinstance(repair.when, ast.Call):  # nothing but missing(column)
+            return _call(exp.Coalesce, column, value)
+        return exp.case().when(self.condition(repair.when), value).else_(column)
 
-    def condition(self, formula: str) -> Node:
-        """Translate a condition."""
-        return self._condition(expressions.parse(formula))
-
-    def _is_condition(self, node: ast.expr) -> bool:
-        return expressions.is_condition(ast.unparse(node), self._yes_no)
-
-    def _number(self, node: ast.expr) -> Node:
-        if self._is_condition(node):
-            return exp.case().when(self._condition(node), _number(1)).else_(_number(0))
+    def number(self, node: ast.expr) -> Node:
+        """Render a number; a condition counts as 1 or 0."""
+        if is_condition(node, self._yes_no):
+            return exp.case().when(self.condition(node), _number(1)).else_(_number(0))
         match node:
             case ast.Name(id=name):
                 return _column(name)
             case ast.Constant(value=value):
-                return _number(value)
+                return exp.null() if value is None else _number(value)
             case ast.BinOp(left=a, op=ast.Div(), right=b):
-                return _divide(self._number(a), _nullif(self._number(b)))
+                return _divide(self.number(a), _nullif(self.number(b)))
             case ast.BinOp(left=a, op=op, right=b):
-                parts = [_wrapped(self._number(part)) for part in (a, b)]
-                return ARITHMETIC[type(op)](this=parts[0], expression=parts[1])
+                return self._binary(op, a, b)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return exp.Neg(this=_wrapped(self._number(operand)))
+                return exp.Neg(this=_wrapped(self.number(operand)))
+            case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
+                return (
+                    exp.case().when(self.condition(condition), self.number(a)).else_(self.number(b))
+                )
             case ast.Call(func=ast.Name(id=name), args=args):
-                return self._function(name, [self._number(arg) for arg in args])
+                return self._function(name, [self.number(arg) for arg in args])
         raise AssertionError(f"unchecked node {ast.dump(node)}")
 
     def _function(self, name: str, values: list[Node]) -> Node:
-        match name:
-            case "abs":
-                return _call(exp.Abs, *values)
-            case "log1p":
-                return _call(exp.Ln, _number(1) + _wrapped(values[0]))
-            case "ratio":
-                above, below = values
-                zero = exp.EQ(this=_wrapped(below), expression=_number(0))
-                return exp.case().when(zero, _number(0)).else_(_divide(above, below.copy()))
-            case "max":
-                return _call(exp.Greatest, values[0], expressions=values[1:], ignore_nulls=False)
-            case "min":
-                return _least(values)
-        raise AssertionError(f"no translation of {name}")
+        if name == "log1p":
+            return _call(exp.Ln, _number(1) + _wrapped(values[0]))
+        if name == "ratio":
+            above, below = values
+            zero = exp.EQ(this=_wrapped(below), expression=_number(0))
+            return exp.case().when(zero, _number(0)).else_(_divide(above, below.copy()))
+        return _call(FUNCTIONS[name], *values)
 
-    def _condition(self, node: ast.expr) -> Node:
+    def _binary(self, op: ast.AST, a: ast.expr, b: ast.expr) -> Node:
+        left, right = _wrapped(self.number(a)), _wrapped(self.number(b))
+        return OPERATORS[type(op)](this=left, expression=right)
+
+    def condition(self, node: ast.expr) -> Node:
+        """Render a condition."""
         match node:
             case ast.Name(id=name):
                 return _column(name)
             case ast.Compare(left=a, ops=[op], comparators=[b]):
-                parts = [_wrapped(self._number(part)) for part in (a, b)]
-                return COMPARISONS[type(op)](this=parts[0], expression=parts[1])
+                return self._binary(op, a, b)
+            case ast.Call(func=ast.Name(id="missing"), args=[ast.Name(id=name)]):
+                return _column(name).is_(exp.null())
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return exp.not_(exp.paren(self._condition(operand)))
+                return exp.not_(exp.paren(self.condition(operand)))
             case ast.BoolOp(op=op, values=values):
                 join = exp.and_ if isinstance(op, ast.And) else exp.or_
-                return exp.paren(join(*(self._condition(value) for value in values)))
+                return exp.paren(join(*(self.condition(value) for value in values)))
         raise AssertionError(f"no condition: {ast.dump(node)}")
 
 
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def _call(function: type[exp.Expression], value: Node, *more: Node, **settings: Any) -> Node:
-    if more:
-        settings["expressions"] = list(more)
+def _call(function: type[exp.Expression], value: Node, *more: Node) -> Node:
+    settings: dict[str, Any] = {"expressions": [part.copy() for part in more]} if more else {}
+    if function in (exp.Least, exp.Greatest):
+        settings["ignore_nulls"] = False
     return function(this=value.copy(), **settings)
-
-
-def _least(values: list[Node]) -> Node:
-    return _call(exp.Least, values[0], expressions=values[1:], ignore_nulls=False)
 
 
 def _divide(above: Node, below: Node) -> Node:
     return exp.Div(this=_wrapped(above), expression=_wrapped(below), typed=True)
-
-
-def _minus(value: Node, number: float) -> Node:
-    """Subtract a number; a negative one is added."""
-    kind = exp.Sub if number >= 0 else exp.Add
-    return kind(this=value, expression=_number(abs(number)))
 
 
 def _nullif(value: Node) -> Node:

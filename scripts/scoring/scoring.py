@@ -17,12 +17,12 @@ from scoring.duplicates import Register, is_ascending
 from scoring.output import FOUND, ScoredFile
 from scoring.plain_files import Customers, NotPlain, NotTyped, Piece, pieces
 from segmentation import cleaning
-from segmentation.applying import Applier
 from segmentation.dataset import Dataset
-from segmentation.model import Scored, dataset_of, load_model, score_customers
+from segmentation.model import dataset_of, load_model
 from segmentation.monitoring.period import Period
 from segmentation.monitoring.units import changed_units, unit_problem
 from segmentation.ordered import in_order, read_ahead
+from segmentation.scoring import Applier, Scored, score_customers
 
 LARGEST_WHOLE = 2 << 30  # bytes of a file that may be read as a whole where it is not plain
 
@@ -195,8 +195,8 @@ def _score_piece(
     ids, numbers = customers.identifiers, customers.numbers
     period = Period(task.model)
     found = applier.apply(numbers, len(ids), look=period.add_features)
-    period.add_others(found.segment, found.stranger, numbers)
-    columns = {name: getattr(found, name) for name in FOUND}
+    period.add_others(found.assigned["segment"], found.assigned["stranger"], numbers)
+    columns = {name: found.assigned[name] for name in FOUND}
     rows = file.rows(ids, columns)
     return _Part(rows, period, ids, is_ascending(ids), changes + found.changes, piece.done)
 
@@ -247,7 +247,7 @@ def _copies(task: _Task, repeated: np.ndarray, careful: bool) -> np.ndarray:
             rows.append(part.set_axis(pd.Index(here + 2, name="line")))
     table = pd.concat(rows).rename(columns={"customer": task.dataset.id.name})
     indexed = table.drop_duplicates()
-    cleaning.index_customers(table, task.dataset, fewest=1)  # refuses rows that differ
+    cleaning.index_customers(table, task.dataset, least=1)  # refuses rows that differ
     return table.index.difference(indexed.index).to_numpy() - 2
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segmentation.model import Scored
 from segmentation.monitoring import levels
 from segmentation.monitoring.levels import Level, changed_level, level_words
 from segmentation.monitoring.period import Period
 from segmentation.monitoring.units import Unit, changed_units, unit_words
+from segmentation.scoring import Scored
 
 WATCH, REBUILD = 0.10, 0.25  # the usual bands of the population stability index (Siddiqi 2006)
 MANY = 0.5  # share of the features beyond `WATCH` from which a model is to be rebuilt

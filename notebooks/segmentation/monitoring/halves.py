@@ -10,8 +10,9 @@ import pandas as pd
 from segmentation.dataset import Dataset
 from segmentation.features import fit_preparation
 from segmentation.kmeans import fit_kmeans
-from segmentation.model import build_model, dataset_of, score_typed
+from segmentation.model import build_model, dataset_of
 from segmentation.monitoring.drift import Drift, compare_scored
+from segmentation.scoring import score_typed
 
 MOST = 20_000  # customers that take part: more would make every interval narrower, and all slower
 

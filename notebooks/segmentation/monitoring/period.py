@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from segmentation.model import Scored
 from segmentation.reference import bin_counts
+from segmentation.scoring import Scored
 
 SHIFT = 45  # of a float64's bits: what is left counts steps of 1/128 of a power of two
 LIMITS = (1e-12, 1e18)  # of the values that are counted

@@ -11,9 +11,10 @@ from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from segmentation.dataset import SUMMED_UP, Dataset, match_columns
 from segmentation.intake import text_columns
-from segmentation.model import Scored, dataset_of, score_customers
+from segmentation.model import dataset_of
 from segmentation.monitoring.period import Period
 from segmentation.monitoring.units import changed_units, unit_problem
+from segmentation.scoring import Scored, score_customers
 from segmentation.transactions import recognise
 
 
