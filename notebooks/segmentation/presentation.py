@@ -46,6 +46,10 @@ COLUMN_FORMATS = {
 }
 SHARE_FORMAT = ".1%"  # of columns that carry the word, such as smallest_share
 LONGEST_SENTENCE = 600
+SHORT_NAME = 28  # letters of a row's name that stay on one line where there is room
+# What counts as a number in a cell: 1,243, −0.5, $12, 45%, 3.2e-5, 12 months; and as no value.
+NUMERIC = re.compile(r"[-+−±$£€¥~<≤≥]*\s*\d[\d,.\s]*(?:e[-+]?\d+)?\s*[%×a-zA-Z²³]{0,9}\Z")
+NOTHING = ("", "-", "–", "—", "nan", "None", "<NA>")
 
 
 def plain(text: object, longest: int = LONGEST_TEXT) -> str:
@@ -204,6 +208,8 @@ def html_table(
 ) -> str:
     """Write a table as HTML with a caption, formatted numbers and every text escaped.
 
+    The markup is that of a page: the table scrolls by keyboard, columns of numbers stand right.
+
     Parameters
     ----------
     table : DataFrame
@@ -213,37 +219,52 @@ def html_table(
         A format specification, such as ``".2f"`` or ``".0%"``, for single columns or for all that
         hold fractions; by default as `COLUMN_FORMATS` says, and the rest rounded by `number`.
     """
-
-    def cell(column: object, value: object) -> str:
-        if isinstance(value, (bool, np.bool_)):
-            return "yes" if value else "no"
-        if isinstance(value, (int, float, np.integer, np.floating)):
-            if isinstance(value, (float, np.floating)) and not math.isfinite(value):
-                return "–"
-            whole = isinstance(value, (int, np.integer))
-            spec = "" if whole else column_format(str(column), formats)
-            return format(value, spec) if spec else number(value)
-        return (
-            "–"
-            if value is None or value is pd.NaT or value is pd.NA
-            else html.escape(plain(value, 400))
-        )
-
-    def row(cells: list[str], index: str, tag: str) -> str:
-        head = f'<th scope="{"col" if tag == "th" else "row"}">{index}</th>'
-        scope = ' scope="col"' if tag == "th" else ""
-        body = "".join(f"<{tag}{scope}>{text}</{tag}>" for text in cells)
-        return f"<tr>{head}{body}</tr>"
-
-    names = [html.escape(plain(name).replace("_", " ")) for name in table.columns]
-    index = html.escape(plain(table.index.name or "row").replace("_", " "))
-    lines = [
-        row([cell(c, v) for c, v in zip(table.columns, values, strict=True)], cell("", key), "td")
-        for key, *values in table.itertuples(name=None)
+    names = ["", *table.columns]
+    specs = [column_format(str(name), formats) for name in names]
+    rows = [
+        [_cell_text(value, spec) for value, spec in zip(values, specs, strict=True)]
+        for values in table.itertuples(name=None)
     ]
+    numeric = [_are_numbers(column) for column in zip(*rows, strict=True)] or [False] * len(names)
+    heads = [plain(name).replace("_", " ") for name in (table.index.name or "row", *table.columns)]
+
+    def line(cells: list[str], tags: list[str], scopes: list[str]) -> str:
+        parts = zip(cells, tags, scopes, numeric, strict=True)
+        return f"<tr>{''.join(_table_cell(*part) for part in parts)}</tr>"
+
+    width = len(names)
+    head = line(heads, ["th"] * width, ["col"] * width)
+    tags, scopes = ["th", *["td"] * (width - 1)], ["row", *[""] * (width - 1)]
+    body = "".join(line(cells, tags, scopes) for cells in rows)
     title = html.escape(plain(caption, LONGEST_SENTENCE))
+    # On paper nothing scrolls: the more columns, the smaller the type.
+    size = "" if width <= 7 else " wide" if width <= 12 else " widest"
     return (
-        f'<div class="table-scroll"><table class="dataframe"><caption>{title}'
-        f"</caption><thead>{row(names, index, 'th')}</thead>"
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
+        f'<div class="scroll table" role="region" aria-label="Table: {title}" tabindex="0">'
+        f'<table class="dataframe{size}"><caption>{title}</caption>'
+        f"<thead>{head}</thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell_text(value: object, spec: str) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return number(value)
+    if isinstance(value, (float, np.floating)):
+        return "–" if not math.isfinite(value) else format(value, spec) if spec else number(value)
+    return "–" if value is None or value is pd.NaT or value is pd.NA else plain(value, 400)
+
+
+def _are_numbers(texts: tuple[str, ...]) -> bool:
+    filled = [text for text in texts if text not in NOTHING]
+    return bool(filled) and all(NUMERIC.match(text) for text in filled)
+
+
+def _table_cell(text: str, tag: str, scope: str, is_number: bool) -> str:
+    classes = ["sentence"] if tag == "td" and len(text) > SHORT_NAME else []
+    classes += ["short"] if scope == "row" and len(text) <= SHORT_NAME else []
+    classes += ["number"] if is_number else []
+    attributes = f' scope="{scope}"' if scope else ""
+    attributes += f' class="{" ".join(classes)}"' if classes else ""
+    return f"<{tag}{attributes}>{html.escape(text)}</{tag}>"

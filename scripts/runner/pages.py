@@ -31,10 +31,20 @@ ALLOWED_TAGS = frozenset(
     " h1 h2 h3 h4 h5 h6 hr i img kbd li mark ol p pre s samp small span strong sub summary sup"
     " table tbody td tfoot th thead tr u ul var".split()
 )
+
+
+def _may_scroll(tag: str, name: str, value: str) -> bool:
+    """Let the frame of a table be one that the keyboard reaches."""
+    if name in ("role", "tabindex"):
+        return value in ("region", "0")
+    return name in ("aria-label", "class", "lang", "title")
+
+
 # Neither `style` nor `id`: the look comes from classes, and an injected id could take the place
 # of one that a link in the page points to.
 ALLOWED_ATTRIBUTES = {
     "*": ["class", "lang", "title"],
+    "div": _may_scroll,
     "a": ["href"],
     "img": ["src", "alt", "width", "height"],
     "td": ["colspan", "rowspan"],

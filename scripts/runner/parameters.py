@@ -41,11 +41,12 @@ def read_parameters(notebook: dict[str, Any]) -> dict[str, Parameter]:
     """Return what the cell tagged `parameters` declares, by name."""
     for cell in notebook["cells"]:
         if "parameters" in cell.get("metadata", {}).get("tags", ()):
-            return _declared(source_of(cell))
+            return declared(source_of(cell))
     return {}
 
 
-def _declared(source: str) -> dict[str, Parameter]:
+def declared(source: str) -> dict[str, Parameter]:
+    """Return what a cell of parameters declares, or sets, by name."""
     comments = {
         token.start[0]: token.string.lstrip("# ").strip()
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
