@@ -137,6 +137,26 @@ def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 800)
     return pd.DataFrame(list(found.values()), index=index, columns=columns)
 
 
+def by_rank(judged: pd.DataFrame) -> pd.DataFrame:
+    """Hold the autoencoder's held-out R² against that of PCA, rank by rank.
+
+    Parameters
+    ----------
+    judged : DataFrame
+        From `judge_reductions`.
+
+    Returns
+    -------
+    DataFrame, indexed by rank
+        PCA; autoencoder_mean, autoencoder_min and autoencoder_max over trainings; error_ratio,
+        the error of PCA over that of the autoencoder.
+    """
+    r2 = judged["held_out_r2"].groupby(["method", "rank"]).agg(["mean", "min", "max"])
+    pca, learned = r2.loc["PCA", "mean"], r2.loc["autoencoder"].add_prefix("autoencoder_")
+    ratio = (1 - pca) / (1 - learned["autoencoder_mean"])
+    return pd.concat([pca.rename("PCA"), learned, ratio.rename("error_ratio")], axis=1)
+
+
 def judge_labelings(matrix, labelings: dict, reference) -> pd.DataFrame:
     """Judge segmentations of the same customers in one space.
 
@@ -159,6 +179,24 @@ def judge_labelings(matrix, labelings: dict, reference) -> pd.DataFrame:
         found.append((np.nanmean(own[key]), adjusted_rand(labels, reference), np.mean(between)))
     index = pd.MultiIndex.from_tuples(labelings, names=["method", "rank", "seed"])
     return pd.DataFrame(found, index=index, columns=["silhouette", "ari", "ari_between"])
+
+
+def by_method(scored: pd.DataFrame) -> pd.DataFrame:
+    """Sum up the trainings of each method and rank: lowest and highest, and their agreement.
+
+    Parameters
+    ----------
+    scored : DataFrame
+        From `judge_labelings`.
+    """
+    return scored.groupby(["method", "rank"], sort=False).agg(
+        trainings=("ari", "size"),
+        silhouette_lowest=("silhouette", "min"),
+        silhouette_highest=("silhouette", "max"),
+        ari_lowest=("ari", "min"),
+        ari_highest=("ari", "max"),
+        ari_between_trainings=("ari_between", "mean"),
+    )
 
 
 def verdict(rebuilds: bool, separates: bool, repeats: bool) -> str:
