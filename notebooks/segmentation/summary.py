@@ -12,7 +12,14 @@ import pandas as pd
 from segmentation.dataset import Dataset, Feature
 from segmentation.figures.style import SegmentStyle
 from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Name, lower_first
-from segmentation.presentation import joined, number, plain, quantity, share
+from segmentation.presentation import (
+    answer_or_quantity,
+    joined,
+    number,
+    plain,
+    quantity,
+    share,
+)
 from segmentation.presentation import spreadsheet_safe as spreadsheet_safe  # for who exports lists
 
 WORTH_MORE, WORTH_LESS = 3 / 2, 2 / 3  # share of the value over share of the customers
@@ -265,6 +272,36 @@ def slugs(names: dict[int, str]) -> dict[int, str]:
             candidate = f"{candidate}-{segment}"
         taken[segment] = candidate
     return taken
+
+
+def portrait(typical: pd.DataFrame, shown: list[Feature], names: dict[int, str]) -> pd.DataFrame:
+    """Write the typical customers, one a segment, in words and units: a row a feature."""
+    members = pd.Index([names[segment] for segment in typical.index], name="typical member of")
+    cells = {
+        f.label or f.name: [answer_or_quantity(level, f.kind, f.unit) for level in typical[f.name]]
+        for f in shown
+    }
+    return pd.DataFrame(cells, index=members).T.rename_axis("feature")
+
+
+def customer_list(
+    labels: pd.Series, called: pd.Series, assigned: pd.DataFrame, *, raw: bool
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """List every customer's segment, and say what was done to texts that look like formulas.
+
+    Parameters
+    ----------
+    labels, called : Series, shape (n_customers,)
+        Number and name of each customer's segment.
+    assigned : DataFrame
+        confidence and distance.
+    raw : bool
+        Whether such texts stay as they are.
+    """
+    export = pd.DataFrame({"customer": labels.index, "segment": labels, "segment_name": called})
+    written = export if raw else safe_export(export)
+    measured = assigned[["confidence", "distance"]].round(4)
+    return written.assign(**measured), formula_changes(export, raw)
 
 
 def safe_export(export: pd.DataFrame) -> pd.DataFrame:
