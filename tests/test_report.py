@@ -152,7 +152,7 @@ def test_a_file_without_changes_says_so(tmp_path):
 
 def test_optional_parts_may_be_missing(tmp_path):
     content = report()
-    for name in ("importance", "descriptors", "figures", "limits", "subtitle"):
+    for name in ("importance", "descriptors", "limits", "subtitle"):
         content.pop(name)
     content["decision"] = {"sentences": ["Six."]}
     content["segments"][0] |= {

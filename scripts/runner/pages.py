@@ -65,6 +65,8 @@ _NO_LETTERS = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
+_LONG_WORD = re.compile(r"\S{121,}")  # nothing that is read, and wider than any screen
+
 # An ordinary no-break space: it keeps number and unit on one line, and every font has it.
 NBSP = "\N{NO-BREAK SPACE}"
 CURRENCY_SIGNS = {"$", "£", "€", "¥", "₹", "US$", "CHF"}
@@ -100,8 +102,13 @@ def legible(text: str) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """Make the texts that a template shows legible; markup of our own stays as it is."""
-    return legible(value) if type(value) is str else value
+    """Make the texts that a template shows legible, without endless words.
+
+    Markup of our own stays as it is.
+    """
+    if type(value) is not str:
+        return value
+    return _LONG_WORD.sub(lambda word: f"{word.group()[:119]}…", legible(value))
 
 
 def count(value: float) -> str:
@@ -254,9 +261,9 @@ def png_size(png: bytes) -> tuple[int, int] | None:
     return round(width * scale), round(height * scale)
 
 
-def data_uri(path: Path) -> str:
+def data_uri(path: Path) -> Markup:
     """Read a PNG file into a ``data:`` address."""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    return Markup("data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii"))
 
 
 @cache
