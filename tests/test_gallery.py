@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import make_gallery as module
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
-from runner import gallery as module
-from runner import screenshots
-from runner.gallery import END, MOST_BYTES, START, insert, make_gallery, read_gallery, snippet
-from runner.screenshots import Unavailable
+from make_gallery import END, MOST_BYTES, START, insert, make_gallery, snippet
 from segmentation.cleaning import clean
 from segmentation.dataset import DATA_FOLDER, load_dataset
 from segmentation.features import build_features, fit_preparation
@@ -34,7 +31,7 @@ STARTS = 12  # enough to come near the best solution from any seed
 
 @pytest.fixture(scope="module")
 def content():
-    return read_gallery(GALLERY)
+    return json.loads((GALLERY / "gallery.json").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -104,23 +101,26 @@ def test_pictures_are_few_and_small_and_described(content):
         p.name for p in GALLERY.iterdir()
     )
     for entry in content["pictures"]:
-        png = (GALLERY / entry["file"]).read_bytes()
-        assert png.startswith(b"\x89PNG\r\n\x1a\n")
-        assert len(png) <= MOST_BYTES
+        path = GALLERY / entry["file"]
+        assert path.stat().st_size <= MOST_BYTES
         assert len(entry["alt"]) > 20
-        assert struct.unpack(">I", png[16:20])[0] >= entry["width"], "shown larger than it is"
+        picture = Image.open(path)
+        assert picture.format == "PNG" and picture.width >= entry["width"], "larger than it is"
+
+
+def png_of(values):
+    buffer = io.BytesIO()
+    Image.fromarray(values.astype("uint8")).save(buffer, format="png")
+    return buffer.getvalue()
 
 
 def test_a_large_picture_becomes_a_small_one():
     noise = np.random.default_rng(1).normal(128, 12, (700, 1400, 1)).repeat(3, axis=2)
-    buffer = io.BytesIO()
-    Image.fromarray(noise.clip(0, 255).astype("uint8")).save(buffer, format="png")
-    assert len(buffer.getvalue()) > 3 * MOST_BYTES
-    small = module._small(buffer.getvalue())
-    assert Image.open(io.BytesIO(small)).width == module.FIGURE_WIDTH
-    plain = io.BytesIO()
-    Image.new("RGB", (300, 200), "white").save(plain, format="png")
-    assert Image.open(io.BytesIO(module._small(plain.getvalue()))).size == (300, 200)
+    large = png_of(noise.clip(0, 255))
+    assert len(large) > 3 * MOST_BYTES
+    small = Image.open(io.BytesIO(module.small(large)))
+    assert small.size == (module.FIGURE_WIDTH, 450)
+    assert Image.open(io.BytesIO(module.small(png_of(np.zeros((200, 300, 3)))))).size == (300, 200)
 
 
 # --- the text around it --------------------------------------------------------------------------
@@ -163,9 +163,7 @@ def write_run(folder, **manifest):
                "versions": {}} | manifest  # fmt: skip
     documents = {"stages/06_report.json": report, "metrics.json": metrics, "manifest.json": content}
     for name in ("04_decision", "06_profiles"):
-        buffer = io.BytesIO()
-        Image.new("RGB", (1000, 500), "white").save(buffer, format="png")
-        (folder / "figures" / f"{name}.png").write_bytes(buffer.getvalue())
+        (folder / "figures" / f"{name}.png").write_bytes(png_of(np.full((500, 1000, 3), 255)))
         documents[f"figures/{name}.json"] = {"alt": "A white field, nothing on it.", "caption": ""}
     for name, document in documents.items():
         (folder / name).write_text(json.dumps(document), encoding="utf-8")
@@ -189,23 +187,22 @@ def test_only_a_full_run_on_the_embedded_data_is_shown(tmp_path, manifest, messa
     assert not (tmp_path / "gallery").exists()
 
 
-def test_what_cannot_be_made_is_said_and_leaves_the_last_picture(tmp_path, monkeypatch):
-    for name in ("page_picture", "lab_picture"):
-        monkeypatch.setattr(screenshots, name, lambda *_, **__: Unavailable("there is no Chromium"))
-    results, folder = write_run(tmp_path / "run"), tmp_path / "gallery"
-    (results / "notebooks" / "04_kmeans.ipynb").write_text("{}")
-    folder.mkdir()
-    (folder / "report.png").write_bytes(b"an earlier one")
-    missing = make_gallery(results, folder)
-    assert len(missing) == 3
-    assert all("was not made anew: there is no Chromium" in line for line in missing)
-    assert (folder / "report.png").read_bytes() == b"an earlier one"
-    files = [entry["file"] for entry in read_gallery(folder)["pictures"]]
-    assert files == ["report.png", "decision.png", "profiles.png"]
-    assert "B are 60% of the cards and make 60% of turnover" in (folder / "README.md").read_text()
+def test_pictures_and_numbers_of_a_run(tmp_path, monkeypatch):
+    taken = [(file, png_of(np.zeros((40, 60, 3)))) for file, *_ in module.PAGES]
+    monkeypatch.setattr(module, "photograph", lambda results: taken)
+    content = make_gallery(write_run(tmp_path / "run"), tmp_path / "gallery")
+    files = [entry["file"] for entry in content["pictures"]]
+    assert sorted([*files, "README.md", "gallery.json"]) == sorted(
+        path.name for path in (tmp_path / "gallery").iterdir()
+    )
+    assert content["pictures"][0]["alt"] == "The start page, “Cards”: Two kinds."
+    text = (tmp_path / "gallery" / "README.md").read_text("utf-8")
+    assert "B are 60% of the cards and make 60% of turnover" in text
+    assert "the elbow alone would say 3, the silhouette alone 4" in text
 
 
-def test_without_a_browser_a_picture_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(screenshots.shutil, "which", lambda name: None)
-    reason = screenshots.page_picture(tmp_path / "x.html", 400, 400)
-    assert str(reason) == "there is no Chromium on this machine"
+def test_without_a_browser_nothing_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    with pytest.raises(UserError, match="there is no Chromium"):
+        make_gallery(write_run(tmp_path / "run"), tmp_path / "gallery")
+    assert not (tmp_path / "gallery").exists()
