@@ -393,6 +393,19 @@ def test_doubts_about_a_run_are_passed_on(tmp_path):
 # --- the page ----------------------------------------------------------------------------------
 
 
+def test_a_run_of_earlier_notebooks_says_which_have_other_names_now(tmp_path):
+    for name in "ab":
+        write_run(tmp_path / name, labels(50, 50))
+    path = tmp_path / "a" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["stages"][0]["href"] = "notebooks/04_clustering.html"
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    text = write_comparison(tmp_path / "a", tmp_path / "b").read_text(encoding="utf-8")
+    assert "a was made by earlier notebooks." in text
+    assert "04_clustering is 04_kmeans, 07_alternative_methods and 08_robustness now" in text
+    assert "b was made by earlier" not in text
+
+
 def runs_for(folder, hostile=False):
     before, after = labels(90, 120, 150), labels(90, 120, 150)
     after.iloc[80:110], after.iloc[300:] = 3, 4

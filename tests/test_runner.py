@@ -385,12 +385,14 @@ def test_a_run_is_not_repeated_on_other_data_or_notebooks(old, project, tmp_path
     parameters = {"01": content["parameters"]["01"] | {"gone": 1}}
     injected = {"01": {"start": "1; import os"}}
     stages = [content["stages"][0] | {"current": False}]
+    earlier = [content["stages"][0] | {"href": "notebooks/07_scoring_and_drift.html"}]
     cases = (
         ({"inputs": table}, "is not the file of that run"),
         ({"given": {"input": "mine.csv"}}, "read 'mine.csv', and a manifest keeps no paths"),
         ({"parameters": parameters}, "has no parameter 'gone' any more"),
         ({"parameters": injected}, "start is a whole number, not '1; import os'"),
         ({"stages": stages}, "out of date"),
+        ({"stages": earlier}, "07_scoring_and_drift is 09_scoring_and_drift now"),
         ({"schema": 99}, "no manifest"),
         ({"stages": None}, "no manifest"),
     )

@@ -22,6 +22,7 @@ from runner.shapes import (
     style_of,
 )
 from segmentation.palette import COLOURS, MARKERS
+from segmentation.stages import renamed_since
 
 WORDS = {
     "same": "the same",
@@ -294,6 +295,9 @@ def _notices(comparison: Comparison) -> list[tuple[str, str]]:
         if marked:
             notices.append((f"{what} in {marked[0] if len(marked) == 1 else 'both runs'}.", why))
     for run in runs:
+        renamed = renamed_since(run.manifest)
+        if renamed:
+            notices.append((f"{run.name} was made by earlier notebooks.", f"{renamed}."))
         stages = run.manifest.get("stages") or ()
         stale = [stage["number"] for stage in stages if not stage.get("current", True)]
         if stale:

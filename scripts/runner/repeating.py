@@ -12,6 +12,7 @@ from runner import inputs, manifest, stamps
 from runner.arguments import Options
 from runner.environment import ROOT
 from runner.parameters import FILES, RUNNERS_OWN, Parameter, coerce
+from segmentation.stages import renamed_since
 
 # They tell when and how fast a run went; everything else is made of the input and the settings.
 TELLS_TIME = ("index.html", "manifest.json")
@@ -154,6 +155,13 @@ def settings_of(
         If a notebook has no such parameter any more, a value is not of its type, or it is not said
         where a file is.
     """
+    renamed = renamed_since(record.content)
+    if renamed:
+        raise UserError(
+            f"that run was made by earlier notebooks: {renamed}",
+            where=f"--from-manifest {record.path}",
+            remedy=_older_version(record),
+        )
     _check_files(record, files)
     settings: dict[str, dict[str, Any]] = {}
     for number, values in record.parameters.items():
