@@ -242,7 +242,9 @@ def main(arguments):
         if done.returncode:
             return done.returncode
     results = options.results or RESULTS / DATASET
-    text = snippet(make_gallery(results.resolve(), RESULTS / "gallery"), "results/gallery/")
+    content = make_gallery(results.resolve(), RESULTS / "gallery")
+    first = content | {"pictures": content["pictures"][:1]}  # the README shows one
+    text = snippet(first, "results/gallery/")
     README.write_text(insert(README.read_text("utf-8"), text), encoding="utf-8", newline="\n")
     print(f"Gallery: {RESULTS / 'gallery'}")
     return DONE

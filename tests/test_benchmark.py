@@ -130,7 +130,8 @@ def test_the_readmes_table_is_what_the_stored_measurements_say():
     assert records, "results/performance/benchmark.json is missing"
     text = command.README.read_text(encoding="utf-8")
     assert tables.insert(text, tables.readme_block(records)) == text
-    assert {record["name"] for record in records} <= set(catalogue.entries())
+    # Some entries need packages beside the lock: they count, whether installed here or not.
+    assert {record["name"] for record in records} <= {*catalogue.entries(), *catalogue.left_out()}
 
 
 def test_records_of_other_entries_stay(record, tmp_path):

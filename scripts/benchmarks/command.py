@@ -13,7 +13,7 @@ from customer_tables.errors import UserError
 from runner import environment
 from runner.errors import DONE, INTERRUPTED, STAGE_FAILED, USER_ERROR, RunFailed
 
-README = environment.ROOT / "README.md"
+README = environment.ROOT / "scripts" / "README.md"
 STORED = environment.ROOT / "results" / "performance"
 _EPILOG = """\
 Each way to a result runs in a process of its own, in turns; ratios are those of one round. Nothing
