@@ -122,7 +122,7 @@ def test_killed_at_a_random_moment(done, undisturbed, moment, capsys):  # noqa: 
 DISKS = f"""
 import json, shutil, subprocess, sys
 from pathlib import Path
-sys.path[:0] = [{str(ROOT / "tests")!r}, {str(ROOT / "scripts")!r}]
+sys.path[:0] = [{str(ROOT / "tests")!r}, {str(ROOT / "scripts")!r}, {str(ROOT / "notebooks")!r}]
 from test_faults import SETTINGS, Project, broken, copy_of, without_times
 
 finished = Project.__new__(Project)

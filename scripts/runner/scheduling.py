@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 # The checker of notebook files compiles a grammar of internet addresses when it is loaded, for
@@ -19,7 +19,9 @@ from customer_tables.errors import UserError
 from runner import stamps
 from runner.environment import ROOT
 from runner.errors import RunFailed
+from runner.execution import Job, run_notebook
 from runner.kernels import Kernels
+from runner.notebook_files import imported_names, source_of
 from runner.plan import parameters_for
 from runner.work import Work, now
 from segmentation.stages import Stage, dependents
@@ -38,88 +40,121 @@ def run_stages(work: Work, render: Callable[[Stage], None]) -> None:
     render : callable
         Makes the page of a stage that has run, while others run.
     """
-    place = work.place
-    with ExitStack() as stack:
-        stack.enter_context(_logging_to(place.log))
-        kernels = Kernels(work.plan.folder, place.executing, place.log)
-        # On the way out, in reverse: what still runs is stopped, those who wait for it notice and
-        # leave, and the last one tidies up.
-        stack.callback(kernels.close)
-        workers = stack.enter_context(ThreadPoolExecutor(_AT_ONCE))
-        renderer = stack.enter_context(ThreadPoolExecutor(1))
-        stack.callback(kernels.kill)
-        pages: list[Future[None]] = []
-        for stage in _Schedule(work, kernels, workers):
-            pages.append(renderer.submit(render, stage))
-        for page in pages:
-            page.result()
+    with (
+        _logging_to(work.place.log),
+        asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner,
+    ):
+        runner.run(_run_stages(work, render))
+
+
+async def _run_stages(work: Work, render: Callable[[Stage], None]) -> None:
+    async with Kernels(work.plan.folder, work.place.private, work.place.log) as kernels:
+        schedule = _Schedule(work, kernels, render)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for stage in work.plan.series:
+                    group.create_task(schedule.settle(stage))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
 
 class _Schedule:
-    """The stages of a run in the order in which they end.
+    """What the stages of a run, each of them a task, wait for.
 
     Parameters
     ----------
     work : Work
     kernels : Kernels
-    workers : concurrent.futures.ThreadPoolExecutor
+    render : callable
+        See `run_stages`.
     """
 
-    def __init__(self, work: Work, kernels: Kernels, workers: ThreadPoolExecutor) -> None:
-        self._work, self._kernels, self._workers = work, kernels, workers
+    def __init__(self, work: Work, kernels: Kernels, render: Callable[[Stage], None]) -> None:
+        self._work, self._kernels, self._render = work, kernels, render
+        self._settled = {stage.number: asyncio.Event() for stage in work.plan.series}
         self._waiting = list(work.plan.series)
-        self._settled: set[str] = set()
-        self._running: dict[Future[None], Stage] = {}
+        self._running, self._turn = 0, asyncio.Condition()
+        self._rendering = asyncio.Lock()
 
-    def __iter__(self) -> Iterator[Stage]:
-        """Run the stages; yield each that has run."""
-        while self._waiting or self._running:
-            stage = self._next()
-            if stage is not None:
-                self._begin(stage)
-                continue
-            # With a time limit, because Windows lets no Ctrl-C through an endless wait.
-            done, _ = wait(self._running, timeout=1.0, return_when=FIRST_COMPLETED)
-            for future in done:
-                stage = self._running.pop(future)
-                future.result()
-                self._settled.add(stage.number)
-                yield stage
-
-    def _next(self) -> Stage | None:
-        """Return a stage that can begin now."""
-        if len(self._running) >= (1 if self._is_large() else _AT_ONCE):
-            return None
-        ready = (stage for stage in self._waiting if self._settled.issuperset(stage.needs))
-        return next(ready, None)
-
-    def _is_large(self) -> bool:
-        """Whether the table is so large that it should not be in memory twice."""
-        customers = self._work.place.tree / "stages" / "01_customers.parquet"
-        return customers.is_file() and customers.stat().st_size > _LARGE
-
-    def _begin(self, stage: Stage) -> None:
-        """Start a stage, or settle it if it need not run."""
+    async def settle(self, stage: Stage) -> None:
+        """Run a stage as soon as it can, unless it need not run, and make its page."""
         work = self._work
-        self._waiting.remove(stage)
-        key = work.keys[stage.number] = work.key(stage, work.place.tree)
-        if _may_skip(work, stage, key):
-            self._kernels.drop(stage.number)
-            self._settled.add(stage.number)
-            work.skipped.add(stage.number)
-        else:
-            self._kernels.prepare(stage.number, work.plan.notebooks[stage.number])
-            _clear(work, stage)
-            future = self._workers.submit(
-                _run_stage, work, stage, key, self._kernels, self._prepare
+        for number in stage.needs:
+            await self._settled[number].wait()
+        async with self._place():
+            self._waiting.remove(stage)
+            key = work.keys[stage.number] = work.key(stage, work.place.tree)
+            due = not _may_skip(work, stage, key)
+            if due:
+                _clear(work, stage)
+                await self._run(stage, key)
+            else:
+                work.skipped.add(stage.number)
+        self._settled[stage.number].set()
+        if due:
+            async with self._rendering:
+                await asyncio.to_thread(self._render, stage)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Wait until one more notebook may run, and take its place."""
+        async with self._turn:
+            await self._turn.wait_for(
+                lambda: self._running < (1 if _is_large(self._work.place.tree) else _AT_ONCE)
             )
-            self._running[future] = stage
+            self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            async with self._turn:
+                self._turn.notify_all()
+
+    async def _run(self, stage: Stage, key: str) -> None:
+        """Run a notebook and stamp what it wrote."""
+        work, tree = self._work, self._work.place.tree
+        began, advance = now(), work.progress.start(stage)
+
+        def on_cell(done: int, total: int) -> None:
+            self._prepare()  # the notebook's own kernel is up: now others may take the processor
+            advance(done, total)
+
+        (tree / "notebooks").mkdir(exist_ok=True)
+        kernel = await self._kernels.take(stage.number, _names(work, stage))
+        try:
+            outcome = await run_notebook(_job(work, stage), kernel, on_cell)
+        finally:
+            self._kernels.give_back(kernel)
+        _check_reads(tree, stage)
+        stamp = stamps.Stamp(
+            key=key,
+            outputs=stamps.hashes(tree, stage),
+            started=began,
+            seconds=round(outcome.seconds, 2),
+            cells=outcome.cells,
+            peak_memory=outcome.peak_memory,
+        )
+        stamps.write(tree, stage, stamp)
+        work.progress.done(stage, outcome.seconds)
 
     def _prepare(self) -> None:
         """Start kernels for the stages that come next."""
-        due = [stage for stage in list(self._waiting) if self._work.plan.chosen(stage)]
-        for stage in due[: 0 if self._is_large() else _AHEAD]:
-            self._kernels.prepare(stage.number, self._work.plan.notebooks[stage.number])
+        due = [stage for stage in self._waiting if self._work.plan.chosen(stage)]
+        for stage in due[: 0 if _is_large(self._work.place.tree) else _AHEAD]:
+            self._kernels.prepare(stage.number, _names(self._work, stage))
+
+
+def _is_large(tree: Path) -> bool:
+    """Whether the table is so large that it should not be in memory twice."""
+    customers = tree / "stages" / "01_customers.parquet"
+    return customers.is_file() and customers.stat().st_size > _LARGE
+
+
+def _names(work: Work, stage: Stage) -> list[str]:
+    """Return what the notebook of a stage imports."""
+    cells = work.plan.notebooks[stage.number]["cells"]
+    code = [source_of(cell) for cell in cells if cell.get("cell_type") == "code"]
+    return sorted(set().union(*map(imported_names, code)))
 
 
 def _clear(work: Work, stage: Stage) -> None:
@@ -162,42 +197,8 @@ def _pass_over(work: Work, stage: Stage, key: str) -> None:
         work.progress.skipped(stage, "left out")
 
 
-def _run_stage(
-    work: Work, stage: Stage, key: str, kernels: Kernels, prepare: Callable[[], None]
-) -> None:
-    """Run a notebook and stamp what it wrote; in a thread of its own."""
-    from runner.execution import run_notebook  # loaded while the first kernel starts
-
-    tree = work.place.tree
-    began, advance = now(), work.progress.start(stage)
-
-    def on_cell(done: int, total: int) -> None:
-        prepare()  # the notebook's own kernel is up: now others may take the processor
-        advance(done, total)
-
-    (tree / "notebooks").mkdir(exist_ok=True)
-    kernel = kernels.take(stage.number, work.plan.notebooks[stage.number])
-    try:
-        outcome = run_notebook(_job(work, stage), kernel, on_cell)
-    finally:
-        kernels.give_back(kernel)
-    (work.place.executing / stage.file).replace(tree / "notebooks" / stage.file)
-    _check_reads(tree, stage)
-    stamp = stamps.Stamp(
-        key=key,
-        outputs=stamps.hashes(tree, stage),
-        started=began,
-        seconds=round(outcome.seconds, 2),
-        cells=outcome.cells,
-        peak_memory=outcome.peak_memory,
-    )
-    stamps.write(tree, stage, stamp)
-    work.progress.done(stage, outcome.seconds)
-
-
-def _job(work: Work, stage: Stage):
-    from runner.execution import Job
-
+def _job(work: Work, stage: Stage) -> Job:
+    """Return the notebook of a stage as it is to be run."""
     tree, table, toml = work.place.tree, work.source.table, work.source.toml
     passed, shown = parameters_for(work.plan, stage, work.source, tree)
     masks = {str(tree): f"results/{work.place.results.name}"}
@@ -213,7 +214,7 @@ def _job(work: Work, stage: Stage):
     return Job(
         name=f"{stage.number} {stage.topic}",
         source=work.plan.folder / stage.file,
-        executed=work.place.executing / stage.file,
+        executed=tree / "notebooks" / stage.file,
         parameters=passed,
         shown=shown,
         # A path within quotes has its backslashes doubled.

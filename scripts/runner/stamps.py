@@ -7,7 +7,6 @@ be now and every file is there, unchanged.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.metadata
 import json
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.inputs import digest
-from runner.notebook_files import parse, source_of
+from runner.notebook_files import reachable, source_of
 from segmentation.stages import Stage
 
 FORMAT = 1  # of keys and stamps: another number makes every stage run again
@@ -163,46 +162,6 @@ def key_of(
     }
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def reachable(notebook: dict[str, Any], folder: Path) -> list[Path]:
-    """Return the files beside the notebooks that a notebook's code can reach by imports."""
-    waiting = [source_of(cell) for cell in notebook["cells"] if cell.get("cell_type") == "code"]
-    found: set[Path] = set()
-    while waiting:
-        for path in _imported(waiting.pop(), folder):
-            if path not in found:
-                found.add(path)
-                waiting.append(path.read_text(encoding="utf-8"))
-    return sorted(found)
-
-
-def _imported(source: str, folder: Path) -> set[Path]:
-    # A cell with a magic command is no Python as a whole; its other lines are.
-    source = re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE)
-    return {
-        path
-        for name in _imported_names(source)
-        for path in (folder / f"{name}.py", folder / name / "__init__.py")
-        if path.is_file()
-    }
-
-
-@cache
-def _imported_names(source: str) -> frozenset[str]:
-    """Return the paths, without ending, that modules which a source imports would have."""
-    names: set[str] = set()
-    try:
-        nodes = list(ast.walk(parse(source)))
-    except SyntaxError:
-        return frozenset()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    parents = {".".join(name.split(".")[:i]) for name in names for i in range(1, 9)}
-    return frozenset(name.replace(".", "/") for name in parents)
 
 
 @cache
