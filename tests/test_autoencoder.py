@@ -11,12 +11,12 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
 from customer_tables.errors import UserError
+from customer_tables.storage import checksum
 from segmentation.autoencoder import (
     Autoencoder,
     train_autoencoders,
     train_clustering_autoencoders,
 )
-from segmentation.plain import checksum
 from segmentation.reduction import reconstruction_r2, split_rows
 
 PACKAGE = Path(__file__).parents[1] / "notebooks" / "segmentation"

@@ -331,15 +331,6 @@ def test_a_parameter_that_only_one_version_of_the_notebooks_has_is_no_setting(tm
 # --- conclusions -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("agreement", "word"),
-    [(1.0, "excellent"), (0.90, "excellent"), (0.89, "good"), (0.80, "good"), (0.79, "moderate"),
-     (0.65, "moderate"), (0.64, "poor"), (-0.1, "poor")],
-)  # fmt: skip
-def test_words_for_the_agreement_follow_the_cited_cuts(agreement, word):
-    assert conclusions.agreement_word(agreement) == word
-
-
 def pairs(*words):
     sides = {"gone": (1, None), "new": (None, 1)}
     return [Pair(*sides.get(word, (1, 1)), None, word) for word in words]

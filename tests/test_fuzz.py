@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from test_properties import MANY, QUICK, junk, paths, replaced
 
 from customer_tables.errors import UserError
+from customer_tables.storage import write_json
 from runner import arguments, repeating
 from runner.parameters import Parameter, coerce
 from segmentation import expressions, rfm
@@ -29,7 +30,6 @@ from segmentation.monitoring.drift import compare_scored
 from segmentation.scoring import assign_customers, score_customers
 from segmentation.sql import DIALECTS, write_query
 from segmentation.stages import SERIES
-from segmentation.workspace import write_json
 
 
 def refused_well(refused: Exception, *words: str) -> None:

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from customer_tables.errors import UserError
+from customer_tables.storage import write_json
 from segmentation import cleaning
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans
 from segmentation.model import SCHEMA, build_model, checksum, load_model
 from segmentation.reference import bin_counts, bin_edges
 from segmentation.scoring import assign_customers
-from segmentation.workspace import write_json
 
 
 @pytest.fixture

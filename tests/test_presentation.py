@@ -1,7 +1,6 @@
 """What a reader sees: numbers rounded, texts escaped, nothing that acts."""
 
 import html
-import unicodedata
 
 import mistune
 import numpy as np
@@ -10,20 +9,10 @@ import pytest
 from bs4 import BeautifulSoup
 from conftest import HOSTILE_TEXTS
 
-from segmentation.presentation import (
-    answer_or_quantity,
-    counted,
-    escape,
-    html_table,
-    joined,
-    number,
-    plain,
-    quantity,
-    safe_table,
-    sentence,
-    share,
-    spreadsheet_safe,
+from customer_tables.text import (
+    printable,
 )
+from segmentation.presentation import escape, html_table, safe_table, sentence, spreadsheet_safe
 
 
 def rendered(markdown):
@@ -34,61 +23,7 @@ def rendered(markdown):
     return BeautifulSoup(render(markdown), "html.parser")
 
 
-# --- numbers --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(1243.4872, "1,243"), (0.3712, "0.37"), (12.44, "12.4"), (3.14159, "3.14"),
-     (1234567, "1,234,567"),
-     (5.0, "5"), (0, "0"), (0.0123, "0.012"), (0.095, "0.10"), (-2741.2, "-2,741"), (-0.5, "-0.50"),
-     (100, "100"), (99.96, "100.0"), (np.int64(7), "7"), (np.float32(0.25), "0.25"),
-     (np.nan, "–"), (np.float32("nan"), "–"), (np.inf, "–"), (None, "–")],
-)  # fmt: skip
-def test_numbers_are_rounded_for_reading(value, text):
-    assert number(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "0%"), (0.004, "under 1%"), (0.005, "under 1%"), (0.0051, "1%"), (0.5, "50%"),
-     (0.994, "99%"), (0.995, "over 99%"), (0.9999, "over 99%"), (1, "100%"), (1.2, "120%"),
-     (-0.001, "0%"), (-0.2, "-20%"), (np.nan, "–"), (None, "–")],
-)  # fmt: skip
-def test_shares_do_not_claim_too_much(value, text):
-    assert share(value) == text
-
-
-def test_quantities_have_their_unit():
-    assert quantity(0.25, "share") == "25%"
-    assert quantity(0.25, "share", "of months") == "0.25 of months"
-    assert quantity(1500.4, "money", "EUR") == "1,500 EUR"
-    assert quantity(3, "count") == "3"
-
-
-def test_lists_and_counts():
-    assert [joined([]), joined(["a"]), joined(["a", "b"]), joined(["a", "b", "c"])] == [
-        "", "a", "a and b", "a, b and c"]  # fmt: skip
-    assert joined(["a", "b"], "or") == "a or b"
-    assert [counted(1, "segment"), counted(1200, "segment"), counted(2, "cross", "crosses")] == [
-        "1 segment", "1,200 segments", "2 crosses"]  # fmt: skip
-
-
 # --- texts ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("text", HOSTILE_TEXTS)
-def test_plain_text_has_no_control_characters_and_an_end(text):
-    shown = plain(text)
-    assert len(shown) <= 120
-    assert not any(unicodedata.category(c).startswith("C") for c in shown)
-    assert shown == plain(shown)
-
-
-def test_plain_text_stays_itself():
-    assert plain("Café, 东京 – 50 €") == "Café, 东京 – 50 €"
-    assert plain("  a \n b\t\tc ") == "a b c"
-    assert plain("abcdef", 4) == "abc…"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +33,7 @@ def test_plain_text_stays_itself():
 def test_values_are_text_and_nothing_else(template, text):
     page = rendered(sentence(template, x=text))
     assert {tag.name for tag in page.find_all()} <= {"p", "strong", "ul", "li"}
-    shown = plain(text, 600)
+    shown = printable(text, 600)
     assert " ".join(page.get_text().split()) == template.replace("- ", "").replace("*", "").format(
         x=shown
     )
@@ -135,9 +70,14 @@ def test_tables_hold_texts_and_nothing_else(text):
         "div", "table", "caption", "thead", "tbody", "tr", "th", "td"}  # fmt: skip
     assert {key for tag in page.find_all() for key in tag.attrs} <= {
         "class", "scope", "role", "aria-label", "tabindex"}  # fmt: skip
-    shown = plain(text).replace("_", " ")
-    assert [th.get_text() for th in page.find_all("th")] == [shown, shown, "n", plain(text, 400)]
-    assert page.td.get_text() == plain(text, 400)
+    shown = printable(text).replace("_", " ")
+    assert [th.get_text() for th in page.find_all("th")] == [
+        shown,
+        shown,
+        "n",
+        printable(text, 400),
+    ]
+    assert page.td.get_text() == printable(text, 400)
 
 
 def test_cells_are_formatted():
@@ -201,10 +141,3 @@ def test_a_table_commands_no_terminal():
     assert list(safe) == ["a [2J", "n"]
     assert list(safe.index) == ["x ", "y"]
     assert safe["a [2J"].tolist() == ["b c ", "' =1"]
-
-
-def test_years_and_answers_of_one_customer():
-    assert quantity(1968.0, "number", "year") == "1968"
-    assert quantity(float("nan"), "number", "year") == "–"
-    assert answer_or_quantity(1.0, "yes_no") == "yes"
-    assert answer_or_quantity(0.25, "share") == "25%"

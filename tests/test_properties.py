@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from customer_tables.errors import UserError
+from customer_tables.storage import write_json
 from segmentation import cleaning, naming, profiling
 from segmentation.dataset import build_dataset
 from segmentation.features import build_features, fit_preparation
@@ -26,7 +27,6 @@ from segmentation.kmeans import fit_kmeans
 from segmentation.model import build_model, checksum, load_model
 from segmentation.presentation import html_table, safe_table, sentence
 from segmentation.scoring import assign_customers
-from segmentation.workspace import write_json
 
 MORE = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
 QUICK = settings(

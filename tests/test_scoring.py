@@ -14,6 +14,7 @@ import pytest
 from fitted import fit_model
 
 from customer_tables.errors import UserError
+from customer_tables.storage import write_json
 from customer_tables.table import read_table
 from scoring import command, plain_files, scoring
 from scoring.duplicates import Register, is_ascending, marks
@@ -26,7 +27,6 @@ from segmentation.model import checksum, dataset_of, load_model
 from segmentation.monitoring.period import Period
 from segmentation.ordered import in_order
 from segmentation.scoring import assign_customers
-from segmentation.workspace import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "data" / "credit_card" / "customers.csv"

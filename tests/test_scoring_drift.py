@@ -11,6 +11,7 @@ import pytest
 from fitted import fit_model
 
 from customer_tables.errors import UserError
+from customer_tables.storage import write_json
 from customer_tables.table import read_table
 from scoring import command
 from scoring.migration import compare_lists
@@ -29,7 +30,6 @@ from segmentation.monitoring.levels import changed_level
 from segmentation.monitoring.migration import migration_of
 from segmentation.monitoring.period import Period
 from segmentation.scoring import score_customers
-from segmentation.workspace import write_json
 
 KNOWN = load_dataset("credit_card")
 MONEY = [c.name.upper() for c in KNOWN.columns if c.kind == "money"]

@@ -14,12 +14,12 @@ from fitted import fit_model
 from machine import postgresql
 
 from customer_tables.errors import UserError
+from customer_tables.storage import write_json
 from customer_tables.table import read_table
 from scoring import sql_command
 from segmentation.dataset import build_dataset, load_dataset
 from segmentation.scoring import assign_customers
 from segmentation.sql import DIALECTS, write_query
-from segmentation.workspace import write_json
 
 SHOP = {
     "columns": {

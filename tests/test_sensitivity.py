@@ -6,16 +6,7 @@ import pytest
 
 from segmentation.dataset import build_dataset
 from segmentation.features import fit_preparation
-from segmentation.sensitivity import agreement_table, agreement_word, vary_choices
-
-
-@pytest.mark.parametrize(
-    ("value", "word"),
-    [(1, "excellent"), (0.9, "excellent"), (0.899, "good"), (0.8, "good"), (0.799, "moderate"),
-     (0.65, "moderate"), (0.649, "poor"), (-0.1, "poor")],
-)  # fmt: skip
-def test_words_at_their_borders(value, word):
-    assert agreement_word(value) == word
+from segmentation.sensitivity import agreement_table, vary_choices
 
 
 def dataset_of(tmp_path, *transforms, labels=("", "", "")):

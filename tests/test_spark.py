@@ -18,6 +18,7 @@ from fitted import fit_model
 
 from customer_tables.errors import UserError
 from customer_tables.source import Source
+from customer_tables.storage import write_json
 from customer_tables.table import read_table
 from runner import command as run_command
 from runner import pipeline
@@ -29,7 +30,6 @@ from segmentation.transactions.customers import customers_query
 from segmentation.transactions.engine import open_duckdb
 from segmentation.transactions.files import open_file
 from segmentation.transactions.lines import Options, lines_query
-from segmentation.workspace import write_json
 from spark_engine import command, series, session
 from spark_engine.dialect import to_spark
 from spark_engine.sampling import STRATA, allocate, draw_sample

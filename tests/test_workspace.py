@@ -11,9 +11,10 @@ import pytest
 from conftest import HOSTILE_TEXTS, SHOP
 
 from customer_tables.errors import UserError
+from customer_tables.storage import to_plain, write_json, write_private
 from segmentation import workspace
 from segmentation.stages import STAGES
-from segmentation.workspace import Workspace, to_plain, write_json, write_private
+from segmentation.workspace import Workspace
 
 FOR_THE_OWNER = stat.S_IRUSR | stat.S_IWUSR
 

@@ -5,7 +5,24 @@ Needs the standard library only.
 
 from __future__ import annotations
 
+import math
+import re
 import unicodedata
+from collections.abc import Sequence
+
+# Control characters but tab and line feed, marks that turn the direction of what follows, and
+# invisible ones.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+CURRENCY_SIGNS = frozenset({"$", "£", "€", "¥", "₹", "US$", "CHF"})  # written before the amount
+YEAR = "year"  # the unit of columns that hold calendar years
+# Words for the adjusted Rand index (Steinley 2004, Psychological Methods 9, p. 388).
+AGREEMENT_CUTS = ((0.90, "excellent"), (0.80, "good"), (0.65, "moderate"))
+
+
+# --- texts from a file ----------------------------------------------------------------------------
 
 
 def printable(text: object, longest: int = 120) -> str:
@@ -13,3 +30,133 @@ def printable(text: object, longest: int = 120) -> str:
     visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in str(text))
     visible = " ".join(visible.split())
     return visible if len(visible) <= longest else visible[: longest - 1] + "…"
+
+
+def legible(text: str) -> str:
+    """Take out of a text what is no letter and could act on what shows it; spaces stay."""
+    return _INVISIBLE.sub(" ", text)
+
+
+def slug(
+    text: str, *, separator: str = "-", keep: str = "", longest: int = 60, default: str = "part"
+) -> str:
+    """Turn a text into a name that is safe as a file's or an anchor's everywhere.
+
+    Lower-case letters and digits without accents, and the characters of ``keep``, stay; the
+    separator stands for everything between them.
+
+    Examples
+    --------
+    >>> slug("Élite & Co.")
+    'elite-co'
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    safe = re.sub(f"[^a-z0-9{re.escape(keep)}]+", separator, ascii_text).strip(separator)
+    return safe[:longest].strip(separator) or default
+
+
+def lower_first(text: str) -> str:
+    """Lower the first letter unless the word is an abbreviation."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def sentence_case(text: str) -> str:
+    """Make the first letter a capital and leave the others alone (``ONE-OFF`` stays)."""
+    return text[:1].upper() + text[1:]
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def number(value: float | None) -> str:
+    """Round a number sensibly for reading: 1,243 rather than 1243.4872, 0.37, 12.4."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    if size >= 100 or float(value).is_integer():
+        spec = "z,.0f"
+    elif size >= 0.095:
+        spec = ".1f" if size >= 10 else ".2f"
+    else:
+        spec = ".2g"
+    return format(value, spec).replace("-", "−")
+
+
+def count(value: float) -> str:
+    """Write a number of things: ``1243.4872`` becomes ``1,243``."""
+    return f"{value:,.0f}"
+
+
+def share(value: float | None) -> str:
+    """Write a share of one in percent; near 0 and 1 never a false 0% or 100%."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    percent = 100 * value
+    near_a_bound = 0 < abs(percent) < 1 or 99 < abs(percent) < 100
+    text = f"{percent:z.{1 if near_a_bound else 0}f}"
+    if near_a_bound and text in ("0.0", "100.0"):
+        return "under 0.1%" if text == "0.0" else "over 99.9%"
+    return f"{text}%".replace("-", "−")
+
+
+def points(value: float | None, *, signed: bool = False) -> str:
+    """Write a difference of two shares of one in percentage points: ``0.02`` becomes ``2.0``."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{100 * value:{'+' if signed else ''}.1f}".replace("-", "−")
+
+
+def quantity(value: float | None, unit: str = "", kind: str = "") -> str:
+    """Write a number with its unit.
+
+    Parameters
+    ----------
+    value : float or None
+        A share is a number of one.
+    unit : str
+        A currency sign stands before the amount; a "year" is a calendar year; any other unit
+        follows the number. One that begins with "share" makes a percentage.
+    kind : str
+        Of the column: a "share" or "yes_no" without a unit makes a percentage, too.
+
+    Returns
+    -------
+    str
+        For instance ``$2,740``, ``37%``, ``11.4 months``, ``1968`` or ``0.37``.
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    if unit == YEAR:
+        return f"{value:.0f}"
+    if unit.lower().startswith("share") or (kind in ("share", "yes_no") and not unit):
+        return share(value)
+    if unit in CURRENCY_SIGNS:
+        amount = f"{abs(value):,.{0 if abs(value) >= 10 or value == 0 else 2}f}"
+        return f"{'−' if value < 0 else ''}{unit}{' ' if len(unit) > 1 else ''}{amount}"
+    return f"{number(value)} {unit}".strip()
+
+
+def answer_or_quantity(value: float, unit: str = "", kind: str = "") -> str:
+    """Write what one customer has: yes or no as words, everything else as `quantity` does."""
+    if kind == "yes_no" and value in (0, 1):
+        return "yes" if value else "no"
+    return quantity(value, unit, kind)
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def joined(words: Sequence[str], last: str = "and") -> str:
+    """Join words as a sentence does: a, b and c; with semicolons where a word holds a comma."""
+    mark, last = ("; ", f"; {last}") if any("," in word for word in words) else (", ", f" {last}")
+    return f"{mark.join(words[:-1])}{last} {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Write a count with its noun in the right number: 1 segment, 6 segments."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def agreement_word(value: float) -> str:
+    """Return Steinley's (2004) word for an adjusted Rand index."""
+    return next((word for cut, word in AGREEMENT_CUTS if value >= cut), "poor")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from customer_tables.errors import UserError
-from segmentation.plain import checksum
+from customer_tables.storage import checksum
 from segmentation.reduction import Split, complete_matrix
 
 VERSION = 1  # of the layout of `Autoencoder.to_dict`

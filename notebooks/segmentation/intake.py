@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from customer_tables.changes import Reading
 from customer_tables.errors import UserError
 from customer_tables.source import Source
+from customer_tables.storage import write_atomically
 from customer_tables.table import read_table
 from segmentation.dataset import SUMMED_UP, Dataset
 from segmentation.inference import infer_dataset
@@ -19,7 +20,7 @@ from segmentation.transactions.demographics import join_demographics
 from segmentation.transactions.description import describe_transactions
 from segmentation.transactions.descriptors import find_descriptors, join_descriptors
 from segmentation.transactions.recognition import find_transactions
-from segmentation.workspace import GUESSED, Workspace, results_folder, write_atomically
+from segmentation.workspace import GUESSED, Workspace, results_folder
 
 
 def open_table(

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from customer_tables.errors import UserError
+from customer_tables.storage import checksum, to_plain
 from segmentation.assignment import OUTLIER_QUANTILE, assign, distances, outlier_distances
 from segmentation.dataset import SUMMED_UP, Column, Dataset, Feature, Rule
 from segmentation.features import Preparation
-from segmentation.plain import checksum as checksum  # for who writes models elsewhere
-from segmentation.plain import to_plain
 from segmentation.reference import describe_training
 
 VERSION = 2

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from customer_tables.text import lower_first, printable
 from segmentation.cores import spread
 from segmentation.dataset import Archetype, Dataset
 from segmentation.kmeans import assign, fit_kmeans
-from segmentation.presentation import plain
 from segmentation.profiling import clear_sides
 
 MATCH_THRESHOLD = 0.6
@@ -134,17 +134,12 @@ def describe(effects: pd.Series, dataset: Dataset, taken: set[str]) -> str:
         if (not traits or name not in taken) and abs(effect) < NOTABLE_EFFECT and name not in taken:
             return name
         level = "High" if effect > 0 else "Low"
-        label = plain(dataset.feature(feature).label or feature, LONGEST_LABEL)
+        label = printable(dataset.feature(feature).label or feature, LONGEST_LABEL)
         traits.append(f"{level if not traits else level.lower()} {lower_first(label)}")
         name = ", ".join(traits)
         if len(traits) > 1 and name not in taken:
             return name
     return f"{name} ({len(taken) + 1})" if name in taken else name
-
-
-def lower_first(text: str) -> str:
-    """Lower the first letter unless the word is an abbreviation."""
-    return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
 def agreement_after_refits(

@@ -10,21 +10,16 @@ import html
 import math
 import re
 import string
-import unicodedata
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
+from customer_tables.text import legible, number, printable
+
 MARKUP = re.compile(r"[&<>\"'\\`*_{}\[\]()#+\-.!|~$^:@=]")  # of HTML, Markdown and its links
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-# Control characters, which command terminals, and marks that turn the direction of what follows.
-COMMANDS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-LONGEST_TEXT = 120
-YEAR = "year"  # the unit of columns that hold calendar years
 # How columns are written wherever they come up; others are rounded by `number`.
 COLUMN_FORMATS = {
     "ARI": ".2f",
@@ -52,18 +47,9 @@ NUMERIC = re.compile(r"[-+−±$£€¥~<≤≥]*\s*\d[\d,.\s]*(?:e[-+]?\d+)?\s*
 NOTHING = ("", "-", "–", "—", "nan", "None", "<NA>")
 
 
-def plain(text: object, longest: int = LONGEST_TEXT) -> str:
-    """Make a text from a file safe to lay out: no control or direction marks, and not endless."""
-    visible = "".join(
-        " " if unicodedata.category(c).startswith(("C", "Z")) else c for c in str(text)
-    )
-    visible = " ".join(visible.split())
-    return visible if len(visible) <= longest else visible[: longest - 1] + "…"
-
-
 def escape(text: object) -> str:
     """Escape a text for HTML inside Markdown, so that nothing in it is markup of either."""
-    visible = plain(text, LONGEST_SENTENCE)
+    visible = printable(text, LONGEST_SENTENCE)
     return MARKUP.sub(lambda mark: NAMED.get(mark.group()) or f"&#{ord(mark.group())};", visible)
 
 
@@ -83,11 +69,14 @@ def safe_table(table: pd.DataFrame) -> pd.DataFrame:
     Formulas are disarmed; what would act on a terminal that shows the file becomes a space.
     """
 
+    def line(text: str) -> str:
+        return re.sub(r"[\t\n]", " ", legible(text))
+
     def safe(values: pd.Series) -> pd.Series:
         texts = values.map(lambda value: isinstance(value, str))
         if not texts.any():
             return values
-        return values.mask(texts, spreadsheet_safe(values).str.replace(COMMANDS, " ", regex=True))
+        return values.mask(texts, spreadsheet_safe(values).map(line, na_action="ignore"))
 
     names = safe(table.columns.to_series()).to_list()
     index = pd.Index(safe(table.index.to_series()), name=table.index.name)
@@ -140,60 +129,6 @@ def quoted_numbers(template: str, **values: object) -> dict[str, int | float]:
     return numbers
 
 
-def number(value: float) -> str:
-    """Round a number sensibly for reading: 1,243 rather than 1243.4872, 0.37, 12.4."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    size = abs(value)
-    if size >= 100 or float(value).is_integer():
-        return f"{value:,.0f}"
-    if size >= 10:
-        return f"{value:.1f}"
-    if size >= 1:
-        return f"{value:.2f}"
-    return f"{value:.2f}" if size >= 0.095 or size == 0 else f"{value:.2g}"
-
-
-def share(value: float) -> str:
-    """Write a share in whole percent; what would round to nothing or everything says so."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    rounded = f"{value:z.0%}"
-    if rounded == "100%" and value < 1:
-        return "over 99%"
-    return "under 1%" if rounded == "0%" and value > 0 else rounded
-
-
-def quantity(value: float, kind: str, unit: str = "") -> str:
-    """Write a number with its unit: a share in percent, an amount with what it is counted in.
-
-    A calendar year (unit "year") is written as one: 1968.
-    """
-    if unit == YEAR:
-        return f"{value:.0f}" if value is not None and math.isfinite(value) else "–"
-    if kind in ("share", "yes_no") and not unit:
-        return share(value)
-    return f"{number(value)} {unit}".strip()
-
-
-def answer_or_quantity(value: float, kind: str, unit: str = "") -> str:
-    """Write what one customer has: yes or no as words, everything else as `quantity` does."""
-    if kind == "yes_no" and value in (0, 1):
-        return "yes" if value else "no"
-    return quantity(value, kind, unit)
-
-
-def joined(words: list[str], last: str = "and") -> str:
-    """Join words as a sentence does: a, b and c; with semicolons where a word holds a comma."""
-    mark, last = ("; ", f"; {last}") if any("," in word for word in words) else (", ", f" {last}")
-    return f"{mark.join(words[:-1])}{last} {words[-1]}" if len(words) > 1 else "".join(words)
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """Write a count with its noun in the right number: 1 segment, 6 segments."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def column_format(column: str, formats: Mapping[str, str] | str | None = None) -> str:
     """Return the format specification for the numbers of a column; empty: rounded for reading."""
     if isinstance(formats, str):
@@ -226,7 +161,8 @@ def html_table(
         for values in table.itertuples(name=None)
     ]
     numeric = [_are_numbers(column) for column in zip(*rows, strict=True)] or [False] * len(names)
-    heads = [plain(name).replace("_", " ") for name in (table.index.name or "row", *table.columns)]
+    names[0] = table.index.name or "row"
+    heads = [printable(name).replace("_", " ") for name in names]
 
     def line(cells: list[str], tags: list[str], scopes: list[str]) -> str:
         parts = zip(cells, tags, scopes, numeric, strict=True)
@@ -236,7 +172,7 @@ def html_table(
     head = line(heads, ["th"] * width, ["col"] * width)
     tags, scopes = ["th", *["td"] * (width - 1)], ["row", *[""] * (width - 1)]
     body = "".join(line(cells, tags, scopes) for cells in rows)
-    title = html.escape(plain(caption, LONGEST_SENTENCE))
+    title = html.escape(printable(caption, LONGEST_SENTENCE))
     # On paper nothing scrolls: the more columns, the smaller the type.
     size = "" if width <= 7 else " wide" if width <= 12 else " widest"
     return (
@@ -253,7 +189,7 @@ def _cell_text(value: object, spec: str) -> str:
         return number(value)
     if isinstance(value, (float, np.floating)):
         return "–" if not math.isfinite(value) else format(value, spec) if spec else number(value)
-    return "–" if value is None or value is pd.NaT or value is pd.NA else plain(value, 400)
+    return "–" if value is None or value is pd.NaT or value is pd.NA else printable(value, 400)
 
 
 def _are_numbers(texts: tuple[str, ...]) -> bool:

@@ -9,11 +9,11 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
+from customer_tables.text import printable, quantity, share
 from segmentation.assignment import assignment_confidence as assignment_confidence  # in one place
 from segmentation.dataset import Feature
 from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare, suppressed
 from segmentation.features import apply_transform
-from segmentation.presentation import plain, quantity, share
 
 CORE_SHARE = 0.10
 SURE_RATIO = 0.85  # nearest centre at most this far, as a share of the second nearest
@@ -281,7 +281,7 @@ def _leader(counts: pd.Series, hidden: pd.Series, category: str, min_group_size:
             return "–"
         most = others[~small].sum() + (min_group_size - 1) * small.sum()
         told = f"over {max(0, math.ceil(100 * (1 - most / total)) - 1)}%"
-    return f"{plain(category, 40)} ({told})"
+    return f"{printable(category, 40)} ({told})"
 
 
 def typical_customers(
@@ -382,7 +382,7 @@ def rule_texts(tree: DecisionTreeClassifier, chosen: list[Feature]) -> pd.DataFr
 def _condition(feature: Feature, low: float, high: float) -> str:
     """Write one condition of a rule, with its unit."""
     label = feature.label or feature.name
-    texts = [quantity(cut, feature.kind, feature.unit) for cut in (low, high) if np.isfinite(cut)]
+    texts = [quantity(cut, feature.unit, feature.kind) for cut in (low, high) if np.isfinite(cut)]
     if np.isfinite(low) and np.isfinite(high):
         return f"{label} over {texts[0]} up to {texts[1]}"
     return f"{label} over {texts[0]}" if np.isfinite(low) else f"{label} up to {texts[0]}"

@@ -9,20 +9,14 @@ import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, RobustScaler
 
 from customer_tables.errors import UserError
+from customer_tables.text import agreement_word
 from segmentation.alternatives import cut, gaussian_mixture, ward_tree
 from segmentation.dataset import Dataset
 from segmentation.features import fit_preparation
 from segmentation.kmeans import fit_kmeans
 from segmentation.stability import adjusted_rand
 
-# Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index.
 TRANSFORM_NAMES = {"none": "no transform", "log1p": "log1p for all", "yeo-johnson": "Yeo-Johnson"}
-AGREEMENT_WORDS = ((0.90, "excellent"), (0.80, "good"), (0.65, "moderate"))
-
-
-def agreement_word(value: float) -> str:
-    """Return Steinley's (2004) word for an adjusted Rand index."""
-    return next((word for limit, word in AGREEMENT_WORDS if value >= limit), "poor")
 
 
 def vary_choices(

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from typing import Any
 
 import pandas as pd
 
-from segmentation.dataset import Dataset, Feature
-from segmentation.figures.style import SegmentStyle
-from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Name, lower_first
-from segmentation.presentation import (
+from customer_tables.text import (
     answer_or_quantity,
     joined,
+    lower_first,
     number,
-    plain,
+    printable,
     quantity,
     share,
+    slug,
 )
+from segmentation.dataset import Dataset, Feature
+from segmentation.figures.style import SegmentStyle
+from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Name
 from segmentation.presentation import spreadsheet_safe as spreadsheet_safe  # for who exports lists
 
 WORTH_MORE, WORTH_LESS = 3 / 2, 2 / 3  # share of the value over share of the customers
-
-
-def slug(name: str) -> str:
-    """Turn a name into a safe file name: lower-case letters, digits and hyphens."""
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:60].strip("-") or "segment"
 
 
 def traits(
@@ -55,7 +49,7 @@ def traits(
     listed = []
     for feature in ranked:
         segment, everybody = float(typical[feature.name]), float(overall[feature.name])
-        label = plain(feature.label or feature.name)
+        label = printable(feature.label or feature.name)
         middle = "in the middle" if feature.kind == "number" else "on average"  # as `levels` has it
         listed.append(
             {
@@ -65,8 +59,8 @@ def traits(
                 "segment": segment,
                 "overall": everybody,
                 "effect": float(effects[feature.name]),
-                "text": f"{label}: {quantity(segment, feature.kind, feature.unit)} against "
-                f"{quantity(everybody, feature.kind, feature.unit)} {middle}",
+                "text": f"{label}: {quantity(segment, feature.unit, feature.kind)} against "
+                f"{quantity(everybody, feature.unit, feature.kind)} {middle}",
             }
         )
     return listed
@@ -80,7 +74,7 @@ def describe_traits(entries: list[dict[str, Any]], most: int = 2) -> str:
     notable = [entry for entry in entries if abs(entry["effect"]) >= NOTABLE_EFFECT][:most]
     if entries and not notable:
         return "close to the average in everything"
-    labels = [plain(entry["label"]) for entry in notable]
+    labels = [printable(entry["label"]) for entry in notable]
     levels = ["high" if entry["effect"] > 0 else "low" for entry in notable]
     return joined(
         [f"{level} {lower_first(label)}" for level, label in zip(levels, labels, strict=False)]
@@ -97,19 +91,19 @@ def answer(
     """
     k, agreement = solution["k"], solution["decision"]["agreement"]
     who = f"The {int(sizes['customers'].sum()):,} {dataset.nouns} fall into {k} segments: "
-    sentences = [who + joined([plain(names[s]) for s in sizes.index]) + "."]
+    sentences = [who + joined([printable(names[s]) for s in sizes.index]) + "."]
     if dataset.value:
         top, last = sizes["value_share"].idxmax(), sizes["value_share"].idxmin()
         sentences.append(
-            f"Start with {plain(names[top])}: they are {share(sizes.share[top])} of the "
+            f"Start with {printable(names[top])}: they are {share(sizes.share[top])} of the "
             f"{dataset.nouns} and make {share(sizes.value_share[top])} of {dataset.value_label}, "
-            f"while {plain(names[last])} are {share(sizes.share[last])} and make "
+            f"while {printable(names[last])} are {share(sizes.share[last])} and make "
             f"{share(sizes.value_share[last])}."
         )
     else:
         top = sizes["share"].idxmax()
         sentences.append(
-            f"Start with the largest, {plain(names[top])}: {share(sizes.share[top])} of the "
+            f"Start with the largest, {printable(names[top])}: {share(sizes.share[top])} of the "
             f"{dataset.nouns}."
         )
     sentences.append(
@@ -212,7 +206,7 @@ def by_worth(dataset: Dataset, size: pd.Series) -> dict[str, str] | None:
         said = "They are worth less than their number: reach them by the cheapest channel."
     else:
         said = "They are worth about their number: spend on them as on the average."
-    label = plain(dataset.value_label)
+    label = printable(dataset.value_label)
     rests = f"{share(size['value_share'])} of {label} from {share(size['share'])} of the"
     return {
         "advice": said,
@@ -267,7 +261,7 @@ def slugs(names: dict[int, str]) -> dict[int, str]:
     """Give every segment a file name that no other segment has."""
     taken: dict[int, str] = {}
     for segment, name in names.items():
-        candidate = slug(name)
+        candidate = slug(name, default="segment")
         while candidate in taken.values():
             candidate = f"{candidate}-{segment}"
         taken[segment] = candidate
@@ -278,7 +272,7 @@ def portrait(typical: pd.DataFrame, shown: list[Feature], names: dict[int, str])
     """Write the typical customers, one a segment, in words and units: a row a feature."""
     members = pd.Index([names[segment] for segment in typical.index], name="typical member of")
     cells = {
-        f.label or f.name: [answer_or_quantity(level, f.kind, f.unit) for level in typical[f.name]]
+        f.label or f.name: [answer_or_quantity(level, f.unit, f.kind) for level in typical[f.name]]
         for f in shown
     }
     return pd.DataFrame(cells, index=members).T.rename_axis("feature")
@@ -512,8 +506,8 @@ def descriptor_rows(
     rows = [
         {
             "label": f.label or f.name,
-            "segments": [quantity(levels[f.name], f.kind, f.unit) for levels in level.values()],
-            "overall": quantity(overall[f.name], f.kind, f.unit),
+            "segments": [quantity(levels[f.name], f.unit, f.kind) for levels in level.values()],
+            "overall": quantity(overall[f.name], f.unit, f.kind),
         }
         for f in described
     ]

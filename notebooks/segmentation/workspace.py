@@ -7,13 +7,10 @@ table on the page and the file beside it are the same object.
 from __future__ import annotations
 
 import base64
-import hashlib
 import importlib.metadata
 import io
 import json
-import os
 import platform
-import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,9 +20,17 @@ import pandas as pd
 from IPython.display import HTML, Markdown, display
 
 from customer_tables.errors import UserError
+from customer_tables.storage import (
+    file_digest,
+    text_digest,
+    to_plain,
+    write_atomically,
+    write_json,
+    write_private,
+)
+from customer_tables.text import joined, printable, slug
 from segmentation import presentation
 from segmentation.dataset import Dataset, load_dataset, locate_dataset
-from segmentation.plain import to_plain as to_plain  # for who writes JSON elsewhere
 from segmentation.progress import progress
 from segmentation.stages import STAGES
 
@@ -117,7 +122,7 @@ class Workspace:
         else:
             path = self._stage_file(self.stage, name, ".json")
             write_json(path, content, private=True)
-        self._written[path.name] = digest(path)
+        self._written[path.name] = file_digest(path)
 
     def load(self, stage: str, name: str) -> Any:
         """Read what an earlier notebook handed over.
@@ -147,7 +152,7 @@ class Workspace:
         """Refuse a file that is not the one that the notebook had written when it ended."""
         listed = self._stage_file(stage, "writes", ".json")
         known = _read_stage_file(listed).get(path.name) if listed.is_file() else None
-        if known and stage != self.stage and known != digest(path):
+        if known and stage != self.stage and known != file_digest(path):
             raise UserError(
                 f"{path.name} is not what {STAGES[stage].name} wrote (its checksum differs)",
                 where=str(path),
@@ -156,13 +161,13 @@ class Workspace:
 
     def _note_reading(self, stage: str, path: Path) -> None:
         """Remember what was read, and say so where it was made from something older."""
-        self._read[path.name] = digest(path)
+        self._read[path.name] = file_digest(path)
         made_from = self._stage_file(stage, "reads", ".json")
         if not made_from.is_file():
             return
         for name, known in _read_stage_file(made_from).items():
             source = self.folder / "stages" / name
-            if source.is_file() and digest(source) != known and stage not in self._warned:
+            if source.is_file() and file_digest(source) != known and stage not in self._warned:
                 self._warned.add(stage)
                 self.say(
                     "⚠ **{stage} is stale**: it was made from an earlier {name}. Run it again.",
@@ -238,7 +243,7 @@ class Workspace:
 
         if basis := self._basis():
             caption = f"{caption.rstrip('.')}. Rests on {basis}."
-        caption, alt = presentation.plain(caption, 600), presentation.plain(alt, 900)
+        caption, alt = printable(caption, 600), printable(alt, 900)
         buffer = io.BytesIO()
         figure.savefig(
             buffer, format="png", dpi=FIGURE_DPI, bbox_inches="tight", metadata={"Software": None}
@@ -314,7 +319,7 @@ class Workspace:
         self._announce_stale()
         versions = [f"Python {platform.python_version()}"]
         versions += [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
-        self.say("*Made with {versions}.*", versions=presentation.joined(versions))
+        self.say("*Made with {versions}.*", versions=joined(versions))
 
     def _announce_stale(self) -> None:
         """Say which later notebooks were made from something that this one has just changed."""
@@ -325,13 +330,13 @@ class Workspace:
                 continue
             known = _read_stage_file(reads)
             files = [self.folder / "stages" / name for name in known]
-            if any(f.is_file() and digest(f) != known[f.name] for f in files):
+            if any(f.is_file() and file_digest(f) != known[f.name] for f in files):
                 stale.append(stage.name)
         if stale:
             self.say(
                 "⚠ Now stale, because this notebook changed what they read: **{stale}**. "
                 "Run them again.",
-                stale=presentation.joined(stale),
+                stale=joined(stale),
             )
 
 
@@ -368,32 +373,11 @@ def results_folder(dataset: str, results_dir: str = "") -> Path:
     return RESULTS_FOLDER / (path.parent.name if path.name == "dataset.toml" else path.stem)
 
 
-# --- files --------------------------------------------------------------------------------------
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old or the new content, never a part of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    partial.write_bytes(content)
-    os.replace(partial, path)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file about single customers: readable by its owner only, where the system can."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    partial.unlink(missing_ok=True)
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-    os.replace(partial, path)
-
-
 def file_name(name: str) -> str:
     """Make a name that may hold a text from a user's file, such as a column's, safe as a file's.
 
-    Letters, digits, hyphens and underscores stay. Whatever else there is becomes an underscore,
-    and a few digits keep two such names apart.
+    Small letters, digits, hyphens and underscores stay. Whatever else there is becomes an
+    underscore, and a few digits keep two such names apart.
 
     Examples
     --------
@@ -402,25 +386,5 @@ def file_name(name: str) -> str:
     >>> file_name("composition_../../x")
     'composition_x_fb5f67'
     """
-    safe = re.sub(r"[^A-Za-z0-9-]+", "_", name).strip("_")[:60]
-    if safe == name:
-        return name
-    return f"{safe}_{hashlib.sha256(name.encode()).hexdigest()[:6]}".lstrip("_")
-
-
-def _partial(path: Path) -> Path:
-    """Return where a file is written before it takes its place; notebooks may run side by side."""
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
-
-
-def write_json(path: Path, content: Any, *, private: bool = False) -> None:
-    """Write JSON that is valid everywhere (no NaN) and the same bytes for the same content."""
-    text = json.dumps(to_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
-    write = write_private if private else write_atomically
-    write(path, (text + "\n").encode())
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    safe = slug(name, separator="_", keep="-", default="")
+    return name if safe == name else f"{safe}_{text_digest(name)[:6]}".lstrip("_")

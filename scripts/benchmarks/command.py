@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
+from customer_tables.storage import json_text
 from runner import environment
 from runner.errors import DONE, INTERRUPTED, STAGE_FAILED, USER_ERROR, RunFailed
 
@@ -162,8 +163,8 @@ def store(folder: Path, record: Mapping[str, Any], *, order: list[str]) -> None:
     records = {one["name"]: one for one in read(folder)} | {record["name"]: record}
     kept = [records[name] for name in order if name in records]
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(kept, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / "benchmark.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    text = json_text(kept)
+    (folder / "benchmark.json").write_text(text, encoding="utf-8", newline="\n")
     (folder / "benchmark.md").write_text(tables.report(kept), encoding="utf-8", newline="\n")
 
 

@@ -20,13 +20,13 @@ def _write(settings: Settings, folder: Path) -> None:
     import pyarrow.parquet as pq
     from pyarrow import csv
 
+    from customer_tables.storage import write_json
     from customer_tables.table import read_table
     from segmentation.cleaning import check_types, clean, index_customers, select_columns
     from segmentation.dataset import load_dataset
     from segmentation.features import build_features, fit_preparation
     from segmentation.kmeans import fit_kmeans
     from segmentation.model import build_model
-    from segmentation.workspace import write_json
 
     known = load_dataset("credit_card")
     table = read_table(known.source_path).table

@@ -19,8 +19,8 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
 from customer_tables.errors import UserError
+from customer_tables.storage import file_digest
 from runner import pages
-from runner.inputs import digest
 
 FILES = ("manifest.json", "metrics.json", "model.json", "segments.csv", "stages/06_report.json")
 # What sentences quote stands in metrics.json once more, by sentence.
@@ -180,7 +180,7 @@ def read_run(folder: Path, name: str = "") -> Run:
     altered = tuple(
         file
         for file in FILES[1:]
-        if file in written and written[file]["sha256"] != digest(folder / file)
+        if file in written and written[file]["sha256"] != file_digest(folder / file)
     )
     segments = _read_segments(folder / "segments.csv")
     name = name or folder.resolve().name

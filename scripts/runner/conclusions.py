@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from customer_tables.text import AGREEMENT_CUTS, agreement_word
 from runner import pages
 from runner.comparison import (
     KEPT_MEMBERS,
@@ -17,8 +18,6 @@ from runner.comparison import (
     Run,
 )
 
-# Words for the adjusted Rand index (Steinley 2004, Psychological Methods 9, p. 388).
-AGREEMENT_CUTS = ((0.90, "excellent"), (0.80, "good"), (0.65, "moderate"))
 SAME_AGREEMENT = AGREEMENT_CUTS[0][0]
 # From here on a segment's share counts as changed: two in a hundred customers, or of the value.
 CLEAR_CHANGE = 0.02
@@ -33,11 +32,6 @@ HEADLINES = {
     "partly": "Some segments are the same, others are not.",
     "another": "It is another segmentation.",
 }
-
-
-def agreement_word(agreement: float) -> str:
-    """Say how well two segmentations of the same customers agree."""
-    return next((word for cut, word in AGREEMENT_CUTS if agreement >= cut), "poor")
 
 
 def headline(pairs: Sequence[Pair], agreement: float | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from runner import inputs, manifest, stamps
+from customer_tables.storage import file_digest, json_text, text_digest
+from runner import manifest, stamps
 from runner.parameters import FILES
 from runner.plan import parameters_for
 from runner.publishing import MADE_LAST
@@ -82,7 +82,7 @@ def _page_key(work: Work, stage: Stage, stamp: stamps.Stamp) -> str:
     """Return the hash of everything that a page depends on."""
     executed = stamp.outputs.get(f"notebooks/{stage.file}", "")
     text = json.dumps([_renderer(), executed, _context(work, stage, stamp)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return text_digest(text)
 
 
 @cache
@@ -90,7 +90,7 @@ def _renderer() -> str:
     """Return a hash of the code and the templates that make pages."""
     folder = Path(__file__).parent
     paths = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    return "".join(inputs.digest(path)[:16] for path in sorted(paths))
+    return "".join(file_digest(path)[:16] for path in sorted(paths))
 
 
 def _context(work: Work, stage: Stage, stamp: stamps.Stamp) -> dict[str, Any]:
@@ -141,8 +141,7 @@ def _merge_metrics(tree: Path, series: tuple[Stage, ...]) -> None:
         path = tree / "stages" / f"{stage.number}_metrics.json"
         if path.is_file():
             merged[stage.topic] = json.loads(path.read_text(encoding="utf-8"))
-    text = json.dumps(merged, indent=1, ensure_ascii=False, allow_nan=False)
-    (tree / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    (tree / "metrics.json").write_text(json_text(merged), encoding="utf-8")
 
 
 def _record(work: Work) -> dict[str, Any]:

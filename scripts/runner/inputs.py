@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import re
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
+from customer_tables.storage import text_digest
+from customer_tables.text import slug
 from runner.environment import ROOT
 from runner.matching import match_table
 
@@ -129,11 +129,11 @@ def resolve_dataset(dataset: str | None, table: Path | None, folder: Path = NOTE
                 where="--dataset auto",
                 remedy="add --input FILE",
             )
-        return Source(slug(table.name.split(".")[0]), "auto", None, table)
+        return Source(folder_name(table.name.split(".")[0]), "auto", None, table)
     toml = _locate(dataset or DEFAULT_DATASET)
     name = toml.parent.name if toml.name == "dataset.toml" else toml.stem
     ours = toml == DATA / name / "dataset.toml"
-    return Source(slug(name), name if ours else str(toml), toml, table)
+    return Source(folder_name(name), name if ours else str(toml), toml, table)
 
 
 def with_own_guess(source: Source, results: Path) -> Source:
@@ -222,13 +222,7 @@ def check_results(folder: Path) -> Path:
     return full
 
 
-def slug(name: str) -> str:
-    """Turn a name into one that is safe as a file name everywhere."""
-    plain = re.sub(r"[^\w-]+", "_", name, flags=re.ASCII).strip("_")[:80].lower()
-    return plain or f"table_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def folder_name(name: str) -> str:
+    """Turn a table's name into one that its results folder can have everywhere."""
+    safe = slug(name, separator="_", keep="_-", longest=80, default="")
+    return safe or f"table_{text_digest(name)[:8]}"

@@ -9,9 +9,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from customer_tables.storage import file_digest
 from runner import stamps
 from runner.environment import ROOT
-from runner.inputs import Source, digest
+from runner.inputs import Source
 
 SCHEMA = 1
 
@@ -64,7 +65,7 @@ def describe(
         "started": started,
         "stages": stages,
         "versions": stamps.versions(),
-        "requirements_sha256": digest(ROOT / "requirements.txt"),
+        "requirements_sha256": file_digest(ROOT / "requirements.txt"),
         "git": git_state(ROOT),
         "platform": {
             "system": platform.system(),
@@ -106,7 +107,10 @@ def outputs_of(tree: Path) -> dict[str, dict[str, Any]]:
         and stamps.FOLDER not in path.relative_to(tree).parts
     )
     return {
-        path.relative_to(tree).as_posix(): {"bytes": path.stat().st_size, "sha256": digest(path)}
+        path.relative_to(tree).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": file_digest(path),
+        }
         for path in paths
     }
 

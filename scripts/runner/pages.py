@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 import re
 import struct
 import tomllib
@@ -22,6 +21,17 @@ from typing import Any
 import bleach
 import jinja2
 from markupsafe import Markup, escape
+
+from customer_tables import text as words
+from customer_tables.text import (
+    CURRENCY_SIGNS,
+    count,
+    legible,
+    number,
+    points,
+    sentence_case,
+    slug,
+)
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -59,17 +69,10 @@ _HIDDEN_CONTENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
-# Control characters, marks that turn the direction of what follows, and invisible ones.
-_NO_LETTERS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
-
 _LONG_WORD = re.compile(r"\S{121,}")  # nothing that is read, and wider than any screen
 
 # An ordinary no-break space: it keeps number and unit on one line, and every font has it.
 NBSP = "\N{NO-BREAK SPACE}"
-CURRENCY_SIGNS = {"$", "£", "€", "¥", "₹", "US$", "CHF"}
 
 
 def sanitise(html: str) -> str:
@@ -96,11 +99,6 @@ def sanitise(html: str) -> str:
     )
 
 
-def legible(text: str) -> str:
-    """Take out of a text what is no letter and could change the look of what is around it."""
-    return _NO_LETTERS.sub(" ", text)
-
-
 def _shown(value: Any) -> Any:
     """Make the texts that a template shows legible, without endless words.
 
@@ -111,67 +109,14 @@ def _shown(value: Any) -> Any:
     return _LONG_WORD.sub(lambda word: f"{word.group()[:119]}…", legible(value))
 
 
-def count(value: float) -> str:
-    """Format a number of things: ``1243.4872`` becomes ``1,243``."""
-    return f"{value:,.0f}"
-
-
 def percent(share: float | None) -> str:
-    """Format a share of one as a percentage; near 0 and 1 never a false 0% or 100%."""
-    if share is None or not math.isfinite(share):
-        return "–"
-    value = 100 * share
-    decimals = 1 if 0 < abs(value) < 1 or 99 < abs(value) < 100 else 0
-    text = f"{value:.{decimals}f}"
-    if decimals and float(text) == 0:
-        return f"under{NBSP}0.1%"
-    if decimals and float(text) == 100:
-        return f"over{NBSP}99.9%"
-    return f"{text}%"
+    """Write a share of one in percent, on one line."""
+    return words.share(share).replace(" ", NBSP)
 
 
-def points(share: float | None) -> str:
-    """Format a difference of two shares of one in percentage points: ``0.02`` becomes ``2.0``."""
-    if share is None or not math.isfinite(share):
-        return "–"
-    return f"{100 * share:.1f}".replace("-", "−")
-
-
-def number(value: float) -> str:
-    """Format a plain number with the digits that its size deserves: 1,243; 12.4; 0.37."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    size = abs(value)
-    decimals = 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 2
-    return f"{value:,.{decimals}f}".replace("-", "−")
-
-
-def quantity(value: float, unit: str = "") -> str:
-    """Format a value with its unit.
-
-    Parameters
-    ----------
-    value : float
-        The raw value; a share is a number of one.
-    unit : str
-        A currency sign stands before the number; a unit that begins with "share" makes a
-        percentage; a "year" is a calendar year; any other unit follows the number.
-
-    Returns
-    -------
-    str
-        For instance ``$2,740``, ``37%``, ``11.4 months`` or ``0.37``.
-    """
-    if value is None or not math.isfinite(value):
-        return "–"
-    if unit == "year":
-        return f"{value:.0f}"
-    if unit.lower().startswith("share"):
-        return percent(value)
-    if unit in CURRENCY_SIGNS:
-        amount = f"{abs(value):,.0f}" if abs(value) >= 10 or value == 0 else f"{abs(value):,.2f}"
-        return f"{'−' if value < 0 else ''}{unit}{NBSP if len(unit) > 1 else ''}{amount}"
-    return f"{number(value)}{NBSP}{unit}" if unit else number(value)
+def quantity(value: float | None, unit: str = "", kind: str = "") -> str:
+    """Write a value with its unit, on one line."""
+    return words.quantity(value, unit, kind).replace(" ", NBSP)
 
 
 def large(value: float, unit: str = "") -> str:
@@ -227,16 +172,6 @@ def commit(git: Mapping[str, Any] | None) -> str:
     """Name the commit that a run was made with, and whether files differed from it."""
     name = str((git or {}).get("commit") or "")[:12]
     return f"{name}, with changes since" if name and git["dirty"] else name
-
-
-def sentence_case(text: str) -> str:
-    """Make the first letter a capital and leave the others alone (``ONE-OFF`` stays)."""
-    return text[:1].upper() + text[1:]
-
-
-def slug(text: str) -> str:
-    """Make a name that can stand in an ``id`` and after ``#``."""
-    return re.sub(r"[^\w]+", "-", text.lower()).strip("-") or "part"
 
 
 def png_size(png: bytes) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
+from customer_tables.storage import file_digest
 from runner import inputs, manifest, stamps
 from runner.arguments import Options
 from runner.environment import ROOT
@@ -230,7 +231,7 @@ def check_inputs(record: Record, files: dict[str, list[Path]]) -> None:
     for part, paths in files.items():
         known = record.hashes(part)
         for path in paths:
-            found = inputs.digest(path)
+            found = file_digest(path)
             if found in known.values():
                 continue
             then = known.get(path.name) or next(iter(known.values()), "")

@@ -7,7 +7,6 @@ be now and every file is there, unchanged.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import platform
@@ -18,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from runner.inputs import digest
+from customer_tables.storage import file_digest, text_digest
 from runner.notebook_files import reachable, source_of
 from segmentation.stages import Stage
 
@@ -99,7 +98,7 @@ def files_of(tree: Path, stage: Stage) -> list[Path]:
 
 def hashes(tree: Path, stage: Stage) -> dict[str, str]:
     """Return the SHA-256 of each file of a stage, by its path in the results folder."""
-    return {path.relative_to(tree).as_posix(): digest(path) for path in files_of(tree, stage)}
+    return {path.relative_to(tree).as_posix(): file_digest(path) for path in files_of(tree, stage)}
 
 
 def is_current(tree: Path, stage: Stage, key: str) -> bool:
@@ -153,7 +152,7 @@ def key_of(
         "format": FORMAT,
         "stage": stage.name,
         "cells": cells,
-        "code": {path.name: digest(path) for path in reachable(notebook, helper)},
+        "code": {path.name: file_digest(path) for path in reachable(notebook, helper)},
         "parameters": parameters,
         "dataset": [value for _, value in inputs.get("dataset", [])],
         "table": inputs.get("table", []) if not stage.needs else [],
@@ -161,7 +160,7 @@ def key_of(
         "versions": versions(),
     }
     text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return text_digest(text)
 
 
 @cache

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from customer_tables.text import CURRENCY_SIGNS, YEAR
 from runner import pages
 from runner.shapes import colour_rules, stack, style_of
 
@@ -141,7 +142,7 @@ def _trait_scales(segments: Sequence[Mapping[str, Any]]) -> dict[str, tuple[floa
 
 
 def _is_sign(unit: str) -> bool:
-    return unit in (*pages.CURRENCY_SIGNS, "year") or unit.lower().startswith("share")
+    return unit in (*CURRENCY_SIGNS, YEAR) or unit.lower().startswith("share")
 
 
 def _trait(trait: Mapping[str, Any], scale: tuple[float, float]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import inputs, stamps
+from customer_tables.storage import file_digest
+from runner import stamps
 from runner.inputs import Source
 from runner.plan import Plan, parameters_for
 from runner.progress import Progress
@@ -45,7 +46,7 @@ class Work:
     def __post_init__(self) -> None:
         self.started = now()
         self.inputs = {
-            part: [(path.name, inputs.digest(path)) for path in paths]
+            part: [(path.name, file_digest(path)) for path in paths]
             for part, paths in (self.source.files() | self.plan.files()).items()
         }
 
@@ -54,11 +55,11 @@ class Work:
         _, shown = parameters_for(self.plan, stage, self.source, tree)
         shown.pop("dataset", None)  # its content counts, not its name
         if files := self.plan.named_files(stage):
-            shown["files"] = [inputs.digest(path) for path in files]
+            shown["files"] = [file_digest(path) for path in files]
         known, inferred = self.inputs, tree / "dataset.toml"
         if self.source.toml is None and stage.needs and inferred.is_file():
             # Inferred by the first notebook, and perhaps edited since.
-            known = known | {"dataset": [(inferred.name, inputs.digest(inferred))]}
+            known = known | {"dataset": [(inferred.name, file_digest(inferred))]}
         return stamps.key_of(
             stage,
             self.plan.notebooks[stage.number],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from customer_tables.errors import UserError
+from customer_tables.storage import json_text
+from customer_tables.text import points
 from runner import pages
 from runner.shapes import colour_rules, flow_bands, stack, style_of
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.monitoring.drift import WORDS, Drift
 from segmentation.monitoring.migration import Migration, published_moves
 from segmentation.palette import look
-from segmentation.plain import to_plain
 from segmentation.presentation import safe_table
 
 PAGE, RECORD = "index.html", "drift.json"
@@ -48,7 +48,6 @@ def drift_files(
         f"{name}.csv": safe_table(table).to_csv(index=False, lineterminator="\n")
         for name, table in tables.items()
     }
-    text = json.dumps(_record(drift, migration), indent=1, ensure_ascii=False, allow_nan=False)
     styles = _styles(model)
     page = pages.render(
         "drift.html.j2",
@@ -66,9 +65,9 @@ def drift_files(
         flow=_flow(styles, migration, counts) if migration else None,
         source=source,
         then=model["reference"]["customers"],
-        points=_points,
+        points=lambda change: points(change, signed=True),
     )
-    return files | {RECORD: f"{text}\n", PAGE: page}
+    return files | {RECORD: json_text(_record(drift, migration)), PAGE: page}
 
 
 class DriftFolder:
@@ -164,7 +163,7 @@ def _record(drift: Drift, migration: Migration | None) -> dict[str, Any]:
     }
     if migration:
         record |= {"moved": migration.moved, "gone": migration.gone, "new": migration.new}
-    return to_plain(record)
+    return record
 
 
 def _moves(migration: Migration, counts: pd.DataFrame) -> list[dict[str, Any]]:
@@ -212,8 +211,3 @@ def _flow(
     shown[places, places] = room[places]
     bands = flow_bands(shown, above, below, stayed, total=counts.sum())
     return {"above": above, "below": below, "bands": bands}
-
-
-def _points(share: float) -> str:
-    """Write a change of a share in percentage points."""
-    return f"{100 * share:+.1f}".replace("-", "−")

@@ -50,9 +50,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 def export(options: argparse.Namespace) -> list[Path]:
     """Write one file for each dialect, and return where they are."""
+    from customer_tables.storage import write_atomically, write_private
     from segmentation.model import load_model
     from segmentation.sql import DIALECTS, write_query
-    from segmentation.workspace import write_atomically, write_private
 
     columns = {}
     for pair in options.column:

@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 
 from customer_tables.errors import UserError
+from customer_tables.storage import write_atomically
 from segmentation.intake import name_of
 from segmentation.transactions.description import describe_transactions
-from segmentation.workspace import write_atomically
 from spark_engine.customers import Purchases, Summed
 
 

@@ -73,7 +73,7 @@ def _name(options: Options) -> str:
             where="--engine spark",
             remedy="give --dataset NAME or --input PLACE, or both",
         )
-    return inputs.slug(Path(options.place).name.split(".")[0])
+    return inputs.folder_name(Path(options.place).name.split(".")[0])
 
 
 def _check_folder(folder: Path) -> None:

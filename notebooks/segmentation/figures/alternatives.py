@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from scipy.cluster.hierarchy import dendrogram
 
+from customer_tables.text import counted, printable
 from segmentation.figures.style import (
     ACCENT,
     INK,
@@ -20,7 +21,6 @@ from segmentation.figures.style import (
     slanted,
 )
 from segmentation.palette import COLOURS
-from segmentation.presentation import counted, plain
 
 
 def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 30) -> Axes:
@@ -65,7 +65,7 @@ def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> Axes:
                 ax.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center",
                         color="white" if shade > 0.55 else INK, fontsize=10)  # fmt: skip
             left += share
-    ax.set_yticks(range(len(sizes)), [plain(name, 30) for name in sizes])
+    ax.set_yticks(range(len(sizes)), [printable(name, 30) for name in sizes])
     ax.set(ylim=(len(sizes) - 0.5, -0.5), xlim=(0, 1), xlabel="Share of customers")
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
@@ -131,7 +131,7 @@ def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the adjusted Rand index of every pair of methods, each value written out."""
     sns.heatmap(
         table.to_numpy(), vmin=0, vmax=1, cmap=SEQUENTIAL, annot=True, fmt=".2f", cbar=False,
-        annot_kws={"fontsize": 10}, yticklabels=[plain(name, 26) for name in table], ax=ax,
+        annot_kws={"fontsize": 10}, yticklabels=[printable(name, 26) for name in table], ax=ax,
     )  # fmt: skip
     slanted(ax, list(table))
     return ax

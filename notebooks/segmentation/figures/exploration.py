@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from customer_tables.text import joined, number, printable
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.figures.style import (
     ACCENT,
@@ -23,7 +24,6 @@ from segmentation.figures.style import (
     panels_for,
 )
 from segmentation.palette import COLOURS
-from segmentation.presentation import joined, number, plain
 
 
 def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
@@ -38,7 +38,7 @@ def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
     left = np.zeros(len(parts))
     for part, colour, hatch in zip(parts.columns, colours, hatches, strict=False):
         ax.barh(
-            [plain(name, 44) for name in parts.index],
+            [printable(name, 44) for name in parts.index],
             parts[part],
             left=left,
             color=colour,
@@ -76,7 +76,7 @@ def ends_text(ends: pd.DataFrame) -> str:
 
 def share_bars(shares: pd.Series, ax: Axes, colour: str = ACCENT, longest: int = 44) -> Axes:
     """Draw labelled horizontal bars of shares; the value stands at the end of its bar."""
-    ax.barh([plain(name, longest) for name in shares.index], shares, color=colour, height=0.7)
+    ax.barh([printable(name, longest) for name in shares.index], shares, color=colour, height=0.7)
     for row, share in enumerate(shares):
         ax.annotate(f"{share:.1%}", (share, row), xytext=(4, 0), textcoords="offset points",
                     va="center", fontsize=10.5)  # fmt: skip
@@ -107,7 +107,7 @@ def quantile_rows(quantiles: pd.DataFrame, ax: Axes) -> Axes:
         ax.plot(values[2], row, "o", color="white", markeredgecolor=INK, markersize=6)
         ax.annotate(number(values[2]), (values[2], row), xytext=(0, 8), ha="center",
                     textcoords="offset points", fontsize=9.5)  # fmt: skip
-    ax.set_yticks(range(len(quantiles)), [plain(name, 44) for name in quantiles.index])
+    ax.set_yticks(range(len(quantiles)), [printable(name, 44) for name in quantiles.index])
     ax.set(xscale="log", ylim=(len(quantiles) - 0.5, -0.7))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     ax.grid(axis="y", visible=False)
@@ -158,7 +158,11 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
         together = np.r_[0, min(MIN_GROUP_SIZE, len(amounts)) : len(shares)]
         colour = COLOURS[place % len(COLOURS)]
         ax.plot(
-            x[together], shares[together], styles[place % 4], color=colour, label=plain(name, 40)
+            x[together],
+            shares[together],
+            styles[place % 4],
+            color=colour,
+            label=printable(name, 40),
         )
     ax.legend(loc="lower right", title="Curve of", alignment="left", handlelength=3)
     ax.set(
@@ -213,7 +217,7 @@ def correlation_heatmap(correlation: pd.DataFrame, labels: Mapping[str, str], ax
         light = "white" if abs(shown[row, column]) > 0.7 else INK
         ax.text(column, row, f"{shown[row, column]:.1f}".replace("0.", "."), ha="center",
                 va="center", color=light, fontsize=9)  # fmt: skip
-    names = [plain(labels[name], 44) for name in order]
+    names = [printable(labels[name], 44) for name in order]
     ax.set_yticks(range(len(names)), names, fontsize=10)
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=10)
     ax.grid(visible=False)
@@ -247,7 +251,7 @@ def density(x: pd.Series, y: pd.Series, ax: Axes, log: tuple[bool, bool]) -> Axe
     ax.hexbin(*values, gridsize=32, bins="log", cmap="Blues", mincnt=1, linewidths=0.1)
     ax.set_facecolor("white")
     for axis, column, scaled in ((ax.xaxis, x, log[0]), (ax.yaxis, y, log[1])):
-        axis.set_label_text(plain(str(column.name), 40))
+        axis.set_label_text(printable(str(column.name), 40))
         if scaled:
             ticks = [0, 10, 100, 1_000, 10_000, 100_000]
             ticks = [t for t in ticks if t <= column.max()]

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from customer_tables.text import printable
 from segmentation.figures.selection import ribbon
 from segmentation.figures.style import INK, MUTED, NOISE, SegmentStyle
 from segmentation.monitoring.drift import REBUILD, WATCH
 from segmentation.monitoring.migration import Migration
-from segmentation.presentation import plain
 
 BANDS = {"stable": (MUTED, "o"), "changed": ("#D55E00", "s"), "changed much": ("#882255", "D")}
 GAP, WIDTH = 0.025, 0.09  # between the blocks of a flow, and half a block's width
@@ -36,7 +36,9 @@ def stability(table: pd.DataFrame, ax: Axes) -> Axes:
         ax.axvline(limit, color=MUTED, linewidth=1.3, linestyle=(0, (4, 3)), zorder=1)
         ax.annotate(f"{word}: {limit:g}", (limit, 1), xycoords=("data", "axes fraction"),
                     xytext=(3, 2), textcoords="offset points", fontsize=10, color=INK)  # fmt: skip
-    ax.set_yticks(range(len(table)), [plain(name, 40) for name in table["feature"]], fontsize=10)
+    ax.set_yticks(
+        range(len(table)), [printable(name, 40) for name in table["feature"]], fontsize=10
+    )
     ax.set(ylim=(len(table) - 0.4, -0.6), xlabel="Population stability index")
     ax.set_xlim(0, max(1.35 * REBUILD, 1.1 * table["psi"].max(), 1.1 * table["noise"].max()))
     ax.grid(axis="y", visible=False)
@@ -65,7 +67,7 @@ def sizes(table: pd.DataFrame, styles: Mapping[int, SegmentStyle], ax: Axes) -> 
         ax.plot(points[1], row, style.marker, color=style.colour, markersize=9)
         ax.annotate(f"{points[1]:+.1f}".replace("-", "−"), (points[1], row), xytext=(0, 8),
                     textcoords="offset points", ha="center", fontsize=10)  # fmt: skip
-    ax.set_yticks(range(len(table)), [plain(name, 34) for name in table["name"]], fontsize=10)
+    ax.set_yticks(range(len(table)), [printable(name, 34) for name in table["name"]], fontsize=10)
     ax.set(ylim=(len(table) - 0.4, -0.8), xlabel="Change of the share, in percentage points")
     ax.grid(axis="y", visible=False)
     return ax

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from customer_tables.text import printable
 from segmentation.dataset import Feature
 from segmentation.figures.style import (
     DIVERGING,
@@ -22,7 +23,6 @@ from segmentation.figures.style import (
     segment_legend,
     slanted,
 )
-from segmentation.presentation import plain
 
 
 def shares(
@@ -45,10 +45,10 @@ def shares(
         ):
             ax.annotate(f"{value:.0%}", (end, row + offset), xytext=(5, 0), va="center",
                         textcoords="offset points", fontsize=10.5)  # fmt: skip
-    ax.set_yticks(range(len(sizes)), [plain(names[s], 34) for s in sizes.index])
+    ax.set_yticks(range(len(sizes)), [printable(names[s], 34) for s in sizes.index])
     largest = sizes[["share", "value_share_high"]].to_numpy().max()
     ax.set(ylim=(len(sizes) - 0.4, -0.6), xlim=(0, largest * 1.12))
-    ax.set_xlabel(f"Grey: share of customers. Colour: share of {plain(value_label)}")
+    ax.set_xlabel(f"Grey: share of customers. Colour: share of {printable(value_label)}")
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
     return ax
@@ -94,10 +94,10 @@ def profiles(
     """
     height = 0.24 * effects.shape[1] + 0.7
     figure, axes = panels_for(len(names), height, sharex=True, sharey=True)
-    short = [plain(labels[feature], 34) for feature in effects]
+    short = [printable(labels[feature], 34) for feature in effects]
     for ax, (segment, name) in zip(axes, names.items(), strict=True):
         profile(effects.loc[segment], markers.loc[segment], short, styles[segment], ax)
-        ax.set_title(plain(name, 27), color=styles[segment].colour, fontsize=10.5)
+        ax.set_title(printable(name, 27), color=styles[segment].colour, fontsize=10.5)
     figure.supxlabel("Standard deviations from the average", fontsize=11)
     return figure
 
@@ -120,7 +120,7 @@ def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], 
     sns.heatmap(
         effects.T.to_numpy(), vmin=-reach, vmax=reach, cmap=DIVERGING, annot=True, fmt="+.1f",
         annot_kws={"fontsize": 10}, cbar=False, ax=ax,
-        yticklabels=[plain(label, 40) for label in labels],
+        yticklabels=[printable(label, 40) for label in labels],
     )  # fmt: skip
     slanted(ax, names)
     return ax
@@ -188,14 +188,14 @@ def quartiles(
     for ax, feature in zip(axes, features, strict=True):
         log = feature.kind in ("money", "count") and table[feature.name].min() >= 0
         quartiles_by_segment(table[feature.name], labels, styles, ax, log=log)
-        ax.set_title(plain(feature.label or feature.name, 40), fontsize=11.5)
+        ax.set_title(printable(feature.label or feature.name, 40), fontsize=11.5)
     segment_legend(figure, names, styles)
     return figure
 
 
 def second_choices(table: pd.DataFrame, names: list[str], ax: Axes) -> Axes:
     """Draw which segment would be each segment's second choice, as shares of its customers."""
-    short = [plain(name, 30) for name in names]
+    short = [printable(name, 30) for name in names]
     sns.heatmap(
         table.to_numpy(), vmin=0, vmax=1, cmap="Greys", annot=True, fmt=".0%", cbar=False,
         annot_kws={"fontsize": 10}, mask=np.eye(len(names), dtype=bool), yticklabels=short, ax=ax,

@@ -19,6 +19,7 @@ from matplotlib.ticker import (
 )
 from matplotlib.typing import ColorType
 
+from customer_tables.text import joined, printable
 from segmentation.figures.style import (
     ACCENT,
     DIVERGING,
@@ -29,7 +30,6 @@ from segmentation.figures.style import (
     panels,
 )
 from segmentation.palette import COLOURS
-from segmentation.presentation import joined, plain
 
 DISTINCT = 30_000  # points in one panel beyond which only densities can be told
 GROUND = "#D5DAE0"  # everybody, behind one segment
@@ -80,7 +80,7 @@ def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> A
         value = values[row, column]
         ax.text(column, row, f"{value:+.2f}".replace("0.", ".").replace("-", "−"), ha="center",
                 va="center", color="white" if abs(value) > 0.65 else INK, fontsize=10)  # fmt: skip
-    ax.set_yticks(range(len(loadings)), [plain(name, 40) for name in loadings.index])
+    ax.set_yticks(range(len(loadings)), [printable(name, 40) for name in loadings.index])
     ax.set_xticks(range(values.shape[1]), loadings.columns)
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
@@ -125,7 +125,7 @@ def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: A
             continue
         heights = _apart((tips[side, 1] - low[1]) / (high - low)[1])
         for row, height in zip(side, heights, strict=True):
-            label = fill(plain(loadings.index[row], 40), 20)
+            label = fill(printable(loadings.index[row], 40), 20)
             ax.annotate(
                 label, tips[row], (1.02 if right else -0.02, height),
                 textcoords="axes fraction", va="center", ha="left" if right else "right",
@@ -192,7 +192,7 @@ def segment_panels(
         ax.plot(*inside.mean(axis=0), marker, color=colour, markersize=11,
                 markeredgecolor="white", markeredgewidth=1.6)  # fmt: skip
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
-        ax.set_title(plain(name, 30), fontsize=9.5)
+        ax.set_title(printable(name, 30), fontsize=9.5)
     figure.supxlabel("PC1 (darker: more customers)" if dense else "PC1", fontsize=11)
     figure.supylabel("PC2", fontsize=11)
     return figure
@@ -225,7 +225,7 @@ def segment_cloud(
     for segment, name in names.items():
         inside = points[visible & (segments == segment)]
         ax.plot(*inside.T, styles[segment].marker, color=styles[segment].colour, markersize=3.4,
-                alpha=0.55, markeredgewidth=0, label=plain(name, 30))  # fmt: skip
+                alpha=0.55, markeredgewidth=0, label=printable(name, 30))  # fmt: skip
     ax.set(xticks=[], yticks=[])
     return ax
 

@@ -12,6 +12,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, PercentFormatter
 
+from customer_tables.text import joined, printable
 from segmentation.figures.style import (
     ACCENT,
     INK,
@@ -23,7 +24,6 @@ from segmentation.figures.style import (
 )
 from segmentation.lineage import order_for_display
 from segmentation.palette import COLOURS
-from segmentation.presentation import joined, plain
 from segmentation.selection import Choice
 
 NULL_STYLES = {
@@ -201,7 +201,9 @@ def silhouette_plot(
         inside = np.sort(values[labels == segment])
         rows = start + np.arange(len(inside))
         ax.fill_betweenx(rows, 0, inside, color=styles[segment].colour, linewidth=0)
-        ticks.append((start + len(inside) / 2, f"{plain(names[segment], 28)}\n{inside.mean():.2f}"))
+        ticks.append(
+            (start + len(inside) / 2, f"{printable(names[segment], 28)}\n{inside.mean():.2f}")
+        )
         start += len(inside) + gap
     ax.axvline(values.mean(), color=INK, linestyle="--", linewidth=1)
     ax.annotate(
@@ -251,7 +253,7 @@ def stability_rows(
         ax.plot(values, spread, ".", color=styles[segment].colour, alpha=0.55, markersize=5)
         ax.plot(values.mean(), row, styles[segment].marker, color=styles[segment].colour,
                 markeredgecolor="white", markersize=10)  # fmt: skip
-    ax.set_yticks(range(len(names)), [plain(names[s], 34) for s in sorted(names)])
+    ax.set_yticks(range(len(names)), [printable(names[s], 34) for s in sorted(names)])
     ax.set(ylim=(len(names) - 0.4, -0.6), xlim=(min(0.5, jaccard.min() - 0.03), 1.005))
     ax.set_xlabel("Jaccard similarity with the best match in a resample")
     ax.grid(axis="y", visible=False)
@@ -386,7 +388,7 @@ def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.legend(handles.values(), handles.keys(), loc="lower center", bbox_to_anchor=(0.3, 1.0),
               ncols=len(marks), handletextpad=0.2, columnspacing=1)  # fmt: skip
     ax.set_yticks(
-        range(len(table)), [plain(name, 44) for name in table["alternative"]], fontsize=10
+        range(len(table)), [printable(name, 44) for name in table["alternative"]], fontsize=10
     )
     ax.set(ylim=(len(table) - 0.4, -0.6), xlim=(0, 1.09))
     ax.set_xlabel("Agreement with the chosen segments (ARI)")

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from customer_tables.text import printable
 from segmentation.palette import look
-from segmentation.presentation import plain
 
 NOISE, MUTED, ACCENT, INK = "#9AA0A6", "#6B7280", "#0072B2", "#1F2933"
 WIDTH = 7.6  # inches; narrow, so that text stays readable on a phone
@@ -90,7 +90,7 @@ def segment_legend(
 ) -> None:
     """Say below a figure which colour and marker belong to which segment."""
     handles = [
-        Line2D([], [], marker=styles[s].marker, color=styles[s].colour, label=plain(name, 40))
+        Line2D([], [], marker=styles[s].marker, color=styles[s].colour, label=printable(name, 40))
         for s, name in names.items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
@@ -100,7 +100,7 @@ def slanted(ax: Axes, names: list[str]) -> None:
     """Write the names of a heatmap's columns at a slant, so that long ones stay apart."""
     ax.set_xticks(
         [place + 0.5 for place in range(len(names))],
-        [plain(name, 30) for name in names],
+        [printable(name, 30) for name in names],
         rotation=32,
         ha="right",
         rotation_mode="anchor",

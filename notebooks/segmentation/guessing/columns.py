@@ -12,8 +12,8 @@ import pandas as pd
 
 from customer_tables.changes import Reading
 from customer_tables.names import split_name
+from customer_tables.text import printable
 from segmentation.guessing import vocabulary
-from segmentation.presentation import plain
 
 SKEWED = 1.0  # skewness from which a logarithm is taken
 MOSTLY_MISSING = 0.5
@@ -79,7 +79,7 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
     """Guess one column: identity first, then what is not there, then what the values are."""
     values, kind = reading.table[source], reading.kinds[source]
     words = split_name(re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", source) or source)
-    label = plain(words.capitalize() or source)
+    label = printable(words.capitalize() or source)
     base = Guess(source, simplify_name(source), label, "text", "dropped", "")
     if is_identifier:
         return replace(base, kind="id", role="id", why="tells customers apart")

@@ -7,8 +7,8 @@ import json
 import math
 from collections.abc import Sequence
 
+from customer_tables.text import YEAR
 from segmentation.guessing.columns import Guess
-from segmentation.presentation import YEAR
 
 SEAL = "# As long as nobody edits this file, a new run guesses anew: "
 HEAD = """\

@@ -9,12 +9,12 @@ import duckdb
 from customer_tables.changes import Reading
 from customer_tables.memory import unpacked_size
 from customer_tables.source import Source
+from customer_tables.storage import file_digest
 from segmentation.transactions.cells import settle_cells
 from segmentation.transactions.customers import customers_query
 from segmentation.transactions.engine import open_duckdb, require_space
 from segmentation.transactions.files import open_file
 from segmentation.transactions.lines import Options, lines_alone, lines_query
-from segmentation.workspace import digest
 
 
 def sum_up(
@@ -77,6 +77,7 @@ def sum_up(
         )
         table = engine.run(query).df()
     table = table.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
-    about = {"name": path.name, "format": file.format, "sha256": digest(path), "rows": len(table)}
+    about = {"name": path.name, "format": file.format, "sha256": file_digest(path)}
+    about["rows"] = len(table)
     kinds = {name: "id" if name == "customer_id" else "number" for name in table}
     return Reading(table, [*file.changes, *changes], kinds, {}, about)
