@@ -1,7 +1,6 @@
-"""Nulls: what they keep, what they destroy, and the statistics against scikit-learn."""
+"""Null reference data: what they keep and destroy, and the statistics against scikit-learn."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.datasets import make_blobs
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
@@ -32,88 +31,88 @@ def mass():
 
 
 def test_permuted_keeps_columns_and_makes_them_independent(mass):
-    shadow = permuted(mass, np.random.default_rng(0))
-    np.testing.assert_array_equal(np.sort(shadow, axis=0), np.sort(mass, axis=0))
-    assert abs(np.corrcoef(shadow[:, 0], shadow[:, 1])[0, 1]) < 0.2
+    reference = permuted(mass, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.sort(reference, axis=0), np.sort(mass, axis=0))
+    assert abs(np.corrcoef(reference[:, 0], reference[:, 1])[0, 1]) < 0.2
     assert np.corrcoef(mass[:, 0], mass[:, 1])[0, 1] > 0.6
 
 
 def test_gaussian_keeps_mean_and_covariance(mass):
-    big = np.tile(mass, (100, 1))
-    shadow = gaussian_like(big, np.random.default_rng(0))
-    np.testing.assert_allclose(shadow.mean(axis=0), mass.mean(axis=0), atol=0.05)
-    np.testing.assert_allclose(np.cov(shadow.T), np.cov(mass.T), atol=0.1)
+    reference = gaussian_like(np.tile(mass, (100, 1)), np.random.default_rng(0))
+    np.testing.assert_allclose(reference.mean(axis=0), mass.mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(np.cov(reference.T), np.cov(mass.T), atol=0.1)
 
 
 def test_gaussian_of_a_column_that_follows_from_others_and_of_one_column():
     column = np.random.default_rng(0).normal(size=(50, 1))
-    shadow = gaussian_like(np.hstack([column, 2 * column]), np.random.default_rng(1))
-    np.testing.assert_allclose(np.diff(shadow[:, 1] - 2 * shadow[:, 0]), 0, atol=1e-6)
+    reference = gaussian_like(np.hstack([column, 2 * column]), np.random.default_rng(1))
+    np.testing.assert_allclose(np.diff(reference[:, 1] - 2 * reference[:, 0]), 0, atol=1e-6)
     assert gaussian_like(column, np.random.default_rng(1)).shape == (50, 1)
 
 
 def test_uniform_fills_the_box_along_the_principal_axes():
     line = np.linspace(-1, 1, 200)
     matrix = np.column_stack([line, line]) + [3, 7]
-    shadow = uniform_box(matrix, np.random.default_rng(0))
-    np.testing.assert_allclose(shadow[:, 1] - shadow[:, 0], 4, atol=1e-9)
-    assert matrix.min() <= shadow.min() and shadow.max() <= matrix.max()
+    reference = uniform_box(matrix, np.random.default_rng(0))
+    np.testing.assert_allclose(reference[:, 1] - reference[:, 0], 4, atol=1e-9)
+    assert matrix.min() <= reference.min() and reference.max() <= matrix.max()
+
+
+def scan_of(matrix):
+    fits = scan_kmeans(matrix, KS, n_init=4)
+    scores = silhouettes(matrix, {k: fit.labels for k, fit in fits.items()})
+    return fits, scan_statistics(matrix, fits, scores)
 
 
 def test_scan_statistics_agree_with_scikit_learn(blobs):
-    fits = scan_kmeans(blobs, KS, n_init=4)
-    labels = {k: fit.labels for k, fit in fits.items()}
-    table = scan_statistics(blobs, fits, silhouettes(blobs, labels))
+    fits, table = scan_of(blobs)
     assert list(table.index) == list(KS)
-    for k in KS:
+    for k, fit in fits.items():
+        scores = silhouettes(blobs, {k: fit.labels})[k]
         assert table.loc[k].to_dict() == pytest.approx(
             {
-                "inertia": fits[k].inertia,
-                "silhouette": silhouette_score(blobs, labels[k]),
-                "macro_silhouette": table.loc[k, "macro_silhouette"],
-                "calinski_harabasz": calinski_harabasz_score(blobs, labels[k]),
-                "davies_bouldin": davies_bouldin_score(blobs, labels[k]),
+                "inertia": fit.inertia,
+                "silhouette": silhouette_score(blobs, fit.labels),
+                "macro_silhouette": np.mean([scores[fit.labels == s].mean() for s in range(k)]),
+                "calinski_harabasz": calinski_harabasz_score(blobs, fit.labels),
+                "davies_bouldin": davies_bouldin_score(blobs, fit.labels),
             }
         )
 
 
-def test_blobs_stand_out_from_every_null_and_a_mass_does_not(blobs, mass):
+def test_blobs_stand_out_from_the_null_reference_and_a_mass_does_not(blobs, mass):
     for matrix, stands_out in ((blobs, True), (mass, False)):
-        fits = scan_kmeans(matrix, KS, n_init=4)
-        data = scan_statistics(
-            matrix, fits, silhouettes(matrix, {k: fit.labels for k, fit in fits.items()})
-        )
-        nulls = null_statistics(matrix, KS, draws=2)
-        highest = nulls.groupby("k")["silhouette"].max()
-        assert (data.loc[3, "silhouette"] > highest[3] + 0.15) == stands_out
-        assert ((data["silhouette"] - highest).max() > 0.05) == stands_out
+        _, scan = scan_of(matrix)
+        highest = null_statistics(matrix, KS, draws=2).groupby("k")["silhouette"].max()
+        assert (scan.loc[3, "silhouette"] > highest[3] + 0.15) == stands_out
+        assert ((scan["silhouette"] - highest).max() > 0.05) == stands_out
 
 
-def test_null_table_is_tidy_and_does_not_depend_on_threads(mass):
-    tables = [
-        null_statistics(mass, KS, draws=2, sample=100, stability_pairs=2, workers=workers)
-        for workers in (1, 2, 4)
-    ]
-    pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
-    pd.testing.assert_frame_equal(tables[0], tables[2], check_exact=True)
-    assert list(tables[0].columns[:4]) == ["null", "draw", "k", "inertia"]
-    assert not tables[0].duplicated(["null", "draw", "k"]).any()
-    assert len(tables[0]) == 2 * 2 * len(KS)
-    assert tables[0].notna().all(axis=None)
-    assert tables[0].duplicated("inertia").sum() == 0  # draws differ
+def test_the_null_table_is_tidy(mass):
+    table = null_statistics(mass, KS, draws=2, sample=100)
+    assert list(table.columns[:4]) == ["null", "draw", "k", "inertia"]
+    assert not table.duplicated(["null", "draw", "k"]).any()
+    assert len(table) == 2 * 2 * len(KS)
+    assert table.notna().all(axis=None)
+    assert table.duplicated("inertia").sum() == 0  # draws differ
 
 
-def test_gap_chooses_three_blobs_and_one_mass(blobs, mass):
+def test_the_gap_chooses_three_blobs_and_one_mass(blobs, mass):
     for matrix, expected in ((blobs, 3), (mass, 1)):
         table = gap_statistic(matrix, scan_kmeans(matrix, KS, n_init=4), draws=6)
         assert list(table.index) == [1, *KS]
         assert table.index[table["chosen"]].tolist() == [expected]
 
 
-def test_gap_is_the_mean_difference_of_logs(blobs):
-    fits = scan_kmeans(blobs, [2], n_init=3)
-    reference = {"shift": 2 * blobs}  # twice as wide: inertia four times as large
-    table = gap_statistic(blobs, fits, draws=3, reference=lambda *_: reference["shift"])
-    np.testing.assert_allclose(table["gap"], np.log(4))
-    np.testing.assert_allclose(table["standard_error"], 0, atol=1e-12)
-    assert table.index[table["chosen"]].tolist() == [1]
+def test_the_gap_is_the_mean_difference_of_logs(mass):
+    fits = scan_kmeans(mass, [2, 3], n_init=3)
+    table = gap_statistic(mass, fits, draws=4, n_init=2, seed=7)
+    logs = []
+    for source in np.random.SeedSequence(7).spawn(4):
+        reference = uniform_box(mass, np.random.default_rng(source))
+        solutions = scan_kmeans(reference, [2, 3], n_init=2, seed=7, sweeps=0)
+        total = len(mass) * reference.var(axis=0).sum()
+        logs.append(np.log([total, solutions[2].inertia, solutions[3].inertia]))
+    inertias = [len(mass) * mass.var(axis=0).sum(), fits[2].inertia, fits[3].inertia]
+    np.testing.assert_allclose(table["gap"], np.mean(logs, axis=0) - np.log(inertias))
+    np.testing.assert_allclose(table["standard_error"], np.std(logs, axis=0) * np.sqrt(1.25))

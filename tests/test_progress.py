@@ -12,17 +12,17 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from segmentation import progress as module
-from segmentation.cores import reporting, spread
+from segmentation.parallel import parallel_map, reporting
 from segmentation.progress import describe, is_watched, progress
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LONG_STEP = """\
 import time
 from segmentation import progress as module
-from segmentation.cores import spread
+from segmentation.parallel import parallel_map
 module.INTERVAL = 0.05
 with module.progress("Fitting"):
-    spread(lambda _: time.sleep(0.1), [1, 2, 3], workers=1)
+    list(parallel_map(lambda _: time.sleep(0.1), [1, 2, 3]))
 """
 
 
@@ -34,9 +34,9 @@ def test_the_line_counts_where_a_total_is_known():
 def test_work_that_is_spread_reports_how_much_is_done():
     heard = []
     with reporting(lambda *numbers: heard.append(numbers)):
-        assert spread(abs, [-1, -2]) == [1, 2]
-        assert spread(abs, iter([-3])) == [3]
-    spread(abs, [-4])
+        assert list(parallel_map(abs, [-1, -2])) == [1, 2]
+        assert list(parallel_map(abs, iter([-3]))) == [3]
+    list(parallel_map(abs, [-4]))
     assert heard == [(1, 2), (2, 2), (1, None)]
 
 
@@ -54,7 +54,7 @@ def test_an_error_takes_the_line_away_and_goes_on(monkeypatch):
     monkeypatch.setattr(module, "display", lambda line, display_id: told.append(repr(line)))
     monkeypatch.setattr(module, "clear_output", lambda: told.append("cleared"))
     with pytest.raises(ZeroDivisionError), progress("Fitting"):
-        spread(lambda item: 1 / item, [0])
+        list(parallel_map(lambda item: 1 / item, [0]))
     assert told == ["Fitting …", "cleared"]
 
 

@@ -108,7 +108,7 @@ def test_cleaning_accounts_for_every_customer_and_leaves_no_gap(table):
 def test_segments_part_the_customers_and_the_model_finds_them_again(table, k):
     cleaned, features, preparation, matrix = prepare(table)
     assume(len(np.unique(matrix.to_numpy().round(9), axis=0)) > 2 * k)
-    fit = fit_kmeans(matrix.to_numpy(), k, n_init=STARTS, workers=1)
+    fit = fit_kmeans(matrix.to_numpy(), k, n_init=STARTS)
     labels = pd.Series(fit.labels + 1, index=matrix.index)
     assert set(labels) == set(range(1, k + 1)), "none is empty"
     sizes = profiling.sizes_and_value(labels, cleaned.customers["spent"], resamples=5)
@@ -154,7 +154,7 @@ def test_another_currency_changes_no_label_where_the_scale_is_linear(table, fact
             matrix = fit_preparation(features, chosen).transform(features).to_numpy()
         except UserError:
             assume(False)
-        return matrix, fit_kmeans(matrix, 3, n_init=STARTS, workers=1)
+        return matrix, fit_kmeans(matrix, 3, n_init=STARTS)
 
     first, fit = fitted(table)
     assume(len(np.unique(first.round(9), axis=0)) > 6)
@@ -180,7 +180,7 @@ def test_customers_twice_under_other_names_change_no_centre(table):
     _, _, _, doubled = prepare(pd.concat([table, twice]))
     values = matrix.to_numpy()
     assume(len(np.unique(values.round(9), axis=0)) > 6)
-    fit = fit_kmeans(values, 3, n_init=STARTS, workers=1)
+    fit = fit_kmeans(values, 3, n_init=STARTS)
     own = doubled.loc[matrix.index].to_numpy()
     np.testing.assert_allclose(values, own, rtol=1e-6, atol=1e-9)
     pair = np.concatenate([values, values])
@@ -244,7 +244,7 @@ def model(tmp_path_factory):
         }
     )
     cleaned, features, preparation, matrix = prepare(table)
-    fit = fit_kmeans(matrix.to_numpy(), 3, n_init=STARTS, workers=1)
+    fit = fit_kmeans(matrix.to_numpy(), 3, n_init=STARTS)
     segments = [{"segment": s, "name": f"<b>{s}</b>", "slug": f"s-{s}"} for s in (1, 2, 3)]
     training = (features, table[["spent", "visits", "online"]])
     content = build_model(SHOP_DATASET, cleaned.fills, preparation, fit.centres, segments, training)

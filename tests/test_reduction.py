@@ -1,9 +1,10 @@
+"""Fewer dimensions: measures by hand, and who is judged on which rows."""
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
-from sklearn.manifold import trustworthiness
 
 from customer_tables.errors import UserError
 from segmentation.figures import reduction as figures
@@ -14,43 +15,41 @@ from segmentation.reduction import (
     judge_labelings,
     judge_reductions,
     loadings,
-    neighbourhood_quality,
     reconstruction_r2,
     split_rows,
     verdict,
 )
 
 
-def test_split_uses_every_row_once():
+def test_a_split_uses_every_row_once_and_depends_on_the_seed_alone():
     split = split_rows(100, seed=1)
     parts = [split.train, split.validation, split.held_out]
     assert [len(part) for part in parts] == [64, 16, 20]
     assert sorted(np.concatenate(parts)) == list(range(100))
+    assert np.array_equal(split.train, split_rows(100, seed=1).train)
+    assert not np.array_equal(split.train, split_rows(100, seed=2).train)
 
 
-def test_split_depends_on_the_seed_alone():
-    assert np.array_equal(split_rows(100, seed=1).train, split_rows(100, seed=1).train)
-    assert not np.array_equal(split_rows(100, seed=1).train, split_rows(100, seed=2).train)
-
-
-def test_split_refuses_a_handful():
-    with pytest.raises(UserError, match="10 customers are too few"):
-        split_rows(10, seed=1)
-
-
-@pytest.mark.parametrize("hole", [np.nan, np.inf])
-def test_a_hole_in_the_matrix_is_named(hole):
+def with_hole(hole):
     matrix = pd.DataFrame(np.zeros((4, 3)), columns=["limit", "balance", "payments"])
     matrix.iloc[2, 1] = hole
-    with pytest.raises(UserError, match="1 values") as caught:
-        complete_matrix(matrix, 2)
-    assert "row 3, column balance" in str(caught.value)
+    return matrix
 
 
-@pytest.mark.parametrize("rank", [0, 3, 4])
-def test_a_rank_has_to_reduce(rank):
-    with pytest.raises(UserError, match="no reduction of 3 features"):
-        complete_matrix(np.zeros((4, 3)), rank)
+@pytest.mark.parametrize(
+    ("call", "messages"),
+    [
+        (lambda: split_rows(10, seed=1), ["10 customers are too few"]),
+        (lambda: complete_matrix(with_hole(np.nan), 2), ["1 values", "row 3, column balance"]),
+        (lambda: complete_matrix(with_hole(np.inf), 2), ["1 values", "row 3, column balance"]),
+        (lambda: complete_matrix(np.zeros((4, 3)), 0), ["no reduction of 3 features"]),
+        (lambda: complete_matrix(np.zeros((4, 3)), 3), ["no reduction of 3 features"]),
+    ],
+)
+def test_what_cannot_be_reduced_is_refused(call, messages):
+    with pytest.raises(UserError) as caught:
+        call()
+    assert all(message in str(caught.value) for message in messages)
 
 
 def test_reconstruction_by_hand():
@@ -59,42 +58,6 @@ def test_reconstruction_by_hand():
     assert reconstruction_r2(rows, np.array([[1.0, 2.0], [2.0, 0.0]])) == pytest.approx(0.5)
     assert reconstruction_r2(rows, rows) == 1
     assert reconstruction_r2(rows, [[1, 0], [1, 0]]) == 0
-
-
-def test_neighbourhoods_by_hand():
-    # On a line a=0 b=1 c=3 d=7; the map swaps b and c. With one neighbour each row's map
-    # neighbour has true rank 2, one too far: 1 - 2 / (4 * 1 * (8 - 3 - 1)) * 4 = 0.5; the
-    # same holds the other way round.
-    space, code = np.array([[0.0], [1], [3], [7]]), np.array([[0.0], [3], [1], [7]])
-    assert neighbourhood_quality(space, code, 1) == pytest.approx((0.5, 0.5))
-
-
-def test_a_fold_hurts_trust_and_a_tear_hurts_continuity():
-    line = np.linspace(-1, 1, 61)[:, None]
-    folded, torn = np.abs(line + 0.003), np.where(line > 0.3, line + 9 - 12 * line, line)
-    trust, continuity = neighbourhood_quality(line, folded, 5)
-    assert trust < continuity
-    trust, continuity = neighbourhood_quality(
-        np.hstack([np.cos(3.1 * line), np.sin(3.1 * line)]), line
-    )
-    assert continuity < trust
-    assert neighbourhood_quality(line, torn, 5)[0] < 1
-
-
-def test_neighbourhoods_agree_with_another_implementation():
-    rng = np.random.default_rng(3)
-    space = rng.normal(size=(80, 5))
-    code = space[:, :2] + 0.3 * rng.normal(size=(80, 2))
-    expected = (
-        trustworthiness(space, code, n_neighbors=7),
-        trustworthiness(code, space, n_neighbors=7),
-    )
-    assert neighbourhood_quality(space, code, 7) == pytest.approx(expected, abs=1e-12)
-
-
-def test_neighbourhoods_refuse_too_many_neighbours():
-    with pytest.raises(UserError, match="neighbours are too many"):
-        neighbourhood_quality(np.zeros((10, 2)), np.zeros((10, 1)), 5)
 
 
 def test_loadings_are_correlations():
@@ -121,6 +84,30 @@ def test_judging_looks_at_held_out_rows_only():
     assert judge_reductions(matrix, reductions, split).equals(found)
 
 
+class Map:
+    """A reduction that is a function."""
+
+    def __init__(self, transform):
+        self.transform = transform
+
+    def inverse_transform(self, code):
+        return np.zeros((len(code), 1))
+
+
+def test_a_fold_hurts_trust_and_a_tear_hurts_continuity():
+    line = np.linspace(-1, 1, 61)[:, None]
+    split = Split(np.arange(0), np.arange(0), np.arange(61))
+    maps = {
+        ("folded", 1, 0): Map(lambda x: np.abs(x + 0.003)),
+        ("torn", 1, 0): Map(lambda x: np.where(x > 0, x - 3, x)),
+        ("as it is", 1, 0): Map(lambda x: 2 * x),
+    }
+    found = judge_reductions(line, maps, split).droplevel(["rank", "seed"])
+    assert found.loc["folded", "trustworthiness"] < found.loc["folded", "continuity"] - 0.01
+    assert found.loc["torn", "continuity"] < found.loc["torn", "trustworthiness"]
+    assert found.loc["as it is", ["trustworthiness", "continuity"]].tolist() == [1, 1]
+
+
 def test_labelings_are_judged_in_one_space():
     # Two pairs on a line: each customer is 1 from its fellow, 10 or so from the others.
     matrix = np.array([[0.0], [1], [10], [11]])
@@ -142,14 +129,10 @@ def test_labelings_are_judged_in_one_space():
         (True, True, False, "other ones at each training"),
         (True, False, True, "as a compression"),
         (False, False, True, "no place"),
-        (False, False, False, "no place"),
     ],
 )
 def test_the_verdict_follows_the_evidence(rebuilds, separates, repeats, words):
     assert words in verdict(rebuilds, separates, repeats)
-
-
-# --- figures --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("distinct", [100, 1000])

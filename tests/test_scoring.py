@@ -4,7 +4,6 @@ import gzip
 import json
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +20,11 @@ from scoring.duplicates import Register, is_ascending, marks
 from scoring.plain_files import NotPlain, NotTyped, pieces
 from scoring.progress import Progress
 from scoring.scoring import score_file
+from segmentation import parallel
 from segmentation.cleaning import clean
 from segmentation.dataset import load_dataset
 from segmentation.model import checksum, dataset_of, load_model
 from segmentation.monitoring.period import Period
-from segmentation.ordered import in_order
 from segmentation.scoring import assign_customers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -320,24 +319,10 @@ def test_the_number_of_threads_does_not_matter(model_path, tmp_path, monkeypatch
     monkeypatch.setattr(plain_files, "BLOCK", 50_000)
     written = set()
     for workers in (1, 2, 4):
-        monkeypatch.setattr(scoring, "in_order", partial(in_order, workers=workers))
+        monkeypatch.setattr(parallel, "available_cores", lambda cores=workers: cores)
         score(model_path, TABLE, tmp_path)
         written.add((tmp_path / "scored.csv").read_bytes())
     assert len(written) == 1
-
-
-def test_pieces_come_back_in_order_and_few_are_held():
-    drawn, taken = [], []
-
-    def items():
-        for item in range(50):
-            drawn.append(item)
-            assert len(drawn) - len(taken) <= 5
-            yield item
-
-    for result in in_order(lambda item: item * 2, items(), workers=3):
-        taken.append(result)
-    assert taken == [2 * item for item in range(50)]
 
 
 def test_marks_tell_texts_apart_and_do_not_depend_on_neighbours():

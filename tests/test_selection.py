@@ -1,4 +1,4 @@
-"""How many segments: the elbow, the rule and its words, on made-up scans."""
+"""How many segments: the elbow, the rule and the verdict, on made-up scans."""
 
 import warnings
 
@@ -15,92 +15,77 @@ def scan_of(stability, **columns):
     """A scan from k = 2; by default a continuum with sizeable segments."""
     ks = range(2, 2 + len(stability))
     default = {
-        "stability": stability, "smallest_share": 0.1,
+        "stability": stability,
+        "smallest_share": 0.1,
         "silhouette": np.linspace(0.25, 0.2, len(ks)),
-        "inertia": [1000 / k for k in ks], "null_silhouette": 0.15, "worst_jaccard": 0.8,
+        "inertia": [1000 / k for k in ks],
+        "null_silhouette": 0.15,
+        "worst_jaccard": 0.8,
         "border_share": 0.2,
-    }  # fmt: skip
+    }
     return pd.DataFrame(default | columns, index=pd.Index(ks, name="k"), dtype=float)
 
 
-# --- the elbow ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("ks", "inertia", "expected"),
+    [
+        # Scaled to 0..1, the chord falls from 1 to 0; the curve is farthest below it at k = 4.
+        ([2, 3, 4, 5, 6], [100, 60, 20, 10, 0], 4),
+        ([2, 3, 4, 5, 6], [6e7, 5.6e7, 5.2e7, 5.1e7, 5e7], 4),
+        ([5, 6, 7, 8], [100, 10, 5, 0], 6),
+        ([6], [3.0], 6),  # nothing bends: the first k
+        ([6, 7], [3.0, 2.0], 6),
+        ([6, 7, 8], [0.0, 0.0, 0.0], 6),
+    ],
+)
+def test_the_elbow_by_hand(ks, inertia, expected):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert elbow(np.array(ks), np.array(inertia)) == expected
 
 
-def test_the_elbow_by_hand():
-    # Scaled to 0..1, the chord falls from 1 to 0; the curve is farthest below it at k = 4.
-    assert elbow(np.array([2, 3, 4, 5, 6]), np.array([100, 60, 20, 10, 0])) == 4
-    assert elbow(np.array([2, 3, 4, 5, 6]), np.array([10, 6, 2, 1, 0]) * 1e6 + 5e7) == 4
-
-
-def test_the_elbow_is_a_k_and_no_position():
-    assert elbow(np.array([5, 6, 7, 8]), np.array([100, 10, 5, 0])) == 6
+LADDER = {"stability": [0.99, 0.95, 0.9, 0.85, 0.8], "smallest_share": [0.3, 0.2, 0.1, 0.05, 0.04]}
+TINY = {"stability": [0.9] * 5, "smallest_share": [0.4, 0.1, 0.02, 0.0199, 0.001]}
 
 
 @pytest.mark.parametrize(
-    ("ks", "inertia"), [([6], [3.0]), ([6, 7], [3.0, 2.0]), ([6, 7, 8], [0.0] * 3)]
+    ("scan", "settings", "k", "qualified"),
+    [
+        # k from 2: the largest in the range of 3 to 8 that is stable
+        ({"stability": [0.99, 0.9, 0.5, 0.86, 0.85, 0.84, 0.2, 0.99]}, {}, 6, (3, 5, 6)),
+        (TINY, {}, 4, (3, 4)),  # and has no tiny segment
+        (LADDER, {"stability": 0.94}, 3, (3,)),
+        (LADDER, {"stability": 0.8, "smallest": 0.05}, 5, (3, 4, 5)),
+        (LADDER, {"highest": 4}, 4, (3, 4)),
+        (LADDER, {"lowest": 2, "highest": 2}, 2, (2,)),
+        # none qualifies: the most stable
+        ({"stability": [0.99, 0.6, 0.8, 0.7]}, {}, 4, ()),
+        ({"stability": [0.99] * 4, "smallest_share": 0.001}, {}, 3, ()),
+        # set by hand
+        ({"stability": [0.9, 0.3, 0.9]}, {"by_hand": 2}, 2, (2, 4)),
+        ({"stability": [0.9, 0.3, 0.9]}, {"by_hand": 3}, 3, (4,)),
+        ({"stability": [0.9] * 4}, {"by_hand": 3, "lowest": 20, "highest": 30}, 3, (3,)),
+    ],
 )
-def test_where_nothing_bends_the_first_k_stands(ks, inertia):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert elbow(np.array(ks), np.array(inertia)) == 6
+def test_the_rule(scan, settings, k, qualified):
+    choice = choose_k(scan_of(**scan), **settings)
+    assert (choice.k, choice.qualified) == (k, qualified)
+    assert choice.reproducible == (k in qualified)
+    assert choice.by_hand == ("by_hand" in settings) == (choice.reason == "set by hand")
+    assert ("none meets" in choice.reason) == (not qualified)
 
 
-# --- the rule -------------------------------------------------------------------------------------
-
-
-def test_the_largest_reproducible_k_of_the_range():
-    #        k: 2    3    4    5    6    7    8    9
-    scan = scan_of([0.99, 0.9, 0.5, 0.86, 0.85, 0.84, 0.2, 0.99])
-    choice = choose_k(scan)
-    assert (choice.k, choice.qualified, choice.by_hand) == (6, (3, 5, 6), False)
-    assert choice.reproducible
-    assert choice.silhouette == 2
-
-
-def test_a_tiny_segment_disqualifies():
-    shares = [0.4, 0.1, 0.02, 0.0199, 0.001]
-    choice = choose_k(scan_of([0.9] * 5, smallest_share=shares))
-    assert (choice.k, choice.qualified) == (4, (3, 4))
-
-
-def test_thresholds_and_range_are_the_users():
-    scan = scan_of([0.99, 0.95, 0.9, 0.85, 0.8], smallest_share=[0.3, 0.2, 0.1, 0.05, 0.04])
-    assert choose_k(scan, stability=0.94).k == 3
-    assert choose_k(scan, stability=0.8, smallest=0.05).k == 5
-    assert choose_k(scan, highest=4).k == 4
-    assert choose_k(scan, lowest=2, highest=2).k == 2
-
-
-def test_where_none_qualifies_the_most_stable_stands():
-    choice = choose_k(scan_of([0.99, 0.6, 0.8, 0.7]))
-    assert (choice.k, choice.qualified) == (4, ())
-    assert not choice.reproducible
-    assert "none" in choice.reason
-    tiny = choose_k(scan_of([0.99] * 4, smallest_share=0.001))
-    assert not tiny.reproducible
-
-
-@pytest.mark.parametrize(("k", "reproducible"), [(2, True), (3, False), (5, True), (9, True)])
-def test_a_k_set_by_hand_stands_and_is_judged(k, reproducible):
-    choice = choose_k(scan_of([0.9, 0.3, 0.9, 0.9, 0.5, 0.5, 0.5, 0.9]), by_hand=k)
-    assert (choice.k, choice.by_hand, choice.reason) == (k, True, "set by hand")
-    assert choice.reproducible == reproducible
-
-
-def test_a_k_set_by_hand_needs_no_actionable_range():
-    assert choose_k(scan_of([0.9] * 4), lowest=20, highest=30, by_hand=3).k == 3
-
-
-def test_a_k_that_was_not_scanned_is_refused():
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"by_hand": 12}, ["k = 12 is outside the scan", "k_min = 2 and k_max = 5"]),
+        ({"lowest": 7, "highest": 9}, ["no scanned k lies in the actionable range 7 to 9"]),
+    ],
+)
+def test_what_cannot_be_chosen_is_refused(settings, found):
     with pytest.raises(UserError) as caught:
-        choose_k(scan_of([0.9] * 4), by_hand=12)
-    assert "k = 12 is outside the scan" in str(caught.value)
-    assert "k_min = 2 and k_max = 5" in str(caught.value)
-
-
-def test_an_empty_actionable_range_is_refused():
-    with pytest.raises(UserError, match="no scanned k lies in the actionable range 7 to 9"):
-        choose_k(scan_of([0.9] * 4), lowest=7, highest=9)
+        choose_k(scan_of([0.9] * 4), **settings)
+    assert all(text in str(caught.value) for text in found)
 
 
 def test_a_scan_of_one_k():
@@ -108,83 +93,75 @@ def test_a_scan_of_one_k():
     assert (choice.k, choice.elbow, choice.silhouette) == (3, 3, 3)
 
 
-# --- words ----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("value", "word"),
-    [(-1, "no substantial"), (0.25, "no substantial"), (0.2501, "weak"), (0.5, "weak"),
-     (0.5001, "reasonable"), (0.7, "reasonable"), (0.7001, "strong"), (1, "strong"),
-     (np.nan, "no substantial")],
-)  # fmt: skip
-def test_silhouette_words_at_their_borders(value, word):
+    [
+        (-1, "no substantial"),
+        (0.25, "no substantial"),
+        (0.2501, "weak"),
+        (0.5, "weak"),
+        (0.5001, "reasonable"),
+        (0.7, "reasonable"),
+        (0.7001, "strong"),
+        (np.nan, "no substantial"),
+    ],
+)
+def test_silhouette_words_at_their_cuts(value, word):
     assert silhouette_word(value) == word
 
 
-def judge(scan, by_hand=0, **settings):
-    choice = choose_k(scan, by_hand=by_hand)
+def judge(scan, gap_k=4, **settings):
     nulls = {"one Gaussian": 0.12, "permuted columns": 0.15}
-    return verdict(scan, choice, **{"null_silhouettes": nulls, "gap_k": 4} | settings)
+    return verdict(scan, choose_k(scan, **settings), null_silhouettes=nulls, gap_k=gap_k)
 
 
-def natural_scan(**columns):
-    """Three groups that stand apart by every measure, with nothing to spare."""
-    clear = {
-        "silhouette": selection.NATURAL_SILHOUETTE + 1e-9,
-        "null_silhouette": selection.NATURAL_SILHOUETTE - selection.NATURAL_EXCESS,
-        "worst_jaccard": selection.VALID_JACCARD, "border_share": 1.0,
-    }  # fmt: skip
-    return scan_of([0, 0.85, 0], **{key: [0, value, 0] for key, value in (clear | columns).items()})
-
-
-def test_natural_needs_space_between_segments():
-    assert judge(natural_scan()).word == "natural"
-    empty = {"silhouette": 0.3, "null_silhouette": 0.0}
-    assert judge(natural_scan(**empty, border_share=selection.EMPTY_BORDERS)).word == "natural"
+NATURAL = {  # three groups that stand apart by every measure, with nothing to spare
+    "stability": 0.85,
+    "silhouette": selection.NATURAL_SILHOUETTE + 1e-9,
+    "null_silhouette": selection.NATURAL_SILHOUETTE - selection.NATURAL_EXCESS,
+    "worst_jaccard": selection.VALID_JACCARD,
+    "border_share": 1.0,
+}
 
 
 @pytest.mark.parametrize(
-    "short",
+    ("change", "word"),
     [
-        {"silhouette": selection.NATURAL_SILHOUETTE},
-        {"null_silhouette": selection.NATURAL_SILHOUETTE - selection.NATURAL_EXCESS + 1e-6},
-        {"worst_jaccard": selection.VALID_JACCARD - 1e-6},
+        ({}, "natural"),
+        ({"silhouette": 0.3, "null_silhouette": 0.0, "border_share": 0.02}, "natural"),
+        ({"silhouette": 0.3, "null_silhouette": 0.0, "border_share": 0.021}, "reproducible"),
+        ({"silhouette": selection.NATURAL_SILHOUETTE}, "reproducible"),
+        ({"null_silhouette": NATURAL["null_silhouette"] + 1e-6}, "reproducible"),
+        ({"worst_jaccard": selection.VALID_JACCARD - 1e-6}, "reproducible"),
+        ({"stability": 0.8499}, "constructed"),
+        ({"smallest_share": 0.001}, "constructed"),
     ],
 )
-def test_short_of_one_condition_it_is_reproducible(short):
-    assert judge(natural_scan(**short)).word == "reproducible"
+def test_the_verdict_at_its_limits(change, word):
+    values = NATURAL | {"smallest_share": 0.1} | change
+    tiny = values.pop("smallest_share")
+    at_three = {name: [0, value, 0] for name, value in values.items()}
+    found = judge(scan_of(smallest_share=tiny, **at_three))
+    assert found.word == word and found.sentence
+    assert ("is reached" in found.reasons[0]) == (values["stability"] >= 0.85)
+    assert any("too few" in reason for reason in found.reasons) == (tiny < 0.02)
 
 
-@pytest.mark.parametrize(("stability", "word"), [(0.85, "reproducible"), (0.8499, "constructed")])
-def test_reproducible_at_its_border(stability, word):
-    found = judge(scan_of([0.1, stability, 0.1]))
-    assert found.word == word
-    assert ("is reached" in found.reasons[0]) == (word == "reproducible")
-    assert found.sentence
-
-
-def test_a_tiny_segment_is_not_called_reproducible():
-    assert judge(scan_of([0.95] * 4, smallest_share=0.001)).word == "constructed"
-
-
-def test_by_hand_is_judged_like_any_other():
+def test_a_k_set_by_hand_is_judged_like_any_other():
     scan = scan_of([0.9, 0.3, 0.9])
     assert judge(scan, by_hand=2).word == "reproducible"
     assert judge(scan, by_hand=3).word == "constructed"
 
 
 @pytest.mark.parametrize(
-    ("gap_k", "told"), [(1, "no more than one group"), (3, "3 groups"), (5, "rises to the end")]
+    ("gap_k", "silhouette", "texts"),
+    [
+        (1, 0.16, ["no more than one group", "That is more than"]),
+        (3, 0.15, ["sees 3 groups", "That is not more than", "at most 0.12 on one Gaussian, 0.15"]),
+        (5, 0.2, ["rises to the end of the scan (k = 5)", "20% of the customers stand near"]),
+    ],
 )
-def test_the_gap_statistic_is_told_and_does_not_decide(gap_k, told):
-    found = judge(scan_of([0.9] * 4), gap_k=gap_k)
-    assert any(told in reason for reason in found.reasons)
+def test_the_reasons_quote_what_does_not_decide(gap_k, silhouette, texts):
+    found = judge(scan_of([0.9] * 4, silhouette=silhouette), gap_k=gap_k)
+    assert all(any(text in reason for reason in found.reasons) for text in texts), found.reasons
     assert found.word == "reproducible"
-
-
-@pytest.mark.parametrize(
-    ("silhouette", "told"), [(0.16, "That is more"), (0.15, "That is not more")]
-)
-def test_the_silhouette_stands_beside_its_nulls(silhouette, told):
-    reasons = judge(scan_of([0.9] * 4, silhouette=silhouette)).reasons
-    assert any(told in reason and "0.15 on permuted columns" in reason for reason in reasons)

@@ -1,4 +1,4 @@
-"""K-Means on files: as good as on tables, the same on every number of cores, in fixed blocks."""
+"""K-Means on files: as good as on tables, from few blocks at a time, by few passes."""
 
 import weakref
 
@@ -12,11 +12,7 @@ from segmentation import streaming
 from segmentation.kmeans import fit_kmeans
 from segmentation.streaming import fit_file, label_file
 
-
-def write(path, matrix, **more):
-    columns = {f"x{j}": column for j, column in enumerate(matrix.T)}
-    pq.write_table(pa.table(columns | more), path, row_group_size=1700)
-    return path
+SEPARATE, OVERLAPPING = 5, 7
 
 
 @pytest.fixture(scope="module")
@@ -27,42 +23,47 @@ def matrix():
     return rows * [1, 10, 100, 1000] + [0, 5, 1e4, -3]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def path(matrix, tmp_path_factory):
+    """Columns to fit, and some that cannot be."""
+    gap = matrix[:, 0].copy()
+    gap[7000] = np.nan
+    columns = {f"x{j}": column for j, column in enumerate(matrix.T)}
+    columns |= {"name": pa.array(["a"] * len(matrix)), "gap": gap, "same": np.full(9000, 0.1)}
+    path = tmp_path_factory.mktemp("file") / "t.parquet"
+    pq.write_table(pa.table(columns), path, row_group_size=1700)
+    return path
+
+
+@pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(streaming, "BLOCK", 500)
     monkeypatch.setattr(streaming, "SMALL", 800)
     monkeypatch.setattr(streaming, "LARGE", 2500)
 
 
-def test_a_fit_to_a_file_is_that_of_the_whole_table(matrix, tmp_path, small_blocks):
-    path = write(tmp_path / "t.parquet", matrix)
-    fit = fit_file(path, 5)
+COLUMNS = ["x0", "x1", "x2", "x3"]
+
+
+def test_a_fit_to_a_file_is_that_of_the_whole_table(matrix, path):
+    fit = fit_file(path, SEPARATE, columns=COLUMNS)
     np.testing.assert_allclose(fit.means, matrix.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(fit.deviations, matrix.std(axis=0), rtol=1e-12)
     scaled = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
-    whole = fit_kmeans(scaled, 5, n_init=20)
-    assert fit.settled and fit.customers == len(matrix) == fit.sizes.sum()
+    whole = fit_kmeans(scaled, SEPARATE, n_init=20)
+    assert fit.settled and len(matrix) == fit.sizes.sum()
     assert whole.inertia * (1 - 1e-9) <= fit.inertia <= whole.inertia * 1.0005
-    gaps = np.square(scaled[:, None] - fit.centres).sum(axis=2)
-    assert fit.inertia == pytest.approx(gaps.min(axis=1).sum(), rel=1e-12)
+    squares = np.square(scaled[:, None] - fit.centres).sum(axis=2)
+    assert fit.inertia == pytest.approx(squares.min(axis=1).sum(), rel=1e-12)
     labels = np.concatenate(list(label_file(path, fit)))
-    assert (labels == gaps.argmin(axis=1)).all()
+    assert (labels == squares.argmin(axis=1)).all()
     assert (np.bincount(labels) == fit.sizes).all()
 
 
-def test_the_number_of_threads_changes_no_bit(matrix, tmp_path, small_blocks):
-    path = write(tmp_path / "t.parquet", matrix)
-    fits = [fit_file(path, 4, n_init=3, workers=workers) for workers in (1, 2, 4)]
-    for fit in fits[1:]:
-        assert (fit.centres == fits[0].centres).all() and fit.inertia == fits[0].inertia
-        assert (fit.means == fits[0].means).all() and (fit.inertias == fits[0].inertias).all()
-
-
-def test_inertia_never_rises_and_passes_are_bounded(matrix, tmp_path, small_blocks):
-    path = write(tmp_path / "t.parquet", matrix)
-    long = fit_file(path, 7, n_init=1, tolerance=0)
+def test_inertia_never_rises_and_passes_are_bounded(path):
+    long = fit_file(path, OVERLAPPING, columns=COLUMNS, n_init=1, tolerance=0)
     assert (np.diff(long.inertias) <= 1e-9 * long.inertia).all()
-    short = fit_file(path, 7, n_init=1, tolerance=0, passes=2)
+    short = fit_file(path, OVERLAPPING, columns=COLUMNS, n_init=1, tolerance=0, passes=2)
     assert len(short.inertias) == 2 and not short.settled
 
 
@@ -71,32 +72,24 @@ def alone(*given):
     return given[1]
 
 
-def test_steps_on_the_sample_save_passes_over_the_file(matrix, tmp_path, small_blocks, monkeypatch):
-    path = write(tmp_path / "t.parquet", matrix)
-    with_sample = fit_file(path, 7, n_init=1, tolerance=0.005)
+def astray(sample, centres, lacking, *more):
+    return centres + (9 if np.ndim(lacking) else 0)
+
+
+def test_steps_on_the_sample_save_passes_and_are_left_where_they_lead_astray(path, monkeypatch):
+    settings = {"columns": COLUMNS, "n_init": 1, "tolerance": 0.005}
+    followed = fit_file(path, OVERLAPPING, **settings)
     monkeypatch.setattr(streaming, "_follow", alone)
-    without = fit_file(path, 7, n_init=1, tolerance=0.005)
-    assert with_sample.settled and without.settled
-    assert len(with_sample.inertias) < len(without.inertias) / 2
-    assert with_sample.inertia < without.inertia * (1 + 1e-4)
-
-
-def test_a_sample_that_leads_astray_is_not_followed(matrix, tmp_path, small_blocks, monkeypatch):
-    path = write(tmp_path / "t.parquet", matrix)
-    monkeypatch.setattr(streaming, "_follow", alone)
-    expected = fit_file(path, 5, n_init=1)
-
-    def astray(sample, centres, lacking, *more):
-        return centres + (9 if np.ndim(lacking) else 0)
-
+    lloyd = fit_file(path, OVERLAPPING, **settings)
+    assert followed.settled and lloyd.settled
+    assert len(followed.inertias) < len(lloyd.inertias) / 2
+    assert followed.inertia < lloyd.inertia * (1 + 1e-4)
     monkeypatch.setattr(streaming, "_follow", astray)
-    fit = fit_file(path, 5, n_init=1)
-    assert fit.settled and (fit.inertias == expected.inertias).all()
-    assert (fit.centres == expected.centres).all()
+    fit = fit_file(path, OVERLAPPING, **settings)
+    assert (fit.inertias == lloyd.inertias).all() and (fit.centres == lloyd.centres).all()
 
 
-def test_few_blocks_are_held_at_a_time(matrix, tmp_path, small_blocks, monkeypatch):
-    path = write(tmp_path / "t.parquet", matrix)
+def test_few_blocks_are_held_at_a_time(path, monkeypatch):
     drawn, most, blocks = [], [0], streaming._blocks
 
     def counted(*given):
@@ -107,39 +100,30 @@ def test_few_blocks_are_held_at_a_time(matrix, tmp_path, small_blocks, monkeypat
             del block
 
     monkeypatch.setattr(streaming, "_blocks", counted)
-    fit = fit_file(path, 3, n_init=1)
-    assert fit.customers // streaming.BLOCK == 18
+    fit_file(path, 3, columns=COLUMNS, n_init=1)
     assert len(drawn) > 50 and 0 < most[0] < 12
 
 
-def test_columns_can_be_chosen_and_kept_as_they_are(matrix, tmp_path, small_blocks):
-    words = pa.array(["a"] * len(matrix))
-    path = write(tmp_path / "t.parquet", matrix, name=words)
+def test_columns_can_be_chosen_and_kept_as_they_are(matrix, path):
     fit = fit_file(path, 3, columns=["x1", "x0"], standardise=False)
     assert fit.columns == ("x1", "x0") and (fit.deviations == 1).all()
-    assert fit.inertia == pytest.approx(
-        fit_kmeans(matrix[:, [1, 0]], 3, n_init=20).inertia, rel=1e-3
-    )
+    whole = fit_kmeans(matrix[:, [1, 0]], 3, n_init=20)
+    assert fit.inertia == pytest.approx(whole.inertia, rel=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("k", "columns", "message"),
     [
-        (lambda m: {"columns": ["x9"]}, "no columns called 'x9'"),
-        (lambda m: {"columns": ["name"]}, "holds no numbers"),
-        (lambda m: {"columns": ["gap", "x1"]}, "'gap' has gaps"),
-        (lambda m: {"columns": ["same", "x1"]}, "same for every"),
-        (lambda m: {"k": 10_000}, "9000 customers cannot be divided into 10000"),
+        (3, ["x9"], "no columns called 'x9'"),
+        (3, ["name"], "holds no numbers"),
+        (3, ["gap", "x1"], "'gap' has gaps"),
+        (3, ["same", "x1"], "'same' is the same for every"),
+        (10_000, ["x0", "x1"], "9000 customers cannot be divided into 10000"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(matrix, tmp_path, small_blocks, change, message):
-    gap = matrix[:, 0].copy()
-    gap[7000] = np.nan
-    more = {"name": pa.array(["a"] * len(matrix)), "gap": gap, "same": np.full(len(matrix), 0.1)}
-    path = write(tmp_path / "t.parquet", matrix, **more)
-    settings = {"k": 3, "columns": ["x0", "x1"], "n_init": 1} | change(matrix)
+def test_what_cannot_be_fitted_is_refused(path, k, columns, message):
     with pytest.raises(UserError, match=message):
-        fit_file(path, settings.pop("k"), **settings)
+        fit_file(path, k, columns=columns, n_init=1)
 
 
 def test_a_damaged_file_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Other ways to divide the customers, scored beside K-Means in one reference space."""
+"""Alternative methods to segment the customers, scored beside K-Means in one reference space."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from segmentation import expressions
-from segmentation.cores import spread
 from segmentation.dataset import Question
+from segmentation.parallel import parallel_map
 from segmentation.sampling import Sample
 from segmentation.silhouette import macro, mean, silhouettes
 from segmentation.stability import adjusted_rand
 
 NOISE = -1
 LARGEST_SHARE, SMALLEST_SHARE = 0.95, 0.01  # beyond these a solution is called degenerate
+INDICES = {
+    "calinski_harabasz": calinski_harabasz_score,
+    "davies_bouldin": davies_bouldin_score,
+}
 
 
 def ward_tree(matrix: np.ndarray) -> np.ndarray:
@@ -80,27 +84,27 @@ def dbscan(matrix: np.ndarray, eps: float, neighbours: int) -> np.ndarray:
         return DBSCAN(eps=eps, min_samples=neighbours).fit_predict(matrix)
 
 
-def hdbscan(matrix: np.ndarray, smallest: int) -> np.ndarray:
+def hdbscan(matrix: np.ndarray, min_cluster_size: int) -> np.ndarray:
     """Cluster by density at all scales (Campello et al. 2013); noise is -1."""
+    model = HDBSCAN(min_cluster_size=min_cluster_size, min_samples=10, copy=True)
     with threadpool_limits(1):
-        return HDBSCAN(min_cluster_size=smallest, min_samples=10, copy=True).fit_predict(matrix)
+        return model.fit_predict(matrix)
 
 
 def rule_groups(customers: pd.DataFrame, questions: tuple[Question, ...]) -> np.ndarray:
-    """Divide the customers by their answers to plain yes/no questions, shape (n,)."""
-    answers = [expressions.evaluate(q.when, customers).astype(bool) for q in questions]
-    cells = np.zeros(len(customers), dtype=int)
-    for place, answer in enumerate(answers):
-        cells += answer.astype(int) << place
-    return np.unique(cells, return_inverse=True)[1]
+    """Group the customers by their answers to yes/no rules, shape (n,)."""
+    groups = np.zeros(len(customers), dtype=int)
+    for place, question in enumerate(questions):
+        groups += expressions.evaluate(question.when, customers).astype(bool).astype(int) << place
+    return np.unique(groups, return_inverse=True)[1]
 
 
 def eps_table(matrix: np.ndarray, candidates: np.ndarray, neighbours: int) -> pd.DataFrame:
     """Tabulate what DBSCAN finds for each eps: clusters, share of noise, largest cluster."""
     rows = []
-    found = spread(lambda eps: dbscan(matrix, float(eps), neighbours), candidates)
+    found = parallel_map(lambda eps: dbscan(matrix, float(eps), neighbours), candidates)
     for eps, labels in zip(candidates, found, strict=True):
-        counts = np.bincount(labels[labels != NOISE]) if (labels != NOISE).any() else np.zeros(1)
+        counts = np.bincount(labels[labels != NOISE], minlength=1)
         rows.append(
             {
                 "eps": float(eps),
@@ -134,26 +138,10 @@ def compare(
         degenerate, rows.
     """
     scores = silhouettes(matrix, labelings)
-    rows = {}
-    for name, labels in labelings.items():
-        kept = labels != NOISE
-        counts = np.unique(labels[kept], return_counts=True)[1]
-        scored = len(counts) > 1
-        rows[name] = {
-            "segments": len(counts),
-            "largest_share": counts.max(initial=0) / len(labels),
-            "smallest_share": counts.min(initial=len(labels)) / len(labels),
-            "noise_share": float((~kept).mean()),
-            "silhouette": mean(scores[name]) if scored else np.nan,
-            "macro_silhouette": macro(scores[name], labels) if scored else np.nan,
-            "calinski_harabasz": calinski_harabasz_score(matrix[kept], labels[kept])
-            if scored
-            else np.nan,
-            "davies_bouldin": davies_bouldin_score(matrix[kept], labels[kept])
-            if scored
-            else np.nan,
-            "rows": len(labels),
-        }
+    rows = {
+        name: _sizes(labels) | _scores(matrix, labels, scores[name]) | {"rows": len(labels)}
+        for name, labels in labelings.items()
+    }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
     if sample is not None and not sample.complete:
         errors = [sample.standard_error(scores[name]) for name in labelings]
@@ -167,10 +155,31 @@ def compare(
     return table
 
 
+def _sizes(labels: np.ndarray) -> dict[str, float]:
+    counts = np.unique(labels[labels != NOISE], return_counts=True)[1]
+    return {
+        "segments": len(counts),
+        "largest_share": counts.max(initial=0) / len(labels),
+        "smallest_share": counts.min(initial=len(labels)) / len(labels),
+        "noise_share": float((labels == NOISE).mean()),
+    }
+
+
+def _scores(matrix: np.ndarray, labels: np.ndarray, silhouette: np.ndarray) -> dict[str, float]:
+    """Scores of a labelling without its noise; NaN where there are fewer than two segments."""
+    kept = labels != NOISE
+    several = len(np.unique(labels[kept])) > 1
+    return {"silhouette": mean(silhouette), "macro_silhouette": macro(silhouette, labels)} | {
+        name: index(matrix[kept], labels[kept]) if several else np.nan
+        for name, index in INDICES.items()
+    }
+
+
 def agreement(labelings: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Return the adjusted Rand index of every pair of labelings (noise counts as a group)."""
-    compact = {n: np.unique(labels, return_inverse=True)[1] for n, labels in labelings.items()}
-    table = {a: {b: adjusted_rand(x, y) for b, y in compact.items()} for a, x in compact.items()}
+    table = {
+        a: {b: adjusted_rand(x, y) for b, y in labelings.items()} for a, x in labelings.items()
+    }
     return pd.DataFrame(table)
 
 
@@ -196,19 +205,19 @@ def split_stability(
     """
     generator = np.random.default_rng(seed)
     rows = min(rows, len(matrix) * 2 // 3)
-    agreements = []
     draws = [generator.permutation(len(matrix))[: rows + rows // 2] for _ in range(pairs)]
     halves = [half for drawn in draws for half in (drawn[:rows], drawn[-rows:])]
-    found = spread(lambda half: method(matrix[half]), halves)
+    found = list(parallel_map(lambda half: method(matrix[half]), halves))
     shared = rows - rows // 2
-    for first, second in zip(found[::2], found[1::2], strict=True):
-        compact = [np.unique(x, return_inverse=True)[1] for x in (first[-shared:], second[:shared])]
-        agreements.append(adjusted_rand(*compact))
+    agreements = [
+        adjusted_rand(first[-shared:], second[:shared])
+        for first, second in zip(found[::2], found[1::2], strict=True)
+    ]
     return float(np.mean(agreements))
 
 
 def textbook_silhouettes(spaces: Mapping[str, pd.DataFrame], ks: range) -> pd.DataFrame:
-    """Return mean silhouettes of K-Means as public analyses run it: z-scores, ten starts.
+    """Return mean silhouettes of K-Means as public analyses run it: z-scores, ten initialisations.
 
     Parameters
     ----------
@@ -229,6 +238,6 @@ def textbook_silhouettes(spaces: Mapping[str, pd.DataFrame], ks: range) -> pd.Da
             return KMeans(k, n_init=10, random_state=42).fit(scores).labels_
 
         possible = [k for k in ks if k < len(np.unique(scores, axis=0))]
-        labelings = dict(zip(possible, spread(labels, possible), strict=True))
+        labelings = dict(zip(possible, parallel_map(labels, possible), strict=True))
         columns[name] = {k: mean(v) for k, v in silhouettes(scores, labelings).items()}
     return pd.DataFrame(columns).rename_axis("k")

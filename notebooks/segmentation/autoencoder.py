@@ -11,11 +11,8 @@ from functools import cache, cached_property
 import numpy as np
 import pandas as pd
 
-from customer_tables.errors import UserError
-from customer_tables.storage import checksum
+from segmentation.kmeans import assign
 from segmentation.reduction import Split, complete_matrix
-
-VERSION = 1  # of the layout of `Autoencoder.to_dict`
 
 
 @contextmanager
@@ -51,7 +48,7 @@ def _start_tensorflow() -> None:
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """A trained network as plain numbers, rebuilt in code when it is used.
+    """A trained network as its weights, rebuilt in Keras when it is used.
 
     `weights` holds kernel and bias of each layer, `history` the loss in each epoch on training
     and validation rows, `centres` (k x rank) is for clustering autoencoders.
@@ -77,74 +74,7 @@ class Autoencoder:
 
     def assign(self, matrix) -> np.ndarray:
         """Find the number of the nearest centre for each row."""
-        away = self.transform(matrix)[:, None] - self.centres
-        return np.square(away).sum(axis=2).argmin(axis=1)
-
-    def to_dict(self) -> dict:
-        """Plain numbers, ready for JSON."""
-        content = {
-            "version": VERSION,
-            "rank": self.rank,
-            "seed": self.seed,
-            "weights": [weight.tolist() for weight in self.weights],
-            "history": self.history.to_dict("list"),
-            "centres": None if self.centres is None else self.centres.tolist(),
-        }
-        return content | {"checksum": checksum(content)}
-
-    @classmethod
-    def from_dict(cls, stored: dict) -> Autoencoder:
-        """Make the autoencoder again from what `to_dict` gave.
-
-        Raises
-        ------
-        UserError
-            If something was changed since, is missing, or does not make a network.
-        """
-        try:
-            if stored["version"] != VERSION:
-                raise ValueError(f"version {stored['version']!r}; this program reads {VERSION}")
-            if stored["checksum"] != checksum(stored):
-                raise ValueError("they were changed after they were written (checksum)")
-            weights = [np.array(weight, dtype=np.float32) for weight in stored["weights"]]
-            history = pd.DataFrame(stored["history"]).rename_axis("epoch")
-            centres = None if stored["centres"] is None else np.array(stored["centres"], float)
-            rank, seed = int(stored["rank"]), int(stored["seed"])
-            _check_shapes(weights, rank, centres)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise UserError(
-                "these weights are no autoencoder of this program",
-                where=reason.splitlines()[0][:200],
-                remedy="run 05_dimensionality_reduction.ipynb again",
-            ) from None
-        return cls(rank, seed, weights, history, centres)
-
-
-def _check_shapes(weights: list[np.ndarray], rank: int, centres: np.ndarray | None) -> None:
-    """Refuse weights that are no symmetric network with a code of the given rank.
-
-    Raises
-    ------
-    ValueError
-        With the reason.
-    """
-    kernels, biases = weights[::2], weights[1::2]
-    if not kernels or len(kernels) != len(biases):
-        raise ValueError("a layer has a kernel without a bias")
-    if any(kernel.ndim != 2 for kernel in kernels):
-        raise ValueError("a kernel is no matrix")
-    widths = [len(kernels[0]), *(kernel.shape[1] for kernel in kernels)]
-    for kernel, bias, before in zip(kernels, biases, widths, strict=False):
-        if len(kernel) != before or bias.shape != kernel.shape[1:]:
-            raise ValueError("the layers do not fit each other")
-    if widths != widths[::-1] or widths[len(widths) // 2] != rank:
-        raise ValueError(f"the layers are not symmetric around a code of rank {rank}")
-    if centres is not None and (centres.ndim != 2 or centres.shape[1] != rank):
-        raise ValueError(f"the centres are not of rank {rank}")
-    numbers = weights if centres is None else [*weights, centres]
-    if not all(np.isfinite(part).all() for part in numbers):
-        raise ValueError("a weight is not finite")
+        return assign(self.transform(matrix), self.centres)
 
 
 class _SideBySide:
@@ -262,7 +192,7 @@ def train_autoencoders(
 
 def train_clustering_autoencoders(
     matrix,
-    starts: Sequence[Autoencoder],
+    trained: Sequence[Autoencoder],
     centres: Sequence[np.ndarray],
     split: Split,
     *,
@@ -280,7 +210,7 @@ def train_clustering_autoencoders(
 
     Parameters
     ----------
-    starts : trained autoencoders
+    trained : sequence of Autoencoder
     centres : for each its first centres (k x rank), from K-Means on its code
 
     References
@@ -289,8 +219,8 @@ def train_clustering_autoencoders(
     Guo et al., "Improved deep embedded clustering with local structure preservation", IJCAI
     2017: keeps the reconstruction in the loss.
     """
-    values = complete_matrix(matrix, starts[0].rank).astype(np.float32)
-    networks, history, before = _SideBySide.rebuild(starts), [], -1
+    values = complete_matrix(matrix, trained[0].rank).astype(np.float32)
+    networks, history, before = _SideBySide.rebuild(trained), [], -1
     train, validation = tf.constant(values[split.train]), tf.constant(values[split.validation])
     moving = keras.Variable(np.stack(centres), dtype="float32")
 
@@ -315,7 +245,7 @@ def train_clustering_autoencoders(
     ends, history = [weight.numpy() for weight in networks.weights], np.array(history)
     return [
         Autoencoder(one.rank, one.seed, [end[j] for end in ends], _table(history[..., j]), centre)
-        for j, (one, centre) in enumerate(zip(starts, moving.numpy(), strict=True))
+        for j, (one, centre) in enumerate(zip(trained, moving.numpy(), strict=True))
     ]
 
 

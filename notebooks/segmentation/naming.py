@@ -9,9 +9,9 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from customer_tables.text import lower_first, printable
-from segmentation.cores import spread
 from segmentation.dataset import Archetype, Dataset
 from segmentation.kmeans import assign, fit_kmeans
+from segmentation.parallel import parallel_map
 from segmentation.profiling import clear_sides
 
 MATCH_THRESHOLD = 0.6
@@ -184,4 +184,4 @@ def agreement_after_refits(
         refitted = name_segments(effects, dataset, clear)
         return float((labels.map({s: e.name for s, e in refitted.items()}) == names).mean())
 
-    return np.array(spread(same_name, np.random.SeedSequence(seed).spawn(resamples)))
+    return np.array(list(parallel_map(same_name, np.random.SeedSequence(seed).spawn(resamples))))

@@ -1,4 +1,4 @@
-"""Data without segments, and what the same statistics say about them."""
+"""Null reference data: samples without segments, and the statistics of a scan on them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import davies_bouldin_score
 
-from segmentation.cores import spread
 from segmentation.kmeans import KMeansFit, scan_kmeans
+from segmentation.parallel import parallel_map
 from segmentation.silhouette import macro, mean, silhouettes
-from segmentation.stability import bootstrap_agreement
 
 
 def permuted(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -80,24 +79,19 @@ def null_statistics(
     draws: int = 5,
     n_init: int = 3,
     seed: int = 20,
-    stability_pairs: int = 0,
-    sample: int | None = 2000,
-    workers: int | None = None,
+    sample: int = 2000,
 ) -> pd.DataFrame:
-    """Compute the statistics of a scan on data without segments, several draws of each kind.
+    """Compute the statistics of a scan on null reference data, several draws of each kind.
 
     Parameters
     ----------
     matrix : ndarray, shape (n, d)
     ks : iterable of int
     draws, n_init, seed : int
-        Draws of each null, random starts of each fit.
-    stability_pairs : int
-        Pairs of bootstrap samples a draw for the column `stability`; 0 leaves it out.
-    sample : int, optional
-        Customers whose silhouettes are averaged; None for all. On 2,000 the standard error is
-        about .003, which is small beside the differences the null reference is there to show.
-    workers : int, optional
+        Draws of each kind, initialisations of each fit.
+    sample : int
+        Customers whose silhouettes are averaged, at most. On 2,000 the standard error is about
+        .003, which is small beside the differences the null reference is there to show.
 
     Returns
     -------
@@ -109,21 +103,17 @@ def null_statistics(
     def table(task: tuple[str, int]) -> pd.DataFrame:
         null, draw = task
         rng = np.random.default_rng([seed, draw, *null.encode()])
-        shadow = NULLS[null](matrix, rng)
-        fits = scan_kmeans(shadow, ks, n_init=n_init, seed=seed, sweeps=0)
-        rows = None
-        if sample is not None and sample < len(matrix):
-            rows = rng.choice(len(matrix), sample, replace=False)
-        scores = silhouettes(shadow, {k: fit.labels for k, fit in fits.items()}, rows=rows)
-        statistics = scan_statistics(shadow, fits, scores)
-        if stability_pairs:
-            agreement = bootstrap_agreement(shadow, fits, pairs=stability_pairs, seed=seed)
-            statistics["stability"] = pd.Series(agreement).map(np.mean)
-        return statistics.reset_index().assign(null=null, draw=draw)
+        reference = NULLS[null](matrix, rng)
+        fits = scan_kmeans(reference, ks, n_init=n_init, seed=seed, sweeps=0)
+        rows = rng.choice(len(matrix), sample, replace=False) if sample < len(matrix) else None
+        scores = silhouettes(reference, {k: fit.labels for k, fit in fits.items()}, rows=rows)
+        statistics = scan_statistics(reference, fits, scores).reset_index()
+        statistics.insert(0, "null", null)
+        statistics.insert(1, "draw", draw)
+        return statistics
 
     tasks = [(null, draw) for null in NULLS for draw in range(draws)]
-    tables = pd.concat(spread(table, tasks, workers=workers), ignore_index=True)
-    return tables[["null", "draw", "k", *tables.columns.drop(["null", "draw", "k"])]]
+    return pd.concat(parallel_map(table, tasks), ignore_index=True)
 
 
 def gap_statistic(
@@ -133,8 +123,6 @@ def gap_statistic(
     draws: int = 10,
     n_init: int = 3,
     seed: int = 20,
-    reference: Callable = uniform_box,
-    workers: int | None = None,
 ) -> pd.DataFrame:
     """Gap statistic with its one-standard-error choice (Tibshirani, Walther & Hastie 2001).
 
@@ -144,9 +132,7 @@ def gap_statistic(
     fits : mapping of k to KMeansFit
         For all k from 2 up to some largest.
     draws, n_init, seed : int
-        Draws of the reference, random starts of each fit.
-    reference : callable
-        Draws from the reference distribution.
+        Draws of `uniform_box`, initialisations of each fit.
 
     Returns
     -------
@@ -159,10 +145,11 @@ def gap_statistic(
         return np.log([_total(data), *(solutions[k].inertia for k in sorted(fits))])
 
     def draw(source: np.random.SeedSequence) -> np.ndarray:
-        shadow = reference(matrix, np.random.default_rng(source))
-        return log_inertia(shadow, scan_kmeans(shadow, fits, n_init=n_init, seed=seed, sweeps=0))
+        reference = uniform_box(matrix, np.random.default_rng(source))
+        solutions = scan_kmeans(reference, fits, n_init=n_init, seed=seed, sweeps=0)
+        return log_inertia(reference, solutions)
 
-    logs = np.array(spread(draw, np.random.SeedSequence(seed).spawn(draws), workers=workers))
+    logs = np.array(list(parallel_map(draw, np.random.SeedSequence(seed).spawn(draws))))
     gap = logs.mean(axis=0) - log_inertia(matrix, fits)
     error = logs.std(axis=0) * np.sqrt(1 + 1 / draws)
     enough = np.append(gap[:-1] >= gap[1:] - error[1:], True)

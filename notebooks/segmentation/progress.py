@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from IPython import get_ipython
 from IPython.display import clear_output, display
 
-from segmentation.cores import reporting
+from segmentation.parallel import reporting
 
 INTERVAL = 0.5  # seconds between two updates
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
+from sklearn.manifold import trustworthiness
 
 from customer_tables.errors import UserError
 from segmentation.silhouette import silhouettes
@@ -74,45 +75,12 @@ def reconstruction_r2(matrix, rebuilt) -> float:
     return float(1 - lost / np.square(values - values.mean(axis=0)).sum())
 
 
-def neighbourhood_quality(space, code, neighbours: int = 10) -> tuple[float, float]:
-    """Trustworthiness and continuity of a map of some rows; 1 is perfect.
-
-    Trustworthiness falls when neighbours on the map are far apart in the space, continuity
-    when neighbours in the space are torn apart on the map. Holds all pairs in memory.
-
-    References
-    ----------
-    Venna & Kaski, "Neighborhood preservation in nonlinear projection methods", ICANN 2001.
-    """
-    return _quality(_neighbour_ranks(space), _neighbour_ranks(code), neighbours)
-
-
-def _quality(space: np.ndarray, code: np.ndarray, neighbours: int) -> tuple[float, float]:
-    rows = len(space)
-    if not 0 < neighbours < rows / 2:
-        raise UserError(f"{neighbours} neighbours are too many among {rows} customers")
-    scale = 2 / (rows * neighbours * (2 * rows - 3 * neighbours - 1))
-
-    def kept(true: np.ndarray, shown: np.ndarray) -> float:
-        wrong = (shown <= neighbours) & (true > neighbours)
-        return float(1 - scale * (true[wrong] - neighbours).sum())
-
-    return kept(space, code), kept(code, space)
-
-
-def _neighbour_ranks(values) -> np.ndarray:
-    """How near each row is to each row: itself 0, its nearest neighbour 1, ..."""
-    values = np.asarray(values, dtype=np.float64)
-    squares = np.square(values).sum(axis=1)
-    distances = squares[:, None] + squares - 2 * values @ values.T
-    np.fill_diagonal(distances, -np.inf)
-    ranks = np.empty(distances.shape, dtype=np.int64)
-    np.put_along_axis(ranks, distances.argsort(axis=1), np.arange(len(values))[None], axis=1)
-    return ranks
-
-
 def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 800) -> pd.DataFrame:
     """Judge fitted reductions on the held-out rows.
+
+    Trustworthiness falls when neighbours in the code are far apart in the space, continuity when
+    neighbours in the space are torn apart in the code (Venna & Kaski, "Neighborhood preservation in
+    nonlinear projection methods", ICANN 2001); 1 is perfect.
 
     Parameters
     ----------
@@ -126,12 +94,16 @@ def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 800)
     DataFrame with held_out_r2, trustworthiness and continuity.
     """
     values = np.asarray(matrix, dtype=np.float64)[split.held_out]
-    true, found = _neighbour_ranks(values[:rows]), {}
-    neighbours = max(1, min(10, len(true) // 5))
+    space = values[:rows]
+    neighbours = max(1, min(10, len(space) // 5))
+    found = {}
     for key, reduction in reductions.items():
         code = reduction.transform(values)
-        quality = _quality(true, _neighbour_ranks(code[:rows]), neighbours)
-        found[key] = reconstruction_r2(values, reduction.inverse_transform(code)), *quality
+        found[key] = (
+            reconstruction_r2(values, reduction.inverse_transform(code)),
+            trustworthiness(space, code[:rows], n_neighbors=neighbours),
+            trustworthiness(code[:rows], space, n_neighbors=neighbours),
+        )
     index = pd.MultiIndex.from_tuples(found, names=["method", "rank", "seed"])
     columns = ["held_out_r2", "trustworthiness", "continuity"]
     return pd.DataFrame(list(found.values()), index=index, columns=columns)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from segmentation.cores import spread
+from segmentation.parallel import parallel_map
 
 COMPARISONS = 10**9  # distances between two customers that take some seconds
-_BLOCK = 65_536  # customers a block: fixed, so that sums do not depend on the number of cores
+BLOCK = 65_536  # customers a block: fixed, so that sums do not depend on the number of cores
 
 
 @dataclass(frozen=True)
@@ -103,15 +103,15 @@ def stratified(matrix: np.ndarray, size: int, *, seed: int = 20) -> Sample:
 def _first_component(matrix: np.ndarray) -> np.ndarray:
     """Return everybody's score on the first principal component, shape (n,)."""
     mean = matrix.mean(axis=0)
-    blocks = [slice(start, start + _BLOCK) for start in range(0, len(matrix), _BLOCK)]
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(matrix), BLOCK)]
 
     def products(block: slice) -> np.ndarray:
         part = matrix[block] - mean
         return part.T @ part
 
-    axis = np.linalg.eigh(sum(spread(products, blocks)))[1][:, -1]
+    axis = np.linalg.eigh(sum(parallel_map(products, blocks)))[1][:, -1]
     axis = axis * np.sign(axis[np.abs(axis).argmax()])  # a component's direction is arbitrary
-    return np.concatenate(spread(lambda block: (matrix[block] - mean) @ axis, blocks))
+    return np.concatenate(list(parallel_map(lambda block: (matrix[block] - mean) @ axis, blocks)))
 
 
 def rows_against(customers: int) -> int:

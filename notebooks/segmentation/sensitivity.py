@@ -45,7 +45,9 @@ def vary_choices(
         if {feature.transform for feature in chosen} != {transform}:  # that is the chosen one
             trials["transform", name] = lambda t=transform: segment(transformed(t))
     trials["scaling", "0 to 1"] = lambda: segment(MinMaxScaler().fit_transform(matrix))
-    trials["scaling", "median and quartiles"] = lambda: segment(_robust(matrix))
+    trials["scaling", "median and quartiles"] = lambda: segment(
+        RobustScaler().fit_transform(matrix)
+    )
     for feature in chosen if len(chosen) > 2 else ():
         label = f"without {feature.label or feature.name}"
         trials["features", label] = lambda f=feature: segment(matrix.drop(columns=f.name))
@@ -64,11 +66,6 @@ def vary_choices(
     return labelings, left_out
 
 
-def _robust(matrix: pd.DataFrame) -> np.ndarray:
-    """Scale by median and quartiles; a column whose quartiles coincide keeps its scale."""
-    return RobustScaler().fit_transform(matrix)
-
-
 def agreement_table(
     labels: np.ndarray, labelings: dict[tuple[str, str], np.ndarray]
 ) -> pd.DataFrame:
@@ -77,7 +74,6 @@ def agreement_table(
     Parameters
     ----------
     labels : ndarray, shape (n_customers,)
-        From 0.
 
     Returns
     -------
@@ -85,7 +81,7 @@ def agreement_table(
         choice, alternative, ARI and its word.
     """
     rows = [
-        (choice, alternative, adjusted_rand(labels, np.unique(other, return_inverse=True)[1]))
+        (choice, alternative, adjusted_rand(labels, other))
         for (choice, alternative), other in labelings.items()
     ]
     table = pd.DataFrame(rows, columns=["choice", "alternative", "ARI"])

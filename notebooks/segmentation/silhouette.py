@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 
 import numpy as np
 
-from segmentation.cores import spread
+from segmentation.parallel import parallel_map
 
 # Customers a block, at most, and distances: fixed, so that sums do not depend on the number of
 # cores, and so that a block of distances stays small however many customers there are.
@@ -19,7 +19,6 @@ def silhouettes(
     labelings: Mapping[Hashable, np.ndarray],
     *,
     rows: np.ndarray | None = None,
-    workers: int | None = None,
 ) -> dict[Hashable, np.ndarray]:
     """Silhouette of every customer under every labelling (Rousseeuw 1987), exact.
 
@@ -33,8 +32,6 @@ def silhouettes(
         The label -1 is noise: such customers get no silhouette and count in nobody's.
     rows : ndarray of int, shape (m,), optional
         Score only these customers, each still against all others: a sample, for large n.
-    workers : int, optional
-        Threads; by default one per core.
 
     Returns
     -------
@@ -67,7 +64,7 @@ def silhouettes(
         return list(map(_scores, sums, own, sizes))
 
     blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
-    scored = spread(score, blocks, workers=workers)
+    scored = parallel_map(score, blocks)
     result = {name: np.full(len(matrix), np.nan) for name in labelings}
     for name, parts in zip(result, zip(*scored, strict=True), strict=True):
         result[name][rows] = np.concatenate(parts)
@@ -100,12 +97,6 @@ def mean(silhouette: np.ndarray) -> float:
     """Mean silhouette of the customers that have one; nan where none has."""
     scored = silhouette[np.isfinite(silhouette)]
     return float(scored.mean()) if len(scored) else float("nan")
-
-
-def standard_error(silhouette: np.ndarray) -> float:
-    """Return the standard error of the mean when `rows` was a random sample."""
-    scored = silhouette[np.isfinite(silhouette)]
-    return float(scored.std(ddof=1) / np.sqrt(len(scored))) if len(scored) > 1 else float("nan")
 
 
 def macro(silhouette: np.ndarray, labels: np.ndarray) -> float:

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 
-from segmentation.cores import spread
 from segmentation.kmeans import KMeansFit, assign
+from segmentation.parallel import parallel_map
 
 # The cuts that Hennig gives in the help page of clusterboot (R package fpc).
 JACCARD_CUTS = ((0.85, "highly stable"), (0.75, "stable"), (0.60, "a pattern, unsure members"))
@@ -52,7 +52,6 @@ def resample_scan(
     resamples: int = 40,
     n_init: int = 8,
     seed: int = 20,
-    workers: int | None = None,
 ) -> dict[int, Resamples]:
     """Refit the solutions of a scan on bootstrap samples, the same samples for all k.
 
@@ -67,9 +66,7 @@ def resample_scan(
     matrix : ndarray, shape (n, d)
     fits : mapping of k to KMeansFit
     resamples, n_init, seed : int
-        Bootstrap samples, random starts of each refit.
-    workers : int, optional
-        Threads; by default one per core. The result is the same for all.
+        Bootstrap samples, initialisations of each refit.
 
     Returns
     -------
@@ -78,7 +75,7 @@ def resample_scan(
     samples = _bootstrap(len(matrix), resamples, seed)
     drawn = np.array([counts > 0 for counts, _ in samples])
     result = {}
-    for k, found in _assign_by_samples(matrix, fits, samples, n_init, workers).items():
+    for k, found in _assign_by_samples(matrix, fits, samples, n_init).items():
         similarity = []
         for labels, who in zip(found, drawn, strict=True):
             similarity.append(jaccard(fits[k].labels[who], labels[who], k))
@@ -101,14 +98,13 @@ def bootstrap_agreement(
     pairs: int = 20,
     n_init: int = 8,
     seed: int = 20,
-    workers: int | None = None,
 ) -> dict[int, np.ndarray]:
     """Return only the agreement of pairs of bootstrap fits, shape (pairs,), for each k.
 
     Equal to `agreement` of `resample_scan` with twice as many resamples.
     """
     samples = _bootstrap(len(matrix), 2 * pairs, seed)
-    found = _assign_by_samples(matrix, ks, samples, n_init, workers)
+    found = _assign_by_samples(matrix, ks, samples, n_init)
     return {k: _by_pairs(labels) for k, labels in found.items()}
 
 
@@ -132,7 +128,6 @@ def _assign_by_samples(
     ks: Iterable[int],
     samples: list[tuple[np.ndarray, int]],
     n_init: int,
-    workers: int | None,
 ) -> dict[int, np.ndarray]:
     """Everybody's segment by the fit on each sample, shape (samples, n), for each k."""
     ks = list(ks)
@@ -141,7 +136,7 @@ def _assign_by_samples(
         k, sample = task
         return assign(matrix, _fit_sample(matrix, k, n_init, *sample)).astype(np.int16)
 
-    found = spread(labels, [(k, sample) for k in ks for sample in samples], workers=workers)
+    found = list(parallel_map(labels, [(k, sample) for k in ks for sample in samples]))
     return dict(zip(ks, np.reshape(found, (len(ks), len(samples), -1)), strict=True))
 
 
@@ -151,7 +146,7 @@ def _fit_sample(
     """Centres, shape (k, d), of K-Means on a bootstrap sample.
 
     Each customer drawn enters once with the number of draws as weight: on 63 % of the rows the
-    same starts, descents and solution as on the sample with its repeats side by side.
+    same initialisations and solution as on the sample with its repeats side by side.
     """
     drawn = counts > 0
     model = KMeans(k, n_init=n_init, tol=0, random_state=seed)
@@ -159,7 +154,8 @@ def _fit_sample(
 
 
 def adjusted_rand(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the adjusted Rand index of two labelings numbered from 0 (Hubert & Arabie 1985)."""
+    """Return the adjusted Rand index of two labelings (Hubert & Arabie 1985)."""
+    first, second = (np.unique(labels, return_inverse=True)[1] for labels in (first, second))
     table = _contingency(first, second, max(first.max(), second.max()) + 1).astype(np.float64)
     together, rows, columns, everybody = (
         (counts * (counts - 1)).sum() / 2
@@ -194,7 +190,7 @@ def assignment_agreement(labels: np.ndarray, resamples: Resamples) -> np.ndarray
 def calibration(
     confidence: np.ndarray, agreement: np.ndarray, bins: Iterable[float]
 ) -> pd.DataFrame:
-    """Tell how many of the customers called this sure keep their segment in resamples.
+    """Tabulate how many customers keep their segment in resamples, by their confidence.
 
     Parameters
     ----------

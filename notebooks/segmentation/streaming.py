@@ -1,32 +1,30 @@
 """K-Means on more customers than fit into memory, straight from a Parquet file.
 
-A seeded sample of the customers finds the centres, with as many starts as a small table allows;
-then Lloyd's steps (1982) over the whole file, a few blocks in memory at a time, refine them
-(Bradley & Fayyad 1998). Between two passes over the file, steps on the sample go where those of
-everybody would lead: what the sample's step lacks of everybody's, which the last pass has told, is
-added to each (the full approximation scheme of multigrid methods, Brandt 1977). So a handful of
-passes reach what takes Lloyd's steps alone dozens. Means and sums are taken over fixed blocks in
-the order of the file, so centres and labels are the same, to the last bit, on one core and on many.
+A seeded sample of the customers finds the centres, with as many initialisations as a small table
+allows; Lloyd's steps (1982) over the whole file, a few blocks in memory at a time, refine them
+(Bradley & Fayyad 1998). Between two passes over the file, steps on the sample go where those of all
+customers would lead: what the sample's step lacks, which the last pass has shown, is added to each
+(the full approximation scheme of multigrid methods, Brandt 1977). So a handful of passes reach what
+takes Lloyd's steps alone dozens. Sums are taken over fixed blocks in the order of the file: centres
+and labels are the same, to the last bit, on one core and on many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from threadpoolctl import threadpool_limits
+from sklearn.preprocessing import StandardScaler
 
 from customer_tables.errors import UserError
-from segmentation.kmeans import fit_kmeans, lloyd_part, lloyd_step
-from segmentation.ordered import in_order, read_ahead
+from segmentation.kmeans import BLOCK, LloydStep, assign, fit_kmeans, lloyd_step, row_blocks
+from segmentation.parallel import parallel_map, read_ahead
 
-BLOCK = 65_536  # rows that are read at a time
-SMALL, LARGE = 20_000, 500_000  # customers of the sample: for many starts, and for its steps
+SMALL, LARGE = 20_000, 500_000  # customers of the sample: for initialisations, and for its steps
 STEPS = 300  # on the sample between two passes, at most
 
 
@@ -36,7 +34,6 @@ class FileFit:
 
     Attributes
     ----------
-    k, customers : int
     columns : tuple of str
     means, deviations : ndarray of float64, shape (d,)
         Of the columns, over all customers; 0 and 1 where they were not standardised.
@@ -51,8 +48,6 @@ class FileFit:
         Whether the centres came to rest, as `fit_file` says, before the passes ran out.
     """
 
-    k: int
-    customers: int
     columns: tuple[str, ...]
     means: np.ndarray
     deviations: np.ndarray
@@ -73,7 +68,6 @@ def fit_file(
     seed: int = 20,
     tolerance: float = 1e-4,
     passes: int = 100,
-    workers: int | None = None,
 ) -> FileFit:
     """Fit K-Means to the rows of a Parquet file, with the same memory for any number of them.
 
@@ -86,73 +80,87 @@ def fit_file(
     standardise : bool
         Take columns in units of their deviations from their means over all rows.
     n_init : int
-        Random starts on a sample; its size is `SMALL`.
+        Initialisations on a sample; its size is `SMALL`.
     seed : int
     tolerance : float
         The passes end when Lloyd's step would move no centre farther than this, in units of the
         columns' mean deviation.
     passes : int
         At most so many.
-    workers : int, optional
-        Threads; by default one per core. The result is the same for all.
 
     Raises
     ------
     UserError
         If the file cannot be read, a column is missing, holds no numbers, gaps or infinite values,
-        or is the same for everybody, or there are fewer rows than segments.
+        or is the same for all customers, or there are fewer rows than segments.
     """
-    with threadpool_limits(1, user_api="blas"), _open(path) as file:
-        names = _columns(file, path, columns)
-        rows = file.metadata.num_rows
-        if rows < k:
-            raise UserError(
-                f"{rows} customers cannot be divided into {k} segments",
-                where=path.name,
-                remedy="take fewer segments, or bring a larger table",
-            )
-    blocks = partial(_blocks, path, names)
-    sample, means, deviations = _look(blocks, rows, seed, workers)
+    names, rows = _examine(path, columns)
+    if rows < k:
+        raise UserError(
+            f"{rows} customers cannot be divided into {k} segments",
+            where=path.name,
+            remedy="take fewer segments, or bring a larger table",
+        )
+    sample, means, deviations = _look(path, names, rows, seed)
     if not standardise:
         means, deviations = np.zeros(len(names)), np.ones(len(names))
     elif not (deviations > 1e-12 * np.maximum(1.0, np.abs(means))).all():
-        same = names[int(np.argmin(deviations))]
         raise UserError(
-            f"the column {same!r} is the same for every customer",
+            f"the column {names[int(np.argmin(deviations))]!r} is the same for every customer",
             where=path.name,
             remedy="leave it out of columns",
         )
-    scale = (means[:, None], deviations[:, None])
-    sample = ((sample - scale[0]) / scale[1]).T
-    tolerance *= 1.0 if standardise else float(np.mean(sample.std(axis=0)))
-    few = sample[_drawn(len(sample), SMALL, seed)]
-    centres = fit_kmeans(few, k, n_init=n_init, seed=seed, workers=workers).centres
-    centres = _follow(sample, centres, 0.0, tolerance, workers)
-    inertias, best, settled, alone = [], None, False, False
-    for _ in range(passes):
-        sums, sizes, inertia = _pass(blocks, scale, centres, workers)
-        if best and not alone and inertia >= best[2]:  # the sample led astray: on without it
-            centres, alone = best[3], True
-            continue
-        moved = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
-        best = (centres, sizes, inertia, moved)
-        inertias.append(inertia)
-        settled = _farthest(centres, moved) <= tolerance
-        if settled:
-            break
-        if alone:
-            centres = moved
-        else:
-            lacking = moved - lloyd_step(sample, centres, workers)
-            centres = _follow(sample, moved, lacking, tolerance, workers)
-    centres, sizes, inertia, _ = best
+    sample = (sample - means) / deviations
+    if not standardise:
+        tolerance *= float(sample.std(axis=0).mean())
+    few = sample[_draw(len(sample), SMALL, seed)]
+    start = fit_kmeans(few, k, n_init=n_init, seed=seed).centres
+
+    def step_over_file(centres: np.ndarray) -> LloydStep:
+        blocks = ((block - means) / deviations for block in _blocks(path, names))
+        return lloyd_step(read_ahead(blocks), centres)
+
+    centres, step, inertias = _descend(step_over_file, sample, start, tolerance, passes)
     return FileFit(
-        k, rows, tuple(names), means, deviations, centres, sizes, inertia, np.array(inertias),
-        settled,
-    )  # fmt: skip
+        columns=tuple(names),
+        means=means,
+        deviations=deviations,
+        centres=centres,
+        sizes=step.sizes,
+        inertia=step.inertia,
+        inertias=inertias,
+        settled=_farthest(centres, step.means) <= tolerance,
+    )
 
 
-def label_file(path: Path, fit: FileFit, *, workers: int | None = None) -> Iterator[np.ndarray]:
+def _descend(
+    step_over_file: Callable[[np.ndarray], LloydStep],
+    sample: np.ndarray,
+    centres: np.ndarray,
+    tolerance: float,
+    passes: int,
+) -> tuple[np.ndarray, LloydStep, np.ndarray]:
+    """Return the best centres, the step from them, and the inertia of each pass that lowered it."""
+    centres = _follow(sample, centres, 0.0, tolerance)
+    step = step_over_file(centres)
+    inertias, following = [step.inertia], True
+    for _ in range(passes - 1):
+        if _farthest(centres, step.means) <= tolerance:
+            break
+        proposed = step.means
+        if following:
+            lacking = step.means - lloyd_step(row_blocks(sample), centres).means
+            proposed = _follow(sample, step.means, lacking, tolerance)
+        found = step_over_file(proposed)
+        if following and found.inertia >= step.inertia:
+            following = False  # the sample led astray: on without it
+            continue
+        centres, step = proposed, found
+        inertias.append(step.inertia)
+    return centres, step, np.array(inertias)
+
+
+def label_file(path: Path, fit: FileFit) -> Iterator[np.ndarray]:
     """Yield the segments of a file's rows, 0 to k - 1, in the order of the file, in parts.
 
     Raises
@@ -160,15 +168,12 @@ def label_file(path: Path, fit: FileFit, *, workers: int | None = None) -> Itera
     UserError
         As `fit_file`.
     """
-    with _open(path) as file:
-        _columns(file, path, fit.columns)
-    scale = (fit.means[:, None], fit.deviations[:, None])
+    names, _ = _examine(path, fit.columns)
 
     def label(block: np.ndarray) -> np.ndarray:
-        return lloyd_part((block - scale[0]) / scale[1], fit.centres)[0]
+        return assign((block - fit.means) / fit.deviations, fit.centres)
 
-    with threadpool_limits(1, user_api="blas"):
-        yield from in_order(label, read_ahead(_blocks(path, fit.columns)), workers)
+    yield from parallel_map(label, read_ahead(_blocks(path, names)))
 
 
 def _open(path: Path) -> pq.ParquetFile:
@@ -182,8 +187,10 @@ def _open(path: Path) -> pq.ParquetFile:
         ) from None
 
 
-def _columns(file: pq.ParquetFile, path: Path, columns: Sequence[str] | None) -> list[str]:
-    schema = file.schema_arrow
+def _examine(path: Path, columns: Sequence[str] | None) -> tuple[list[str], int]:
+    """Return the columns to take, each there once and of numbers, and the number of rows."""
+    with _open(path) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
     names = list(columns) if columns else schema.names
     for name in names:
         found = schema.get_all_field_indices(name)
@@ -200,21 +207,20 @@ def _columns(file: pq.ParquetFile, path: Path, columns: Sequence[str] | None) ->
                 where=path.name,
                 remedy="name the columns of numbers, without the identifier",
             )
-    return names
+    return names, rows
 
 
 def _blocks(path: Path, names: Sequence[str]) -> Iterator[np.ndarray]:
-    """Read a file in blocks, shape (d, n) each, the same at every call."""
+    """Read a file in blocks, shape (rows, d) each, the same at every call."""
     with _open(path) as file:
         places = [file.schema_arrow.get_field_index(name) for name in names]
         for batch in file.iter_batches(BLOCK):
-            block = np.empty((len(names), batch.num_rows))
-            for row, place in zip(block, places, strict=True):
-                row[:] = batch.column(place).to_numpy(zero_copy_only=False)
+            columns = [batch.column(place).to_numpy(zero_copy_only=False) for place in places]
+            block = np.column_stack(columns).astype(np.float64, copy=False)
             if not np.isfinite(block.sum()) and not (finite := np.isfinite(block)).all():
-                bad = names[int(np.argmin(finite.all(axis=1)))]
                 raise UserError(
-                    f"the column {bad!r} has gaps or infinite values",
+                    f"the column {names[int(finite.all(axis=0).argmin())]!r} has gaps or infinite "
+                    "values",
                     where=path.name,
                     remedy="fill or leave out the gaps before",
                 )
@@ -222,7 +228,7 @@ def _blocks(path: Path, names: Sequence[str]) -> Iterator[np.ndarray]:
                 yield block
 
 
-def _drawn(rows: int, size: int, seed: int) -> np.ndarray:
+def _draw(rows: int, size: int, seed: int) -> np.ndarray:
     """Draw rows without repeats, in ascending order; all where there are no more."""
     if rows <= size:
         return np.arange(rows)
@@ -230,40 +236,25 @@ def _drawn(rows: int, size: int, seed: int) -> np.ndarray:
 
 
 def _look(
-    blocks, rows: int, seed: int, workers: int | None
+    path: Path, names: Sequence[str], rows: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read a file once: a sample of its rows, shape (d, size), and means and deviations of all.
-
-    Moments of blocks are merged in the order of the file (Chan, Golub & LeVeque 1983).
-    """
-    chosen, taken, first = _drawn(rows, LARGE, seed), [], 0
-    count, means, squares = 0, 0.0, 0.0
-    for block, mean, square in in_order(_moments, read_ahead(blocks()), workers):
-        size = block.shape[1]
-        here = slice(*np.searchsorted(chosen, [first, first + size]))
-        taken.append(block[:, chosen[here] - first])
-        gap = mean - means
-        squares = squares + square + np.square(gap) * (count * size / (count + size))
-        means = means + gap * (size / (count + size))
-        count, first = count + size, first + size
-    return np.concatenate(taken, axis=1), means, np.sqrt(squares / count)
-
-
-def _moments(block: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    mean = block.mean(axis=1)
-    return block, mean, np.square(block - mean[:, None]).sum(axis=1)
+    """Read a file once: a sample of its rows, and means and deviations of all."""
+    chosen, taken, first = _draw(rows, LARGE, seed), [], 0
+    scaler = StandardScaler()
+    for block in read_ahead(_blocks(path, names)):
+        scaler.partial_fit(block)
+        start, stop = np.searchsorted(chosen, [first, first + len(block)])
+        taken.append(block[chosen[start:stop] - first])
+        first += len(block)
+    return np.concatenate(taken), scaler.mean_, np.sqrt(scaler.var_)
 
 
 def _follow(
-    sample: np.ndarray,
-    centres: np.ndarray,
-    lacking: np.ndarray | float,
-    tolerance: float,
-    workers: int | None,
+    sample: np.ndarray, centres: np.ndarray, lacking: np.ndarray | float, tolerance: float
 ) -> np.ndarray:
-    """Take Lloyd's steps on a sample, each with what it lacks of everybody's, until they rest."""
+    """Take Lloyd's steps on a sample, each with what the sample lacks, until they rest."""
     for _ in range(STEPS):
-        before, centres = centres, lloyd_step(sample, centres, workers) + lacking
+        before, centres = centres, lloyd_step(row_blocks(sample), centres).means + lacking
         if _farthest(before, centres) <= tolerance / 4:
             break
     return centres
@@ -272,21 +263,3 @@ def _follow(
 def _farthest(centres: np.ndarray, moved: np.ndarray) -> float:
     """Return how far the centre went that went farthest."""
     return float(np.sqrt(np.square(moved - centres).sum(axis=1).max()))
-
-
-def _pass(
-    blocks, scale: tuple[np.ndarray, np.ndarray], centres: np.ndarray, workers: int | None
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Do one of Lloyd's steps over a file: sums, shape (k, d), and sizes of segments; inertia."""
-
-    def part(block: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        np.subtract(block, scale[0], out=block)
-        np.divide(block, scale[1], out=block)
-        return lloyd_part(block, centres)[1:]
-
-    sums, sizes, inertia = np.zeros(centres.shape), np.zeros(len(centres), np.int64), 0.0
-    for block_sums, block_sizes, squares in in_order(part, read_ahead(blocks()), workers):
-        sums += block_sums
-        sizes += block_sizes
-        inertia += squares
-    return sums, sizes, inertia

@@ -6,7 +6,7 @@ Everything else, figures and tables included, stays the package's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import nullcontext
 
 import numpy as np
@@ -18,9 +18,9 @@ from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
 def install(*, networks: bool = False) -> None:
     """Put the plain functions in place; those of the networks, too, where they are wanted."""
-    from segmentation import cores
+    from segmentation import parallel
 
-    cores.spread = one_after_the_other
+    parallel.parallel_map = map
     from segmentation import kmeans, silhouette
 
     kmeans.fit_kmeans = fit_kmeans  # also in the scan, whose solutions stay the same so
@@ -43,15 +43,8 @@ def install(*, networks: bool = False) -> None:
         )
 
 
-def one_after_the_other(function: Callable, items: Iterable, *, workers: int | None = None) -> list:
-    """Apply a function to each item."""
-    return [function(item) for item in items]
-
-
-def fit_kmeans(
-    matrix: np.ndarray, k: int, *, n_init: int = 50, seed: int = 20, workers: int | None = None
-):
-    """Fit K-Means from many starts, each a call of its own, to know what each has reached."""
+def fit_kmeans(matrix: np.ndarray, k: int, *, n_init: int = 50, seed: int = 20):
+    """Fit K-Means from many initialisations, each a call of its own."""
     from segmentation.kmeans import KMeansFit
 
     random = np.random.RandomState(seed)  # noqa: NPY002  (the generator that scikit-learn takes)
@@ -67,7 +60,6 @@ def silhouettes(
     labelings: Mapping[Hashable, np.ndarray],
     *,
     rows: np.ndarray | None = None,
-    workers: int | None = None,
 ) -> dict[Hashable, np.ndarray]:
     """Silhouettes of each labelling by itself."""
     found = {}

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmentation.ordered import in_order, read_ahead
+from segmentation.parallel import parallel_map, read_ahead
 
 PARTS = 256  # files that the identifiers are divided among: one is looked at at a time
 TOP = np.uint64(56)  # the highest eight bits of a mark say to which part it belongs
@@ -70,7 +70,8 @@ class Register:
                 files.enter_context(self._path.with_name(f"{part:03d}").open("w+b"))
                 for part in range(PARTS)
             ]
-            for rows in in_order(lambda noted: register_rows(*noted), read_ahead(self._noted())):
+            noted = read_ahead(self._noted())
+            for rows in parallel_map(lambda part: register_rows(*part), noted):
                 bounds = np.searchsorted(rows["mark"] >> TOP, np.arange(PARTS + 1, dtype=np.uint64))
                 for part, file in enumerate(parts):
                     file.write(memoryview(rows[bounds[part] : bounds[part + 1]]))

@@ -21,7 +21,7 @@ from segmentation.dataset import Dataset
 from segmentation.model import dataset_of, load_model
 from segmentation.monitoring.period import Period
 from segmentation.monitoring.units import changed_units, unit_problem
-from segmentation.ordered import in_order, read_ahead
+from segmentation.parallel import parallel_map, read_ahead
 from segmentation.scoring import Applier, Scored, score_customers
 
 LARGEST_WHOLE = 2 << 30  # bytes of a file that may be read as a whole where it is not plain
@@ -158,7 +158,7 @@ def _score_once(task: _Task, copies: np.ndarray, careful: bool) -> tuple[Result 
     try:
         with Register() as register:
             drawn = read_ahead(pieces(task.source, task.dataset, careful=careful))
-            for part in in_order(score, drawn):
+            for part in parallel_map(score, drawn):
                 register.add(part.identifiers, part.ascending)
                 file.write(part.rows)
                 result.period.merge(part.period)

@@ -1,0 +1,124 @@
+"""Ordered parallel map: independent work over the cores, with the results of a plain loop.
+
+One single-threaded worker per core, and results in the order of the items: what comes out is the
+same, to the last bit, on one core and on many. Threads rather than processes, so that nothing is
+left behind when a run is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+SWITCH_INTERVAL = 1e-4  # seconds a thread keeps Python's lock: library calls are often shorter
+_thread = threading.local()
+
+
+def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Apply a function to each item and yield the results in the order of the items.
+
+    Parameters
+    ----------
+    function : callable
+        Spends its time in libraries that release Python's lock, such as numpy and scikit-learn.
+        A parallel map within a worker is a plain one.
+    items : iterable
+        Drawn by the calling thread, one more than there are workers at most before a result is
+        taken: memory does not grow with the number of items.
+    """
+    if getattr(_thread, "is_worker", False):
+        yield from map(function, items)
+        return
+    workers, report = available_cores(), getattr(_thread, "report", None)
+    total = len(items) if isinstance(items, Sized) else None
+    controller = ThreadpoolController()
+    waiting: deque[Future[Result]] = deque()
+    done = 0
+
+    def become_worker() -> None:
+        _thread.is_worker = True
+        controller.limit(limits=1, user_api="openmp")  # a setting of each thread
+
+    def first_result() -> Result:
+        nonlocal done
+        result = waiting.popleft().result()
+        done += 1
+        if report:
+            report(done, total)
+        return result
+
+    with (
+        controller.limit(limits=1, user_api="blas"),  # one setting for the whole process
+        _switching_often(),
+        ThreadPoolExecutor(workers, initializer=become_worker) as pool,
+    ):
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > workers:
+                    yield first_result()
+            while waiting:
+                yield first_result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def read_ahead(items: Iterable[Item], ahead: int = 2) -> Iterator[Item]:
+    """Draw items in a thread of their own, a few before they are asked for."""
+    drawn, end = iter(items), object()
+    with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
+        waiting = deque(reader.submit(next, drawn, end) for _ in range(ahead))
+        try:
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(reader.submit(next, drawn, end))
+                yield item
+        finally:
+            for future in waiting:
+                future.cancel()
+    if isinstance(drawn, Generator):
+        drawn.close()
+
+
+@contextmanager
+def reporting(report: Callable[[int, int | None], None]) -> Iterator[None]:
+    """Report, for each `parallel_map` that this thread starts meanwhile, how many items are done.
+
+    Parameters
+    ----------
+    report : callable
+        Gets the number of items that are done, and of all where it is known.
+    """
+    _thread.report = report
+    try:
+        yield
+    finally:
+        del _thread.report
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, SWITCH_INTERVAL))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
