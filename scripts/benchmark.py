@@ -12,9 +12,148 @@ import sys
 if sys.version_info < (3, 11):
     sys.exit("This needs Python 3.11, 3.12 or 3.13; this is Python %d.%d." % sys.version_info[:2])
 
+import argparse
+import json
 from pathlib import Path
 
-from benchmarks import command
+from runner import environment  # comes first: it puts notebooks/ on the path
+
+# isort: split
+from customer_tables.errors import UserError
+from customer_tables.storage import json_text
+from runner.entry import Parser, finish
+from runner.errors import DONE, STAGE_FAILED
+
+README = environment.ROOT / "scripts" / "README.md"
+STORED = environment.ROOT / "results" / "performance"
+_EPILOG = """\
+Each way to a result runs in a process of its own, in turns; ratios are those of one round. Nothing
+absolute is asserted. Where other programs use the machine, or rounds lie too far apart, the tables
+say so.
+
+exit codes: 0 done, 1 a way failed or results differ, 2 the arguments are wrong, 130 interrupted.
+"""
+
+
+def main(script, argv):
+    """Measure as the command line says; return the exit code."""
+
+    def measure_and_store():
+        options = _parse(argv)
+        environment.enter(script, argv)
+        if options.readme:
+            return write_readme(options.output)
+        if options.stages:
+            from benchmarks import stages
+
+            print(stages.table_of(options.stages), end="")
+            return DONE
+        return _measure(options)
+
+    return finish(measure_and_store, left="entries that were finished are kept")
+
+
+def _parse(argv):
+    description = "Measure how much faster the project's ways are than others."
+    parser = Parser("benchmark.py", description, _EPILOG)
+    add = parser.add_argument
+    add("--only", action="append", metavar="NAME", help="an entry; may be repeated")
+    add("--list", action="store_true", help="list the entries and leave")
+    add("--quick", action="store_true", help="small sizes and three rounds")
+    add("--size", choices=("full", "quick", "tiny"), help=argparse.SUPPRESS)
+    add("--rounds", type=_rounds, metavar="N", help="how often each way runs")
+    told = "where benchmark.json and benchmark.md go (default: results/performance); entries"
+    told += " measured earlier stay in them"
+    add("--output", type=Path, default=STORED, metavar="DIR", help=told)
+    add("--readme", action="store_true", help="write the README's table anew from benchmark.json")
+    told = "show where a run's time went, cell by cell (default: results/credit_card)"
+    run = environment.ROOT / "results" / "credit_card"
+    add("--stages", type=Path, nargs="?", const=run, metavar="RUN", help=told)
+    return parser.parse_args(argv)
+
+
+def _rounds(text):
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds")
+    return int(text)
+
+
+def entries():
+    """Return all entries by name, in the order of the tables."""
+    from benchmarks import analysis, files, runs
+
+    return {entry.name: entry for part in (runs, analysis, files) for entry in part.ENTRIES}
+
+
+def _measure(options):
+    from benchmarks import measure, report
+
+    known = entries()
+    for name in options.only or ():
+        missing = known[name].missing if name in known else []
+        if name not in known or missing:
+            need = f"the entry {name!r} needs {', '.join(missing)}"
+            raise UserError(
+                need if missing else f"there is no entry {name!r}",
+                where="--only",
+                remedy=f"install it beside the project: pip install {' '.join(missing)}"
+                if missing
+                else f"choose from {', '.join(known)}",
+            )
+    chosen = [known[name] for name in options.only or known if not known[name].missing]
+    if options.list:
+        for entry in chosen:
+            print(f"{entry.name}: {entry.title}")
+        return DONE
+    size = options.size or ("quick" if options.quick else "full")
+    equal = True
+    for entry in chosen:
+        record = measure.measure(entry, size, options.rounds, say=_to_stderr)
+        store(options.output, record, order=list(known))
+        print(report.report([record]).partition("\n")[2].strip() + "\n", flush=True)
+        equal = equal and all(case["equal"] for case in record["cases"])
+    return DONE if equal else STAGE_FAILED
+
+
+def _to_stderr(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+def store(folder, record, *, order):
+    """Put a record into benchmark.json in place of its entry's earlier one; write the tables.
+
+    `order` names the entries in the order of the tables.
+    """
+    from benchmarks import report
+
+    records = {one["name"]: one for one in read(folder)} | {record["name"]: record}
+    kept = [records[name] for name in order if name in records]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "benchmark.json").write_text(json_text(kept), encoding="utf-8", newline="\n")
+    (folder / "benchmark.md").write_text(report.report(kept), encoding="utf-8", newline="\n")
+
+
+def read(folder):
+    """Return the records that benchmark.json holds; none where there is no such file."""
+    path = folder / "benchmark.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    except ValueError:
+        remedy = "delete it, or use --output"
+        raise UserError("benchmark.json cannot be read", str(path), remedy) from None
+
+
+def write_readme(folder):
+    """Write the README's table from the records of a folder."""
+    from benchmarks import report
+
+    records = read(folder)
+    if not records:
+        raise UserError("there are no measurements", str(folder), "run benchmark.py first")
+    text = report.insert(README.read_text(encoding="utf-8"), report.readme_block(records))
+    README.write_text(text, encoding="utf-8", newline="\n")
+    return DONE
+
 
 if __name__ == "__main__":
-    sys.exit(command.main(Path(__file__), sys.argv[1:]))
+    sys.exit(main(Path(__file__), sys.argv[1:]))

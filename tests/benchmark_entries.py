@@ -5,21 +5,21 @@ import time
 
 import numpy as np
 
-from benchmarks.entry import Contestant, Entry, Figure, Goal
+from benchmarks.measure import Entry, Figure, Goal
 
 
 def short(loaded, settings):
     time.sleep(0.05)
-    return {"labels": np.arange(3), "statistic": 0.5, "word": os.environ.get("WORD", "")}
+    return {"labels": np.arange(3), "statistic": 0.5, "threads": os.environ["OMP_NUM_THREADS"]}
 
 
 def long(loaded, settings):
     time.sleep(0.3)
-    return {"labels": np.arange(3), "statistic": 0.5 + 1e-12, "word": os.environ.get("WORD", "")}
+    return {"labels": np.arange(3), "statistic": 0.5 + 1e-12, "threads": "1"}
 
 
 def other(loaded, settings):
-    return {"labels": np.array([0, 1, 1]), "statistic": 0.5, "word": ""}
+    return {"labels": np.array([0, 1, 1]), "statistic": 0.5, "threads": "1"}
 
 
 def broken(loaded, settings):
@@ -42,22 +42,15 @@ def seconds(cases):
     return [Figure("most seconds", cases[-1][1]["short"]["seconds"][2], most=60.0)]
 
 
-def entry(name, *contestants, **more):
-    return Entry(name=name, title=name, contestants=contestants, sizes={"tiny": ({},)}, **more)
+def entry(name, *ways, **more):
+    by_name = {way.__name__: way for way in ways}
+    rounds = {"tiny": 2}
+    return Entry(name, name, by_name, {"tiny": ({},)}, pinned=("short",), rounds=rounds, **more)
 
 
-SHORT = Contestant("short", short)
 ENTRIES = (
-    entry("equal", SHORT, Contestant("long", long), goals=(Goal("long", 2.0),), figures=seconds),
-    entry("other labels", SHORT, Contestant("other", other)),
-    entry("other surroundings", SHORT, Contestant("with a word", short, {"WORD": "yes"})),
-    entry("broken", SHORT, Contestant("broken", broken)),
-    Entry(
-        name="files",
-        title="files",
-        contestants=(Contestant("large", large),),
-        sizes={"tiny": ({"rows": 10_000_000},)},
-        setup=write,
-        load=read,
-    ),
+    entry("equal", short, long, goals=(Goal("long", 2.0),), figures=seconds),
+    entry("other labels", short, other),
+    entry("broken", short, broken),
+    Entry("files", "files", {"large": large}, {"tiny": ({"rows": 10_000_000},)}, write, read),
 )

@@ -81,7 +81,7 @@ def test_every_import_is_declared():
     for name, source in sources().items():
         # What only the project's makers start, which tests it or pictures it, may need more.
         known = for_tests if name.startswith(("tests/", "scripts/")) else declared
-        if name.startswith(("scripts/spark_engine/", "scripts/benchmarks/beyond_memory")):
+        if name.startswith(("scripts/spark_engine/", "scripts/benchmarks/files")):
             known = known | packages(SPARK)
         for package in imported(source) - set(sys.stdlib_module_names) - OURS - local:
             if not {folded(p) for p in providers.get(package, [package])} & known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.measuring import is_wide, verdict
+from benchmarks.measure import WIDE, verdict
 
 UNITS = {
     "seconds": "time",
@@ -23,17 +23,20 @@ def report(records: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _section(record: Mapping[str, Any]) -> str:
+    told, versions = record["machine"], record["machine"]["versions"]
+    packages = ("python", "numpy", "scikit-learn", "tensorflow")
+    named = [f"{name} {versions[name]}" for name in packages if name in versions]
+    commit = (told["git"] or {}).get("commit", "")[:10]
+    place = (
+        f"{told['cores']} cores ({told['processor']}), {told['memory'] / 2**30:.0f} GB,"
+        f" {told['system']}; {', '.join(named)}; commit {commit or 'unknown'}; {record['measured']}"
+    )
     lines = [f"## {record['title']}", ""]
-    runs = f"{record['rounds']} rounds each, alternating"
-    lines += [f"`{record['name']}`, {record['size']} size, {runs}; {_machine(record)}."]
+    lines += [f"`{record['name']}`, {record['size']} size, {record['rounds']} rounds; {place}."]
     for case in record["cases"]:
         lines += ["", *_case(case)]
     for figure in record["figures"]:
-        goal = ""
-        if figure["most"] is not None:
-            word = "met" if figure["value"] <= figure["most"] else "missed"
-            goal = f" (goal: at most {figure['most']:g}; {word})"
-        lines += ["", f"{figure['name']}: {figure['value']:.3g}{goal}"]
+        lines += ["", f"{figure['name']}: {figure['value']:.3g}{_at_most(figure, ' (goal: {})')}"]
     return "\n".join(lines)
 
 
@@ -47,22 +50,19 @@ def _case(case: Mapping[str, Any]) -> list[str]:
     lines += ["", "| way | threads | seconds | processor seconds | peak memory | beyond the data |"]
     lines += ["|---|---|---:|---:|---:|---:|"]
     for name, one in case["contestants"].items():
-        cells = [name, one["threads"], spread(one["seconds"]), spread(one["cpu_seconds"])]
-        cells += [_megabytes(one["peak_memory"]), _megabytes(one["extra_memory"])]
-        lines += [_row(cells)]
-    if not case["ratios"]:
-        return lines
-    lines += ["", "| against | time | processor time | memory | memory beyond the data | goal |"]
-    lines += ["|---|---:|---:|---:|---:|---|"]
+        memory = (f"{one[m][2] / 1e6:,.0f} MB" for m in ("peak_memory", "extra_memory"))
+        times = (_median(one[m]) for m in ("seconds", "cpu_seconds"))
+        lines += [_row([name, one["threads"], *times, *memory])]
+    if case["ratios"]:
+        lines += ["", f"| against | {' | '.join(UNITS.values())} | goal |"]
+        lines += ["|---|---:|---:|---:|---:|---|"]
     for name, ratios in case["ratios"].items():
-        cells = [name, *(ratio(ratios[measure]) for measure in UNITS)]
-        goals = [goal for goal in case["goals"] if goal["against"] == name]
-        lines += [_row([*cells, "; ".join(judged(ratios, goal) for goal in goals)])]
+        goals = [_judged(ratios, goal) for goal in case["goals"] if goal["against"] == name]
+        lines += [_row([name, *(_median(ratios[m]) for m in UNITS), "; ".join(goals)])]
     return lines
 
 
-def judged(ratios: Mapping[str, Sequence[float]], goal: Mapping[str, Any]) -> str:
-    """Say what a goal is and whether it is reached."""
+def _judged(ratios: Mapping[str, Sequence[float]], goal: Mapping[str, Any]) -> str:
     word = verdict(ratios[goal["measure"]], goal["least"])
     return f"{UNITS[goal['measure']]}: {_goal(goal['least'])}: {word}"
 
@@ -71,44 +71,21 @@ def _goal(least: float) -> str:
     return f"at least {least:g}" if least >= 1 else f"at most 1/{least:.3g} = {1 / least:.3g} times"
 
 
-def ratio(five: Sequence[float]) -> str:
-    """Write a median with its smallest and largest; says where it is too wide to quote."""
-    return f"{spread(five)}{' (wide)' if is_wide(five) else ''}"
+def _at_most(figure: Mapping[str, Any], form: str = "{}") -> str:
+    if figure["most"] is None:
+        return ""
+    word = "met" if figure["value"] <= figure["most"] else "missed"
+    return form.format(f"at most {figure['most']:g}: {word}")
 
 
-def spread(five: Sequence[float]) -> str:
-    """Write a median with its smallest and largest, such as ``3.1 (2.9–3.4)``."""
-    low, _, middle, _, high = map(_short, five)
-    return f"{middle} ({low}–{high})"
-
-
-def _short(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _megabytes(five: Sequence[float]) -> str:
-    return f"{five[2] / 1e6:,.0f} MB"
+def _median(five: Sequence[float]) -> str:
+    """Write a median with smallest and largest, and whether quartiles lie too far apart."""
+    low, _, middle, _, high = (f"{v:.0f}" if v >= 100 else f"{v:.3g}" for v in five)
+    return f"{middle} ({low}–{high}){' (wide)' if five[3] > WIDE * five[1] else ''}"
 
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _machine(record: Mapping[str, Any]) -> str:
-    told = record["machine"]
-    versions = told["versions"]
-    named = ", ".join(
-        f"{name} {versions[name]}" for name in ("python", "numpy", "scikit-learn", "tensorflow")
-        if name in versions
-    )  # fmt: skip
-    commit = (told["git"] or {}).get("commit", "")[:10]
-    state = f", commit {commit}" if commit else ""
-    memory = f"{told['memory'] / 2**30:.0f} GB"
-    place = f"{told['cores']} cores ({told['processor']}), {memory}, {told['system']}"
-    return f"{place}; {named}{state}; {record['measured']}"
-
-
-# --- the README's table -------------------------------------------------------------------------
 
 
 def readme_block(records: Iterable[Mapping[str, Any]]) -> str:
@@ -123,34 +100,33 @@ def readme_block(records: Iterable[Mapping[str, Any]]) -> str:
         told = record["machine"]
         machines[f"{told['cores']} cores ({told['processor']}), {told['system']}"] = None
         for case in record["cases"]:
-            lines += _goal_rows(record, case)
+            lines += _goal_rows(record["title"], case)
             busiest = max(busiest, case["used_by_others"])
         for figure in record["figures"]:
             if figure["most"] is not None:
-                word = "met" if figure["value"] <= figure["most"] else "missed"
-                value, most = f"{figure['value']:.3g}", f"at most {figure['most']:g}: {word}"
-                lines += [_row([record["title"], figure["name"], value, most])]
+                value = f"{figure['value']:.3g}"
+                lines += [_row([record["title"], figure["name"], value, _at_most(figure)])]
     measured = f"Medians of alternating rounds, with their range, on {'; '.join(machines)}."
     if busiest > BUSY:
         measured += f" Other programs used up to {busiest:.0%} of the machine meanwhile."
     return "\n".join([*lines, "", measured])
 
 
-def _goal_rows(record: Mapping[str, Any], case: Mapping[str, Any]) -> list[str]:
-    rows = []
+def _goal_rows(title: str, case: Mapping[str, Any]) -> list[str]:
     told = case["settings"]
     sizes = [f"{told[kind]:,} {kind}" for kind in ("rows", "lines") if kind in told]
-    title = ", ".join([record["title"], *sizes, *filter(None, [told.get("format")])])
+    title = ", ".join([title, *sizes, *filter(None, [told.get("format")])])
+    rows = []
     for goal in case["goals"]:
         five = case["ratios"][goal["against"]][goal["measure"]]
         against = f"{goal['against']} ({UNITS[goal['measure']]})"
         word = verdict(five, goal["least"]) if case["equal"] else "results differ"
-        rows += [_row([title, against, ratio(five), f"{_goal(goal['least'])}: {word}"])]
+        rows += [_row([title, against, _median(five), f"{_goal(goal['least'])}: {word}"])]
     return rows
 
 
 def insert(text: str, block: str) -> str:
-    """Put the table into the README's text, between its marks."""
+    """Put the table into a README's text, between its marks."""
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
     return f"{before}{START}\n\n{block}\n\n{END}{after}"
