@@ -804,15 +804,6 @@ def test_options_are_read():
         ("bool", "0", False),
         ("str", "plain 'text'", "plain 'text'"),
         ("str", "6", "6"),
-        ("list[int]", "2,3", [2, 3]),
-        ("list[str]", "['a', b]", ["a", "b"]),
-        ("list", "2, x,1.5", [2, "x", 1.5]),
-        ("list[int]", "[]", []),
-        ("tuple[float, ...]", "1,2", [1.0, 2.0]),
-        ("int | None", "none", None),
-        ("int | None", "4", 4),
-        ("Optional[int]", "4", 4),
-        ("typing.Optional[int]", "", None),
         ("Something", "as it is", "as it is"),
     ],
 )
@@ -824,7 +815,7 @@ def test_values_are_read_as_the_declared_type(annotation, text, value):
 
 @pytest.mark.parametrize(
     ("annotation", "text"),
-    [("int", "6.0"), ("int", ""), ("float", "inf"), ("bool", "2"), ("list[int]", "1,b")],
+    [("int", "6.0"), ("int", ""), ("float", "inf"), ("bool", "2")],
 )
 def test_values_of_another_type_are_refused(annotation, text):
     with pytest.raises(UserError, match="x is "):

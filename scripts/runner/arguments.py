@@ -49,8 +49,8 @@ class Options:
     manifest: Path | None = None
     engine: str = "duckdb"
     place: str = ""  # what --input says, as Spark reads it: it may be a URL
-    master: str = ""
-    conf: tuple[str, ...] = ()
+    master: str | None = None
+    conf: list[str] = field(default_factory=list)
     sample_size: int | None = None
 
 
@@ -73,48 +73,68 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
     given, unknown = parser.parse_known_args(argv)
     if unknown:
         raise _unknown(unknown[0], parser)
-    if given.only and (given.start or given.force):
-        raise UserError(
+    values = vars(given)
+    settings = dict(_setting(text) for text in values.pop("set"))
+    settings |= {name: text for name in READING if (text := values.pop(name)) is not None}
+    settings |= {"raw": "yes"} if values.pop("raw") else {}
+    _check(given, settings)
+    for name, option in (("start", "--from"), ("only", "--only")):
+        if values[name]:
+            values[name] = _find_stage(series, values[name], option)
+    values["place"] = given.input or ""
+    values["input"] = Path(given.input) if given.input and given.engine != "spark" else None
+    values["time_limit"] *= 60
+    return Options(**values, settings=settings)
+
+
+def _check(given: argparse.Namespace, settings: dict[str, str]) -> None:
+    """Check that what was asked for goes together.
+
+    Raises
+    ------
+    UserError
+        At the first mistake.
+    """
+    spark = given.engine == "spark"
+    others = {"--master": given.master, "--conf": given.conf, "--sample-size": given.sample_size}
+    alone = next((name for name, value in others.items() if value), None)
+    rerun = given.only or given.start or given.quick or settings.keys() - FILES.keys()
+    line = "on the command line"
+    for mistake, what, where, remedy in (
+        (
+            given.only and (given.start or given.force),
             "--only does not go together with --from or --force",
-            where="on the command line",
-            remedy="--only always reruns its stage; leave the other option out",
-        )
-    settings = dict(_setting(text) for text in given.set) | _reading(given)
-    settings |= {"raw": "yes"} if given.raw else {}
-    others = settings.keys() - FILES.keys()
-    if given.from_manifest and (given.only or given.start or given.quick or others):
-        raise UserError(
+            line,
+            "--only always reruns its stage; leave the other option out",
+        ),
+        (
+            given.manifest and rerun,
             "--from-manifest takes all settings from the old run",
-            where="on the command line",
-            remedy="leave out --set, --quick, --from, --only and how to read the table",
-        )
-    if given.time_limit <= 0:
-        raise UserError(
+            line,
+            "leave out --set, --quick, --from, --only and how to read the table",
+        ),
+        (
+            given.time_limit <= 0,
             f"a time limit of {given.time_limit:g} minutes lets nothing run",
-            where="--time-limit",
-            remedy="give the minutes that one notebook may take, such as 60",
-        )
-    on_spark = given.engine == "spark"
-    _check_spark(given, on_spark)
-    return Options(
-        dataset=given.dataset,
-        input=Path(given.input) if given.input is not None and not on_spark else None,
-        demographics=given.demographics,
-        results=given.results,
-        settings=settings,
-        start=_find_stage(series, given.start, "--from") if given.start else None,
-        only=_find_stage(series, given.only, "--only") if given.only else None,
-        force=given.force,
-        quick=given.quick,
-        wait=given.wait,
-        time_limit=given.time_limit * 60,
-        manifest=given.from_manifest,
-        engine=given.engine,
-        place=given.input or "",
-        master=given.master or "",
-        conf=tuple(given.conf),
-        sample_size=given.sample_size,
-    )
+            "--time-limit",
+            "give the minutes that one notebook may take, such as 60",
+        ),
+        (alone and not spark, f"{alone} is for Spark", line, "add --engine spark"),
+        (
+            spark and given.manifest,
+            "--from-manifest repeats a run on one table",
+            line,
+            "leave out --engine, and give the old sample with --input",
+        ),
+        (
+            given.sample_size is not None and given.sample_size < 1,
+            "the sample is empty",
+            "--sample-size",
+            "give a number from 1 on",
+        ),
+    ):
+        if mistake:
+            raise UserError(what, where, remedy)
 
 
 def _find_stage(series: tuple[Stage, ...], text: str, option: str) -> Stage:
@@ -140,26 +160,6 @@ def _find_stage(series: tuple[Stage, ...], text: str, option: str) -> Stage:
     )
 
 
-def _check_spark(given: argparse.Namespace, on_spark: bool) -> None:
-    """Check that what is for Spark comes with it, and without what it cannot do."""
-    theirs = {"--master": given.master, "--conf": given.conf, "--sample-size": given.sample_size}
-    alone = next((name for name, value in theirs.items() if value), None)
-    if alone and not on_spark:
-        raise UserError(
-            f"{alone} is for Spark", where="on the command line", remedy="add --engine spark"
-        )
-    if on_spark and given.from_manifest:
-        raise UserError(
-            "--from-manifest repeats a run on one table",
-            where="on the command line",
-            remedy="leave out --engine, and give the old sample with --input",
-        )
-    if given.sample_size is not None and given.sample_size < 1:
-        raise UserError(
-            "the sample is empty", where="--sample-size", remedy="give a number from 1 on"
-        )
-
-
 # How to read a table where that is in doubt: parameters of the first notebook.
 READING = {
     "delimiter": ("MARK", "what separates cells: comma, semicolon, tab, pipe or the character"),
@@ -170,10 +170,6 @@ READING = {
 }
 
 
-def _reading(given: argparse.Namespace) -> dict[str, str]:
-    return {name: getattr(given, name) for name in READING if getattr(given, name) is not None}
-
-
 def _parser() -> Parser:
     parser = Parser(
         "run.py", "Run the notebooks on a table of customers and publish the report.", _EPILOG
@@ -182,7 +178,7 @@ def _parser() -> Parser:
     add("--dataset", metavar="NAME", help="a folder under data/, or a folder or .toml of your own")
     add("--input", metavar="FILE", help="your table: CSV, TSV, Parquet, Excel; gzip too")
     add(
-        *("--demographics",),
+        "--demographics",
         metavar="FILE",
         type=Path,
         help="a second table, of who the customers are, for a file of transactions",
@@ -191,7 +187,7 @@ def _parser() -> Parser:
         add(f"--{name.replace('_', '-')}", dest=name, metavar=word, help=text)
     add("--results", metavar="DIR", type=Path, help="where to write (default: results/<dataset>)")
     add(
-        *("--set",),
+        "--set",
         metavar="NAME=VALUE",
         action="append",
         default=[],
@@ -202,13 +198,14 @@ def _parser() -> Parser:
     add("--force", action="store_true", help="rerun all notebooks, also those up to date")
     add("--quick", action="store_true", help="small settings, for a look in seconds")
     add(
-        *("--from-manifest",),
+        "--from-manifest",
+        dest="manifest",
         metavar="FILE",
         type=Path,
         help="repeat the run that wrote this manifest.json, on the same input only",
     )
     add(
-        *("--engine",),
+        "--engine",
         choices=("duckdb", "spark"),
         default="duckdb",
         help="what sums up purchases: duckdb (the default), or spark, which also draws a sample "
@@ -216,7 +213,7 @@ def _parser() -> Parser:
     )
     add("--master", metavar="URL", help="of Spark (default: local[*], this machine)")
     add(
-        *("--conf",),
+        "--conf",
         metavar="KEY=VALUE",
         action="append",
         default=[],

@@ -7,8 +7,7 @@ import difflib
 import io
 import math
 import tokenize
-import types
-import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,15 +121,22 @@ def _check_name(name: str, declared: dict[str, dict[str, Parameter]]) -> None:
 
 # --- values -------------------------------------------------------------------------------------
 
-_YES = {"true": True, "yes": True, "on": True, "1": True}
-_NO = {"false": False, "no": False, "off": False, "0": False}
-_KINDS = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    list: "a list such as 2,3,4",
-    tuple: "a list such as 2,3,4",
-    str: "text",
+_TRUTH = {"true": True, "yes": True, "on": True, "1": True}
+_TRUTH |= {"false": False, "no": False, "off": False, "0": False}
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+# By type, how a value is read and what it is called; any other type counts as text.
+_TYPES: dict[str, tuple[Callable[[str], Any], str]] = {
+    "int": (int, "a whole number"),
+    "float": (_finite, "a number"),
+    "bool": (lambda text: _TRUTH[text.lower()], "true or false"),
 }
 
 
@@ -142,78 +148,13 @@ def coerce(parameter: Parameter, text: str) -> Any:
     UserError
         If the text is no such value.
     """
+    read, called = _TYPES.get(parameter.annotation, (str, "text"))
     try:
-        return _read(text.strip(), _type_of(parameter.annotation))
-    except ValueError as error:
+        return read(text.strip())
+    except (ValueError, KeyError):
         raise UserError(
-            f"{parameter.name} is {error}, not {text!r}",
+            f"{parameter.name} is {called}, not {text!r}",
             where=f"--set {parameter.name}={text}",
             remedy=f"its default is {parameter.default!r}"
             + (f": {parameter.help}" if parameter.help else ""),
         ) from None
-
-
-def _type_of(annotation: str) -> Any:
-    """Return the type that an annotation names; what is no built-in type counts as text."""
-    try:
-        return _built_in(parse(annotation, "eval").body)
-    except (KeyError, TypeError, SyntaxError):
-        return str
-
-
-def _built_in(node: ast.expr) -> Any:
-    if isinstance(node, ast.BinOp):
-        return _built_in(node.left) | _built_in(node.right)
-    if isinstance(node, ast.Subscript):
-        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        inner = tuple(_built_in(n) for n in inner if not _is(n, ...))
-        outer = node.value.attr if isinstance(node.value, ast.Attribute) else node.value.id
-        return inner[0] | None if outer == "Optional" else list[inner[0]]
-    if _is(node, None):
-        return type(None)
-    return {kind.__name__: kind for kind in _KINDS}[node.id if isinstance(node, ast.Name) else ""]
-
-
-def _is(node: ast.expr, value: Any) -> bool:
-    return isinstance(node, ast.Constant) and node.value is value
-
-
-def _read(text: str, kind: Any) -> Any:
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        if text.lower() in ("", "none") and type(None) in inner:
-            return None
-        return _read(text, next(entry for entry in inner if entry is not type(None)))
-    if kind in (list, tuple) or origin in (list, tuple):
-        return _read_list(text, inner[0] if inner else None)
-    if kind is bool:
-        found = {**_YES, **_NO}.get(text.lower())
-        if found is None:
-            raise ValueError(_KINDS[bool])
-        return found
-    if kind in (int, float):
-        try:
-            number = kind(text)
-        except ValueError:
-            raise ValueError(_KINDS[kind]) from None
-        if not math.isfinite(number):
-            raise ValueError(_KINDS[kind])
-        return number
-    return text
-
-
-def _read_list(text: str, kind: Any) -> list[Any]:
-    text = text.removeprefix("[").removesuffix("]").strip()
-    entries = [entry.strip().strip("\"'") for entry in text.split(",")] if text else []
-    if kind is not None:
-        return [_read(entry, kind) for entry in entries]
-    return [_guess(entry) for entry in entries]
-
-
-def _guess(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
