@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
+from functools import lru_cache, reduce
+
 import numpy as np
 import pandas as pd
 
+from segmentation.expressions import bind, call, choose, evaluate
+
 BLOCK = 4096  # customers whose distances are computed at a time: they stay in the cache
+FAR = 1e300  # farther than any centre can be
 OUTLIER_QUANTILE = 0.999  # of the training customers of a segment, by distance to its centre
 
 
@@ -43,6 +50,46 @@ def block_distances(columns: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return np.sqrt(squares, out=squares)
 
 
+def distance_formulas(
+    centres: Sequence[Sequence[float]], names: Sequence[str]
+) -> dict[str, ast.expr]:
+    """Return the distances to k centres as formulas over standardised features by name."""
+    formulas = {}
+    for number, centre in enumerate(centres, start=1):
+        squares = [
+            bind("(x - at) ** 2", x=name, at=at) for name, at in zip(names, centre, strict=True)
+        ]
+        total = reduce(lambda a, b: bind("a + b", a=a, b=b), squares)
+        formulas[f"distance_{number}"] = call("sqrt", total)
+    return formulas
+
+
+@lru_cache(maxsize=32)
+def assignment_steps(k: int) -> list[dict[str, ast.expr]]:
+    """Return how a segment follows from the distances to k centres, as formulas.
+
+    Each step reads ``distance_1`` … ``distance_k`` and what the steps before found. Among equal
+    distances the first centre is taken.
+    """
+    numbers = range(1, k + 1)
+    own = [bind("d == nearest", d=f"distance_{s}") for s in numbers]
+    other = [bind("d == second_nearest and segment != s", d=f"distance_{s}", s=s) for s in numbers]
+    others = [bind("where(segment == s, far, d)", s=s, far=FAR, d=f"distance_{s}") for s in numbers]
+    return [
+        {"nearest": call("min", *(bind("d", d=f"distance_{s}") for s in numbers))},
+        {"segment": choose(zip(own, numbers, strict=True))},
+        {"second_nearest": call("min", *others)},
+        {
+            "second_choice": choose(zip(other, numbers, strict=True)),
+            "ratio": bind(
+                "where(second_nearest > 0, nearest / second_nearest,"
+                " where(second_nearest == 0, 1, unknown))",
+                unknown=None,
+            ),
+        },
+    ]
+
+
 def assign(distances: np.ndarray) -> dict[str, np.ndarray]:
     """Find the nearest and the second-nearest of k centres; the first of equals.
 
@@ -57,31 +104,16 @@ def assign(distances: np.ndarray) -> dict[str, np.ndarray]:
         segment and second_choice (from 1), distance (to the nearest centre), ratio (nearest to
         second-nearest distance: 0 at the centre, 1 on the border) and confidence (1 - ratio).
     """
-    near, other = distances[0].copy(), np.full(distances.shape[1], np.inf)
-    for distance in distances[1:]:
-        np.minimum(other, np.maximum(near, distance), out=other)
-        np.minimum(near, distance, out=near)
-    first = _first_equal(distances, near)
-    second = _first_equal(distances, other, but=first)
-    ratio = np.divide(near, other, out=np.ones_like(near), where=other > 0)
+    found = {f"distance_{s}": distance for s, distance in enumerate(distances, start=1)}
+    for step in assignment_steps(len(distances)):
+        found |= {name: evaluate(formula, found) for name, formula in step.items()}
     return {
-        "segment": first.astype(np.int64) + 1,
-        "second_choice": second.astype(np.int64) + 1,
-        "distance": near,
-        "ratio": ratio,
-        "confidence": 1 - ratio,
+        "segment": found["segment"].astype(np.int64),
+        "second_choice": found["second_choice"].astype(np.int64),
+        "distance": found["nearest"],
+        "ratio": found["ratio"],
+        "confidence": 1 - found["ratio"],
     }
-
-
-def _first_equal(
-    distances: np.ndarray, sought: np.ndarray, but: np.ndarray | int = -1
-) -> np.ndarray:
-    """Return the first row, other than `but`, that holds the sought values: one of them does."""
-    row, found = np.zeros(len(sought), np.int16), np.zeros(len(sought), bool)
-    for number, distance in enumerate(distances[:-1]):  # three times as fast as argmin
-        found |= (distance == sought) & (but != number)
-        row += ~found
-    return row
 
 
 def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:

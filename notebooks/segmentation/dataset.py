@@ -10,9 +10,9 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import (
     BeforeValidator,
@@ -143,6 +143,30 @@ class Heading:
     limits: tuple[str, ...] = ()
 
 
+def _named(columns: Any) -> Any:
+    """Give each column the key of its table as its name, and a label."""
+    if not isinstance(columns, dict):
+        return columns
+    return {
+        key: {"name": key, "label": key.replace("_", " "), **entry}
+        if isinstance(entry, dict)
+        else entry
+        for key, entry in columns.items()
+    }
+
+
+@dataclass(frozen=True, config=STRICT)
+class Tables:
+    """The tables of a dataset.toml that hold as many entries as one likes."""
+
+    rules: tuple[Rule, ...] = ()
+    features: tuple[Feature, ...] = ()
+    archetypes: tuple[Archetype, ...] = ()
+    questions: tuple[Question, ...] = ()
+    left_out: dict[str, str] = Field(default_factory=dict)  # columns of the file, and why
+    rfm: dict[Literal["recency", "frequency", "monetary"], str] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True, config=STRICT)
 class Value:
     """The column or feature that says what a customer is worth."""
@@ -159,21 +183,15 @@ class Campaign:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Dataset(Heading):
+class Dataset(Heading, Tables):
     """Everything the notebooks need to know about a table of customers."""
 
     folder: Path = Path()
     value: str = ""
     value_label: str = ""
     columns: tuple[Column, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    features: tuple[Feature, ...] = ()
-    archetypes: tuple[Archetype, ...] = ()
-    questions: tuple[Question, ...] = ()
-    left_out: dict[str, str] = Field(default_factory=dict)  # columns of the file, and why
     origin: Source = Source()
-    rfm: dict[str, str] = Field(default_factory=dict)  # recency, frequency, monetary: features
-    campaign: dict[str, str] = Field(default_factory=dict)  # the marketing tool's column names
+    campaign: dict[CampaignColumn, str] = Field(default_factory=dict)  # the tool's names
 
     @property
     def id(self) -> Column | None:
@@ -256,39 +274,15 @@ class Dataset(Heading):
         return replace(self, features=tuple(features), limits=(note, *self.limits))
 
 
-def _named(columns: Any) -> Any:
-    """Give each column the key of its table as its name, and a label."""
-    if not isinstance(columns, dict):
-        return columns
-    return {
-        key: {"name": key, "label": key.replace("_", " "), **entry}
-        if isinstance(entry, dict)
-        else entry
-        for key, entry in columns.items()
-    }
-
-
 @dataclass(frozen=True, config=STRICT)
-class _File:
-    """The tables of a dataset.toml."""
+class _File(Tables):
+    """A dataset.toml as it is written."""
 
     dataset: Heading = Heading()
     source: Source = Source()
     value: Value = Value()
     columns: Annotated[dict[str, Column], BeforeValidator(_named)] = Field(default_factory=dict)
-    left_out: dict[str, str] = Field(default_factory=dict)
-    rules: tuple[Rule, ...] = ()
-    features: tuple[Feature, ...] = ()
-    archetypes: tuple[Archetype, ...] = ()
-    questions: tuple[Question, ...] = ()
-    rfm: dict[Literal["recency", "frequency", "monetary"], str] = Field(default_factory=dict)
     campaign: Campaign = Campaign()
-
-
-TABLES = {
-    "dataset": Heading, "source": Source, "value": Value, "columns": Column, "rules": Rule,
-    "features": Feature, "archetypes": Archetype, "questions": Question, "campaign": Campaign,
-}  # fmt: skip
 
 
 def locate_dataset(name_or_path: str | Path) -> Path:
@@ -359,20 +353,17 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     head = file.dataset
     name = head.name or (path.parent.name if path.name == "dataset.toml" else path.stem)
     label = file.value.label
+    title = head.title or name.replace("_", " ").capitalize()
+    tables = {f.name: getattr(file, f.name) for f in fields(Tables)}
+    tables["features"] = _with_distinct_labels(file.features)
     dataset = Dataset(
-        **vars(head) | {"name": name, "title": head.title or name.replace("_", " ").capitalize()},
+        **vars(head) | {"name": name, "title": title} | tables,
         folder=path.parent,
         value=file.value.column,
         value_label=file.value.column.replace("_", " ") if label is None else label,
         columns=_with_distinct_labels(tuple(file.columns.values())),
-        rules=file.rules,
-        features=_with_distinct_labels(file.features),
-        archetypes=file.archetypes,
-        questions=file.questions,
-        left_out=file.left_out,
         origin=file.source,
-        rfm=dict(file.rfm),
-        campaign=dict(file.campaign.columns),
+        campaign=file.campaign.columns,
     )
     for what, remedy in _contradictions(dataset):
         raise UserError(what[:300], where=str(path), remedy=remedy[:300])
@@ -399,7 +390,9 @@ def _refusal(error: ValidationError, content: dict[str, Any], path: Path) -> Use
         place.pop()
         kind = "unexpected_keyword_argument"
     elif kind == "unexpected_keyword_argument":
-        choices = [f.name for f in fields(TABLES[str(place[0])] if len(place) > 1 else _File)]
+        hint = get_type_hints(_File)[str(place[0])] if len(place) > 1 else _File
+        owner_type = next(part for part in (hint, *get_args(hint)) if is_dataclass(part))
+        choices = [f.name for f in fields(owner_type)]
     if len(place) > 1 and isinstance(place[1], int):  # an entry of a list goes by its name
         entry = content[str(place[0])][place[1]]
         place[1] = entry.get("name", place[1] + 1) if isinstance(entry, dict) else place[1] + 1
@@ -418,41 +411,17 @@ def _refusal(error: ValidationError, content: dict[str, Any], path: Path) -> Use
 
 def _contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
     """Yield what cannot be in a dataset, each with its remedy."""
-    origin, names = dataset.origin, [feature.name for feature in dataset.features]
+    origin, columns, features = dataset.origin, dataset.columns, dataset.features
     amount = origin.amount or (origin.quantity and origin.price)
     if origin.grain == "transaction" and not (origin.customer and origin.time and amount):
-        yield (
-            "source has lines of purchases and does not say what their columns are",
-            "give customer, time, and amount or quantity and price",
-        )
-    for part, name in dataset.rfm.items():
-        if name not in names:
-            yield f"rfm.{part} is the unknown feature {name!r}", _nearest(name, names)
+        what = "source has lines of purchases and does not say what their columns are"
+        yield what, "give customer, time, and amount or quantity and price"
     listed = [dataset.campaign.get(name, name) for name in CAMPAIGN_COLUMNS]
     if len(set(listed)) < len(listed) or "" in listed:
-        yield (
-            "two columns of a campaign list have one name, or one has none",
-            "give each column in [campaign] columns a name of its own",
-        )
-    yield from _column_contradictions(dataset)
-    yield from _formula_contradictions(dataset)
-    archetypes = [archetype.name for archetype in dataset.archetypes]
-    for kind, given in (("features", names), ("archetypes", archetypes)):
-        if len(set(given)) < len(given):
-            yield f"two {kind} share a name", "rename one"
-    for archetype in dataset.archetypes:
-        owner = f"archetype {archetype.name!r}"
-        if not archetype.pattern:
-            yield f"{owner} has an empty pattern", "give one feature a direction, such as 1 or -1"
-        for name in archetype.pattern:
-            if name not in names:
-                what = f"{owner} has the unknown feature {name!r} in its pattern"
-                yield what, _nearest(name, names)
-
-
-def _column_contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
+        what = "two columns of a campaign list have one name, or one has none"
+        yield what, "give each column in [campaign] columns a name of its own"
     spellings: dict[str, str] = {}
-    for column in dataset.columns:
+    for column in columns:
         if not column.valid[0] <= column.valid[1]:
             what = f"column {column.name!r}: valid needs two ascending numbers"
             yield what, "for example [0, 1]"
@@ -461,49 +430,68 @@ def _column_contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
             if twin != column.name:
                 what = f"the columns {twin!r} and {column.name!r} are both found as {spelling!r}"
                 yield what, "let every spelling stand for one column"
-    identifiers = [column.name for column in dataset.columns if column.kind == "id"]
+    identifiers = [column.name for column in columns if column.kind == "id"]
     if len(identifiers) > 1:
         yield f"two columns are of the kind id: {identifiers}", 'give one of them the kind "text"'
+    for what, parts in (("features", features), ("archetypes", dataset.archetypes)):
+        if len({part.name for part in parts}) < len(parts):
+            yield f"two {what} share a name", "rename one"
+    yield from _formula_contradictions(dataset)
+    yield from _unknown_names(dataset)
+    if len(dataset.features_with("segment")) < 2:
+        yield "fewer than two features segment", 'give at least two features role = "segment"'
+    for archetype in dataset.archetypes:
+        if not archetype.pattern:
+            what = f"archetype {archetype.name!r} has an empty pattern"
+            yield what, "give at least one feature a direction, such as 1, 0 or -1"
 
 
 def _formula_contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    kinds = {column.name: column.kind for column in dataset.columns}
-    for feature in dataset.features:
-        yield from _misused(feature.formula, f"feature {feature.name!r}", kinds)
-    if len(dataset.features_with("segment")) < 2:
-        yield "fewer than two features segment", 'give at least two features role = "segment"'
-    for rule in dataset.rules:
-        owner = f"rule {rule.name!r}"
-        if not rule.check and (not rule.when or not rule.column or rule.fill is None):
-            yield f"{owner} neither checks nor fills", "see data/README.md"
-        yield from _misused(rule.check or rule.when, owner, kinds, condition=True)
-        if rule.column and rule.column not in kinds:
-            yield f"{owner} fills {rule.column!r}", _nearest(rule.column, kinds)
-    for question in dataset.questions:
-        yield from _misused(question.when, f"question {question.name!r}", kinds, condition=True)
-    countable = [feature.name for feature in dataset.features]
-    countable += [name for name, kind in kinds.items() if kind in NUMERIC_KINDS]
-    if dataset.value not in ("", *countable):
-        what = f"the value column {dataset.value!r} does not exist or holds no numbers"
-        yield what, _nearest(dataset.value, countable)
-
-
-def _misused(
-    formula: str, owner: str, kinds: dict[str, Kind], condition: bool = False
-) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the columns of a formula, or with what it gives."""
-    computable = get_args(ComputableKind)
-    for name in sorted(expressions.columns_of(formula)):
-        if name not in kinds:
-            yield f"{owner} uses the unknown column {name!r}", _nearest(name, kinds)
-        elif kinds[name] not in computable:
-            yield (
-                f"{owner} calculates with the column {name!r} of the kind {kinds[name]!r}",
-                f"its kind has to be one of {', '.join(computable)}",
-            )
+    kinds = {column.name: column.kind for column in dataset.columns}
     yes_no = [name for name, kind in kinds.items() if kind == "yes_no"]
-    if condition and not expressions.is_condition(formula, yes_no):
-        yield f"{owner} has to be a condition: {formula[:80]!r}", "such as a > 0"
+    computable = get_args(ComputableKind)
+    for rule in dataset.rules:
+        if not rule.check and (not rule.when or not rule.column or rule.fill is None):
+            yield f"rule {rule.name!r} neither checks nor fills", "see data/README.md"
+    for owner, formula, is_condition in _formulas(dataset):
+        for name in sorted(expressions.columns_of(formula)):
+            if name not in kinds:
+                yield f"{owner} uses the unknown column {name!r}", _nearest(name, kinds)
+            elif kinds[name] not in computable:
+                what = f"{owner} calculates with the column {name!r} of the kind {kinds[name]!r}"
+                yield what, f"its kind has to be one of {', '.join(computable)}"
+        if is_condition and not expressions.is_condition(formula, yes_no):
+            yield f"{owner} has to be a condition: {formula[:80]!r}", "such as a > 0"
+
+
+def _formulas(dataset: Dataset) -> Iterator[tuple[str, str, bool]]:
+    """Yield whose each formula is, the formula, and whether it has to be a condition."""
+    yield from ((f"feature {f.name!r}", f.formula, False) for f in dataset.features)
+    yield from ((f"rule {r.name!r}", r.check or r.when, True) for r in dataset.rules)
+    yield from ((f"question {q.name!r}", q.when, True) for q in dataset.questions)
+
+
+def _unknown_names(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Yield names of columns and features that there are not."""
+    columns = [column.name for column in dataset.columns]
+    features = [feature.name for feature in dataset.features]
+    countable = [*features, *(c.name for c in dataset.columns if c.is_numeric)]
+    used = [(f"rfm.{part} is", name, features) for part, name in dataset.rfm.items()]
+    used += [(f"rule {r.name!r} fills", r.column, columns) for r in dataset.rules if r.column]
+    used += [
+        (f"archetype {archetype.name!r} has in its pattern", name, features)
+        for archetype in dataset.archetypes
+        for name in archetype.pattern
+    ]
+    if dataset.value:
+        used.append(("the value column is", dataset.value, countable))
+    for owner, name, known in used:
+        if name not in known:
+            yield (
+                f"{owner} {name!r}, which does not exist or holds no numbers",
+                _nearest(name, known),
+            )
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,12 @@ FUNCTIONS: dict[str, tuple[Callable, int, int]] = {  # with the least and the mo
     "min": (lambda *values: reduce(np.minimum, values), 2, 99),
     "ratio": (ratio, 2, 2),
 }
-OWN_FUNCTIONS: dict[str, Callable] = {"missing": _is_missing, "sign": np.sign, "where": np.where}
+OWN_FUNCTIONS: dict[str, Callable] = {
+    "missing": _is_missing,
+    "sign": np.sign,
+    "sqrt": np.sqrt,
+    "where": np.where,
+}
 ARITHMETIC: dict[type, Callable] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -100,7 +105,7 @@ def _check(node: ast.expr, level: int = 0) -> None:
     match node:
         case ast.Name():
             return
-        case ast.Constant(value=value) if type(value) in (int, float):
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             if not math.isfinite(value):
                 raise ValueError("a number is too large")
             return
@@ -130,7 +135,7 @@ def bind(template: str, **parts: ast.expr | str | float | None) -> ast.expr:
     ----------
     template : str
         In the program's own words: beside the documented language it may use powers and
-        ``where(condition, a, b)``, ``missing(x)`` and ``sign(x)``.
+        ``where(condition, a, b)``, ``missing(x)``, ``sign(x)`` and ``sqrt(x)``.
     **parts : ast.expr, str, float or None
         A formula's tree, the name of a column, a number, or None for a missing value.
     """
@@ -143,6 +148,25 @@ def bind(template: str, **parts: ast.expr | str | float | None) -> ast.expr:
             return ast.Name(part) if isinstance(part, str) else ast.Constant(part)
 
     return Replacing().visit(ast.parse(template, mode="eval").body)
+
+
+def call(function: str, *parts: ast.expr) -> ast.expr:
+    """Make the formula of a function of parts."""
+    return ast.Call(ast.Name(function), list(parts), [])
+
+
+def choose(cases: Iterable[tuple[ast.expr, Any]]) -> ast.expr:
+    """Make the formula of the value of the first case that holds; missing where none does.
+
+    Parameters
+    ----------
+    cases : iterable of tuple
+        A condition and its number, or text.
+    """
+    chosen: ast.expr = ast.Constant(None)
+    for condition, value in reversed(list(cases)):
+        chosen = call("where", condition, ast.Constant(value), chosen)
+    return chosen
 
 
 def _tree(formula: str | ast.expr) -> ast.expr:
@@ -226,7 +250,7 @@ def _evaluate(node: ast.expr, table: Mapping[str, np.ndarray] | pd.DataFrame) ->
     match node:
         case ast.Name(id=name):
             return np.asarray(table[name])
-        case ast.Constant(value=value):
+        case ast.Constant(value=int() | float() | None as value):
             return np.float64(value)  # of None: not a number
         case ast.BinOp(left=a, op=op, right=b):
             return ARITHMETIC[type(op)](_number(a, table), _number(b, table))

@@ -102,7 +102,7 @@ def transformed(name: str, transform: str, power: float | None = None) -> ast.ex
     """
     if transform == "log1p":
         return bind("sign(x) * log1p(abs(x))", x=name)
-    if transform == "yeo-johnson":
+    if transform == "yeo-johnson" and power is not None:
         above = "log1p(x)" if power == 0 else "((x + 1) ** power - 1) / power"
         below = "-log1p(-x)" if power == 2 else "-((1 - x) ** rest - 1) / rest"
         return bind(f"where(x >= 0, {above}, {below})", x=name, power=power, rest=2 - power)

@@ -69,7 +69,7 @@ def bin_edges(values: np.ndarray, bins: int = BINS) -> np.ndarray:
     return inner[inner < values.max()]  # above the last edge there has to be somebody
 
 
-def bin_counts(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
+def bin_counts(values: np.ndarray, edges: Sequence[float] | np.ndarray) -> np.ndarray:
     """Count values in bins; each bin holds its upper edge, and the last one has none.
 
     Returns

@@ -15,7 +15,7 @@ import numpy as np
 
 from customer_tables.changes import Change
 from segmentation.dataset import Column, Rule
-from segmentation.expressions import bind, columns_of, evaluate, parse
+from segmentation.expressions import bind, call, columns_of, evaluate, parse
 
 OUTSIDE = {"clip": "set to the limit", "missing": "treated as missing", "flag": "kept, flagged"}
 
@@ -54,6 +54,13 @@ class Repair:
             columns[self.column] = np.where(concerned, new, columns[self.column])
         return rows
 
+    @property
+    def formula(self) -> ast.expr | None:
+        """What the column holds afterwards; None where nothing changes."""
+        if self.value is None:
+            return None
+        return call("where", self.when, self.value, bind("x", x=self.column))
+
     def change(self, rows: int) -> Change:
         """Say what was done."""
         return Change(self.what, self.column, rows, self.action)
@@ -85,21 +92,19 @@ def rule_repairs(rules: Iterable[Rule]) -> list[Repair]:
 
 def _check(rule: Rule) -> Repair:
     broken = bind("not holds", holds=parse(rule.check))
-    when = _where_known(broken, rule.check)
+    when = ast.BoolOp(ast.And(), [broken, *_known(rule.check)])
     return Repair(f"rule not met: {rule.name}", "", "kept, reported", when)
 
 
 def _fill(rule: Rule) -> Repair:
-    gap = bind("holds and missing(x)", holds=parse(rule.when), x=rule.column)
+    gap = bind("missing(x)", x=rule.column)
+    when = ast.BoolOp(ast.And(), [gap, *_known(rule.when), parse(rule.when)])
     action = f"set to {rule.fill:g}: the gap is structural"
-    when = _where_known(gap, rule.when)
     return Repair(rule.name, rule.column, action, when, ast.Constant(rule.fill))
 
 
-def _where_known(condition: ast.expr, formula: str) -> ast.expr:
-    for name in sorted(columns_of(formula)):
-        condition = bind("holds and not missing(x)", holds=condition, x=name)
-    return condition
+def _known(formula: str) -> list[ast.expr]:
+    return [bind("not missing(x)", x=name) for name in sorted(columns_of(formula))]
 
 
 def fill_repair(name: str, fill: float, action: str = "filled as in training") -> Repair:

@@ -9,27 +9,28 @@ tree in its own words.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Mapping
-from functools import cache, reduce
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from sqlglot import Dialect, exp
 from sqlglot.errors import SqlglotError
 
 from customer_tables.errors import UserError
+from segmentation.assignment import assignment_steps, distance_formulas
 from segmentation.dataset import Column, Dataset
-from segmentation.expressions import columns_of, is_condition, parse
+from segmentation.expressions import bind, choose, columns_of, is_condition, parse
 from segmentation.features import Preparation
 from segmentation.model import dataset_of
-from segmentation.rules import Repair, fill_repair, range_repairs, rule_repairs
+from segmentation.rules import fill_repair, range_repairs, rule_repairs
 
 DIALECTS = ("duckdb", "postgres", "spark", "bigquery", "snowflake")
 LARGEST = 1.7e308  # what is beyond is infinite or no number
 IDENTIFIER = "customer"
 REPEATED = ("complete", "features", "distances", "own", "nearest_other")  # read several times
 
-Node = exp.Expression
-Step = tuple[str, dict[str, Node]]  # the name of a step of the query, and its columns
+Node = exp.Expr
+Step = tuple[str, dict[str, ast.expr]]  # of the query: its name, and the formulas of its columns
 
 
 def write_query(
@@ -96,15 +97,19 @@ def build_query(
     read = _columns_read(dataset)
     source = dataset.id.name if dataset.id else IDENTIFIER
     key = exp.Trim(this=exp.cast(_column(names.get(source, source)), "text"))
-    steps = [("source", {c.name: _source(c, names.get(c.name, c.name)) for c in read})]
-    steps += _cleaning(model, dataset, read)
-    render = _Rendering({c.name for c in read if c.kind == "yes_no"})
-    used = Preparation.from_dict(model["preparation"]).steps
-    features = {s.name: render.number(parse(dataset.feature(s.name).formula)) for s in used}
-    steps.append(("features", features))
-    steps.append(("scaled", {s.name: render.number(s.formula) for s in used}))
-    steps += _nearest(model["centres"], [s.name for s in used])
-    return _assemble(model, steps, key, table)
+    start = [_named(_source(c, names.get(c.name, c.name)), c.name) for c in read]
+    query = exp.Select().with_(
+        "source", as_=exp.select(exp.alias_(key, IDENTIFIER), *start).from_(_table(table))
+    )
+    rendering = _Rendering({c.name for c in read if c.kind == "yes_no"})
+    place = "source"
+    for name, formulas in _steps(model, dataset, read):
+        render = rendering.number if name == "features" else rendering.value
+        rendered = [_named(render(tree), alias) for alias, tree in formulas.items()]
+        step = exp.select(IDENTIFIER, *rendered).from_(place)
+        query, place = query.with_(name, as_=step), name
+    listed = [_named(rendering.value(tree), alias) for alias, tree in _listed(model).items()]
+    return query.select(IDENTIFIER, *listed).from_(place)
 
 
 def _columns_read(dataset: Dataset) -> list[Column]:
@@ -119,52 +124,54 @@ def _source(column: Column, name: str) -> Node:
     if not column.is_numeric:
         return exp.cast(_column(name), "boolean" if column.kind == "yes_no" else "double")
     value = exp.cast(_column(name), "double")
-    finite = value.between(_number(-LARGEST), _number(LARGEST))
+    finite = value.between(exp.convert(-LARGEST), exp.convert(LARGEST))
     return exp.case().when(finite, value.copy())
 
 
-def _cleaning(model: dict[str, Any], dataset: Dataset, read: list[Column]) -> list[Step]:
-    """Handle ranges, rules and gaps; what is only counted changes nothing here."""
-    render = _Rendering({c.name for c in read if c.kind == "yes_no"})
-    known = {c.name: _column(c.name) for c in read}
+def _steps(model: dict[str, Any], dataset: Dataset, read: list[Column]) -> Iterable[Step]:
+    """Yield the steps of the query after the source; each reads the one before."""
     rules = rule_repairs(rule for rule in dataset.rules if rule.when)
     fills = [fill_repair(name, fill) for name, fill in model["fills"].items()]
-    steps = [("valid", range_repairs(read))]
-    steps += [(f"rule_{number}", [repair]) for number, repair in enumerate(rules, start=1)]
-    steps.append(("complete", fills))
-    return [
-        (
-            name,
-            known | {r.column: render.repair(r) for r in repairs if r.value and r.column in known},
-        )
-        for name, repairs in steps
-    ]
+    cleaning = [("valid", range_repairs(read))]
+    cleaning += [(f"rule_{number}", [repair]) for number, repair in enumerate(rules, start=1)]
+    known = _kept(c.name for c in read)
+    for name, repairs in [*cleaning, ("complete", fills)]:
+        changed = {r.column: r.formula for r in repairs if r.formula and r.column in known}
+        yield name, known | changed
+    scaled = Preparation.from_dict(model["preparation"]).steps
+    yield "features", {step.name: parse(dataset.feature(step.name).formula) for step in scaled}
+    yield "scaled", {step.name: step.formula for step in scaled}
+    distances = distance_formulas(model["centres"], [step.name for step in scaled])
+    yield "distances", distances
+    found = _kept(distances)
+    names = ("nearest", "own", "nearest_other", "chosen")
+    for name, formulas in zip(names, assignment_steps(len(distances)), strict=True):
+        yield name, found | formulas
+        found |= _kept(formulas)
 
 
-def _nearest(centres: list[list[float]], names: list[str]) -> list[Step]:
-    """Find the nearest and the second-nearest centre, as `segmentation.assignment.assign`."""
-    distances = {}
-    for number, centre in enumerate(centres, start=1):
-        squares = [
-            exp.Pow(this=exp.paren(_column(name) - _wrapped(_number(at))), expression=_number(2))
-            for name, at in zip(names, centre, strict=True)
-        ]
-        total = reduce(lambda a, b: exp.Add(this=a, expression=b), squares)
-        distances[f"distance_{number}"] = _call(exp.Sqrt, total)
-    known = {name: _column(name) for name in distances}
-    nearest, segment = _column("nearest"), _column("segment")
-    others = [
-        exp.case().when(segment.eq(_number(s)), _number(LARGEST)).else_(distance)
-        for s, distance in enumerate(known.values(), start=1)
-    ]
-    first = _first(len(known), lambda s: known[f"distance_{s}"].eq(nearest))
-    return [
-        ("distances", distances),
-        ("nearest", known | {"nearest": _call(exp.Least, *known.values())}),
-        ("own", known | {"nearest": nearest, "segment": first}),
-        ("nearest_other", known | {"nearest": nearest, "segment": segment,
-                                   "second_nearest": _call(exp.Least, *others)}),
-    ]  # fmt: skip
+def _kept(names: Iterable[str]) -> dict[str, ast.expr]:
+    return {name: ast.Name(name) for name in names}
+
+
+def _listed(model: dict[str, Any]) -> dict[str, ast.expr]:
+    """Return the formulas of a scored list over what the last step found."""
+
+    def chosen(number: str, values: list[Any]) -> ast.expr:
+        cases = [(bind("x == s", x=number, s=s), value) for s, value in enumerate(values, start=1)]
+        return choose(cases)
+
+    names = [entry["name"] for entry in model["segments"]]
+    limit = chosen("segment", model["strangers"]["distances"])
+    return {
+        "segment": bind("segment"),
+        "segment_name": chosen("segment", names),
+        "second_choice": bind("second_choice"),
+        "second_choice_name": chosen("second_choice", names),
+        "confidence": bind("1 - ratio"),
+        "distance": bind("nearest"),
+        "stranger": bind("nearest > limit", limit=limit),
+    }
 
 
 def _table(name: str) -> exp.Table:
@@ -183,68 +190,11 @@ def _table(name: str) -> exp.Table:
         ) from None
 
 
-def _assemble(model: dict[str, Any], steps: list[Step], key: Node, table: str) -> exp.Select:
-    """Chain the steps, and select from the last one what a scored list holds."""
-    place: Any = _table(table)
-    query = exp.Select()
-    for name, columns in steps:
-        start = exp.alias_(key, IDENTIFIER) if name == "source" else _column(IDENTIFIER)
-        select = exp.select(start, *(_named(v, alias) for alias, v in columns.items())).from_(place)
-        query = query.with_(name, as_=select)
-        place = exp.to_table(name)
-    segment, nearest, other = map(_column, ("segment", "nearest", "second_nearest"))
-    second = _first(
-        len(model["centres"]),
-        lambda s: exp.and_(segment.neq(_number(s)), _column(f"distance_{s}").eq(other)),
-    )
-    certainty = exp.case().when(other > _number(0), _number(1) - exp.Div(
-        this=nearest.copy(), expression=other.copy(), typed=True)).else_(_number(0))  # fmt: skip
-    limits = model["strangers"]["distances"]
-    limit = _choice(segment, [_number(value) for value in limits])
-    words = [exp.Literal.string(entry["name"]) for entry in model["segments"]]
-    known = segment.is_(exp.null()).not_()
-    # The second choice is a step of its own, so that its name can be looked up.
-    chosen = exp.select(
-        IDENTIFIER, "segment", exp.alias_(exp.case().when(known, second), "second_choice"),
-        exp.alias_(exp.case().when(known, certainty), "confidence"), "nearest",
-    ).from_(place)  # fmt: skip
-    return (
-        query.with_("chosen", as_=chosen)
-        .select(
-            IDENTIFIER,
-            "segment",
-            exp.alias_(_choice(segment, words), "segment_name"),
-            "second_choice",
-            exp.alias_(_choice(_column("second_choice"), words), "second_choice_name"),
-            "confidence",
-            exp.alias_(nearest.copy(), "distance"),
-            exp.alias_(nearest.copy() > limit, "stranger"),
-        )
-        .from_("chosen")
-    )
-
-
 def _named(value: Node, name: str) -> Node:
     """Give a value its name where it has another one."""
     if isinstance(value, exp.Column) and value.name == name:
         return value.copy()
     return exp.alias_(value.copy(), _identifier(name))
-
-
-def _first(k: int, holds: Callable[[int], Node]) -> Node:
-    """Return the first number from 1 to k for which a condition holds."""
-    case = exp.case()
-    for number in range(1, k + 1):
-        case = case.when(holds(number), _number(number))
-    return case
-
-
-def _choice(number: Node, values: list[Node]) -> Node:
-    """Return the value that belongs to a number from 1 on."""
-    case = exp.case(number.copy())
-    for place, value in enumerate(values, start=1):
-        case = case.when(_number(place), value.copy())
-    return case
 
 
 # --- formulas ------------------------------------------------------------------------------------
@@ -261,7 +211,8 @@ OPERATORS: dict[type, type[exp.Expression]] = {
     ast.Gt: exp.GT,
     ast.GtE: exp.GTE,
 }
-FUNCTIONS = {"abs": exp.Abs, "sign": exp.Sign, "max": exp.Greatest, "min": exp.Least}
+FUNCTIONS = {"abs": exp.Abs, "sign": exp.Sign, "sqrt": exp.Sqrt}
+EXTREMES = {"max": exp.Greatest, "min": exp.Least}
 
 
 class _Rendering:
@@ -270,51 +221,48 @@ class _Rendering:
     def __init__(self, yes_no: Collection[str]) -> None:
         self._yes_no = yes_no
 
-    def repair(self, repair: Repair) -> Node:
-        """Render what a repair makes of its column."""
-        column, value = _column(repair.column), self.number(repair.value)
-        if isinstance(repair.when, ast.Call):  # nothing but missing(column)
-            return _call(exp.Coalesce, column, value)
-        return exp.case().when(self.condition(repair.when), value).else_(column)
+    def value(self, node: ast.expr) -> Node:
+        """Render a formula: a condition as true or false, unless something calculates with it."""
+        return self._condition(node) if is_condition(node, self._yes_no) else self.number(node)
 
     def number(self, node: ast.expr) -> Node:
         """Render a number; a condition counts as 1 or 0."""
         if is_condition(node, self._yes_no):
-            return exp.case().when(self.condition(node), _number(1)).else_(_number(0))
+            return exp.case().when(self._condition(node), exp.convert(1)).else_(exp.convert(0))
         match node:
             case ast.Name(id=name):
                 return _column(name)
             case ast.Constant(value=value):
-                return exp.null() if value is None else _number(value)
+                return exp.convert(value)
             case ast.BinOp(left=a, op=ast.Div(), right=b):
                 return _divide(self.number(a), _nullif(self.number(b)))
             case ast.BinOp(left=a, op=op, right=b):
                 return self._binary(op, a, b)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return exp.Neg(this=_wrapped(self.number(operand)))
-            case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
-                return (
-                    exp.case().when(self.condition(condition), self.number(a)).else_(self.number(b))
-                )
+            case ast.Call(func=ast.Name(id="where")):
+                return self._choice(node, exp.case())
             case ast.Call(func=ast.Name(id=name), args=args):
-                return self._function(name, [self.number(arg) for arg in args])
+                return _function(name, [self.number(arg) for arg in args])
         raise AssertionError(f"unchecked node {ast.dump(node)}")
 
-    def _function(self, name: str, values: list[Node]) -> Node:
-        if name == "log1p":
-            return _call(exp.Ln, _number(1) + _wrapped(values[0]))
-        if name == "ratio":
-            above, below = values
-            zero = exp.EQ(this=_wrapped(below), expression=_number(0))
-            return exp.case().when(zero, _number(0)).else_(_divide(above, below.copy()))
-        return _call(FUNCTIONS[name], *values)
+    def _choice(self, node: ast.expr, case: exp.Case) -> Node:
+        """Render where(c, a, where(d, b, ...)) as one CASE."""
+        match node:
+            case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
+                case = case.when(self._condition(condition), self.number(a))
+                return self._choice(b, case)
+            case ast.Constant(value=None):
+                return case
+        return case.else_(self.value(node))
 
     def _binary(self, op: ast.AST, a: ast.expr, b: ast.expr) -> Node:
-        left, right = _wrapped(self.number(a)), _wrapped(self.number(b))
+        left, right = self.number(a), _wrapped(self.number(b))
+        if not (isinstance(op, ast.Add) and isinstance(left, exp.Add)):
+            left = _wrapped(left)
         return OPERATORS[type(op)](this=left, expression=right)
 
-    def condition(self, node: ast.expr) -> Node:
-        """Render a condition."""
+    def _condition(self, node: ast.expr) -> Node:
         match node:
             case ast.Name(id=name):
                 return _column(name)
@@ -323,21 +271,23 @@ class _Rendering:
             case ast.Call(func=ast.Name(id="missing"), args=[ast.Name(id=name)]):
                 return _column(name).is_(exp.null())
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return exp.not_(exp.paren(self.condition(operand)))
+                return exp.not_(self._condition(operand))
             case ast.BoolOp(op=op, values=values):
                 join = exp.and_ if isinstance(op, ast.And) else exp.or_
-                return exp.paren(join(*(self.condition(value) for value in values)))
+                return join(*(self._condition(value) for value in values))
         raise AssertionError(f"no condition: {ast.dump(node)}")
 
 
-# --- parts ---------------------------------------------------------------------------------------
-
-
-def _call(function: type[exp.Expression], value: Node, *more: Node) -> Node:
-    settings: dict[str, Any] = {"expressions": [part.copy() for part in more]} if more else {}
-    if function in (exp.Least, exp.Greatest):
-        settings["ignore_nulls"] = False
-    return function(this=value.copy(), **settings)
+def _function(name: str, values: list[Node]) -> Node:
+    if name == "log1p":
+        return exp.Ln(this=exp.convert(1) + _wrapped(values[0]))
+    if name == "ratio":
+        above, below = values
+        zero = exp.EQ(this=_wrapped(below.copy()), expression=exp.convert(0))
+        return exp.case().when(zero, exp.convert(0)).else_(_divide(above, below))
+    if name in EXTREMES:
+        return EXTREMES[name](this=values[0], expressions=values[1:], ignore_nulls=False)
+    return FUNCTIONS[name](this=values[0])
 
 
 def _divide(above: Node, below: Node) -> Node:
@@ -348,20 +298,14 @@ def _nullif(value: Node) -> Node:
     """Let a division by zero give nothing, where Python refuses the table."""
     if isinstance(value, exp.Literal):
         return value
-    return exp.Nullif(this=value, expression=_number(0))
+    return exp.Nullif(this=value, expression=exp.convert(0))
 
 
 def _wrapped(node: Node) -> Node:
-    return exp.paren(node) if isinstance(node, (exp.Binary, exp.Neg)) else node
-
-
-def _number(value: float) -> Node:
-    """Write a number with all of its digits."""
-    text = str(value) if isinstance(value, int) else repr(float(value))
-    text = text.removesuffix(".0")
-    return exp.Neg(this=exp.Literal.number(text[1:])) if text[0] == "-" else (
-        exp.Literal.number(text)
-    )  # fmt: skip
+    """Put what has operators of its own into parentheses."""
+    negative = isinstance(node, exp.Neg) and not isinstance(node.this, exp.Literal)
+    binary = isinstance(node, exp.Binary) and not isinstance(node, exp.Pow)
+    return exp.paren(node) if binary or negative else node
 
 
 def _identifier(name: str) -> exp.Identifier:
