@@ -152,29 +152,22 @@ def assign_customers(model: dict[str, Any], table: pd.DataFrame) -> pd.DataFrame
     return score_customers(model, table).assigned
 
 
-def segments_again(
-    model: dict[str, Any], customers: pd.DataFrame, dataset: Dataset, block: int = 100_000
-) -> pd.Series:
+def segments_again(model: dict[str, Any], customers: pd.DataFrame) -> pd.Series:
     """Find the segments of the training customers as those of new ones are found.
 
     Parameters
     ----------
     customers : DataFrame, indexed by customer
         Cleaned; what the model does to new customers leaves them as they are.
-    block : int
-        Customers at a time, so that little memory is needed beside the table.
 
     Returns
     -------
     Series of int, indexed by customer
     """
-    identifier = dataset.id.name if dataset.id else "customer"
-    parts = [
-        assign_customers(model, customers.iloc[start : start + block].reset_index(names=identifier))
-        for start in range(0, len(customers), block)
-    ]
-    found = pd.concat([part["segment"] for part in parts])
-    return found.reindex(customers.index)
+    columns = {name: customers[name].to_numpy() for name in customers}
+    applier = Applier(model, dataset_of(model))
+    found = applier.apply(columns, len(customers), look=lambda features: None)  # keep none of them
+    return pd.Series(found.assigned["segment"], customers.index, name="segment")
 
 
 def score_customers(model: dict[str, Any], table: pd.DataFrame) -> Scored:
