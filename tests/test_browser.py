@@ -11,10 +11,13 @@ from axe_playwright_python import sync_playwright as axe
 from fitted import fit_model
 from machine import chromium
 from playwright.sync_api import sync_playwright
-from sample_run import HOSTILE, context, notebook, poisoned, report, run, write_results
+from sample_run import HOSTILE, context, poisoned, report, run, write_results
+from sample_runs import two_runs
+from test_notebook_page import hostile_notebook, notebook
 
 from customer_tables.table import read_table
 from runner import notebook_page, start_page
+from runner.comparison_page import write_comparison
 from scoring.drift_page import drift_files
 from segmentation.dataset import load_dataset
 from segmentation.monitoring.drift import compare_scored
@@ -27,6 +30,8 @@ FLAGS = (
 ).split()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 A4_WIDTH, A4_HEIGHT = 680, 995  # what the margins leave of a page, in CSS pixels
+PAGES = ("start", "notebook", "comparison", "drift")
+ACTIVE = "script, iframe, object, embed, form, input, base, link, meta[http-equiv=refresh]"
 
 
 @pytest.fixture(scope="module")
@@ -37,51 +42,46 @@ def browser():
         running.close()
 
 
-def _write(folder: Path, hostile: bool) -> dict[str, Path]:
-    # Every notice that a page can carry is on it.
-    content = report() | {"quick": True, "generated": True, "k_set_by_hand": True}
-    write_results(folder, poisoned(content) if hostile else content)
+def write_pages(folder: Path, hostile: bool) -> dict[str, Path]:
+    """Write one page of each kind, with every notice that it can carry."""
+    spoilt = poisoned if hostile else lambda content: content
+    notices = {"quick": True, "generated": True, "k_set_by_hand": True}
+    write_results(folder, spoilt(report() | notices))
+    start = start_page.render_index(folder, run=spoilt(run()))
     executed = folder / "notebooks" / "04_kmeans.ipynb"
-    nbformat.write(notebook(hostile), executed)
+    nbformat.write(hostile_notebook() if hostile else notebook(), executed)
     page = executed.with_suffix(".html")
-    about = context(quick=True, up_to_date=False)
-    about = poisoned(about) if hostile else about
+    about = spoilt(context(quick=True, up_to_date=False))
     notebook_page.render_notebook(executed, page, context=about)
-    index = start_page.render_index(folder, run=poisoned(run()) if hostile else run())
-    return {"index": index, "notebook": page}
+    compared = write_comparison(*two_runs(folder / "runs", hostile))
+    drifted = folder / "drift.html"
+    drifted.write_text(drift_page(" ".join(HOSTILE) if hostile else ""), encoding="utf-8")
+    return dict(zip(PAGES, (start, page, compared, drifted), strict=True))
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    return _write(tmp_path_factory.mktemp("plain"), hostile=False)
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    return _write(tmp_path_factory.mktemp("hostile"), hostile=True)
-
-
-@pytest.fixture(scope="module")
-def drift(tmp_path_factory):
-    """Write two pages about a period: a plain one, and one whose texts are hostile."""
+def drift_page(added: str) -> str:
+    """Render the page about a period in which balances doubled."""
     known = load_dataset("credit_card")
     table = read_table(known.source_path).table.head(1200)
     model = fit_model(known, table, 6, "High spenders of kind")
     dearer = table.tail(900).assign(BALANCE=lambda t: t["BALANCE"] * 2)
-    before, now = (score_customers(model, part) for part in (table, dearer))
-    pages = {}
-    for name, words in (("drift", "march.csv"), ("hostile drift", " ".join(HOSTILE))):
-        added = words if name.startswith("hostile") else ""
-        entries = [e | {"name": f"{e['name']}{added}"} for e in model["segments"]]
-        named = model | {"segments": entries}
-        labels = {entry["segment"]: entry["name"] for entry in entries}
-        lists = [scored.assigned["segment"].map(labels) for scored in (before, now)]
-        followed = follow_customers(*lists, list(labels.values()))
-        folder = tmp_path_factory.mktemp("drift")
-        pages[name] = folder / "index.html"
-        files = drift_files(named, compare_scored(named, now), followed, words)
-        pages[name].write_text(files["index.html"], encoding="utf-8")
-    return pages
+    entries = [entry | {"name": f"{entry['name']}{added}"} for entry in model["segments"]]
+    labels = {entry["segment"]: entry["name"] for entry in entries}
+    named = model | {"segments": entries}
+    before, now = (score_customers(named, part) for part in (table, dearer))
+    lists = [scored.assigned["segment"].map(labels) for scored in (before, now)]
+    followed = follow_customers(*lists, list(labels.values()))
+    return drift_files(named, compare_scored(named, now), followed, f"march {added}")["index.html"]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return write_pages(tmp_path_factory.mktemp("plain"), hostile=False)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    return write_pages(tmp_path_factory.mktemp("hostile"), hostile=True)
 
 
 class Visit:
@@ -129,20 +129,7 @@ class Visit:
         )
 
 
-@pytest.mark.parametrize("name", ["drift", "hostile drift"])
-@pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (1280, "light"), (1280, "dark")])
-def test_the_drift_page_is_quiet_fits_and_is_accessible(browser, drift, name, width, scheme):
-    with Visit(browser, drift[name], width=width, scheme=scheme) as visit:
-        assert visit.asked_for() == [drift[name].as_uri()]
-        assert visit.said == []
-        assert visit.too_wide() == []
-        assert visit.page.locator(".bands path").count() >= 6
-        found = axe.Axe().run(visit.page, options={"runOnly": RULES})
-        assert found.response["passes"], "axe did not run"
-        assert [entry["id"] for entry in found.response["violations"]] == []
-
-
-@pytest.mark.parametrize("name", ["index", "notebook"])
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width", [400, 1280])
 def test_a_page_is_quiet_and_fits_the_window(browser, plain, name, width):
     with Visit(browser, plain[name], width=width) as visit:
@@ -153,7 +140,7 @@ def test_a_page_is_quiet_and_fits_the_window(browser, plain, name, width):
         assert visit.page.evaluate("[...document.images].every(i => i.naturalWidth > 0)")
 
 
-@pytest.mark.parametrize("name", ["index", "notebook"])
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("policy", ["kept", "stripped"])
 def test_hostile_names_do_nothing(browser, hostile, tmp_path, name, policy):
     path = hostile[name]
@@ -172,13 +159,12 @@ def test_hostile_names_do_nothing(browser, hostile, tmp_path, name, policy):
         assert visit.page.url == path.as_uri()
         assert visit.asked_for() == [path.as_uri()]
         assert visit.said == []
-        active = "script, iframe, object, embed, form, input, base, link, meta[http-equiv=refresh]"
-        assert visit.page.locator(active).count() == 0
+        assert visit.page.locator(ACTIVE).count() == 0
         assert visit.too_wide() == []
         assert HOSTILE[0] in visit.page.inner_text("body")
 
 
-@pytest.mark.parametrize("name", ["index", "notebook"])
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)])
 def test_a_page_is_accessible(browser, plain, name, scheme, width):
     with Visit(browser, plain[name], width=width, scheme=scheme) as visit:
@@ -187,21 +173,16 @@ def test_a_page_is_accessible(browser, plain, name, scheme, width):
         visit.page.evaluate(
             "document.querySelectorAll('.scroll').forEach(e => e.style.background = 'none')"
         )
-        results = axe.Axe().run(visit.page, options={"runOnly": RULES})
-        assert results.response["passes"], "axe did not run"
-        found = [
-            (
-                violation["id"],
-                violation["help"],
-                [node["html"][:200] for node in violation["nodes"]],
-            )
-            for violation in results.response["violations"]
-        ]
-        assert found == []
+        results = axe.Axe().run(visit.page, options={"runOnly": RULES}).response
+        assert results["passes"], "axe did not run"
+        assert [
+            (found["id"], [node["html"][:200] for node in found["nodes"]])
+            for found in results["violations"]
+        ] == []
 
 
-@pytest.mark.parametrize("name", ["index", "notebook"])
-def test_the_keyboard_reaches_the_content_first_and_the_folded_code(browser, plain, name):
+@pytest.mark.parametrize("name", PAGES)
+def test_the_keyboard_reaches_the_content_first_and_what_is_folded(browser, plain, name):
     with Visit(browser, plain[name]) as visit:
         visit.page.keyboard.press("Tab")
         focused = "document.activeElement"
@@ -209,14 +190,14 @@ def test_the_keyboard_reaches_the_content_first_and_the_folded_code(browser, pla
         assert visit.page.evaluate(f"{focused}.getBoundingClientRect().top") >= 0
         visit.page.keyboard.press("Enter")
         assert visit.page.evaluate(f"{focused}.id") == "content"
-        summary = visit.page.locator("main details > summary").first
-        summary.focus()
-        visit.page.keyboard.press("Enter")
-        assert visit.page.locator("main details[open]").count() == 1
+        if name != "drift":
+            visit.page.locator("main details > summary").first.focus()
+            visit.page.keyboard.press("Enter")
+            assert visit.page.locator("main details[open]").count() == 1
 
 
 def test_dark_mode_turns_the_paper_dark_and_leaves_figures_white(browser, plain):
-    with Visit(browser, plain["index"], scheme="dark") as visit:
+    with Visit(browser, plain["start"], scheme="dark") as visit:
         paper = "getComputedStyle(document.body).backgroundColor"
         assert visit.page.evaluate(paper) == "rgb(21, 23, 27)"
         figure = "getComputedStyle(document.querySelector('figure img')).backgroundColor"
@@ -224,21 +205,20 @@ def test_dark_mode_turns_the_paper_dark_and_leaves_figures_white(browser, plain)
 
 
 @pytest.mark.parametrize("paper", ["A4", "Letter"])
-@pytest.mark.parametrize(("name", "most"), [("index", 10), ("notebook", 4)])
+@pytest.mark.parametrize(("name", "most"), [("start", 8), ("notebook", 3), ("comparison", 6)])
 def test_printing_takes_few_pages(browser, plain, paper, name, most):
     with Visit(browser, plain[name]) as visit:
         pdf = visit.page.pdf(format=paper)
-        pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
-        assert 2 <= pages <= most
+        assert 1 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= most
 
 
-@pytest.mark.parametrize("name", ["index", "notebook"])
+@pytest.mark.parametrize("name", PAGES)
 def test_nothing_is_clipped_on_paper(browser, plain, name):
     with Visit(browser, plain[name], width=A4_WIDTH) as visit:
         visit.page.emulate_media(media="print")
         wide = visit.page.evaluate(
-            """() => [...document.querySelectorAll('table, img, pre, .card, p, li, dd')]
-                .filter(e => e.getClientRects().length)
+            """() => [...document.querySelectorAll('table, img, pre, svg, .card, p, li, dd')]
+                .filter(e => e.getClientRects().length && !e.closest('svg svg'))
                 .filter(e => e.getBoundingClientRect().right > document.body.clientWidth + 1)
                 .map(e => e.outerHTML.slice(0, 120))"""
         )

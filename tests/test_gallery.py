@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sample_run import report, write_results
 
 import make_gallery as module
 from customer_tables.errors import UserError
@@ -73,8 +74,11 @@ def test_the_gallery_tells_of_the_same_segments_as_the_data(numbers, recomputed)
     assert numbers["inertia"] == pytest.approx(recomputed["inertia"], rel=0.002), again
     assert numbers["silhouette"] == pytest.approx(recomputed["silhouette"], abs=0.003), again
     for segment, row in recomputed["sizes"].iterrows():
-        for name, tolerance in (("share", {"abs": SHARE}), ("value_share", {"abs": SHARE}),
-                                ("value_mean", {"rel": MEAN})):  # fmt: skip
+        for name, tolerance in (
+            ("share", {"abs": SHARE}),
+            ("value_share", {"abs": SHARE}),
+            ("value_mean", {"rel": MEAN}),
+        ):
             told = numbers[name][str(segment)]
             assert told == pytest.approx(row[name], **tolerance), (name, segment, again)
 
@@ -146,28 +150,22 @@ def test_texts_cannot_leave_their_attribute(content):
 # --- making it -----------------------------------------------------------------------------------
 
 
-def write_run(folder, **manifest):
+def write_run(folder, **changes):
     """Write as little of a full run on the embedded data as a gallery needs."""
-    for name in ("stages", "figures", "notebooks"):
-        (folder / name).mkdir(parents=True)
-    report = {"generated": True, "title": "Cards", "answer": ["Two kinds."], "noun": "card",
-              "nouns": "cards", "value": {"label": "turnover"}}  # fmt: skip
-    by_segment = {"1": 0.4, "2": 0.6}
+    write_results(folder, report() | {"generated": True})
+    numbers = json.loads((GALLERY / "gallery.json").read_text("utf-8"))["numbers"]
+    of_k = {str(numbers["k"]): 0.9}
     metrics = {
         "cleaning": {"customers": 9},
-        "clustering": {"k": 2, "elbow_k": 3, "silhouette_k": 4, "stability": {"2": 0.9},
-                       "silhouette": 0.3, "inertia": {"2": 5.0}, "verdict": "reproducible"},
-        "profiling": {"names": {"1": "A", "2": "B"}, "share": by_segment,
-                      "value_share": by_segment, "value_mean": by_segment},
-    }  # fmt: skip
-    content = {"schema": 1, "dataset": "credit_card", "quick": False, "settings": {}, "seed": 20,
-               "versions": {}} | manifest  # fmt: skip
-    documents = {"stages/06_report.json": report, "metrics.json": metrics, "manifest.json": content}
-    for name in ("04_decision", "06_profiles"):
-        (folder / "figures" / f"{name}.png").write_bytes(png_of(np.full((500, 1000, 3), 255)))
-        documents[f"figures/{name}.json"] = {"alt": "A white field, nothing on it.", "caption": ""}
-    for name, document in documents.items():
-        (folder / name).write_text(json.dumps(document), encoding="utf-8")
+        "clustering": numbers | {"stability": of_k, "inertia": of_k, "elbow_k": 3},
+        "profiling": numbers,
+    }
+    record = {"schema": 1, "dataset": "credit_card", "quick": False, "settings": {}, "seed": 20}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "manifest.json").write_text(json.dumps(record | {"versions": {}} | changes))
+    for ending in ("png", "json"):
+        figure = folder / "figures" / f"04_decision.{ending}"
+        (folder / "figures" / f"06_profiles.{ending}").write_bytes(figure.read_bytes())
     return folder
 
 
@@ -196,10 +194,10 @@ def test_pictures_and_numbers_of_a_run(tmp_path, monkeypatch):
     assert sorted([*files, "README.md", "gallery.json"]) == sorted(
         path.name for path in (tmp_path / "gallery").iterdir()
     )
-    assert content["pictures"][0]["alt"] == "The start page, “Cards”: Two kinds."
+    assert content["pictures"][0]["alt"].endswith("“Three kinds of cardholders”: Three segments.")
     text = (tmp_path / "gallery" / "README.md").read_text("utf-8")
-    assert "B are 60% of the cards and make 60% of turnover" in text
-    assert "the elbow alone would say 3, the silhouette alone 4" in text
+    assert "High spenders are 14% of the cardholders and make 42% of purchases." in text
+    assert "the elbow alone would say 3, the silhouette alone 6" in text
 
 
 def test_without_a_browser_nothing_is_made(tmp_path, monkeypatch):

@@ -1,0 +1,293 @@
+"""Notebook pages: structure, safety, links, pictures, settings, the same bytes twice."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import nbformat
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from sample_run import ACTIVE, HOSTILE, assert_inert, context, png
+
+from runner import notebook_page, pages
+from segmentation.presentation import html_table
+
+PICTURE = base64.b64encode(png()).decode()
+ABOUT = {"alt": "Stability falls.", "caption": "Agreement.", "file": "../figures/04_decision.png"}
+SCORES = pd.DataFrame({"inertia": [64555.0, 12.5]}, index=pd.Index([5, 6], name="k"))
+
+
+def shown(data, metadata=None):
+    return new_output("display_data", data=data, metadata=metadata or {})
+
+
+def code(*outputs, source="x", tags=()):
+    return new_code_cell(source, outputs=list(outputs), metadata={"tags": list(tags)})
+
+
+def notebook():
+    """An executed notebook with everything that a page has to lay out."""
+    cells = [
+        new_markdown_cell("# How many kinds?\n\nCosts between $2,740 and $1,003."),
+        code(
+            source='k: int = 0  # 0: by the rule\nseed: int = 20\nresults_dir: str = ""',
+            tags=["parameters"],
+        ),
+        code(
+            source="k = 5\nresults_dir = '/tmp/a1b2/results'\ndataset = '/tmp/a1b2/cards'",
+            tags=["injected-parameters"],
+        ),
+        new_markdown_cell("## The scan over k\n\n| k | agreement |\n|---|---|\n| 5 | 0.90 |"),
+        code(
+            shown({"image/png": PICTURE, "text/plain": "Figure"}, {"image/png": ABOUT}),
+            new_output("stream", name="stdout", text="fitted 6 segments\n" + "wide " * 60),
+            new_output("stream", name="stderr", text="a warning for the log"),
+            source="fit = KMeans(6)\n# many starts\nfit",
+        ),
+        new_markdown_cell("### Numbers"),
+        code(shown({"text/html": html_table(SCORES, "Every score by k"), "text/plain": "x"})),
+        new_markdown_cell("## Numbers\n\nThe same heading. [Up](#The-scan-over-k)"),
+    ]
+    return new_notebook(cells=cells, metadata={"title": "How many kinds of customers?"})
+
+
+def render(folder, built, **changes):
+    for place, cell in enumerate(built.cells):
+        cell["id"] = f"c{place}"
+    executed = folder / "04_kmeans.ipynb"
+    nbformat.write(built, executed)
+    page = executed.with_suffix(".html")
+    notebook_page.render_notebook(executed, page, context=context(**changes))
+    return page.read_text(encoding="utf-8")
+
+
+def render_cells(folder, *cells, **changes):
+    return assert_inert(render(folder, new_notebook(cells=list(cells)), **changes))
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory):
+    return render(tmp_path_factory.mktemp("page"), notebook())
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return assert_inert(html)
+
+
+# --- structure ---------------------------------------------------------------------------------
+
+
+def test_the_same_notebook_gives_the_same_bytes(tmp_path, html):
+    assert render(tmp_path, notebook()) == html
+
+
+def test_title_language_and_one_main_heading(page, tmp_path):
+    assert page.html["lang"] == "en"
+    assert page.title.text == "How many kinds of customers? – Credit-card customers"
+    assert [h.text for h in page.find_all("h1")] == ["How many kinds?"]
+    bare = render_cells(tmp_path, new_markdown_cell("Words."))
+    assert bare.h1.text == "K-Means" and not bare.select(".toc, .notices")
+
+
+def test_code_is_folded_and_the_injected_cell_is_a_table_of_settings(page, html):
+    assert [s.text for s in page.select("details.code summary")] == [
+        "Code 3 lines",
+        "Code 3 lines",
+        "Code 1 line",
+    ]
+    assert not page.select("details.code[open]")
+    settings = {d.dt.text: d.dd.text for d in page.select(".settings dl > div")}
+    assert settings == {
+        "k": "5 (default 0) 0: by the rule",
+        "seed": "20",
+        "dataset": "cards (default none)",
+    }
+    assert len(page.select(".settings .changed")) == 2
+    assert "/tmp/a1b2" not in html
+
+
+def test_contents_lead_to_the_headings(page):
+    for contents in page.select(".toc, .toc-folded"):
+        targets = [link["href"][1:] for link in contents.find_all("a")]
+        assert targets == ["The-scan-over-k", "Numbers", "Numbers-2"]
+    assert len(page.select(".toc ol ol")) == 1
+
+
+LINKS = {
+    "03_features.ipynb": "03_features.html",
+    "./03_features.ipynb#A-part": "03_features.html#A-part",
+    "99_other.ipynb": None,
+    "https://doi.org/10.1016/x": "https://doi.org/10.1016/x",
+    "../data/README.md": None,
+    "../tables/04_scores.csv": "../tables/04_scores.csv",
+    "../../etc/passwd": None,
+    "javascript:x()": "#harmful-link",
+}
+
+
+@pytest.mark.parametrize("target", LINKS)
+def test_links_lead_to_what_is_there_and_others_are_dropped(tmp_path, target):
+    link = render_cells(tmp_path, new_markdown_cell(f"See [the text]({target}).")).main.find("a")
+    assert (link and link["href"]) == LINKS[target]
+
+
+def test_neighbours_and_start_page(tmp_path):
+    for number, ends in (("01", ["02"]), ("04", ["03", "05"]), ("06", ["05"])):
+        page = render_cells(tmp_path, new_markdown_cell("# A title"), number=number)
+        assert [page_of["href"][:2] for page_of in page.select(".pager a[rel]")] == ends
+    assert page.select_one(".masthead .home")["href"] == "../index.html"
+
+
+def test_the_notebook_itself_is_marked_in_the_series(page):
+    assert [a.text for a in page.select(".series [aria-current=page]")] == ["04: K-Means"]
+
+
+def test_notices(tmp_path):
+    page = render_cells(tmp_path, new_markdown_cell("# T"), quick=True, up_to_date=False)
+    assert "Quick settings" in page.text and "Out of date" in page.text
+
+
+# --- what cells show ---------------------------------------------------------------------------
+
+
+def test_figures_have_description_caption_size_and_a_link_to_their_file(page):
+    figure = page.select_one("figure")
+    assert figure.a["href"] == "../figures/04_decision.png"
+    assert figure.img["alt"] == "Stability falls." and figure.figcaption.text == "Agreement."
+    assert (figure.img["width"], figure.img["height"]) == ("720", "360")
+
+
+def test_tables_scroll_by_keyboard_and_numbers_stand_right(page):
+    regions = page.select(".scroll.table[role=region][tabindex='0']")
+    assert [r["aria-label"] for r in regions] == ["Table 1", "Table: Every score by k"]
+    for region in regions:
+        assert all(cell["scope"] == "col" for cell in region.select("thead th"))
+        assert all("number" in cell["class"] for cell in region.select("tbody td"))
+
+
+def test_a_table_as_pandas_writes_it_gets_frame_and_headers(tmp_path):
+    data = {"text/html": pd.DataFrame({"n": [1.5], "word": ["x"]}).to_html(), "text/plain": "…"}
+    output = new_output("execute_result", data=data, execution_count=1)
+    table = render_cells(tmp_path, code(output)).select_one(".scroll.table table")
+    assert [cell.name for cell in table.thead.tr.find_all(True)] == ["td", "th", "th"]
+    assert table.tbody.th["scope"] == "row"
+    assert [cell.get("class") for cell in table.select("tbody td")] == [["number"], None]
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        (new_output("stream", name="stdout", text="a <b>"), "a <b>"),
+        (new_output("stream", name="stderr", text="for the log"), ""),
+        (
+            new_output("error", ename="E", evalue="v", traceback=["\x1b[31mE\x1b[0m: <script>no"]),
+            "E: <script>no",
+        ),
+        (
+            new_output("execute_result", data={"text/plain": "{'k': 6}"}, execution_count=1),
+            "{'k': 6}",
+        ),
+        (shown({"text/markdown": "**6** kinds", "text/plain": "?"}), "6 kinds"),
+        (shown({"application/javascript": "document.title='run'"}), ""),
+        (shown({"application/vnd.jupyter.widget-view+json": "{}", "text/plain": "Box()"}), "Box()"),
+    ],
+)
+def test_outputs_in_the_form_that_a_page_can_show(tmp_path, output, text):
+    page = render_cells(tmp_path, code(output, source=""))
+    assert page.main.text.replace("K-Means", "").strip() == text
+
+
+def test_a_figure_without_description_says_where_it_stands(tmp_path):
+    picture = shown({"image/png": "iVBORw0KGgo="})
+    page = render_cells(tmp_path, new_markdown_cell("## Sizes"), code(picture))
+    assert page.img["alt"] == "A figure in the section “Sizes” that has no description."
+
+
+def test_pictures_of_prose_are_embedded_or_leave_their_description(tmp_path):
+    cell = new_markdown_cell("![a dot](attachment:dot.png) ![a map](https://example.org/map.png)")
+    cell["attachments"] = {"dot.png": {"image/png": "iVBORw0KGgo="}}
+    page = render_cells(tmp_path, cell)
+    assert [(i["src"], i["alt"]) for i in page.find_all("img")] == [
+        ("data:image/png;base64,iVBORw0KGgo=", "a dot")
+    ]
+    assert "a map" in page.main.text
+
+
+# --- safety ------------------------------------------------------------------------------------
+
+
+def hostile_notebook():
+    cells = []
+    for text in HOSTILE:
+        about = {"alt": text, "caption": text, "file": text}
+        table = f'<table><caption>{text}</caption><tr><td style="x" onclick="x()">{text}</td></tr>'
+        forms = {
+            "text/html": table,
+            "text/markdown": text,
+            "text/plain": text,
+            "application/javascript": "document.title='run'",
+            "image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg' onload=\"x()\"/>",
+            "image/png": PICTURE,
+        }
+        outputs = [shown({form: data}, {form: about}) for form, data in forms.items()]
+        cells += [
+            new_markdown_cell(f"## A heading {text}\n\nAnd a text {text}."),
+            code(*outputs, new_output("stream", name="stdout", text=text), source=f"x = {text!r}"),
+        ]
+    return new_notebook(cells=cells)
+
+
+def test_hostile_names_are_words_wherever_they_appear(tmp_path):
+    page = assert_inert(
+        render(tmp_path, hostile_notebook(), dataset_title=HOSTILE[0], title=HOSTILE[1])
+    )
+    assert not page.main.find_all("svg")
+    assert not [a for a in page.select("figure a") if "figures/" not in a["href"]]
+    printed = [pre.text.strip() for pre in page.select(".printed pre")]
+    assert all(printed.count(text) == 2 for text in HOSTILE), "as text they are there to be read"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        *(f"<table><tr><td class='number'>{text} 12</td></tr></table><p>z</p>" for text in HOSTILE),
+        "<script>swallow",
+        "<textarea><p>x",
+        "<title>",
+        "<!-- ",
+        "<plaintext>",
+        "<math><mi><style><img src=x onerror=x()>",
+        "<svg></p><style><a id='</style><img src=1 onerror=x()>'>",
+        "<noscript><p title='</noscript><img src=x onerror=x()>'>",
+        "<a href='java\nscript:x()'>a</a>",
+        "<a href='data:text/html,<script>x()</script>'>a</a>",
+        "<img src='x' onerror='x()' style='position:fixed'>",
+        "<div id=content class=x onclick=x() role=alert tabindex=9>t</div>",
+    ],
+)
+def test_sanitising_leaves_nothing_that_acts(html):
+    clean = pages.sanitise(html)
+    soup = BeautifulSoup(clean, "html.parser")
+    assert not soup.find_all(
+        [*ACTIVE, "svg", "style", "math", "title", "textarea", "noscript", "meta"]
+    )
+    for tag in soup.find_all(True):
+        assert not any(name.startswith("on") or name in {"style", "id"} for name in tag.attrs)
+        assert "script:" not in tag.get("href", "") and tag.get("role") != "alert"
+    assert pages.sanitise(clean) == clean, "no text turns into a tag on a second reading"
+
+
+def test_content_of_scripts_is_no_text(tmp_path):
+    assert "alert" not in pages.sanitise("a <script>alert(1)</script><style>alert</style> b")
+
+
+def test_settings_and_titles_are_legible(tmp_path):
+    injected = code(source="input_file = 'a\u202eb\\x1b[31m.csv'", tags=["injected-parameters"])
+    declared = code(source='input_file: str = ""', tags=["parameters"])
+    page = render_cells(tmp_path, declared, injected, dataset_title="shop\u2066\u2069")
+    assert not re.search("[\x1b\u202e\u2066\u2069]", str(page))
+    assert "a b [31m.csv" in page.text

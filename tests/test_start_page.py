@@ -1,0 +1,315 @@
+"""The start page: order, numbers, notices, safety, and what is left out when it is not there."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+from sample_run import assert_inert, poisoned, report, run, write_results
+
+from runner import pages, shapes, start_page
+from segmentation.palette import COLOURS
+
+SECTIONS = (
+    "answer shares segments control side-by-side decision verdict changes notebooks glossary"
+    " provenance"
+).split()
+CARD = (
+    "High spenders|1,500 30%|78% 77% to 79%|$2,600 2.6 times the average; median $1,300"
+    "|$2,600 average $1,000|What to do with High spenders|Share of High spenders who respond"
+    "|0.95 highly stable|91% the others lean towards “Nearly dormant”|CSV, 1,500 rows"
+).split("|")
+
+
+def build(folder, about=None, **changes):
+    write_results(folder, report() | changes)
+    path = start_page.render_index(folder, run=run() if about is None else about)
+    assert path == folder / "index.html"
+    return path.read_text(encoding="utf-8")
+
+
+def words(tag):
+    return " ".join(tag.text.split())
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return assert_inert(html)
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path, html):
+    assert build(tmp_path) == html
+
+
+def test_sections_stand_in_the_order_of_a_reader_s_questions(page):
+    assert [h.get("id") for h in page.main.find_all("h2")] == SECTIONS
+    assert len(page.find_all("h1")) == 1
+    assert not [a["href"] for a in page.find_all("a") if re.match(r"[a-z]+:|//", a["href"])]
+
+
+def test_every_picture_is_described(page):
+    assert [image["alt"] for image in page.find_all("img")] == ["Stability by number of segments."]
+    for drawing in page.find_all("svg"):
+        assert drawing.get("aria-hidden") == "true" or drawing.find_parent(attrs={"role": "img"})
+    described = page.select_one(".mosaic [role=img]")["aria-label"]
+    assert "High spenders: 30% of cardholders, 78% of purchases." in described
+
+
+def test_a_card_says_who_how_many_what_worth_what_to_do_and_how_sure(page):
+    cards = page.select("article.card")
+    assert [part for part in CARD if part not in words(cards[0])] == []
+    assert cards[0].select_one("a.download")["href"] == "campaigns/high-spenders.csv"
+    assert [("Why this name" in card.text) for card in cards] == [True, True, False]
+
+
+def test_bars_of_one_trait_share_a_scale_and_units_are_said_once(page):
+    rows = {
+        (place, row.select_one(".label").text): row
+        for place, card in enumerate(page.select("article.card"))
+        for row in card.select(".traits li")
+    }
+    widths = [float(rows[n, "Cash advances"].select_one(".fill")["width"]) for n in (0, 1)]
+    assert widths[0] / widths[1] == pytest.approx(500 / 2000, rel=0.01)
+    assert "3% average 15%" in words(rows[1, "Full payments"])
+    assert "7.40\u00a0months average 1.20" in rows[2, "Time since a change"].text.replace("\n", "")
+    negative = rows[2, "Balance change"]
+    fill, zero = negative.select_one(".fill"), negative.select_one(".zero")["d"]
+    assert "−$212" in negative.text and float(fill["x"]) == 0
+    assert zero == f"M{float(fill['width'])} 3v10"
+
+
+def test_a_segment_s_value_is_held_against_the_average(tmp_path):
+    content, means = report(), (940.0, 1040.0, 3190.0, 12400.0, -5.0)
+    known = content["segments"][0]
+    segments = [known | {"segment": n, "value_mean": mean} for n, mean in enumerate(means, 1)]
+    html = build(tmp_path, segments=segments)
+    assert re.findall(r'quiet">([^<>]*) average; ', html) == [
+        *("94% of the", "about the", "3.2 times the", "12 times the", "0% of the")
+    ]
+
+
+def test_the_typical_customer_starts_with_what_sets_the_segment_apart(page):
+    facts = [dt.text for dt in page.select("article.card")[0].select(".typical dt")]
+    assert facts[:3] == ["Purchases", "Balance", "Credit limit"]
+    assert len(page.select("article.card")[0].select(".typical details dt")) == 1
+
+
+def test_the_bars_of_shares_are_full_and_bands_join_them(page):
+    for bar in page.select(".mosaic .stack"):
+        assert sum(float(r["width"][:-1]) for r in bar.find_all("rect")) == pytest.approx(100, 0.01)
+    assert [band["points"] for band in page.select(".bands polygon")] == [
+        "0.000,0 30.000,0 78.000,10 0.000,10",
+        "30.000,0 80.000,0 98.000,10 78.000,10",
+        "80.000,0 100.000,0 100.000,10 98.000,10",
+    ]
+
+
+def test_tables_show_every_number(page):
+    tables = page.find_all("table")
+    overview, control, descriptors, changes, inputs = (
+        [[words(cell) for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
+        for table in tables
+    )
+    assert overview[2][1:] == ["2,500 50%", "20%", "$400"]
+    assert control[1:] == [
+        ["High spenders", "118 of 1,500", "1,213", "no", "7.1"],
+        ["Too few", "0 of 9", "no size would do", "no", "–"],
+    ]
+    assert descriptors[1] == ["Credit limit", "$6,000", "$2,500", "$2,100", "$9"]
+    assert changes[1:] == [
+        ["Missing", "LIMIT", "1,240", "Median put in"],
+        ["A row twice", "", "", "Left out"],
+    ]
+    assert inputs[1] == ["customers.csv table", "9f" * 32]
+    widths = [float(b["width"]) for b in page.select(".importance .fill")]
+    assert widths == [100, 50]
+
+
+def test_terms_lead_to_the_glossary(page):
+    section = page.select_one("#decision").find_parent("section")
+    assert section.find("a", href="#term-adjusted-rand-index")
+    assert len(page.select("a[href^='#']")) > 15
+
+
+def test_notices_only_where_they_apply(tmp_path, page):
+    assert not page.select(".notices") and "chosen by rule" in page.select_one(".summary").text
+    for flag, notice in (
+        ("generated", "Generated data"),
+        ("quick", "Quick settings"),
+        ("k_set_by_hand", "set by hand"),
+    ):
+        warned = BeautifulSoup(build(tmp_path, **{flag: True}), "html.parser")
+        assert [notice in item.text for item in warned.select(".notices li")] == [True]
+    about = run()
+    about["stages"][4]["current"] = False
+    stale = BeautifulSoup(build(tmp_path, about), "html.parser")
+    assert "Something before notebook 05 has changed" in stale.select_one(".notices").text
+
+
+@pytest.mark.parametrize("word", start_page.VERDICTS)
+def test_verdict_is_marked_on_its_scale(tmp_path, word):
+    page = assert_inert(build(tmp_path, verdict={"word": word, "sentence": "S.", "reasons": []}))
+    assert [item.text.lower() for item in page.select(".scale .chosen")] == [word]
+
+
+def test_evidence_of_later_notebooks_joins_the_reasons(tmp_path):
+    (tmp_path / "stages").mkdir()
+    path = tmp_path / "stages" / "07_findings.json"
+    path.write_text(json.dumps({"reasons": ["A rule does worse."]}))
+    page = BeautifulSoup(build(tmp_path), "html.parser")
+    assert "A rule does worse." in page.select_one(".verdict").text
+
+
+def test_optional_parts_may_be_missing(tmp_path):
+    content = report()
+    unknown = ("stability", "sure_share", "second_choice", "value_share_low")
+    content["segments"][0] |= dict.fromkeys(unknown) | {"typical": [], "traits": []}
+    missing = {"importance": [], "descriptors": [], "limits": [], "subtitle": "", "changes": []}
+    content |= missing | {"decision": {"sentences": ["Six."]}, "control": None}
+    page = assert_inert(build(tmp_path, about={}, **content))
+    headings = [h.get("id") for h in page.main.find_all("h2")]
+    assert headings == [s for s in SECTIONS if s not in {"control", "side-by-side", "notebooks"}]
+    assert "Nothing. Every value was used as it stood." in page.text
+    assert "None" not in page.text
+
+
+@pytest.mark.parametrize("k", [1, 12])
+def test_one_segment_and_twelve(tmp_path, k):
+    known = report()["segments"]
+    segments = [known[n % 3] | {"segment": n + 1} for n in range(k)]
+    assert len(assert_inert(build(tmp_path, segments=segments, k=k)).select("article.card")) == k
+
+
+def test_without_a_value_the_page_shows_none(tmp_path):
+    content = report() | {"value": {"label": "", "unit": "", "total": 200.0}}
+    for segment in content["segments"]:
+        segment.update(dict.fromkeys(key for key in segment if key.startswith("value_")))
+    page = assert_inert(build(tmp_path, **content))
+    assert page.find(id="shares").text == "Who they are"
+    assert "No column of this table measures" in page.text and "None" not in page.text
+    assert len(page.select(".mosaic .stack")) == 1
+
+
+def test_provenance_names_data_settings_times_and_versions_and_no_folder(page, html):
+    details = page.select_one(".provenance details")
+    assert {d.dt.text: d.dd.text for d in details.select(".pairs > div")} == {
+        "Started": "21 November 2026, 08:15 UTC",
+        "Code": "7232e7b07232, with changes since",
+        "Computer": "Linux x86_64",
+        "Time, all notebooks": "2\u00a0min 28\u00a0s",
+        **{f"Time, {s['number']} {s['title']}": "25\u00a0s" for s in run()["stages"]},
+        "dataset": "credit_card",
+        "quick": "no",
+        "seed (04)": "20",
+        "seed (05)": "21",
+        "ks (04)": "2, 3",
+        "python": "3.11.7",
+        "scikit-learn": "1.9.1",
+    }
+    assert not details.has_attr("open")
+    assert "/home" not in html and "projects" not in html
+
+
+def test_hostile_texts_are_words_wherever_they_appear(tmp_path):
+    content = poisoned(report())
+    for name in ("campaign", "colour", "marker"):
+        content["segments"][1][name] = "#00}</style><script>document.title='run'</script>"
+    page = assert_inert(build(tmp_path, poisoned(run()), **content))
+    assert "{--segment:#5a6270" in page.style.text
+    assert "49" not in page.h1.text
+    assert all(a["href"].startswith("notebooks/") for a in page.select(".notebooks a"))
+    assert not page.select("article.card")[1].select(".download")
+    assert "<script>document.title='run'</script>" in page.text
+
+
+def test_texts_are_legible_and_endless_words_cut(tmp_path):
+    content, about = report(), run()
+    content["segments"][0]["traits"][0]["label"] = "w" * 10_000
+    content["title"] = "abc\u202edcba\x1b[31m"
+    about["inputs"][0]["name"] = "\u2066t\u2069.csv"
+    html = build(tmp_path, about, **content)
+    assert not re.search("[\x1b\u202e\u2066\u2069]|w{121}", html)
+    assert "abc dcba [31m" in html and "w" * 118 + "…" in html
+
+
+def test_every_text_of_the_report_reaches_the_page(page):
+    content = report()
+    texts = [content["title"], content["subtitle"], *content["answer"], *content["limits"]]
+    texts += [*content["decision"]["sentences"], *content["verdict"]["reasons"]]
+    texts.append(content["verdict"]["sentence"])
+    for segment in content["segments"]:
+        names = ("name", "summary", "advice", "grounds", "caution", "measure", "evidence")
+        texts += [segment[name] for name in names] + [fact["text"] for fact in segment["typical"]]
+    shown = words(page).lower()
+    assert [text for text in texts if text.lower() not in shown] == []
+
+
+# --- parts that pages share --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (pages.percent(0.003), "0.3%"),
+        (pages.percent(0.0001), "under\u00a00.1%"),
+        (pages.percent(0.9996), "over\u00a099.9%"),
+        (pages.percent(0.0), "0%"),
+        (pages.quantity(0.3721, "share of months"), "37%"),
+        (pages.quantity(2739.6, "$"), "$2,740"),
+        (pages.quantity(3.1, "$"), "$3.10"),
+        (pages.quantity(-212.5, "$"), "−$212"),
+        (pages.quantity(1243.4, "CHF"), "CHF\u00a01,243"),
+        (pages.quantity(11.4, "months"), "11.4\u00a0months"),
+        (pages.quantity(float("nan"), "$"), "–"),
+        (pages.large(8_978_437, "$"), "$8.98\u00a0million"),
+        (pages.large(1_234_567_890), "1.23\u00a0billion"),
+        (pages.large(8_978, "orders"), "8,978\u00a0orders"),
+        (pages.duration(0.42), "0.4\u00a0s"),
+    ],
+)
+def test_numbers_are_written_for_a_reader(text, expected):
+    assert text == expected
+
+
+def test_terms_are_linked_once_and_everything_else_is_escaped():
+    linked = str(pages.with_terms("<b>ARI</b> and silhouette, silhouette; unstable"))
+    assert linked.startswith('&lt;b&gt;<a class="term" href="#term-adjusted-rand-index">ARI</a>')
+    assert linked.count("#term-silhouette") == 1
+    assert "unstable" in linked and "#term-stability" not in linked
+
+
+@pytest.mark.parametrize("colour", COLOURS[:6])
+def test_segment_colours_stand_out_on_both_papers_and_carry_their_text(colour):
+    rules = shapes.colour_rules([{"number": 1, "colour": colour.lower()}])
+    pairs = re.findall(r"--segment:(#\w{6});--on-segment:(#\w{6})", rules)
+    for (shown, ink), paper in zip(pairs, (shapes.LIGHT_PAPER, shapes.DARK_PAPER), strict=True):
+        assert shapes.contrast(shown, paper) >= 3
+        assert shapes.contrast(shown, ink) >= 4.5
+    assert len(pairs) == 2 and pairs[0][0] == colour.lower()
+
+
+def test_contrast_is_that_of_the_guideline():
+    assert shapes.contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert shapes.contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+def test_every_text_colour_is_readable_on_both_papers():
+    css = (pages.TEMPLATES / "style.css").read_text(encoding="utf-8")
+    assert re.findall(r"--paper: (#\w+);", css) == [shapes.LIGHT_PAPER, shapes.DARK_PAPER]
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]
+    )
+    for colours in (light, light | dark):
+        for ink in ("ink", "quiet", "accent", "keyword", "string", "literal", "comment"):
+            for ground in ("paper", "panel"):
+                assert shapes.contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+        assert shapes.contrast(colours["warn"], colours["warn-panel"]) >= 4.5
+        assert shapes.contrast(colours["ink"], colours["lane"]) >= 4.5
