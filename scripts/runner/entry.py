@@ -6,14 +6,13 @@ import argparse
 import atexit
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 from customer_tables.errors import UserError
 from runner import environment
-from runner.errors import INTERRUPTED, STAGE_FAILED, USER_ERROR, RunFailed
+from runner.errors import STAGE_FAILED, USER_ERROR, RunFailed
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,10 +42,6 @@ class Parser(argparse.ArgumentParser):
         )
 
 
-class Stopped(KeyboardInterrupt):
-    """The system, or another program, asks the command to end."""
-
-
 def enter(script: Path, argv: list[str]) -> None:
     """Go on inside the environment."""
     environment.enter(script, argv)
@@ -67,11 +62,11 @@ def finish(work: Callable[[], int], left: str = "nothing was written") -> int:
     int
         What `work` returns; 1 a stage failed, 2 a user's mistake, 130 interrupted, 143 told to end.
     """
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _stop)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        # What was told to ignore a signal, by nohup for instance, goes on doing so.
+        if number and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _stop)
     atexit.register(_end_quietly)
     try:
         return work()
@@ -81,33 +76,16 @@ def finish(work: Callable[[], int], left: str = "nothing was written") -> int:
     except RunFailed as error:
         print(error, file=sys.stderr)
         return STAGE_FAILED
-    except Stopped as stopped:
-        print(f"Stopped; {left}.", file=sys.stderr)
-        return 128 + stopped.args[0]
-    except KeyboardInterrupt:
-        print(f"Interrupted; {left}.", file=sys.stderr)
-        return INTERRUPTED
-
-
-@contextmanager
-def input_errors() -> Iterator[None]:
-    """Show the helper package's errors about files as a user's mistakes."""
-    from customer_tables.errors import UserError
-
-    try:
-        yield
-    except UserError as error:
-        raise UserError(*str(error).split("\n")) from None
+    except KeyboardInterrupt as stopped:
+        number = stopped.args[0] if stopped.args else signal.SIGINT
+        word = "Interrupted" if number == signal.SIGINT else "Stopped"
+        print(f"{word}; {left}.", file=sys.stderr)
+        return 128 + number
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     _end_quietly()
-    raise Stopped(number)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    _end_quietly()
-    raise KeyboardInterrupt
+    raise KeyboardInterrupt(number)
 
 
 def _end_quietly() -> None:

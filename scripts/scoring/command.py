@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.entry import Parser, enter, finish, input_errors
+from runner.entry import Parser, enter, finish
 from runner.errors import DONE
 
 if TYPE_CHECKING:
@@ -92,15 +92,14 @@ def _run(options: argparse.Namespace) -> int:
     progress, look = Progress(), _Look(options)
     try:
         try:
-            with input_errors():
-                result = score_file(
-                    options.model,
-                    options.input,
-                    options.output,
-                    accept_units=options.accept_units,
-                    advance=progress.advance,
-                    inspect=look.prepare,
-                )
+            result = score_file(
+                options.model,
+                options.input,
+                options.output,
+                accept_units=options.accept_units,
+                advance=progress.advance,
+                inspect=look.prepare,
+            )
         finally:
             progress.close()
         with suppress(BrokenPipeError):  # nobody reads any more: the list is there

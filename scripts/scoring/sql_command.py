@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from customer_tables.errors import UserError
-from runner.entry import Parser, enter, finish, input_errors
+from runner.entry import Parser, enter, finish
 from runner.errors import DONE
 
 _EPILOG = """\
@@ -25,8 +25,7 @@ def main(script: Path, argv: list[str]) -> int:
     def write() -> int:
         options = _parse(argv)
         enter(script, argv)
-        with input_errors():
-            paths = export(options)
+        paths = export(options)
         for path in paths:
             print(path)
         return DONE

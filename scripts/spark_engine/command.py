@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from customer_tables.errors import UserError
-from runner.entry import Parser, enter, finish, input_errors
+from runner.entry import Parser, enter, finish
 from runner.errors import DONE
 from spark_engine.series import SAMPLE_SIZE, SEED
 from spark_engine.session import LOCAL, open_session, settings_of
@@ -32,8 +32,7 @@ def main(script: Path, argv: list[str]) -> int:
     def work() -> int:
         options = _parse(argv)
         enter(script, argv)
-        with input_errors():
-            return _customers(options) if options.step == "customers" else _score(options)
+        return _customers(options) if options.step == "customers" else _score(options)
 
     return finish(work)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from customer_tables.errors import UserError
 from runner import inputs
 from runner.arguments import READING, Options
-from runner.entry import input_errors
 from runner.environment import ROOT
 from runner.errors import DONE
 from runner.plan import make_plan
@@ -50,8 +49,7 @@ def run_on_spark(
     everybody = results.with_name(f"{results.name}_everybody")
     _check_folder(everybody)
     enter()
-    with input_errors():
-        sample, toml = _prepare(options, name, everybody, master, settings)
+    sample, toml = _prepare(options, name, everybody, master, settings)
     from runner import pipeline
 
     chosen = replace(options, input=sample, dataset=options.dataset or str(toml), results=results)
@@ -59,8 +57,7 @@ def run_on_spark(
     model = results / "model.json"
     if code != DONE or not model.is_file():
         return code
-    with input_errors():
-        _score(model, everybody, master, settings)
+    _score(model, everybody, master, settings)
     return DONE
 
 
