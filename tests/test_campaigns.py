@@ -11,8 +11,8 @@ from segmentation.campaigns import (
     campaign_list,
     control_group,
     control_needed,
+    detectable_uplift,
     power_table,
-    visible_uplift,
 )
 from segmentation.dataset import CAMPAIGN_COLUMNS
 
@@ -45,10 +45,10 @@ def test_the_size_is_that_of_the_tables():
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
-def test_the_visible_uplift_is_the_inverse_of_the_size(share):
+def test_the_detectable_uplift_is_the_inverse_of_the_size(share):
     control = control_needed(0.05, 0.02, share)
     contacted = control * (1 - share) / share
-    assert visible_uplift(0.05, control, contacted) == pytest.approx(0.02, rel=1e-3)
+    assert detectable_uplift(0.05, control, contacted) == pytest.approx(0.02, rel=1e-3)
 
 
 def test_an_uplift_that_is_there_is_seen_as_often_as_promised():
@@ -64,7 +64,7 @@ def test_an_uplift_that_is_there_is_seen_as_often_as_promised():
 @pytest.mark.parametrize("uplift", [0, -0.1, 0.99])
 def test_what_cannot_be_seen_needs_endlessly_many(uplift):
     assert math.isinf(control_needed(0.05, uplift, 0.1))
-    assert math.isnan(visible_uplift(0.05, 0, 10))
+    assert math.isnan(detectable_uplift(0.05, 0, 10))
 
 
 def test_the_table_says_which_groups_are_large_enough():

@@ -10,6 +10,7 @@ from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from make_sample_data import main
 from segmentation import cleaning, null_reference, profiling, selection, stability
+from segmentation.assignment import assignment_confidence
 from segmentation.dataset import DATA_FOLDER, load_dataset, match_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import distances, scan_kmeans
@@ -56,8 +57,10 @@ def decide(matrix):
     scan["stability"] = [refits[k].agreement.mean() for k in KS]
     scan["worst_jaccard"] = [refits[k].jaccard.mean(axis=0).min() for k in KS]
     scan["null_silhouette"] = nothing.groupby("k")["silhouette"].max()
-    to_centres = [profiling.assignment_confidence(distances(X, fits[k].centres)) for k in KS]
-    scan["border_share"] = [(table["ratio"] > profiling.SURE_RATIO).mean() for table in to_centres]
+    to_centres = [assignment_confidence(distances(X, fits[k].centres)) for k in KS]
+    scan["border_share"] = [
+        (table["ratio"] > profiling.BOUNDARY_RATIO).mean() for table in to_centres
+    ]
     return scan, fits, selection.choose_k(scan)
 
 

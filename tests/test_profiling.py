@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from segmentation import profiling
+from segmentation.assignment import assignment_confidence
 from segmentation.dataset import Feature
 
 INDEX = list("abcdef")
@@ -128,9 +129,7 @@ def test_the_typical_customer_is_a_core_of_many():
 
 
 def test_confidence_by_hand():
-    table = profiling.assignment_confidence(
-        np.array([[1.0, 4, 2], [3, 3, 9], [5, 0, 1], [0, 0, 0]])
-    )
+    table = assignment_confidence(np.array([[1.0, 4, 2], [3, 3, 9], [5, 0, 1], [0, 0, 0]]))
     assert table["segment"].tolist() == [1, 1, 2, 1]
     assert table["second_choice"].tolist() == [3, 2, 3, 2]
     assert table["distance"].tolist() == [1, 3, 0, 0]
@@ -139,7 +138,7 @@ def test_confidence_by_hand():
 
 
 def test_confidence_with_two_segments():
-    table = profiling.assignment_confidence(np.array([[2.0, 1.0]]))
+    table = assignment_confidence(np.array([[2.0, 1.0]]))
     assert table.loc[0].tolist() == [2, 1, 1, 0.5, 0.5]
 
 

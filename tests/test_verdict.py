@@ -8,7 +8,7 @@ import pytest
 from segmentation import null_reference, selection, stability
 from segmentation.assignment import distances
 from segmentation.kmeans import scan_kmeans
-from segmentation.profiling import border_share
+from segmentation.profiling import share_near_boundary
 from segmentation.silhouette import silhouettes
 
 CUSTOMERS = 500
@@ -28,7 +28,7 @@ def judge(matrix: np.ndarray, seed: int) -> tuple[selection.Choice, selection.Ve
     scan["smallest_share"] = [np.bincount(fits[k].labels).min() / len(matrix) for k in KS]
     scan["stability"] = [resampled[k].agreement.mean() for k in KS]
     scan["worst_jaccard"] = [resampled[k].jaccard.mean(axis=0).min() for k in KS]
-    scan["border_share"] = [border_share(distances(matrix, fits[k].centres)) for k in KS]
+    scan["border_share"] = [share_near_boundary(distances(matrix, fits[k].centres)) for k in KS]
     scan["null_silhouette"] = nulls.groupby("k")["silhouette"].max()
     choice = selection.choose_k(scan)
     at_k = nulls[nulls["k"] == choice.k].groupby("null")["silhouette"].max()

@@ -1,4 +1,4 @@
-"""Lists for a marketing tool: whom to address, whom to leave alone, and how many that takes."""
+"""Lists of customers for other programs: whom to address, whom to leave alone, and how many."""
 
 from __future__ import annotations
 
@@ -9,11 +9,95 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
+from customer_tables.text import slug
 from segmentation.dataset import CAMPAIGN_COLUMNS
 from segmentation.presentation import spreadsheet_safe
 
-POWER, ALPHA = 0.8, 0.05  # the usual chances: to see an uplift that is there, or one that is not
+# The usual chances: to see an uplift that is there, and to see one that is not.
+POWER, ALPHA = 0.8, 0.05
+NEEDED_EFFECT = norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)  # in standard errors
+
+
+def customer_list(
+    labels: pd.Series, called: pd.Series, assigned: pd.DataFrame, *, raw: bool
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """List every customer's segment, and say what was done to texts that look like formulas.
+
+    Parameters
+    ----------
+    labels, called : Series, shape (n_customers,)
+        Number and name of each customer's segment.
+    assigned : DataFrame
+        confidence and distance.
+    raw : bool
+        Whether such texts stay as they are.
+
+    Returns
+    -------
+    DataFrame, shape (n_customers, 5)
+    dict
+        The entry for the list of changes; empty where a spreadsheet would run nothing.
+    """
+    listed = pd.DataFrame({"customer": labels.index, "segment": labels, "segment_name": called})
+    texts = ["customer", "segment_name"]
+    safe = listed.assign(**{name: spreadsheet_safe(listed[name]) for name in texts})
+    rows = int((safe != listed.astype(safe.dtypes)).any(axis=1).sum())
+    action = (
+        "kept as they are; take care where segments.csv and campaigns/ are opened"
+        if raw
+        else "an apostrophe put before them in segments.csv and campaigns/"
+    )
+    what = "text that a spreadsheet would run as a formula"
+    change = {"what": what, "column": "identifier or name", "rows": rows, "action": action}
+    measured = assigned[["confidence", "distance"]].round(4)
+    return (listed if raw else safe).assign(**measured), change if rows else {}
+
+
+def file_names(names: Mapping[int, str]) -> dict[int, str]:
+    """Give every segment's list a file name that no other segment's has."""
+    taken: dict[int, str] = {}
+    for segment, name in names.items():
+        candidate = slug(name, default="segment")
+        while candidate in taken.values():
+            candidate = f"{candidate}-{segment}"
+        taken[segment] = candidate
+    return taken
+
+
+def campaign_list(
+    members: pd.DataFrame,
+    *,
+    action: str,
+    campaign: str,
+    model: str,
+    control: np.ndarray,
+    columns: Mapping[str, str],
+    raw: bool = False,
+) -> pd.DataFrame:
+    """Write one segment's list as the marketing tool expects it.
+
+    Parameters
+    ----------
+    members : DataFrame
+        customer, segment, segment_name and confidence, the clearest members first.
+    action, campaign, model : str
+        What to do, the key by which results come back, and which model chose the customers.
+    control : ndarray of bool, shape (n,)
+    columns : mapping of str to str
+        The tool's names of columns, by ours.
+    raw : bool
+        Whether texts stay that a spreadsheet would run as a formula.
+    """
+    texts = pd.Series({"action": action, "campaign": campaign, "model": model})
+    texts = texts if raw else spreadsheet_safe(texts)
+    group = np.where(control, "control", "contact")
+    listed = members.assign(**texts.to_dict(), group=group)
+    return listed[list(CAMPAIGN_COLUMNS)].rename(columns=columns)
+
+
+# --- control groups -------------------------------------------------------------------------------
 
 
 def control_group(customers: pd.Index, campaign: str, share: float) -> np.ndarray:
@@ -39,41 +123,11 @@ def control_group(customers: pd.Index, campaign: str, share: float) -> np.ndarra
     return np.array([int.from_bytes(part, "big") < share * 2**64 for part in drawn], dtype=bool)
 
 
-def campaign_list(
-    members: pd.DataFrame,
-    *,
-    action: str,
-    campaign: str,
-    model: str,
-    control: np.ndarray,
-    columns: Mapping[str, str],
-    raw: bool = False,
-) -> pd.DataFrame:
-    """Write one segment's list as the marketing tool expects it.
-
-    Parameters
-    ----------
-    members : DataFrame
-        customer, segment, segment_name and confidence, the surest first.
-    action, campaign, model : str
-        What to do, the key by which results come back, and which model chose the customers.
-    control : ndarray of bool, shape (n,)
-    columns : mapping of str to str
-        The tool's names of columns, by ours.
-    raw : bool
-        Whether texts stay that a spreadsheet would run as a formula.
-    """
-    texts = pd.Series({"action": action, "campaign": campaign, "model": model})
-    texts = texts if raw else spreadsheet_safe(texts)
-    group = np.where(control, "control", "contact")
-    listed = members.assign(**texts.to_dict(), group=group)
-    return listed[list(CAMPAIGN_COLUMNS)].rename(columns=columns)
-
-
 def control_needed(response: float, uplift: float, share: float) -> float:
     """Return how large a control group has to be to see an uplift.
 
-    By a two-sided test of two shares at 5 %, seen with a chance of 80 % (Cohen 1988).
+    By a two-sided test of two shares at 5 %, seen with a chance of 80 %, after the arcsine
+    transform (Cohen 1988).
 
     Parameters
     ----------
@@ -89,30 +143,46 @@ def control_needed(response: float, uplift: float, share: float) -> float:
     float
         Customers in the control group; infinite where nothing could be seen.
     """
-    from statsmodels.stats.power import NormalIndPower
-    from statsmodels.stats.proportion import proportion_effectsize
-
     if uplift <= 0 or not 0 < share < 1 or not 0 <= response <= 1 - uplift:
         return math.inf
-    effect = proportion_effectsize(response + uplift, response)
-    found = NormalIndPower().solve_power(
-        effect, nobs1=None, alpha=ALPHA, power=POWER, ratio=(1 - share) / share
-    )
-    return float(np.squeeze(found))
+    effect = 2 * (math.asin(math.sqrt(response + uplift)) - math.asin(math.sqrt(response)))
+    return float((NEEDED_EFFECT / effect) ** 2 / (1 - share))
 
 
-def visible_uplift(response: float, control: int, contacted: int) -> float:
+def detectable_uplift(response: float, control: int, contacted: int) -> float:
     """Return the least uplift that groups of these sizes would show, NaN where they are too small.
 
-    The inverse of `control_needed`, by the arcsine transform of shares.
+    The inverse of `control_needed`.
     """
-    from scipy.stats import norm
-
     if not control or not contacted:
         return math.nan
-    effect = (norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) * math.sqrt(1 / control + 1 / contacted)
+    effect = NEEDED_EFFECT * math.sqrt(1 / control + 1 / contacted)
     angle = math.asin(math.sqrt(response)) + effect / 2
     return math.sin(angle) ** 2 - response if angle < math.pi / 2 else math.nan
+
+
+def power_table(
+    controls: Mapping[str, np.ndarray], *, response: float, uplift: float, share: float
+) -> pd.DataFrame:
+    """Tabulate for each segment whether its control group is large enough.
+
+    Parameters
+    ----------
+    controls : mapping of str to ndarray of bool
+        Who is in the control group, by the segment's name.
+    """
+    needed = control_needed(response, uplift, share)
+    rows = {}
+    for name, drawn in controls.items():
+        control, contacted = int(drawn.sum()), int((~drawn).sum())
+        rows[name] = {
+            "customers": len(drawn),
+            "control group": control,
+            "control group needed": math.ceil(needed) if math.isfinite(needed) else math.nan,
+            "large enough": "yes" if control >= needed else "no",
+            "least visible uplift": detectable_uplift(response, control, contacted),
+        }
+    return pd.DataFrame(rows).T.rename_axis("segment")
 
 
 def power_record(
@@ -129,48 +199,18 @@ def power_record(
     -------
     dict
         The assumptions, the usual chances, and a list of groups in the table's order: name,
-        customers, control, needed and visible (None where no group would do), and enough.
+        customers, control, needed and visible (not finite where no group would do), and enough.
     """
     groups = [
         {
             "name": name,
             "customers": int(row["customers"]),
             "control": int(row["control group"]),
-            "needed": _known(row["control group needed"]),
-            "visible": _known(row["least visible uplift"]),
+            "needed": float(row["control group needed"]),
+            "visible": float(row["least visible uplift"]),
             "enough": row["large enough"] == "yes",
         }
         for name, row in table.iterrows()
     ]
     assumed = {"response": response, "uplift": uplift, "share": share}
     return assumed | {"power": POWER, "alpha": ALPHA, "groups": groups}
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
-def power_table(
-    controls: Mapping[str, np.ndarray], *, response: float, uplift: float, share: float
-) -> pd.DataFrame:
-    """Tabulate for each segment whether its control group is large enough.
-
-    Parameters
-    ----------
-    controls : mapping of str to ndarray of bool
-        Who is in the control group, by the segment's name.
-    """
-    needed = control_needed(response, uplift, share)
-    rows = {
-        name: {
-            "customers": len(control),
-            "control group": int(control.sum()),
-            "control group needed": math.ceil(needed) if math.isfinite(needed) else math.nan,
-            "large enough": "yes" if control.sum() >= needed else "no",
-            "least visible uplift": visible_uplift(
-                response, int(control.sum()), int((~control).sum())
-            ),
-        }
-        for name, control in controls.items()
-    }
-    return pd.DataFrame(rows).T.rename_axis("segment")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from customer_tables.text import lower_first, printable
+from customer_tables.text import lower_first, printable, sentence_case
 from segmentation.dataset import Archetype, Dataset
 from segmentation.kmeans import assign, fit_kmeans
 from segmentation.parallel import parallel_map
@@ -90,32 +90,29 @@ def name_segments(
         What a description may call high or low, from `profiling.clear_sides`; by default all.
     """
     scores = score_table(effects, dataset.archetypes)
-    assigned: dict[int, str] = {}
-    if not scores.empty:
-        possible = scores.where(scores >= MATCH_THRESHOLD, 0.0)
-        rows, columns = linear_sum_assignment(possible.to_numpy(), maximize=True)
-        assigned = {
-            scores.index[row]: scores.columns[column]
-            for row, column in zip(rows, columns, strict=True)
-            if scores.iloc[row, column] >= MATCH_THRESHOLD
-        }
+    possible = scores.where(scores >= MATCH_THRESHOLD, 0.0)
+    pairs = zip(*linear_sum_assignment(possible.to_numpy(float), maximize=True), strict=True)
+    assigned = {
+        scores.index[row]: scores.columns[column]
+        for row, column in pairs
+        if scores.iloc[row, column] >= MATCH_THRESHOLD
+    }
     archetypes = {archetype.name: archetype for archetype in dataset.archetypes}
     names, taken = {}, set(assigned.values())
     for segment in effects.index:
         sides = effects.loc[segment] if clear is None else effects.loc[segment][clear.loc[segment]]
         name = assigned.get(segment) or describe(sides, dataset, taken)
         taken.add(name)
-        others = scores.loc[segment].drop(name, errors="ignore").astype("float64")
-        ranked = others.nlargest(1)
+        matches = scores.loc[segment].to_dict()
+        others = {other: score for other, score in matches.items() if other != name}
+        runner_up = max(others, key=others.__getitem__, default="")
         names[int(segment)] = Name(
             segment=int(segment),
             name=name,
             archetype=archetypes[name] if segment in assigned else None,
-            score=float(scores.loc[segment].get(name, scores.loc[segment].max()))
-            if not scores.empty
-            else 0.0,
-            runner_up=str(ranked.index[0]) if len(ranked) else "",
-            runner_up_score=float(ranked.iloc[0]) if len(ranked) else 0.0,
+            score=matches.get(name, max(matches.values(), default=0.0)),
+            runner_up=runner_up,
+            runner_up_score=others.get(runner_up, 0.0),
         )
     return names
 
@@ -131,12 +128,11 @@ def describe(effects: pd.Series, dataset: Dataset, taken: set[str]) -> str:
     ranked = effects[shown].sort_values(key=np.abs, ascending=False, kind="stable")
     traits, name = [], f"Average {dataset.nouns}"
     for feature, effect in ranked.items():
-        if (not traits or name not in taken) and abs(effect) < NOTABLE_EFFECT and name not in taken:
+        if abs(effect) < NOTABLE_EFFECT and name not in taken:
             return name
-        level = "High" if effect > 0 else "Low"
         label = printable(dataset.feature(feature).label or feature, LONGEST_LABEL)
-        traits.append(f"{level if not traits else level.lower()} {lower_first(label)}")
-        name = ", ".join(traits)
+        traits.append(f"{'high' if effect > 0 else 'low'} {lower_first(label)}")
+        name = sentence_case(", ".join(traits))
         if len(traits) > 1 and name not in taken:
             return name
     return f"{name} ({len(taken) + 1})" if name in taken else name

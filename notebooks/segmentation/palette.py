@@ -11,7 +11,7 @@ COLOURS = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "p")
 
 
-def look(segment: int) -> tuple[str, str]:
+def colour_and_marker(segment: int) -> tuple[str, str]:
     """Return the colour and the marker of a segment, numbered from 1."""
     place = segment - 1
     return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]

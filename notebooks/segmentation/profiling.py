@@ -10,13 +10,12 @@ from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
 from customer_tables.text import printable, quantity, share
-from segmentation.assignment import assignment_confidence as assignment_confidence  # in one place
 from segmentation.dataset import Feature
 from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare, suppressed
 from segmentation.features import apply_transform
 
 CORE_SHARE = 0.10
-SURE_RATIO = 0.85  # nearest centre at most this far, as a share of the second nearest
+BOUNDARY_RATIO = 0.85  # of the distances to both nearest centres: above, a boundary is near
 
 
 def sizes_and_value(
@@ -298,7 +297,7 @@ def typical_customers(
     Parameters
     ----------
     nearest : Series, shape (n_customers,)
-        Distance to the own centre.
+        Distance to the nearest centre.
     share : float
         Part of the segment that makes up the core; at least ``min_group_size`` customers. A smaller
         segment has no typical customer: its row is NaN.
@@ -311,16 +310,16 @@ def typical_customers(
     return pd.DataFrame(rows).T.rename_axis("segment")
 
 
-def border_share(distances: np.ndarray) -> float:
-    """Return the share of customers about as near to a second centre as to their own.
+def share_near_boundary(distances: np.ndarray) -> float:
+    """Return the share of customers about as near to the second-nearest centre as to the nearest.
 
     Parameters
     ----------
     distances : ndarray, shape (n, k)
-        To the k centres; near is beyond `SURE_RATIO` of the second distance.
+        To the k centres; near the boundary the ratio of the two smallest exceeds `BOUNDARY_RATIO`.
     """
     nearest, second = np.partition(distances, 1, axis=1)[:, :2].T
-    return float((nearest > SURE_RATIO * second).mean())
+    return float((nearest > BOUNDARY_RATIO * second).mean())
 
 
 def fit_rules(

@@ -15,14 +15,14 @@ from customer_tables.text import (
     printable,
     quantity,
     share,
-    slug,
 )
 from segmentation.dataset import Dataset, Feature
 from segmentation.figures.style import SegmentStyle
 from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Name
-from segmentation.presentation import spreadsheet_safe as spreadsheet_safe  # for who exports lists
 
 WORTH_MORE, WORTH_LESS = 3 / 2, 2 / 3  # share of the value over share of the customers
+VALUE_COLUMNS = ("value_share", "value_share_low", "value_share_high", "value_mean", "value_median")
+CHANGE_COLUMNS = ("what", "column", "rows", "action")
 
 
 def traits(
@@ -46,24 +46,22 @@ def traits(
     """
     clear = [f for f in chosen if effects[f.name] * (typical[f.name] - overall[f.name]) >= 0]
     ranked = sorted(clear, key=lambda f: -abs(effects[f.name]))[:most]
-    listed = []
-    for feature in ranked:
-        segment, everybody = float(typical[feature.name]), float(overall[feature.name])
-        label = printable(feature.label or feature.name)
-        middle = "in the middle" if feature.kind == "number" else "on average"  # as `levels` has it
-        listed.append(
-            {
-                "label": label,
-                "kind": feature.kind,
-                "unit": feature.unit,
-                "segment": segment,
-                "overall": everybody,
-                "effect": float(effects[feature.name]),
-                "text": f"{label}: {quantity(segment, feature.unit, feature.kind)} against "
-                f"{quantity(everybody, feature.unit, feature.kind)} {middle}",
-            }
-        )
-    return listed
+    return [_trait(f, effects[f.name], typical[f.name], overall[f.name]) for f in ranked]
+
+
+def _trait(feature: Feature, effect: float, segment: float, overall: float) -> dict[str, Any]:
+    label, kind, unit = printable(feature.label or feature.name), feature.kind, feature.unit
+    middle = "in the middle" if kind == "number" else "on average"  # as `profiling.levels` has it
+    compared = f"{quantity(segment, unit, kind)} against {quantity(overall, unit, kind)}"
+    return {
+        "label": label,
+        "kind": kind,
+        "unit": unit,
+        "segment": float(segment),
+        "overall": float(overall),
+        "effect": float(effect),
+        "text": f"{label}: {compared} {middle}",
+    }
 
 
 def describe_traits(entries: list[dict[str, Any]], most: int = 2) -> str:
@@ -74,10 +72,11 @@ def describe_traits(entries: list[dict[str, Any]], most: int = 2) -> str:
     notable = [entry for entry in entries if abs(entry["effect"]) >= NOTABLE_EFFECT][:most]
     if entries and not notable:
         return "close to the average in everything"
-    labels = [printable(entry["label"]) for entry in notable]
-    levels = ["high" if entry["effect"] > 0 else "low" for entry in notable]
     return joined(
-        [f"{level} {lower_first(label)}" for level, label in zip(levels, labels, strict=False)]
+        [
+            f"{'high' if entry['effect'] > 0 else 'low'} {lower_first(entry['label'])}"
+            for entry in notable
+        ]
     )
 
 
@@ -89,38 +88,37 @@ def answer(
     The segment to address first is the one with most of the value at stake; without a value, the
     largest.
     """
-    k, agreement = solution["k"], solution["decision"]["agreement"]
-    who = f"The {int(sizes['customers'].sum()):,} {dataset.nouns} fall into {k} segments: "
-    sentences = [who + joined([printable(names[s]) for s in sizes.index]) + "."]
+    shown = {segment: printable(names[segment]) for segment in sizes.index}
+    of_customers, nouns = sizes["share"].map(share), dataset.nouns
     if dataset.value:
+        of_value = sizes["value_share"].map(share)
         top, last = sizes["value_share"].idxmax(), sizes["value_share"].idxmin()
-        sentences.append(
-            f"Start with {printable(names[top])}: they are {share(sizes.share[top])} of the "
-            f"{dataset.nouns} and make {share(sizes.value_share[top])} of {dataset.value_label}, "
-            f"while {printable(names[last])} are {share(sizes.share[last])} and make "
-            f"{share(sizes.value_share[last])}."
+        start = (
+            f"Start with {shown[top]}: they are {of_customers[top]} of the {nouns} and make "
+            f"{of_value[top]} of {dataset.value_label}, while {shown[last]} are "
+            f"{of_customers[last]} and make {of_value[last]}."
         )
     else:
         top = sizes["share"].idxmax()
-        sentences.append(
-            f"Start with the largest, {printable(names[top])}: {share(sizes.share[top])} of the "
-            f"{dataset.nouns}."
-        )
-    sentences.append(
+        start = f"Start with the largest, {shown[top]}: {of_customers[top]} of the {nouns}."
+    return [
+        f"The {sizes['customers'].sum():,} {nouns} fall into {solution['k']} segments: "
+        f"{joined([*shown.values()])}.",
+        start,
         f"How sure: {solution['verdict']['sentence']} Segments found on two samples agree to "
-        f"{agreement:.2f} of 1."
-    )
-    return sentences
+        f"{solution['decision']['agreement']:.2f} of 1.",
+    ]
 
 
 def evidence(name: Name) -> str:
     """Say why a segment has its name, and which name came second."""
     if name.archetype is None:
-        text = "No known kind of customer is left for it, so the name describes what sets it apart."
-        if name.runner_up:
-            taken = ", given to another segment" if name.runner_up_score >= MATCH_THRESHOLD else ""
-            text += f" Nearest: {name.runner_up} ({name.runner_up_score:.2f} of 1{taken})."
-        return text
+        taken = ", given to another segment" if name.runner_up_score >= MATCH_THRESHOLD else ""
+        nearest = f" Nearest: {name.runner_up} ({name.runner_up_score:.2f} of 1{taken})."
+        return (
+            "No known kind of customer is left for it, so the name describes what sets it apart."
+            + (nearest if name.runner_up else "")
+        )
     second = f"; next {name.runner_up} ({name.runner_up_score:.2f})" if name.runner_up else ""
     return f"Match with the pattern: {name.score:.2f} of 1{second}."
 
@@ -153,34 +151,36 @@ def advice(
     dict of str to str
         advice, grounds (the numbers it rests on), caution and measure.
     """
-    caution = (
-        f"{share(ambiguous)} of them are near the border to another segment: address the sure "
-        "ones first."
-    )
-    if not math.isfinite(ambiguous):
-        caution = "They are too few to be described: figures about them would be about somebody."
-    if name.archetype is None:
-        apart = f" ({describe_traits(entries)})" if entries else ""
-        start = f"Start from what sets it apart{apart} and test one offer on a part of the list."
-        if entries and max(abs(entry["effect"]) for entry in entries) < NOTABLE_EFFECT:
-            start = (
-                "Nothing sets it apart: ask its members, or test one offer on a part of the list."
-            )
-        known = "No advice is on file for this kind of customer."
+    caution = "They are too few to be described: figures about them would be about somebody."
+    if math.isfinite(ambiguous):
+        caution = (
+            f"{share(ambiguous)} of them are near the border to another segment: address the sure "
+            "ones first."
+        )
+    if name.archetype is not None:
+        basis = "; ".join(entry["text"] for entry in grounds[:2])
         return {
-            "advice": " ".join([*([worth["advice"]] if worth else []), known, start]),
-            "grounds": worth["grounds"] if worth else "",
+            "advice": name.archetype.advice,
+            "grounds": f"Rests on: {basis}." if basis else "",
             "caution": caution,
-            "measure": f"{worth['measure'] if worth else 'the share that responds'}, against a "
-            "control group without the offer",
+            "measure": name.archetype.measure,
         }
-    basis = "; ".join(entry["text"] for entry in grounds[:2])
+    worth = worth or {"advice": "", "grounds": "", "measure": "the share that responds"}
+    unknown = f"No advice is on file for this kind of customer. {_start(entries)}"
     return {
-        "advice": name.archetype.advice,
-        "grounds": f"Rests on: {basis}." if basis else "",
+        "advice": f"{worth['advice']} {unknown}".strip(),
+        "grounds": worth["grounds"],
         "caution": caution,
-        "measure": name.archetype.measure,
+        "measure": f"{worth['measure']}, against a control group without the offer",
     }
+
+
+def _start(entries: list[dict[str, Any]]) -> str:
+    """Say where to start with a kind of customer that is not known."""
+    if entries and max(abs(entry["effect"]) for entry in entries) < NOTABLE_EFFECT:
+        return "Nothing sets it apart: ask its members, or test one offer on a part of the list."
+    apart = f" ({describe_traits(entries)})" if entries else ""
+    return f"Start from what sets it apart{apart} and test one offer on a part of the list."
 
 
 def by_worth(dataset: Dataset, size: pd.Series) -> dict[str, str] | None:
@@ -257,17 +257,6 @@ def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataF
     return table.set_index("what")
 
 
-def slugs(names: dict[int, str]) -> dict[int, str]:
-    """Give every segment a file name that no other segment has."""
-    taken: dict[int, str] = {}
-    for segment, name in names.items():
-        candidate = slug(name, default="segment")
-        while candidate in taken.values():
-            candidate = f"{candidate}-{segment}"
-        taken[segment] = candidate
-    return taken
-
-
 def portrait(typical: pd.DataFrame, shown: list[Feature], names: dict[int, str]) -> pd.DataFrame:
     """Write the typical customers, one a segment, in words and units: a row a feature."""
     members = pd.Index([names[segment] for segment in typical.index], name="typical member of")
@@ -276,47 +265,6 @@ def portrait(typical: pd.DataFrame, shown: list[Feature], names: dict[int, str])
         for f in shown
     }
     return pd.DataFrame(cells, index=members).T.rename_axis("feature")
-
-
-def customer_list(
-    labels: pd.Series, called: pd.Series, assigned: pd.DataFrame, *, raw: bool
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """List every customer's segment, and say what was done to texts that look like formulas.
-
-    Parameters
-    ----------
-    labels, called : Series, shape (n_customers,)
-        Number and name of each customer's segment.
-    assigned : DataFrame
-        confidence and distance.
-    raw : bool
-        Whether such texts stay as they are.
-    """
-    export = pd.DataFrame({"customer": labels.index, "segment": labels, "segment_name": called})
-    written = export if raw else safe_export(export)
-    measured = assigned[["confidence", "distance"]].round(4)
-    return written.assign(**measured), formula_changes(export, raw)
-
-
-def safe_export(export: pd.DataFrame) -> pd.DataFrame:
-    """Make the texts of a list of customers safe to open in a spreadsheet."""
-    texts = ["customer", "segment_name"]
-    return export.assign(**{name: spreadsheet_safe(export[name]) for name in texts})
-
-
-def formula_changes(export: pd.DataFrame, raw: bool) -> dict[str, Any]:
-    """Say how many texts a spreadsheet would run, and what was done; empty where there is none."""
-    safe = safe_export(export)
-    rows = int((safe != export.astype(safe.dtypes)).any(axis=1).sum())
-    action = (
-        "kept as they are; take care where segments.csv and campaigns/ are opened"
-        if raw
-        else "an apostrophe put before them in segments.csv and campaigns/"
-    )
-    if not rows:
-        return {}
-    what = "text that a spreadsheet would run as a formula"
-    return {"what": what, "column": "identifier or name", "rows": rows, "action": action}
 
 
 def card(
@@ -336,7 +284,6 @@ def card(
 ) -> dict[str, Any]:
     """Collect what the start page says about one segment."""
     archetype = name.archetype
-    has_value = bool(dataset.value)
     return {
         "segment": name.segment,
         "name": name.name,
@@ -346,11 +293,7 @@ def card(
         "summary": archetype.summary if archetype else describe_traits(distinct),
         "customers": int(size["customers"]),
         "share": size["share"],
-        "value_share": size["value_share"] if has_value else None,
-        "value_share_low": size["value_share_low"] if has_value else None,
-        "value_share_high": size["value_share_high"] if has_value else None,
-        "value_mean": size["value_mean"] if has_value else None,
-        "value_median": size["value_median"] if has_value else None,
+        **{column: size[column] if dataset.value else None for column in VALUE_COLUMNS},
         "traits": distinct,
         "typical": [{"label": label, "text": text} for label, text in portrait.items()],
         "stability": jaccard,
@@ -362,30 +305,6 @@ def card(
         "evidence": evidence(name),
         "campaign": f"campaigns/{file_name}.csv",
     }
-
-
-def sample_note(dataset: Dataset, clustering: dict[str, Any]) -> list[str]:
-    """Say where a sample carries the evidence; nothing where everybody does."""
-    if "evidence_customers" not in clustering:
-        return []
-    return [
-        f"The number of segments, and how far to trust them, rest on a stratified sample of "
-        f"{clustering['evidence_customers']:,} of {clustering['customers']:,} {dataset.nouns}; "
-        f"everybody's segment comes from a fit of all, which agrees with the sample's to "
-        f"{clustering['evidence_ari']:.2f} of 1."
-    ]
-
-
-def tell_decision(decision: dict[str, Any]) -> str:
-    """Say how far two samples agree, what was needed, and what other rules would pick."""
-    agreement, needed = f"{decision['agreement']:.2f}", f"{decision['needed']:.2f}"
-    if agreement == needed:  # rounded alike, though one may fall short of the other
-        agreement = f"{decision['agreement']:.4f}"
-    return (
-        f"Two samples of the customers give the same segments to an agreement of {agreement} of 1 "
-        f"({needed} is needed); the elbow alone would pick {decision['elbow']}, the silhouette "
-        f"alone {decision['silhouette']}."
-    )
 
 
 def page(
@@ -412,14 +331,6 @@ def page(
     descriptors : list of dict
         From `descriptor_rows`.
     """
-    decision = solution["decision"]
-    told = [entry for entry in cards if math.isfinite(entry["sure_share"])]
-    sure = sum(entry["sure_share"] * entry["share"] for entry in told)
-    unsure = 1 - sure / sum(entry["share"] for entry in told)
-    if solution["by_hand"]:
-        first = f"The number of segments, {solution['k']}, was set by hand."
-    else:
-        first = f"The rule chose {solution['k']} segments: {solution['reason']}."
     return {
         "title": dataset.title,
         "subtitle": dataset.about,
@@ -438,28 +349,52 @@ def page(
         },
         "segments": cards,
         "decision": {
-            "sentences": [
-                first,
-                tell_decision(decision),
-            ],
+            "sentences": _decision_sentences(solution),
             "figure": "figures/04_decision.png",
-            "alt": decision["alt"],
+            "alt": solution["decision"]["alt"],
         },
         "verdict": solution["verdict"],
         "importance": [{"label": name, "value": value} for name, value in importance.items()],
         "descriptors": descriptors,
-        "limits": list(dataset.limits)
-        + [
-            "Stability is measured on resamples of these customers; another period may differ.",
-            *sample_note(dataset, clustering),
-            f"{share(unsure)} of the {dataset.nouns} lie near the border between two segments.",
-        ],
-        "changes": [
-            {key: change[key] for key in ("what", "column", "rows", "action")}
-            for change in cleaned["changes"]
-        ],
+        "limits": [*dataset.limits, *_limits(dataset, cards, clustering)],
+        "changes": [{key: change[key] for key in CHANGE_COLUMNS} for change in cleaned["changes"]],
         "figures": {"shares": "figures/06_shares.png"},
     }
+
+
+def _decision_sentences(solution: dict[str, Any]) -> list[str]:
+    """Say why there are k segments, how far two samples agree, and what other rules would pick."""
+    k, decision = solution["k"], solution["decision"]
+    agreement, needed = f"{decision['agreement']:.2f}", f"{decision['needed']:.2f}"
+    if agreement == needed:  # rounded alike, though one may fall short of the other
+        agreement = f"{decision['agreement']:.4f}"
+    return [
+        f"The number of segments, {k}, was set by hand."
+        if solution["by_hand"]
+        else f"The rule chose {k} segments: {solution['reason']}.",
+        f"Two samples of the customers give the same segments to an agreement of {agreement} of 1 "
+        f"({needed} is needed); the elbow alone would pick {decision['elbow']}, the silhouette "
+        f"alone {decision['silhouette']}.",
+    ]
+
+
+def _limits(dataset: Dataset, cards: list[dict[str, Any]], clustering: dict[str, Any]) -> list[str]:
+    """Say what the segments cannot promise, in order."""
+    described = [entry for entry in cards if math.isfinite(entry["sure_share"])]
+    clear = sum(entry["sure_share"] * entry["share"] for entry in described)
+    ambiguous = 1 - clear / sum(entry["share"] for entry in described)
+    limits = ["Stability is measured on resamples of these customers; another period may differ."]
+    if "evidence_customers" in clustering:
+        limits.append(
+            f"The number of segments, and how far to trust them, rest on a stratified sample of "
+            f"{clustering['evidence_customers']:,} of {clustering['customers']:,} {dataset.nouns}; "
+            f"everybody's segment comes from a fit of all, which agrees with the sample's to "
+            f"{clustering['evidence_ari']:.2f} of 1."
+        )
+    limits.append(
+        f"{share(ambiguous)} of the {dataset.nouns} lie near the border between two segments."
+    )
+    return limits
 
 
 def added_sentences(alternatives: dict[str, Any]) -> list[str]:

@@ -393,11 +393,11 @@ def _movers(
     pairs: tuple[Pair, ...], before: pd.Series, after: pd.Series, confidence: pd.Series
 ) -> dict[str, float | None]:
     """Say how many customers left the counterpart of their segment, and how sure they had been."""
-    from segmentation.profiling import SURE_RATIO
+    from segmentation.profiling import BOUNDARY_RATIO
 
     partner = {pair.first: pair.second for pair in pairs if pair.kept}
     moved = before.map(lambda segment: partner.get(segment, 0)) != after
-    near = confidence < 1 - SURE_RATIO
+    near = confidence < 1 - BOUNDARY_RATIO
     return {
         "moved": float(moved.mean()),
         "moved_near_border": float(near[moved].mean()) if moved.any() else None,

@@ -19,7 +19,7 @@ from runner.shapes import colour_rules, flow_bands, stack, style_of
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.monitoring.drift import WORDS, Drift
 from segmentation.monitoring.migration import Migration, published_moves
-from segmentation.palette import look
+from segmentation.palette import colour_and_marker
 from segmentation.presentation import safe_table
 
 PAGE, RECORD = "index.html", "drift.json"
@@ -191,7 +191,7 @@ def _styles(model: dict[str, Any]) -> list[dict[str, Any]]:
     """Return how each segment is shown: as the notebooks draw it."""
     styles = []
     for entry in model["segments"]:
-        colour, marker = look(entry["segment"])
+        colour, marker = colour_and_marker(entry["segment"])
         styles.append(style_of(entry | {"colour": colour, "marker": marker}))
     return styles
 

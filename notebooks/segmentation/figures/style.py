@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from customer_tables.text import printable
-from segmentation.palette import look
+from segmentation.palette import colour_and_marker
 
 NOISE, MUTED, ACCENT, INK = "#9AA0A6", "#6B7280", "#0072B2", "#1F2933"
 WIDTH = 7.6  # inches; narrow, so that text stays readable on a phone
@@ -30,7 +30,7 @@ class SegmentStyle:
 
 def segment_styles(k: int) -> dict[int, SegmentStyle]:
     """Return the colour and marker of segments 1 to k."""
-    return {number: SegmentStyle(*look(number)) for number in range(1, k + 1)}
+    return {number: SegmentStyle(*colour_and_marker(number)) for number in range(1, k + 1)}
 
 
 def use_style() -> None:
