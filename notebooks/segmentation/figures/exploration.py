@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
@@ -20,8 +20,11 @@ from segmentation.figures.style import (
     INK,
     MUTED,
     NOISE,
+    label_rows,
+    note,
     panels,
     panels_for,
+    percent,
 )
 from segmentation.palette import COLOURS
 
@@ -35,22 +38,15 @@ def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
         Shares; the first part is drawn leftmost.
     """
     colours, hatches = ("#B3261E", "#C9D6E3", ACCENT), ("///", "", "")
+    names = [printable(name, 44) for name in parts.index]
     left = np.zeros(len(parts))
     for part, colour, hatch in zip(parts.columns, colours, hatches, strict=False):
-        ax.barh(
-            [printable(name, 44) for name in parts.index],
-            parts[part],
-            left=left,
-            color=colour,
-            hatch=hatch,
-            edgecolor="white",
-            label=part,
-            height=0.75,
-        )
+        filling = {"color": colour, "hatch": hatch, "edgecolor": "white", "height": 0.75}
+        ax.barh(names, parts[part], left=left, label=part, **filling)
         left += parts[part].to_numpy()
     ax.invert_yaxis()
     ax.set(xlim=(0, 1), xlabel="Share of customers")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    percent(ax.xaxis)
     ax.grid(axis="y", visible=False)
     ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
     return ax
@@ -74,14 +70,13 @@ def ends_text(ends: pd.DataFrame) -> str:
     )
 
 
-def share_bars(shares: pd.Series, ax: Axes, colour: str = ACCENT, longest: int = 44) -> Axes:
+def share_bars(shares: pd.Series, ax: Axes, longest: int = 44) -> Axes:
     """Draw labelled horizontal bars of shares; the value stands at the end of its bar."""
-    ax.barh([printable(name, longest) for name in shares.index], shares, color=colour, height=0.7)
+    ax.barh([printable(name, longest) for name in shares.index], shares, color=ACCENT, height=0.7)
     for row, share in enumerate(shares):
-        ax.annotate(f"{share:.1%}", (share, row), xytext=(4, 0), textcoords="offset points",
-                    va="center", fontsize=10.5)  # fmt: skip
+        note(ax, f"{share:.1%}", (share, row), (4, 0), va="center", fontsize=10.5)
     ax.set(ylim=(len(shares) - 0.5, -0.7), xlim=(0, max(shares.max() * 1.18, 0.01)))
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    percent(ax.xaxis)
     ax.grid(axis="y", visible=False)
     return ax
 
@@ -91,37 +86,29 @@ def shares_text(shares: pd.Series) -> str:
     return "Bars: " + ", ".join(f"{share:.1%} of {name}" for name, share in shares.items()) + "."
 
 
-def quantile_rows(quantiles: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw each row's 5 to 95 % range, middle half and median on a logarithmic axis.
+def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
+    """Draw shares of zeros beside the quantiles of the values above zero, a row per column.
 
     Parameters
     ----------
+    zeros : Series, shape (n_rows,)
     quantiles : DataFrame, shape (n_rows, 5)
         The 5, 25, 50, 75 and 95 % quantiles of the values above zero; NaN where they are too few.
     """
+    figure, ((left, right),) = panels(1, 2, 0.5 * len(zeros) + 1.1, width_ratios=[1, 1.8])
+    share_bars(zeros, left, longest=26)
+    left.set(title="With none", xlabel=f"Share of {nouns}")
     for row, values in enumerate(quantiles.to_numpy()):
-        if not np.isfinite(values).all():
-            continue
-        ax.plot(values[[0, 4]], [row, row], color=MUTED, linewidth=1.5)
-        ax.plot(values[[1, 3]], [row, row], color=ACCENT, linewidth=7, solid_capstyle="butt")
-        ax.plot(values[2], row, "o", color="white", markeredgecolor=INK, markersize=6)
-        ax.annotate(number(values[2]), (values[2], row), xytext=(0, 8), ha="center",
-                    textcoords="offset points", fontsize=9.5)  # fmt: skip
-    ax.set_yticks(range(len(quantiles)), [printable(name, 44) for name in quantiles.index])
-    ax.set(xscale="log", ylim=(len(quantiles) - 0.5, -0.7))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    ax.grid(axis="y", visible=False)
-    return ax
-
-
-def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
-    """Draw shares of zeros beside the quantiles of the values above zero, a row per column."""
-    figure, axes = panels(1, 2, 0.5 * len(zeros) + 1.1, width_ratios=[1, 1.8])
-    share_bars(zeros, axes[0, 0], longest=26)
-    axes[0, 0].set(title="With none", xlabel=f"Share of {nouns}")
-    quantile_rows(quantiles, axes[0, 1])
-    axes[0, 1].set(title="Those with some", xlabel="Amount, logarithmic")
-    axes[0, 1].set_yticklabels([])
+        if np.isfinite(values).all():
+            right.plot(values[[0, 4]], [row, row], color=MUTED, linewidth=1.5)
+            middle_half = {"color": ACCENT, "linewidth": 7, "solid_capstyle": "butt"}
+            right.plot(values[[1, 3]], [row, row], **middle_half)
+            right.plot(values[2], row, "o", color="white", markeredgecolor=INK, markersize=6)
+            note(right, number(values[2]), (values[2], row), (0, 8), ha="center", fontsize=9.5)
+    label_rows(right, [""] * len(quantiles))
+    right.set(xscale="log", ylim=left.get_ylim())
+    right.set(title="Those with some", xlabel="Amount, logarithmic")
+    right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     return figure
 
 
@@ -140,7 +127,7 @@ def amounts_text(zeros: pd.Series, spread: pd.Series) -> str:
 
 
 def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
-    """Draw concentration curves with direct labels (Lorenz 1905), customers sorted downwards.
+    """Draw concentration curves (Lorenz 1905), customers sorted downwards.
 
     The largest customers come in together, so that none of them can be read off.
 
@@ -152,27 +139,16 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
     styles = ("-", "--", "-.", ":")
     ax.plot([0, 1], [0, 1], color=NOISE, linewidth=1)
     ax.annotate("everybody the same", (0.70, 0.63), rotation=33, color=MUTED, fontsize=10)
-    for place, (name, amounts) in enumerate(curves.items()):
-        shares = np.concatenate([[0], np.sort(amounts)[::-1].cumsum() / amounts.sum()])
+    for place, (name, values) in enumerate(curves.items()):
+        shares = np.concatenate([[0], np.sort(values)[::-1].cumsum() / values.sum()])
         x = np.linspace(0, 1, len(shares))
-        together = np.r_[0, min(MIN_GROUP_SIZE, len(amounts)) : len(shares)]
+        shown = np.r_[0, min(MIN_GROUP_SIZE, len(values)) : len(shares)]
         colour = COLOURS[place % len(COLOURS)]
-        ax.plot(
-            x[together],
-            shares[together],
-            styles[place % 4],
-            color=colour,
-            label=printable(name, 40),
-        )
+        ax.plot(x[shown], shares[shown], styles[place % 4], color=colour, label=printable(name, 40))
     ax.legend(loc="lower right", title="Curve of", alignment="left", handlelength=3)
-    ax.set(
-        xlim=(0, 1),
-        ylim=(0, 1.02),
-        xlabel="Share of customers, largest first",
-        ylabel="Share of the amount",
-    )
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set(xlim=(0, 1), ylim=(0, 1.02))
+    ax.set(xlabel="Share of customers, largest first", ylabel="Share of the amount")
+    percent(ax.xaxis, ax.yaxis)
     return ax
 
 
@@ -189,18 +165,10 @@ def concentration(amounts: np.ndarray, top: float = 0.1) -> float:
     return float(ordered[: max(1, round(top * len(ordered)))].sum() / ordered.sum())
 
 
-def clustered_order(correlation: pd.DataFrame) -> list[str]:
-    """Order columns so that correlated ones stand together (average linkage on 1 - |r|)."""
-    distance = 1 - correlation.abs().fillna(0).to_numpy()
-    np.fill_diagonal(distance, 0)
-    tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
-    return [correlation.columns[leaf] for leaf in leaves_list(tree)]
-
-
 def correlation_heatmap(correlation: pd.DataFrame, labels: Mapping[str, str], ax: Axes) -> Axes:
     """Draw the lower triangle of a correlation matrix, related columns side by side.
 
-    Strong correlations carry their value.
+    Columns are ordered by average linkage on 1 - |r|. Strong correlations carry their value.
 
     Parameters
     ----------
@@ -208,15 +176,17 @@ def correlation_heatmap(correlation: pd.DataFrame, labels: Mapping[str, str], ax
     labels : mapping of str to str
         What readers call a column.
     """
-    order = clustered_order(correlation)
-    correlation = correlation.loc[order, order]
-    shown = correlation.to_numpy().copy()
+    distance = 1 - correlation.abs().fillna(0).to_numpy()
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
+    order = correlation.columns[leaves_list(tree)]
+    shown = correlation.loc[order, order].to_numpy().copy()
     shown[np.triu_indices_from(shown)] = np.nan
     image = ax.imshow(shown, cmap=DIVERGING, vmin=-1, vmax=1)
     for row, column in zip(*np.where(np.abs(np.nan_to_num(shown)) >= 0.6), strict=True):
-        light = "white" if abs(shown[row, column]) > 0.7 else INK
-        ax.text(column, row, f"{shown[row, column]:.1f}".replace("0.", "."), ha="center",
-                va="center", color=light, fontsize=9)  # fmt: skip
+        value = shown[row, column]
+        style = {"color": "white" if abs(value) > 0.7 else INK, "ha": "center", "va": "center"}
+        ax.text(column, row, f"{value:.1f}".replace("0.", "."), fontsize=9, **style)
     names = [printable(labels[name], 44) for name in order]
     ax.set_yticks(range(len(names)), names, fontsize=10)
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=10)
@@ -243,25 +213,8 @@ def correlation_text(pairs: pd.DataFrame) -> str:
     )
 
 
-def density(x: pd.Series, y: pd.Series, ax: Axes, log: tuple[bool, bool]) -> Axes:
-    """Draw where customers are dense in two columns; logarithmic counts, optionally log axes."""
-    values = [
-        np.log1p(v.clip(lower=0)) if scaled else v for v, scaled in zip((x, y), log, strict=True)
-    ]
-    ax.hexbin(*values, gridsize=32, bins="log", cmap="Blues", mincnt=1, linewidths=0.1)
-    ax.set_facecolor("white")
-    for axis, column, scaled in ((ax.xaxis, x, log[0]), (ax.yaxis, y, log[1])):
-        axis.set_label_text(printable(str(column.name), 40))
-        if scaled:
-            ticks = [0, 10, 100, 1_000, 10_000, 100_000]
-            ticks = [t for t in ticks if t <= column.max()]
-            if column.max() >= 30:
-                axis.set_ticks(np.log1p(ticks), [f"{t:,}" for t in ticks])
-    return ax
-
-
 def densities(table: pd.DataFrame, pairs: pd.DataFrame, logarithmic: Collection[str]) -> Figure:
-    """Draw a panel per pair of columns.
+    """Draw where customers are dense in pairs of columns, a panel each; logarithmic counts.
 
     Parameters
     ----------
@@ -269,13 +222,19 @@ def densities(table: pd.DataFrame, pairs: pd.DataFrame, logarithmic: Collection[
     pairs : DataFrame
         With the columns first and second.
     logarithmic : collection of str
-        The columns that are drawn on a logarithmic axis.
+        The columns that are drawn on a logarithmic axis, where none of their values is negative.
     """
     figure, axes = panels_for(len(pairs), 3.1)
     for ax, pair in zip(axes, pairs.itertuples(), strict=True):
-        columns = (table[pair.first], table[pair.second])
-        log = tuple(c.name in logarithmic and c.min() >= 0 for c in columns)
-        density(*columns, ax, log)
+        columns = [table[pair.first], table[pair.second]]
+        scaled = [column.name in logarithmic and column.min() >= 0 for column in columns]
+        values = [np.log1p(c) if log else c for c, log in zip(columns, scaled, strict=True)]
+        ax.hexbin(*values, gridsize=32, bins="log", cmap="Blues", mincnt=1, linewidths=0.1)
+        for axis, column, log in zip((ax.xaxis, ax.yaxis), columns, scaled, strict=True):
+            axis.set_label_text(printable(str(column.name), 40))
+            ticks = [t for t in (0, 10, 100, 1_000, 10_000, 100_000) if t <= column.max()]
+            if log and column.max() >= 30:
+                axis.set_ticks(np.log1p(ticks), [f"{t:,}" for t in ticks])
     return figure
 
 
@@ -287,11 +246,11 @@ def densities_text(pairs: pd.DataFrame) -> str:
 
 def before_and_after(carried: pd.Series, held: pd.Series) -> Figure:
     """Draw what single features, and what the farthest customers, hold of all squared distance."""
-    figure, axes = panels(1, 2, 0.3 * len(carried) + 1.3, width_ratios=[2, 1])
-    share_bars(carried, axes[0, 0])
-    axes[0, 0].set(title="Features, without scaling", xlabel="Share of squared distance")
-    share_bars(held, axes[0, 1])
-    axes[0, 1].set(title="The 1 % farthest", xlabel="Share of squared distance")
+    figure, ((left, right),) = panels(1, 2, 0.3 * len(carried) + 1.3, width_ratios=[2, 1])
+    share_bars(carried, left)
+    left.set(title="Features, without scaling", xlabel="Share of squared distance")
+    share_bars(held, right)
+    right.set(title="The 1 % farthest", xlabel="Share of squared distance")
     return figure
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from customer_tables.text import printable
 from segmentation.dataset import Feature
@@ -19,7 +19,10 @@ from segmentation.figures.style import (
     MUTED,
     NOISE,
     SegmentStyle,
+    label_rows,
+    note,
     panels_for,
+    percent,
     segment_legend,
     slanted,
 )
@@ -33,24 +36,19 @@ def shares(
     value_label: str,
 ) -> Axes:
     """Draw each segment's share of customers beside its share of value, with its interval."""
-    for row, segment in enumerate(sizes.index):
-        entry, colour = sizes.loc[segment], styles[segment].colour
+    for row, (segment, entry) in enumerate(sizes.iterrows()):
         ax.barh(row - 0.2, entry["share"], 0.36, color=NOISE)
-        ax.barh(row + 0.2, entry["value_share"], 0.36, color=colour)
-        ax.plot([entry["value_share_low"], entry["value_share_high"]], [row + 0.2] * 2,
-                color=INK, linewidth=1.4)  # fmt: skip
-        for offset, value, end in (
-            (-0.2, entry["share"], entry["share"]),
-            (0.2, entry["value_share"], entry["value_share_high"]),
-        ):
-            ax.annotate(f"{value:.0%}", (end, row + offset), xytext=(5, 0), va="center",
-                        textcoords="offset points", fontsize=10.5)  # fmt: skip
-    ax.set_yticks(range(len(sizes)), [printable(names[s], 34) for s in sizes.index])
-    largest = sizes[["share", "value_share_high"]].to_numpy().max()
-    ax.set(ylim=(len(sizes) - 0.4, -0.6), xlim=(0, largest * 1.12))
+        ax.barh(row + 0.2, entry["value_share"], 0.36, color=styles[segment].colour)
+        interval = entry[["value_share_low", "value_share_high"]]
+        ax.plot(interval, [row + 0.2] * 2, color=INK, linewidth=1.4)
+        style = {"va": "center", "fontsize": 10.5}
+        note(ax, f"{entry['share']:.0%}", (entry["share"], row - 0.2), (5, 0), **style)
+        end = (entry["value_share_high"], row + 0.2)
+        note(ax, f"{entry['value_share']:.0%}", end, (5, 0), **style)
+    label_rows(ax, [names[segment] for segment in sizes.index])
+    ax.set_xlim(0, sizes[["share", "value_share_high"]].to_numpy().max() * 1.12)
     ax.set_xlabel(f"Grey: share of customers. Colour: share of {printable(value_label)}")
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.grid(axis="y", visible=False)
+    percent(ax.xaxis)
     return ax
 
 
@@ -63,19 +61,6 @@ def shares_text(sizes: pd.DataFrame, names: Mapping[int, str], nouns: str, value
     )
 
 
-def profile(
-    effects: pd.Series, markers: pd.Series, labels: list[str], style: SegmentStyle, ax: Axes
-) -> Axes:
-    """Draw one segment's profile: effect sizes, marker variables in colour, others grey."""
-    colours = [style.colour if mark else "#C3C8CE" for mark in markers]
-    ax.barh(range(len(effects)), effects, color=colours, height=0.72)
-    ax.axvline(0, color=INK, linewidth=1)
-    ax.set_yticks(range(len(labels)), labels, fontsize=9.5)
-    ax.set(ylim=(len(labels) - 0.4, -0.6))
-    ax.grid(axis="y", visible=False)
-    return ax
-
-
 def profiles(
     effects: pd.DataFrame,
     markers: pd.DataFrame,
@@ -83,21 +68,25 @@ def profiles(
     names: Mapping[int, str],
     styles: Mapping[int, SegmentStyle],
 ) -> Figure:
-    """Draw the profiles of all segments on common axes, a panel for each.
+    """Draw the effect sizes of all segments on common axes, a panel for each.
 
     Parameters
     ----------
     effects : DataFrame, shape (n_segments, n_features)
     markers : DataFrame of bool, shape (n_segments, n_features)
+        The marker variables, which are drawn in colour, the others in grey.
     labels : mapping of str to str
         What readers call a feature.
     """
     height = 0.24 * effects.shape[1] + 0.7
     figure, axes = panels_for(len(names), height, sharex=True, sharey=True)
-    short = [printable(labels[feature], 34) for feature in effects]
     for ax, (segment, name) in zip(axes, names.items(), strict=True):
-        profile(effects.loc[segment], markers.loc[segment], short, styles[segment], ax)
-        ax.set_title(printable(name, 27), color=styles[segment].colour, fontsize=10.5)
+        colour, sizes = styles[segment].colour, effects.loc[segment]
+        colours = [colour if marker else "#C3C8CE" for marker in markers.loc[segment]]
+        ax.barh(range(len(sizes)), sizes, color=colours, height=0.72)
+        ax.axvline(0, color=INK, linewidth=1)
+        label_rows(ax, [labels[feature] for feature in effects], fontsize=9.5)
+        ax.set_title(printable(name, 27), color=colour, fontsize=10.5)
     figure.supxlabel("Standard deviations from the average", fontsize=11)
     return figure
 
@@ -117,11 +106,10 @@ def profiles_text(
 def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], ax: Axes) -> Axes:
     """Draw effect sizes of features (rows) by segment (columns), each value written out."""
     reach = max(1.0, float(effects.abs().to_numpy().max()))
-    sns.heatmap(
-        effects.T.to_numpy(), vmin=-reach, vmax=reach, cmap=DIVERGING, annot=True, fmt="+.1f",
-        annot_kws={"fontsize": 10}, cbar=False, ax=ax,
-        yticklabels=[printable(label, 40) for label in labels],
-    )  # fmt: skip
+    style = {"vmin": -reach, "vmax": reach, "cmap": DIVERGING, "cbar": False}
+    style |= {"annot": True, "fmt": "+.1f", "annot_kws": {"fontsize": 10}}
+    rows = [printable(label, 40) for label in labels]
+    sns.heatmap(effects.T.to_numpy(), yticklabels=rows, ax=ax, **style)
     slanted(ax, names)
     return ax
 
@@ -135,36 +123,6 @@ def effects_text(effects: pd.DataFrame, labels: Mapping[str, str], names: Mappin
         f"{column.min():+.1f} for {names[column.idxmin()]} to {column.max():+.1f} for "
         f"{names[column.idxmax()]}."
     )
-
-
-def quartiles_by_segment(
-    values: pd.Series,
-    labels: pd.Series,
-    styles: Mapping[int, SegmentStyle],
-    ax: Axes,
-    *,
-    log: bool,
-) -> Axes:
-    """Draw the middle half and the median of a feature in each segment, and of everybody."""
-    groups = [("all", values), *((s, values[labels == s]) for s in sorted(styles))]
-    for row, (segment, part) in enumerate(groups):
-        low, middle, high = part.quantile([0.25, 0.5, 0.75])
-        if log:
-            low, middle, high = np.log1p([low, middle, high])
-        colour = MUTED if segment == "all" else styles[segment].colour
-        marker = "o" if segment == "all" else styles[segment].marker
-        ax.plot([low, high], [row, row], color=colour, linewidth=6, alpha=0.45,
-                solid_capstyle="butt")  # fmt: skip
-        ax.plot(middle, row, marker, color=colour, markersize=8, markeredgecolor="white")
-    ax.set(ylim=(len(groups) - 0.4, -0.6))
-    ax.set_yticks([])
-    ax.grid(axis="y", visible=False)
-    if log:
-        ticks = [t for t in (0, 10, 100, 1_000, 10_000, 100_000) if t <= max(values.max(), 10)]
-        ax.set_xticks(np.log1p(ticks), [f"{t:,}" if t < 1000 else f"{t // 1000}k" for t in ticks])
-    else:
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
-    return ax
 
 
 def quartiles(
@@ -186,20 +144,48 @@ def quartiles(
     """
     figure, axes = panels_for(len(features), 0.24 * len(names) + 1.1)
     for ax, feature in zip(axes, features, strict=True):
-        log = feature.kind in ("money", "count") and table[feature.name].min() >= 0
-        quartiles_by_segment(table[feature.name], labels, styles, ax, log=log)
+        values = table[feature.name]
+        log = feature.kind in ("money", "count") and values.min() >= 0
+        _quartile_rows(values, labels, styles, ax, log=log)
         ax.set_title(printable(feature.label or feature.name, 40), fontsize=11.5)
     segment_legend(figure, names, styles)
     return figure
 
 
+def _quartile_rows(
+    values: pd.Series,
+    labels: pd.Series,
+    styles: Mapping[int, SegmentStyle],
+    ax: Axes,
+    *,
+    log: bool,
+) -> None:
+    """Draw the middle half and the median of all customers, and of each segment below."""
+    rows = [(values, SegmentStyle(MUTED, "o"))]
+    rows += [(values[labels == segment], styles[segment]) for segment in sorted(styles)]
+    for row, (part, style) in enumerate(rows):
+        quartiles = part.quantile([0.25, 0.5, 0.75])
+        low, middle, high = np.log1p(quartiles) if log else quartiles
+        bar = {"color": style.colour, "linewidth": 6, "alpha": 0.45, "solid_capstyle": "butt"}
+        ax.plot([low, high], [row, row], **bar)
+        ax.plot(
+            middle, row, style.marker, color=style.colour, markersize=8, markeredgecolor="white"
+        )
+    label_rows(ax, [""] * len(rows))
+    ax.set_yticks([])
+    if log:
+        ticks = [t for t in (0, 10, 100, 1_000, 10_000, 100_000) if t <= max(values.max(), 10)]
+        ax.set_xticks(np.log1p(ticks), [f"{t:,}" if t < 1000 else f"{t // 1000}k" for t in ticks])
+    else:
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+
+
 def second_choices(table: pd.DataFrame, names: list[str], ax: Axes) -> Axes:
     """Draw which segment would be each segment's second choice, as shares of its customers."""
-    short = [printable(name, 30) for name in names]
-    sns.heatmap(
-        table.to_numpy(), vmin=0, vmax=1, cmap="Greys", annot=True, fmt=".0%", cbar=False,
-        annot_kws={"fontsize": 10}, mask=np.eye(len(names), dtype=bool), yticklabels=short, ax=ax,
-    )  # fmt: skip
+    style = {"vmin": 0, "vmax": 1, "cmap": "Greys", "cbar": False}
+    style |= {"annot": True, "fmt": ".0%", "annot_kws": {"fontsize": 10}}
+    rows, own = [printable(name, 30) for name in names], np.eye(len(names), dtype=bool)
+    sns.heatmap(table.to_numpy(), mask=own, yticklabels=rows, ax=ax, **style)
     slanted(ax, names)
     ax.set(xlabel="second choice")
     return ax

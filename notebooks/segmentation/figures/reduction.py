@@ -10,13 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import (
-    FuncFormatter,
-    LogLocator,
-    MaxNLocator,
-    NullLocator,
-    PercentFormatter,
-)
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from matplotlib.typing import ColorType
 
 from customer_tables.text import joined, printable
@@ -26,18 +20,26 @@ from segmentation.figures.style import (
     INK,
     MUTED,
     NOISE,
+    PALE,
+    SIDE,
+    TOP,
     SegmentStyle,
+    label_rows,
+    legend_below,
+    note,
     panels,
+    panels_for,
+    percent,
 )
 from segmentation.palette import COLOURS
 
-DISTINCT = 30_000  # points in one panel beyond which only densities can be told
-GROUND = "#D5DAE0"  # everybody, behind one segment
+DISTINCT = 30_000  # points in one panel beyond which only densities can be told apart
+SECOND = COLOURS[1]
 METHODS = {
     "features": (COLOURS[5], "D", "-"),
     "PCA": (INK, "s", "--"),
     "autoencoder": (ACCENT, "o", "-"),
-    "clustering autoencoder": (COLOURS[1], "^", "-"),
+    "clustering autoencoder": (SECOND, "^", "-"),
 }
 
 
@@ -50,16 +52,16 @@ def scree(shares: np.ndarray, ax: Axes) -> Axes:
     """
     numbers = np.arange(1, len(shares) + 1)
     ax.bar(numbers, shares, color=ACCENT, width=0.7, label="this component")
-    ax.plot(numbers, shares.cumsum(), "s--", color=COLOURS[1], markersize=5, label="all up to it")
-    for number, total in zip(numbers, shares.cumsum(), strict=True):
-        ax.annotate(f"{total:.0%}", (number, total), xytext=(-4, 5), ha="right", fontsize=10,
-                    textcoords="offset points", color=COLOURS[1])  # fmt: skip
-    ax.axhline(1 / len(shares), color=MUTED, linewidth=1, linestyle=":")
-    ax.annotate("one feature's share", (1, 1 / len(shares)), xycoords=("axes fraction", "data"),
-                xytext=(-2, 3), textcoords="offset points", ha="right", fontsize=10)  # fmt: skip
+    total = shares.cumsum()
+    ax.plot(numbers, total, "s--", color=SECOND, markersize=5, label="all up to it")
+    for point in zip(numbers, total, strict=True):
+        note(ax, f"{point[1]:.0%}", point, (-4, 5), ha="right", color=SECOND)
+    mean = 1 / len(shares)
+    ax.axhline(mean, color=MUTED, linewidth=1, linestyle=":")
+    note(ax, "one feature's share", (1, mean), (-2, 3), ha="right", xycoords=SIDE)
     ax.set(xlabel="Component", ylabel="Share of variance", ylim=(0, 1.12))
     ax.set_xticks(numbers if len(numbers) <= 20 else numbers[::5])
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    percent(ax.yaxis)
     ax.set_yticks(np.linspace(0, 1, 6))
     ax.grid(axis="x", visible=False)
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.45))
@@ -78,8 +80,9 @@ def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> A
     image = ax.imshow(values, cmap=DIVERGING, vmin=-1, vmax=1, aspect="auto")
     for row, column in np.argwhere(np.abs(values) >= written):
         value = values[row, column]
-        ax.text(column, row, f"{value:+.2f}".replace("0.", ".").replace("-", "−"), ha="center",
-                va="center", color="white" if abs(value) > 0.65 else INK, fontsize=10)  # fmt: skip
+        text = f"{value:+.2f}".replace("0.", ".").replace("-", "−")
+        style = {"color": "white" if abs(value) > 0.65 else INK, "fontsize": 10}
+        ax.text(column, row, text, ha="center", va="center", **style)
     ax.set_yticks(range(len(loadings)), [printable(name, 40) for name in loadings.index])
     ax.set_xticks(range(values.shape[1]), loadings.columns)
     ax.grid(visible=False)
@@ -121,17 +124,13 @@ def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: A
     for right in (False, True):
         side = np.flatnonzero((tips[:, 0] >= 0) == right)
         side = side[np.argsort(tips[side, 1])]
-        if not len(side):
-            continue
+        text = {"ha": "left" if right else "right", "va": "center", "linespacing": 0.95}
+        line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.7, "shrinkB": 2}
+        text |= {"textcoords": "axes fraction", "annotation_clip": False, "arrowprops": line}
         heights = _apart((tips[side, 1] - low[1]) / (high - low)[1])
         for row, height in zip(side, heights, strict=True):
             label = fill(printable(loadings.index[row], 40), 20)
-            ax.annotate(
-                label, tips[row], (1.02 if right else -0.02, height),
-                textcoords="axes fraction", va="center", ha="left" if right else "right",
-                fontsize=10, linespacing=0.95, annotation_clip=False,
-                arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.7, "shrinkB": 2},
-            )  # fmt: skip
+            note(ax, label, tips[row], (1.02 if right else -0.02, height), **text)
     ax.set_xlabel(f"PC1 ({shares[0]:.0%} of the variance) →")
     ax.set_title(f"↑ PC2 ({shares[1]:.0%} of the variance)", fontweight="normal", fontsize=11.5)
     ax.spines[:].set_visible(False)
@@ -147,7 +146,7 @@ def _apart(heights: np.ndarray, gap: float = 0.11) -> np.ndarray:
     placed = heights.copy()
     for at in range(1, len(placed)):
         placed[at] = max(placed[at], placed[at - 1] + gap)
-    placed -= max(0, (placed - heights).mean())
+    placed -= max(0, (placed - heights).mean()) if len(placed) else 0
     for at in range(len(placed) - 1, -1, -1):
         ceiling = 1 if at == len(placed) - 1 else placed[at + 1] - gap
         placed[at] = min(placed[at], ceiling)
@@ -175,22 +174,19 @@ def segment_panels(
     visible = ((points >= low) & (points <= high)).all(axis=1)
     limits = {"extent": (low[0], high[0], low[1], high[1]), "gridsize": 44}
     dense = len(points) > DISTINCT and bool((high > low).all())
-    columns = min(len(names), 3)
-    figure, axes = panels(-(-len(names) // columns), columns, 2.4)
-    for ax in axes.flat[len(names) :]:
-        ax.set_axis_off()
-    for ax, (segment, name) in zip(axes.flat, names.items(), strict=False):
+    figure, axes = panels_for(len(names), 2.4, min(len(names), 3))
+    for ax, (segment, name) in zip(axes, names.items(), strict=True):
         marker, colour = styles[segment].marker, styles[segment].colour
         inside = points[segments == segment]
         if dense:
-            _density(points[visible], ax, GROUND, GROUND, **limits)
+            _density(points[visible], ax, PALE, PALE, **limits)
             pale = np.add(to_rgb(colour), 2) / 3
             _density(points[visible & (segments == segment)], ax, pale, colour, **limits)
         else:
-            ax.plot(*points.T, ".", color=GROUND, markersize=2)
+            ax.plot(*points.T, ".", color=PALE, markersize=2)
             ax.plot(*inside.T, marker, color=colour, markersize=2.6, markeredgewidth=0, alpha=0.6)
-        ax.plot(*inside.mean(axis=0), marker, color=colour, markersize=11,
-                markeredgecolor="white", markeredgewidth=1.6)  # fmt: skip
+        large = {"markersize": 11, "markeredgecolor": "white", "markeredgewidth": 1.6}
+        ax.plot(*inside.mean(axis=0), marker, color=colour, **large)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
         ax.set_title(printable(name, 30), fontsize=9.5)
     figure.supxlabel("PC1 (darker: more customers)" if dense else "PC1", fontsize=11)
@@ -223,9 +219,10 @@ def segment_cloud(
     low, high = np.quantile(points, [0.005, 0.995], axis=0)
     visible = ((points >= low) & (points <= high)).all(axis=1)
     for segment, name in names.items():
-        inside = points[visible & (segments == segment)]
-        ax.plot(*inside.T, styles[segment].marker, color=styles[segment].colour, markersize=3.4,
-                alpha=0.55, markeredgewidth=0, label=printable(name, 30))  # fmt: skip
+        inside, style = points[visible & (segments == segment)], styles[segment]
+        pale = {"markersize": 3.4, "alpha": 0.55, "markeredgewidth": 0}
+        label = printable(name, 30)
+        ax.plot(*inside.T, style.marker, color=style.colour, label=label, **pale)
     ax.set(xticks=[], yticks=[])
     return ax
 
@@ -265,14 +262,6 @@ def maps(
     return figure
 
 
-def legend_below(figure: Figure, ax: Axes) -> None:
-    """Put the legend of one of the axes below the whole figure, with marks of readable size."""
-    legend = figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    for handle in legend.legend_handles:
-        handle.set_alpha(1)
-        handle.set_markersize(max(handle.get_markersize(), 7))
-
-
 def training(histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
     """Draw training and validation loss over epochs, a panel for each title.
 
@@ -282,17 +271,17 @@ def training(histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
         One for each training: loss and val_loss by epoch, from 0.
     """
     figure, axes = panels(1, len(histories), 3.3, sharey=True)
+    ring = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.8}
     for ax, (title, trainings) in zip(axes.flat, histories.items(), strict=True):
+        labels = ("training rows", "validation rows", "best epoch, kept")  # once each
         for history in trainings:
-            best = history["val_loss"].idxmin()
-            own = history is trainings[0]  # each label once
-            ax.plot(history.index + 1, history["loss"], "--", color=MUTED, linewidth=1.3,
-                    label="training rows" if own else None)  # fmt: skip
-            ax.plot(history.index + 1, history["val_loss"], color=ACCENT, linewidth=1.5,
-                    label="validation rows" if own else None)  # fmt: skip
-            ax.plot(best + 1, history["val_loss"][best], "o", color=COLOURS[1], markersize=9,
-                    markerfacecolor="none", markeredgewidth=1.8,
-                    label="best epoch, kept" if own else None)  # fmt: skip
+            epochs, best = history.index + 1, history["val_loss"].idxmin()
+            lines = ax.plot(epochs, history["loss"], "--", color=MUTED, linewidth=1.3)
+            lines += ax.plot(epochs, history["val_loss"], color=ACCENT, linewidth=1.5)
+            lines += ax.plot(best + 1, history["val_loss"][best], "o", color=SECOND, **ring)
+            for line, label in zip(lines, labels, strict=False):
+                line.set_label(label)
+            labels = ()
         ax.set(title=title, xlabel="Epoch", yscale="log")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -313,11 +302,11 @@ def over_ranks(judged: pd.DataFrame, column: str, ax: Axes) -> Axes:
     """
     for method, table in judged.groupby("method", sort=False):
         colour, marker, line = METHODS[method]
-        look = {"color": colour, "markersize": 6, "markerfacecolor": "none"}
+        style = {"color": colour, "markersize": 6, "markerfacecolor": "none"}
         means = table.groupby("rank")[column].mean()
         ax.plot(means.index, means, line, color=colour)
-        ax.plot(table.index.get_level_values("rank"), table[column], marker, **look)
-        ax.plot([], [], line, marker=marker, label=method, **look)
+        ax.plot(table.index.get_level_values("rank"), table[column], marker, **style)
+        ax.plot([], [], line, marker=marker, label=method, **style)
     ax.set_xticks(sorted(judged.index.unique("rank")))
     ax.set(xlabel="Rank: numbers kept for each customer")
     ax.grid(axis="x", visible=False)
@@ -355,12 +344,11 @@ def silhouette_rows(found: pd.DataFrame, reference: float, ax: Axes) -> Axes:
     groups = list(found["silhouette"].groupby(["method", "rank"], sort=False))
     for row, ((method, _), values) in enumerate(groups):
         colour, marker, _ = METHODS[method]
-        ax.plot(values, [row] * len(values), marker, color=colour, markersize=7,
-                markerfacecolor="none", markeredgewidth=1.6)  # fmt: skip
+        ring = {"markersize": 7, "markerfacecolor": "none", "markeredgewidth": 1.6}
+        ax.plot(values, [row] * len(values), marker, color=colour, **ring)
     ax.axvline(reference, color=INK, linestyle="--", linewidth=1.2)
-    ax.annotate("segments of notebook 04", (reference, 1), xycoords=("data", "axes fraction"),
-                xytext=(0, 5), textcoords="offset points", ha="right")  # fmt: skip
-    ax.set_yticks(range(len(groups)), [f"{method}, rank {rank}" for (method, rank), _ in groups])
-    ax.set(ylim=(len(groups) - 0.4, -0.6), xlabel="Mean silhouette in the reference space")
-    ax.grid(axis="y", visible=False)
+    text = {"ha": "right", "fontsize": None, "xycoords": TOP}
+    note(ax, "segments of notebook 04", (reference, 1), (0, 5), **text)
+    label_rows(ax, [f"{method}, rank {rank}" for (method, rank), _ in groups])
+    ax.set_xlabel("Mean silhouette in the reference space")
     return ax

@@ -1,23 +1,28 @@
-"""One look for every figure: type, lines, and the colour and marker of each segment."""
+"""One style for all figures: type, lines, labels, and the colour and marker of each segment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
 
 from customer_tables.text import printable
 from segmentation.palette import colour_and_marker
 
 NOISE, MUTED, ACCENT, INK = "#9AA0A6", "#6B7280", "#0072B2", "#1F2933"
+PALE = "#D5DAE0"  # what is behind: all customers behind one segment, the rail of a marker
 WIDTH = 7.6  # inches; narrow, so that text stays readable on a phone
 PATCH = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}  # behind a label
 SEQUENTIAL, DIVERGING = "Blues", "RdBu_r"
+TOP, SIDE = ("data", "axes fraction"), ("axes fraction", "data")  # notes at the edge of the axes
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ def segment_styles(k: int) -> dict[int, SegmentStyle]:
 
 
 def use_style() -> None:
-    """Set the look of all figures that follow."""
+    """Set the style of all figures that follow."""
     mpl.rcParams.update(
         {
             "figure.figsize": (WIDTH, 4.2),
@@ -94,6 +99,38 @@ def segment_legend(
         for s, name in names.items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def legend_below(figure: Figure, ax: Axes) -> None:
+    """Put the legend of one of the axes below the whole figure, with markers of readable size."""
+    legend = figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    for handle in legend.legend_handles:
+        handle.set_alpha(1)
+        handle.set_markersize(max(handle.get_markersize(), 7))
+
+
+def note(
+    ax: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **settings: Any
+) -> None:
+    """Write beside a point, at an offset in printer's points."""
+    settings = {"fontsize": 10, "textcoords": "offset points"} | settings
+    ax.annotate(text, point, xytext=offset, **settings)
+
+
+def label_rows(
+    ax: Axes, labels: Iterable[object], longest: int = 34, *, above: float = 0.6, **settings: Any
+) -> None:
+    """Label the rows 0, 1, … from the top down, with room above the first."""
+    names = [printable(label, longest) for label in labels]
+    ax.set_yticks(range(len(names)), names, **settings)
+    ax.set_ylim(len(names) - 0.4, -above)
+    ax.grid(axis="y", visible=False)
+
+
+def percent(*axes: Axis) -> None:
+    """Write the ticks of axes in whole percent."""
+    for axis in axes:
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
 def slanted(ax: Axes, names: list[str]) -> None:

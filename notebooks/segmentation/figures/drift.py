@@ -8,9 +8,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from customer_tables.text import printable
-from segmentation.figures.selection import ribbon
-from segmentation.figures.style import INK, MUTED, NOISE, SegmentStyle
+from segmentation.figures.robustness import ribbons
+from segmentation.figures.style import (
+    INK,
+    MUTED,
+    NOISE,
+    PALE,
+    TOP,
+    SegmentStyle,
+    label_rows,
+    note,
+)
 from segmentation.monitoring.drift import REBUILD, WATCH
 from segmentation.monitoring.migration import Migration
 
@@ -29,19 +37,15 @@ def stability(table: pd.DataFrame, ax: Axes) -> Axes:
     """
     for row, entry in enumerate(table.itertuples()):
         colour, marker = BANDS[entry.band]
-        ax.plot([0, entry.psi], [row, row], color="#D5DAE0", linewidth=2, zorder=1)
+        ax.plot([0, entry.psi], [row, row], color=PALE, linewidth=2, zorder=1)
         ax.plot(entry.psi, row, marker, color=colour, markersize=7)
         ax.plot([entry.noise] * 2, [row - 0.3, row + 0.3], color=INK, linewidth=1)
     for limit, word in ((WATCH, "changed"), (REBUILD, "changed much")):
         ax.axvline(limit, color=MUTED, linewidth=1.3, linestyle=(0, (4, 3)), zorder=1)
-        ax.annotate(f"{word}: {limit:g}", (limit, 1), xycoords=("data", "axes fraction"),
-                    xytext=(3, 2), textcoords="offset points", fontsize=10, color=INK)  # fmt: skip
-    ax.set_yticks(
-        range(len(table)), [printable(name, 40) for name in table["feature"]], fontsize=10
-    )
-    ax.set(ylim=(len(table) - 0.4, -0.6), xlabel="Population stability index")
+        note(ax, f"{word}: {limit:g}", (limit, 1), (3, 2), xycoords=TOP, color=INK)
+    label_rows(ax, table["feature"], 40, fontsize=10)
+    ax.set_xlabel("Population stability index")
     ax.set_xlim(0, max(1.35 * REBUILD, 1.1 * table["psi"].max(), 1.1 * table["noise"].max()))
-    ax.grid(axis="y", visible=False)
     return ax
 
 
@@ -65,11 +69,10 @@ def sizes(table: pd.DataFrame, styles: Mapping[int, SegmentStyle], ax: Axes) -> 
         style, points = styles[entry.segment], 100 * np.array([entry.low, entry.change, entry.high])
         ax.plot(points[[0, 2]], [row, row], color=style.colour, linewidth=2)
         ax.plot(points[1], row, style.marker, color=style.colour, markersize=9)
-        ax.annotate(f"{points[1]:+.1f}".replace("-", "−"), (points[1], row), xytext=(0, 8),
-                    textcoords="offset points", ha="center", fontsize=10)  # fmt: skip
-    ax.set_yticks(range(len(table)), [printable(name, 34) for name in table["name"]], fontsize=10)
-    ax.set(ylim=(len(table) - 0.4, -0.8), xlabel="Change of the share, in percentage points")
-    ax.grid(axis="y", visible=False)
+        change = f"{points[1]:+.1f}".replace("-", "−")
+        note(ax, change, (points[1], row), (0, 8), ha="center")
+    label_rows(ax, table["name"], above=0.8, fontsize=10)
+    ax.set_xlabel("Change of the share, in percentage points")
     return ax
 
 
@@ -90,19 +93,21 @@ def flow(migration: Migration, styles: Mapping[int, SegmentStyle], ax: Axes) -> 
     are gone go to the lower right. Ribbons have the colour of the segment that they come from.
     """
     counts = migration.with_others.to_numpy(float)
-    total = counts.sum()
-    looks = [styles[s] for s in range(1, len(counts))] + [SegmentStyle(NOISE, "")]
-    tops = [_tops(counts.sum(axis=axis) / total) for axis in (1, 0)]
-    starts, stops = (list(side) for side in tops)
-    for row, column in np.ndindex(*counts.shape):
-        height = counts[row, column] / total
-        if height:
-            ribbon(ax, WIDTH, starts[row], 1 - WIDTH, stops[column], height, looks[row].colour)
-            starts[row] += height
-            stops[column] += height
-    for side, (axis, word) in enumerate(((1, "new"), (0, "gone"))):
-        for place, share in enumerate(counts.sum(axis=axis) / total):
-            _block(ax, side, tops[side][place], share, looks[place], word)
+    shares = counts / counts.sum()
+    all_styles = [styles[s] for s in range(1, len(counts))] + [SegmentStyle(NOISE, "")]
+    blocks = {}
+    for side, axis in ((0, 1), (1, 0)):
+        heights = shares.sum(axis=axis)
+        tops = np.cumsum([0.0, *(heights[:-1] + GAP)])
+        blocks |= {(side, i): place for i, place in enumerate(zip(tops, heights, strict=True))}
+    flows = [
+        ((0, row), (1, column), share, all_styles[row].colour)
+        for (row, column), share in np.ndenumerate(shares)
+        if share
+    ]
+    ribbons(ax, flows, {node: top for node, (top, _) in blocks.items()}, WIDTH)
+    for (side, place), (top, height) in blocks.items():
+        _block(ax, side, top, height, all_styles[place], ("new", "gone")[side])
     bottom = 1 + GAP * (len(counts) - 1)
     ax.set(xlim=(-0.12, 1.12), ylim=(bottom + 0.01, -0.01), yticks=[])
     ax.set_xticks([0, 1], ["Before", "Now"])
@@ -112,24 +117,21 @@ def flow(migration: Migration, styles: Mapping[int, SegmentStyle], ax: Axes) -> 
     return ax
 
 
-def _tops(shares: np.ndarray) -> list[float]:
-    """Return where each block of a side begins, from the top."""
-    return list(np.cumsum([0.0, *(shares[:-1] + GAP)]))
-
-
-def _block(ax: Axes, side: int, top: float, share: float, look: SegmentStyle, word: str) -> None:
+def _block(ax: Axes, side: int, top: float, share: float, style: SegmentStyle, word: str) -> None:
     """Draw one side's block of a segment with its marker, or with a word where it is none."""
     if not share:
         return
-    ax.barh(top + share / 2, 2 * WIDTH, share, side - WIDTH, color=look.colour,
-            edgecolor="white", linewidth=0.6, zorder=3)  # fmt: skip
+    border = {"edgecolor": "white", "linewidth": 0.6, "zorder": 3}
+    ax.barh(top + share / 2, 2 * WIDTH, share, side - WIDTH, color=style.colour, **border)
     if share < ROOM:
         return
-    if look.marker:
-        ax.plot(side - 0.05, top + share / 2, look.marker, color="white", markersize=5, zorder=4)
-    text = f"{share:.0%}" if look.marker else f"{word} {share:.0%}"
-    ax.text(side + (0.03 if look.marker else 0), top + share / 2, text, zorder=4, ha="center",
-            va="center", fontsize=9.5, color="white" if look.marker else INK)  # fmt: skip
+    text = {"zorder": 4, "ha": "center", "va": "center", "fontsize": 9.5}
+    middle = top + share / 2
+    if style.marker:
+        ax.plot(side - 0.05, middle, style.marker, color="white", markersize=5, zorder=4)
+        ax.text(side + 0.03, middle, f"{share:.0%}", color="white", **text)
+    else:
+        ax.text(side, middle, f"{word} {share:.0%}", color=INK, **text)
 
 
 def flow_text(migration: Migration, nouns: str) -> str:
