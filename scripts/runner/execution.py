@@ -149,7 +149,7 @@ async def _execute(
             await _set_parameters(client, parameters)
         if cell.cell_type == "code" and cell.source.strip():
             times.append(round(time.monotonic() - began, 3))
-    told = await client.async_wait_for_reply(client.kc.kernel_info())
+    told = await _ask(client, "kernel_info")
     client.nb.metadata["language_info"] = told["content"]["language_info"]
     return times
 
@@ -170,7 +170,13 @@ def _show_parameters(notebook: nbformat.NotebookNode, shown: dict[str, Any]) -> 
 async def _set_parameters(client: NotebookClient, values: dict[str, Any]) -> None:
     """Set all parameters, paths of this machine too, without a trace in the notebook."""
     lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
-    await client.async_wait_for_reply(client.kc.execute(lines, silent=True))
+    await _ask(client, "execute", lines, silent=True)
+
+
+async def _ask(client: NotebookClient, what: str, *given: Any, **options: Any) -> dict[str, Any]:
+    """Send a request of no cell to the kernel, and return the reply."""
+    number = getattr(client.kc, what)(*given, **options)
+    return await client.async_wait_for_reply(number) or {}
 
 
 # --- what can go wrong --------------------------------------------------------------------------

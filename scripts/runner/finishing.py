@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from customer_tables.storage import file_digest, json_text, text_digest
+from customer_tables.storage import file_digest, text_digest, write_json
 from runner import manifest, stamps
+from runner.environment import ROOT
 from runner.parameters import FILES
-from runner.plan import parameters_for
 from runner.publishing import MADE_LAST
 from runner.work import Work, now
 from segmentation.stages import Stage
@@ -141,51 +143,71 @@ def _merge_metrics(tree: Path, series: tuple[Stage, ...]) -> None:
         path = tree / "stages" / f"{stage.number}_metrics.json"
         if path.is_file():
             merged[stage.topic] = json.loads(path.read_text(encoding="utf-8"))
-    (tree / "metrics.json").write_text(json_text(merged), encoding="utf-8")
+    write_json(tree / "metrics.json", merged)
 
 
 def _record(work: Work) -> dict[str, Any]:
-    """Return the record of the run for the start page and the manifest."""
-    stages, parameters = [], {}
-    for stage in work.plan.series:
-        stamp = stamps.read(work.place.tree, stage)
-        if stamp is None:
-            continue
-        parameters[stage.number] = _parameters(work, stage)
-        stages.append(
-            {
-                "number": stage.number,
-                "title": stage.title,
-                "href": f"notebooks/{stage.name}.html",
-                "started": stamp.started,
-                "seconds": stamp.seconds,
-                "cells": stamp.cells,
-                "peak_memory": stamp.peak_memory,
-                "skipped": stage.number in work.skipped,
-                "current": work.is_current(stage, stamp),
-            }
-        )
-    return manifest.describe(
-        work.source,
-        work.inputs,
-        settings=_settings(work),
-        parameters=parameters,
-        quick=work.plan.options.quick,
-        stages=stages,
-        started=work.started,
-    )
+    """Return the record of the run for the start page and the manifest, without its outputs.
+
+    It holds no paths: they tell about the user's machine, and a file's hash says which it was.
+    """
+    plan, source = work.plan, work.source
+    stages = [entry for stage in plan.series if (entry := _entry(work, stage))]
+    ran = {entry["number"] for entry in stages}
+    parameters = {s.number: _parameters(work, s) for s in plan.series if s.number in ran}
+    seeds = {values["seed"] for values in parameters.values() if "seed" in values}
+    settings = plan.record.content["settings"] if plan.record else plan.options.settings
+    return {
+        "schema": manifest.SCHEMA,
+        "dataset": source.name,
+        "inputs": [
+            {"part": part, "name": name, "sha256": value}
+            for part, files in work.inputs.items()
+            for name, value in files
+        ],
+        "given": {
+            "input": source.table.name if source.table else None,
+            "demographics": source.demographics.name if source.demographics else None,
+        },
+        "quick": plan.options.quick,
+        "settings": {n: Path(value).name if n in FILES else value for n, value in settings.items()},
+        "parameters": parameters,
+        "seed": seeds.pop() if len(seeds) == 1 else sorted(seeds) or None,
+        "started": work.started,
+        "stages": stages,
+        "versions": stamps.versions(),
+        "requirements_sha256": file_digest(ROOT / "requirements.txt"),
+        "git": manifest.git_state(ROOT),
+        "platform": {
+            "system": platform.system(),
+            "release": platform.release(),
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+        },
+    }
 
 
-def _settings(work: Work) -> dict[str, Any]:
-    """Return what the user has set, now or in the run that is repeated."""
-    record = work.plan.record
-    settings = record.content["settings"] if record else work.plan.options.settings
-    return {n: Path(value).name if n in FILES else value for n, value in settings.items()}
+def _entry(work: Work, stage: Stage) -> dict[str, Any] | None:
+    """Return what a record says of one stage, if it has run."""
+    stamp = stamps.read(work.place.tree, stage)
+    if stamp is None:
+        return None
+    return {
+        "number": stage.number,
+        "title": stage.title,
+        "href": f"notebooks/{stage.name}.html",
+        "started": stamp.started,
+        "seconds": stamp.seconds,
+        "cells": stamp.cells,
+        "peak_memory": stamp.peak_memory,
+        "skipped": stage.number in work.skipped,
+        "current": work.is_current(stage, stamp),
+    }
 
 
 def _parameters(work: Work, stage: Stage) -> dict[str, Any]:
     """Return all parameters of a notebook that are not paths, with their values."""
-    _, shown = parameters_for(work.plan, stage, work.source, work.place.tree)
+    _, shown = work.parameters(stage)
     return {
         name: shown.get(name, parameter.default)
         for name, parameter in work.plan.declared[stage.number].items()

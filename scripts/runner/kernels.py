@@ -73,7 +73,14 @@ class Kernel(AsyncKernelManager):
             metadata={"supported_encryption": ["curve"]},
         )
 
-    async def start(self, folder: Path, environ: dict[str, str], log: Path, names: list[str]):
+    @property
+    def pid(self) -> int | None:
+        """Its process, which leads a group of those that it starts."""
+        return getattr(self.provisioner, "pid", None)
+
+    async def start(
+        self, folder: Path, environ: dict[str, str], log: Path, names: list[str]
+    ) -> None:
         """Start the process, and a watchdog beside it; see `Kernels`."""
         ahead = [f"exec({_IMPORT_AHEAD.format(names=names)!r}, {{}})"]
         with log.open("ab") as file:
@@ -87,7 +94,7 @@ class Kernel(AsyncKernelManager):
         if hasattr(os, "killpg"):
             program = Path(__file__).with_name("watchdog.py")
             self._watchdog = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(program), str(self.provisioner.pid)],
+                [sys.executable, "-I", "-S", str(program), str(self.pid)],
                 stdin=subprocess.PIPE,
                 start_new_session=True,
             )
@@ -104,7 +111,7 @@ class Kernel(AsyncKernelManager):
 
     def peak_memory(self) -> int | None:
         """Return the largest amount of memory that the process has held, in bytes, if known."""
-        pid = self.provisioner.pid
+        pid = self.pid
         try:
             if sys.platform == "linux":
                 status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")

@@ -42,14 +42,14 @@ def read_notebook(path: Path) -> dict[str, Any]:
 _PARSING = threading.Lock()
 
 
-def parse(source: str, mode: str = "exec") -> ast.AST:
+def parse(source: str) -> ast.Module:
     """Parse Python in any thread of a run.
 
     Up to Python 3.12 two threads that build syntax trees at once confuse the interpreter's count
     of levels, and one of them fails with a SystemError.
     """
     with _PARSING:
-        return ast.parse(source, mode=mode)
+        return ast.parse(source)
 
 
 def source_of(cell: dict[str, Any]) -> str:

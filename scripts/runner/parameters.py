@@ -61,7 +61,7 @@ def declared(source: str) -> dict[str, Parameter]:
             continue
         default = ast.literal_eval(node.value) if node.value is not None else None
         annotation = annotation or type(default).__name__
-        found[name] = Parameter(name, annotation, default, comments.get(node.end_lineno, ""))
+        found[name] = Parameter(name, annotation, default, comments.get(node.end_lineno or 0, ""))
     return found
 
 

@@ -59,12 +59,10 @@ class Plan:
 
     def files(self) -> dict[str, list[Path]]:
         """Return the files that parameters name, by their part in the run."""
-        found: dict[str, list[Path]] = {}
-        for values in self.settings.values():
-            for name, part in FILES.items():
-                if values.get(name):
-                    found.setdefault(part, []).append(Path(values[name]))
-        return found
+        return {
+            part: [Path(values[name]) for values in self.settings.values() if values.get(name)]
+            for name, part in FILES.items()
+        }
 
     def chosen(self, stage: Stage) -> bool:
         """Whether a stage may run at all."""
@@ -136,43 +134,3 @@ def results_folder(options: Options, source: inputs.Source) -> Path:
                 remedy="choose another folder for the results, or move the table",
             )
     return folder
-
-
-def parameters_for(
-    plan: Plan, stage: Stage, source: inputs.Source, tree: Path
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what a notebook gets, and the same as a reader may see it.
-
-    Parameters
-    ----------
-    plan : Plan
-    stage : Stage
-    source : Source
-    tree : pathlib.Path
-        Where the notebook reads and writes.
-
-    Returns
-    -------
-    tuple of dict
-        The parameters to pass, and those without paths of this machine.
-    """
-    declared = plan.declared[stage.number]
-    own = {
-        "dataset": source.dataset,
-        "results_dir": str(tree),
-        "quick": plan.options.quick,
-        "input_file": str(source.table or ""),
-        "demographics_file": str(source.demographics or ""),
-    }
-    passed = {name: value for name, value in own.items() if name in declared}
-    passed |= plan.settings[stage.number]
-    shown = dict(passed)
-    shown.pop("results_dir", None)
-    if "dataset" in shown:
-        shown["dataset"] = source.name if source.toml else source.dataset
-    if source.table and "input_file" in shown:
-        shown["input_file"] = source.table.name
-    if source.demographics and "demographics_file" in shown:
-        shown["demographics_file"] = source.demographics.name
-    shown |= {name: Path(shown[name]).name for name in FILES if shown.get(name)}
-    return passed, {name: value for name, value in shown.items() if value != declared[name].default}

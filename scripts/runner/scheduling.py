@@ -22,7 +22,6 @@ from runner.errors import RunFailed
 from runner.execution import Job, run_notebook
 from runner.kernels import Kernels
 from runner.notebook_files import imported_names, source_of
-from runner.plan import parameters_for
 from runner.work import Work, now
 from segmentation.stages import Stage, dependents
 
@@ -200,7 +199,7 @@ def _pass_over(work: Work, stage: Stage, key: str) -> None:
 def _job(work: Work, stage: Stage) -> Job:
     """Return the notebook of a stage as it is to be run."""
     tree, table, toml = work.place.tree, work.source.table, work.source.toml
-    passed, shown = parameters_for(work.plan, stage, work.source, tree)
+    passed, shown = work.parameters(stage)
     masks = {str(tree): f"results/{work.place.results.name}"}
     if table:
         masks[str(table)] = table.name

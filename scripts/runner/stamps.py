@@ -15,10 +15,8 @@ import tomllib
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from customer_tables.storage import file_digest, text_digest
-from runner.notebook_files import reachable, source_of
+from customer_tables.storage import file_digest, write_json
 from segmentation.stages import Stage
 
 FORMAT = 1  # of keys and stamps: another number makes every stage run again
@@ -63,11 +61,7 @@ def read(tree: Path, stage: Stage) -> Stamp | None:
 
 def write(tree: Path, stage: Stage, stamp: Stamp) -> None:
     """Write a stage's stamp."""
-    path = _path(tree, stage)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(stamp), indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_json(_path(tree, stage), asdict(stamp))
 
 
 def remove(tree: Path, stage: Stage) -> None:
@@ -107,62 +101,6 @@ def is_current(tree: Path, stage: Stage, key: str) -> bool:
     return stamp is not None and stamp.key == key and stamp.outputs == hashes(tree, stage)
 
 
-# --- keys ---------------------------------------------------------------------------------------
-
-
-def key_of(
-    stage: Stage,
-    notebook: dict[str, Any],
-    *,
-    helper: Path,
-    parameters: dict[str, Any],
-    inputs: dict[str, list[tuple[str, str]]],
-    tree: Path,
-    series: tuple[Stage, ...],
-) -> str:
-    """Return the hash of everything that a stage's result depends on.
-
-    Parameters
-    ----------
-    stage : Stage
-    notebook : dict
-    helper : pathlib.Path
-        Folder of the notebooks, in which the analysis package lies.
-    parameters : dict
-        What is passed, without paths.
-    inputs : dict
-        By part ("dataset", "table"), name and SHA-256 of each file. Only a stage that needs no
-        other one reads the table itself.
-    tree : pathlib.Path
-        Results folder with the hand-off files of earlier stages.
-    series : tuple of Stage
-    """
-    handed = {
-        name: value
-        for other in series
-        if other.number in stage.needs
-        for name, value in ((read(tree, other) or Stamp("")).outputs).items()
-        if name.startswith("stages/") or name in other.also
-    }
-    cells = [
-        [cell.get("cell_type"), cell.get("metadata", {}).get("tags", []), source_of(cell)]
-        for cell in notebook["cells"]
-    ]
-    content = {
-        "format": FORMAT,
-        "stage": stage.name,
-        "cells": cells,
-        "code": {path.name: file_digest(path) for path in reachable(notebook, helper)},
-        "parameters": parameters,
-        "dataset": [value for _, value in inputs.get("dataset", [])],
-        "table": inputs.get("table", []) if not stage.needs else [],
-        "handed": handed,
-        "versions": versions(),
-    }
-    text = json.dumps(content, sort_keys=True, default=str)
-    return text_digest(text)
-
-
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that the project names."""
@@ -170,7 +108,7 @@ def versions() -> dict[str, str]:
     named = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
     found = {"python": platform.python_version()}
     for requirement in named:
-        name = re.match(r"[\w.-]+", requirement).group()
+        name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -1,18 +1,27 @@
-"""What the parts of one run share."""
+"""One run under way: its plan, its data, and what each of its stages is made from."""
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from customer_tables.storage import file_digest
+from customer_tables.storage import file_digest, text_digest
 from runner import stamps
 from runner.inputs import Source
-from runner.plan import Plan, parameters_for
+from runner.notebook_files import reachable, source_of
+from runner.parameters import FILES
+from runner.plan import Plan
 from runner.progress import Progress
 from runner.publishing import Workplace
 from segmentation.stages import Stage
+
+
+def now() -> str:
+    """Return the time in this place, with its distance from UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 @dataclass
@@ -38,43 +47,85 @@ class Work:
     source: Source
     place: Workplace
     progress: Progress
-    started: str = ""
+    started: str = field(default_factory=now)
     inputs: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     skipped: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.started = now()
         self.inputs = {
             part: [(path.name, file_digest(path)) for path in paths]
             for part, paths in (self.source.files() | self.plan.files()).items()
         }
 
+    def parameters(self, stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the values that a notebook gets, and those that its executed copy shows as set.
+
+        The latter are without paths of this machine, and without what is as declared.
+        """
+        declared, source = self.plan.declared[stage.number], self.source
+        own: dict[str, Any] = {
+            "dataset": source.dataset,
+            "results_dir": str(self.place.tree),
+            "quick": self.plan.options.quick,
+            "input_file": str(source.table or ""),
+            "demographics_file": str(source.demographics or ""),
+        }
+        passed = {name: value for name, value in own.items() if name in declared}
+        passed |= self.plan.settings[stage.number]
+        shown = {name: value for name, value in passed.items() if name != "results_dir"}
+        if "dataset" in shown and source.toml:
+            shown["dataset"] = source.name
+        for name in ("input_file", "demographics_file", *FILES):
+            if shown.get(name):
+                shown[name] = Path(shown[name]).name
+        return passed, {n: value for n, value in shown.items() if value != declared[n].default}
+
     def key(self, stage: Stage, tree: Path) -> str:
-        """Return the key of what a stage would be made from, given earlier stages' results."""
-        _, shown = parameters_for(self.plan, stage, self.source, tree)
+        """Return the hash of everything that a stage's result depends on.
+
+        Parameters
+        ----------
+        stage : Stage
+        tree : pathlib.Path
+            Results folder with the hand-off files of earlier stages.
+        """
+        _, shown = self.parameters(stage)
         shown.pop("dataset", None)  # its content counts, not its name
         if files := self.plan.named_files(stage):
             shown["files"] = [file_digest(path) for path in files]
-        known, inferred = self.inputs, tree / "dataset.toml"
+        dataset, inferred = self.inputs.get("dataset", []), tree / "dataset.toml"
         if self.source.toml is None and stage.needs and inferred.is_file():
             # Inferred by the first notebook, and perhaps edited since.
-            known = known | {"dataset": [(inferred.name, file_digest(inferred))]}
-        return stamps.key_of(
-            stage,
-            self.plan.notebooks[stage.number],
-            helper=self.plan.folder,
-            parameters=shown,
-            inputs=known,
-            tree=tree,
-            series=self.plan.series,
-        )
+            dataset = [(inferred.name, file_digest(inferred))]
+        needed = [other for other in self.plan.series if other.number in stage.needs]
+        handed = {
+            name: value
+            for other in needed
+            for name, value in (stamps.read(tree, other) or stamps.Stamp("")).outputs.items()
+            if name.startswith("stages/") or name in other.also
+        }
+        notebook, folder = self.plan.notebooks[stage.number], self.plan.folder
+        content = {
+            "format": stamps.FORMAT,
+            "stage": stage.name,
+            "cells": [
+                [cell.get("cell_type"), cell.get("metadata", {}).get("tags", []), source_of(cell)]
+                for cell in notebook["cells"]
+            ],
+            "code": {
+                path.relative_to(folder).as_posix(): file_digest(path)
+                for path in reachable(notebook, folder)
+            },
+            "parameters": shown,
+            "dataset": [value for _, value in dataset],
+            # Only a stage that needs no other one reads the table itself.
+            "table": self.inputs.get("table", []) if not stage.needs else [],
+            "handed": handed,
+            "versions": stamps.versions(),
+        }
+        return text_digest(json.dumps(content, sort_keys=True, default=str))
 
     def is_current(self, stage: Stage, stamp: stamps.Stamp) -> bool:
         """Whether a stage's results are what its code and its input would give now."""
         return stamp.key == self.keys.get(stage.number, stamp.key)
-
-
-def now() -> str:
-    """Return the time in this place, with its distance from UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
