@@ -20,8 +20,8 @@ from runner import notebook_page, start_page
 from runner.comparison_page import write_comparison
 from scoring.drift_page import drift_files
 from segmentation.dataset import load_dataset
-from segmentation.monitoring.drift import compare_scored
-from segmentation.monitoring.migration import follow_customers
+from segmentation.drift import compare_scored
+from segmentation.migration import follow_customers
 from segmentation.scoring import score_customers
 
 FLAGS = (

@@ -25,8 +25,8 @@ from runner import arguments, repeating
 from runner.parameters import Parameter, coerce
 from segmentation import expressions, rfm
 from segmentation.dataset import DATA_FOLDER, Dataset, build_dataset, load_dataset
+from segmentation.drift import compare_scored
 from segmentation.model import checksum, load_model
-from segmentation.monitoring.drift import compare_scored
 from segmentation.scoring import assign_customers, score_customers
 from segmentation.sql import DIALECTS, write_query
 from segmentation.stages import SERIES

@@ -7,13 +7,13 @@ from fitted import fit_model
 
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
+from segmentation import later_period
 from segmentation.cleaning import clean
 from segmentation.dataset import build_dataset, load_dataset, match_columns
+from segmentation.drift import compare_scored
+from segmentation.later_period import read_period
+from segmentation.migration import follow_customers
 from segmentation.model import dataset_of
-from segmentation.monitoring import planting
-from segmentation.monitoring.drift import compare_scored
-from segmentation.monitoring.migration import follow_customers
-from segmentation.monitoring.reading import read_period
 from segmentation.scoring import assign_customers, score_typed
 
 KNOWN = load_dataset("credit_card")
@@ -32,8 +32,8 @@ def holders():
 
 def plant(holders, seed=1, **amounts):
     _, customers, labels, largest = holders
-    settings = {"priced": planting.priced_columns(KNOWN), "shrinking": largest, "seed": seed}
-    return planting.next_period(customers, labels, **settings, **amounts)
+    settings = {"priced": later_period.priced_columns(KNOWN), "shrinking": largest, "seed": seed}
+    return later_period.next_period(customers, labels, **settings, **amounts)
 
 
 def look_at(holders, period):
@@ -49,7 +49,7 @@ def test_a_period_is_planted_as_told(holders):
     gone = customers.index.difference(period.index)
     assert (labels[gone] == largest).all()
     assert len(gone) == round(0.5 * (labels == largest).sum())
-    stayed, priced = customers.index.intersection(period.index), planting.priced_columns(KNOWN)
+    stayed, priced = customers.index.intersection(period.index), later_period.priced_columns(KNOWN)
     assert "balance" in priced and "credit_limit" in priced and "tenure" not in priced
     grown = period.loc[stayed, priced] / customers.loc[stayed, priced].where(lambda t: t > 0)
     assert np.nanmax(np.abs(grown.to_numpy() - 1.6)) < 1e-12
@@ -70,19 +70,21 @@ def test_new_identifiers_are_nobody_s(holders):
     _, customers, labels, _ = holders
     few = customers.head(20).set_axis([f"new{n:07d}" for n in range(20)])
     known = labels.head(20).set_axis(few.index)
-    assert planting.next_period(few, known, priced=[], new_share=1.0).index.is_unique
+    assert later_period.next_period(few, known, priced=[], new_share=1.0).index.is_unique
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_planted_is_found_and_named(holders, seed):
     _, customers, labels, largest = holders
-    moved = planting.moved_features(customers, KNOWN, planting.priced_columns(KNOWN), 0.6)
+    moved = later_period.moved_features(customers, KNOWN, later_period.priced_columns(KNOWN), 0.6)
     assert "Balance" in moved and "Utilisation of the limit" not in moved
     dearer = look_at(holders, plant(holders, seed, inflation=0.6))
-    assert any(name in planting.features_named(dearer, moved) for name in moved)
-    assert planting.segment_named(dearer, largest) == ""
+    assert any(name in later_period.features_named(dearer, moved) for name in moved)
+    assert later_period.segment_named(dearer, largest) == ""
     smaller = look_at(holders, plant(holders, seed, shrink=0.5))
-    assert planting.segment_named(smaller, largest).startswith(f"The segment Kind {largest} shrank")
+    assert later_period.segment_named(smaller, largest).startswith(
+        f"The segment Kind {largest} shrank"
+    )
     more = plant(holders, seed, new_share=0.1)
     assert look_at(holders, more).verdict == "keep"
     words = labels.map("Kind {}".format)
@@ -93,18 +95,20 @@ def test_what_is_planted_is_found_and_named(holders, seed):
 
 
 def test_a_growth_by_a_third_is_named_by_all_amounts(holders):
-    moved = planting.moved_features(holders[1], KNOWN, planting.priced_columns(KNOWN), 0.3)
-    named = planting.features_named(look_at(holders, plant(holders, inflation=0.3)), moved)
+    moved = later_period.moved_features(holders[1], KNOWN, later_period.priced_columns(KNOWN), 0.3)
+    named = later_period.features_named(look_at(holders, plant(holders, inflation=0.3)), moved)
     assert named.startswith("Amounts of money are larger: the medians of ")
     smaller = look_at(holders, plant(holders, inflation=-0.3))
-    assert planting.features_named(smaller, moved) == "" and smaller.level.ratio < 1
+    assert later_period.features_named(smaller, moved) == "" and smaller.level.ratio < 1
 
 
 def test_nothing_is_named_where_nothing_was_planted(holders):
     calm = look_at(holders, plant(holders))
     assert calm.verdict == "keep"
-    assert planting.features_named(calm, ["Balance"]) == planting.segment_named(calm, 1) == ""
-    assert planting.new_named(3, 4) == planting.new_named(0, 0) == ""
+    assert (
+        later_period.features_named(calm, ["Balance"]) == later_period.segment_named(calm, 1) == ""
+    )
+    assert later_period.new_named(3, 4) == later_period.new_named(0, 0) == ""
 
 
 @pytest.mark.parametrize("kind", ["money", "number", "count", "share"])
@@ -112,7 +116,7 @@ def test_prices_move_what_there_is(kind):
     columns = {"client": {"kind": "id"}, "a": {"kind": kind}, "b": {"kind": "share"}}
     features = [{"name": "a", "formula": "a"}, {"name": "b", "formula": "b"}]
     known = build_dataset({"columns": columns, "features": features}, KNOWN.folder / "x.toml")
-    assert planting.priced_columns(known) == ([] if kind == "share" else ["a"])
+    assert later_period.priced_columns(known) == ([] if kind == "share" else ["a"])
 
 
 def test_those_who_left_and_joined_are_told_by_segment():

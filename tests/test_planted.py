@@ -19,9 +19,9 @@ import pytest
 from bs4 import BeautifulSoup
 from test_browser import Visit, browser  # noqa: F401 (a fixture)
 
+from segmentation import later_period
 from segmentation.dataset import load_dataset
 from segmentation.model import dataset_of, load_model
-from segmentation.monitoring import planting
 from segmentation.scoring import score_typed
 
 ROOT = Path(__file__).parents[1]
@@ -163,15 +163,15 @@ NUMBER = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*\.?\d*(?:e[-+]?\d\d)?(?![\w])")
 PICTURE = re.compile(r'"image/png": "[^"]*"|base64,[A-Za-z0-9+/=]*|"sha256": "[^"]*"')
 
 
-def later_period(run: Run) -> dict[str, pd.DataFrame]:
+def simulated_period(run: Run) -> dict[str, pd.DataFrame]:
     """Return the generated customers of notebook 09, and their features, as it has made them."""
     files = run.published()
     model = load_model(files["model.json"])
     labels = pd.read_parquet(files["stages/04_segments.parquet"])["segment"]
     chosen = json.loads(files["manifest.json"].read_text())["parameters"]["09"]
-    customers = planting.next_period(
+    customers = later_period.next_period(
         pd.read_parquet(files["stages/01_customers.parquet"]), labels,
-        priced=planting.priced_columns(load_dataset(str(run.source))),
+        priced=later_period.priced_columns(load_dataset(str(run.source))),
         shrinking=int(labels.value_counts().idxmax()),
         **{name: chosen[name] for name in ("new_share", "inflation", "shrink", "seed")},
     )  # fmt: skip
@@ -192,7 +192,7 @@ def own_values(run: Run, min_group_size: int = 10) -> dict[float, str]:
     found = {}
     names = ("01_customers", "01_as_read", "03_features", "03_matrix")
     tables = {n: pd.read_parquet(run.published()[f"stages/{n}.parquet"]) for n in names}
-    for name, table in (tables | later_period(run)).items():
+    for name, table in (tables | simulated_period(run)).items():
         few = table.index.isin(alone)
         for column, values in table.select_dtypes("number").items():
             rank = values.rank(method="first")

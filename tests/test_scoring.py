@@ -16,15 +16,14 @@ from customer_tables.errors import UserError
 from customer_tables.storage import write_json
 from customer_tables.table import read_table
 from scoring import command, plain_files, scoring
-from scoring.duplicates import Register, is_ascending, marks
+from scoring.duplicates import Register, is_ascending
 from scoring.plain_files import NotPlain, NotTyped, pieces
-from scoring.progress import Progress
 from scoring.scoring import score_file
 from segmentation import parallel
 from segmentation.cleaning import clean
 from segmentation.dataset import load_dataset
 from segmentation.model import checksum, dataset_of, load_model
-from segmentation.monitoring.period import Period
+from segmentation.period import Period
 from segmentation.scoring import assign_customers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -325,19 +324,6 @@ def test_the_number_of_threads_does_not_matter(model_path, tmp_path, monkeypatch
     assert len(written) == 1
 
 
-def test_marks_tell_texts_apart_and_do_not_depend_on_neighbours():
-    texts = ["", "a", "b", "ab", "a" * 8, "a" * 9, "a" * 16, "a" * 17, "é", "N000000001"]
-    found = marks(pa.array(texts))
-    assert len(set(found.tolist())) == len(texts)
-    assert marks(pa.array(["x", *texts, "longer than all the others"])[1:-1]).tolist() == (
-        found.tolist()
-    )
-    numbers = marks(pa.array([f"C{i:07d}" for i in range(200_000)]))
-    assert len(np.unique(numbers)) == 200_000
-    shares = np.bincount((numbers >> np.uint64(56)).astype(int), minlength=256)
-    assert shares.min() > 600  # of 781 in each of 256 parts
-
-
 def test_a_damaged_model_is_refused(model_path, tmp_path):
     content = json.loads(model_path.read_text())
     content["centres"].pop()
@@ -347,22 +333,23 @@ def test_a_damaged_model_is_refused(model_path, tmp_path):
         score_file(tmp_path / "model.json", TABLE, tmp_path / "o.csv")
 
 
-def test_the_register_finds_what_repeats():
-    first, second = [f"a{i}" for i in range(1000)], ["b", "a7", "c", "b"]
-    assert repeated(first, second) == [7, 1000, 1001, 1003]
-    ordered = sorted(first)
-    assert repeated(ordered[:500], ordered[500:]) == []
-    assert repeated(ordered, ordered[-1:]) == [999, 1000]
-    assert repeated(ordered, [], ["a5"]) == [ordered.index("a5"), 1000]
-    assert repeated(["a", "b", "b", "c"]) == [1, 2]
-
-
-def repeated(*pieces):
+@pytest.mark.parametrize(
+    ("pieces", "twice"),
+    [
+        ([["b", "a"], ["c"]], []),
+        ([["b", "a"], ["c", "b", "d", "b"]], ["b"]),
+        ([["a", "b"], ["c", "d"]], []),
+        ([["a", "b"], [], ["b"]], ["b"]),
+        ([["a", "b", "b", "c"], ["a"]], ["a", "b"]),
+        ([["é", "x" * 99], ["e", "x" * 98]], []),
+    ],
+)
+def test_the_register_finds_what_repeats(pieces, twice):
     with Register() as register:
         for texts in pieces:
             identifiers = pa.array(texts, pa.string())
             register.add(identifiers, is_ascending(identifiers))
-        return register.repeated().tolist()
+        assert sorted(register.repeated()) == twice
 
 
 def test_ascending_is_as_python_compares():
@@ -378,28 +365,3 @@ def test_quartiles_of_a_period_are_close(model_path, table, tmp_path):
     exact = np.quantile(paid[paid > 0], [0.25, 0.5, 0.75])
     assert result.period.quartiles("payments") == pytest.approx(exact, rel=0.03)
     assert Period(result.model).quartiles("payments") is None
-
-
-def test_progress_speaks_to_terminals_only(capsys):
-    Progress().advance(5, 0.5)
-    assert capsys.readouterr().err == ""
-
-    class Terminal:
-        def __init__(self):
-            self.text = ""
-
-        def isatty(self):
-            return True
-
-        def write(self, text):
-            self.text += text
-
-        def flush(self):
-            pass
-
-    terminal = Terminal()
-    progress = Progress(terminal)
-    progress._shown = -1e9
-    progress.advance(1_234_567, 0.5)
-    progress.close()
-    assert "1,234,567 scored" in terminal.text and terminal.text.endswith("\r\x1b[K")

@@ -16,19 +16,19 @@ from customer_tables.table import read_table
 from scoring import command
 from scoring.migration import compare_lists
 from segmentation.cleaning import clean
+from segmentation.column_shifts import location_shift
 from segmentation.dataset import load_dataset
-from segmentation.features import build_features
-from segmentation.monitoring.drift import (
+from segmentation.drift import (
     STRANGERS_WATCH,
     compare_period,
     noise_level,
     stability_index,
     stranger_level,
 )
-from segmentation.monitoring.halves import drift_between_halves
-from segmentation.monitoring.levels import changed_level
-from segmentation.monitoring.migration import migration_of
-from segmentation.monitoring.period import Period
+from segmentation.features import build_features
+from segmentation.later_period import drift_between_halves
+from segmentation.migration import migration_of
+from segmentation.period import Period
 from segmentation.scoring import score_customers
 
 KNOWN = load_dataset("credit_card")
@@ -133,7 +133,7 @@ def test_the_level_stays_silent_by_chance(model, table):
     for seed in range(20):
         period = Period(model)
         period.add(score_customers(model, table.sample(400, random_state=seed)))
-        found.append(changed_level(model, period, 3.29))
+        found.append(location_shift(model, period, 3.29))
     assert found.count(None) >= 19
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -82,26 +81,27 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace) -> int:
-    gc.disable()  # while libraries are loaded: nothing of them is to be collected
-    from scoring.memory import keep_freed
-    from scoring.progress import Progress
+    from tqdm import tqdm
+
     from scoring.scoring import score_file
 
-    gc.enable()
-    keep_freed()
-    progress, look = Progress(), _Look(options)
+    look = _Look(options)
     try:
-        try:
+        form = "{desc}, {percentage:.0f}% of the file [{elapsed}]"
+        with tqdm(total=1, bar_format=form, leave=False, disable=None) as bar:
+
+            def advance(customers: int, share: float) -> None:
+                bar.set_description_str(f"{customers:,} scored", refresh=False)
+                bar.update(share - bar.n)
+
             result = score_file(
                 options.model,
                 options.input,
                 options.output,
                 accept_units=options.accept_units,
-                advance=progress.advance,
+                advance=advance,
                 inspect=look.prepare,
             )
-        finally:
-            progress.close()
         with suppress(BrokenPipeError):  # nobody reads any more: the list is there
             _report(result, options.output)
         return look.finish()
@@ -124,7 +124,7 @@ class _Look:
         options = self.options
         if not (options.drift or options.fail_on_drift):
             return
-        from segmentation.monitoring.drift import compare_period
+        from segmentation.drift import compare_period
 
         self.drift, migration = compare_period(result.model, result.period), None
         if options.before:
@@ -148,7 +148,7 @@ class _Look:
         """Say the verdict, give the page its name, and return the exit code."""
         if self.drift is None:
             return DONE
-        from segmentation.monitoring.drift import WORDS
+        from segmentation.drift import WORDS
 
         with suppress(BrokenPipeError):
             print(f"{WORDS[self.drift.verdict]}: {self.drift.reasons[0]}")

@@ -17,8 +17,8 @@ from customer_tables.text import points
 from runner import pages
 from runner.shapes import colour_rules, flow_bands, stack, style_of
 from segmentation.disclosure import MIN_GROUP_SIZE
-from segmentation.monitoring.drift import WORDS, Drift
-from segmentation.monitoring.migration import Migration, published_moves
+from segmentation.drift import WORDS, Drift
+from segmentation.migration import Migration, published_moves
 from segmentation.palette import colour_and_marker
 from segmentation.presentation import safe_table
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from customer_tables.errors import UserError
 from customer_tables.sniff import PARQUET
-from segmentation.monitoring.migration import Migration, migration_of
+from segmentation.migration import Migration, migration_of
 
 
 def compare_lists(before: Path, now: Path, names: list[str]) -> Migration:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
 from customer_tables.errors import UserError
-from scoring.texts import has_any
+from scoring.plain_files import has_any
 from segmentation.presentation import FORMULA_STARTS, spreadsheet_safe
 
 DECIMALS = 4  # of confidence and distance in a CSV file, as in segments.csv

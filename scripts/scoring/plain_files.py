@@ -11,7 +11,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,6 @@ from customer_tables.names import is_date_name
 from customer_tables.plain_columns import SENTINELS
 from customer_tables.sniff import settle_delimiter
 from customer_tables.structure import TOTAL
-from scoring.texts import has_any
 from segmentation import expressions
 from segmentation.dataset import Dataset, match_columns
 
@@ -360,6 +359,15 @@ class _Columns:
         if lowest < 0 and np.isin(values, SENTINELS).any():
             raise NotPlain(f"-99, -999 or the like in the column {name!r}")
         return values
+
+
+def has_any(texts: pa.StringArray, letters: Iterable[str]) -> bool:
+    """Whether one of some letters stands anywhere in texts: quick, and sure where it says no.
+
+    A yes may be wrong where the array is a part of a larger one.
+    """
+    data = bytes(texts.buffers()[2] or b"")
+    return any(letter.encode() in data for letter in letters)
 
 
 def _cells(column: pa.StringArray) -> pa.Array:

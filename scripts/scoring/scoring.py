@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
@@ -17,11 +18,11 @@ from scoring.duplicates import Register, is_ascending
 from scoring.output import FOUND, ScoredFile
 from scoring.plain_files import Customers, NotPlain, NotTyped, Piece, pieces
 from segmentation import cleaning
+from segmentation.column_shifts import changed_units, unit_problem
 from segmentation.dataset import Dataset
 from segmentation.model import dataset_of, load_model
-from segmentation.monitoring.period import Period
-from segmentation.monitoring.units import changed_units, unit_problem
 from segmentation.parallel import parallel_map, read_ahead
+from segmentation.period import Period
 from segmentation.scoring import Applier, Scored, score_customers
 
 LARGEST_WHOLE = 2 << 30  # bytes of a file that may be read as a whole where it is not plain
@@ -132,6 +133,7 @@ def _check_paths(model: Path, source: Path, output: Path) -> None:
 
 
 def _score_pieces(task: _Task) -> Result:
+    """Score the file; where identifiers repeat, once more without the exact copies."""
     copies, careful = np.empty(0, np.int64), False
     while True:
         try:
@@ -142,12 +144,10 @@ def _score_pieces(task: _Task) -> Result:
         if result:
             return result
         copies = _copies(task, repeated, careful)
-        if not copies.size:
-            copies = np.array([-1])  # only hashes repeat: nothing is left out, nothing looked for
 
 
-def _score_once(task: _Task, copies: np.ndarray, careful: bool) -> tuple[Result | None, np.ndarray]:
-    """Score the file without the customers in some places; or say which places repeat others."""
+def _score_once(task: _Task, copies: np.ndarray, careful: bool) -> tuple[Result | None, list[str]]:
+    """Score the file without the customers in some places; or say which identifiers repeat."""
     result, file = Result(task.model, Period(task.model)), ScoredFile(task.output, task.names)
     counts: dict[tuple[str, str, str], Change] = {}
     applier = Applier(task.model, task.dataset)
@@ -162,13 +162,13 @@ def _score_once(task: _Task, copies: np.ndarray, careful: bool) -> tuple[Result 
                 register.add(part.identifiers, part.ascending)
                 file.write(part.rows)
                 result.period.merge(part.period)
-                _sum_up(part.changes, counts)
+                _add_up(part.changes, counts)
                 task.advance(result.period.customers, part.done)
-            repeated = np.empty(0, np.int64) if copies.size else register.repeated()
-        if repeated.size:
+            repeated = [] if copies.size else register.repeated()
+        if repeated:
             return None, repeated
-        if (dropped := int((copies >= 0).sum())) > 0:
-            _sum_up([Change("exact copy of another row", "", dropped, "dropped")], counts)
+        if copies.size:
+            _add_up([Change("exact copy of another row", "", copies.size, "dropped")], counts)
         result.changes = list(counts.values())
         task.finish(result, file)
         return result, repeated
@@ -212,7 +212,7 @@ def _finite(customers: Customers) -> tuple[Customers, list[Change]]:
     return Customers(customers.identifiers, numbers), changes
 
 
-def _sum_up(changes: list[Change], counts: dict[tuple[str, str, str], Change]) -> None:
+def _add_up(changes: list[Change], counts: dict[tuple[str, str, str], Change]) -> None:
     """Add the rows of changes of one kind."""
     for change in changes:
         key = (change.what, change.column, change.action)
@@ -230,7 +230,7 @@ def _without(piece: Piece, places: np.ndarray) -> Customers:
     return piece.read().take(kept)
 
 
-def _copies(task: _Task, repeated: np.ndarray, careful: bool) -> np.ndarray:
+def _copies(task: _Task, repeated: list[str], careful: bool) -> np.ndarray:
     """Return the places of exact copies of an earlier row.
 
     Raises
@@ -238,17 +238,16 @@ def _copies(task: _Task, repeated: np.ndarray, careful: bool) -> np.ndarray:
     UserError
         If two rows of one identifier differ.
     """
-    rows = []
+    rows, wanted = [], pa.array(repeated, pa.string())
     for piece in pieces(task.source, task.dataset, careful=careful):
-        end = piece.first + piece.rows
-        here = repeated[(repeated >= piece.first) & (repeated < end)]
+        customers = piece.read()
+        here = np.flatnonzero(pc.is_in(customers.identifiers, value_set=wanted))
         if here.size:
-            part = piece.read().take(here - piece.first).table().reset_index()
-            rows.append(part.set_axis(pd.Index(here + 2, name="line")))
+            lines = pd.Index(here + piece.first + 2, name="line")
+            rows.append(customers.take(here).table().reset_index().set_axis(lines))
     table = pd.concat(rows).rename(columns={"customer": task.dataset.id.name})
-    indexed = table.drop_duplicates()
     cleaning.index_customers(table, task.dataset, least=1)  # refuses rows that differ
-    return table.index.difference(indexed.index).to_numpy() - 2
+    return table.index.difference(table.drop_duplicates().index).to_numpy() - 2
 
 
 # --- as a whole ----------------------------------------------------------------------------------
@@ -257,7 +256,7 @@ def _copies(task: _Task, repeated: np.ndarray, careful: bool) -> np.ndarray:
 def _score_whole(task: _Task, reason: str) -> Result:
     from customer_tables.table import read_table
     from segmentation.intake import text_columns
-    from segmentation.monitoring.reading import check_columns
+    from segmentation.later_period import check_columns
 
     model, dataset, source = task.model, task.dataset, task.source
     if source.is_file() and source.stat().st_size > LARGEST_WHOLE:

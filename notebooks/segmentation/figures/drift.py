@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from segmentation.drift import REBUILD, WATCH
 from segmentation.figures.robustness import ribbons
 from segmentation.figures.style import (
     INK,
@@ -19,8 +20,7 @@ from segmentation.figures.style import (
     label_rows,
     note,
 )
-from segmentation.monitoring.drift import REBUILD, WATCH
-from segmentation.monitoring.migration import Migration
+from segmentation.migration import Migration
 
 BANDS = {"stable": (MUTED, "o"), "changed": ("#D55E00", "s"), "changed much": ("#882255", "D")}
 GAP, WIDTH = 0.025, 0.09  # between the blocks of a flow, and half a block's width
@@ -33,7 +33,7 @@ def stability(table: pd.DataFrame, ax: Axes) -> Axes:
     Parameters
     ----------
     table : DataFrame
-        From `monitoring.drift.feature_table`.
+        From `drift.feature_table`.
     """
     for row, entry in enumerate(table.itertuples()):
         colour, marker = BANDS[entry.band]
@@ -62,7 +62,7 @@ def sizes(table: pd.DataFrame, styles: Mapping[int, SegmentStyle], ax: Axes) -> 
     Parameters
     ----------
     table : DataFrame
-        From `monitoring.drift.segment_table`.
+        From `drift.segment_table`.
     """
     ax.axvline(0, color=MUTED, linewidth=1)
     for row, entry in enumerate(table.itertuples()):

@@ -11,9 +11,8 @@ import numpy as np
 from segmentation.reference import bin_counts
 from segmentation.scoring import Scored
 
-SHIFT = 45  # of a float64's bits: what is left counts steps of 1/128 of a power of two
-LIMITS = (1e-12, 1e18)  # of the values that are counted
-FIRST, LAST = (int(np.float64(limit).view(np.int64)) >> SHIFT for limit in LIMITS)
+STEPS = 128  # of a power of two: values are counted to half a percent
+LOWEST, HIGHEST = -40, 60  # powers of two between which they are counted
 
 
 @dataclass
@@ -28,7 +27,7 @@ class Period:
     features : dict of str to ndarray
         Customers in each of the reference's bins.
     sizes : dict of str to ndarray
-        For each column of numbers the values above zero, in steps of at most 0.8 %.
+        For each column of numbers the values above zero, in steps of half a percent.
     """
 
     model: dict[str, Any]
@@ -41,7 +40,7 @@ class Period:
             entry["name"]: np.zeros(len(entry["shares"]), np.int64)
             for entry in reference["features"]
         }
-        steps = LAST - FIRST + 1
+        steps = (HIGHEST - LOWEST) * STEPS
         self.sizes = {entry["name"]: np.zeros(steps, np.int64) for entry in reference["columns"]}
 
     @property
@@ -81,14 +80,9 @@ class Period:
         k = len(self.segments)
         self.segments += np.bincount(segment - 1, minlength=k)
         self.strangers += np.bincount(segment[stranger] - 1, minlength=k)
-        steps = np.empty(len(segment), np.uint64)
         for name, counts in self.sizes.items():
             if name in as_read:
-                values = np.ascontiguousarray(as_read[name], np.float64)
-                np.right_shift(values.view(np.uint64), SHIFT, out=steps)
-                np.subtract(steps, FIRST, out=steps)  # what is too small wraps to what is too large
-                np.minimum(steps, len(counts), out=steps)
-                counts += np.bincount(steps.view(np.int64), minlength=len(counts) + 1)[:-1]
+                counts += np.bincount(_steps(as_read[name]), minlength=len(counts))
 
     def merge(self, other: Period) -> None:
         """Add the counts of another part of the same period."""
@@ -100,19 +94,26 @@ class Period:
             counts += other.sizes[name]
 
     def shares_below(self, column: str, value: float) -> tuple[float, float]:
-        """Return the shares of a column's values above zero below a value, and up to it, to 0.8 %.
+        """Return the shares of a column's values above zero that lie below a value, and up to it.
 
         What lies in the same step as the value counts as equal to it.
         """
         counts = self.sizes[column]
-        step = (int(np.float64(value).view(np.int64)) >> SHIFT) - FIRST
-        below, equal = counts[: max(step, 0)].sum(), counts[max(step, 0) : step + 1].sum()
+        (step,) = _steps(np.array([value]))
+        below, equal = counts[:step].sum(), counts[step]
         return float(below / counts.sum()), float((below + equal) / counts.sum())
 
     def quartiles(self, column: str) -> np.ndarray | None:
-        """Return the quartiles of a column's values above zero, to 0.8 %; None without any."""
+        """Return the quartiles of a column's values above zero, to half a percent, if any."""
         counts = self.sizes[column]
         if not counts.sum():
             return None
         places = np.searchsorted(np.cumsum(counts) / counts.sum(), [0.25, 0.5, 0.75])
-        return ((places + FIRST << SHIFT) + (1 << SHIFT - 1)).view(np.float64)
+        return 2.0 ** ((places + 0.5) / STEPS + LOWEST)
+
+
+def _steps(values: np.ndarray) -> np.ndarray:
+    """Return the steps of values above zero, from 0; others have none, nor have gaps."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = (np.log2(values) - LOWEST) * STEPS
+    return steps[(steps >= 0) & (steps < (HIGHEST - LOWEST) * STEPS)].astype(np.int64)

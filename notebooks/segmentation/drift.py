@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segmentation.monitoring import levels
-from segmentation.monitoring.levels import Level, changed_level, level_words
-from segmentation.monitoring.period import Period
-from segmentation.monitoring.units import Unit, changed_units, unit_words
+from segmentation.column_shifts import (
+    LEAST,
+    SHARE_MOVED,
+    LocationShift,
+    Unit,
+    changed_units,
+    location_shift,
+    shift_words,
+    unit_words,
+)
+from segmentation.period import Period
 from segmentation.scoring import Scored
 
 WATCH, REBUILD = 0.10, 0.25  # the usual bands of the population stability index (Siddiqi 2006)
@@ -50,7 +57,7 @@ class Drift:
     strangers : tuple of float
         Share, and its interval.
     units : list of Unit
-    level : Level or None
+    level : LocationShift or None
         How amounts of money as a whole moved, where they did.
     customers : int
     """
@@ -62,7 +69,7 @@ class Drift:
     segments: pd.DataFrame
     strangers: tuple[float, float, float]
     units: list[Unit]
-    level: Level | None
+    level: LocationShift | None
     customers: int
 
 
@@ -70,7 +77,7 @@ def compare_period(model: dict[str, Any], period: Period) -> Drift:
     """Hold a scored period against the customers that the model was fitted on."""
     features, segments = feature_table(model, period), segment_table(model, period)
     strangers = _share(int(period.strangers.sum()), period.customers)
-    units, level = changed_units(model, period), changed_level(model, period, Z)
+    units, level = changed_units(model, period), location_shift(model, period, Z)
     verdict, reasons = _judge(features, segments, strangers, (units, level), stranger_level(model))
     told = (features, segments, strangers, units, level, period.customers)
     return Drift(verdict, reasons, _rules(), *told)
@@ -185,7 +192,7 @@ def _judge(
     features: pd.DataFrame,
     segments: pd.DataFrame,
     strangers: tuple[float, float, float],
-    columns: tuple[list[Unit], Level | None],
+    columns: tuple[list[Unit], LocationShift | None],
     chance: float,
 ) -> tuple[str, list[str]]:
     """Come to a verdict, with the reasons for it; `chance` is the level of strangers without."""
@@ -204,7 +211,7 @@ def _judge(
     if changed >= MANY:
         rebuild.append(f"{changed:.0%} of the features changed.")
     if level and not units:
-        watch.append(level_words(level))
+        watch.append(shift_words(level))
     for row in segments.itertuples():
         certain = row.low > 0 or row.high < 0
         if abs(row.change) >= SEGMENT_CHANGE and certain:
@@ -236,8 +243,8 @@ def _rules() -> list[str]:
         f"Watch where a feature changed, where more than {STRANGERS_WATCH:.1%} are strangers, or "
         f"where a segment's share of all customers changed by {100 * SEGMENT_CHANGE:g} percentage "
         "points or more.",
-        f"Watch, too, where the medians of at least {levels.MANY:.0%} of the columns of money moved"
-        f" the same way by {levels.LEAST:.0%} or more, and by more than chance reaches in one of a "
+        f"Watch, too, where the medians of at least {SHARE_MOVED:.0%} of the columns of money moved"
+        f" the same way by {LEAST:.0%} or more, and by more than chance reaches in one of a "
         "thousand periods: what each feature alone may hide, amounts show together.",
         "Intervals are of 99.9%, because many comparisons are made; a change counts where its "
         "interval does not reach back to none.",

@@ -1,0 +1,260 @@
+"""A later period: read from a file, or simulated with changes that are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from customer_tables.errors import UserError
+from customer_tables.table import read_table
+from segmentation import expressions
+from segmentation.column_shifts import GROWN, changed_units, unit_problem
+from segmentation.dataset import SUMMED_UP, Dataset, match_columns
+from segmentation.drift import Drift, compare_scored
+from segmentation.features import build_features, fit_preparation
+from segmentation.intake import text_columns
+from segmentation.kmeans import fit_kmeans
+from segmentation.model import build_model, dataset_of
+from segmentation.period import Period
+from segmentation.scoring import Scored, score_customers, score_typed
+from segmentation.transactions import recognise
+
+# --- from a file ---------------------------------------------------------------------------------
+
+
+def read_period(model: dict[str, Any], path: Path) -> Scored:
+    """Read the customers of a later period, one row each, and score them.
+
+    Raises
+    ------
+    UserError
+        If the file is refused, is another dataset's, or has columns in another unit.
+    """
+    dataset = dataset_of(model)
+    if path.is_dir() or not path.exists():
+        raise UserError(
+            f"there is no file {path.name!r}", where=str(path)[:300], remedy="check next_period"
+        )
+    table = read_table(path, text_columns=text_columns(dataset)).numbered
+    check_columns(model, table, dataset, path)
+    scored = score_customers(model, table)
+    period = Period(model)
+    period.add(scored)
+    if units := changed_units(model, period):
+        raise UserError(
+            unit_problem(units),
+            where=str(path)[:300],
+            remedy="bring the columns to the unit of the training table",
+        )
+    return scored
+
+
+def check_columns(
+    model: dict[str, Any], table: pd.DataFrame, dataset: Dataset, source: Path
+) -> None:
+    """Say that a table is another one where half of what the model needs is missing.
+
+    Raises
+    ------
+    UserError
+    """
+    found = set(match_columns(table.columns, dataset).values())
+    needed = [c.name for c in dataset.columns if c.required and c.kind != "id"]
+    missing = [name for name in needed if name not in found]
+    if len(missing) * 2 >= len(needed) and set(SUMMED_UP) <= {c.name for c in dataset.columns}:
+        _refuse_lines(model, table, source)
+    if len(missing) * 2 >= len(needed):
+        raise UserError(
+            f"the model is of {model['title']!r}, and the table has {len(needed) - len(missing)} "
+            f"of the {len(needed)} columns that it needs",
+            where=f"{source}; missing: {', '.join(missing)[:200]}",
+            remedy="give the model that was fitted on such a table, or a table of that kind",
+        )
+
+
+def _refuse_lines(model: dict[str, Any], table: pd.DataFrame, source: Path) -> None:
+    """Say how lines of purchases become customers, where a table holds such lines."""
+    lines = recognise(table.columns)
+    if lines is None:
+        return
+    raise UserError(
+        f"the table holds lines of purchases, and the model needs one row for each {model['noun']}",
+        where=f"{source}; columns {lines.customer!r} and {lines.time!r}",
+        remedy=f"sum them up first with run.py --dataset {model['dataset']} --input FILE --only 01 "
+        "--results FOLDER, then give FOLDER/stages/01_customers.parquet",
+    )
+
+
+# --- simulated -----------------------------------------------------------------------------------
+
+PRICED = ("money", "number", "count")  # kinds whose values prices move; the first that is there
+MOVED = 0.5  # share of the customers whose value of a feature has to differ
+
+
+def priced_columns(dataset: Dataset) -> list[str]:
+    """Return the columns that dearer prices multiply: money, or else numbers, or else counts.
+
+    Only columns that a feature reads take part: another one could not be noticed.
+    """
+    read = {
+        name
+        for feature in dataset.features_with("segment")
+        for name in expressions.columns_of(feature.formula)
+    }
+    for kind in PRICED:
+        found = [c.name for c in dataset.columns if c.kind == kind and c.name in read]
+        if found:
+            return found
+    return []
+
+
+def next_period(
+    customers: pd.DataFrame,
+    labels: pd.Series,
+    *,
+    priced: list[str],
+    new_share: float = 0.0,
+    inflation: float = 0.0,
+    shrinking: int = 1,
+    shrink: float = 0.0,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Make a later period of the same customers.
+
+    Each change is drawn on its own: planting one of them alone leaves the same customers out, or
+    brings the same ones in, as planting all of them together.
+
+    Parameters
+    ----------
+    customers : DataFrame, indexed by customer
+        Cleaned.
+    labels : Series of int, indexed by customer
+        Their segments.
+    priced : list of str
+        The columns that inflation multiplies.
+    new_share : float
+        New customers, as a part of those who were there. Each is like a customer of the first
+        period, drawn with replacement.
+    inflation : float
+        Part by which the priced columns grow.
+    shrinking : int
+        The segment that customers leave.
+    shrink : float
+        Part of it that leaves.
+    seed : int
+
+    Returns
+    -------
+    DataFrame, indexed by customer
+        The new customers come last.
+    """
+    leaving, joining = (np.random.default_rng([seed, stream]) for stream in (1, 2))
+    members = np.flatnonzero((labels.loc[customers.index] == shrinking).to_numpy())
+    gone = leaving.permutation(members)[: round(shrink * len(members))]
+    like = joining.integers(0, len(customers), round(new_share * len(customers)))
+    new = customers.iloc[like].set_axis(_new_names(customers.index, len(like)))
+    period = pd.concat([customers.drop(customers.index[gone]), new])
+    period.index.name = customers.index.name
+    grown = {name: period[name] * (1 + inflation) for name in priced} if inflation else {}
+    return period.assign(**grown)
+
+
+def _new_names(known: pd.Index, count: int) -> pd.Index:
+    """Return identifiers that nobody has."""
+    start = "new"
+    while known.astype("str").str.startswith(start).any():
+        start += "_"
+    return pd.Index([f"{start}{number:07d}" for number in range(1, count + 1)], dtype=known.dtype)
+
+
+def moved_features(
+    customers: pd.DataFrame, dataset: Dataset, priced: list[str], inflation: float
+) -> list[str]:
+    """Return the labels of the features that prices move for most customers who have any.
+
+    A share of two amounts stays what it is when both of them grow.
+    """
+    dearer = customers.assign(**{name: customers[name] * (1 + inflation) for name in priced})
+    then, now = (build_features(table, dataset) for table in (customers, dearer))
+    found = []
+    for feature in dataset.features_with("segment"):
+        before, after = (table[feature.name].to_numpy(float) for table in (then, now))
+        differs = np.abs(after - before) > 1e-9 * np.abs(before)
+        if differs.sum() > MOVED * np.count_nonzero(before):
+            found.append(feature.label or feature.name)
+    return found
+
+
+# --- was it named? -------------------------------------------------------------------------------
+
+WORDS = {
+    "new_share": "new customers",
+    "inflation": "larger amounts",
+    "shrink": "a shrinking segment",
+}
+
+
+def new_named(counted: int, planted: int) -> str:
+    """Say that all planted new customers were counted; empty where they were not."""
+    return f"{counted:,} new identifiers" if planted and counted == planted else ""
+
+
+def features_named(drift: Drift, moved: list[str]) -> str:
+    """Return the reason that names a feature which prices move, or else all amounts; or nothing."""
+    changed = drift.features[drift.features["band"] != "stable"]["feature"]
+    return _reason(drift, [*(name for name in changed if name in moved), GROWN])
+
+
+def segment_named(drift: Drift, segment: int) -> str:
+    """Return the reason that names the segment which customers left; empty where none does."""
+    rows = drift.segments[(drift.segments["segment"] == segment) & (drift.segments["high"] < 0)]
+    return _reason(drift, [f"The segment {name} shrank" for name in rows["name"]])
+
+
+def _reason(drift: Drift, starts: list[str]) -> str:
+    return next((r for start in starts for r in drift.reasons if r.startswith(start)), "")
+
+
+# --- two halves of one table: nothing has changed ------------------------------------------------
+
+MOST = 20_000  # customers that take part: more would make every interval narrower, and all slower
+
+
+def drift_between_halves(
+    customers: pd.DataFrame,
+    features: pd.DataFrame,
+    as_read: pd.DataFrame,
+    dataset: Dataset,
+    *,
+    fills: dict[str, float],
+    k: int,
+    seed: int,
+    n_init: int = 2,
+) -> Drift:
+    """Fit segments on one half of the customers, and hold the other half against them.
+
+    Parameters
+    ----------
+    customers, features, as_read : DataFrame, indexed by customer
+        Cleaned customers, their features, and their columns of numbers as they were read.
+    fills : dict of str to float
+        What fills a gap in each column.
+    k : int
+    seed : int
+        Draws the halves and starts K-Means.
+    n_init : int
+    """
+    order = np.random.default_rng(seed).permutation(len(customers))[:MOST]
+    first, second = (customers.index[half] for half in np.array_split(order, 2))
+    preparation = fit_preparation(features.loc[first], dataset.features_with("segment"))
+    matrix = preparation.transform(features.loc[first]).to_numpy()
+    centres = fit_kmeans(matrix, k, n_init=n_init, seed=seed).centres
+    entries: list[dict[str, Any]] = [
+        {"segment": s, "name": f"segment {s}", "slug": f"segment-{s}"} for s in range(1, k + 1)
+    ]
+    training = (features.loc[first], as_read.loc[first])
+    model = build_model(dataset, fills, preparation, centres, entries, training)
+    return compare_scored(model, score_typed(model, dataset_of(model), customers.loc[second]))

@@ -1,1 +1,0 @@
-"""A later period held against the training customers: counts, drift, units, and who moved."""
