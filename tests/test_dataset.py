@@ -1,7 +1,7 @@
 """dataset.toml: what is read, and how each mistake in it is told."""
 
+import copy
 import math
-import tomllib
 
 import pytest
 from conftest import HOSTILE_TEXTS
@@ -14,15 +14,15 @@ from segmentation.dataset import (
     locate_dataset,
     match_columns,
     match_dataset,
-    normalise,
 )
 
 SHIPPED = sorted(path.parent.name for path in DATA_FOLDER.glob("*/dataset.toml"))
+GONE = object()  # the key is deleted
 
 
-def refusal(build, *args, **kwargs) -> str:
+def refusal(build, *args) -> str:
     with pytest.raises(UserError) as caught:
-        build(*args, **kwargs)
+        build(*args)
     text = str(caught.value)
     assert len(text.splitlines()) <= 3
     assert len(text) < 1500
@@ -33,8 +33,8 @@ def refusal(build, *args, **kwargs) -> str:
 
 
 def test_a_dataset_is_read(shop):
-    assert (shop.name, shop.title, shop.value, shop.value_label) == (
-        "shop", "A shop", "spent", "spent")  # fmt: skip
+    texts = (shop.name, shop.title, shop.value, shop.value_label)
+    assert texts == ("shop", "A shop", "spent", "spent")
     assert shop.id.name == "client"
     assert shop.column("spent").valid == (0, math.inf)
     assert shop.column("spent").label == "spent"
@@ -60,11 +60,10 @@ def test_name_and_title_come_from_the_place(shop_content, tmp_path):
     assert build_dataset(shop_content, tmp_path / "other.toml").name == "other"
 
 
-@pytest.mark.parametrize("left_out", ["value", "archetypes", "questions", "rules"])
-def test_most_tables_are_optional(shop_content, tmp_path, left_out):
-    del shop_content[left_out]
-    dataset = build_dataset(shop_content, tmp_path / "dataset.toml")
-    assert not getattr(dataset, left_out)
+@pytest.mark.parametrize("table", ["value", "archetypes", "questions", "rules"])
+def test_most_tables_are_optional(shop_content, tmp_path, table):
+    del shop_content[table]
+    assert not getattr(build_dataset(shop_content, tmp_path / "dataset.toml"), table)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -73,16 +72,6 @@ def test_shipped_datasets_load(name):
     assert len(dataset.features_with("segment")) >= 2
     assert load_dataset(DATA_FOLDER / name) == dataset
     assert load_dataset(DATA_FOLDER / name / "dataset.toml") == dataset
-
-
-def test_the_card_holders_are_described():
-    dataset = load_dataset("credit_card")
-    assert dataset.value == "purchases"
-    assert len(dataset.columns) == 18
-    assert {"Cash-advance users", "Instalment buyers", "High spenders",
-            "Low-activity customers"} <= {a.name for a in dataset.archetypes}  # fmt: skip
-    described = {f.name for f in dataset.features_with("describe")}
-    assert {"credit_limit", "tenure"} <= described
 
 
 # --- what is refused ------------------------------------------------------------------------------
@@ -94,6 +83,8 @@ def change(content, place, value):
     for part in path:
         content = content[part]
     content[last] = value
+    if value is GONE:
+        del content[last]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +92,8 @@ def change(content, place, value):
     [
         ("columns.spent.kin", "money", ["'kin'", "did you mean 'kind'?"]),
         ("columns.spent.name", "x", ["unknown key 'name'"]),
-        ("columns.spent.kind", "monye", ["'monye'", "money"]),
+        ("columns.spent.kind", GONE, ["columns.spent lacks the key 'kind'"]),
+        ("columns.spent.kind", "monye", ["'monye'", "did you mean 'money'?"]),
         ("columns.spent.missing", "mean", ["missing is 'mean'", "did you mean 'median'?"]),
         ("columns.spent.outside", "drop", ["outside is 'drop'", "flag, clip, missing"]),
         ("columns.spent.valid", [0], ["columns.spent.valid lacks"]),
@@ -118,13 +110,11 @@ def change(content, place, value):
         ("columns.spent", 5, ["spent is '5'", "a table"]),
         ("columns", [], ["columns is", "a table"]),
         ("features", {}, ["features is", "a list"]),
+        ("features", [], ["fewer than two features segment"]),
         ("features.0", "spent", ["features: 1 is 'spent'", "a table"]),
+        ("features.0.formula", GONE, ["features.spent lacks the key 'formula'"]),
         ("features.0.formula", "spend", ["'spend'", "did you mean 'spent'?"]),
         ("features.0.formula", "spent +", ["cannot be read"]),
-        ("features.0.formula", "__import__('os')", ["not allowed"]),
-        ("features.0.formula", "spent.values", ["not allowed"]),
-        ("features.0.formula", "-" * 50_000 + "spent", ["more than 5,000"]),
-        ("features.0.formula", "spent * " + "9" * 500, ["cannot be read"]),
         ("features.0.formula", 5, ["a text in quotes"]),
         ("features.0.formula", "club", ["'club'", "category"]),
         ("features.0.role", "segments", ["role is 'segments'", "did you mean 'segment'?"]),
@@ -136,13 +126,14 @@ def change(content, place, value):
         ("rules.0.when", "visits", ["condition"]),
         ("rules.0.column", "spend", ["'spend'", "did you mean 'spent'?"]),
         ("rules.0.fill", "0", ["a number"]),
+        ("rules.0.fill", GONE, ["neither checks nor fills"]),
         ("rules.1.check", "visit > 0", ["'visit'"]),  # else it would never be checked
         ("rules.1.check", "", ["neither checks nor fills"]),
         ("questions.0.when", "onlin > 0", ["did you mean 'online'?"]),
         ("questions.0.when", "online", ["condition"]),
+        ("archetypes.0.pattern", GONE, ["lacks the key 'pattern'"]),
         ("archetypes.0.pattern", {}, ["pattern"]),
         ("archetypes.0.pattern", {"spent": math.inf}, ["finite numbers"]),
-        ("archetypes.0.pattern", {"spent": math.nan}, ["finite numbers"]),
         ("archetypes.0.pattern", {"spent": "high"}, ["a number"]),
         ("archetypes.0.pattern", {"spend": 1}, ["'spend'", "did you mean 'spent'?"]),
         ("archetypes.1.name", "Big spenders", ["two archetypes share a name"]),
@@ -153,9 +144,13 @@ def change(content, place, value):
         ("dataset.folder", "/etc", ["unknown key 'folder'"]),
         ("dataset.generated", "yes", ["true or false"]),
         ("dataset.limits", "none", ["a list"]),
+        ("rfm", {"recency": "visit"}, ["'visit'", "did you mean 'visits'?"]),
+        ("rfm", {"recent": "visits"}, ["unknown key 'recent'", "did you mean 'recency'?"]),
+        ("source", {"grain": "lines"}, ["grain is 'lines'", "customer, transaction"]),
+        ("source", {"grain": "transaction"}, ["does not say what their columns are"]),
         ("feature", [], ["did you mean 'features'?"]),
     ],
-)  # fmt: skip
+)
 def test_each_mistake_is_told(shop_content, tmp_path, place, value, told):
     change(shop_content, place, value)
     text = refusal(build_dataset, shop_content, tmp_path / "dataset.toml")
@@ -164,32 +159,10 @@ def test_each_mistake_is_told(shop_content, tmp_path, place, value, told):
 
 
 @pytest.mark.parametrize(
-    "place", ["features.0.formula", "archetypes.0.pattern", "columns.spent.kind"]
+    "text", [b"a = ", b"a = 1\na = 2", b"\x00", b"[columns\n", 'title = "é"'.encode("latin-1")]
 )
-def test_a_key_that_lacks_is_named(shop_content, tmp_path, place):
-    *path, last = [int(part) if part.isdigit() else part for part in place.split(".")]
-    entry = shop_content
-    for part in path:
-        entry = entry[part]
-    del entry[last]
-    assert f"lacks the key '{last}'" in refusal(build_dataset, shop_content, tmp_path / "d.toml")
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_a_distance_needs_two_features(make_shop, shop_content, count):
-    features = shop_content["features"][:count]
-    told = refusal(make_shop, features=features, archetypes=[], value={})
-    assert "fewer than two features segment" in told
-
-
-@pytest.mark.parametrize("text", ["a = ", "a = 1\na = 2", "\x00", "[columns\n"])
 def test_no_toml(tmp_path, text):
-    (tmp_path / "dataset.toml").write_text(text)
-    assert "not valid TOML" in refusal(load_dataset, tmp_path)
-
-
-def test_another_encoding(tmp_path):
-    (tmp_path / "dataset.toml").write_bytes('title = "é"'.encode("latin-1"))
+    (tmp_path / "dataset.toml").write_bytes(text)
     assert "not valid TOML" in refusal(load_dataset, tmp_path)
 
 
@@ -199,27 +172,19 @@ def test_another_encoding(tmp_path):
 def test_a_missing_dataset_names_those_there_are(name):
     text = refusal(locate_dataset, name)
     assert "credit_card" in text
-    if name == "credit_cards":
-        assert "did you mean 'credit_card'?" in text
+    assert ("did you mean 'credit_card'?" in text) == (name == "credit_cards")
 
 
 @pytest.mark.parametrize("text", HOSTILE_TEXTS)
 def test_hostile_texts_are_kept_or_told_in_short(shop_content, tmp_path, text):
-    shop_content["dataset"]["title"] = text
-    shop_content["columns"]["spent"]["label"] = text
-    shop_content["archetypes"][0]["name"] = text
+    places = ("dataset.title", "columns.spent.label", "archetypes.0.name")
+    for place in places:
+        change(shop_content, place, text)
     dataset = build_dataset(shop_content, tmp_path / "dataset.toml")
-    assert (dataset.title, dataset.column("spent").label, dataset.archetypes[0].name) == (text,) * 3
-    for place in (
-        "columns.spent.kind",
-        "features.0.role",
-        "features.0.formula",
-        text.replace(".", ""),
-    ):
-        spoilt = {**shop_content}
-        spoilt = tomllib.loads("") | {
-            k: dict(v) if isinstance(v, dict) else v for k, v in spoilt.items()
-        }
+    kept = (dataset.title, dataset.column("spent").label, dataset.archetypes[0].name)
+    assert kept == (text,) * 3
+    for place in (text.replace(".", ""), "features.0.formula", "features.0.role"):
+        spoilt = copy.deepcopy(shop_content)
         change(spoilt, place, text)
         refusal(build_dataset, spoilt, tmp_path / "dataset.toml")
 
@@ -227,49 +192,37 @@ def test_hostile_texts_are_kept_or_told_in_short(shop_content, tmp_path, text):
 # --- names of columns -----------------------------------------------------------------------------
 
 
-def test_folding_ignores_case_spaces_and_punctuation():
-    assert normalise(" CUST_ID ") == normalise("cust id") == normalise("Cust-ID") == "custid"
-    assert normalise("STRASSE") == normalise("Straße")
-
-
-def test_names_match_whatever_their_spelling(shop):
-    header = ["CLIENT NO", "Spent ", "visits", "ONLINE", "Spent per visit"]
-    assert match_columns(header, shop) == {
-        "CLIENT NO": "client", "Spent ": "spent", "visits": "visits", "ONLINE": "online",
-    }  # fmt: skip
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({}, {"CLIENT NO": "client", "Spent ": "spent", "visits": "visits", "ONLINE": "online"}),
+        ({}, {"Spent per visit": None}),
+        (
+            {"euros": ["Sum (€)"], "dollars": ["Sum ($)"], "percent": ["%"]},  # exact goes first
+            {"Sum ($)": "dollars", "Sum (€)": "euros", "%": "percent"},
+        ),
+        # could be either, and is neither
+        ({"euros": ["Sum (€)"], "dollars": ["Sum ($)"]}, {"sum": None, "#": None}),
+        ({"visits_2": ["visits"]}, {"visits": "visits_2"}),
+        ({"visits_2": ["visits"]}, {"visits": "visits", "visits_2": "visits_2"}),
+    ],
+)
+def test_names_match_whatever_their_spelling(make_shop, shop_content, columns, found):
+    more = {name: {"kind": "money", "found_as": names} for name, names in columns.items()}
+    shop = make_shop(columns=shop_content["columns"] | more)
+    expected = {name: place for name, place in found.items() if place}
+    assert match_columns(found, shop) == expected
 
 
 def test_two_columns_for_one_place_are_refused(shop):
     assert "'Spent' and 'SPENT'" in refusal(match_columns, ["Spent", "SPENT"], shop)
 
 
-def test_an_exact_name_goes_before_a_folded_one(make_shop, shop_content):
-    columns = shop_content["columns"]
-    columns["euros"] = {"kind": "money", "found_as": ["Sum (€)"]}
-    columns["dollars"] = {"kind": "money", "found_as": ["Sum ($)"]}
-    columns["percent"] = {"kind": "share", "found_as": ["%"]}
-    dataset = make_shop(columns=columns)
-    assert match_columns(["Sum ($)", "Sum (€)", "%"], dataset) == {
-        "Sum ($)": "dollars", "Sum (€)": "euros", "%": "percent",
-    }  # fmt: skip
-    assert match_columns(["sum", "#"], dataset) == {}  # could be either; is neither
-
-
-def test_a_name_goes_before_how_another_column_was_found(make_shop, shop_content):
-    columns = shop_content["columns"]
-    columns["visits"]["found_as"] = ["Visits"]
-    columns["visits_2"] = {"kind": "count", "found_as": ["visits"]}
-    shop = make_shop(columns=columns)
-    told = {"Visits": "visits", "visits": "visits_2"}
-    assert match_columns(["spent", *told], shop) == {"spent": "spent"} | told
-    same = {name: name for name in ("spent", "visits", "visits_2")}
-    assert match_columns(same, shop) == same
-
-
 def test_a_header_tells_its_dataset():
     columns = [column.name for column in load_dataset("credit_card").columns]
-    assert (
-        match_dataset([name.upper() for name in columns if name != "customer_id"]) == "credit_card"
-    )
+    upper = [name.upper() for name in columns if name != "customer_id"]
+    assert match_dataset(upper) == "credit_card"
+    assert match_dataset([*upper, *"abc"]) == "credit_card"  # a few more do no harm
+    assert match_dataset([*upper, *"abcdefgh"]) is None
     assert match_dataset([name for name in columns if name != "balance"]) is None
     assert match_dataset([]) is None

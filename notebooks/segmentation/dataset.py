@@ -436,10 +436,10 @@ def _contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
     for what, parts in (("features", features), ("archetypes", dataset.archetypes)):
         if len({part.name for part in parts}) < len(parts):
             yield f"two {what} share a name", "rename one"
-    yield from _formula_contradictions(dataset)
-    yield from _unknown_names(dataset)
     if len(dataset.features_with("segment")) < 2:
         yield "fewer than two features segment", 'give at least two features role = "segment"'
+    yield from _formula_contradictions(dataset)
+    yield from _unknown_names(dataset)
     for archetype in dataset.archetypes:
         if not archetype.pattern:
             what = f"archetype {archetype.name!r} has an empty pattern"

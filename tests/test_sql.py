@@ -1,0 +1,272 @@
+"""The model as SQL: the same labels as Python's, wherever it runs, whatever names there are."""
+
+import io
+import math
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import sqlglot
+from conftest import HOSTILE_TEXTS
+from fitted import fit_model
+from machine import postgresql
+from sqlglot import exp
+
+from customer_tables.errors import UserError
+from customer_tables.storage import write_json
+from customer_tables.table import read_table
+from scoring import sql_command
+from segmentation.dataset import build_dataset, load_dataset
+from segmentation.scoring import assign_customers
+from segmentation.sql import DIALECTS, write_query
+
+SHOP = {
+    "columns": {
+        "client": {"kind": "id"},
+        "spent": {"kind": "money"},
+        "order": {"kind": "count", "valid": [0, 400], "outside": "clip"},
+        "online": {"kind": "share", "valid": [0, 1], "outside": "missing", "missing": "zero"},
+        "change": {"kind": "number", "valid": [-12, math.inf], "outside": "clip"},
+        "member": {"kind": "yes_no"},
+    },
+    "rules": [
+        {"name": "none", "when": "order == 0 and not change > 0", "column": "spent", "fill": 0.0},
+        {"name": "check", "check": "order > 0 or spent == 0"},
+        {"name": "members", "when": "member or order >= 9", "column": "change", "fill": -1.5},
+    ],
+    "features": [
+        {"name": "spent", "formula": "spent", "transform": "log1p"},
+        {"name": "ticket", "formula": "ratio(spent, order)", "transform": "log1p"},
+        {"name": "mixed", "formula": "-change / (2 + abs(change)) - 3 * (1 - 2) * member"},
+        {"name": "change", "formula": "change", "transform": "yeo-johnson"},
+        {"name": "largest", "formula": "max(order, 2, min(change, 1)) + log1p(order) - online"},
+        {"name": "often", "formula": "(order > 5) + (member == 1)"},
+        {"name": "group", "formula": "order - (order - (change - 1)) / 4"},
+        {"name": "regular", "formula": "not (order > 3 and member)"},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(4)
+    n = 3000
+    order = rng.poisson(rng.choice([1, 8, 30], n)).astype(float)
+    spent = np.where(order > 0, rng.lognormal(3, 1, n) * order, np.nan)
+    columns = {"client": [f"c{i:05d}" for i in range(n)], "spent": spent, "order": order}
+    columns |= {"online": rng.normal(0.5, 0.4, n), "change": rng.normal(0, 5, n)}
+    table = pd.DataFrame(columns | {"member": rng.random(n) < 0.4})
+    for name in ("spent", "order", "online", "change"):
+        table.loc[rng.random(n) < 0.05, name] = np.nan
+    table.loc[3, "order"], table.loc[4, "order"] = 5000, -3
+    table.loc[5, "change"], table.loc[6, "spent"] = np.inf, -np.inf
+    return table
+
+
+@pytest.fixture(scope="module")
+def model(table):
+    return fit_model(build_dataset(SHOP, Path("s/dataset.toml")), table, 5, "Bob's")
+
+
+def ask(query, **tables):
+    with duckdb.connect() as connection:
+        for name, frame in tables.items():
+            connection.register(name, frame)
+        return connection.sql(query).df()
+
+
+def assert_equal(found, expected):
+    found = found.set_index("customer").sort_index()
+    assert found.index.tolist() == expected.index.tolist()
+    for column in ("segment", "second_choice", "segment_name"):
+        assert (found[column] == expected[column]).all()
+    assert (found["stranger"].astype(bool) == expected["stranger"]).all()
+    names = expected.set_index("segment")["segment_name"].drop_duplicates()
+    assert (found["second_choice_name"] == found["second_choice"].map(names)).all()
+    for column in ("confidence", "distance"):
+        assert (found[column].astype(float) - expected[column]).abs().max() < 1e-9
+
+
+# --- the same results -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_means_what_python_computes(model, table, dialect):
+    """What another dialect says is translated back and run."""
+    text = write_query(model, dialect)
+    [query] = sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)
+    assert query.named_selects == [
+        "customer", "segment", "segment_name", "second_choice", "second_choice_name",
+        "confidence", "distance", "stranger",
+    ]  # fmt: skip
+    assert max(map(len, text.splitlines())) < 300
+    assert sqlglot.parse_one(query.sql(dialect, pretty=True), read=dialect) == query
+    assert '"order"' in text or "`order`" in text  # a word of SQL
+    back = sqlglot.transpile(text, read=dialect, write="duckdb")[0]
+    found = ask(text if dialect == "duckdb" else back, customers=table.sample(frac=1))
+    assert_equal(found, assign_customers(model, table))
+    assert found["segment"].nunique() == 5
+
+
+def test_duckdb_gives_the_segments_of_the_card_holders():
+    known = load_dataset("credit_card")
+    read = read_table(known.source_path).table
+    model = fit_model(known, read, 6)
+    query = write_query(model, "duckdb", table="holders", columns={"customer_id": "CUST_ID"})
+    holders = duckdb.read_csv(str(known.source_path)).df()
+    assert_equal(ask(query, holders=holders), assign_customers(model, read))
+
+
+def test_who_cannot_be_computed_has_no_segment(make_shop, shop_content):
+    features = [{"name": n, "formula": f} for n, f in (("a", "1 / spent"), ("b", "visits"))]
+    shop = make_shop(features=features, archetypes=[], value={}, rules=[])
+    values = np.arange(1.0, 61)
+    table = pd.DataFrame({"client": values.astype(str), "spent": values, "visits": values[::-1]})
+    model = fit_model(shop, table.assign(online=0.0), 2)
+    table.loc[7, "spent"] = 0
+    found = ask(write_query(model, "duckdb"), customers=table).set_index("customer")
+    unknown = found[found["segment"].isna()]
+    assert list(unknown.index) == ["8.0"]
+    assert unknown.isna().all(axis=None)
+
+
+def test_unknown_names_are_refused(model):
+    with pytest.raises(UserError, match="dialect"):
+        write_query(model, "oracle")
+    with pytest.raises(UserError, match="no column 'x'"):
+        write_query(model, "duckdb", columns={"x": "y"})
+
+
+def test_the_command_writes_one_file_for_each_dialect(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
+    write_json(tmp_path / "model.json", model)
+    command = ["--model", str(tmp_path / "model.json"), "--output", str(tmp_path / "sql")]
+    assert sql_command.main(Path("export_sql.py"), command) == 0
+    written = sorted(path.name for path in (tmp_path / "sql").iterdir())
+    assert written == sorted(f"model.{dialect}.sql" for dialect in DIALECTS)
+    for more in (["--dialect", "oracle"], ["--column", "x"], ["--column", "x=y"]):
+        assert sql_command.main(Path("export_sql.py"), [*command, *more]) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) <= 3
+
+
+# --- names that would break out of a query stay names --------------------------------------------
+
+NAMES = [
+    'a"b',
+    "a`b",
+    "a'b",
+    "a]b[c",
+    "a\\",
+    'x"; DROP TABLE customers; --',
+    "x`; DROP TABLE customers; --",
+    "x'); DROP TABLE customers; --\n SELECT 1",
+    "x */ DROP TABLE customers /*",
+    "line\nDROP TABLE customers",
+    "back\\` slash",
+    "back\\' slash",
+    "{{ 7 * 7 }}",
+    "naïve 列 \u202e",
+    *(text[:120] for text in HOSTILE_TEXTS if "\0" not in text),
+]
+
+
+def parsed(text, dialect):
+    """Return the one query of a text, in which nothing is dropped."""
+    [query] = sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)
+    assert not list(query.find_all(exp.Drop, exp.Command))
+    return query
+
+
+@pytest.fixture(scope="module")
+def few(table):
+    return table.loc[:79, ["client", "spent", "order"]].fillna(1.0)
+
+
+@pytest.fixture(scope="module")
+def small(few):
+    columns = {name: SHOP["columns"][name] for name in few}
+    features = [{"name": name, "formula": name} for name in ("spent", "order")]
+    known = build_dataset({"columns": columns, "features": features}, Path("s/dataset.toml"))
+    return fit_model(known, few, 2)
+
+
+@pytest.mark.parametrize("place", range(len(NAMES)))
+def test_a_hostile_name_stays_one_name(small, few, place):
+    name = NAMES[place]
+    named = [dict(entry, name=f"{name} {entry['segment']}") for entry in small["segments"]]
+    hostile = small | {"segments": named, "noun": name, "nouns": name, "dataset": name}
+    columns = {"spent": name, "client": NAMES[place - 1]}
+    for dialect in DIALECTS:
+        text = write_query(hostile, dialect, table="shop", columns=columns)
+        query = parsed(text, dialect)
+        if dialect != "bigquery" or "." not in "".join(columns.values()):  # it has no such names
+            assert set(columns.values()) <= {column.name for column in query.find_all(exp.Column)}
+        literals = {literal.this for literal in query.find_all(exp.Literal) if literal.is_string}
+        assert {entry["name"] for entry in named} <= literals
+        lines = text.splitlines()
+        head = [line for line in lines if line.startswith("--")]
+        assert lines[: len(head)] == head and lines[len(head)].startswith("WITH ")
+    text = write_query(hostile, "duckdb", table="shop", columns=columns)
+    assert_equal(ask(text, shop=few.rename(columns=columns)), assign_customers(hostile, few))
+    try:
+        parsed(write_query(small, "duckdb", table=name), "duckdb")
+    except UserError as refused:
+        assert "no name of a table" in str(refused)
+
+
+# --- a real PostgreSQL, where one is installed ---------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory):
+    """A server of our own, reached through a socket in its folder."""
+    programs = postgresql()
+    folder = tmp_path_factory.mktemp("postgres")
+    as_user = []
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # the server refuses to run as root
+        if not shutil.which("runuser"):
+            pytest.skip("needs an ordinary user for PostgreSQL")
+        as_user = ["runuser", "-u", "nobody", "--"]
+        for path in (folder, *folder.parents):
+            if path.owner() == "root" and path.is_relative_to("/tmp") and path != Path("/tmp"):
+                path.chmod(path.stat().st_mode | 0o011)
+        shutil.chown(folder, "nobody")
+    run = {"check": True, "capture_output": True, "text": True, "cwd": folder}
+    data, log = folder / "data", folder / "log"
+    initdb = [programs / "initdb", "-D", data, "-U", "test", "--auth=trust", "-E", "UTF8", "-N"]
+    start = [programs / "pg_ctl", "-D", data, "-l", log, "-w", "-o",
+             f"-c listen_addresses= -c unix_socket_directories={folder} -F", "start"]  # fmt: skip
+    try:
+        subprocess.run([*as_user, *initdb], **run)
+        subprocess.run([*as_user, *start], **run)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.fail(
+            f"PostgreSQL is installed and does not start: {getattr(error, 'stderr', error)}"
+        )
+
+    def query(text: str) -> str:
+        command = ["psql", "-h", str(folder), "-U", "test", "-d", "postgres", "-qX", "--csv",
+                   "-v", "ON_ERROR_STOP=1", "-f", "-"]  # fmt: skip
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    yield query
+    subprocess.run([*as_user, programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **run)
+
+
+@pytest.mark.slow
+def test_postgresql_gives_the_labels_of_python(postgres, model, table):
+    kinds = dict.fromkeys(table, "double precision")
+    kinds |= {"client": "text", "order": "integer", "member": "boolean"}
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in kinds.items())
+    rows = table.astype({"order": "Int64"}).to_csv(index=False)
+    script = f"CREATE TABLE customers ({columns});\nCOPY customers FROM STDIN (FORMAT csv, HEADER);"
+    answer = postgres(f"{script}\n{rows}\\.\n{write_query(model, 'postgres')}")
+    found = pd.read_csv(io.StringIO(answer), true_values=["t"], false_values=["f"])
+    assert_equal(found, assign_customers(model, table))
