@@ -36,6 +36,7 @@ if __name__ == "__main__":
 from PIL import Image
 
 from customer_tables.errors import UserError
+from customer_tables.text import count, number
 from runner import manifest, pages
 from segmentation.stages import SERIES
 
@@ -136,7 +137,7 @@ def snippet(content, folder=""):
         alone = "the elbow or the silhouette alone would say the same"
     top = max(n["value_share"], key=n["value_share"].get)
     text = (
-        f"The {pages.count(n['customers'])} {n['nouns']} fall into {n['k']} segments ({alone}). "
+        f"The {count(n['customers'])} {n['nouns']} fall into {n['k']} segments ({alone}). "
         f"Two samples agree on them to an adjusted Rand index of {n['stability']:.2f}; the mean "
         f"silhouette is {n['silhouette']:.2f}; the verdict is *{n['verdict']}*. "
         f"{n['names'][top]} are {pages.percent(n['share'][top])} of the {n['nouns']} and make "
@@ -148,7 +149,7 @@ def snippet(content, folder=""):
         "|---|---:|---:|---:|",
         *(
             f"| {name} | {pages.percent(n['share'][s])} | {pages.percent(n['value_share'][s])} "
-            f"| {pages.number(n['value_mean'][s])} |"
+            f"| {number(n['value_mean'][s])} |"
             for s, name in n["names"].items()
         ),
     ]

@@ -20,6 +20,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
+from customer_tables.text import count
 from runner import pages
 
 FILES = ("manifest.json", "metrics.json", "model.json", "segments.csv", "stages/06_report.json")
@@ -369,7 +370,7 @@ def _too_few(first: Run, second: Run, shared: int) -> str:
         return f"The runs have no {nouns} in common."
     if shared < needed:
         return (
-            f"{pages.count(shared)} of the {nouns} are in both runs; at least {needed} are needed "
+            f"{count(shared)} of the {nouns} are in both runs; at least {needed} are needed "
             "to pair segments by their members."
         )
     return ""
@@ -383,7 +384,7 @@ def _doubt(first: Run, second: Run, shared: int, too_few: str, agreement: float 
         return f"The {nouns} have no identifier, only row numbers, so none can be found again."
     if agreement is not None and agreement < CHANCE and not too_few:
         return (
-            f"{pages.count(shared)} identifiers are in both runs, but their segments agree no "
+            f"{count(shared)} identifiers are in both runs, but their segments agree no "
             f"better than by chance: they do not stand for the same {nouns}."
         )
     return ""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from customer_tables.errors import UserError
+from customer_tables.text import count
 from runner import pages
 from runner.comparison import Comparison, Run, compare, different_numbers, numbers, read_run
 from runner.conclusions import HEADLINES, conclude, headline, rules
@@ -18,6 +19,7 @@ from runner.shapes import (
     FALLBACK_MARKER,
     colour_rules,
     flow_bands,
+    move_rows,
     stack,
     style_of,
 )
@@ -41,8 +43,8 @@ def _decimals(digits: int) -> Callable[[float], str]:
 
 # Numbers of metrics.json that belong on the page itself; "{k}" is the run's number of segments.
 METRICS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
-    ("Segments that the elbow alone would pick", "clustering.elbow_k", pages.count),
-    ("Segments that the silhouette alone would pick", "clustering.silhouette_k", pages.count),
+    ("Segments that the elbow alone would pick", "clustering.elbow_k", count),
+    ("Segments that the silhouette alone would pick", "clustering.silhouette_k", count),
     ("Agreement of two samples (stability)", "clustering.stability.{k}", _decimals(2)),
     ("Mean silhouette", "clustering.silhouette", _decimals(3)),
     ("Mean silhouette of one Gaussian", "clustering.null_silhouette_gaussian", _decimals(3)),
@@ -131,7 +133,13 @@ def _render(comparison: Comparison) -> str:
         conclusions=conclusions,
         rules=rules(comparison),
         flow=_flow(comparison, styles),
-        moves=None if comparison.moves.empty else _moves(comparison, styles),
+        moves=move_rows(
+            comparison.moves,
+            comparison.moves.sum(axis=1),
+            {(pair.first, pair.second) for pair in comparison.pairs},
+        ),
+        totals=comparison.moves.sum().to_list(),
+        styles=styles,
         segments=_segments(comparison, styles),
         metrics=_metrics(first, second),
         all_numbers=[(n, _plain(a), _plain(b)) for n, a, b in different_numbers(first, second)],
@@ -207,34 +215,11 @@ def _fewest_crossings(counts: np.ndarray) -> list[int]:
 # --- the tables ----------------------------------------------------------------------------------
 
 
-def _moves(comparison: Comparison, styles: Styles) -> dict[str, Any]:
-    """Tabulate who is where now."""
-    moves = comparison.moves
-    pairs = {(pair.first, pair.second) for pair in comparison.pairs}
-    rows = [
-        {
-            "segment": styles[0][number],
-            "total": int(counts.sum()),
-            "cells": [
-                {
-                    "segment": styles[1][column],
-                    "count": int(count),
-                    "share": count / max(counts.sum(), 1),
-                    "pair": (number, column) in pairs,
-                }
-                for column, count in counts.items()
-            ],
-        }
-        for number, counts in moves.iterrows()
-    ]
-    return {"rows": rows, "totals": [int(total) for total in moves.sum()]}
-
-
 def _segments(comparison: Comparison, styles: Styles) -> list[dict[str, Any]]:
     """Put size, value and profile of each pair side by side."""
     unit = comparison.first.report["value"].get("unit") or ""
     formats = {
-        "customers": pages.count,
+        "customers": count,
         "share": pages.percent,
         "value_share": pages.percent,
         "value_mean": lambda value: pages.quantity(value, unit),

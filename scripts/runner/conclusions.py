@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from customer_tables.text import AGREEMENT_CUTS, agreement_word
+from customer_tables.text import AGREEMENT_CUTS, agreement_word, count, joined
 from runner import pages
 from runner.comparison import (
     KEPT_MEMBERS,
@@ -117,11 +117,11 @@ def _whole(comparison: Comparison) -> str:
     else:
         parts = [f"{kept} {'segment is' if kept == 1 else 'segments are'} in both runs"]
         parts += [f"{n} only in the {run}" for n, run in ((ours, "first"), (theirs, "second")) if n]
-        text = f"{_listed(parts)}."
+        text = f"{joined(parts)}."
     if comparison.agreement is not None and comparison.moved is not None:
         nouns, agreement = comparison.first.report["nouns"], comparison.agreement
         text += (
-            f" Of the {pages.count(comparison.shared)} {nouns} in both, "
+            f" Of the {count(comparison.shared)} {nouns} in both, "
             f"{pages.percent(comparison.moved)} changed segment; the agreement is "
             f"{agreement_word(agreement)} ({agreement:.2f} of 1)."
         )
@@ -130,7 +130,7 @@ def _whole(comparison: Comparison) -> str:
 
 def _cause(comparison: Comparison) -> str:
     nouns = comparison.first.report["nouns"]
-    settings = _listed([f"{name} ({a}, then {b})" for name, a, b in comparison.settings])
+    settings = joined([f"{name} ({a}, then {b})" for name, a, b in comparison.settings])
     if comparison.other_data and settings:
         return (
             "Both the data and the settings differ, so nothing here tells which of the two made "
@@ -161,7 +161,7 @@ def _lists(comparison: Comparison) -> str:
     names = {pair: comparison.sides(pair, "name")[0] for pair in kept}
     if comparison.basis != "customers" or comparison.other_data:
         return (
-            f"Plans for {_listed(list(names.values()))} carry over. Take the "
+            f"Plans for {joined(list(names.values()))} carry over. Take the "
             f"{comparison.first.report['nouns']} from the second run's lists: the first run's do "
             "not know the other table."
         )
@@ -169,9 +169,9 @@ def _lists(comparison: Comparison) -> str:
     same = [names[pair] for pair in kept if pair.word != "other borders"]
     parts = []
     if same:
-        parts.append(f"Plans and lists for {_listed(same)} hold.")
+        parts.append(f"Plans and lists for {joined(same)} hold.")
     if redrawn:
-        parts.append(f"Plans for {_listed(redrawn)} hold, but take the second run's lists.")
+        parts.append(f"Plans for {joined(redrawn)} hold, but take the second run's lists.")
     return " ".join(parts)
 
 
@@ -210,7 +210,7 @@ def _sizes(comparison: Comparison) -> str:
                 parts.append(f"from {pages.percent(before)} to {pages.percent(after)} of {of}")
                 largest = max(largest, abs(after - before))
         if parts:
-            changes.append((largest, f"{comparison.sides(pair, 'name')[0]} {_listed(parts)}"))
+            changes.append((largest, f"{comparison.sides(pair, 'name')[0]} {joined(parts)}"))
     if not kept:
         return ""
     if not changes:
@@ -227,7 +227,7 @@ def _sizes(comparison: Comparison) -> str:
 def _renamed(comparison: Comparison) -> str:
     names = [comparison.sides(pair, "name") for pair in comparison.pairs if pair.kept]
     renamed = [f"“{before}” is called “{after}” now" for before, after in names if before != after]
-    return f"{_listed(renamed)}." if renamed else ""
+    return f"{joined(renamed)}." if renamed else ""
 
 
 def _borders(comparison: Comparison) -> str:
@@ -248,7 +248,7 @@ def _trust(comparison: Comparison) -> str:
     quick = [run.name for run in runs if run.report.get("quick")]
     if quick:
         notes.append(
-            f"{_listed(quick)} {'was' if len(quick) == 1 else 'were'} made with quick settings: "
+            f"{joined(quick)} {'was' if len(quick) == 1 else 'were'} made with quick settings: "
             "run in full before deciding anything."
         )
     words = [str(run.report["verdict"]["word"]) for run in runs]
@@ -256,11 +256,5 @@ def _trust(comparison: Comparison) -> str:
         notes.append(f"The verdict was “{words[0]}” and is “{words[1]}”.")
     by_hand = [run.name for run in runs if run.report.get("k_set_by_hand")]
     if by_hand:
-        notes.append(f"In {_listed(by_hand)} the number of segments was set by hand.")
+        notes.append(f"In {joined(by_hand)} the number of segments was set by hand.")
     return " ".join(notes)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"

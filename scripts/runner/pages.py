@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
-import struct
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,13 +21,13 @@ from typing import Any
 import bleach
 import jinja2
 from markupsafe import Markup, escape
+from PIL import Image, UnidentifiedImageError
 
 from customer_tables import text as words
 from customer_tables.text import (
     CURRENCY_SIGNS,
     count,
     legible,
-    number,
     points,
     sentence_case,
     slug,
@@ -123,12 +123,9 @@ def large(value: float, unit: str = "") -> str:
     """Format a total for a headline: ``8978437`` becomes ``8.98 million``."""
     for size, word in ((1e9, "billion"), (1e6, "million")):
         if abs(value) >= size:
-            amount, unit_after = f"{value / size:.3g}{NBSP}{word}", ""
-            if unit in CURRENCY_SIGNS:
-                amount = f"{unit}{NBSP if len(unit) > 1 else ''}{amount}"
-            else:
-                unit_after = f"{NBSP}{unit}" if unit else ""
-            return amount + unit_after
+            sign, after = (unit, "") if unit in CURRENCY_SIGNS else ("", unit)
+            sign += NBSP if len(sign) > 1 else ""
+            return f"{sign}{value / size:.3g}{NBSP}{word}{NBSP if after else ''}{after}"
     return quantity(value, unit)
 
 
@@ -175,25 +172,17 @@ def commit(git: Mapping[str, Any] | None) -> str:
 
 
 def png_size(png: bytes) -> tuple[int, int] | None:
-    """Read the size at which a PNG should be shown, in CSS pixels.
+    """Read the size at which a PNG should be shown, in CSS pixels; None where it is none.
 
     The picture's own density decides (a figure drawn at 192 dots per inch is shown at half its
     pixels and stays sharp on a dense screen); without one, a dot is a pixel.
     """
-    if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 33:
+    try:
+        picture = Image.open(io.BytesIO(png), formats=["PNG"])
+    except UnidentifiedImageError:
         return None
-    width, height = struct.unpack(">II", png[16:24])
-    place, scale = 8, 1.0
-    while place + 12 <= len(png):
-        length, kind = struct.unpack(">I4s", png[place : place + 8])
-        if kind == b"IDAT":
-            break
-        if kind == b"pHYs" and length == 9:
-            per_metre, _, unit = struct.unpack(">IIB", png[place + 8 : place + 17])
-            if unit == 1 and per_metre:
-                scale = min(1.0, 96 / (per_metre * 0.0254))
-        place += 12 + length
-    return round(width * scale), round(height * scale)
+    scale = min(1.0, 96 / picture.info.get("dpi", (96, 96))[0])
+    return round(picture.width * scale), round(picture.height * scale)
 
 
 def data_uri(path: Path) -> Markup:
@@ -223,20 +212,16 @@ def _term_pattern() -> tuple[re.Pattern[str], Mapping[str, str]]:
 def with_terms(text: str) -> Markup:
     """Escape a text and link the first mention of each glossary term to its explanation."""
     pattern, targets = _term_pattern()
-    text = legible(text)
-    seen: set[str] = set()
-    parts: list[Markup] = []
-    place = 0
-    for match in pattern.finditer(text):
-        target = targets[match[0].lower()]
-        if target in seen:
-            continue
-        seen.add(target)
-        parts.append(escape(text[place : match.start()]))
-        parts.append(Markup('<a class="term" href="{}">{}</a>').format(target, match[0]))
-        place = match.end()
-    parts.append(escape(text[place:]))
-    return Markup("").join(parts)
+    unseen = set(targets.values())
+
+    def linked(part: str) -> Markup:
+        target = targets.get(part.lower())
+        if target not in unseen:
+            return escape(part)
+        unseen.remove(target)
+        return Markup('<a class="term" href="{}">{}</a>').format(target, part)
+
+    return Markup("").join(linked(part) for part in pattern.split(legible(text)))
 
 
 @cache
@@ -255,10 +240,7 @@ def environment() -> jinja2.Environment:
         count=count,
         percent=percent,
         points=points,
-        number=number,
-        quantity=quantity,
         large=large,
-        duration=duration,
         portable=portable,
         sentence_case=sentence_case,
         slug=slug,

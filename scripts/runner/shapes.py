@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from runner import pages
 
@@ -197,3 +198,39 @@ def _band(left: float, right: float, left_below: float, right_below: float) -> s
         f"M{left:.3f} 0H{right:.3f}C{right:.3f} 5 {right_below:.3f} 5 {right_below:.3f} 10"
         f"H{left_below:.3f}C{left_below:.3f} 5 {left:.3f} 5 {left:.3f} 0Z"
     )
+
+
+def move_rows(
+    counts: pd.DataFrame, totals: pd.Series, kept: set[tuple[Any, Any]]
+) -> list[dict[str, Any]]:
+    """Tabulate who is where now, with shares of the row.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        By segment before (rows) and now (columns); NaN where a count is suppressed.
+    totals : Series, indexed by segment before
+    kept : set of (row, column)
+        The pairs that count as staying.
+
+    Returns
+    -------
+    list of dict
+        segment, total, and cells with segment, count (None where suppressed), share and kept.
+    """
+    return [
+        {
+            "segment": row,
+            "total": int(totals[row]),
+            "cells": [
+                {
+                    "segment": column,
+                    "count": None if np.isnan(n) else int(n),
+                    "share": 0.0 if np.isnan(n) else n / max(totals[row], 1),
+                    "kept": (row, column) in kept,
+                }
+                for column, n in cells.items()
+            ],
+        }
+        for row, cells in counts.iterrows()
+    ]

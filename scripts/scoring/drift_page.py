@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from customer_tables.errors import UserError
 from customer_tables.storage import json_text
 from customer_tables.text import points
 from runner import pages
-from runner.shapes import colour_rules, flow_bands, stack, style_of
+from runner.shapes import colour_rules, flow_bands, move_rows, stack, style_of
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.drift import WORDS, Drift
 from segmentation.migration import Migration, published_moves
@@ -58,7 +59,9 @@ def drift_files(
         headline=WORDS[drift.verdict],
         features=drift.features.to_dict("records"),
         segments=drift.segments.to_dict("records"),
-        moves=_moves(migration, counts) if migration else [],
+        moves=move_rows(counts, migration.moves.sum(axis=1), {(n, n) for n in counts})
+        if migration
+        else [],
         some_withheld=migration is not None and bool(counts.isna().any(axis=None)),
         min_group_size=min_group_size,
         styles=styles,
@@ -86,9 +89,7 @@ class DriftFolder:
     """
 
     def __init__(self, path: Path, beside: Path | None = None) -> None:
-        self.path = path
-        self._partial: dict[Path, Path] = {}  # by its place, where a file is until it is kept
-        self._made: list[Path] = []
+        self.path, self._partial = path, path / f".{os.getpid()}.partial"
         if beside and beside.name in NAMES and beside.resolve().parent == path.resolve():
             raise UserError(
                 f"--output and a file of --drift are the same, {beside.name}",
@@ -96,6 +97,7 @@ class DriftFolder:
                 remedy="give another name to the output, or another folder",
             )
         try:
+            self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
             taken = [name for name in NAMES if (path / name).exists()]
         except OSError as error:
             raise _unwritable(path, error) from None
@@ -107,35 +109,32 @@ class DriftFolder:
             )
 
     def stage(self, files: Mapping[str, str]) -> None:
-        """Write files under names of their own for the time being."""
+        """Write files into a place of their own for the time being."""
         try:
-            self._made = [p for p in (self.path, *self.path.parents) if not p.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
+            self._partial.mkdir()
             for name, text in files.items():
-                partial = self.path / f".{name}.{os.getpid()}.partial"
-                self._partial[self.path / name] = partial
-                partial.write_text(text, encoding="utf-8", newline="\n")
+                (self._partial / name).write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             raise _unwritable(self.path, error) from None
 
     def keep(self) -> Path:
-        """Give the files their names, take an earlier look's others away, return the page."""
+        """Give the files their place, take an earlier look's others away, return the page."""
         try:
+            staged = {file.name for file in self._partial.iterdir()}
             for name in NAMES:
-                if self.path / name not in self._partial:
+                if name in staged:
+                    os.replace(self._partial / name, self.path / name)
+                else:
                     (self.path / name).unlink(missing_ok=True)
-            for place, partial in self._partial.items():
-                os.replace(partial, place)
         except OSError as error:
             raise _unwritable(self.path, error) from None
-        self._partial, self._made = {}, []
+        self._made = []
         return self.path / PAGE
 
     def drop(self) -> None:
         """Leave nothing behind; without effect on files that were kept."""
-        for partial in self._partial.values():
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
+        shutil.rmtree(self._partial, ignore_errors=True)
         for folder in self._made:
             with suppress(OSError):
                 folder.rmdir()
@@ -164,27 +163,6 @@ def _record(drift: Drift, migration: Migration | None) -> dict[str, Any]:
     if migration:
         record |= {"moved": migration.moved, "gone": migration.gone, "new": migration.new}
     return record
-
-
-def _moves(migration: Migration, counts: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the matrix row by row, as counts and shares of the row; None where withheld."""
-    totals = migration.moves.sum(axis=1)
-    return [
-        {
-            "name": name,
-            "total": int(totals[name]),
-            "cells": [
-                {
-                    "count": None if np.isnan(n) else int(n),
-                    "share": 0.0 if np.isnan(n) else n / max(totals[name], 1),
-                    "stayed": column == name,
-                    "name": column,
-                }
-                for column, n in row.items()
-            ],
-        }
-        for name, row in counts.iterrows()
-    ]
 
 
 def _styles(model: dict[str, Any]) -> list[dict[str, Any]]:
