@@ -41,7 +41,12 @@ def results(tmp_path_factory, pages) -> Path:
         patch.setattr(workspace, "FIGURE_DPI", 36)  # nobody looks at these figures
         patch.setattr(workspace, "display", lambda thing, **_: pages.append(thing))
         numbers = ("01", "02", "03", "04", "06", "07", "08", "09")
-        given = {"evidence_rows": EVIDENCE, "ward_rows": EVIDENCE, "halves": 1}
+        given = {
+            "evidence_rows": EVIDENCE,
+            "ward_rows": EVIDENCE,
+            "halves": 1,
+            "trial_rows": EVIDENCE,
+        }
         run_in_process(folder / "results", folder, numbers, **given)
     return folder / "results"
 
