@@ -129,6 +129,25 @@ LINKS = {
 }
 
 
+def test_an_optional_section_without_anything_to_show_is_left_out(tmp_path):
+    for outputs, expected in (
+        ((), ["Always", "After"]),
+        ((shown({"text/plain": "bread"}),), ["Always", "Goods", "After"]),
+    ):
+        page = render_cells(
+            tmp_path,
+            new_markdown_cell("# A title"),
+            new_markdown_cell("## Always"),
+            code(),
+            new_markdown_cell("## Goods\n\nWhat they buy.", metadata={"tags": ["optional"]}),
+            code(*outputs),
+            new_markdown_cell("Look at the last row."),
+            new_markdown_cell("## After"),
+        )
+        assert [heading.text.strip("¶ ") for heading in page.select("main h2")] == expected
+        assert ("Look at the last row." in page.text) == bool(outputs)
+
+
 @pytest.mark.parametrize("target", LINKS)
 def test_links_lead_to_what_is_there_and_others_are_dropped(tmp_path, target):
     link = render_cells(tmp_path, new_markdown_cell(f"See [the text]({target}).")).main.find("a")

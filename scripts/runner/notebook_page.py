@@ -61,7 +61,7 @@ def render_notebook(executed: Path, out_html: Path, *, context: Mapping[str, Any
     body = _Body({href.removesuffix(".html") + ".ipynb": href for href in hrefs})
     cells = [
         body.text(cell) if cell.cell_type == "markdown" else body.code(cell)
-        for cell in notebook.cells
+        for cell in _without_empty_sections(notebook.cells)
         if cell.cell_type in ("markdown", "code")
     ]
     titles = [text for level, _, text in body.headings if level == 1]
@@ -77,6 +77,21 @@ def render_notebook(executed: Path, out_html: Path, *, context: Mapping[str, Any
         settings=_settings(notebook),
     )
     pages.write(out_html, html)
+
+
+def _without_empty_sections(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Leave out sections tagged as optional whose code shows nothing for this dataset."""
+    sections: list[list[nbformat.NotebookNode]] = [[]]
+    for cell in cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("#"):
+            sections.append([])
+        sections[-1].append(cell)
+
+    def is_shown(section: list[nbformat.NotebookNode]) -> bool:
+        optional = bool(section) and "optional" in section[0].metadata.get("tags", ())
+        return not optional or any(cell.get("outputs") for cell in section)
+
+    return [cell for section in sections if is_shown(section) for cell in section]
 
 
 def _settings(notebook: nbformat.NotebookNode) -> list[dict[str, Any]]:
