@@ -32,12 +32,12 @@ def progress(what: str) -> Iterator[None]:
         return
     done = threading.Event()
     counted: list[tuple[int, int | None]] = [(0, None)]
-    line = display(_Line(f"{what} …"), display_id=True)
+    line = display(_plain(f"{what} …"), raw=True, display_id=True)
 
     def tick() -> None:
         start = time.monotonic()
         while not done.wait(INTERVAL):
-            line.update(_Line(describe(what, *counted[-1], time.monotonic() - start)))
+            line.update(_plain(describe(what, *counted[-1], time.monotonic() - start)), raw=True)
 
     ticker = threading.Thread(target=tick, daemon=True)
     ticker.start()
@@ -74,11 +74,6 @@ def describe(what: str, finished: int, total: int | None, seconds: float) -> str
     return f"{what} … {count}{seconds:.0f} s"
 
 
-class _Line:
-    """A text that shows itself without quotation marks."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
+def _plain(text: str) -> dict[str, str]:
+    """Return a text as a display shows it, without quotation marks."""
+    return {"text/plain": text}

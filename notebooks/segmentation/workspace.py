@@ -148,10 +148,14 @@ class Workspace:
             remedy=f"run {STAGES[stage].name}.ipynb first, with the same dataset and results_dir",
         )
 
+    def _document(self, stage: str, name: str) -> dict[str, Any] | None:
+        """Read a document that a notebook handed over; None where there is none."""
+        path = self._stage_file(stage, name, ".json")
+        return _read_stage_file(path) if path.is_file() else None
+
     def _check_writer(self, stage: str, path: Path) -> None:
         """Refuse a file that is not the one that the notebook had written when it ended."""
-        listed = self._stage_file(stage, "writes", ".json")
-        known = _read_stage_file(listed).get(path.name) if listed.is_file() else None
+        known = (self._document(stage, "writes") or {}).get(path.name)
         if known and stage != self.stage and known != file_digest(path):
             raise UserError(
                 f"{path.name} is not what {STAGES[stage].name} wrote (its checksum differs)",
@@ -159,21 +163,23 @@ class Workspace:
                 remedy=f"run {STAGES[stage].name}.ipynb again, to its last cell",
             )
 
+    def _changed_since(self, stage: str) -> list[str]:
+        """Return the names of the files that a notebook read and that are others now."""
+        reads = self._document(stage, "reads") or {}
+        paths = {name: self.folder / "stages" / name for name in reads}
+        return [n for n, path in paths.items() if path.is_file() and file_digest(path) != reads[n]]
+
     def _note_reading(self, stage: str, path: Path) -> None:
         """Remember what was read, and say so where it was made from something older."""
         self._read[path.name] = file_digest(path)
-        made_from = self._stage_file(stage, "reads", ".json")
-        if not made_from.is_file():
-            return
-        for name, known in _read_stage_file(made_from).items():
-            source = self.folder / "stages" / name
-            if source.is_file() and file_digest(source) != known and stage not in self._warned:
-                self._warned.add(stage)
-                self.say(
-                    "⚠ **{stage} is stale**: it was made from an earlier {name}. Run it again.",
-                    stage=STAGES[stage].name,
-                    name=STAGES[name[:2]].name,
-                )
+        changed = [] if stage in self._warned else self._changed_since(stage)
+        if changed:
+            self._warned.add(stage)
+            self.say(
+                "⚠ **{stage} is stale**: it was made from an earlier {name}. Run it again.",
+                stage=STAGES[stage].name,
+                name=STAGES[changed[0][:2]].name,
+            )
 
     # --- what is shown and written ----------------------------------------------------------------
 
@@ -297,14 +303,11 @@ class Workspace:
 
     def all_metrics(self) -> dict[str, dict[str, Any]]:
         """Return the numbers of all stages that have run, this one included, by topic."""
-        merged = {}
-        for stage, known in STAGES.items():
-            path = self._stage_file(stage, "metrics", ".json")
-            if stage == self.stage:
-                merged[known.topic] = self.metrics
-            elif path.is_file():
-                merged[known.topic] = _read_stage_file(path)
-        return merged
+        numbers = {
+            stage.topic: self.metrics if n == self.stage else self._document(n, "metrics")
+            for n, stage in STAGES.items()
+        }
+        return {topic: known for topic, known in numbers.items() if known is not None}
 
     def record(self, **numbers: Any) -> None:
         """Note numbers that the prose or the report quotes, by name."""
@@ -323,15 +326,8 @@ class Workspace:
 
     def _announce_stale(self) -> None:
         """Say which later notebooks were made from something that this one has just changed."""
-        stale = []
-        for stage in STAGES.values():
-            reads = self._stage_file(stage.number, "reads", ".json")
-            if stage.number <= self.stage or not reads.is_file():
-                continue
-            known = _read_stage_file(reads)
-            files = [self.folder / "stages" / name for name in known]
-            if any(f.is_file() and file_digest(f) != known[f.name] for f in files):
-                stale.append(stage.name)
+        later = [stage for stage in STAGES.values() if stage.number > self.stage]
+        stale = [stage.name for stage in later if self._changed_since(stage.number)]
         if stale:
             self.say(
                 "⚠ Now stale, because this notebook changed what they read: **{stale}**. "
