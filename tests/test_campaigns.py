@@ -1,4 +1,4 @@
-"""Campaign lists: control groups that repeat, sizes that suffice, columns as a tool wants them."""
+"""Lists of customers: safe in a spreadsheet, control groups that repeat, sizes that suffice."""
 
 import math
 
@@ -7,97 +7,52 @@ import pandas as pd
 import pytest
 
 from customer_tables.errors import UserError
-from segmentation.campaigns import (
-    campaign_list,
-    control_group,
-    control_needed,
-    detectable_uplift,
-    power_table,
-)
+from segmentation import campaigns
 from segmentation.dataset import CAMPAIGN_COLUMNS
 
 CUSTOMERS = pd.Index([f"c{i:05d}" for i in range(20_000)])
 
 
-def test_the_control_group_is_drawn_again_in_any_order():
-    first = pd.Series(control_group(CUSTOMERS, "a-1", 0.1), index=CUSTOMERS)
-    shuffled = CUSTOMERS[np.random.default_rng(1).permutation(len(CUSTOMERS))][:7000]
-    again = pd.Series(control_group(shuffled, "a-1", 0.1), index=shuffled)
-    assert (first[shuffled] == again).all()
-    assert first.mean() == pytest.approx(0.1, abs=0.01)
+def test_formulas_in_the_list_of_customers_are_made_safe_and_counted():
+    labels = pd.Series([1, 2, 1], index=["=1+1", "C2", "-3"])
+    called = pd.Series(["a", "@b", "a"], index=labels.index)
+    assigned = pd.DataFrame({"confidence": [0.12345] * 3, "distance": 1.0}, index=labels.index)
+    listed, change = campaigns.customer_list(labels, called, assigned, raw=False)
+    assert listed["customer"].tolist() == ["'=1+1", "C2", "-3"]
+    assert listed["segment_name"].tolist() == ["a", "'@b", "a"]
+    assert listed["confidence"].tolist() == [0.1234] * 3
+    assert (change["rows"], change["action"][:10]) == (2, "an apostro")
+    listed, change = campaigns.customer_list(labels, called, assigned, raw=True)
+    assert listed["customer"].tolist() == ["=1+1", "C2", "-3"]
+    assert (change["rows"], change["action"][:10]) == (2, "kept as th")
+    harmless = campaigns.customer_list(labels[2:], called[2:], assigned[2:], raw=False)
+    assert harmless[1] == {}
 
 
-def test_campaigns_draw_independently():
-    one, two = (control_group(CUSTOMERS, key, 0.2) for key in ("a-1", "a-2"))
-    assert (one & two).mean() == pytest.approx(0.04, abs=0.006)
+@pytest.mark.parametrize(
+    "names",
+    [["a", "a", "a"], ["a-3", "a", "a"], ["A", "a!", "a-2"], ["東", "京", "segment"],
+     ["x" * 70, "x" * 80]],
+)  # fmt: skip
+def test_every_segment_has_its_own_file(names):
+    files = campaigns.file_names(dict(enumerate(names, start=1)))
+    assert len(set(files.values())) == len(names)
+    assert files[1] in (names[0].lower()[:60], "segment")
 
 
-def test_a_larger_share_holds_the_smaller_one():
-    small, large = (control_group(CUSTOMERS, "a", share) for share in (0.1, 0.3))
-    assert not (small & ~large).any()
-    assert not control_group(CUSTOMERS, "a", 0).any()
-    assert control_group(CUSTOMERS, "a", 1).all()
-
-
-def test_the_size_is_that_of_the_tables():
-    # Equal groups, 5 % against 7 %: about 2,210 each (Fleiss 1981, without continuity correction).
-    assert control_needed(0.05, 0.02, 0.5) == pytest.approx(2210, rel=0.02)
-
-
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
-def test_the_detectable_uplift_is_the_inverse_of_the_size(share):
-    control = control_needed(0.05, 0.02, share)
-    contacted = control * (1 - share) / share
-    assert detectable_uplift(0.05, control, contacted) == pytest.approx(0.02, rel=1e-3)
-
-
-def test_an_uplift_that_is_there_is_seen_as_often_as_promised():
-    rng = np.random.default_rng(3)
-    control = round(control_needed(0.05, 0.02, 0.2))
-    n = control * 4
-    a, b = rng.binomial(control, 0.05, 4000) / control, rng.binomial(n, 0.07, 4000) / n
-    mean = (a * control + b * n) / (control + n)
-    seen = (b - a) / np.sqrt(mean * (1 - mean) * (1 / control + 1 / n)) > 1.96
-    assert seen.mean() == pytest.approx(0.8, abs=0.03)
-
-
-@pytest.mark.parametrize("uplift", [0, -0.1, 0.99])
-def test_what_cannot_be_seen_needs_endlessly_many(uplift):
-    assert math.isinf(control_needed(0.05, uplift, 0.1))
-    assert math.isnan(detectable_uplift(0.05, 0, 10))
-
-
-def test_the_table_says_which_groups_are_large_enough():
-    controls = {"Large": np.arange(100_000) % 10 == 0, "Small": np.arange(100) % 10 == 0}
-    table = power_table(controls, response=0.05, uplift=0.02, share=0.1)
-    assert table["large enough"].tolist() == ["yes", "no"]
-    assert (
-        table.loc["Large", "least visible uplift"]
-        < 0.02
-        < (table.loc["Small", "least visible uplift"])
-    )
-
-
-def members():
-    return pd.DataFrame(
-        {"customer": ["=1+1", "b"], "segment": [1, 1], "segment_name": ["A", "A"],
-         "confidence": [0.9, 0.1], "distance": [1.0, 2.0]}
+@pytest.mark.parametrize(("raw", "action"), [(False, "'=CALL()"), (True, "=CALL()")])
+def test_the_list_has_the_columns_that_the_tool_expects(raw, action):
+    members = pd.DataFrame(
+        {"customer": ["a", "b"], "segment": 1, "segment_name": "A", "confidence": [0.9, 0.1],
+         "distance": 1.0}
     )  # fmt: skip
-
-
-def test_the_list_has_the_columns_that_the_tool_expects():
-    settings = {"action": "=CALL()", "campaign": "a-1", "model": "0a", "columns": {
-        "customer": "External ID", "group": "Arm"}, "control": np.array([True, False])}  # fmt: skip
-    listed = campaign_list(members(), **settings)
+    listed = campaigns.campaign_list(
+        members, action="=CALL()", campaign="a-1", model="0a", control=np.array([True, False]),
+        columns={"customer": "External ID", "group": "Arm"}, raw=raw,
+    )  # fmt: skip
     assert listed.columns.tolist() == ["External ID", *CAMPAIGN_COLUMNS[1:-1], "Arm"]
     assert listed["Arm"].tolist() == ["control", "contact"]
-    assert set(listed["action"]) == {"'=CALL()"}
-    assert set(campaign_list(members(), **settings, raw=True)["action"]) == {"=CALL()"}
-
-
-def test_the_columns_come_from_dataset_toml(make_shop):
-    assert make_shop().campaign == {}
-    assert make_shop(campaign={"columns": {"group": "Arm"}}).campaign == {"group": "Arm"}
+    assert set(listed["action"]) == {action}
 
 
 @pytest.mark.parametrize(
@@ -109,3 +64,66 @@ def test_the_columns_come_from_dataset_toml(make_shop):
 def test_a_mapping_that_cannot_be_is_refused(make_shop, campaign, words):
     with pytest.raises(UserError, match=words):
         make_shop(campaign=campaign)
+    assert make_shop(campaign={"columns": {"group": "Arm"}}).campaign == {"group": "Arm"}
+
+
+# --- control groups -------------------------------------------------------------------------------
+
+
+def test_the_control_group_is_drawn_again_in_any_order():
+    first = pd.Series(campaigns.control_group(CUSTOMERS, "a-1", 0.1), index=CUSTOMERS)
+    shuffled = CUSTOMERS[np.random.default_rng(1).permutation(len(CUSTOMERS))][:7000]
+    again = pd.Series(campaigns.control_group(shuffled, "a-1", 0.1), index=shuffled)
+    assert (first[shuffled] == again).all()
+    assert first.mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_campaigns_draw_independently_and_larger_shares_hold_smaller_ones():
+    one, two = (campaigns.control_group(CUSTOMERS, key, 0.2) for key in ("a-1", "a-2"))
+    assert (one & two).mean() == pytest.approx(0.04, abs=0.006)
+    none, small, large, everybody = (
+        campaigns.control_group(CUSTOMERS, "a", share) for share in (0, 0.1, 0.3, 1)
+    )
+    assert not (small & ~large).any()
+    assert not none.any() and everybody.all()
+
+
+def test_the_size_is_that_of_the_tables():
+    # Equal groups, 5 % against 7 %: about 2,210 each (Fleiss 1981, without continuity correction).
+    assert campaigns.control_needed(0.05, 0.02, 0.5) == pytest.approx(2210, rel=0.02)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_the_detectable_uplift_is_the_inverse_of_the_size(share):
+    control = campaigns.control_needed(0.05, 0.02, share)
+    contacted = control * (1 - share) / share
+    assert campaigns.detectable_uplift(0.05, control, contacted) == pytest.approx(0.02)
+
+
+def test_an_uplift_that_is_there_is_seen_as_often_as_promised():
+    rng = np.random.default_rng(3)
+    control = round(campaigns.control_needed(0.05, 0.02, 0.2))
+    n = control * 4
+    a, b = rng.binomial(control, 0.05, 4000) / control, rng.binomial(n, 0.07, 4000) / n
+    mean = (a * control + b * n) / (control + n)
+    seen = (b - a) / np.sqrt(mean * (1 - mean) * (1 / control + 1 / n)) > 1.96
+    assert seen.mean() == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.parametrize("uplift", [0, -0.1, 0.99])
+def test_what_cannot_be_seen_needs_endlessly_many(uplift):
+    assert math.isinf(campaigns.control_needed(0.05, uplift, 0.1))
+    assert math.isnan(campaigns.detectable_uplift(0.05, 0, 10))
+
+
+def test_the_table_says_which_groups_are_large_enough():
+    groups = {"Large": np.arange(100_000) % 10 == 0, "Small": np.arange(100) % 10 == 0}
+    assumed = {"response": 0.05, "uplift": 0.02, "share": 0.1}
+    table = campaigns.power_table(groups, **assumed)
+    assert table["large enough"].tolist() == ["yes", "no"]
+    visible = table["least visible uplift"]
+    assert visible["Large"] < 0.02 < visible["Small"]
+    large, small = campaigns.power_record(table, **assumed)["groups"]
+    assert (large["name"], large["customers"], large["control"]) == ("Large", 100_000, 10_000)
+    assert (large["enough"], small["enough"]) == (True, False)
+    assert small["visible"] == visible["Small"]

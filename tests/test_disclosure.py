@@ -1,4 +1,4 @@
-"""What may be told about few customers."""
+"""What may be published about few customers."""
 
 from __future__ import annotations
 
@@ -11,64 +11,63 @@ from hypothesis import strategies as st
 from segmentation import disclosure, rfm
 from segmentation.reference import describe_training
 
+quick = settings(max_examples=60, derandomize=True, database=None, deadline=None)
+
 
 def series(sizes: list[int]) -> pd.Series:
     return pd.Series(np.repeat(np.arange(1, len(sizes) + 1), sizes), name="segment")
 
 
-def test_small_segments_are_counted_in_with_the_nearest():
-    labels = series([30, 1, 40, 3])
-    merged = disclosure.merge_small(labels, [[0.0], [9.0], [10.0], [1.0]])
-    assert merged.value_counts().to_dict() == {3: 41, 1: 33}
-    assert (merged[labels == 2] == 3).all() and (merged[labels == 4] == 1).all()
-    assert merged.name == "segment" and merged.dtype == labels.dtype
+@pytest.mark.parametrize(
+    ("sizes", "centres", "hosts"),
+    [
+        ([30, 1, 40, 3], [0.0, 9.0, 10.0, 1.0], [1, 3, 3, 1]),
+        ([40, 6, 5], [0.0, 9.0, 10.0], [1, 2, 2]),
+        ([10, 12, 40], [0.0, 1.0, 2.0], [1, 2, 3]),
+    ],
+)
+def test_small_segments_are_counted_in_with_the_nearest(sizes, centres, hosts):
+    merged = disclosure.merge_small(series(sizes), np.array(centres)[:, None])
+    expected = pd.Series(np.repeat(hosts, sizes), name="segment")
+    pd.testing.assert_series_equal(merged, expected)
 
 
-def test_several_small_ones_may_be_enough_together():
-    labels = series([40, 6, 5])
-    merged = disclosure.merge_small(labels, [[0.0], [9.0], [10.0]])
-    assert merged.value_counts().to_dict() == {1: 40, 2: 11}
-
-
-def test_large_segments_stay_as_they_are():
-    labels = series([10, 12, 40])
-    pd.testing.assert_series_equal(disclosure.merge_small(labels, np.eye(3)), labels)
-
-
-@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@quick
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(1, 25))
-def test_whatever_is_shown_stands_for_enough(sizes, min_group_size):
+def test_whatever_is_shown_stands_for_enough(sizes, least):
     labels = series(sizes)
     centres = np.random.default_rng(1).normal(size=(len(sizes), 2))
-    merged = disclosure.merge_small(labels, centres, min_group_size)
-    shown = merged.value_counts()
-    assert len(merged) == len(labels)
-    assert (shown >= min_group_size).all() or len(shown) == 1
+    merged = disclosure.merge_small(labels, centres, least)
     assert all(
-        sizes[s - 1] == max(sizes[t - 1] for t in set(labels[merged == s])) for s in shown.index
+        sizes[host - 1] == max(sizes[s - 1] for s in set(labels[merged == host]))
+        for host in set(merged)
     )
     counts = pd.Series(sizes, index=[f"g{i}" for i in range(len(sizes))])
-    rows = counts.groupby(disclosure.merge_neighbours(counts, min_group_size)).sum()
-    assert rows.sum() == counts.sum()
-    assert (rows[rows > 0] >= min_group_size).all() or len(rows[rows > 0]) == 1
-    answers = labels.map(lambda s: f"a{s}")
-    told = disclosure.merge_rare(answers, min_group_size).value_counts()
-    assert (told >= min_group_size).all() or len(told) == 1
+    rows = counts.groupby(disclosure.merge_neighbours(counts, least)).sum()
+    answers = disclosure.merge_rare(labels.map(lambda s: f"a{s}"), least).value_counts()
+    for shown in (merged.value_counts(), rows[rows > 0], answers):
+        assert shown.sum() == len(labels)
+        assert (shown >= least).all() or len(shown) == 1
 
 
-@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@quick
 @given(st.lists(st.integers(0, 40), min_size=16, max_size=16), st.integers(1, 25))
-def test_no_withheld_cell_stands_alone(cells, min_group_size):
+def test_no_suppressed_cell_stands_alone(cells, least):
     counts = np.array(cells).reshape(4, 4)
-    hidden = disclosure.suppressed(counts, min_group_size, diagonal=True)
-    assert hidden[(counts > 0) & (counts < min_group_size)].all()
-    assert (counts[hidden] > 0).all(), "an empty cell is told"
-    for line in [*range(4), *range(4, 8), 8]:
-        mask, values = (
-            t[line] if line < 4 else t[:, line - 4] if line < 8 else t.diagonal()
-            for t in (hidden, counts)
-        )
-        assert mask.sum() != 1 or (values[~mask] == 0).all()
+    hidden = disclosure.suppressed(counts, least, diagonal=True)
+    assert hidden[(counts > 0) & (counts < least)].all()
+    assert (counts[hidden] > 0).all(), "an empty cell is published"
+    masks, values = ([*t, *t.T, t.diagonal()] for t in (hidden, counts))
+    for mask, line in zip(masks, values, strict=True):
+        assert mask.sum() != 1 or (line[~mask] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("counts", "hidden"),
+    [([[10, 11], [12, 13]], 0), ([[9, 11], [12, 13]], 4)],
+)
+def test_only_cells_of_too_few_and_their_complements_are_suppressed(counts, hidden):
+    assert disclosure.suppressed(np.array(counts)).sum() == hidden
 
 
 def test_extremes_are_drawn_in():
@@ -83,8 +82,7 @@ def test_extremes_are_drawn_in():
 
 
 def test_scores_of_few_share_a_row():
-    generator = np.random.default_rng(2)
-    table = pd.DataFrame({p: generator.integers(2, 4, 200) for p in rfm.PARTS})
+    table = pd.DataFrame(np.random.default_rng(2).integers(2, 4, (200, 3)), columns=[*rfm.PARTS])
     table.iloc[0] = 5
     table["total"] = table.sum(axis=1)
     worth = pd.Series(1.0, index=table.index).where(table["total"] < 15, 987654.32)
@@ -96,9 +94,7 @@ def test_scores_of_few_share_a_row():
 
 
 def test_a_model_holds_no_quartiles_of_few():
-    values = np.zeros(60)
-    values[0] = 987654.32
-    table = pd.DataFrame({"rare": values, "usual": np.arange(60.0)})
+    table = pd.DataFrame({"rare": [987654.32] + [0.0] * 59, "usual": np.arange(60.0)})
     described = describe_training(table, list(table), table, pd.Series(1, index=table.index))
     assert described["columns"][0] == {"name": "rare", "values": 1, "quartiles": None}
     assert described["columns"][1]["quartiles"] is not None

@@ -51,7 +51,9 @@ def test_outside_a_notebook_nothing_is_shown(monkeypatch):
 def test_an_error_takes_the_line_away_and_goes_on(monkeypatch):
     told = []
     monkeypatch.setattr(module, "is_watched", lambda: True)
-    monkeypatch.setattr(module, "display", lambda line, raw, display_id: told.append(line["text/plain"]))
+    monkeypatch.setattr(
+        module, "display", lambda line, raw, display_id: told.append(line["text/plain"])
+    )
     monkeypatch.setattr(module, "clear_output", lambda: told.append("cleared"))
     with pytest.raises(ZeroDivisionError), progress("Fitting"):
         list(parallel_map(lambda item: 1 / item, [0]))

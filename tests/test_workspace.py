@@ -11,12 +11,9 @@ import pytest
 from conftest import HOSTILE_TEXTS, SHOP
 
 from customer_tables.errors import UserError
-from customer_tables.storage import to_plain, write_json, write_private
 from segmentation import workspace
 from segmentation.stages import STAGES
 from segmentation.workspace import Workspace
-
-FOR_THE_OWNER = stat.S_IRUSR | stat.S_IWUSR
 
 
 @pytest.fixture
@@ -32,13 +29,14 @@ def shown(monkeypatch):
 
 
 @pytest.fixture
-def open_stage(tmp_path, make_shop, shown):
+def results(tmp_path):
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def open_stage(results, make_shop, shown):
     """Return a function that opens the small dataset's results for one stage."""
-    return lambda stage: Workspace(stage, make_shop(), tmp_path / "results")
-
-
-def sentences(shown):
-    return [thing.data for thing in shown if isinstance(thing, workspace.Markdown)]
+    return lambda stage: Workspace(stage, make_shop(), results)
 
 
 # --- hand-offs ------------------------------------------------------------------------------------
@@ -57,74 +55,96 @@ def test_tables_and_documents_come_back(open_stage):
 def test_a_missing_hand_off_says_which_notebook_to_run(open_stage, stage, needed):
     with pytest.raises(UserError) as caught:
         open_stage(stage).load(needed, "customers")
-    lines = str(caught.value).splitlines()
-    assert (
-        lines[0]
-        == f"{STAGES[stage].name} needs what {STAGES[needed].name} makes, and it is not there"
-    )
-    assert lines[1].endswith(f"{needed}_customers")
-    assert lines[2].startswith(f"run {STAGES[needed].name}.ipynb first")
+    reader, writer = STAGES[stage].name, STAGES[needed].name
+    what, where, remedy = str(caught.value).splitlines()
+    assert what == f"{reader} needs what {writer} makes, and it is not there"
+    assert where.endswith(f"{needed}_customers")
+    assert remedy == f"run {writer}.ipynb first, with the same dataset and results_dir"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such permissions there")
-def test_customers_are_for_the_owner_only(open_stage, tmp_path):
+def test_customers_are_for_the_owner_only(open_stage, results):
     old = os.umask(0)
     try:
         ws = open_stage("01")
         ws.save("customers", pd.DataFrame({"a": [1]}))
+        ws.save("cleaning", {"a": 1})
         ws.export(pd.DataFrame({"a": [1]}), "campaigns/big.csv")
-        write_private(tmp_path / "again.csv", b"old")
-        write_private(tmp_path / "again.csv", b"new")
+        ws.document({"a": 1}, "model.json", private=True)
+        ws.text("SELECT 1", "model.sql", private=True)
+        ws.document({"a": 1}, "open.json")
     finally:
         os.umask(old)
-    results = tmp_path / "results"
-    for path in (results / "stages/01_customers.parquet", results / "campaigns/big.csv",
-                 tmp_path / "again.csv"):  # fmt: skip
-        assert stat.S_IMODE(path.stat().st_mode) == FOR_THE_OWNER
-    assert (tmp_path / "again.csv").read_bytes() == b"new"
-    assert not list(tmp_path.rglob("*.partial"))
+    private = ("stages/01_customers.parquet", "stages/01_cleaning.json", "campaigns/big.csv",
+               "model.json", "model.sql")  # fmt: skip
+    assert {stat.S_IMODE((results / name).stat().st_mode) for name in private} == {0o600}
+    assert stat.S_IMODE((results / "open.json").stat().st_mode) == 0o666
 
 
-def test_lists_of_an_earlier_run_are_removed(open_stage, tmp_path):
+def test_lists_of_an_earlier_run_are_removed(open_stage, results):
     ws = open_stage("06")
     ws.export(pd.DataFrame({"a": [1]}), "campaigns/old.csv")
     ws.clear("campaigns")
-    assert list((tmp_path / "results" / "campaigns").iterdir()) == []
+    assert list((results / "campaigns").iterdir()) == []
     ws.clear("never-made")
 
 
-# --- numbers --------------------------------------------------------------------------------------
+def handed_over(open_stage):
+    """Let notebook 03 hand over a table and a document, and end."""
+    ws = open_stage("03")
+    ws.save("matrix", pd.DataFrame({"a": [1.0, 2.0]}))
+    ws.save("preparation", {"steps": []})
+    ws.finish()
 
 
-def test_numbers_are_merged_by_topic_and_valid_everywhere(open_stage, tmp_path):
-    first = open_stage("01")
-    first.record(customers=np.int64(3), share=np.nan, gone=None, endless=np.inf, gap=pd.NaT)
-    first.finish()
-    third = open_stage("03")
-    third.record(by_name={1: np.float32(0.5)}, listed=np.array([1, 2]), yes=np.bool_(True))
-    third.finish()
-    text = (tmp_path / "results" / "metrics.json").read_text()
-    merged = json.loads(text, parse_constant=lambda name: pytest.fail(name))
-    assert merged == {
-        "cleaning": {"customers": 3, "share": None, "gone": None, "endless": None, "gap": None},
-        "features": {"by_name": {"1": 0.5}, "listed": [1, 2], "yes": True},
-    }
+@pytest.mark.parametrize("name", ["03_matrix.parquet", "03_preparation.json"])
+@pytest.mark.parametrize(
+    "damage", [lambda old: old[: len(old) // 2], lambda _: b"\xff" * 30, lambda _: b""]
+)
+def test_a_damaged_hand_off_is_refused(open_stage, results, name, damage):
+    handed_over(open_stage)
+    path = results / "stages" / name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match=f"{name} is damaged") as refused:
+        open_stage("04").load("03", name[3:].partition(".")[0])
+    assert "run 03_feature_engineering.ipynb again" in str(refused.value)
 
 
-def test_the_same_numbers_are_the_same_bytes(tmp_path):
-    content = {"b": [1.1, np.float64(0.1) + 0.2], "a": {"é": (1, None)}}
-    write_json(tmp_path / "1.json", content)
-    write_json(tmp_path / "2.json", to_plain(content))
-    assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
-    assert json.loads((tmp_path / "1.json").read_text())["b"][1] == 0.30000000000000004
+@pytest.mark.parametrize("content", ["[]", "7", '"x"', "null"])
+def test_a_document_of_another_kind_is_damaged(open_stage, results, content):
+    handed_over(open_stage)
+    (results / "stages" / "03_preparation.json").write_text(content)
+    with pytest.raises(UserError, match="damaged"):
+        open_stage("04").load("03", "preparation")
 
 
-def test_plain_values_keep_their_type():
-    plain = to_plain([np.int64(1), np.float64(1), np.bool_(False), "x", None])
-    assert [type(value) for value in plain] == [int, float, bool, str, type(None)]
+def test_a_changed_hand_off_is_refused(open_stage, results):
+    handed_over(open_stage)
+    assert len(open_stage("04").load("03", "matrix")) == 2
+    pd.DataFrame({"a": [1.0, 3.0]}).to_parquet(results / "stages" / "03_matrix.parquet")
+    with pytest.raises(UserError, match="its checksum differs"):
+        open_stage("04").load("03", "matrix")
+    handed_over(open_stage)
+    assert len(open_stage("04").load("03", "matrix")) == 2
 
 
 # --- what is shown --------------------------------------------------------------------------------
+
+
+def test_numbers_are_merged_by_topic_and_valid_everywhere(open_stage, results):
+    first = open_stage("01")
+    first.record(customers=np.int64(3), share=np.nan, gone=None)
+    first.say("There are {n} {nouns}, {share:.0%} of {who}.", n=3, share=0.3333, who="<b>")
+    first.finish()
+    third = open_stage("03")
+    third.record(by_name={1: np.float32(0.5)}, yes=np.bool_(True))
+    third.finish()
+    merged = json.loads((results / "metrics.json").read_text(), parse_constant=pytest.fail)
+    quoted = {"sentence 01: n": 3, "sentence 01: share": 0.3333}
+    assert merged == {
+        "cleaning": {"customers": 3, "share": None, "gone": None, "quoted": quoted},
+        "features": {"by_name": {"1": 0.5}, "yes": True},
+    }
 
 
 @pytest.mark.parametrize("text", HOSTILE_TEXTS)
@@ -138,31 +158,43 @@ def test_hostile_texts_are_shown_as_texts(open_stage, shown, text):
         assert act not in markdown + html
 
 
-def test_a_table_file_is_the_table_and_safe_in_a_spreadsheet(open_stage, shown, tmp_path):
+def test_a_table_file_is_the_table_and_safe_in_a_spreadsheet(open_stage, shown, results):
     table = pd.DataFrame({"=n": [1.5, 2], "text": ["=1+1", "fine"]}, index=["a", "b"])
     open_stage("02").table(table, "x", "What there is", rows=1)
-    assert (tmp_path / "results" / "tables" / "02_x.csv").read_text() == (
+    assert (results / "tables" / "02_x.csv").read_text() == (
         "row,'=n,text\na,1.5,'=1+1\nb,2.0,fine\n"
     )
     assert "first 1 of 2 rows; all in tables/02_x.csv" in shown[0].data
     assert "fine" not in shown[0].data
 
 
-def test_a_figure_has_a_file_and_alternative_text(open_stage, shown, tmp_path):
-    figure, ax = plt.subplots(figsize=(4, 3))
-    ax.plot([1, 2])
-    open_stage("02").figure(figure, "line", "A line\x00.", "Rises from 1 to 2 <b>.")
-    assert not plt.fignum_exists(figure.number)
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("composition_gender", "02_composition_gender.csv"), ("../x", r"02_x_[0-9a-f]{6}.csv"),
+     ("東", r"02_[0-9a-f]{6}.csv"), ("a" * 70, r"02_a{60}_[0-9a-f]{6}.csv")],
+)  # fmt: skip
+def test_names_of_tables_stay_in_their_folder(open_stage, results, name, file):
+    open_stage("02").table(pd.DataFrame({"a": [1]}), name, "A table")
+    (path,) = (results / "tables").iterdir()
+    assert pd.Series(path.name).str.fullmatch(file).all()
+
+
+def test_a_figure_has_a_file_and_alternative_text(open_stage, shown, results):
+    for name in ("line", "again"):
+        figure, ax = plt.subplots(figsize=(4, 3))
+        ax.plot([1, 2])
+        open_stage("02").figure(figure, name, "A line\x00.", "Rises from 1 to 2 <b>.")
+        assert not plt.fignum_exists(figure.number)
     data, metadata = shown[0]
-    told = metadata["image/png"]
-    assert told["alt"] == "Rises from 1 to 2 <b>."
-    assert told["caption"] == "A line ."
-    assert told["file"] == "../figures/02_line.png"
-    assert 100 < told["width"] < 800
+    about = metadata["image/png"]
+    assert 100 < about.pop("width") < 800
+    assert about == {"alt": "Rises from 1 to 2 <b>.", "caption": "A line .",
+                     "file": "../figures/02_line.png"}  # fmt: skip
     assert data["text/plain"] == "Figure: Rises from 1 to 2 <b>."
-    folder = tmp_path / "results" / "figures"
-    assert (folder / "02_line.png").read_bytes()[:4] == b"\x89PNG"
-    assert json.loads((folder / "02_line.json").read_text())["alt"] == told["alt"]
+    first, second = (results / "figures" / f"02_{name}.png" for name in ("line", "again"))
+    assert first.read_bytes()[:4] == b"\x89PNG"
+    assert first.read_bytes() == second.read_bytes(), "the same figure is the same bytes"
+    assert json.loads(first.with_suffix(".json").read_text())["alt"] == about["alt"]
 
 
 @pytest.mark.parametrize(
@@ -192,75 +224,37 @@ def test_captions_say_on_how_many_customers_they_rest(
     assert "<caption>A table</caption>" in shown[-1].data
 
 
-def test_the_same_figure_is_the_same_bytes(open_stage, tmp_path):
-    for name in ("a", "b"):
-        figure, ax = plt.subplots()
-        ax.plot([1, 3, 2])
-        open_stage("02").figure(figure, name, "c", "a")
-    folder = tmp_path / "results" / "figures"
-    assert (folder / "02_a.png").read_bytes() == (folder / "02_b.png").read_bytes()
-
-
 # --- what became stale ----------------------------------------------------------------------------
 
 
 @pytest.fixture
-def series(open_stage):
-    """Return a function that runs a tiny stage: reads what it needs, hands on a number."""
+def run(open_stage, shown):
+    """Return a function that runs a tiny stage and returns what it says is stale."""
     needs = {"01": (), "03": ("01",), "04": ("01", "03")}
 
-    def run(stage, number):
-        ws = open_stage(stage)
-        for earlier in needs[stage]:
+    def stage(number, content):
+        shown.clear()
+        ws = open_stage(number)
+        for earlier in needs[number]:
             ws.load(earlier, "number")
-        ws.save("number", {"number": number})
+            if earlier == "03":
+                ws.load(earlier, "again")
+        ws.save("number", {"number": content})
+        ws.save("again", {"number": content})
         ws.finish()
+        return [thing.data for thing in shown if "stale" in thing.data]
 
-    return run
-
-
-def test_nothing_is_stale_after_a_run_in_order(series, shown):
-    for stage in ("01", "03", "04"):
-        series(stage, 1)
-    assert not [text for text in sentences(shown) if "stale" in text]
+    return stage
 
 
-def test_an_earlier_notebook_says_what_it_made_stale(series, shown):
-    for stage in ("01", "03", "04"):
-        series(stage, 1)
-    shown.clear()
-    series("01", 2)
-    (warning,) = [text for text in sentences(shown) if "stale" in text]
-    assert "03" in warning
-    assert "04" in warning
-    shown.clear()
-    series("01", 1)  # as before: all is well again
-    assert not [text for text in sentences(shown) if "stale" in text]
-
-
-def test_a_later_notebook_says_that_it_reads_something_stale(series, shown):
-    for stage in ("01", "03", "04"):
-        series(stage, 1)
-    series("01", 2)
-    shown.clear()
-    series("04", 1)
-    (warning,) = [text for text in sentences(shown) if "is stale" in text]
-    assert "03" in warning.partition("is stale")[0]
-
-
-def test_stale_is_said_once_a_stage(open_stage, series, shown):
-    series("01", 1)
-    ws = open_stage("03")
-    ws.load("01", "number")
-    for name in ("number", "matrix"):
-        ws.save(name, {"number": 1})
-    ws.finish()
-    series("01", 2)
-    shown.clear()
-    later = open_stage("04")
-    later.load("03", "number")
-    later.load("03", "matrix")
-    assert len([text for text in sentences(shown) if "is stale" in text]) == 1
+def test_what_is_stale_is_said_by_the_earlier_and_by_the_later_notebook(run):
+    assert [run(stage, 1) for stage in ("01", "03", "04")] == [[], [], []]
+    (announced,) = run("01", 2)
+    assert "03" in announced and "04" in announced
+    assert run("01", 1) == [], "as before: all is well again"
+    run("01", 2)
+    (noticed,) = run("04", 1)
+    assert "03" in noticed.partition("is stale")[0], "once, though it read two files of 03"
 
 
 # --- where results go -----------------------------------------------------------------------------
@@ -268,14 +262,13 @@ def test_stale_is_said_once_a_stage(open_stage, series, shown):
 
 @pytest.fixture
 def toml(tmp_path):
-    folder = tmp_path / "my_shop"
-    folder.mkdir()
-    feature = '[[features]]\nname = "{0}"\nformula = "{0}"\n'
-    column = '[columns.{0}]\nkind = "money"\n'
+    path = tmp_path / "my_shop" / "dataset.toml"
+    path.parent.mkdir()
     names = [feature["name"] for feature in SHOP["features"][:2]]
-    text = "".join(part.format(name) for part in (column, feature) for name in names)
-    (folder / "dataset.toml").write_text(text)
-    return folder / "dataset.toml"
+    columns = [f'[columns.{name}]\nkind = "money"\n' for name in names]
+    features = [f'[[features]]\nname = "{name}"\nformula = "{name}"\n' for name in names]
+    path.write_text("".join(columns + features))
+    return path
 
 
 @pytest.mark.parametrize(
@@ -288,63 +281,12 @@ def test_results_are_called_after_the_dataset(toml, tmp_path, monkeypatch, spell
     assert (ws.folder / "stages").is_dir()
 
 
-def test_a_given_folder_is_taken(toml, tmp_path):
+def test_a_given_folder_is_taken_unless_it_is_a_file(toml, tmp_path):
     ws = Workspace.open("01", dataset=str(toml), results_dir=str(tmp_path / "a" / "b"), quick=True)
     assert (ws.folder, ws.quick) == (tmp_path / "a" / "b", True)
-
-
-def test_a_file_is_no_results_folder(toml, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="'file' is a file"):
-        Workspace.open("01", dataset=str(toml), results_dir=str(tmp_path / "file"))
-    with pytest.raises(UserError, match="cannot be made"):
-        Workspace.open("01", dataset=str(toml), results_dir=str(tmp_path / "file" / "below"))
-
-
-def test_no_dataset(tmp_path):
+    for place, words in (("file", "'file' is a file"), ("file/below", "cannot be made")):
+        with pytest.raises(UserError, match=words):
+            Workspace.open("01", dataset=str(toml), results_dir=str(tmp_path / place))
     with pytest.raises(UserError, match="no dataset 'credit_crad'"):
         Workspace.open("01", dataset="credit_crad", results_dir=str(tmp_path))
-
-
-# --- hand-off files that are not what they were -------------------------------------------------
-
-
-def handed_over(open_stage):
-    """Let notebook 03 hand over a table and a document, and end."""
-    ws = open_stage("03")
-    ws.save("matrix", pd.DataFrame({"a": [1.0, 2.0]}))
-    ws.save("preparation", {"steps": []})
-    ws.finish()
-
-
-@pytest.mark.parametrize("name", ["03_matrix.parquet", "03_preparation.json"])
-@pytest.mark.parametrize("damage", ["cut", "other bytes", "emptied"])
-def test_a_damaged_hand_off_is_refused(open_stage, tmp_path, name, damage):
-    handed_over(open_stage)
-    (path,) = tmp_path.rglob(name)
-    content = path.read_bytes()
-    changed = {"cut": content[: len(content) // 2], "other bytes": b"\xff" * 30, "emptied": b""}
-    path.write_bytes(changed[damage])
-    with pytest.raises(UserError, match=f"{name} is damaged") as refused:
-        open_stage("04").load("03", name[3:].partition(".")[0])
-    assert "run 03_feature_engineering.ipynb again" in str(refused.value)
-
-
-def test_a_changed_hand_off_is_refused(open_stage, tmp_path):
-    handed_over(open_stage)
-    (path,) = tmp_path.rglob("03_matrix.parquet")
-    assert len(open_stage("04").load("03", "matrix")) == 2
-    pd.DataFrame({"a": [1.0, 3.0]}).to_parquet(path)
-    with pytest.raises(UserError, match="its checksum differs"):
-        open_stage("04").load("03", "matrix")
-    handed_over(open_stage)
-    assert len(open_stage("04").load("03", "matrix")) == 2
-
-
-@pytest.mark.parametrize("content", ["[]", "7", '"x"', "null"])
-def test_a_document_of_another_kind_is_damaged(open_stage, tmp_path, content):
-    handed_over(open_stage)
-    for path in tmp_path.rglob("03_preparation.json"):
-        path.write_text(content)
-    with pytest.raises(UserError, match="damaged"):
-        open_stage("04").load("03", "preparation")
