@@ -33,7 +33,8 @@ def test_segments_have_name_size_and_share_of_the_value(tmp_path):
 
 
 def test_a_quick_look_says_so_and_no_value_leaves_no_column(tmp_path):
-    lines = write(tmp_path, quick=True, value=None)
+    none = [{"name": "Regulars", "customers": 10_000, "share": 1.0, "value_share": None}]
+    lines = write(tmp_path, quick=True, value={"label": ""}, segments=none)
     assert "verdict: constructed (quick settings: a look, no basis for a decision)." in lines[1]
     assert lines[3].split() == ["segment", "clients", "share"]
 

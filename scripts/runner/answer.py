@@ -37,11 +37,12 @@ def _table(content: dict[str, Any]) -> list[str]:
     segments, value = content["segments"], content["value"]
     names = [printable(segment["name"], NAME_WIDTH) for segment in segments]
     width = max(map(len, names))
-    worth = f"   share of {printable(value['label'], NAME_WIDTH)}" if value else ""
+    has_value = any(segment["value_share"] is not None for segment in segments)
+    worth = f"   share of {printable(value['label'], NAME_WIDTH)}" if has_value else ""
     rows = [f"  {'segment':{width}}   {printable(content['nouns'], 12):>12}   share{worth}"]
     for name, segment in zip(names, segments, strict=True):
         row = f"  {name:{width}}   {segment['customers']:>12,}   {_share(segment['share']):>5}"
-        rows.append(row + (f"   {_share(segment['value_share']):>5}" if value else ""))
+        rows.append(row + (f"   {_share(segment['value_share']):>5}" if has_value else ""))
     return rows
 
 
