@@ -10,16 +10,7 @@ import traceback
 import numpy as np
 import pandas as pd
 import pytest
-from test_runner import SOURCES as NOTEBOOKS
-from test_runner import (  # noqa: F401 (fixtures)
-    Project,
-    done,
-    fake_pages,
-    finished,
-    project,
-    wait_for,
-    write_notebooks,
-)
+from toy_series import SOURCES, fake_pages, project, wait_for, write_notebooks
 
 from runner.traces import note_error, scrubbed, without_data
 
@@ -74,16 +65,6 @@ def test_tracebacks_of_libraries_hold_no_row(number, tmp_path):
     assert "test_traces.py" in log.read_text(encoding="utf-8")
 
 
-def hidden_texts(project: Project) -> dict[str, str]:  # noqa: F811
-    """Return what a run that did not end has left, by file."""
-    folder = project.results.with_name(".mine.run")
-    return {
-        str(path): path.read_bytes().decode("utf-8", errors="replace")
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 FAILING = f"""
 waits: bool = False  # unused
 ---
@@ -92,34 +73,27 @@ cells = ["".join(map(chr, {[ord(c) for c in IDENTIFIER]!r}))]
 print("read", cells)
 pd.Series(cells).astype(float)
 """
-
-
-def test_a_failed_run_leaves_no_row_behind(project, capsys):  # noqa: F811
-    write_notebooks(project.notebooks, NOTEBOOKS | {"02": FAILING})
-    assert project.run() == 1
-    said = "".join(capsys.readouterr())
-    assert "ValueError: could not convert string to float" in said
-    left = hidden_texts(project)
-    assert any("could not convert" in text for text in left.values()), "the log says why"
-    for place, text in (left | {"terminal": said}).items():
-        assert [secret for secret in SECRETS if secret in text] == [], place
-    assert not project.results.exists(), "nothing is published"
-
-
 WAITING = FAILING.replace("pd.Series(cells).astype(float)", "import time; time.sleep(60)")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals and rights of other systems")
-@pytest.mark.parametrize("victim", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_run_leaves_no_row_behind(project, victim):  # noqa: F811
-    write_notebooks(project.notebooks, NOTEBOOKS | {"02": WAITING})
+@pytest.mark.parametrize("victim", [None, signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_does_not_end_leaves_no_row_behind(project, victim):
+    source = WAITING if victim else FAILING
+    write_notebooks(project.notebooks, SOURCES | {"02": source})
     process = project.start()
-    log = project.results.with_name(".mine.run")
-    stamp = project.tree / ".stamps" / "01.json"
-    assert wait_for(stamp.exists)
-    process.send_signal(victim)
-    said, _ = process.communicate(timeout=20)
+    if victim:
+        assert wait_for((project.tree / ".stamps" / "01.json").exists)
+        process.send_signal(victim)
+    said, _ = process.communicate(timeout=60)
     assert wait_for(lambda: not project.processes(), 5)
-    for place, text in (hidden_texts(project) | {"terminal": said}).items():
-        assert [secret for secret in SECRETS if secret in text] == [], place
-    assert stat.S_IMODE(log.stat().st_mode) == 0o700, "for its owner's eyes only"
+    folder = project.results.with_name(".mine.run")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700, "for its owner's eyes only"
+    left = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    if victim is None:
+        assert process.returncode == 1
+        assert "ValueError: could not convert string to float" in said
+        assert any(b"could not convert" in text for text in left.values()), "the log says why"
+    for place, text in (left | {"terminal": said.encode()}).items():
+        assert [secret for secret in SECRETS if secret.encode() in text] == [], place
+    assert not project.results.exists(), "nothing is published"
