@@ -77,6 +77,8 @@ def test_bars_of_one_trait_share_a_scale_and_units_are_said_once(page):
     }
     widths = [float(rows[n, "Cash advances"].select_one(".fill")["width"]) for n in (0, 1)]
     assert widths[0] / widths[1] == pytest.approx(500 / 2000, rel=0.01)
+    fills = page.select(".traits .fill")
+    assert all(0 <= float(f["x"]) <= float(f["x"]) + float(f["width"]) <= 100 for f in fills)
     assert "3% average 15%" in words(rows[1, "Full payments"])
     assert "7.40\u00a0months average 1.20" in rows[2, "Time since a change"].text.replace("\n", "")
     negative = rows[2, "Balance change"]
