@@ -47,12 +47,9 @@ def digest(models):
     return found.hexdigest()
 
 
-def test_one_network_per_rank_and_seed(trained):
+def test_one_symmetric_network_per_rank_and_seed(trained):
     assert [(model.rank, model.seed) for model in trained] == [(1, 0), (1, 1), (2, 0), (2, 1)]
     assert [model.transform(curve()).shape[1] for model in trained] == [1, 1, 2, 2]
-
-
-def test_the_code_is_the_narrowest_layer_of_a_symmetric_network(trained):
     widths = [len(kernel) for kernel in trained[0].weights[::2]]
     assert widths == [5, 16, 16, 1, 16, 16]
     assert trained[0].weights[-1].shape == (5,)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segmentation.lineage import flows, level_stability, order_for_display, segment_stability
+from segmentation.lineage import flows, order_for_display, segment_stability
 
 LABELS = {
     2: np.array([0, 0, 0, 0, 1, 1, 1, 1]),
@@ -42,9 +42,13 @@ ENTROPY = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
         (UNEVEN, 3, [1 - ENTROPY / np.log(2), 1.0]),
     ],
 )
-def test_level_stability_by_hand(labelings, k, expected):
-    table = level_stability(flows(labelings)).set_index(["k", "segment"])["slsa"]
-    assert table[k].tolist() == pytest.approx(expected)
+def test_stability_of_segments_by_hand(labelings, k, expected):
+    jaccard = {n: np.linspace(0, 1, 2 * len(set(x))).reshape(2, -1) for n, x in labelings.items()}
+    table = segment_stability(flows(labelings), jaccard)
+    assert table.loc[k, "k"].tolist() == pytest.approx(expected)
+    assert table.loc[2, "k"].isna().all()
+    for n, each in jaccard.items():
+        assert table.loc[n, "resamples"].tolist() == pytest.approx(each.mean(axis=0))
 
 
 def crossings(table, orders):
@@ -71,13 +75,3 @@ def test_the_display_order_is_better_than_the_numbering():
     table = flows({k: rng.integers(0, k, 60) for k in range(2, 9)})
     numbered = {k: list(range(k)) for k in range(2, 9)}
     assert crossings(table, order_for_display(table)) < crossings(table, numbered)
-
-
-def test_segment_stability_joins_resamples_and_levels():
-    labelings = {2: np.array([0, 0, 1, 1]), 3: np.array([0, 1, 2, 2])}
-    jaccard = {2: np.array([[1.0, 0.5], [0.5, 0.5]]), 3: np.array([[1.0, 0.2, 0.9]])}
-    table = segment_stability(flows(labelings), jaccard)
-    assert table.loc[(2, 0), "resamples"] == 0.75
-    assert table.loc[(3, 1), "resamples"] == 0.2
-    assert table.loc[[(2, 0), (2, 1)], "k"].isna().all()
-    assert table.loc[[(3, 0), (3, 1), (3, 2)], "k"].tolist() == [1, 1, 1]

@@ -38,16 +38,12 @@ def test_permuted_keeps_columns_and_makes_them_independent(mass):
 
 
 def test_gaussian_keeps_mean_and_covariance(mass):
-    reference = gaussian_like(np.tile(mass, (100, 1)), np.random.default_rng(0))
-    np.testing.assert_allclose(reference.mean(axis=0), mass.mean(axis=0), atol=0.05)
-    np.testing.assert_allclose(np.cov(reference.T), np.cov(mass.T), atol=0.1)
-
-
-def test_gaussian_of_a_column_that_follows_from_others_and_of_one_column():
-    column = np.random.default_rng(0).normal(size=(50, 1))
-    reference = gaussian_like(np.hstack([column, 2 * column]), np.random.default_rng(1))
-    np.testing.assert_allclose(np.diff(reference[:, 1] - 2 * reference[:, 0]), 0, atol=1e-6)
-    assert gaussian_like(column, np.random.default_rng(1)).shape == (50, 1)
+    follows = np.column_stack([np.tile(mass, (100, 1)), np.tile(2 * mass[:, 0], 100)])
+    reference = gaussian_like(follows, np.random.default_rng(0))
+    np.testing.assert_allclose(reference.mean(axis=0), follows.mean(axis=0), atol=0.1)
+    np.testing.assert_allclose(np.cov(reference.T), np.cov(follows.T), atol=0.3)
+    np.testing.assert_allclose(reference[:, 3], 2 * reference[:, 0], atol=1e-6)
+    assert gaussian_like(mass[:, :1], np.random.default_rng(1)).shape == (300, 1)
 
 
 def test_uniform_fills_the_box_along_the_principal_axes():
@@ -58,17 +54,13 @@ def test_uniform_fills_the_box_along_the_principal_axes():
     assert matrix.min() <= reference.min() and reference.max() <= matrix.max()
 
 
-def scan_of(matrix):
-    fits = scan_kmeans(matrix, KS, n_init=4)
-    scores = silhouettes(matrix, {k: fit.labels for k, fit in fits.items()})
-    return fits, scan_statistics(matrix, fits, scores)
-
-
 def test_scan_statistics_agree_with_scikit_learn(blobs):
-    fits, table = scan_of(blobs)
+    fits = scan_kmeans(blobs, KS, n_init=4)
+    silhouette = silhouettes(blobs, {k: fit.labels for k, fit in fits.items()})
+    table = scan_statistics(blobs, fits, silhouette)
     assert list(table.index) == list(KS)
     for k, fit in fits.items():
-        scores = silhouettes(blobs, {k: fit.labels})[k]
+        scores = silhouette[k]
         assert table.loc[k].to_dict() == pytest.approx(
             {
                 "inertia": fit.inertia,
@@ -78,14 +70,6 @@ def test_scan_statistics_agree_with_scikit_learn(blobs):
                 "davies_bouldin": davies_bouldin_score(blobs, fit.labels),
             }
         )
-
-
-def test_blobs_stand_out_from_the_null_reference_and_a_mass_does_not(blobs, mass):
-    for matrix, stands_out in ((blobs, True), (mass, False)):
-        _, scan = scan_of(matrix)
-        highest = null_statistics(matrix, KS, draws=2).groupby("k")["silhouette"].max()
-        assert (scan.loc[3, "silhouette"] > highest[3] + 0.15) == stands_out
-        assert ((scan["silhouette"] - highest).max() > 0.05) == stands_out
 
 
 def test_the_null_table_is_tidy(mass):

@@ -74,7 +74,7 @@ class Autoencoder:
 
     def assign(self, matrix) -> np.ndarray:
         """Find the number of the nearest centre for each row."""
-        return assign(self.transform(matrix), self.centres)
+        return assign(self.transform(matrix), np.asarray(self.centres))
 
 
 class _SideBySide:
@@ -183,9 +183,9 @@ def train_autoencoders(
             break
     for weight, kept in zip(networks.weights, best, strict=True):
         weight.assign(kept)
-    codes, history = networks.encoder(train).numpy().astype(np.float64), np.array(history)
+    codes, losses = networks.encoder(train).numpy().astype(np.float64), np.array(history)
     return [
-        Autoencoder(rank, seed, _scaled(best, j, codes[:, j, :rank]), _table(history[..., j]))
+        Autoencoder(rank, seed, _scaled(best, j, codes[:, j, :rank]), _table(losses[..., j]))
         for j, (rank, seed) in enumerate(pairs)
     ]
 
@@ -242,9 +242,9 @@ def train_clustering_autoencoders(
         target, before = shares**2 / shares.sum(axis=0), nearest
         target /= target.sum(axis=-1, keepdims=True)
         history.append((one_epoch(train, target), networks.errors(validation).numpy()))
-    ends, history = [weight.numpy() for weight in networks.weights], np.array(history)
+    ends, curves = [weight.numpy() for weight in networks.weights], np.array(history)
     return [
-        Autoencoder(one.rank, one.seed, [end[j] for end in ends], _table(history[..., j]), centre)
+        Autoencoder(one.rank, one.seed, [end[j] for end in ends], _table(curves[..., j]), centre)
         for j, (one, centre) in enumerate(zip(trained, moving.numpy(), strict=True))
     ]
 

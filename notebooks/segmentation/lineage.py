@@ -67,27 +67,6 @@ def order_for_display(table: pd.DataFrame) -> dict[int, list[int]]:
     return best
 
 
-def level_stability(table: pd.DataFrame) -> pd.DataFrame:
-    """Segment-level stability across solutions, SLSA (Dolnicar & Leisch 2017).
-
-    One less the entropy of where a segment's customers were in the solution before, over the
-    entropy's maximum: 1 where all come from one segment, 0 where evenly from all. (Stability
-    within a solution, SLSW, is the mean Jaccard similarity of `stability.refit_on_resamples`.)
-
-    Returns
-    -------
-    DataFrame
-        k, segment, slsa; the first solution has none before it and is left out.
-    """
-    rows = []
-    for (_, stop), counts in _steps(table).items():
-        shares = counts / counts.sum(axis=0)
-        entropy = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=0)
-        slsa = 1 - entropy / np.log(max(len(counts), 2))
-        rows.append(pd.DataFrame({"k": stop, "segment": np.arange(len(slsa)), "slsa": slsa}))
-    return pd.concat(rows, ignore_index=True)
-
-
 def _steps(table: pd.DataFrame) -> dict[tuple[int, int], np.ndarray]:
     """Tabulate customers by segment before and after, for each pair of solutions."""
     return {
@@ -121,8 +100,17 @@ def segment_stability(table: pd.DataFrame, jaccard: Mapping[int, np.ndarray]) ->
     Returns
     -------
     DataFrame, indexed by k and segment
-        resamples (mean Jaccard similarity) and k (SLSA of `level_stability`; NaN for the first k).
+        resamples: stability within a solution, SLSW, the mean Jaccard similarity. k: stability
+        across solutions, SLSA (Dolnicar & Leisch 2017): one less the entropy of where a segment's
+        customers were in the solution before, over the entropy's maximum: 1 where all come from one
+        segment, 0 where evenly from all; NaN for the first k.
     """
-    means = {(k, s): v for k, each in jaccard.items() for s, v in enumerate(each.mean(axis=0))}
-    across = level_stability(table).set_index(["k", "segment"])["slsa"]
-    return pd.DataFrame({"resamples": pd.Series(means), "k": across}).rename_axis(["k", "segment"])
+    within = {(k, s): v for k, each in jaccard.items() for s, v in enumerate(each.mean(axis=0))}
+    across: dict[tuple[int, int], float] = {}
+    for (_, k), counts in _steps(table).items():
+        shares = counts / counts.sum(axis=0)
+        entropy = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=0)
+        slsa = 1 - entropy / np.log(max(len(counts), 2))
+        across |= {(k, segment): value for segment, value in enumerate(slsa)}
+    columns = {"resamples": pd.Series(within), "k": pd.Series(across)}
+    return pd.DataFrame(columns).rename_axis(["k", "segment"])

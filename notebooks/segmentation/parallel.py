@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -78,6 +78,7 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> I
 def read_ahead(items: Iterable[Item], ahead: int = 2) -> Iterator[Item]:
     """Draw items in a thread of their own, a few before they are asked for."""
     drawn, end = iter(items), object()
+    waiting: deque[Future[Any]]
     with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
         waiting = deque(reader.submit(next, drawn, end) for _ in range(ahead))
         try:

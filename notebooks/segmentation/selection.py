@@ -102,19 +102,8 @@ def choose_k(
         If the k set by hand was not scanned, or, where the rule decides, the actionable range
         holds no scanned k.
     """
+    _check_range(scan, lowest, highest, by_hand)
     actionable = scan.loc[lowest:highest]
-    if by_hand and by_hand not in scan.index:
-        raise UserError(
-            f"k = {by_hand} is outside the scan",
-            where=f"parameters k, k_min = {scan.index.min()} and k_max = {scan.index.max()}",
-            remedy="set k inside the scan, or widen k_min and k_max",
-        )
-    if actionable.empty and not by_hand:
-        raise UserError(
-            f"no scanned k lies in the actionable range {lowest} to {highest}",
-            where="parameters k_min, k_max, actionable_min, actionable_max",
-            remedy="let the two ranges overlap",
-        )
     enough = (scan["stability"] >= stability) & (scan["smallest_share"] >= smallest)
     qualified = [k for k in scan.index[enough] if k in actionable.index or k == by_hand]
     natural = [k for k in natural_ks(scan, stability) if k in qualified]
@@ -137,6 +126,22 @@ def choose_k(
         silhouette=int(scan["silhouette"].idxmax()),
         reason=reason,
     )
+
+
+def _check_range(scan: pd.DataFrame, lowest: int, highest: int, by_hand: int) -> None:
+    """Refuse a k set by hand that was not scanned, and a rule without a k to choose from."""
+    if by_hand and by_hand not in scan.index:
+        raise UserError(
+            f"k = {by_hand} is outside the scan",
+            where=f"parameters k, k_min = {scan.index.min()} and k_max = {scan.index.max()}",
+            remedy="set k inside the scan, or widen k_min and k_max",
+        )
+    if scan.loc[lowest:highest].empty and not by_hand:
+        raise UserError(
+            f"no scanned k lies in the actionable range {lowest} to {highest}",
+            where="parameters k_min, k_max, actionable_min, actionable_max",
+            remedy="let the two ranges overlap",
+        )
 
 
 def natural_ks(scan: pd.DataFrame, stability: float = 0.85) -> list[int]:
@@ -212,36 +217,36 @@ def verdict(
     gap_k : int
         The number of segments that the gap statistic chooses.
     """
-    row = scan.loc[choice.k]
-    stable = row["stability"] >= needed_stability
-    digits = 2 if f"{row['stability']:.2f}" != f"{needed_stability:.2f}" else 4
-    reasons = [
-        f"Fits on other samples agree to an adjusted Rand index of {row['stability']:.{digits}f}; "
-        f"{needed_stability:.2f} is {'reached' if stable else 'not reached'}.",
-        f"The least stable segment reaches a Jaccard similarity of {row['worst_jaccard']:.2f} with "
-        f"its best match; {VALID_JACCARD:.2f} is highly stable (Hennig 2007).",
-        f"The mean silhouette of {row['silhouette']:.2f} means "
-        f"{silhouette_word(row['silhouette'])} structure (Kaufman & Rousseeuw 1990).",
-    ]
-    listed = ", ".join(f"{value:.2f} on {name}" for name, value in null_silhouettes.items())
-    excess = row["silhouette"] - max(null_silhouettes.values())
-    relation = "more" if excess > 0 else "not more"
-    if stable and not choice.reproducible:
-        reasons.append(
-            f"The smallest segment holds {row['smallest_share']:.1%} of the customers, too few."
-        )
-    reasons.append(
-        f"{row['border_share']:.0%} of the customers stand near a border between two segments."
-    )
-    reasons.insert(3, f"That is {relation} than on data without segments: at most {listed}.")
-    if gap_k == scan.index.max():
-        reasons.append(f"The gap statistic rises to the end of the scan (k = {gap_k}).")
-    else:
-        found = f"{gap_k} groups" if gap_k > 1 else "no more than one group"
-        reasons.append(f"The gap statistic sees {found}.")
     word = "constructed"
     if choice.k in choice.natural:
         word = "natural"
     elif choice.reproducible:
         word = "reproducible"
-    return Verdict(word, tuple(reasons))
+    reasons = _reasons(scan.loc[choice.k], choice, null_silhouettes, needed_stability)
+    if gap_k == scan.index.max():
+        found = f"rises to the end of the scan (k = {gap_k})"
+    else:
+        found = f"sees {gap_k} groups" if gap_k > 1 else "sees no more than one group"
+    return Verdict(word, (*reasons, f"The gap statistic {found}."))
+
+
+def _reasons(
+    at: pd.Series, choice: Choice, null_silhouettes: dict[str, float], needed: float
+) -> list[str]:
+    """Say what the scan holds at the chosen k, a sentence a statistic."""
+    stable = at["stability"] >= needed
+    digits = 2 if f"{at['stability']:.2f}" != f"{needed:.2f}" else 4
+    listed = ", ".join(f"{value:.2f} on {name}" for name, value in null_silhouettes.items())
+    relation = "more" if at["silhouette"] > max(null_silhouettes.values()) else "not more"
+    tiny = f"The smallest segment holds {at['smallest_share']:.1%} of the customers, too few."
+    return [
+        f"Fits on other samples agree to an adjusted Rand index of {at['stability']:.{digits}f}; "
+        f"{needed:.2f} is {'reached' if stable else 'not reached'}.",
+        f"The least stable segment reaches a Jaccard similarity of {at['worst_jaccard']:.2f} with "
+        f"its best match; {VALID_JACCARD:.2f} is highly stable (Hennig 2007).",
+        f"The mean silhouette of {at['silhouette']:.2f} means {silhouette_word(at['silhouette'])} "
+        "structure (Kaufman & Rousseeuw 1990).",
+        f"That is {relation} than on data without segments: at most {listed}.",
+        *([tiny] if stable and not choice.reproducible else []),
+        f"{at['border_share']:.0%} of the customers stand near a border between two segments.",
+    ]

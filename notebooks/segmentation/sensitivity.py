@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -37,24 +38,25 @@ def vary_choices(
     def segment(space: pd.DataFrame | np.ndarray, seed: int = seed) -> np.ndarray:
         return fit_kmeans(np.asarray(space), k, n_init=n_init, seed=seed).labels
 
-    def transformed(name: str) -> pd.DataFrame:
-        return fit_preparation(features, chosen, transform=name).transform(features)
+    def transformed(name: str) -> np.ndarray:
+        return segment(fit_preparation(features, chosen, transform=name).transform(features))
+
+    def scaled(scaler: MinMaxScaler | RobustScaler) -> np.ndarray:
+        return segment(scaler.fit_transform(matrix))
 
     trials: dict[tuple[str, str], Callable[[], np.ndarray]] = {}
     for transform, name in TRANSFORM_NAMES.items():
         if {feature.transform for feature in chosen} != {transform}:  # that is the chosen one
-            trials["transform", name] = lambda t=transform: segment(transformed(t))
-    trials["scaling", "0 to 1"] = lambda: segment(MinMaxScaler().fit_transform(matrix))
-    trials["scaling", "median and quartiles"] = lambda: segment(
-        RobustScaler().fit_transform(matrix)
-    )
+            trials["transform", name] = partial(transformed, transform)
+    trials["scaling", "0 to 1"] = partial(scaled, MinMaxScaler())
+    trials["scaling", "median and quartiles"] = partial(scaled, RobustScaler())
     for feature in chosen if len(chosen) > 2 else ():
         label = f"without {feature.label or feature.name}"
-        trials["features", label] = lambda f=feature: segment(matrix.drop(columns=f.name))
+        trials["features", label] = partial(segment, matrix.drop(columns=feature.name))
     trials["algorithm", "Ward"] = lambda: cut(ward_tree(values), k)
     trials["algorithm", "Gaussian mixture"] = lambda: gaussian_mixture(values, k, seed)
     for other in (seed + 1, seed + 2):
-        trials["seed", f"seed {other}"] = lambda s=other: segment(values, seed=s)
+        trials["seed", f"seed {other}"] = partial(segment, values, other)
 
     labelings, left_out = {}, {}
     for (choice, name), trial in trials.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,12 +15,15 @@ from segmentation.parallel import parallel_map
 _BLOCK, _DISTANCES = 128, 2**23
 
 
+Name = TypeVar("Name", bound=Hashable)
+
+
 def silhouettes(
     matrix: np.ndarray,
-    labelings: Mapping[Hashable, np.ndarray],
+    labelings: Mapping[Name, np.ndarray],
     *,
     rows: np.ndarray | None = None,
-) -> dict[Hashable, np.ndarray]:
+) -> dict[Name, np.ndarray]:
     """Silhouette of every customer under every labelling (Rousseeuw 1987), exact.
 
     Each block of Euclidean distances is computed once; its product with the memberships of all

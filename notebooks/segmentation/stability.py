@@ -86,11 +86,6 @@ def resample_scan(
     return result
 
 
-def refit_on_resamples(matrix: np.ndarray, fit: KMeansFit, **settings) -> Resamples:
-    """Refit one solution as `resample_scan` does, with the same settings."""
-    return resample_scan(matrix, {fit.k: fit}, **settings)[fit.k]
-
-
 def bootstrap_agreement(
     matrix: np.ndarray,
     ks: Iterable[int],
@@ -205,9 +200,11 @@ def calibration(
     """
     edges = np.array(list(bins), dtype=float)
     place = np.digitize(confidence, edges[1:-1])
-    table = pd.DataFrame({"confidence": confidence, "kept": agreement}).groupby(place)
-    means = table.mean()
-    means.insert(0, "low", edges[means.index])
-    means.insert(1, "high", edges[means.index + 1])
-    means.insert(2, "customers", table.size())
-    return means.reset_index(drop=True)
+    table = (
+        pd.DataFrame({"confidence": confidence, "kept": agreement})
+        .groupby(place)
+        .agg(customers=("kept", "size"), confidence=("confidence", "mean"), kept=("kept", "mean"))
+    )
+    table.insert(0, "low", edges[table.index])
+    table.insert(1, "high", edges[table.index + 1])
+    return table.reset_index(drop=True)

@@ -95,22 +95,9 @@ def fit_file(
         or is the same for all customers, or there are fewer rows than segments.
     """
     names, rows = _examine(path, columns)
-    if rows < k:
-        raise UserError(
-            f"{rows} customers cannot be divided into {k} segments",
-            where=path.name,
-            remedy="take fewer segments, or bring a larger table",
-        )
-    sample, means, deviations = _look(path, names, rows, seed)
-    if not standardise:
-        means, deviations = np.zeros(len(names)), np.ones(len(names))
-    elif not (deviations > 1e-12 * np.maximum(1.0, np.abs(means))).all():
-        raise UserError(
-            f"the column {names[int(np.argmin(deviations))]!r} is the same for every customer",
-            where=path.name,
-            remedy="leave it out of columns",
-        )
-    sample = (sample - means) / deviations
+    what = f"{rows} customers cannot be divided into {k} segments"
+    _check(rows >= k, path.name, what, "take fewer segments, or bring a larger table")
+    sample, means, deviations = _look(path, names, rows, seed, standardise)
     if not standardise:
         tolerance *= float(sample.std(axis=0).mean())
     few = sample[_draw(len(sample), SMALL, seed)]
@@ -176,6 +163,11 @@ def label_file(path: Path, fit: FileFit) -> Iterator[np.ndarray]:
     yield from parallel_map(label, read_ahead(_blocks(path, names)))
 
 
+def _check(condition: bool, where: str, what: str, remedy: str) -> None:
+    if not condition:
+        raise UserError(what, where=where, remedy=remedy)
+
+
 def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, pre_buffer=False)
@@ -194,19 +186,13 @@ def _examine(path: Path, columns: Sequence[str] | None) -> tuple[list[str], int]
     names = list(columns) if columns else schema.names
     for name in names:
         found = schema.get_all_field_indices(name)
-        if len(found) != 1:
-            raise UserError(
-                f"the file has {len(found) or 'no'} columns called {name!r}",
-                where=f"{path.name}: {', '.join(schema.names)[:300]}",
-                remedy="correct the name",
-            )
+        where = f"{path.name}: {', '.join(schema.names)[:300]}"
+        what = f"the file has {len(found) or 'no'} columns called {name!r}"
+        _check(len(found) == 1, where, what, "correct the name")
         kind = schema.field(found[0]).type
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-            raise UserError(
-                f"the column {name!r} holds no numbers ({kind})",
-                where=path.name,
-                remedy="name the columns of numbers, without the identifier",
-            )
+        numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        what = f"the column {name!r} holds no numbers ({kind})"
+        _check(numeric, path.name, what, "name the columns of numbers, without the identifier")
     return names, rows
 
 
@@ -217,13 +203,9 @@ def _blocks(path: Path, names: Sequence[str]) -> Iterator[np.ndarray]:
         for batch in file.iter_batches(BLOCK):
             columns = [batch.column(place).to_numpy(zero_copy_only=False) for place in places]
             block = np.column_stack(columns).astype(np.float64, copy=False)
-            if not np.isfinite(block.sum()) and not (finite := np.isfinite(block)).all():
-                raise UserError(
-                    f"the column {names[int(finite.all(axis=0).argmin())]!r} has gaps or infinite "
-                    "values",
-                    where=path.name,
-                    remedy="fill or leave out the gaps before",
-                )
+            finite = np.isfinite(block).all(axis=0)
+            what = f"the column {names[int(finite.argmin())]!r} has gaps or infinite values"
+            _check(bool(finite.all()), path.name, what, "fill or leave out the gaps before")
             if batch.num_rows:
                 yield block
 
@@ -236,9 +218,9 @@ def _draw(rows: int, size: int, seed: int) -> np.ndarray:
 
 
 def _look(
-    path: Path, names: Sequence[str], rows: int, seed: int
+    path: Path, names: Sequence[str], rows: int, seed: int, standardise: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read a file once: a sample of its rows, and means and deviations of all."""
+    """Read a file once: a sample of its rows, standardised, and means and deviations of all."""
     chosen, taken, first = _draw(rows, LARGE, seed), [], 0
     scaler = StandardScaler()
     for block in read_ahead(_blocks(path, names)):
@@ -246,7 +228,13 @@ def _look(
         start, stop = np.searchsorted(chosen, [first, first + len(block)])
         taken.append(block[chosen[start:stop] - first])
         first += len(block)
-    return np.concatenate(taken), scaler.mean_, np.sqrt(scaler.var_)
+    means, deviations = scaler.mean_, np.sqrt(scaler.var_)
+    if not standardise:
+        means, deviations = np.zeros(len(names)), np.ones(len(names))
+    same = deviations <= 1e-12 * np.maximum(1.0, np.abs(means))
+    what = f"the column {names[int(same.argmax())]!r} is the same for every customer"
+    _check(not same.any(), path.name, what, "leave it out of columns")
+    return (np.concatenate(taken) - means) / deviations, means, deviations
 
 
 def _follow(

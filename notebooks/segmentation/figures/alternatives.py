@@ -18,6 +18,7 @@ from segmentation.figures.style import (
     SEQUENTIAL,
     SIDE,
     TOP,
+    Style,
     label_rows,
     note,
     panels,
@@ -32,10 +33,10 @@ SECOND = COLOURS[1]
 def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 30) -> Axes:
     """Draw the top of a dendrogram with the cut that gives k segments."""
     height = float((tree[-k, 2] + tree[-(k - 1), 2]) / 2) if k > 1 else float(tree[-1, 2])
-    one_colour = {"color_threshold": 0, "above_threshold_color": ACCENT}
+    one_colour: Style = {"color_threshold": 0, "above_threshold_color": ACCENT}
     dendrogram(tree, truncate_mode="lastp", p=leaves, no_labels=True, ax=ax, **one_colour)
     ax.axhline(height, color=SECOND, linestyle="--", linewidth=1.5)
-    text = {"color": SECOND, "fontsize": None, "bbox": PATCH, "xycoords": SIDE}
+    text: Style = {"color": SECOND, "fontsize": None, "bbox": PATCH, "xycoords": SIDE}
     note(ax, f"cut for {k} segments", (0, height), (4, 5), **text)
     ax.set(ylabel="Distance at which two branches merge", xlabel=f"The {leaves} largest branches")
     ax.grid(axis="x", visible=False)
@@ -59,7 +60,7 @@ def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> Axes:
             shade = 0.9 - 0.6 * place / max(len(shares) - 1, 1)
             ax.barh(row, share, left=left, color=ACCENT, alpha=shade, edgecolor="white", height=0.7)
             if share > 0.06:
-                text = {"color": "white" if shade > 0.55 else INK, "fontsize": 10}
+                text: Style = {"color": "white" if shade > 0.55 else INK, "fontsize": 10}
                 ax.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center", **text)
             left += share
     label_rows(ax, sizes, 30)
@@ -102,7 +103,7 @@ def density_curves(
         begin = (table.index[0], table[column].iloc[0])
         note(right, label, begin, (8, 6), color=colour, bbox=PATCH)
     for value, count in table["clusters"].items():
-        style = {"color": MUTED, "fontsize": 9.5, "ha": "center", "xycoords": TOP}
+        style: Style = {"color": MUTED, "fontsize": 9.5, "ha": "center", "xycoords": TOP}
         note(right, str(count), (value, 1.02), (0, 0), **style)
     right.axvline(eps, color=SECOND, linestyle="--", linewidth=1.5)
     right.set(xlabel="eps (clusters found above)", ylabel="Share of customers", ylim=(0, 1.02))
@@ -119,7 +120,13 @@ def density_text(eps: float, clusters: int, noise: float) -> str:
 def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the adjusted Rand index of every pair of methods, each value written out."""
     names = [printable(name, 26) for name in table]
-    style = {"vmin": 0, "vmax": 1, "cmap": SEQUENTIAL, "cbar": False, "annot_kws": {"fontsize": 10}}
+    style: Style = {
+        "vmin": 0,
+        "vmax": 1,
+        "cmap": SEQUENTIAL,
+        "cbar": False,
+        "annot_kws": {"fontsize": 10},
+    }
     sns.heatmap(table.to_numpy(), annot=True, fmt=".2f", yticklabels=names, ax=ax, **style)
     slanted(ax, list(table))
     return ax

@@ -17,12 +17,17 @@ from segmentation.figures.style import (
     PALE,
     TOP,
     SegmentStyle,
+    Style,
     label_rows,
     note,
 )
 from segmentation.migration import Migration
 
-BANDS = {"stable": (MUTED, "o"), "changed": ("#D55E00", "s"), "changed much": ("#882255", "D")}
+BANDS: Style = {
+    "stable": (MUTED, "o"),
+    "changed": ("#D55E00", "s"),
+    "changed much": ("#882255", "D"),
+}
 GAP, WIDTH = 0.025, 0.09  # between the blocks of a flow, and half a block's width
 ROOM = 0.035  # height from which a block has room for a number
 
@@ -95,7 +100,7 @@ def flow(migration: Migration, styles: Mapping[int, SegmentStyle], ax: Axes) -> 
     counts = migration.with_others.to_numpy(float)
     shares = counts / counts.sum()
     all_styles = [styles[s] for s in range(1, len(counts))] + [SegmentStyle(NOISE, "")]
-    blocks = {}
+    blocks: dict[tuple[int, int], tuple[float, float]] = {}
     for side, axis in ((0, 1), (1, 0)):
         heights = shares.sum(axis=axis)
         tops = np.cumsum([0.0, *(heights[:-1] + GAP)])
@@ -121,11 +126,11 @@ def _block(ax: Axes, side: int, top: float, share: float, style: SegmentStyle, w
     """Draw one side's block of a segment with its marker, or with a word where it is none."""
     if not share:
         return
-    border = {"edgecolor": "white", "linewidth": 0.6, "zorder": 3}
+    border: Style = {"edgecolor": "white", "linewidth": 0.6, "zorder": 3}
     ax.barh(top + share / 2, 2 * WIDTH, share, side - WIDTH, color=style.colour, **border)
     if share < ROOM:
         return
-    text = {"zorder": 4, "ha": "center", "va": "center", "fontsize": 9.5}
+    text: Style = {"zorder": 4, "ha": "center", "va": "center", "fontsize": 9.5}
     middle = top + share / 2
     if style.marker:
         ax.plot(side - 0.05, middle, style.marker, color="white", markersize=5, zorder=4)

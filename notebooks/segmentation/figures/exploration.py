@@ -20,6 +20,7 @@ from segmentation.figures.style import (
     INK,
     MUTED,
     NOISE,
+    Style,
     label_rows,
     note,
     panels,
@@ -41,7 +42,7 @@ def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
     names = [printable(name, 44) for name in parts.index]
     left = np.zeros(len(parts))
     for part, colour, hatch in zip(parts.columns, colours, hatches, strict=False):
-        filling = {"color": colour, "hatch": hatch, "edgecolor": "white", "height": 0.75}
+        filling: Style = {"color": colour, "hatch": hatch, "edgecolor": "white", "height": 0.75}
         ax.barh(names, parts[part], left=left, label=part, **filling)
         left += parts[part].to_numpy()
     ax.invert_yaxis()
@@ -101,7 +102,7 @@ def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
     for row, values in enumerate(quantiles.to_numpy()):
         if np.isfinite(values).all():
             right.plot(values[[0, 4]], [row, row], color=MUTED, linewidth=1.5)
-            middle_half = {"color": ACCENT, "linewidth": 7, "solid_capstyle": "butt"}
+            middle_half: Style = {"color": ACCENT, "linewidth": 7, "solid_capstyle": "butt"}
             right.plot(values[[1, 3]], [row, row], **middle_half)
             right.plot(values[2], row, "o", color="white", markeredgecolor=INK, markersize=6)
             note(right, number(values[2]), (values[2], row), (0, 8), ha="center", fontsize=9.5)
@@ -185,7 +186,11 @@ def correlation_heatmap(correlation: pd.DataFrame, labels: Mapping[str, str], ax
     image = ax.imshow(shown, cmap=DIVERGING, vmin=-1, vmax=1)
     for row, column in zip(*np.where(np.abs(np.nan_to_num(shown)) >= 0.6), strict=True):
         value = shown[row, column]
-        style = {"color": "white" if abs(value) > 0.7 else INK, "ha": "center", "va": "center"}
+        style: Style = {
+            "color": "white" if abs(value) > 0.7 else INK,
+            "ha": "center",
+            "va": "center",
+        }
         ax.text(column, row, f"{value:.1f}".replace("0.", "."), fontsize=9, **style)
     names = [printable(labels[name], 44) for name in order]
     ax.set_yticks(range(len(names)), names, fontsize=10)

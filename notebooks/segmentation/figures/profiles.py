@@ -19,6 +19,7 @@ from segmentation.figures.style import (
     MUTED,
     NOISE,
     SegmentStyle,
+    Style,
     label_rows,
     note,
     panels_for,
@@ -41,7 +42,7 @@ def shares(
         ax.barh(row + 0.2, entry["value_share"], 0.36, color=styles[segment].colour)
         interval = entry[["value_share_low", "value_share_high"]]
         ax.plot(interval, [row + 0.2] * 2, color=INK, linewidth=1.4)
-        style = {"va": "center", "fontsize": 10.5}
+        style: Style = {"va": "center", "fontsize": 10.5}
         note(ax, f"{entry['share']:.0%}", (entry["share"], row - 0.2), (5, 0), **style)
         end = (entry["value_share_high"], row + 0.2)
         note(ax, f"{entry['value_share']:.0%}", end, (5, 0), **style)
@@ -106,7 +107,7 @@ def profiles_text(
 def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], ax: Axes) -> Axes:
     """Draw effect sizes of features (rows) by segment (columns), each value written out."""
     reach = max(1.0, float(effects.abs().to_numpy().max()))
-    style = {"vmin": -reach, "vmax": reach, "cmap": DIVERGING, "cbar": False}
+    style: Style = {"vmin": -reach, "vmax": reach, "cmap": DIVERGING, "cbar": False}
     style |= {"annot": True, "fmt": "+.1f", "annot_kws": {"fontsize": 10}}
     rows = [printable(label, 40) for label in labels]
     sns.heatmap(effects.T.to_numpy(), yticklabels=rows, ax=ax, **style)
@@ -166,7 +167,12 @@ def _quartile_rows(
     for row, (part, style) in enumerate(rows):
         quartiles = part.quantile([0.25, 0.5, 0.75])
         low, middle, high = np.log1p(quartiles) if log else quartiles
-        bar = {"color": style.colour, "linewidth": 6, "alpha": 0.45, "solid_capstyle": "butt"}
+        bar: Style = {
+            "color": style.colour,
+            "linewidth": 6,
+            "alpha": 0.45,
+            "solid_capstyle": "butt",
+        }
         ax.plot([low, high], [row, row], **bar)
         ax.plot(
             middle, row, style.marker, color=style.colour, markersize=8, markeredgecolor="white"
@@ -182,7 +188,7 @@ def _quartile_rows(
 
 def second_choices(table: pd.DataFrame, names: list[str], ax: Axes) -> Axes:
     """Draw which segment would be each segment's second choice, as shares of its customers."""
-    style = {"vmin": 0, "vmax": 1, "cmap": "Greys", "cbar": False}
+    style: Style = {"vmin": 0, "vmax": 1, "cmap": "Greys", "cbar": False}
     style |= {"annot": True, "fmt": ".0%", "annot_kws": {"fontsize": 10}}
     rows, own = [printable(name, 30) for name in names], np.eye(len(names), dtype=bool)
     sns.heatmap(table.to_numpy(), mask=own, yticklabels=rows, ax=ax, **style)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from matplotlib.typing import ColorType
 
 from customer_tables.text import joined, printable
 from segmentation.figures.style import (
@@ -24,6 +24,7 @@ from segmentation.figures.style import (
     SIDE,
     TOP,
     SegmentStyle,
+    Style,
     label_rows,
     legend_below,
     note,
@@ -54,8 +55,8 @@ def scree(shares: np.ndarray, ax: Axes) -> Axes:
     ax.bar(numbers, shares, color=ACCENT, width=0.7, label="this component")
     total = shares.cumsum()
     ax.plot(numbers, total, "s--", color=SECOND, markersize=5, label="all up to it")
-    for point in zip(numbers, total, strict=True):
-        note(ax, f"{point[1]:.0%}", point, (-4, 5), ha="right", color=SECOND)
+    for number, share in zip(numbers, total, strict=True):
+        note(ax, f"{share:.0%}", (float(number), share), (-4, 5), ha="right", color=SECOND)
     mean = 1 / len(shares)
     ax.axhline(mean, color=MUTED, linewidth=1, linestyle=":")
     note(ax, "one feature's share", (1, mean), (-2, 3), ha="right", xycoords=SIDE)
@@ -81,7 +82,7 @@ def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> A
     for row, column in np.argwhere(np.abs(values) >= written):
         value = values[row, column]
         text = f"{value:+.2f}".replace("0.", ".").replace("-", "−")
-        style = {"color": "white" if abs(value) > 0.65 else INK, "fontsize": 10}
+        style: Style = {"color": "white" if abs(value) > 0.65 else INK, "fontsize": 10}
         ax.text(column, row, text, ha="center", va="center", **style)
     ax.set_yticks(range(len(loadings)), [printable(name, 40) for name in loadings.index])
     ax.set_xticks(range(values.shape[1]), loadings.columns)
@@ -118,14 +119,20 @@ def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: A
     ax.hexbin(*shown.T, gridsize=38, bins="log", cmap="Greys", mincnt=1, linewidths=0.1, alpha=0.55)
     tips = loadings.to_numpy() * 0.9 * min(-low.max(), high.min())
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
-    arrow = {"arrowstyle": "-|>", "color": ACCENT, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
+    arrow: Style = {
+        "arrowstyle": "-|>",
+        "color": ACCENT,
+        "linewidth": 1.8,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
     for x, y in tips:
         ax.annotate("", (x, y), (0, 0), arrowprops=arrow)
     for right in (False, True):
         side = np.flatnonzero((tips[:, 0] >= 0) == right)
         side = side[np.argsort(tips[side, 1])]
-        text = {"ha": "left" if right else "right", "va": "center", "linespacing": 0.95}
-        line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.7, "shrinkB": 2}
+        text: Style = {"ha": "left" if right else "right", "va": "center", "linespacing": 0.95}
+        line: Style = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.7, "shrinkB": 2}
         text |= {"textcoords": "axes fraction", "annotation_clip": False, "arrowprops": line}
         heights = _apart((tips[side, 1] - low[1]) / (high - low)[1])
         for row, height in zip(side, heights, strict=True):
@@ -172,7 +179,7 @@ def segment_panels(
     """
     low, high = np.quantile(points, [0.002, 0.998], axis=0)
     visible = ((points >= low) & (points <= high)).all(axis=1)
-    limits = {"extent": (low[0], high[0], low[1], high[1]), "gridsize": 44}
+    limits: Style = {"extent": (low[0], high[0], low[1], high[1]), "gridsize": 44}
     dense = len(points) > DISTINCT and bool((high > low).all())
     figure, axes = panels_for(len(names), 2.4, min(len(names), 3))
     for ax, (segment, name) in zip(axes, names.items(), strict=True):
@@ -185,7 +192,7 @@ def segment_panels(
         else:
             ax.plot(*points.T, ".", color=PALE, markersize=2)
             ax.plot(*inside.T, marker, color=colour, markersize=2.6, markeredgewidth=0, alpha=0.6)
-        large = {"markersize": 11, "markeredgecolor": "white", "markeredgewidth": 1.6}
+        large: Style = {"markersize": 11, "markeredgecolor": "white", "markeredgewidth": 1.6}
         ax.plot(*inside.mean(axis=0), marker, color=colour, **large)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
         ax.set_title(printable(name, 30), fontsize=9.5)
@@ -194,7 +201,7 @@ def segment_panels(
     return figure
 
 
-def _density(points: np.ndarray, ax: Axes, few: ColorType, many: ColorType, **settings) -> None:
+def _density(points: np.ndarray, ax: Axes, few: Any, many: Any, **settings) -> None:
     """Draw hexagons, coloured from few points to many on a logarithmic scale."""
     if len(points):
         shades = LinearSegmentedColormap.from_list("density", [few, many])
@@ -220,7 +227,7 @@ def segment_cloud(
     visible = ((points >= low) & (points <= high)).all(axis=1)
     for segment, name in names.items():
         inside, style = points[visible & (segments == segment)], styles[segment]
-        pale = {"markersize": 3.4, "alpha": 0.55, "markeredgewidth": 0}
+        pale: Style = {"markersize": 3.4, "alpha": 0.55, "markeredgewidth": 0}
         label = printable(name, 30)
         ax.plot(*inside.T, style.marker, color=style.colour, label=label, **pale)
     ax.set(xticks=[], yticks=[])
@@ -271,9 +278,9 @@ def training(histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
         One for each training: loss and val_loss by epoch, from 0.
     """
     figure, axes = panels(1, len(histories), 3.3, sharey=True)
-    ring = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.8}
+    ring: Style = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.8}
     for ax, (title, trainings) in zip(axes.flat, histories.items(), strict=True):
-        labels = ("training rows", "validation rows", "best epoch, kept")  # once each
+        labels = ["training rows", "validation rows", "best epoch, kept"]  # once each
         for history in trainings:
             epochs, best = history.index + 1, history["val_loss"].idxmin()
             lines = ax.plot(epochs, history["loss"], "--", color=MUTED, linewidth=1.3)
@@ -281,7 +288,7 @@ def training(histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
             lines += ax.plot(best + 1, history["val_loss"][best], "o", color=SECOND, **ring)
             for line, label in zip(lines, labels, strict=False):
                 line.set_label(label)
-            labels = ()
+            labels = []
         ax.set(title=title, xlabel="Epoch", yscale="log")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -302,7 +309,7 @@ def over_ranks(judged: pd.DataFrame, column: str, ax: Axes) -> Axes:
     """
     for method, table in judged.groupby("method", sort=False):
         colour, marker, line = METHODS[method]
-        style = {"color": colour, "markersize": 6, "markerfacecolor": "none"}
+        style: Style = {"color": colour, "markersize": 6, "markerfacecolor": "none"}
         means = table.groupby("rank")[column].mean()
         ax.plot(means.index, means, line, color=colour)
         ax.plot(table.index.get_level_values("rank"), table[column], marker, **style)
@@ -344,10 +351,10 @@ def silhouette_rows(found: pd.DataFrame, reference: float, ax: Axes) -> Axes:
     groups = list(found["silhouette"].groupby(["method", "rank"], sort=False))
     for row, ((method, _), values) in enumerate(groups):
         colour, marker, _ = METHODS[method]
-        ring = {"markersize": 7, "markerfacecolor": "none", "markeredgewidth": 1.6}
+        ring: Style = {"markersize": 7, "markerfacecolor": "none", "markeredgewidth": 1.6}
         ax.plot(values, [row] * len(values), marker, color=colour, **ring)
     ax.axvline(reference, color=INK, linestyle="--", linewidth=1.2)
-    text = {"ha": "right", "fontsize": None, "xycoords": TOP}
+    text: Style = {"ha": "right", "fontsize": None, "xycoords": TOP}
     note(ax, "segments of notebook 04", (reference, 1), (0, 5), **text)
     label_rows(ax, [f"{method}, rank {rank}" for (method, rank), _ in groups])
     ax.set_xlabel("Mean silhouette in the reference space")

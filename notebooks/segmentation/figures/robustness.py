@@ -17,6 +17,7 @@ from segmentation.figures.style import (
     PALE,
     PATCH,
     SegmentStyle,
+    Style,
     label_rows,
     note,
     percent,
@@ -68,7 +69,7 @@ def lineage(
     streams.sort(key=lambda stream: (stream[0][0], tops[stream[0]], tops[stream[1]]))
     ribbons(ax, [(*stream, styles[stream[1]].colour) for stream in streams], tops, WIDTH)
     for node, top in tops.items():
-        outlined = {"edgecolor": "white", "linewidth": 0.6}
+        outlined: Style = {"edgecolor": "white", "linewidth": 0.6}
         if node[0] == chosen:
             outlined = {"edgecolor": INK, "linewidth": 1.8}
         place = (top + heights[node] / 2, 2 * WIDTH, heights[node], node[0] - WIDTH)
@@ -86,7 +87,7 @@ def _write_stability(
     ax: Axes, node: Node, middle: float, height: float, marker: str, stability: pd.DataFrame
 ) -> None:
     """Write a segment's stability into its block as far as there is room."""
-    text = {"zorder": 4, "ha": "center", "va": "center", "color": "white"}
+    text: Style = {"zorder": 4, "ha": "center", "va": "center", "color": "white"}
     within, across = stability.loc[node, ["resamples", "k"]]
     if height > 0.075 and np.isfinite(across):
         middle -= 0.016
@@ -121,7 +122,7 @@ def ribbons(
         upper = [(x0, y0), (middle, y0), (middle, y1), (x1, y1)]
         lower = [(x1, y1 + h), (middle, y1 + h), (middle, y0 + h), (x0, y0 + h)]
         outline = Path([*upper, *lower, (x0, y0)], codes)
-        style = {"facecolor": colour, "alpha": 0.45, "edgecolor": "white", "linewidth": 0.4}
+        style: Style = {"facecolor": colour, "alpha": 0.45, "edgecolor": "white", "linewidth": 0.4}
         ax.add_patch(PathPatch(outline, **style))
         right[start] += h
         left[stop] += h
@@ -131,7 +132,7 @@ def lineage_styles(
     labelings: Mapping[int, np.ndarray], chosen: int, styles: Mapping[int, SegmentStyle]
 ) -> dict[Node, SegmentStyle]:
     """Give each segment of each solution the style of the chosen one it shares most with."""
-    found = {}
+    found: dict[Node, SegmentStyle] = {}
     for k, labels in labelings.items():
         nearest = pd.crosstab(labels, labelings[chosen]).idxmax(axis=1)
         found |= {(k, segment): styles[nearest[segment] + 1] for segment in nearest.index}
@@ -158,12 +159,12 @@ def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
     choices = list(table["choice"].unique())
     for row, entry in enumerate(table.itertuples()):
         place = choices.index(entry.choice)
-        style = {"color": COLOURS[place % len(COLOURS)], "marker": "osD^vPX"[place]}
+        style: Style = {"color": COLOURS[place % len(COLOURS)], "marker": "osD^vPX"[place]}
         ax.plot([0, entry.ARI], [row, row], color=PALE, linewidth=2, zorder=1)
         ax.plot(entry.ARI, row, linestyle="", markersize=8, label=entry.choice, **style)
         note(ax, f"{entry.ARI:.2f}", (entry.ARI, row), (8, 0), va="center")
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    above = {"loc": "lower center", "bbox_to_anchor": (0.3, 1.0), "ncols": len(choices)}
+    above: Style = {"loc": "lower center", "bbox_to_anchor": (0.3, 1.0), "ncols": len(choices)}
     ax.legend(handles.values(), handles.keys(), handletextpad=0.2, columnspacing=1, **above)
     label_rows(ax, table["alternative"], 44, fontsize=10)
     ax.set_xlim(0, 1.09)

@@ -20,6 +20,7 @@ from segmentation.figures.style import (
     SIDE,
     TOP,
     SegmentStyle,
+    Style,
     label_rows,
     note,
     panels,
@@ -65,7 +66,7 @@ def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], 
         _bands(ax, nulls, column)
         ax.plot(scan.index, scan[column], "o-", color=ACCENT, label="the customers", markersize=4.5)
         best = (alone[column], scan[column][alone[column]])
-        ring = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 2}
+        ring: Style = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 2}
         ax.plot(*best, "o", markeredgecolor=SECOND, **ring)
         note(ax, f"alone: {best[0]}", best, (7, 9), color=SECOND)
         ax.axvline(k, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
@@ -74,7 +75,7 @@ def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], 
         ax.yaxis.set_major_formatter(FuncFormatter(_short))
         ax.margins(y=0.14)
     worst = scan["inertia"] * (1 + scan["worst_start"])
-    reach = {"color": SECOND, "linewidth": 3, "label": "random starts"}
+    reach: Style = {"color": SECOND, "linewidth": 3, "label": "random starts"}
     axes[0, 0].vlines(scan.index, scan["inertia"], worst, **reach)
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3)
@@ -86,7 +87,7 @@ def _bands(ax: Axes, nulls: pd.DataFrame, column: str) -> None:
     for null, (label, colour, hatch) in NULL_STYLES.items():
         band = nulls[nulls["null"] == null].groupby("k")[column].agg(["min", "max"])
         if len(band):
-            style = {"color": colour, "edgecolor": colour, "alpha": 0.45, "linewidth": 1.5}
+            style: Style = {"color": colour, "edgecolor": colour, "alpha": 0.45, "linewidth": 1.5}
             style |= {"hatch": hatch, "label": label}
             ax.fill_between(band.index, band["min"], band["max"], **style)
 
@@ -140,9 +141,15 @@ def decision(
         fill = ACCENT if mean >= threshold and n not in tiny else "white"
         ax.plot(n, mean, "o", markersize=8, color=ACCENT, markerfacecolor=fill, zorder=3)
     chosen = (k, agreement[k].mean())
-    ring = {"markersize": 17, "markerfacecolor": "none", "markeredgewidth": 2.2}
+    ring: Style = {"markersize": 17, "markerfacecolor": "none", "markeredgewidth": 2.2}
     ax.plot(*chosen, "o", markeredgecolor=SECOND, zorder=4, **ring)
-    text = {"ha": "center", "color": SECOND, "fontsize": None, "fontweight": "bold", "bbox": PATCH}
+    text: Style = {
+        "ha": "center",
+        "color": SECOND,
+        "fontsize": None,
+        "fontweight": "bold",
+        "bbox": PATCH,
+    }
     note(ax, f"chosen: {k}", chosen, (0, -24), **text)
     over_k(ax, ks)
     lowest = min(values.min() for values in agreement.values())
@@ -175,7 +182,7 @@ def silhouette_plot(
     labels : ndarray of int, shape (n_customers,)
         From 1.
     """
-    start, gap, ticks = 0, len(values) * 0.02, []
+    start, gap, ticks = 0.0, len(values) * 0.02, []
     for segment in sorted(names):
         inside = np.sort(values[labels == segment])
         rows = start + np.arange(len(inside))
@@ -221,7 +228,7 @@ def stability_rows(
         values, style = np.sort(jaccard[:, segment - 1]), styles[segment]
         heights = row + np.linspace(-0.2, 0.2, len(values))
         ax.plot(values, heights, ".", color=style.colour, alpha=0.55, markersize=5)
-        large = {"markeredgecolor": "white", "markersize": 10}
+        large: Style = {"markeredgecolor": "white", "markersize": 10}
         ax.plot(values.mean(), row, style.marker, color=style.colour, **large)
     label_rows(ax, [names[segment] for segment in sorted(names)])
     ax.set_xlim(min(0.5, jaccard.min() - 0.03), 1.005)

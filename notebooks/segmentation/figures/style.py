@@ -22,6 +22,7 @@ PALE = "#D5DAE0"  # what is behind: all customers behind one segment, the rail o
 WIDTH = 7.6  # inches; narrow, so that text stays readable on a phone
 PATCH = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}  # behind a label
 SEQUENTIAL, DIVERGING = "Blues", "RdBu_r"
+Style = dict[str, Any]  # settings of a line, a marker or a text, as matplotlib takes them
 TOP, SIDE = ("data", "axes fraction"), ("axes fraction", "data")  # notes at the edge of the axes
 
 
@@ -68,7 +69,7 @@ def use_style() -> None:
     )
 
 
-def panels(rows: int, columns: int, height: float, **settings) -> tuple[Figure, object]:
+def panels(rows: int, columns: int, height: float, **settings: Any) -> tuple[Figure, Any]:
     """Make a figure with a grid of axes at the common width; height in inches a row."""
     return plt.subplots(
         rows,
@@ -81,7 +82,7 @@ def panels(rows: int, columns: int, height: float, **settings) -> tuple[Figure, 
 
 
 def panels_for(
-    count: int, height: float, columns: int = 2, **settings
+    count: int, height: float, columns: int = 2, **settings: Any
 ) -> tuple[Figure, list[Axes]]:
     """Make a figure with so many axes, row by row; what is left of the grid stays empty."""
     figure, axes = panels(-(-count // columns), columns, height, **settings)
@@ -104,7 +105,8 @@ def segment_legend(
 def legend_below(figure: Figure, ax: Axes) -> None:
     """Put the legend of one of the axes below the whole figure, with markers of readable size."""
     legend = figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    for handle in legend.legend_handles:
+    handles: Any = legend.legend_handles
+    for handle in handles:
         handle.set_alpha(1)
         handle.set_markersize(max(handle.get_markersize(), 7))
 
@@ -113,8 +115,8 @@ def note(
     ax: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **settings: Any
 ) -> None:
     """Write beside a point, at an offset in printer's points."""
-    settings = {"fontsize": 10, "textcoords": "offset points"} | settings
-    ax.annotate(text, point, xytext=offset, **settings)
+    style: Style = {"fontsize": 10, "textcoords": "offset points"} | settings
+    ax.annotate(text, point, xytext=offset, **style)
 
 
 def label_rows(
