@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_tables.description import is_untouched
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from runner import arguments, inputs, matching
 from segmentation import cleaning, intake
 from segmentation.dataset import load_dataset, match_dataset
 from segmentation.features import build_features, fit_preparation
-from segmentation.guessing.text import is_untouched
 from segmentation.stages import SERIES
 from segmentation.workspace import Workspace
 

@@ -16,20 +16,18 @@ import pandas as pd
 import pytest
 from fitted import fit_model
 
+from customer_tables.duckdb_files import Options, open_duckdb, open_file, rows_of
 from customer_tables.errors import UserError
 from customer_tables.source import Source
 from customer_tables.storage import write_json
 from customer_tables.table import read_table
+from customer_tables.transaction_lines import create_lines
+from customer_tables.transactions import aggregate, aggregate_lines
 from runner import command as run_command
 from runner import pipeline
 from segmentation.dataset import load_dataset
 from segmentation.scoring import assign_customers
 from segmentation.sql import write_query
-from segmentation.transactions import sum_up
-from segmentation.transactions.customers import customers_query
-from segmentation.transactions.engine import open_duckdb
-from segmentation.transactions.files import open_file
-from segmentation.transactions.lines import Options, lines_query
 from spark_engine import command, series, session
 from spark_engine.dialect import to_spark
 from spark_engine.sampling import STRATA, allocate, draw_sample
@@ -283,12 +281,11 @@ def engine(spark):
     engine.release()
 
 
-def on_spark(engine, path, source, options=None, products=None):
-    """Sum up on Spark what `sum_up` sums up here."""
+def on_spark(engine, path, source, products=None):
+    """Aggregate on Spark what `aggregate` does here."""
     file = engine.open(f"file://{path}", "purchases_file")
     looked_up = engine.open(f"file://{products}", "products_file") if products else None
-    lines = lines_query(engine, file, source, options or Options(), path.name, looked_up)
-    query, changes = customers_query(engine, lines, source, path.name)
+    query, changes = aggregate_lines(engine.ask, file, source, Options(), path.name, looked_up)
     return engine.table(query), [*file.changes, *changes]
 
 
@@ -303,7 +300,7 @@ def test_a_query_that_fails_is_told_in_few_lines(engine, capfd):
 def test_invoices_give_the_same_customers(engine, tmp_path):
     path = tmp_path / "invoices.csv"
     invoices().to_csv(path, index=False)
-    expected = sum_up(path, SHOP)
+    expected = aggregate(path, SHOP)
     found, changes = on_spark(engine, path, SHOP)
     assert_same_customers(found, expected.table)
     assert changes == expected.changes
@@ -321,7 +318,7 @@ def test_typed_invoices_give_the_same_customers(engine, tmp_path):
     (tmp_path / "parts").mkdir()
     table.head(2000).to_parquet(tmp_path / "parts" / "a.parquet")
     table.tail(-2000).to_parquet(tmp_path / "parts" / "b.parquet")
-    expected = sum_up(tmp_path / "all.parquet", SHOP)
+    expected = aggregate(tmp_path / "all.parquet", SHOP)
     found, changes = on_spark(engine, tmp_path / "parts", SHOP)
     assert_same_customers(found, expected.table)
     assert changes == expected.changes
@@ -343,12 +340,14 @@ def test_times_are_read_alike(engine, tmp_path, times):
     path = tmp_path / "lines.csv"
     path.write_text("c;t;a\n" + "".join(f"{i};{at};1,5\n" for i, at in enumerate(times)))
     source = Source(grain="transaction", customer="c", time="t", amount="a")
-    read = "SELECT customer, bought, amount FROM ({}) ORDER BY customer"
+    read = "SELECT customer, bought, amount FROM lines ORDER BY customer"
     file = engine.open(f"file://{path}", "purchases_file")
-    found = engine.ask(read.format(lines_query(engine, file, source, Options(), path.name)))
-    with open_duckdb(path.name) as local:
-        file = open_file(local.connection, path)
-        expected = local.ask(read.format(lines_query(local, file, source, Options(), path.name)))
+    create_lines(engine.ask, file, source, Options(), path.name)
+    found = engine.ask(read)
+    with open_duckdb(path.name) as connection:
+        run = rows_of(connection)
+        create_lines(run, open_file(connection, path), source, Options(), path.name)
+        expected = run(read)
     assert found == expected
     assert sum(row[1] is not None for row in found) >= len(times) - 1
 
@@ -496,7 +495,7 @@ def test_the_retail_households_are_the_same(engine):
     """Every line of the year, by both engines."""
     known = load_dataset("retail")
     products = known.locate(known.origin.products)
-    expected = sum_up(known.source_path, known.origin, products=products)
+    expected = aggregate(known.source_path, known.origin, products=products)
     found, changes = on_spark(engine, known.source_path, known.origin, products=products)
     assert_same_customers(found, expected.table)
     assert changes == expected.changes

@@ -5,7 +5,10 @@ Needs the standard library only.
 
 from __future__ import annotations
 
+import hashlib
 import re
+
+from customer_tables.text import slug
 
 WHO = (
     "customer|cust|client|consumer|user|member|membership|account|acct|acc|card|credit card|cc|"
@@ -30,6 +33,8 @@ DATE_NAMES = re.compile(
     r"registered|enrolled|created|updated)( .+)?"
 )
 
+LONGEST_NAME = 60  # characters; the rest of a longer one becomes a few digits
+
 
 def normalise(name: str) -> str:
     """Fold a column name so that case, spaces and punctuation do not matter."""
@@ -40,6 +45,14 @@ def split_name(name: str) -> str:
     """Return a column's name as lower-case words: CustomerID and cust_id give "... id"."""
     name = re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     return " ".join(re.sub(r"[\W_]+", " ", name).split()).lower()
+
+
+def simplify_name(name: str) -> str:
+    """Return a name as lower-case ASCII words joined by underscores: "Annual Income (k$)"."""
+    simple = slug(split_name(name), separator="_", longest=len(name) * 20, default="")
+    if len(simple) > LONGEST_NAME:
+        simple = f"{simple[:LONGEST_NAME]}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return f"c_{simple}" if simple[:1].isdigit() else simple
 
 
 def is_identifier_name(name: str) -> bool:

@@ -9,17 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from customer_tables.changes import Reading
+from customer_tables.description import describe_transactions
+from customer_tables.duckdb_files import Options
 from customer_tables.errors import UserError
-from customer_tables.source import Source
+from customer_tables.inference import infer_dataset
+from customer_tables.people import join_demographics, join_descriptors
 from customer_tables.storage import write_atomically
 from customer_tables.table import read_table
+from customer_tables.transaction_columns import find_descriptors, find_transactions
+from customer_tables.transactions import aggregate
 from segmentation.dataset import SUMMED_UP, Dataset
-from segmentation.inference import infer_dataset
-from segmentation.transactions import sum_up
-from segmentation.transactions.demographics import join_demographics
-from segmentation.transactions.description import describe_transactions
-from segmentation.transactions.descriptors import find_descriptors, join_descriptors
-from segmentation.transactions.recognition import find_transactions
 from segmentation.workspace import GUESSED, Workspace, results_folder
 
 
@@ -81,28 +80,28 @@ def open_table(
 
 def _guess(path: Path, people: Path | None, given: dict[str, str]) -> tuple[Reading, str]:
     """Read a table of which nothing is known, and describe it."""
-    name = name_of(path)
-    source = find_transactions(path, **given)
+    name, options = name_of(path), Options(**given)
+    source = find_transactions(path, options)
     if source is None:
         _refuse_people(people)
         reading = read_table(path, **given)
         return reading, infer_dataset(reading, name)
-    source = find_descriptors(path, source, **given)
-    reading, guesses = sum_up(path, source, **given), []
+    source = find_descriptors(path, source, options)
+    reading, guesses = aggregate(path, source, options), []
     if people:  # what they say goes before what the lines say under the same name
         reading, guesses = join_demographics(reading, people, source.customer)
-    reading, told = join_descriptors(reading, path, source, **given)
+    reading, told = join_descriptors(reading, path, source, options)
     guesses = [*guesses, *told]
     return reading, describe_transactions(reading.table, source, reading.source, name, guesses)
 
 
 def _read_lines(known: Dataset, path: Path, people: Path | None, given: dict[str, str]) -> Reading:
-    """Sum up the lines of a known dataset, and join who the customers are."""
-    source: Source = known.origin
+    """Aggregate the lines of a known dataset, and join who the customers are."""
+    source, options = known.origin, Options(**given)
     products = known.locate(source.products) if source.products else None
-    reading = sum_up(path, source, products=products, **given)
+    reading = aggregate(path, source, options, products=products)
     reading = _with_people(reading, known, people)
-    return join_descriptors(reading, path, source, **given)[0]
+    return join_descriptors(reading, path, source, options)[0]
 
 
 def _read_summed_up(

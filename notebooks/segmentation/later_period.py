@@ -10,6 +10,7 @@ import pandas as pd
 
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
+from customer_tables.transaction_columns import recognise
 from segmentation import expressions
 from segmentation.column_shifts import GROWN, changed_units, unit_problem
 from segmentation.dataset import SUMMED_UP, Dataset, match_columns
@@ -20,7 +21,6 @@ from segmentation.kmeans import fit_kmeans
 from segmentation.model import build_model, dataset_of
 from segmentation.period import Period
 from segmentation.scoring import Scored, score_customers, score_typed
-from segmentation.transactions import recognise
 
 # --- from a file ---------------------------------------------------------------------------------
 

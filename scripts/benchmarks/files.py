@@ -169,14 +169,14 @@ def _lines(settings: Settings, folder: Path) -> Path:
 def _load_lines(settings: Settings, folder: Path) -> tuple[Path, Path]:
     import pandas  # noqa: F401  (loaded by both)
 
-    import segmentation.transactions.summing  # noqa: F401
+    import customer_tables.transactions  # noqa: F401
 
     return _lines(settings, folder), folder / GOODS
 
 
 def _summed_up(files: tuple[Path, Path], settings: Settings) -> Result:
     from customer_tables.source import Source
-    from segmentation.transactions import sum_up
+    from customer_tables.transactions import aggregate
 
     lines, products = files
     source = Source(
@@ -191,7 +191,7 @@ def _summed_up(files: tuple[Path, Path], settings: Settings) -> Result:
         coupon="coupon",
         own_brand="brand = Private",
     )
-    table = sum_up(lines, source, products=products).table
+    table = aggregate(lines, source, products=products).table
     return _as_result(table.assign(customer_id=table["customer_id"].astype("int64")))
 
 

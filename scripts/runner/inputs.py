@@ -141,7 +141,7 @@ def with_own_guess(source: Source, results: Path) -> Source:
     toml = results / "dataset.toml"
     if source.toml is not None or not toml.is_file():
         return source
-    from segmentation.guessing.text import is_untouched
+    from customer_tables.description import is_untouched
 
     try:
         untouched = is_untouched(toml.read_text(encoding="utf-8"))

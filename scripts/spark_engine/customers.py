@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from customer_tables.changes import Change
+from customer_tables.duckdb_files import Options
 from customer_tables.errors import UserError
 from customer_tables.source import Source
+from customer_tables.transaction_columns import recognise
+from customer_tables.transactions import aggregate_lines
 from segmentation.dataset import Dataset
-from segmentation.transactions import recognise
-from segmentation.transactions.customers import customers_query
-from segmentation.transactions.lines import Options, lines_query
 from spark_engine.engine import Spark
 from spark_engine.places import new_folder, readable
 from spark_engine.sampling import Sample, draw_sample
@@ -112,10 +112,9 @@ def sum_up_on_spark(
                 where=f"{name}: {', '.join(file.types)[:300]}",
                 remedy="describe them under [source] in a dataset.toml and give it as --dataset",
             )
-        options = Options(purchases.decimal, purchases.date_order)
-        lines = lines_query(engine, file, source, options, name, products)
+        options = Options(decimal=purchases.decimal, date_order=purchases.date_order)
         say("Summing up to customers")
-        query, changes = customers_query(engine, lines, source, name)
+        query, changes = aggregate_lines(engine.ask, file, source, options, name, products)
         engine.write(query, folder)
         engine.release()
         say("Drawing the sample")

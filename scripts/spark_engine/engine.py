@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import sqlglot
 
+from customer_tables.duckdb_files import Relation, unreadable
 from customer_tables.errors import UserError
 from customer_tables.sniff import settle_delimiter
-from segmentation.transactions.engine import unreadable
-from segmentation.transactions.files import Relation
 from spark_engine.dialect import to_spark
 
 if TYPE_CHECKING:
@@ -39,23 +39,22 @@ class Spark:
         self._kept: list[DataFrame] = []
 
     def ask(self, query: str) -> list[tuple]:
-        """Return the rows of a query."""
-        with self._told():
-            return [tuple(row) for row in self.session.sql(to_spark(query)).collect()]
+        """Return the rows of a query, or create the table or view that it names.
 
-    def keep(self, name: str, query: str) -> None:
-        """Compute a query once; what does not fit into the workers' memory goes to their disks."""
-        from pyspark import StorageLevel
-
+        A table is computed once; what does not fit into the workers' memory goes to their disks.
+        """
+        created = sqlglot.parse_one(query, read="duckdb").find(sqlglot.exp.Create)
         with self._told():
-            frame = self.session.sql(to_spark(query)).persist(StorageLevel.MEMORY_AND_DISK)
-            frame.createOrReplaceTempView(name)
-        self._kept.append(frame)
+            if created is None:
+                return [tuple(row) for row in self.session.sql(to_spark(query)).collect()]
+            frame = self.session.sql(to_spark(created.expression.sql("duckdb")))
+            if created.kind == "TABLE":
+                from pyspark import StorageLevel
 
-    def define(self, name: str, query: str) -> None:
-        """Name a query without computing it."""
-        with self._told():
-            self.session.sql(to_spark(query)).createOrReplaceTempView(name)
+                frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
+                self._kept.append(frame)
+            frame.createOrReplaceTempView(created.this.name)
+        return []
 
     def table(self, query: str) -> pd.DataFrame:
         """Return the rows of a query as a table; they have to fit into this machine's memory."""

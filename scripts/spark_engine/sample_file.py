@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from customer_tables.description import describe_transactions
 from customer_tables.errors import UserError
 from customer_tables.storage import write_atomically
 from segmentation.intake import name_of
-from segmentation.transactions.description import describe_transactions
 from spark_engine.customers import Purchases, Summed
 
 

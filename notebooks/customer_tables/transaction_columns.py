@@ -1,22 +1,29 @@
-"""Which columns of a file of purchases are what, by their names."""
+"""Which columns of a file of transactions are what: by their names, and by what they say."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from contextlib import closing
+from dataclasses import fields, replace
 from pathlib import Path
 
-import duckdb
-
+from customer_tables.duckdb_files import (
+    FOUND_OUT,
+    Options,
+    open_duckdb,
+    open_file,
+    quoted,
+    rows_of,
+)
 from customer_tables.errors import UserError
 from customer_tables.names import split_name
 from customer_tables.source import Source
-from segmentation.transactions.engine import quoted
-from segmentation.transactions.files import open_file
 
 SAMPLE_ROWS = 200_000
 MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
+ENOUGH = 30  # customers with more than one order, by whom a column is judged
+CONSTANT = 0.95  # share of them in whose lines it says the same
+MARK = "+"  # between names, as everywhere in [source]
 
 WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor"
 SALE = "invoice|order|basket|transaction|trans|receipt|ticket|bill|purchase|sale|sales"
@@ -92,24 +99,17 @@ def recognise(names: Iterable[str]) -> Source | None:
     return Source(grain="transaction", **found)
 
 
-def find_transactions(path: Path, **options: str) -> Source | None:
-    """Tell whether a file holds lines of purchases: by its names, and repeated customers.
-
-    Parameters
-    ----------
-    path : Path
-    **options : str
-        How to read it, of which the delimiter, encoding and sheet matter here.
+def find_transactions(path: Path, options: Options = FOUND_OUT) -> Source | None:
+    """Tell whether a file holds transaction lines: by its names, and repeated customers.
 
     Returns
     -------
     Source or None
         None where a row is a customer, or the file is for `read_table` to explain.
     """
-    how = {key: options.get(key) for key in ("delimiter", "encoding", "sheet")}
-    with closing(duckdb.connect()) as connection:
-        try:
-            file = open_file(connection, path, **how)
+    try:
+        with open_duckdb(path.name) as connection:
+            file, run = open_file(connection, path, options), rows_of(connection)
             source = recognise(file.types)
             if source is None:
                 return None
@@ -117,9 +117,52 @@ def find_transactions(path: Path, **options: str) -> Source | None:
             first = f"(SELECT {who} FROM {file.sql} LIMIT {SAMPLE_ROWS})"
             for part in (first, file.sql):  # the whole only where the first lines leave a doubt
                 query = f"SELECT count({who}), approx_count_distinct({who}) FROM {part}"
-                rows, customers = connection.execute(query).fetchone()
+                rows, customers = run(query)[0]
                 if customers < MOST_DISTINCT * rows:
                     return source
-        except (UserError, duckdb.Error):
-            return None
+    except UserError:
+        return None
     return None
+
+
+def find_descriptors(path: Path, source: Source, options: Options = FOUND_OUT) -> Source:
+    """Add the columns that say the same in all lines of a customer, judged by the first of them.
+
+    What changes from order to order, such as a way of delivery, is told from it by customers with
+    several orders.
+
+    Parameters
+    ----------
+    path : Path
+    source : Source
+        From `find_transactions`.
+    options : Options, optional
+    """
+    used = {getattr(source, field.name) for field in fields(source)}
+    with open_duckdb(path.name) as connection:
+        file, run = open_file(connection, path, options), rows_of(connection)
+        free = [c for c in file.types if c not in used and MARK not in c and c.strip()]
+        if not free:
+            return source
+        who, when = quoted(source.customer), quoted(source.order or source.time)
+        numbered = list(enumerate(map(quoted, free)))
+        ends = ", ".join(f"min({c}) AS low{i}, max({c}) AS high{i}" for i, c in numbered)
+        same = ", ".join(
+            f"avg(CAST(low{i} IS NOT DISTINCT FROM high{i} AS INTEGER)), "
+            f"approx_count_distinct(low{i})"
+            for i, _ in numbered
+        )
+        first = f"(SELECT * FROM {file.sql} LIMIT {SAMPLE_ROWS})"
+        for part in (first, file.sql):  # the whole only where the first lines tell too little
+            several = (
+                f"SELECT {ends} FROM {part} WHERE {who} IS NOT NULL "
+                f"GROUP BY {who} HAVING min({when}) <> max({when})"
+            )
+            customers, *judged = run(f"SELECT count(*), {same} FROM ({several})")[0]
+            if customers >= ENOUGH:
+                break
+        else:
+            return source
+    pairs = zip(free, judged[::2], judged[1::2], strict=True)
+    found = [name for name, constant, values in pairs if constant >= CONSTANT and values > 1]
+    return replace(source, describe=f" {MARK} ".join(found))

@@ -2,7 +2,7 @@
 
 `infer_dataset` gives the text of a dataset.toml in which every guess has its reason beside it,
 ready to be edited. The guesses follow stated rules over names, kinds and values; nothing is
-learnt. One column is guessed in `guessing.columns` by the words in `guessing.vocabulary`; here is
+learnt. One column is guessed in `guessing` by the words in `vocabulary`; here is
 what takes all columns: the identifier, the value, the columns that say the same.
 """
 
@@ -15,17 +15,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from customer_tables import vocabulary
 from customer_tables.changes import Reading
+from customer_tables.description import dataset_toml
 from customer_tables.errors import UserError
+from customer_tables.guessing import Guess, guess_column, measures_time
 from customer_tables.names import split_name
-from segmentation import expressions
-from segmentation.guessing import vocabulary
-from segmentation.guessing.columns import Guess, guess_column, measures_time
-from segmentation.guessing.text import write_dataset
 
 SAMPLE_ROWS = 20_000
 NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in a distance
 EXACT = 1e-4  # part of a column's spread that may be left when it is a sum of others
+# What a name means in formulas already.
+RESERVED = frozenset({"abs", "log1p", "max", "min", "ratio", "inf", "nan"})
 MOST_SUMMED = 60  # columns up to which sums are looked for
 
 
@@ -55,7 +56,7 @@ def infer_dataset(reading: Reading, name: str) -> str:
     guesses = _without_near_duplicates(guesses, reading.table, keep=value)
     guesses = _with_enough(guesses, reading)
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
-    return write_dataset(
+    return dataset_toml(
         name, reading.source, guesses + total, value, _guess_questions(guesses, reading.table)
     )
 
@@ -117,7 +118,7 @@ def _is_complete(reading: Reading, column: str) -> bool:
 def _free_name(name: str, place: int, taken: set[str]) -> str:
     """Return a name that formulas can use and no other column has."""
     name = name or f"column_{place}"
-    if keyword.iskeyword(name) or name in expressions.FUNCTIONS or name in ("inf", "nan"):
+    if keyword.iskeyword(name) or name in RESERVED:
         name += "_"
     count, free = 2, name
     while free in taken:

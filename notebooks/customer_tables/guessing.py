@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from customer_tables import vocabulary
 from customer_tables.changes import Reading
-from customer_tables.names import split_name
-from customer_tables.text import printable
-from segmentation.guessing import vocabulary
+from customer_tables.names import simplify_name, split_name
+from customer_tables.text import YEAR, printable
 
 SKEWED = 1.0  # skewness from which a logarithm is taken
 MOSTLY_MISSING = 0.5
 MOST_CATEGORIES = 50
 YEARS = (1850, 2100)
-LONGEST_NAME = 60  # characters; the rest of a longer one becomes a few digits
 MANY = 1000  # whole numbers from 0 or 1 that stay below are taken for counts
 EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
 PHONE = r"^\+?[\d\s()/.-]{7,20}$"
@@ -64,15 +61,6 @@ class Guess:
     def is_numeric(self) -> bool:
         """Whether the column holds numbers that can be averaged."""
         return self.kind in ("money", "count", "share", "months", "number")
-
-
-def simplify_name(name: str) -> str:
-    """Return a name as lower-case ASCII words joined by underscores: "Annual Income (k$)"."""
-    simple = unicodedata.normalize("NFKD", split_name(name)).encode("ascii", "ignore").decode()
-    simple = re.sub(r"\W+", "_", simple).strip("_")
-    if len(simple) > LONGEST_NAME:
-        simple = f"{simple[:LONGEST_NAME]}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
-    return f"c_{simple}" if simple[:1].isdigit() else simple
 
 
 def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
@@ -159,7 +147,7 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
         return replace(base, why="counts the rows: a record number")
     years = whole and YEARS[0] <= low and high <= YEARS[1]
     if years and (tokens & vocabulary.YEARS or low >= 1900):
-        return replace(base, kind="number", unit="year", role="describe", why="a calendar year")
+        return replace(base, kind="number", unit=YEAR, role="describe", why="a calendar year")
     kind = _guess_kind(words, tokens, values, kind, whole)
     base = replace(base, kind=kind, unit=unit, valid=_guess_range(kind, low, high))
     if tokens & vocabulary.SENSITIVE:

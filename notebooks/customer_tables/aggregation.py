@@ -1,0 +1,267 @@
+"""What a customer is, from transaction lines: the queries, in DuckDB's dialect, for any engine.
+
+Rules, each counted in the list of changes:
+
+- a line without a customer, a time or an amount is left out;
+- a line with an amount or quantity below zero, or of an order called C and a number where others
+  are numbers only, is a return: it is taken off the value and is no purchase;
+- a customer without any purchase is left out;
+- without an order, what a customer buys on one day is one basket.
+
+Amounts are exact decimals, so no sum depends on the order of the lines, nor on the engine. Where
+engines disagree, the queries say what is meant: days are counted between dates, and nothing but
+numbers of type DOUBLE is divided.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from customer_tables.changes import Change
+from customer_tables.duckdb_files import Run, literal, quoted
+from customer_tables.errors import UserError
+from customer_tables.names import normalise, simplify_name
+from customer_tables.source import Source
+
+EVENING = 17  # o'clock
+MOST_CATEGORIES = 10  # by what was spent; the others are summed up
+MOST_UNREADABLE = 0.2  # share of lines that may lack something; customers may lack in more
+
+WHOLE = "(customer IS NOT NULL AND bought IS NOT NULL AND amount IS NOT NULL)"
+CANCELLED = r"CASE WHEN basket LIKE 'C%' THEN regexp_full_match(basket, 'C\d+') ELSE false END"
+CANCELLATIONS = r"""
+SELECT avg(CAST(regexp_full_match(basket, 'C?\d+') AS INTEGER)),
+    sum(CAST(regexp_full_match(basket, 'C\d+') AS INTEGER))
+FROM lines
+"""
+FACTS = """
+SELECT count(*), count(*) FILTER (customer IS NULL), count(*) FILTER (bought IS NULL),
+    count(*) FILTER (amount IS NULL), count(*) FILTER ({whole} AND {cancelled}),
+    count(*) FILTER ({whole} AND {back} AND NOT {cancelled}),
+    count(*) FILTER ({purchase} AND amount = 0), count(*) FILTER ({purchase}),
+    min(bought) FILTER ({purchase}), max(bought) FILTER ({purchase}),
+    max(abs(discount)) FILTER ({purchase}),
+    bool_and(bought = date_trunc('day', bought)) FILTER ({purchase}), count(*) - count(basket)
+FROM lines
+"""
+# A discount as a part of the full price, in money; rounded, so that its sum has no order either.
+FROM_RATE = """CAST(CAST(amount AS DOUBLE) * CAST(discount AS DOUBLE)
+    / nullif(1 - CAST(discount AS DOUBLE), 0) AS DECIMAL(28, 10))"""
+DAY = "CASE WHEN basket IS NULL THEN CAST(bought AS DATE) END AS day,"
+GOODS = """
+SELECT customer, category, sum(amount) AS amount, sum(amount) FILTER (own) AS own
+FROM ({purchases}) GROUP BY customer, category
+"""
+LOOKED_UP = """
+SELECT customer, amount, coalesce(purchases.category, catalogue.category) AS category,
+    coalesce(purchases.own, catalogue.own) AS own
+FROM purchases LEFT JOIN catalogue USING (product)
+"""
+LARGEST = f"""
+SELECT category FROM goods WHERE category IS NOT NULL
+GROUP BY category ORDER BY sum(amount) DESC, category LIMIT {MOST_CATEGORIES}
+"""
+CUSTOMERS = """
+WITH baskets AS (
+    SELECT customer, basket, {day}
+        min(bought) AS bought, sum(amount) AS amount, count(*) AS lines,
+        sum({discount}) AS discount, coalesce(sum(coupon), 0) > 0 AS couponed
+    FROM purchases GROUP BY ALL
+), habits AS (
+    SELECT customer,
+        date_diff('day', CAST(max(bought) AS DATE), CAST({last} AS DATE)) AS recency_days,
+        date_diff('day', CAST(min(bought) AS DATE), CAST({last} AS DATE)) AS tenure_days,
+        count(*) AS orders,
+        count(DISTINCT date_trunc('month', bought)) AS active_months,
+        CAST(sum(amount) AS DOUBLE) AS spent,
+        sum(lines) AS lines,
+        CAST(coalesce(sum(discount), 0) AS DOUBLE) AS discount,
+        sum(CAST(couponed AS INTEGER)) AS couponed,
+        sum(CAST(isodow(bought) >= 6 AS INTEGER)) AS at_weekends,
+        sum(CAST(hour(bought) >= {evening} AS INTEGER)) AS in_evenings,
+        CAST(coalesce(sum(amount) FILTER (bought >= {middle}), 0) AS DOUBLE) AS late
+    FROM baskets GROUP BY customer
+), gone_back AS (
+    SELECT customer, CAST(sum(abs(amount)) AS DOUBLE) AS returned
+    FROM lines WHERE {returned} GROUP BY customer
+), variety AS (
+    SELECT customer, count(*) AS products
+    FROM (SELECT DISTINCT customer, product FROM purchases WHERE product IS NOT NULL)
+    GROUP BY customer
+), spending AS (
+    SELECT customer, count(category) AS categories,
+        CAST(coalesce(sum(own), 0) AS DOUBLE) AS own_brand{sums}
+    FROM goods GROUP BY customer
+)
+SELECT customer, habits.* EXCLUDE (customer), coalesce(returned, 0) AS returned,
+    coalesce(products, 0) AS products, spending.* EXCLUDE (customer)
+FROM habits FULL JOIN gone_back USING (customer)
+    LEFT JOIN variety USING (customer) LEFT JOIN spending USING (customer)
+"""
+EXTREMES = """
+SELECT count(*) FILTER (orders IS NULL), coalesce(max(returned), 0), coalesce(max(products), 0),
+    coalesce(max(categories), 0)
+FROM customers
+"""
+
+
+class Facts(NamedTuple):
+    """What the lines are like as a whole: the answer to `FACTS`."""
+
+    total: int
+    no_customer: int
+    no_time: int
+    no_amount: int
+    cancelled: int
+    returned: int  # and not cancelled
+    free: int
+    bought: int
+    first: datetime | None
+    last: datetime | None
+    largest_discount: float | None
+    by_day: bool  # the file tells no time of day
+    unordered: int  # lines without an order
+
+
+def customers_query(
+    run: Run, source: Source, name: str, *, products: bool = False
+) -> tuple[str, list[Change]]:
+    """Aggregate `lines`, which the engine has, to customers; see `aggregate_lines`.
+
+    Where `products` is true, goods are looked up in the table `catalogue`.
+    """
+    cancelled = _cancelled(run)
+    back = f"(amount < 0 OR coalesce(quantity, 0) < 0 OR {cancelled})"
+    purchase = f"({WHOLE} AND NOT {back})"
+    asked = FACTS.format(whole=WHOLE, cancelled=cancelled, back=back, purchase=purchase)
+    facts = Facts(*run(asked)[0])
+    changes = _changes(facts, source, name)
+    run(f"CREATE OR REPLACE VIEW purchases AS SELECT * FROM lines WHERE {purchase}")
+    described = source.category or source.own_brand
+    bought = LOOKED_UP if products else "SELECT * FROM purchases"
+    bought = bought if described else "SELECT * FROM purchases WHERE false"
+    run(f"CREATE OR REPLACE TABLE goods AS {GOODS.format(purchases=bought)}")
+    goods = _goods(run) if source.category else {}
+    returned = f"{WHOLE} AND {back}" if facts.cancelled or facts.returned else "false"
+    run(f"CREATE OR REPLACE TABLE customers AS {_aggregated(facts, goods, returned)}")
+    lost, *most = run(EXTREMES)[0]
+    if lost:
+        changes.append(Change("customers with returns only", rows=lost, action="left out"))
+    shown = _columns(source, facts.by_day, *most) | {column: quoted(column) for column in goods}
+    listed = ", ".join(f"CAST({value} AS DOUBLE) AS {quoted(key)}" for key, value in shown.items())
+    query = f"SELECT CAST(customer AS VARCHAR) AS customer_id, {listed} FROM customers "
+    return f"{query}WHERE orders IS NOT NULL", changes
+
+
+def _cancelled(run: Run) -> str:
+    """Return the condition that a line is of a cancelled order, as the names of orders tell."""
+    kind = run("SELECT typeof(basket) FROM lines LIMIT 1")
+    if not kind or kind[0][0].upper() not in ("VARCHAR", "STRING"):
+        return "false"
+    if not run("SELECT count(*) FROM lines WHERE basket LIKE 'C%'")[0][0]:
+        return "false"
+    share, cancelled = run(CANCELLATIONS)[0]
+    return CANCELLED if cancelled and share > 0.9 else "false"
+
+
+def _changes(facts: Facts, source: Source, name: str) -> list[Change]:
+    """Count what the rules concern."""
+    lacking = facts.no_time + facts.no_amount
+    if not facts.bought or lacking > MOST_UNREADABLE * facts.total:
+        raise UserError(
+            f"{max(lacking, facts.no_customer):,} of {facts.total:,} lines lack a customer, "
+            "a readable time or amount",
+            where=name,
+            remedy="name the right columns under [source] in dataset.toml",
+        )
+    if not (isinstance(facts.first, datetime) and isinstance(facts.last, datetime)):
+        raise UserError(
+            f"the times in {source.time!r} go from {facts.first} to {facts.last}",
+            where=name,
+            remedy="correct or empty those before the year 1 and after the year 9999",
+        )
+    counted = (
+        ("lines of purchases", facts.total, "summed up to one row a customer"),
+        (f"lines without a customer ({source.customer})", facts.no_customer, "left out"),
+        (f"lines without a readable time ({source.time})", facts.no_time, "left out"),
+        ("lines without a readable amount", facts.no_amount, "left out"),
+        ("lines of cancelled orders", facts.cancelled, "taken off the value"),
+        ("returns: lines below zero", facts.returned, "taken off the value; no purchase"),
+        ("lines that cost nothing", facts.free, "kept as bought; they add no value"),
+    )
+    return [Change(what, rows=rows, action=action) for what, rows, action in counted if rows]
+
+
+def _goods(run: Run) -> dict[str, str]:
+    """Return the sums spent on the largest categories, and on the others, by column."""
+    largest = [row[0] for row in run(LARGEST)]
+    if not largest:
+        return {}
+    named = category_columns(largest).items()
+    sums = {column: f"category = {literal(category)}" for category, column in named}
+    known = ", ".join(map(literal, largest))
+    sums["spent_on_the_rest"] = f"category IS NULL OR category NOT IN ({known})"
+    return {column: f"sum(amount) FILTER ({condition})" for column, condition in sums.items()}
+
+
+def _aggregated(facts: Facts, goods: dict[str, str], returned: str) -> str:
+    """Return the query that sums up all there is on a customer."""
+    rate = facts.largest_discount is not None and facts.largest_discount <= 1
+    sums = (f"CAST(coalesce({sql}, 0) AS DOUBLE) AS {quoted(c)}" for c, sql in goods.items())
+    return CUSTOMERS.format(
+        day=DAY if facts.unordered else "",
+        discount=FROM_RATE if rate else "abs(discount)",
+        last=_stamp(facts.last),
+        middle=_stamp(facts.first + (facts.last - facts.first) / 2),
+        evening=EVENING,
+        returned=returned,
+        sums="".join(f", {column}" for column in sums),
+    )
+
+
+def _columns(
+    source: Source, by_day: bool, returned: float, products: int, categories: int
+) -> dict[str, str]:
+    """Return what is shown of the sums; what the file does not tell is left out."""
+    spent = "CASE WHEN spent > 0 THEN spent ELSE CAST(1 AS DOUBLE) END"
+    orders = "CAST(orders AS DOUBLE)"
+    discount = _share("discount / nullif(discount + spent, 0)")
+    columns = {
+        "recency_days": "recency_days",
+        "tenure_days": "tenure_days",
+        "orders": "orders",
+        "active_months": "active_months",
+        "spent": "spent",
+        "basket_value": f"spent / {orders}",
+        "basket_lines": f"CAST(lines AS DOUBLE) / {orders}",
+        "coupon_share": f"CAST(couponed AS DOUBLE) / {orders}" if source.coupon else "",
+        "weekend_share": f"CAST(at_weekends AS DOUBLE) / {orders}",
+        "evening_share": "" if by_day else f"CAST(in_evenings AS DOUBLE) / {orders}",
+        "net_value": "spent - returned",
+        "trend": f"(late - (spent - late)) / {spent}",
+        "returns_share": _share(f"returned / {spent}") if returned > 0 else "",
+        "discount_share": discount if source.discount else "",
+        "own_brand_share": f"own_brand / {spent}" if source.own_brand else "",
+        "products": "products" if products > 1 else "",
+        "categories": "categories" if categories > 1 else "",
+    }
+    return {name: value for name, value in columns.items() if value}
+
+
+def _share(value: str) -> str:
+    return f"CASE WHEN {value} > 1 THEN 1 WHEN {value} < 0 THEN 0 ELSE {value} END"
+
+
+def _stamp(at: datetime) -> str:
+    return f"CAST({literal(at.isoformat(sep=' '))} AS TIMESTAMP)"
+
+
+def category_columns(categories: list[str]) -> dict[str, str]:
+    """Name a column for each category, each name once."""
+    names: dict[str, str] = {}
+    for category in categories:
+        base = f"spent_on_{simplify_name(category) or normalise(category) or 'unnamed'}"
+        taken = sum(name == base or name.startswith(f"{base}__") for name in names.values())
+        names[category] = f"{base}__{taken + 1}" if taken else base
+    return names

@@ -1,0 +1,322 @@
+"""The text of a guessed dataset.toml: every guess with its reason beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tomllib
+from collections.abc import Sequence
+from dataclasses import fields
+
+import pandas as pd
+import tomlkit
+from tomlkit.items import KeyType, SingleKey
+
+from customer_tables.errors import UserError
+from customer_tables.guessing import Guess
+from customer_tables.source import Source
+from customer_tables.text import YEAR
+
+SEAL = "# As long as nobody edits this file, a new run guesses anew: "
+HEAD = """\
+# Guessed from {source}. Every line is a guess with its reason beside it: correct what is wrong,
+# then run again with --dataset and the path of this file, and the same --input.
+# kind: id, money, count, share, months, number, date, yes_no, category or text
+# role of a feature: "segment" (makes the segments), "describe" (only describes them), "left out"
+# transform: "none", "log1p" (for many small and few large values) or "yeo-johnson"
+"""
+KIND_REASONS = {
+    "money": "an amount, by its name, its sign or its unit",
+    "count": "whole numbers that count something",
+    "share": "a part of a whole, by its name or its values",
+    "months": "called months",
+    "number": "numbers that are no amount, count or share, by their name and values",
+}
+# Name in the table: label, kind, unit, role, transform, reason.
+MEANINGS = {
+    "customer_id": ("Customer", "id", "", "id", "none", "tells customers apart"),
+    "recency_days": (
+        *("Days since the last purchase", "number", "days", "segment", "log1p"),
+        "how recently, counted back from the last purchase in the file",
+    ),
+    "orders": ("Orders", "count", "", "segment", "log1p", "how often"),
+    "spent": ("Spent", "money", "", "segment", "log1p", "how much, before returns"),
+    "net_value": (
+        *("Value net of returns", "money", "", "describe", "log1p"),
+        "what a customer is worth; nearly the same as what was spent",
+    ),
+    "tenure_days": (
+        *("Days since the first purchase", "number", "days", "describe", "none"),
+        "how long a customer is known in this file",
+    ),
+    "active_months": ("Months with purchases", "months", "", "describe", "none", "how steadily"),
+    "basket_value": (
+        *("Value of an order", "money", "", "describe", "log1p"),
+        "what was spent, divided by orders",
+    ),
+    "basket_lines": ("Lines in an order", "number", "", "describe", "log1p", "size of a basket"),
+    "products": ("Different products", "count", "", "describe", "log1p", "variety"),
+    "categories": ("Different categories", "count", "", "describe", "none", "variety"),
+    "discount_share": ("Discount", "share", "", "describe", "none", "share of the full price"),
+    "coupon_share": ("Orders with a coupon", "share", "", "describe", "none", "share of orders"),
+    "own_brand_share": ("Own brands", "share", "", "describe", "none", "share of what was spent"),
+    "returns_share": ("Returned", "share", "", "describe", "none", "share of what was spent"),
+    "weekend_share": ("Orders at weekends", "share", "", "describe", "none", "share of orders"),
+    "evening_share": ("Orders after 17:00", "share", "", "describe", "none", "share of orders"),
+    "trend": (
+        *("Trend between the halves", "number", "", "describe", "none"),
+        "spent in the second half of the period less the first, over both: -1 to 1",
+    ),
+}
+RFM = {"recency": "recency_days", "frequency": "orders", "monetary": "spent"}
+# Archetypes of a shop's customers, as they are written into the file.
+ARCHETYPES = """\
+[[archetypes]]
+name = "Frequent shoppers"
+pattern = { recency_days = -0.8, orders = 1.2, spent = 1.0 }
+summary = "buy often, recently and much"
+advice = "Keep them: rewards for loyalty, first access to what is new; no needless discounts."
+measure = "orders per month and share still buying after half a year, against a control group"
+
+[[archetypes]]
+name = "Lapsing customers"
+pattern = { recency_days = 1.0, orders = -0.7, spent = -0.7 }
+summary = "have not bought for long, and never bought often"
+advice = "Ask once what would bring them back, with an offer that ends; then save the contact."
+measure = "share who buy again within two months, and its cost, against a control group"
+
+[[archetypes]]
+name = "Slipping customers"
+pattern = { recency_days = 0.9, orders = 0.3, spent = 0.5 }
+summary = "bought no less than others, but not for some time"
+advice = "Remind them before they are gone: what they bought, and what is new beside it."
+measure = "share who buy again within two months, against a control group"
+
+[[archetypes]]
+name = "Recent customers"
+pattern = { recency_days = -1.0, orders = -0.1, spent = 0.0 }
+summary = "bought lately, not far from the average in number and amount"
+advice = "Use the moment: what goes with the last purchase, within days of it."
+measure = "orders within the next two months, against a control group"
+
+[[archetypes]]
+name = "New or rare customers"
+pattern = { recency_days = -0.7, orders = -0.8, spent = -0.8 }
+summary = "bought lately, but seldom and little so far"
+advice = "Win the second order: a welcome, a reminder of what goes with the first purchase."
+measure = "share with a second order within two months, against a control group"
+"""
+
+
+def is_untouched(text: str) -> bool:
+    """Whether nobody has edited a guessed dataset.toml since it was written."""
+    text = text.replace("\r\n", "\n")
+    return text.startswith(SEAL) and _sealed(text.partition("\n")[2]) == text
+
+
+def _sealed(text: str) -> str:
+    """Put a line before a text that tells whether the text was edited afterwards."""
+    return f"{SEAL}{hashlib.sha256(text.encode()).hexdigest()[:16]}\n{text}"
+
+
+def dataset_toml(
+    name: str,
+    source: dict[str, str | int],
+    guesses: Sequence[Guess],
+    value: str,
+    questions: Sequence[tuple[str, str]],
+    more: Sequence[str] = (),
+) -> str:
+    """Lay out guesses as the text of a dataset.toml.
+
+    Parameters
+    ----------
+    name : str
+        The dataset's name.
+    source : dict
+        Where the table came from, as in `Reading.source`.
+    guesses : sequence of Guess
+    value : str
+        The column or feature that measures a customer's value; empty if there is none.
+    questions : sequence of (name, condition)
+        Yes/no questions about customers.
+    more : sequence of str
+        Further tables in TOML, put at the end.
+
+    Returns
+    -------
+    str
+        Valid TOML.
+    """
+    columns = [g for g in guesses if g.role != "dropped" and not g.formula]
+    features = [g for g in guesses if g.role in ("segment", "describe", "left out")]
+    dropped = {SingleKey(g.source, KeyType.Basic): g.why for g in guesses if g.role == "dropped"}
+    blocks = [
+        HEAD.format(source=_comment(str(source["name"]))),
+        _head(name, source, guesses),
+        _value(value, guesses),
+    ]
+    if dropped:
+        blocks += [_heading("Columns of the file that are left out, and why")]
+        blocks += [_table("left_out", dropped)]
+    blocks += [_heading("Columns: the name here, the name in the file, what it holds")]
+    blocks += [_column(guess) for guess in columns]
+    blocks += [_heading("Features: which segment, which describe, which are left out, and why")]
+    blocks += [_feature(guess) for guess in features if guess.is_numeric]
+    if questions:
+        blocks += [
+            _heading("Plain questions: their answers are the baseline that clusters have to beat")
+        ]
+        blocks += [_entry("questions", {"name": n, "when": when}) for n, when in questions]
+    return _sealed("\n".join([*blocks, *more]))
+
+
+def _head(name: str, source: dict[str, str | int], guesses: Sequence[Guess]) -> str:
+    signs = {guess.unit for guess in guesses if guess.kind == "money" and guess.unit}
+    personal = [guess.source for guess in guesses if guess.personal]
+    limits = ["What the columns mean was guessed from their names and values; see dataset.toml."]
+    if personal:
+        names = ", ".join(personal)
+        limits.append(f"Left out because they could tell who somebody is: {names}.")
+    if any(guess.role == "describe" and "sensitive" in guess.why for guess in guesses):
+        limits.append("Sensitive columns describe the segments and play no part in making them.")
+    entries = {
+        "name": name,
+        "title": name.replace("_", " ").capitalize(),
+        "source": str(source["name"]),
+        "currency": signs.pop() if len(signs) == 1 else "",
+        "limits": limits,
+    }
+    return _table("dataset", entries)
+
+
+def _value(value: str, guesses: Sequence[Guess]) -> str:
+    if not value:
+        return "# [value]: no column looks like what a customer is worth; name one here\n"
+    label = next(guess.label for guess in guesses if guess.name == value)
+    return _table("value", {"column": value, "label": label.lower()}, "what a customer is worth")
+
+
+def _column(guess: Guess) -> str:
+    entries = {"kind": guess.kind, "label": guess.label, "found_as": [guess.source]}
+    if guess.unit:
+        entries["unit"] = guess.unit
+    if guess.valid:
+        entries["valid"] = [limit if math.isinf(limit) else int(limit) for limit in guess.valid]
+    if not guess.is_numeric:
+        entries["required"] = False  # a later table without it can still be segmented
+    why = KIND_REASONS[guess.kind] if guess.is_numeric else guess.why
+    why = "a calendar year" if guess.unit == YEAR else why
+    return _table("columns", {guess.name: _commented(entries, why)})
+
+
+def _feature(guess: Guess) -> str:
+    entries = {
+        "name": guess.name,
+        "label": guess.label,
+        "formula": guess.formula or guess.name,
+        "kind": guess.kind,
+        "unit": guess.unit,
+        "role": guess.role,
+        "transform": guess.transform,
+        "why": guess.why,
+    }
+    return _entry(
+        "features", {key: entry for key, entry in entries.items() if key != "unit" or entry}
+    )
+
+
+def _heading(text: str) -> str:
+    return f"# --- {text} {'-' * max(3, 92 - len(text))}\n"
+
+
+def _entry(name: str, entries: dict) -> str:
+    """Write an entry of a list of tables."""
+    return _written({name: [entries]})
+
+
+def _table(name: str, entries: dict, comment: str = "") -> str:
+    return _written({name: _commented(entries, comment)})
+
+
+def _commented(entries: dict, comment: str) -> tomlkit.items.Table:
+    table = tomlkit.table()
+    table.update(entries)
+    return table.comment(_comment(comment)) if comment else table
+
+
+def _written(content: dict) -> str:
+    """Write TOML; what nobody can see, or turns what follows, is written by its number."""
+    text = tomlkit.dumps(content)
+    return "".join(c if c.isprintable() or c == "\n" else _code(c) for c in text)
+
+
+def _code(character: str) -> str:
+    return f"\\U{ord(character):08X}" if ord(character) > 0xFFFF else f"\\u{ord(character):04X}"
+
+
+def _comment(text: str) -> str:
+    """Return a text as it may stand behind a #: without control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def describe_transactions(
+    table: pd.DataFrame,
+    source: Source,
+    about: dict[str, str | int],
+    name: str,
+    people: Sequence[Guess] = (),
+) -> str:
+    """Write the dataset.toml of customers that were aggregated from transaction lines.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `aggregate`, with the columns of people joined.
+    source : Source
+        What the file's columns are called.
+    about : dict
+        Where the lines came from, as in `Reading.source`.
+    name : str
+        The dataset's name.
+    people : sequence of Guess
+        What the columns of people were taken for.
+
+    Raises
+    ------
+    UserError
+        If customers differ in one of recency, orders and spending at most.
+    """
+    constant = {column for column in MEANINGS if column in table and table[column].nunique() < 2}
+    guesses = [_meaning(c, table[c]) for c in table if c in MEANINGS and c not in constant]
+    guesses += [_bought(c) for c in table if c.startswith("spent_on_") and table[c].any()]
+    if sum(guess.role == "segment" for guess in guesses) < 2:
+        raise UserError(
+            "nearly all customers bought on the same day, equally often or equally much",
+            where=f"{about['name']}: at most one of recency, orders and spending differs",
+            remedy="bring purchases of a longer time, or one row a customer with more columns",
+        )
+    questions = [("more than one order", "orders > 1")] if "orders" not in constant else []
+    given = {f.name: getattr(source, f.name) for f in fields(source)}
+    given = {key: value for key, value in given.items() if value}
+    more = [_table("source", given, "the columns of the file of purchases")]
+    if not constant & set(RFM.values()):
+        more += [_table("rfm", RFM, "the features behind the table of scores")]
+    for archetype in ARCHETYPES.split("\n\n"):
+        block = archetype.rstrip("\n") + "\n"
+        if not constant & set(tomllib.loads(block)["archetypes"][0]["pattern"]):
+            more.append(block)
+    return dataset_toml(name, about, [*guesses, *people], "net_value", questions, more)
+
+
+def _meaning(column: str, values: pd.Series) -> Guess:
+    label, kind, unit, role, transform, why = MEANINGS[column]
+    if transform == "log1p" and values.min() < 0:
+        transform = "yeo-johnson"
+    return Guess(column, column, label, kind, role, why, unit, transform)
+
+
+def _bought(column: str) -> Guess:
+    what = column.removeprefix("spent_on_").replace("__", " ").replace("_", " ")
+    why = "what was bought: describes"
+    return Guess(column, column, f"Spent on {what}", "money", "describe", why, "", "log1p")

@@ -1,0 +1,252 @@
+"""Cells of text as DuckDB reads them: how a column is written is settled once, for all its cells.
+
+What is settled is an expression in DuckDB's dialect. The shapes of numbers and dates are those of
+`numbers` and `dates`, by which tables of customers are read, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+
+from customer_tables.dates import MONTHS, Dates, parse_dates
+from customer_tables.duckdb_files import Relation, Run, literal, quoted
+from customer_tables.errors import UserError
+from customer_tables.numbers import SHAPES
+
+MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT")
+MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
+TOLERATED = 0.001  # share of the cells that may be no numbers before they are read another way
+REFUSED = 0.05  # share of the cells from which too many are no numbers
+CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+DIGITS = re.compile(r"(19|20)\d{6}")
+WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
+SEEN = 20_000  # different days that are looked at
+
+
+def is_misread(cell: str, value: str) -> str:
+    """Return the condition that a cell says something, and nothing could be read."""
+    return f"CASE WHEN {value} IS NULL THEN {is_filled(f'CAST({cell} AS VARCHAR)')} ELSE false END"
+
+
+def is_filled(text: str) -> str:
+    """Return the condition that a text says something; only short ones are looked at.
+
+    A list behind IN would be joined, by each query on lines, whether it needs the column or not.
+    """
+    nothing = literal("|".join(map(re.escape, MISSING)))
+    longest = max(map(len, MISSING))
+    empty = f"regexp_full_match(lower({text}), {nothing})"
+    return f"CASE WHEN length({text}) > {longest} THEN true ELSE NOT {empty} END"
+
+
+def text_of(column: str, kind: str) -> str:
+    """Write a column of identifiers or words as text; a word for nothing as a gap."""
+    if kind in WHOLE:
+        return f"CAST({column} AS VARCHAR)"
+    text = f"trim(CAST({column} AS VARCHAR))"
+    # Whole numbers that had gaps among them were written by many programs as 17850.0.
+    whole = f"regexp_replace({text}, '^(\\d{{3,}})\\.0$', '\\1')"
+    return (
+        f"CASE WHEN NOT {is_filled(text)} THEN NULL WHEN {text} LIKE '%.0' THEN {whole} "
+        f"ELSE {text} END"
+    )
+
+
+def settle_keys(run: Run, file: Relation, columns: Iterable[str]) -> dict[str, str]:
+    """Return how columns of identifiers are read: as whole numbers where all are written so.
+
+    Whole numbers are grouped faster than text.
+    """
+    settled = {column: quoted(column) for column in columns}
+    texts = {c: text_of(cell, file.types[c]) for c, cell in settled.items()}
+    numbers = {c: _whole(cell) for c, cell in settled.items() if file.types[c] not in WHOLE}
+    counts = _pairs(run, file, {c: (f"count({texts[c]})", f"count({numbers[c]})") for c in numbers})
+    for column, (filled, whole) in counts.items():
+        settled[column] = numbers[column] if 0 < filled == whole else texts[column]
+    return settled
+
+
+def _whole(column: str) -> str:
+    """Return the expression of a whole number that is written in one way only, as 007 is not 7."""
+    number = f"TRY_CAST({column} AS BIGINT)"
+    return f"CASE WHEN CAST({number} AS VARCHAR) = CAST({column} AS VARCHAR) THEN {number} END"
+
+
+def settle_numbers(
+    run: Run, file: Relation, columns: Iterable[str], decimal: str, name: str
+) -> dict[str, str]:
+    """Return how columns are read as exact numbers.
+
+    Parameters
+    ----------
+    run : callable
+    file : Relation
+    columns : iterable of str
+    decimal : str
+        "point", "comma" or the mark itself; empty where the cells have to tell.
+    name : str
+        The file's name, for messages.
+
+    Raises
+    ------
+    UserError
+        If too many cells are no numbers, or a comma can mean two things.
+    """
+    settled = {column: f"TRY_CAST({quoted(column)} AS {MONEY})" for column in columns}
+    texts = {c: _bare(quoted(c)) for c in settled if file.types[c] == "VARCHAR"}
+    if decimal:
+        mark = "," if decimal in (",", "comma") else "."
+        return settled | {column: _marked(text, mark) for column, text in texts.items()}
+    for column, text in texts.items():  # most cells are numbers as they stand
+        settled[column] = f"coalesce({settled[column]}, TRY_CAST({text} AS {MONEY}))"
+    counts = _pairs(run, file, {c: _counts(texts[c], settled[c]) for c in texts})
+    for column, (numbers, odd) in counts.items():
+        if odd > TOLERATED * (numbers + odd):
+            settled[column] = _settle_marked(run, file, column, name)
+    return settled
+
+
+def _pairs(
+    run: Run, file: Relation, counts: dict[str, tuple[str, str]]
+) -> dict[str, tuple[int, int]]:
+    """Ask for two counts of each column, in one look at the file."""
+    if not counts:
+        return {}
+    asked = ", ".join(count for pair in counts.values() for count in pair)
+    row = run(f"SELECT {asked} FROM {file.sql}")[0]
+    return dict(zip(counts, zip(row[::2], row[1::2], strict=True), strict=True))
+
+
+def _counts(text: str, number: str) -> tuple[str, str]:
+    """Return the counts of cells that are numbers, and of others that say something."""
+    return f"count({number})", f"count(*) FILTER ({is_misread(text, number)})"
+
+
+def _settle_marked(run: Run, file: Relation, column: str, name: str) -> str:
+    """Return how a column with marks between thousands or a decimal comma is read."""
+    text = _bare(quoted(column))
+    ways = {mark: _marked(text, mark) for mark in SHAPES}
+    counts = _pairs(run, file, {mark: _counts(text, way) for mark, way in ways.items()})
+    odd = {mark: others for mark, (_, others) in counts.items()}
+    rows, fewest = sum(counts["."]), min(odd.values())
+    if fewest > REFUSED * rows:
+        raise UserError(
+            f"{fewest:,} of {rows:,} cells of the column {quoted(column)} are no numbers",
+            where=name,
+            remedy="correct the cells, or name another column under [source] in dataset.toml",
+        )
+    if odd["."] == odd[","]:
+        raise UserError(
+            f"the comma in {quoted(column)} can be a decimal mark or stand between thousands",
+            where=name,
+            remedy="say which with --decimal comma or --decimal point",
+        )
+    return ways[min(odd, key=lambda mark: odd[mark])]
+
+
+def _bare(column: str) -> str:
+    """Return the expression that takes spaces and signs of currencies out of a number's text."""
+    return f"regexp_replace({column}, '[\\s$€£]', '', 'g')"
+
+
+def _marked(text: str, decimal: str) -> str:
+    """Return the expression that reads a number with this decimal mark, NULL where it has none."""
+    shape, others = f"[-+]?{SHAPES[decimal].strip('^$')}", ",''" if decimal == "." else ".''"
+    plain = f"replace(regexp_replace({text}, '[{others}]', '', 'g'), '{decimal}', '.')"
+    number = f"TRY_CAST({plain} AS {MONEY})"
+    return f"CASE WHEN regexp_full_match({text}, {literal(shape)}) THEN {number} END"
+
+
+def settle_times(run: Run, file: Relation, column: str, date_order: str, name: str) -> str:
+    """Return how a column is read as a time.
+
+    Parameters
+    ----------
+    run : callable
+    file : Relation
+    column : str
+    date_order : str
+        "dmy" or "mdy"; empty where the cells have to tell.
+    name : str
+        The file's name, for messages.
+
+    Raises
+    ------
+    UserError
+        If the times are written in a way that is not known, or can be read in two.
+    """
+    cell = quoted(column)
+    if file.types[column].startswith(("TIMESTAMP", "DATE")):
+        return f"CAST({cell} AS TIMESTAMP)"
+    raw = f"trim(CAST({cell} AS VARCHAR))"
+    text = f"replace({raw}, 'T', ' ')"
+    seen, dates = _days(run, file, f"split_part({text}, ' ', 1)", cell)
+    if _mostly(dates.form == "iso"):
+        return f"TRY_CAST({text} AS TIMESTAMP)"
+    if _mostly([bool(DIGITS.fullmatch(day)) for day in seen]):
+        return f"try_strptime({text}, '%Y%m%d')"
+    if _mostly(numbered := dates.form == "numbers"):
+        first = seen[int(np.argmax(numbered))]
+        order = date_order or _settle_order(dates, first, f"{name}, column {cell}")
+        mark, year = first.strip("0123456789")[0], _year(dates, numbered)
+        return _stamp(text, mark.join(("%d", "%m", year) if order == "dmy" else ("%m", "%d", year)))
+    clock = r"[ ,T]+\d{1,2}[:.]\d{2}.*$"
+    written, dates = _days(run, file, f"regexp_replace({raw}, '{clock}', '')", cell)
+    if _mostly(named := np.isin(dates.form, ("day word", "word day"))):
+        return _stamp(_with_number(raw), f"%d/%m/{_year(dates, named)}")
+    raise UserError(
+        f"the times in {cell} are written in a way that is not known, such as "
+        f"{(written or ['nothing'])[0][:30]!r}",
+        where=name,
+        remedy="write them like 2024-03-31 14:05",
+    )
+
+
+def _days(run: Run, file: Relation, day: str, cell: str) -> tuple[list[str], Dates]:
+    """Return the different days of a column, as written and taken apart."""
+    distinct = f"SELECT DISTINCT {day} FROM {file.sql} WHERE {cell} IS NOT NULL"
+    seen = [row[0] for row in run(f"{distinct} ORDER BY 1 LIMIT {SEEN}") if row[0]]
+    return seen, parse_dates(pa.array([WEEKDAY.sub("", day, 1) for day in seen], pa.string()))
+
+
+def _mostly(flags: Iterable[bool]) -> bool:
+    flags = np.asarray(flags, dtype=bool)
+    return bool(flags.any() and flags.mean() > 0.5)
+
+
+def _year(dates: Dates, rows: np.ndarray) -> str:
+    return "%y" if dates.short[np.argmax(rows)] else "%Y"
+
+
+def _settle_order(dates: Dates, first: str, where: str) -> str:
+    """Return whether the day or the month comes first, as the days prove."""
+    proof = {order: bool(texts.any()) for order, texts in dates.proof().items()}
+    if proof["dmy"] != proof["mdy"]:
+        return "dmy" if proof["dmy"] else "mdy"
+    what = "both have days in them" if proof["dmy"] else "can be day or month"
+    raise UserError(
+        f"in dates like {first!r} the first two numbers {what}",
+        where=where,
+        remedy="say with --date-order dmy or mdy which comes first",
+    )
+
+
+def _stamp(text: str, day: str) -> str:
+    """Return the expression that reads a day written in a known way, with or without a clock."""
+    return f"try_strptime({text}, [{', '.join(literal(day + clock) for clock in CLOCKS)}])"
+
+
+def _with_number(text: str) -> str:
+    """Return the expression that writes 1-Dec-2010 and Dec 1, 2010 8:26 as 1/12/2010 8:26."""
+    short = {name: number for name, number in MONTHS.items() if len(name) == 3}
+    found = f"lower(regexp_extract({text}, '(?i)({'|'.join(short)})', 1))"
+    numbers = " ".join(f"WHEN '{name}' THEN '{number}'" for name, number in short.items())
+    day = rf"regexp_extract({text}, '^\D*(\d{{1,2}})', 1)"
+    year = rf"regexp_extract({text}, '^\D*\d{{1,2}}\D+(\d{{4}}|\d{{2}})', 1)"
+    clock = rf"regexp_extract({text}, '(\d{{1,2}}:\d{{2}}(:\d{{2}})?( [AaPp][Mm])?)', 1)"
+    return f"trim(concat({day}, '/', CASE {found} {numbers} END, '/', {year}, ' ', {clock}))"
