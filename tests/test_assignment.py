@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from fitted import fit_model
 
+from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from segmentation import assignment, cleaning, scoring
 from segmentation.assignment import assign, assignment_confidence, distances
@@ -60,3 +61,6 @@ def test_the_size_of_the_blocks_does_not_matter(monkeypatch):
     assert not few.features and (shown == whole.features["balance"].to_numpy()[:500]).all()
     cleaned = cleaning.clean(table, known).customers
     assert segments_again(model, cleaned).equals(whole.assigned["segment"])
+    table.loc[[0, 100, 5000], "BALANCE"] = 1e101
+    with pytest.raises(UserError, match="'balance' is not finite for 3 customers"):
+        score_customers(model, table)

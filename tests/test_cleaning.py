@@ -186,6 +186,14 @@ def test_each_step_by_hand(shop, step, cells, expected, changes):
     pd.testing.assert_frame_equal(table, before)  # what came in is not changed
 
 
+def test_a_rule_says_nothing_of_what_is_unknown(make_shop):
+    shop = make_shop(rules=[{"name": "r", "when": "not visits > 3", "column": "spent", "fill": 9}])
+    table = changed(visits={0: NAN}, spent={0: NAN, 1: NAN})
+    ruled = cleaning.apply_rules(table, shop)
+    np.testing.assert_array_equal(ruled.customers.loc[[0, 1, 2], "spent"], [NAN, 9, 3])
+    assert [change.rows for change in ruled.changes] == [1]
+
+
 def test_rules_about_absent_columns_rest(make_shop):
     rules = [
         {"name": "age if member", "when": "member", "column": "age", "fill": 0},

@@ -117,18 +117,7 @@ def assign(distances: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:
-    """Say how surely each customer belongs to the nearest centre.
-
-    Parameters
-    ----------
-    distances : ndarray, shape (n, k)
-        To the k centres, k at least 2.
-
-    Returns
-    -------
-    DataFrame, shape (n, 5)
-        As `assign`.
-    """
+    """Say how surely customers belong to a centre: `assign` of distances, shape (n, k)."""
     return pd.DataFrame(assign(np.asarray(distances).T))
 
 

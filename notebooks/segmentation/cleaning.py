@@ -63,9 +63,9 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
                 + "rename the column, or add its name to found_as in dataset.toml",
             )
     reasons = {normalise(name): why for name, why in dataset.left_out.items()}
-    stranger = "column is not part of this dataset"
+    unknown = "column is not part of this dataset"
     changes = [
-        Change(reasons.get(normalise(name), stranger), str(name), len(table), "left out")
+        Change(reasons.get(normalise(name), unknown), str(name), len(table), "left out")
         for name in table.columns
         if name not in matched
     ]

@@ -549,13 +549,13 @@ def match_dataset(header: Iterable[str]) -> str | None:
     A few more columns do no harm, such as a record number; with many more it is another table.
     """
     header = list(header)
-    strangers = max(2, len(header) // 5)
+    spare = max(2, len(header) // 5)
     for path in sorted(DATA_FOLDER.glob("*/dataset.toml")):
         dataset = load_dataset(path)
         needed = {c.name for c in dataset.columns if c.required and c.kind != "id"}
         if not needed or dataset.origin.grain == "transaction":
             continue
         claims = _claims(header, dataset)
-        if needed <= set(claims.values()) and len(header) - len(claims) <= strangers:
+        if needed <= set(claims.values()) and len(header) - len(claims) <= spare:
             return path.parent.name
     return None

@@ -53,14 +53,12 @@ OWN_FUNCTIONS: dict[str, Callable] = {
     "sqrt": np.sqrt,
     "where": np.where,
 }
-ARITHMETIC: dict[type, Callable] = {
+OPERATORS: dict[type, Callable] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,  # in the program's own formulas only
-}
-COMPARISONS: dict[type, Callable] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -69,7 +67,7 @@ COMPARISONS: dict[type, Callable] = {
     ast.GtE: operator.ge,
 }
 LOGIC: dict[type, Callable] = {ast.And: np.logical_and, ast.Or: np.logical_or}
-ACCEPTED = {*ARITHMETIC, *COMPARISONS, *LOGIC, ast.USub, ast.Not} - {ast.Pow}
+ACCEPTED = {*OPERATORS, *LOGIC, ast.USub, ast.Not} - {ast.Pow}
 
 
 @lru_cache(maxsize=256)
@@ -253,11 +251,11 @@ def _evaluate(node: ast.expr, table: Mapping[str, np.ndarray] | pd.DataFrame) ->
         case ast.Constant(value=int() | float() | None as value):
             return np.float64(value)  # of None: not a number
         case ast.BinOp(left=a, op=op, right=b):
-            return ARITHMETIC[type(op)](_number(a, table), _number(b, table))
+            return OPERATORS[type(op)](_number(a, table), _number(b, table))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_number(operand, table)
         case ast.Compare(left=a, ops=[op], comparators=[b]):
-            return COMPARISONS[type(op)](_evaluate(a, table), _evaluate(b, table))
+            return OPERATORS[type(op)](_evaluate(a, table), _evaluate(b, table))
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return np.logical_not(_condition(operand, table))
         case ast.BoolOp(op=op, values=values):

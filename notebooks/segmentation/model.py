@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -91,38 +91,24 @@ def load_model(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
         found, computed, version = content["checksum"], checksum(content), content["version"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path.name} is no model: {error}", where=str(path), remedy="run the notebooks again"
-        ) from None
+        raise _refusal(path, f"is no model: {error}") from None
     if found != computed:
-        raise UserError(
-            f"{path.name} was changed after it was written (its checksum differs)",
-            where=str(path),
-            remedy="run the notebooks again, or restore the file",
-        )
+        problem = "was changed after it was written (its checksum differs)"
+        raise _refusal(path, problem, "run the notebooks again, or restore the file")
     if version != VERSION:
-        raise UserError(
-            f"{path.name} has version {version}, and this program reads {VERSION}",
-            where=str(path),
-            remedy="run the notebooks again",
-        )
-    _check_schema(content, path)
-    return content
-
-
-def _check_schema(content: dict[str, Any], path: Path) -> None:
-    """Refuse a model that model.schema.json does not describe, or whose lengths do not agree."""
+        raise _refusal(path, f"has version {version}, and this program reads {VERSION}")
     try:
         fastjsonschema.validate(json.loads(SCHEMA.read_text(encoding="utf-8")), content)
         problem = _disagreement(content)
     except fastjsonschema.JsonSchemaValueException as error:
         problem = error.message[:200].replace("data", "model", 1)
     if problem:
-        raise UserError(
-            f"{path.name} is not as its schema says: {problem}",
-            where=str(path),
-            remedy="run the notebooks again",
-        )
+        raise _refusal(path, f"is not as its schema says: {problem}")
+    return content
+
+
+def _refusal(path: Path, problem: str, remedy: str = "run the notebooks again") -> UserError:
+    return UserError(f"{path.name} {problem}", where=str(path), remedy=remedy)
 
 
 def _disagreement(content: dict[str, Any]) -> str:
@@ -151,19 +137,16 @@ def _disagreement(content: dict[str, Any]) -> str:
 
 def dataset_of(model: dict[str, Any]) -> Dataset:
     """Rebuild the part of the dataset that scoring needs from a model."""
+    summed_up = set(SUMMED_UP) <= {entry["name"] for entry in model["columns"]}
     columns = []
     for entry in model["columns"]:
         low, high = entry["valid"]
         limits = (-math.inf if low is None else low, math.inf if high is None else high)
-        columns.append(Column(**entry | {"valid": limits, "found_as": tuple(entry["found_as"])}))
-    if set(SUMMED_UP) <= {column.name for column in columns}:
         # What notebook 01 sums up has the identifier's name of all its tables.
-        columns = [
-            replace(c, found_as=(*c.found_as, "customer")) if c.kind == "id" else c for c in columns
-        ]
+        more = ["customer"] if summed_up and entry["kind"] == "id" else []
+        columns.append(Column(**entry | {"valid": limits, "found_as": entry["found_as"] + more}))
     return Dataset(
         name=model["dataset"],
-        folder=Path(),
         title=model["dataset"],
         columns=tuple(columns),
         rules=tuple(Rule(**rule) for rule in model["rules"]),

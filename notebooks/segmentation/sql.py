@@ -69,7 +69,7 @@ def write_query(
         raise UserError(
             f"there is no dialect {dialect!r} here", remedy=f"one of {', '.join(DIALECTS)}"
         )
-    query = build_query(model, table=table, columns=columns)
+    query = _query(model, table, dict(columns or {}))
     if dialect == "postgres":  # it would put each step into the next, and never finish planning
         for step in query.ctes:
             step.set("materialized", step.alias in REPEATED)
@@ -84,11 +84,9 @@ def write_query(
     return "\n".join(head) + "\n" + query.sql(dialect, pretty=True) + ";\n"
 
 
-def build_query(
-    model: dict[str, Any], *, table: str = "customers", columns: Mapping[str, str] | None = None
-) -> exp.Select:
-    """Build the query as a syntax tree; see `write_query`."""
-    dataset, names = dataset_of(model), dict(columns or {})
+def _query(model: dict[str, Any], table: str, names: dict[str, str]) -> exp.Select:
+    """Build the query as a syntax tree."""
+    dataset = dataset_of(model)
     if unknown := sorted(set(names) - {column.name for column in dataset.columns}):
         raise UserError(
             f"the model has no column {unknown[0]!r}",
