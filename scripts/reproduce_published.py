@@ -147,7 +147,7 @@ def main(arguments):
         print("published; these two are of the same kind, and the sizes say what they mean:")
         shown = artefacts(table)
         print(shown.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
-        print("\nOne mass and a few isolated customers is no segmentation. Notebook 04 marks such")
+        print("\nOne mass and a few isolated customers is no segmentation. Notebook 07 marks such")
         print("rows as degenerate, whatever their silhouette.")
     return 0
 
