@@ -131,7 +131,7 @@ def test_what_cannot_segment_is_refused(known, names):
 @pytest.fixture(scope="module")
 def published(known):
     if not REAL.is_file():
-        pytest.skip("the public table is not here")
+        pytest.skip("needs the public tables beside the project")
     _, matrix = prepare(REAL, known)
     return decide(matrix)
 

@@ -106,7 +106,7 @@ def run(tmp_path_factory):
 
 def test_a_run_needs_no_network(run):
     if run.alone[0] != "unshare":
-        pytest.skip("this system allows no process without a network")
+        pytest.skip("needs a system that runs a process without a network")
     assert "index.html" in run.published()
 
 
@@ -230,7 +230,7 @@ def test_a_segment_of_few_is_counted_in_with_another(run):
     assert page.count("too few to be described") == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="rights of other systems")
+@pytest.mark.skipif(os.name == "nt", reason="needs a system with owners of files, not Windows")
 def test_lists_of_customers_are_their_owners_only(run):
     lists = {n: p for n, p in run.published().items() if CUSTOMERS.fullmatch(n)}
     assert {"segments.csv", "stages/01_customers.parquet"} <= set(lists)

@@ -26,7 +26,7 @@ def test_what_is_not_the_public_table_is_refused(tmp_path, content, message):
     assert len(str(error.value).splitlines()) == 3
 
 
-@pytest.mark.skipif(not REAL.is_file(), reason="the public table is not at hand")
+@pytest.mark.skipif(not REAL.is_file(), reason="needs the public tables beside the project")
 def test_published_figures_are_met():
     table = published.read_public_table(REAL)
     found = published.reproduce(table)

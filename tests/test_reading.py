@@ -24,7 +24,9 @@ from customer_tables.errors import UserError
 from customer_tables.table import read_table
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-real_data = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the public tables are not here")
+real_data = pytest.mark.skipif(
+    not REAL_DATA.is_dir(), reason="needs the public tables beside the project"
+)
 
 
 @pytest.fixture

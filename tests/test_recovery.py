@@ -30,7 +30,9 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "cc_general.csv
 SEGMENTS = 6
 NAMES = {"Cash-advance users", "Instalment buyers", "High spenders", "Low-activity customers",
          "Purchase-and-cash revolvers", "Minimum-payment shoppers"}  # fmt: skip
-needs_real = pytest.mark.skipif(not REAL.is_file(), reason="the public table is not at hand")
+needs_real = pytest.mark.skipif(
+    not REAL.is_file(), reason="needs the public tables beside the project"
+)
 
 
 class Prepared(NamedTuple):

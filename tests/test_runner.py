@@ -272,7 +272,9 @@ def test_a_run_is_not_repeated_on_other_data_or_notebooks(old, project, tmp_path
         ("die", "01 numbers ended without a word: most likely the machine ran out of memory"),
         pytest.param(
             *("memory", "01 numbers asked for more memory than there is"),
-            marks=pytest.mark.skipif(os.name == "nt", reason="limits of other systems"),
+            marks=pytest.mark.skipif(
+                os.name == "nt", reason="needs a system with limits, not Windows"
+            ),
         ),
         ("exit", "01 numbers stopped before its last cell"),
     ],
@@ -345,7 +347,9 @@ def test_a_publication_killed_halfway_is_undone(done):
         assert done.snapshot() == before
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs an ordinary user, not root"
+)
 def test_a_folder_without_write_access(project, capsys):
     project.folder.chmod(0o500)
     assert project.run() == 2
@@ -423,7 +427,7 @@ def test_results_may_not_take_the_place_of_other_things(tmp_path):
     assert inputs.check_results(tmp_path / "new") == (tmp_path / "new").resolve()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of other systems")
+@pytest.mark.skipif(os.name == "nt", reason="needs a system with signals, not Windows")
 def test_a_command_that_is_interrupted_while_it_loads_says_only_so():
     code = "import runner, os, signal; os.kill(os.getpid(), signal.SIGINT); import time"
     command = [sys.executable, "-c", code]

@@ -43,7 +43,7 @@ def truth():
 @pytest.fixture(scope="module")
 def real():
     if not REAL.is_file():
-        pytest.skip("the public table is not here")
+        pytest.skip("needs the public tables beside the project")
     return pd.read_csv(REAL)
 
 

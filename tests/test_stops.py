@@ -38,7 +38,7 @@ from runner import scheduling
 from runner.kernels import Kernels
 from runner.publishing import claim
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of other systems")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs a system with signals, not Windows")
 
 MOMENTS = int(os.environ.get("FAULT_MOMENTS", "3"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
@@ -168,10 +168,10 @@ print("RESULT" + json.dumps([told, closed, again, end]))
 def test_full_and_closed_disks_leave_the_earlier_results(finished, undisturbed, tmp_path):
     words = ["unshare", "--map-root-user", "--mount"]
     if not shutil.which("unshare") or not sys.platform.startswith("linux"):
-        pytest.skip("this system lets nobody mount a small file system")
+        pytest.skip("needs a system that lets tests mount a small disk")
     trial = f"mount -t tmpfs tmpfs {tmp_path}"
     if subprocess.run([*words, "sh", "-c", trial], capture_output=True).returncode:
-        pytest.skip("this system does not let us mount a small file system")
+        pytest.skip("needs a system that lets tests mount a small disk")
     command = [*words, sys.executable, "-c", DISKS, str(finished.folder), str(tmp_path / "disk")]
     made = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert "RESULT" in made.stdout, made.stdout + made.stderr
@@ -255,7 +255,7 @@ place.write_text(json.dumps([began, time.time()]))
 """
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 @pytest.mark.parametrize("large", [False, True])
 def test_stages_run_side_by_side_unless_the_table_is_large(project, large):
     size = scheduling._LARGE + 1 if large else 100

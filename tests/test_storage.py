@@ -35,7 +35,7 @@ def test_the_same_content_is_the_same_valid_text(tmp_path):
     assert read == {"b": [1.1, 0.30000000000000004, None], "a": {"é": [1, None]}}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no such permissions there")
+@pytest.mark.skipif(os.name == "nt", reason="needs a system with owners of files, not Windows")
 @pytest.mark.parametrize(
     ("write", "mode"), [(storage.write_private, 0o600), (storage.write_atomically, 0o666)]
 )

@@ -28,7 +28,7 @@ def project_files() -> list[Path]:
     try:
         listed = subprocess.run(git, capture_output=True, check=True).stdout.decode()
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("the files of the project are known to git only")
+        pytest.skip("needs git and the project's history")
     return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
 
 

@@ -76,7 +76,7 @@ pd.Series(cells).astype(float)
 WAITING = FAILING.replace("pd.Series(cells).astype(float)", "import time; time.sleep(60)")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals and rights of other systems")
+@pytest.mark.skipif(os.name == "nt", reason="needs a system with signals, not Windows")
 @pytest.mark.parametrize("victim", [None, signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_does_not_end_leaves_no_row_behind(project, victim):
     source = WAITING if victim else FAILING

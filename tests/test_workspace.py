@@ -62,7 +62,7 @@ def test_a_missing_hand_off_says_which_notebook_to_run(open_stage, stage, needed
     assert remedy == f"run {writer}.ipynb first, with the same dataset and results_dir"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no such permissions there")
+@pytest.mark.skipif(os.name == "nt", reason="needs a system with owners of files, not Windows")
 def test_customers_are_for_the_owner_only(open_stage, results):
     old = os.umask(0)
     try:
