@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +11,7 @@ import pyarrow.parquet as pq
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from customer_tables.raw import Raw
-from customer_tables.structure import drop_closing_rows
+from customer_tables.rows import Raw, drop_closing_rows
 
 
 def read_parquet(data: bytes, file: str) -> Raw:
@@ -38,42 +36,38 @@ def read_parquet(data: bytes, file: str) -> Raw:
         )
     names, columns, changes = [], [], []
     for name, column in zip(table.column_names, table.columns, strict=True):
-        plain, change = _simplify(name, column)
-        changes += [change] if change else []
-        if plain is not None:
-            names.append(" ".join(name.split()))
-            columns.append(plain)
-    raw = Raw(file, names, columns, np.arange(1, table.num_rows + 1), "row", changes)
+        simple = _simplify(column)
+        if simple is None:
+            what = f"cells that hold {column.type} values"[:80]
+            changes.append(Change(what, name, table.num_rows, "column left out"))
+            continue
+        if pa.types.is_timestamp(column.type) and column.type.tz:
+            zone = f"times in {column.type.tz}"
+            changes.append(Change(zone, name, table.num_rows, "turned into UTC"))
+        names.append(" ".join(name.split()))
+        columns.append(simple)
+    lines, places = np.arange(1, table.num_rows + 1), list(range(len(names)))
+    raw = Raw(file, names, columns, lines, "row", changes, places=places)
     return drop_closing_rows(raw) if all(pa.types.is_string(c.type) for c in columns[:1]) else raw
 
 
-def _simplify(name: str, column: pa.ChunkedArray):
-    """Return a column as string, int64, float64, bool or timestamp, and what that changed."""
-    kind, rows = column.type, len(column)
+def _simplify(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Return a column as string, int64, float64, bool or timestamp; None where it is neither."""
     types = pa.types
-    if types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        return pc.fill_null(column.cast(pa.string()), ""), None
-    if types.is_boolean(kind) or types.is_int64(kind) or types.is_float64(kind):
-        return column, None
-    if types.is_timestamp(kind):
-        change = None
-        if kind.tz:
-            change = Change(f"times in {kind.tz}", name, rows, "turned into UTC")
-        return column.cast(pa.timestamp("us"), safe=False), change
-    if types.is_date(kind):
-        return column.cast(pa.timestamp("us")), None
-    if types.is_uint64(kind) and (pc.max(column).as_py() or 0) >= 2**63:
-        return pc.fill_null(column.cast(pa.string()), ""), None
-    if types.is_integer(kind):
-        return column.cast(pa.int64()), None
+    if types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if types.is_boolean(kind):
+        return column
+    if types.is_timestamp(kind) or types.is_date(kind):
+        return column.cast(pa.timestamp("us"), safe=False)
+    huge = types.is_uint64(kind) and (pc.max(column).as_py() or 0) >= 2**63
+    if types.is_integer(kind) and not huge:
+        return column.cast(pa.int64())
     if types.is_floating(kind) or types.is_decimal(kind):
-        return column.cast(pa.float64()), None
-    if types.is_null(kind):
-        return pa.chunked_array([pa.array([""] * rows, pa.string())]), None
-    if types.is_time(kind):
-        return pc.fill_null(column.cast(pa.string()), ""), None
-    change = Change(f"cells that hold {kind} values", name, rows, "column left out")
-    return None, replace(change, what=change.what[:80])
+        return column.cast(pa.float64())
+    texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_null,
+             types.is_time, types.is_uint64)  # of uint64 only huge ones are left  # fmt: skip
+    if any(is_kind(kind) for is_kind in texts):
+        return pc.fill_null(column.cast(pa.string()), "")
+    return None

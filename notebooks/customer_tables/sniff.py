@@ -1,6 +1,6 @@
 """What kind of file this is and how it is written: told by its content, never by its name.
 
-Needs the standard library only.
+Needs the standard library only, so that whatever has to look at a table can ask here first.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 from customer_tables.changes import Change
@@ -25,14 +27,10 @@ from customer_tables.memory import require_memory
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
 ZIP = b"PK\x03\x04"
-SAVE_AS = "save it as .xlsx or CSV and give that file"
+OLE = b"\xd0\xcf\x11\xe0"  # an old .xls workbook, or an encrypted one
 
 # First bytes of files that hold no table we can read: what they are, and the way out.
 FOREIGN = (
-    (
-        *(b"\xd0\xcf\x11\xe0", "an old .xls or a password-protected Excel workbook"),
-        "open it in Excel or LibreOffice, save it as .xlsx or CSV without a password",
-    ),
     (b"%PDF", "a PDF document", "export the table as CSV"),
     (b"BZh", "a bzip2 archive", "unpack it first"),
     (b"\xfd7zXZ", "an xz archive", "unpack it first"),
@@ -49,6 +47,11 @@ FOREIGN = (
     (b"<stata_dta>", "a Stata file", "save it as CSV"),
     (b"{\\rtf", "a rich-text document", "save the table as CSV"),
 )
+WORKBOOKS = (
+    "xl/workbook.xml",
+    "xl/workbook.bin",
+    "content.xml",
+)  # of .xlsx, .xlsb, .ods
 MARKUP = re.compile(rb"<(!doctype|html|head|body|table|script|\?xml|!--)", re.IGNORECASE)
 JSON = re.compile(rb"[\[{]\s*[\[{]|\{\s*[\"}]")
 
@@ -62,6 +65,7 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 ENCODING_REMEDY = "say which it is with --encoding (utf-8, cp1251, shift_jis, latin-1 ...)"
+HEAD = 1 << 18  # bytes of a text by which its delimiter is judged
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,24 @@ class Content:
     format: str  # "text", "excel" or "parquet"
     compression: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text is written, and what was noticed about that.
+
+    Attributes
+    ----------
+    encoding, delimiter : str
+    announced : bool
+        Whether the first line is Excel's ``sep=;`` and no part of the table.
+    changes : list of Change
+    """
+
+    encoding: str
+    delimiter: str
+    announced: bool
+    changes: list[Change] = field(default_factory=list)
 
 
 def load_content(path: str | Path) -> Content:
@@ -89,12 +111,16 @@ def load_content(path: str | Path) -> Content:
         require_memory(path)
     data = _read_bytes(path)
     sha256 = hashlib.sha256(data).hexdigest()
-    compression = ""
-    if data.startswith(GZIP):
-        data, compression = _unpack(data, path.name), "gzip"
+    packed = data.startswith(GZIP)
+    if packed:
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            what = "the gzip file is damaged or cut off"
+            raise UserError(what, path.name, "download or pack it again") from None
     if not data.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
-        raise UserError("the file is empty", where=str(path), remedy="export the table again")
-    return Content(path.name, data, _recognise(data, path.name), compression, sha256)
+        raise UserError("the file is empty", str(path), "export the table again")
+    return Content(path.name, data, _format(data, path.name), "gzip" if packed else "", sha256)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -103,42 +129,26 @@ def _read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         close = get_close_matches(path.name, near, 1)
-        raise UserError(
-            "there is no such file",
-            where=str(path),
-            remedy=f"did you mean {close[0]!r}?" if close else "check the path",
-        ) from None
+        remedy = f"did you mean {close[0]!r}?" if close else "check the path"
+        raise UserError("there is no such file", str(path), remedy) from None
     except IsADirectoryError:
-        raise UserError(
-            "this is a folder, not a file", where=str(path), remedy="give the file in it"
-        ) from None
+        what = "this is a folder, not a file"
+        raise UserError(what, str(path), "give the file in it") from None
     except OSError as error:
-        raise UserError(
-            f"the file cannot be opened ({error.strerror})",
-            where=str(path),
-            remedy="check the path and your right to read it",
-        ) from None
+        what = f"the file cannot be opened ({error.strerror})"
+        raise UserError(what, str(path), "check the path and your right to read it") from None
 
 
-def _unpack(data: bytes, name: str) -> bytes:
-    try:
-        return gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise UserError(
-            "the gzip file is damaged or cut off", where=name, remedy="download or pack it again"
-        ) from None
-
-
-def _recognise(data: bytes, name: str) -> str:
+def _format(data: bytes, name: str) -> str:
     """Return "text", "excel" or "parquet", or say what else the file is."""
     if data.startswith(PARQUET):
         if not data.endswith(PARQUET):
-            raise UserError(
-                "the Parquet file is cut off", where=name, remedy="download or write it again"
-            )
+            raise UserError("the Parquet file is cut off", name, "download or write it again")
         return "parquet"
+    if data.startswith(OLE):
+        return "excel"
     if data.startswith(ZIP):
-        return _recognise_zip(data, name)
+        return _format_of_archive(data, name)
     foreign = [(what, remedy) for magic, what, remedy in FOREIGN if data.startswith(magic)]
     start = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
     if MARKUP.match(start):
@@ -148,32 +158,36 @@ def _recognise(data: bytes, name: str) -> str:
         foreign.append(("JSON, not a table", "export the table as CSV or Parquet"))
     if data.startswith(GZIP):
         foreign.append(("gzip within gzip", "unpack it once"))
-    if foreign:
-        what, remedy = foreign[0]
-        raise UserError(f"the file is {what}", where=name, remedy=remedy)
+    for what, remedy in foreign:
+        raise UserError(f"the file is {what}", name, remedy)
     return "text"
 
 
-def _recognise_zip(data: bytes, name: str) -> str:
+def _format_of_archive(data: bytes, name: str) -> str:
     try:
         members = zipfile.ZipFile(io.BytesIO(data)).namelist()
     except zipfile.BadZipFile:
-        raise UserError(
-            "the workbook or ZIP archive is damaged or cut off",
-            where=name,
-            remedy="download or save it again",
-        ) from None
-    if "xl/workbook.xml" in members:
-        return "excel"
-    if "xl/workbook.bin" in members:
-        raise UserError("this is a binary Excel workbook (.xlsb)", where=name, remedy=SAVE_AS)
-    if "content.xml" in members:
-        raise UserError("this is an OpenDocument spreadsheet", where=name, remedy=SAVE_AS)
-    raise UserError(
-        f"the file is a ZIP archive ({', '.join(members[:3])})",
-        where=name,
-        remedy="unpack it and give the table in it",
-    )
+        what = "the workbook or ZIP archive is damaged or cut off"
+        raise UserError(what, name, "download or save it again") from None
+    if not any(member in members for member in WORKBOOKS):
+        what = f"the file is a ZIP archive ({', '.join(members[:3])})"
+        raise UserError(what, name, "unpack it and give the table in it")
+    return "excel"
+
+
+def sniff(
+    data: bytes, name: str, encoding: str | None = None, delimiter: str | None = None
+) -> Dialect:
+    """Find out how a text is written, as far as the user did not say it.
+
+    Raises
+    ------
+    UserError
+        If that is not certain, or what the user said does not fit.
+    """
+    encoding, noticed = settle_encoding(data, name, encoding)
+    delimiter, announced, seen = settle_delimiter(data, name, encoding, delimiter)
+    return Dialect(encoding, delimiter, announced, noticed + seen)
 
 
 def settle_encoding(data: bytes, name: str, given: str | None) -> tuple[str, list[Change]]:
@@ -191,11 +205,12 @@ def settle_encoding(data: bytes, name: str, given: str | None) -> tuple[str, lis
         changes.append(Change("UTF-16 without a byte-order mark", action=f"read as {half}"))
     if encoding:
         _check_decodes(data, name, encoding)
-    elif _decodes(data, "utf-8"):
-        encoding = "utf-8"
     else:
-        encoding = "cp1252"
-        changes.append(_read_as_cp1252(data, name))
+        try:
+            data.decode(encoding := "utf-8")
+        except UnicodeError:
+            encoding = "cp1252"
+            changes.append(_read_as_cp1252(data, name))
     wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
     if not wide and (place := data.find(b"\0")) >= 0:
         raise UserError(
@@ -204,14 +219,6 @@ def settle_encoding(data: bytes, name: str, given: str | None) -> tuple[str, lis
             remedy="export it again, or give its true encoding with --encoding (utf-16-le ...)",
         )
     return encoding, changes
-
-
-def _decodes(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeError:
-        return False
-    return True
 
 
 def _line_of(data: bytes, place: int) -> int:
@@ -230,10 +237,9 @@ def _check_decodes(data: bytes, name: str, encoding: str) -> None:
             remedy="common ones: utf-8, utf-16, cp1252, latin-1, cp1251, shift_jis",
         ) from None
     except UnicodeError as error:
-        line = _line_of(data, getattr(error, "start", 0))
         raise UserError(
             f"the file is not {encoding}",
-            where=f"{name}, line {line}",
+            where=f"{name}, line {_line_of(data, getattr(error, 'start', 0))}",
             remedy="leave --encoding out, or give another one",
         ) from None
 
@@ -283,6 +289,16 @@ def settle_delimiter(
 ) -> tuple[str, bool, list[Change]]:
     """Find the delimiter: the one that cuts the lines into equally many cells.
 
+    Parameters
+    ----------
+    data : bytes
+        The file, or its beginning up to the end of a line.
+    name : str
+        The file's name, for messages.
+    encoding : str
+    given : str, optional
+        What the user said.
+
     Returns
     -------
     delimiter : str
@@ -304,18 +320,15 @@ def settle_delimiter(
     if given:
         delimiter = _spell_delimiter(given)
         if delimiter not in text:
-            raise UserError(
-                f"the delimiter {given!r} does not occur in the file",
-                where=name,
-                remedy="leave --delimiter out, or give another one",
-            )
+            what = f"the delimiter {given!r} does not occur in the file"
+            raise UserError(what, name, "leave --delimiter out, or give another one")
     else:
         delimiter = announced.group(1) if announced else _guess_delimiter(text, name)
     return delimiter, bool(announced), changes
 
 
 def _sample_text(data: bytes, encoding: str) -> str:
-    start = data[:262_144]
+    start = data[:HEAD]
     text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
     if len(start) == len(data):
         return text
@@ -337,7 +350,7 @@ def _spell_delimiter(given: str) -> str:
 def _guess_delimiter(text: str, name: str) -> str:
     scores = {}
     for mark in DELIMITERS:
-        widths = [len(row) for row in _sample_rows(text, mark)]
+        widths = [len(row) for row in _sample_rows(text, mark)] or [0]
         # A preamble or an odd line may differ; most lines agree on the right delimiter.
         width, count = max(Counter(widths).items(), key=lambda item: (item[1], item[0]))
         if width > 1 and count >= 0.5 * len(widths):
@@ -371,15 +384,38 @@ def _check_other_delimiters(text: str, name: str) -> None:
             )
 
 
-def _sample_rows(text: str, delimiter: str) -> list[list[str]]:
-    rows = []
+def _sample_rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """Yield the first rows of a text that hold something."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
-        for row in reader:
-            if row:
-                rows.append(row)
-            if len(rows) == SAMPLE_ROWS:
-                break
+        yield from islice(filter(None, reader), SAMPLE_ROWS)
     except csv.Error:
-        pass  # a broken quote is told with its line when the rows are read in earnest
-    return rows or [[]]
+        return  # a broken quote is told with its line when the rows are read in earnest
+
+
+def first_rows(path: Path, count: int = 20) -> list[list[str]]:
+    """Return the first rows of a table as text: enough to find its header, whatever its format.
+
+    There are none where the file cannot be read; reading it in earnest says why.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+        if start == PARQUET:
+            import pyarrow.parquet
+
+            return [pyarrow.parquet.read_schema(path).names]
+        if start in (ZIP, OLE):
+            import python_calamine
+
+            sheet = python_calamine.CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+            return [[str(cell) for cell in row] for row in sheet.to_python(nrows=count)]
+        with (gzip.open if start.startswith(GZIP) else open)(path, "rb") as file:
+            data = file.read(HEAD)
+        if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            data = data[: data.rfind(b"\n") + 1] or data  # a line may have been cut in a letter
+        found = sniff(data, path.name)
+        text = data.decode(found.encoding)
+        return list(islice(_sample_rows(text, found.delimiter), count))
+    except Exception:
+        return []

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from customer_tables.changes import Change, Reading
-from customer_tables.columns import Settings, Typed, type_columns
-from customer_tables.delimited import read_rows
+from customer_tables.columns import Convention, read_columns
 from customer_tables.errors import UserError
-from customer_tables.header import name_columns
 from customer_tables.names import normalise
 from customer_tables.parquet import read_parquet
-from customer_tables.raw import Raw
-from customer_tables.sniff import Content, load_content, settle_delimiter, settle_encoding
-from customer_tables.structure import assemble
+from customer_tables.rows import Raw, assemble, name_columns, read_rows
+from customer_tables.sniff import Content, load_content, sniff
 from customer_tables.workbook import read_workbook
 
 DATE_ORDERS = {"dmy": "dmy", "mdy": "mdy", "d/m/y": "dmy", "m/d/y": "mdy"}
@@ -71,91 +69,107 @@ def read_table(
     >>> reading = read_table("customers.csv")  # doctest: +SKIP
     >>> reading.table.dtypes  # doctest: +SKIP
     """
-    date_order = _choose(date_order, DATE_ORDERS, "--date-order")
-    decimal = _choose(decimal, DECIMALS, "--decimal")
+    given = Convention(
+        _choose(decimal, DECIMALS, "--decimal"), _choose(date_order, DATE_ORDERS, "--date-order")
+    )
     content = load_content(path)
     if sheet is not None and content.format != "excel":
-        raise UserError(
-            "the file is no Excel workbook and has no sheets",
-            where=content.name,
-            remedy="leave --sheet out",
-        )
-    raw, source = _load_raw(content, delimiter, encoding, sheet)
-    raw = name_columns(raw)
+        what = "the file is no Excel workbook and has no sheets"
+        raise UserError(what, content.name, "leave --sheet out")
+    raw, written = _load(content, delimiter, encoding, sheet)
+    about = {"name": content.name, "format": content.format, "compression": content.compression}
     keep = frozenset(normalise(name) for name in text_columns)
-    settings = Settings(decimal, date_order, source.get("delimiter"), keep)
-    typed = type_columns(raw, settings)
-    typed = _without_sum_row(typed, raw)
-    changes = raw.changes + typed.changes + _note_twins(typed.table)
-    source = {
-        "name": content.name,
-        "format": content.format,
-        "compression": content.compression,
-        **source,
-        "decimal": typed.decimal,
-        "sha256": content.sha256,
-        "rows": len(typed.table),
-    }
-    lines = raw.lines[: len(typed.table)]
-    return Reading(typed.table, changes, typed.kinds, typed.units, source, lines, raw.word)
+    return _understand(raw, given, about | written, content.sha256, keep)
 
 
-def _choose(given: str | None, known: dict[str, str], option: str) -> str | None:
+def read_texts(texts: pd.DataFrame, name: str) -> Reading:
+    """Read a table of texts that is in memory, as `read_table` reads a file's columns.
+
+    Parameters
+    ----------
+    texts : pandas.DataFrame
+        Text columns, whose empty or missing cells hold nothing.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    UserError
+        If a column can be read in more than one way.
+    """
+    columns = [pa.chunked_array([pa.array(texts[c].fillna(""), pa.string())]) for c in texts]
+    raw = Raw(name, list(texts), columns, np.arange(1, len(texts) + 1), "row")
+    return _understand(raw, Convention(), {"name": name}, "", frozenset())
+
+
+def _understand(
+    raw: Raw, given: Convention, about: dict[str, str], sha256: str, keep: frozenset[str]
+) -> Reading:
+    """Turn columns of text into a table of values."""
+    raw = name_columns(raw)
+    columns, settled = read_columns(raw, given, about.get("delimiter", ""), keep)
+    table = pd.DataFrame({column.name: column.values for column in columns})
+    kinds = {column.name: column.kind for column in columns}
+    changes = [*raw.changes, *(change for column in columns for change in column.changes)]
+    if _ends_with_sums(table, kinds):
+        where = f"{raw.word} {raw.lines[-1]}"
+        changes.append(Change("a last row of sums", "", 1, "left out", (where,)))
+        table = table.iloc[:-1].reset_index(drop=True)
+    if twins := _count_twins(table):
+        what = "rows that repeat an earlier row"
+        changes.append(Change(what, rows=twins, action="kept; cleaning decides"))
+    units = {column.name: column.unit for column in columns if column.unit}
+    decimal = {"decimal": settled.decimal or ".", "sha256": sha256, "rows": len(table)}
+    lines = raw.lines[: len(table)]
+    return Reading(table, changes, kinds, units, about | decimal, lines, raw.word)
+
+
+def _choose(given: str | None, known: dict[str, str], option: str) -> str:
     if given is None:
-        return None
+        return ""
     if str(given).lower() not in known:
-        raise UserError(
-            f"{given!r} is not possible here",
-            where=option,
-            remedy="give one of " + ", ".join(sorted(set(known.values()))),
-        )
+        remedy = "give one of " + ", ".join(sorted(set(known.values())))
+        raise UserError(f"{given!r} is not possible here", option, remedy)
     return known[str(given).lower()]
 
 
-def _load_raw(
+def _load(
     content: Content, delimiter: str | None, encoding: str | None, sheet: str | int | None
 ) -> tuple[Raw, dict[str, str]]:
     """Return the file's columns, and how it is written."""
-    if content.format == "parquet":
-        return read_parquet(content.data, content.name), {}
-    if content.format == "excel":
-        raw, title = read_workbook(content.data, content.name, sheet)
-        return raw, {"sheet": title}
     name, data = content.name, content.data
-    encoding, noticed = settle_encoding(data, name, encoding)
-    delimiter, announced, seen = settle_delimiter(data, name, encoding, delimiter)
-    rows = read_rows(data, name, encoding, delimiter, announced)
+    if content.format == "parquet":
+        return read_parquet(data, name), {}
+    if content.format == "excel":
+        raw, title = read_workbook(data, name, sheet)
+        return raw, {"sheet": title}
+    dialect = sniff(data, name, encoding, delimiter)
+    rows = read_rows(data, name, dialect)
     raw = assemble(rows, name, whole=data.rstrip(b"\0").endswith((b"\n", b"\r")))
-    raw = replace(raw, changes=noticed + seen + raw.changes)
-    return raw, {"encoding": encoding, "delimiter": delimiter}
+    raw = replace(raw, changes=dialect.changes + raw.changes)
+    return raw, {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
 
 
-def _without_sum_row(typed: Typed, raw: Raw) -> Typed:
-    """Drop a last row without a label whose every number is the sum of those above it."""
-    table = typed.table
+def _ends_with_sums(table: pd.DataFrame, kinds: dict[str, str]) -> bool:
+    """Whether the last row has no label, and its every number is the sum of those above it."""
     if len(table) < 4:
-        return typed
+        return False
     last, above = table.iloc[-1], table.iloc[:-1]
-    numbers = [c for c in table if pd.api.types.is_numeric_dtype(table[c]) and pd.notna(last[c])]
-    numbers = [c for c in numbers if table[c].dtype != bool]
-    labels = [c for c in table if typed.kinds[c] in ("id", "text", "date")]
-    if len(numbers) < 2 or not labels or any(pd.notna(last[c]) for c in labels):
-        return typed
+    known = [column for column in table if pd.notna(last[column])]
+    numbers = [
+        c for c in known if pd.api.types.is_numeric_dtype(table[c]) and table[c].dtype != bool
+    ]
+    labels = [column for column in table if kinds[column] in ("id", "text", "date")]
+    if len(numbers) < 2 or not labels or set(labels) & set(known):
+        return False
     sums = above[numbers].sum().to_numpy(dtype=float)
     values = last[numbers].to_numpy(dtype=float)
-    if not np.allclose(values, sums, rtol=1e-6) or not np.any(values):
-        return typed
-    change = Change(
-        "a last row of sums", rows=1, action="left out", examples=(f"{raw.word} {raw.lines[-1]}",)
-    )
-    return replace(typed, table=above.reset_index(drop=True), changes=[*typed.changes, change])
+    return bool(np.allclose(values, sums, rtol=1e-6) and np.any(values))
 
 
-def _note_twins(table: pd.DataFrame) -> list[Change]:
-    """Tell how many rows repeat an earlier one in every cell; cleaning decides about them."""
+def _count_twins(table: pd.DataFrame) -> int:
+    """Count the rows that repeat an earlier one in every cell."""
     rows = table
     for column in table:  # a row that is alone in one column is alone
         rows = rows[rows[column].duplicated(keep=False)]
-    twins = int(rows.duplicated().sum())
-    what = "rows that repeat an earlier row"
-    return [Change(what, rows=twins, action="kept; cleaning decides")] if twins else []
+    return int(rows.duplicated().sum())

@@ -1,10 +1,16 @@
-"""Words that stand for something else: missing values, yes and no."""
+"""Columns of words: missing values, yes and no, categories, identifiers and codes."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
-from customer_tables.cells import Cells
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from customer_tables.changes import Change
+from customer_tables.column import Column, as_mask
 
 # No category is called so: these are missing in any column that is no identifier.
 NEVER_A_VALUE = frozenset(
@@ -29,33 +35,165 @@ YES = frozenset({"yes", "y", "true", "t", "ja", "oui", "si", "sí"})
 NO = frozenset({"no", "n", "false", "f", "nein", "non"})
 CLEAR = frozenset({"yes", "no", "true", "false", "ja", "nein", "oui"})
 
-
-def mark_missing(cells: Cells) -> np.ndarray:
-    """Mark the texts that mean "missing" in a column of categories or other text."""
-    missing = cells.among(NEVER_A_VALUE)
-    absent = cells.among(frozenset({"na"}))
-    others = ~missing & ~absent
-    if absent.any() and not _are_country_codes([cells.texts[i] for i in np.flatnonzero(others)]):
-        missing |= absent
-    return missing
-
-
-def _are_country_codes(texts: list[str]) -> bool:
-    """Whether all texts are two capitals, among which NA is Namibia or North America."""
-    return bool(texts) and all(len(t) == 2 and t.isalpha() and t.isupper() for t in texts)
+DESTROYED = r"^[1-9]([.,]\d{1,14})?e\+\d{2,}$"
+DESTROYED_LONG = r"^[1-9]([.,]\d{1,5})?E\+1[1-9]$"  # as a spreadsheet shows 12 digits and more
+LONG_DIGITS = 15
+ZERO = r"\.0$"
+WRAPPINGS = (  # what spreadsheets put around identifiers: its name, how to find it, what goes
+    ('="..." around identifiers', r'^="[^"]*"$', r'^="|"$'),
+    ("an apostrophe before digits", r"^'\d", r"^'"),
+    ("identifiers with .0 behind them", r"^\d+\.0$", ZERO),  # only where all have it
+)
+EXACT_FLOATS = 2**53  # beyond it a float64 cannot tell neighbouring whole numbers apart
 
 
-def read_yes_no(cells: Cells, present: np.ndarray) -> np.ndarray | None:
-    """Return True or False for each text, or None where the column holds anything else.
+def missing_words(column: Column, missing: np.ndarray) -> list[Change]:
+    """Describe the words that were taken for missing values; empty cells are no change."""
+    words = missing & ~column.empty
+    return column.change("words for missing values", words, "taken as missing")
+
+
+def read_empty(column: Column, changes: list[Change] | None = None) -> Column:
+    """Return a column in which nothing stands."""
+    rows = len(column.lines)
+    change = Change("a column without any value", column.name, rows, "kept, as missing")
+    return column.done(np.full(rows, np.nan), "empty", [*(changes or []), change])
+
+
+def read_yes_no(column: Column, missing: np.ndarray) -> Column | None:
+    """Return yes and no as truth values, or as 1, 0 and missing; None for anything else.
 
     A column of nothing but 1 and 0 is one of numbers; beside a word they mean yes and no.
     """
-    if len(cells.values) > 40:
+    if len(column.texts) > 40:
         return None
-    words = {t.lower() for t, there in zip(cells.texts, present.tolist(), strict=True) if there}
-    yes, no = YES | {"1"}, NO | {"0"}
+    spelt = np.array([text.lower() for text in column.spelt], dtype=object)
+    words, yes, no = set(spelt[~missing]), YES | {"1"}, NO | {"0"}
     if not words or not words <= yes | no or words <= {"1", "0"}:
         return None
     if not (words & yes and words & no) and not words & CLEAR:
         return None  # "F" alone may be a gender, "N" alone anything
-    return np.array([t.lower() in yes for t in cells.texts])
+    answers = np.array([word in yes for word in spelt])
+    values = np.where(missing, np.nan, answers) if missing.any() else answers
+    changes = column.change("yes and no in words", ~missing, "read as true and false")
+    return column.done(column.spread(values), "yes_no", changes + missing_words(column, missing))
+
+
+def read_text(column: Column, cells: pa.ChunkedArray) -> Column:
+    """Return a column of words, with the words that mean "missing" taken out."""
+    missing = _missing(column)
+    changes = missing_words(column, missing)
+    if missing.all():
+        return read_empty(column, changes)
+    spaced = as_mask(pc.not_equal(pc.utf8_trim_whitespace(cells), cells))
+    noticed = column.change("space around text", spaced, "taken off", lambda row: "")
+    return column.done(_to_series(column, missing), "text", noticed + changes)
+
+
+def _missing(column: Column) -> np.ndarray:
+    """Mark the texts that mean "missing" among categories and other text."""
+    missing, absent = column.among(NEVER_A_VALUE), column.among(frozenset({"na"}))
+    others = [column.spelt[place] for place in np.flatnonzero(~missing & ~absent)]
+    # Among two capitals each, NA is Namibia or North America.
+    if others and all(len(t) == 2 and t.isalpha() and t.isupper() for t in others):
+        return missing
+    return missing | absent
+
+
+def _to_series(column: Column, missing: np.ndarray) -> pd.Series:
+    texts = pc.if_else(pa.array(missing), None, column.texts)
+    return texts.take(pa.array(column.codes)).to_pandas()
+
+
+def looks_coded(cells: pa.ChunkedArray) -> str:
+    """Say why a column of digits is one of codes, or return nothing where it is none.
+
+    Reading such a column as numbers would turn 00123 into 123, and round what has more than
+    15 digits.
+    """
+    filled = cells.filter(pc.not_equal(cells, ""))
+    if not len(filled):
+        return ""
+    zeros = _share(filled, r"^0\d+$")
+    if zeros and _share(filled, r"^\d+$") == 1:
+        if zeros >= 0.01 or pc.count_distinct(filled).as_py() == len(filled):
+            return "zeros in front"
+    if (pc.max(pc.utf8_length(filled)).as_py() or 0) > LONG_DIGITS:
+        if _share(filled, rf"^\d{{{LONG_DIGITS + 1},}}$") >= 0.5 and _share(filled, r"^\d+$") == 1:
+            return "long numbers"
+    return "telephone numbers" if _share(filled, r"^\+\d{7,15}$") >= 0.5 else ""
+
+
+def _share(cells: pa.ChunkedArray, pattern: str) -> float:
+    return pc.mean(pc.match_substring_regex(cells, pattern)).as_py()
+
+
+def read_codes(column: Column, why: str) -> Column:
+    """Return digits that are no quantity as text, and say so."""
+    missing = _missing(column)
+    kind = "id" if (column.counts[~missing] == 1).all() else "text"
+    note = column.change(why, ~missing, "kept as text, so that no digit is lost")
+    changes = missing_words(column, missing) + note
+    return column.done(_to_series(column, missing), kind, changes)
+
+
+def read_identifiers(column: Column, kind: str = "id") -> Column:
+    """Return identifiers letter for letter, without what spreadsheets wrap around them.
+
+    Raises
+    ------
+    UserError
+        If a spreadsheet turned them into 1.23457E+15, so that different ones look the same.
+    """
+    check_destroyed(column)
+    changes = []
+    for what, found, wrapping in WRAPPINGS:
+        mask = column.matches(found)
+        if mask.any() and (wrapping != ZERO or (mask | column.empty).all()):
+            changes += column.change(what, mask, "taken off")
+            bare = pc.replace_substring_regex(column.texts, wrapping, "")
+            column = replace(column, texts=pc.if_else(pa.array(mask), bare, column.texts))
+    return column.done(_to_series(column, column.empty), kind, changes)
+
+
+def check_destroyed(column: Column) -> None:
+    """Refuse identifiers that a spreadsheet turned into 1.23457E+15.
+
+    Raises
+    ------
+    UserError
+    """
+    destroyed = column.matches(DESTROYED)
+    if destroyed.any():
+        raise column.refusal(
+            f"identifiers like {column.quote(destroyed)} have lost digits in a spreadsheet",
+            destroyed,
+            "export the file again without opening it in a spreadsheet, or as text cells",
+        )
+
+
+def check_first(cells: pa.ChunkedArray, column: Column) -> None:
+    """Refuse a first column, whatever its name, in which most cells read 1.23457E+15."""
+    if _share(cells, DESTROYED_LONG) >= 0.9:
+        check_destroyed(column.holding(cells))
+
+
+def spell_typed(cells: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+    """Write typed identifiers as text: whole numbers without .0.
+
+    Raises
+    ------
+    UserError
+        If they were stored as floats beyond what a float can tell apart.
+    """
+    if pa.types.is_floating(cells.type):
+        values = cells.to_numpy()
+        huge = np.abs(values) >= EXACT_FLOATS
+        if huge.any():
+            what = "identifiers beyond 15 digits were stored rounded"
+            remedy = "write them as text, and export the file again"
+            raise column.refusal(what, huge & (huge.cumsum() == 1), remedy)
+        with np.errstate(invalid="ignore"):
+            if (np.isnan(values) | (values == np.floor(values))).all():
+                cells = pc.cast(cells, pa.int64(), safe=False)
+    return pc.fill_null(pc.cast(cells, pa.string()), "")

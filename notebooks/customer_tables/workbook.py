@@ -1,4 +1,4 @@
-"""Rows of cells from an Excel workbook, as text that says exactly what the cells hold."""
+"""Rows of cells from a workbook, as text that says exactly what the cells hold."""
 
 from __future__ import annotations
 
@@ -9,18 +9,35 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from customer_tables.raw import Raw
-from customer_tables.structure import assemble
+from customer_tables.rows import Raw, assemble
+from customer_tables.sniff import OLE
 
 SAVE_AGAIN = "open it in Excel, save it again as .xlsx or CSV"
 CURRENCY = re.compile(r"\[\$([^\]-]{1,4})[^\]]*\]|\"?([$€£¥₹])\"?")
+LOOKED_AT = 50  # rows with numbers by which the units that cell formats show are told
 
 
 def read_workbook(data: bytes, file: str, sheet: str | int | None) -> tuple[Raw, str]:
-    """Read one sheet of a workbook; return its columns as text, and its name.
+    """Read one sheet of an .xlsx, .xls, .xlsb or .ods workbook.
+
+    Parameters
+    ----------
+    data : bytes
+    file : str
+        The file's name, for messages.
+    sheet : str or int, optional
+        Name or place (from 1) of the sheet; needed if several have content.
+
+    Returns
+    -------
+    raw : Raw
+        The sheet's columns as text.
+    title : str
+        The sheet's name.
 
     Raises
     ------
@@ -28,98 +45,134 @@ def read_workbook(data: bytes, file: str, sheet: str | int | None) -> tuple[Raw,
         If the workbook is damaged, the sheet is unknown or has to be chosen, or the cells hold
         formulas whose results were never stored.
     """
-    book = _open(data, file)
-    chosen = _choose_sheet(book, file, sheet)
-    _check_formulas(data, file, chosen.title, chosen)
-    units: dict[int, str] = {}
-    rows = _read_cells(chosen, units)
-    raw = assemble(rows, f"{file}, sheet {chosen.title!r}", sheet=True)
-    return _with_units(raw, units), chosen.title
-
-
-def _open(data: bytes, file: str, **options):
-    import openpyxl  # a fifth of the time that reading another file takes to start
+    import python_calamine
 
     try:
-        with warnings.catch_warnings():
-            # openpyxl tells of styles and validations that it leaves out; we only want values.
-            warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
-            return openpyxl.load_workbook(
-                io.BytesIO(data), read_only=True, **{"data_only": True, **options}
-            )
-    except Exception as error:  # openpyxl raises whatever its parsers meet
-        raise UserError(
-            f"the workbook cannot be read ({type(error).__name__})", where=file, remedy=SAVE_AGAIN
-        ) from None
+        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+    except Exception as error:
+        raise _unreadable(data, file, error) from None
+    chosen = book.get_sheet_by_name(_choose_sheet(book, file, sheet))
+    units, errors = _read_details(data, file, chosen.name)
+    raw = assemble(_spell_rows(chosen, errors), f"{file}, sheet {chosen.name!r}", sheet=True)
+    found = {name: units.get(place) for name, place in zip(raw.names, raw.places, strict=True)}
+    changes = [
+        Change("cells shown as percentages", name, action="kept as shares: 0.12 for 12 %")
+        for name, unit in found.items()
+        if unit == "%"
+    ]
+    named = {name: unit for name, unit in found.items() if unit}
+    return replace(raw, changes=raw.changes + changes, units=named), chosen.name
 
 
-def _choose_sheet(book, file: str, wanted: str | int | None):
-    sheets = [s for s in book.worksheets if hasattr(s, "iter_rows")]
-    titles = [s.title for s in sheets]
+def _unreadable(data: bytes, file: str, error: Exception) -> UserError:
+    if data.startswith(OLE):
+        return UserError(
+            "the file is an old .xls or a password-protected Excel workbook",
+            where=file,
+            remedy="open it in Excel or LibreOffice, save it as .xlsx or CSV without a password",
+        )
+    what = f"the workbook cannot be read ({type(error).__name__})"
+    return UserError(what, file, SAVE_AGAIN)
+
+
+def _choose_sheet(book: Any, file: str, wanted: str | int | None) -> str:
+    import python_calamine
+
+    sheets = [
+        about
+        for about in book.sheets_metadata
+        if about.typ == python_calamine.SheetTypeEnum.WorkSheet
+    ]
+    titles = [about.name for about in sheets]
     if wanted is not None:
-        by_name = {title.casefold(): s for title, s in zip(titles, sheets, strict=True)}
-        by_place = {str(i): s for i, s in enumerate(sheets, 1)}
-        found = by_name.get(str(wanted).casefold()) or by_place.get(str(wanted))
-        if found is None:
+        places = {str(place): title for place, title in enumerate(titles, 1)}
+        known = places | {title.casefold(): title for title in titles}
+        if str(wanted).casefold() not in known:
             raise UserError(
                 f"there is no sheet {str(wanted)!r}",
                 where=f"{file}, sheets: {', '.join(titles)}",
                 remedy="give one of these names, or its place (1 is the first), with --sheet",
             )
-        return found
-    filled = [s for s in sheets if s.sheet_state == "visible" and _holds_cells(s)]
+        return known[str(wanted).casefold()]
+    visible = (
+        about.name for about in sheets if about.visible == python_calamine.SheetVisibleEnum.Visible
+    )
+    filled = [title for title in visible if book.get_sheet_by_name(title).start is not None]
     if not filled:
-        raise UserError("the workbook is empty", where=file, remedy="give another file or --sheet")
+        raise UserError("the workbook is empty", file, "give another file or --sheet")
     if len(filled) > 1:
         raise UserError(
             f"the workbook has {len(filled)} sheets with content",
-            where=f"{file}: {', '.join(s.title for s in filled)}",
-            remedy=f"say which with --sheet, as in --sheet {filled[0].title!r}",
+            where=f"{file}: {', '.join(filled)}",
+            remedy=f"say which with --sheet, as in --sheet {filled[0]!r}",
         )
     return filled[0]
 
 
-def _holds_cells(sheet) -> bool:
-    sheet.reset_dimensions()  # what the file says about its size is often wrong
-    return any(value is not None for row in sheet.iter_rows(values_only=True) for value in row)
+def _read_details(
+    data: bytes, file: str, title: str
+) -> tuple[dict[int, str], dict[int, dict[int, str]]]:
+    """Return what only openpyxl tells of an .xlsx: units of columns, and cells such as #N/A.
 
-
-def _check_formulas(data: bytes, file: str, title: str, values) -> None:
-    """Refuse formulas that no spreadsheet program has computed: they would read as empty."""
+    Raises
+    ------
+    UserError
+        If formulas were never computed: they would read as empty.
+    """
+    units: dict[int, str] = {}
+    errors: dict[int, dict[int, str]] = {}  # by row and column
+    if data.startswith(OLE):
+        return units, errors
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        sheets = [n for n in archive.namelist() if n.startswith("xl/worksheets/")]
-        if not any(b"<f" in archive.read(n) for n in sheets):
-            return
-    formulas = _open(data, file, data_only=False)[title]
-    formulas.reset_dimensions()
-    values.reset_dimensions()
+        names = [n for n in archive.namelist() if re.match(r"xl/worksheets/.*\.xml", n)]
+        sheets = [archive.read(name) for name in names]
+    if not sheets:
+        return units, errors
+    stored = _open(data, file, title, data_only=True)
+    if any(b"<f" in sheet for sheet in sheets):
+        _check_formulas(_open(data, file, title, data_only=False), stored, file, title)
+    wrong = any(b't="e"' in sheet for sheet in sheets)
+    looked_at = 0
+    for number, row in enumerate(stored.iter_rows(), 1):
+        if looked_at == LOOKED_AT and not wrong:
+            break
+        numeric = {i: cell for i, cell in enumerate(row) if type(cell.value) in (int, float)}
+        if wrong:
+            errors[number] = {i: cell.value for i, cell in enumerate(row) if cell.data_type == "e"}
+        if numeric and looked_at < LOOKED_AT:
+            looked_at += 1
+            shown = {place: _unit_of(cell.number_format or "") for place, cell in numeric.items()}
+            units = shown | units  # the first number of a column tells its unit
+    return units, errors
+
+
+def _open(data: bytes, file: str, title: str, *, data_only: bool) -> Any:
+    import openpyxl
+
+    try:
+        with warnings.catch_warnings():
+            # openpyxl tells of styles and validations that it leaves out; we only want values.
+            warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
+            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
+            sheet = book[title]
+    except Exception as error:  # openpyxl raises whatever its parsers meet
+        raise _unreadable(data, file, error) from None
+    sheet.reset_dimensions()  # what the file says about its size is often wrong
+    return sheet
+
+
+def _check_formulas(formulas: Any, stored: Any, file: str, title: str) -> None:
     pairs = zip(
-        formulas.iter_rows(values_only=True), values.iter_rows(values_only=True), strict=False
+        formulas.iter_rows(values_only=True), stored.iter_rows(values_only=True), strict=False
     )
-    for number, (written, stored) in enumerate(pairs, 1):
-        for formula, value in zip(written, stored, strict=False):
+    for number, (written, values) in enumerate(pairs, 1):
+        for formula, value in zip(written, values, strict=False):
             if value is None and isinstance(formula, str) and formula.startswith("="):
                 raise UserError(
                     f"the formula {formula[:40]!r} has no stored result",
                     where=f"{file}, sheet {title!r}, row {number}",
                     remedy=SAVE_AGAIN + ": that computes the formulas",
                 )
-
-
-def _read_cells(sheet, units: dict[int, str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row's number and its cells as text; note the units that cell formats show."""
-    sheet.reset_dimensions()
-    looked_at = 0
-    for number, row in enumerate(sheet.iter_rows(), 1):
-        cells = [_spell(cell.value) for cell in row]
-        if looked_at < 50 and any(type(cell.value) in (int, float) for cell in row):
-            looked_at += 1
-            for place, cell in enumerate(row):
-                if type(cell.value) in (int, float) and place not in units:
-                    units[place] = _unit_of(cell.number_format or "")
-        while cells and not cells[-1]:
-            cells.pop()
-        yield number, cells
 
 
 def _unit_of(number_format: str) -> str:
@@ -129,30 +182,29 @@ def _unit_of(number_format: str) -> str:
     return (found.group(1) or found.group(2)) if found else ""
 
 
-def _spell(value) -> str:
+def _spell_rows(sheet: Any, errors: dict[int, dict[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row's number and its cells as text, without empty ones at its end."""
+    above, before = sheet.start or (0, 0)
+    for number, row in enumerate(sheet.iter_rows(), above + 1):
+        cells = [""] * before + [_spell(value) for value in row]
+        for place, text in errors.get(number, {}).items():
+            cells[place] = text
+        while cells and not cells[-1]:
+            cells.pop()
+        yield number, cells
+
+
+def _spell(value: Any) -> str:
     """Write a cell's value as text from which it can be read back without doubt."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        if value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        text = repr(value)
-        # 1.234 could be a thousand and more in a text; a further 0 settles that it is not.
-        return text + "0" if re.search(r"\.\d{3}$", text) else text
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**15:
-        return f"{value:.14E}"  # a workbook keeps 15 digits: the others are made up
     if isinstance(value, dt.datetime):
         midnight = value.time() == dt.time()
         return value.date().isoformat() if midnight else value.isoformat(sep=" ")
-    return str(value)
-
-
-def _with_units(raw: Raw, units: dict[int, str]) -> Raw:
-    named = zip(raw.names, raw.places, strict=True)
-    found = {name: units[place] for name, place in named if units.get(place)}
-    changes = [
-        Change("cells shown as percentages", name, action="kept as shares: 0.12 for 12 %")
-        for name, unit in found.items()
-        if unit == "%"
-    ]
-    return replace(raw, changes=raw.changes + changes, units=found)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if abs(value) >= 1e15:
+        return f"{value:.14E}"  # a workbook keeps 15 digits: the others are made up
+    if value == int(value):
+        return str(int(value))
+    text = repr(value)
+    # 1.234 could be a thousand and more in a text; a further 0 settles that it is not.
+    return text + "0" if re.search(r"\.\d{3}$", text) else text

@@ -24,11 +24,11 @@ import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
 from customer_tables.errors import UserError
-from customer_tables.identifiers import DESTROYED
 from customer_tables.names import is_date_name
-from customer_tables.plain_columns import SENTINELS
+from customer_tables.numbers import SENTINELS
+from customer_tables.rows import TOTAL
 from customer_tables.sniff import settle_delimiter
-from customer_tables.structure import TOTAL
+from customer_tables.rows import TOTAL
 from segmentation import expressions
 from segmentation.dataset import Dataset, match_columns
 
