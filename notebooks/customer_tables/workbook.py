@@ -76,13 +76,9 @@ def _unreadable(data: bytes, file: str, error: Exception) -> UserError:
 
 
 def _choose_sheet(book: Any, file: str, wanted: str | int | None) -> str:
-    import python_calamine
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
-    sheets = [
-        about
-        for about in book.sheets_metadata
-        if about.typ == python_calamine.SheetTypeEnum.WorkSheet
-    ]
+    sheets = [about for about in book.sheets_metadata if about.typ == SheetTypeEnum.WorkSheet]
     titles = [about.name for about in sheets]
     if wanted is not None:
         places = {str(place): title for place, title in enumerate(titles, 1)}
@@ -94,9 +90,7 @@ def _choose_sheet(book: Any, file: str, wanted: str | int | None) -> str:
                 remedy="give one of these names, or its place (1 is the first), with --sheet",
             )
         return known[str(wanted).casefold()]
-    visible = (
-        about.name for about in sheets if about.visible == python_calamine.SheetVisibleEnum.Visible
-    )
+    visible = (about.name for about in sheets if about.visible == SheetVisibleEnum.Visible)
     filled = [title for title in visible if book.get_sheet_by_name(title).start is not None]
     if not filled:
         raise UserError("the workbook is empty", file, "give another file or --sheet")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import sys
 from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
+from customer_tables.sniff import first_rows
 
 # From which share of a dataset's columns on, and of how many, a table without the others is taken
 # for that dataset with columns missing rather than for another table.
@@ -34,12 +33,8 @@ def match_table(table: Path, folder: Path) -> str:
     from segmentation import dataset as definitions
 
     rows = first_rows(table)
-    try:
-        found = (definitions.match_dataset(row) for row in rows)
-        exact = next((name for name in found if name), None)
-    except UserError as error:
-        raise UserError(*str(error).splitlines()) from None
-    if exact:
+    found = (definitions.match_dataset(row) for row in rows)
+    if exact := next((name for name in found if name), None):
         return exact
     share, name, missing, strange = _closest(rows, definitions)
     if missing and share >= _RESEMBLES:
@@ -83,45 +78,3 @@ def _closest(rows: list[list[str]], definitions: Any) -> tuple[float, str, list[
 def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     return f"the column{'s' if len(names) > 1 else ''} {shown}"
-
-
-def first_rows(path: Path, count: int = 20) -> list[list[str]]:
-    """Return the first rows of a table as text: enough to find its header, whatever its format."""
-    try:
-        head = _head(path, 4)
-        if head == b"PAR1":
-            import pyarrow.parquet
-
-            return [pyarrow.parquet.read_schema(path).names]
-        if head[:2] == b"PK":
-            import openpyxl
-
-            sheet = openpyxl.load_workbook(path, read_only=True).worksheets[0]
-            rows = sheet.iter_rows(max_row=count, values_only=True)
-            return [["" if cell is None else str(cell) for cell in row] for row in rows]
-        return _text_rows(_head(path, 1 << 16, packed=head[:2] == b"\x1f\x8b"), count)
-    except Exception:
-        # The first notebook reads the table again and says precisely what is wrong with it.
-        return []
-
-
-def _head(path: Path, size: int, *, packed: bool = False) -> bytes:
-    with (gzip.open if packed else open)(path, "rb") as file:
-        return file.read(size)
-
-
-def _text_rows(data: bytes, count: int) -> list[list[str]]:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text = data[: len(data) // 2 * 2].decode("utf-16", errors="replace")
-    else:
-        data = data[: data.rfind(b"\n") + 1] or data  # a line may have been cut in a letter
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = data.decode("cp1252", errors="replace")
-    lines = text.splitlines()[:count]
-    try:
-        dialect: Any = csv.Sniffer().sniff("\n".join(lines), delimiters=",;\t|")
-    except csv.Error:
-        dialect = csv.excel
-    return [row for row in csv.reader(lines, dialect) if row]
