@@ -28,7 +28,7 @@ from customer_tables.names import is_date_name
 from customer_tables.numbers import SENTINELS
 from customer_tables.rows import TOTAL
 from customer_tables.sniff import settle_delimiter
-from customer_tables.rows import TOTAL
+from customer_tables.words import DESTROYED
 from segmentation import expressions
 from segmentation.dataset import Dataset, match_columns
 
