@@ -17,6 +17,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from customer_tables.storage import json_text
 from runner import environment
 from runner.entry import finish
 from runner.errors import DONE
@@ -209,8 +210,7 @@ def make_gallery(results, gallery):
     numbers = numbers_of(metrics, report)
     content = {"dataset": DATASET, "seed": record["seed"], "versions": versions}
     content |= {"numbers": numbers, "pictures": pictures}
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    (gallery / "gallery.json").write_text(text + "\n", encoding="utf-8")
+    (gallery / "gallery.json").write_text(json_text(content), encoding="utf-8")
     (gallery / "README.md").write_text(f"# Gallery\n\n{snippet(content)}", encoding="utf-8")
     return content
 

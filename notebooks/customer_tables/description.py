@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import tomllib
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from tomlkit.items import KeyType, SingleKey
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess
 from customer_tables.source import Source
+from customer_tables.storage import text_digest
 from customer_tables.text import YEAR
 
 SEAL = "# As long as nobody edits this file, a new run guesses anew: "
@@ -116,7 +116,7 @@ def is_untouched(text: str) -> bool:
 
 def _sealed(text: str) -> str:
     """Put a line before a text that tells whether the text was edited afterwards."""
-    return f"{SEAL}{hashlib.sha256(text.encode()).hexdigest()[:16]}\n{text}"
+    return f"{SEAL}{text_digest(text)[:16]}\n{text}"
 
 
 def dataset_toml(

@@ -5,9 +5,9 @@ Needs the standard library only.
 
 from __future__ import annotations
 
-import hashlib
 import re
 
+from customer_tables.storage import text_digest
 from customer_tables.text import slug
 
 WHO = (
@@ -51,7 +51,7 @@ def simplify_name(name: str) -> str:
     """Return a name as lower-case ASCII words joined by underscores: "Annual Income (k$)"."""
     simple = slug(split_name(name), separator="_", longest=len(name) * 20, default="")
     if len(simple) > LONGEST_NAME:
-        simple = f"{simple[:LONGEST_NAME]}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+        simple = f"{simple[:LONGEST_NAME]}_{text_digest(name)[:6]}"
     return f"c_{simple}" if simple[:1].isdigit() else simple
 
 

@@ -38,7 +38,12 @@ def legible(text: str) -> str:
 
 
 def slug(
-    text: str, *, separator: str = "-", keep: str = "", longest: int = 60, default: str = "part"
+    text: str,
+    *,
+    separator: str = "-",
+    keep: str = "",
+    longest: int | None = 60,
+    default: str = "part",
 ) -> str:
     """Turn a text into a name that is safe as a file's or an anchor's everywhere.
 

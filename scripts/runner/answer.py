@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from customer_tables.text import printable
+from customer_tables.text import printable, share
 from runner.environment import ROOT
 
 NAME_WIDTH = 40  # longer names of segments are cut on the terminal
@@ -41,16 +41,9 @@ def _table(content: dict[str, Any]) -> list[str]:
     worth = f"   share of {printable(value['label'], NAME_WIDTH)}" if has_value else ""
     rows = [f"  {'segment':{width}}   {printable(content['nouns'], 12):>12}   share{worth}"]
     for name, segment in zip(names, segments, strict=True):
-        row = f"  {name:{width}}   {segment['customers']:>12,}   {_share(segment['share']):>5}"
-        rows.append(row + (f"   {_share(segment['value_share']):>5}" if has_value else ""))
+        row = f"  {name:{width}}   {segment['customers']:>12,}   {share(segment['share']):>5}"
+        rows.append(row + (f"   {share(segment['value_share']):>5}" if has_value else ""))
     return rows
-
-
-def _share(share: float | None) -> str:
-    """Write a share; below 1% with a decimal, so that little does not look like nothing."""
-    if share is None:  # too few customers to say
-        return "–"
-    return f"{share:.1%}" if 0 < abs(share) < 0.01 else f"{share:.0%}"
 
 
 def explore() -> str:
