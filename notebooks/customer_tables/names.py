@@ -49,7 +49,7 @@ def split_name(name: str) -> str:
 
 def simplify_name(name: str) -> str:
     """Return a name as lower-case ASCII words joined by underscores: "Annual Income (k$)"."""
-    simple = slug(split_name(name), separator="_", longest=len(name) * 20, default="")
+    simple = slug(split_name(name), separator="_", longest=None, default="")
     if len(simple) > LONGEST_NAME:
         simple = f"{simple[:LONGEST_NAME]}_{text_digest(name)[:6]}"
     return f"c_{simple}" if simple[:1].isdigit() else simple
