@@ -125,7 +125,7 @@ class _SideBySide:
         rebuilt = self.decoder(self.encoder(rows))
         return tf.reduce_mean(tf.square(rebuilt - rows[:, None]), axis=(0, 2))
 
-    def descent(self, losses, arrays, epochs: int, batch: int, rate: float, others=()):
+    def epoch_runner(self, losses, arrays, epochs: int, batch: int, rate: float, others=()):
         """Return what runs one epoch of Adam over such arrays and gives each network's loss."""
         weights, rows = [*self.weights, *others], len(arrays[0])
         batch = min(batch, max(rows // 16, min(rows, 16)))  # few rows still give many steps
@@ -172,7 +172,7 @@ def train_autoencoders(
     pairs = [(rank, seed) for rank in ranks for seed in seeds]
     networks = _SideBySide(values.shape[1], hidden, *zip(*pairs, strict=True))
     train, validation = tf.constant(values[split.train]), tf.constant(values[split.validation])
-    one_epoch = networks.descent(networks.errors, [train], epochs, batch, rate)
+    one_epoch = networks.epoch_runner(networks.errors, [train], epochs, batch, rate)
     best, history = [weight.numpy().copy() for weight in networks.weights], []
     for epoch in range(epochs):
         history.append((one_epoch(train), networks.errors(validation).numpy()))
@@ -233,7 +233,9 @@ def train_clustering_autoencoders(
         divergence = tf.reduce_sum(target * tf.math.log(target / memberships(rows)), axis=-1)
         return networks.errors(rows) + weight * tf.reduce_mean(divergence, axis=0)
 
-    one_epoch = networks.descent(losses, [train, memberships(train)], epochs, batch, rate, [moving])
+    one_epoch = networks.epoch_runner(
+        losses, [train, memberships(train)], epochs, batch, rate, [moving]
+    )
     for _ in range(epochs):
         shares = memberships(train).numpy()
         nearest = shares.argmax(axis=-1)

@@ -1,4 +1,4 @@
-"""A stratified sample of customers, for what takes too long or too much memory on everybody."""
+"""A stratified sample of customers, for what takes too long or too much memory on all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCK = 65_536  # customers a block: fixed, so that sums do not depend on the nu
 
 @dataclass(frozen=True)
 class Sample:
-    """Some of the customers, one drawn from each stratum, or everybody.
+    """Some of the customers, one drawn from each stratum, or all.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Sample:
 
     @property
     def complete(self) -> bool:
-        """Whether everybody was drawn."""
+        """Whether all were drawn."""
         return len(self.rows) == self.customers
 
     def narrowed(self, matrix: np.ndarray, size: int, *, seed: int = 20) -> Sample:
@@ -90,8 +90,8 @@ def stratified(matrix: np.ndarray, size: int, *, seed: int = 20) -> Sample:
     """
     customers = len(matrix)
     if customers <= size:
-        everybody = np.arange(customers)
-        return Sample(everybody, everybody, customers)
+        rows = np.arange(customers)
+        return Sample(rows, rows, customers)
     order = np.argsort(_first_component(matrix), kind="stable")
     edges = np.arange(size + 1) * customers // size
     drawn = edges[:-1] + np.random.default_rng(seed).integers(0, np.diff(edges))
@@ -101,7 +101,7 @@ def stratified(matrix: np.ndarray, size: int, *, seed: int = 20) -> Sample:
 
 
 def _first_component(matrix: np.ndarray) -> np.ndarray:
-    """Return everybody's score on the first principal component, shape (n,)."""
+    """Return each customer's score on the first principal component, shape (n,)."""
     mean = matrix.mean(axis=0)
     blocks = [slice(start, start + BLOCK) for start in range(0, len(matrix), BLOCK)]
 
@@ -115,21 +115,21 @@ def _first_component(matrix: np.ndarray) -> np.ndarray:
 
 
 def rows_against(customers: int) -> int:
-    """Return how many customers can be held against everybody in some seconds."""
+    """Return how many customers can be held against all in some seconds."""
     return max(1, min(customers, COMPARISONS // customers))
 
 
 def estimates(
     sample: Sample, values: Mapping[str, np.ndarray], truth: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Hold means over a sample against what is true of everybody, as far as that is known.
+    """Hold means over a sample against what is true of all customers, as far as that is known.
 
     Parameters
     ----------
     values : mapping of str to ndarray, shape (m,)
         Something known of each customer drawn.
     truth : mapping of str to float
-        The same mean over everybody.
+        The same mean over all customers.
 
     Returns
     -------

@@ -90,7 +90,7 @@ def choose_k(
     ----------
     scan : DataFrame, indexed by k
         With the columns ``stability``, ``smallest_share``, ``silhouette``, ``inertia``,
-        ``null_silhouette`` (the largest on data without segments), ``worst_jaccard`` (mean
+        ``null_silhouette`` (the largest on null reference data), ``worst_jaccard`` (mean
         Jaccard similarity of the least stable segment) and ``border_share`` (of customers about
         as near to a second centre).
     by_hand : int
@@ -184,7 +184,7 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """What the word means for whoever uses the segments."""
+        """What the word means for those who use the segments."""
         return {
             "natural": "The segments are groups that stand apart in the data.",
             "reproducible": "The customers form a continuum. The segments divide it in a way "
@@ -213,7 +213,7 @@ def verdict(
     scan : DataFrame, indexed by k
         As for `choose_k`.
     null_silhouettes : dict of str to float
-        The largest mean silhouette at the chosen k on each kind of structureless data.
+        The largest mean silhouette at the chosen k on each kind of null reference data.
     gap_k : int
         The number of segments that the gap statistic chooses.
     """

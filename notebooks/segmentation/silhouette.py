@@ -33,7 +33,7 @@ def silhouettes(
     ----------
     matrix : ndarray, shape (n, d)
     labelings : mapping of name to ndarray of int, shape (n,)
-        The label -1 is noise: such customers get no silhouette and count in nobody's.
+        The label -1 is noise: such customers get no silhouette and count in no other's.
     rows : ndarray of int, shape (m,), optional
         Score only these customers, each still against all others: a sample, for large n.
 

@@ -55,7 +55,7 @@ def resample_scan(
 ) -> dict[int, Resamples]:
     """Refit the solutions of a scan on bootstrap samples, the same samples for all k.
 
-    Every refit assigns everybody. Pairs of refits are compared by the adjusted Rand index
+    Every refit assigns all customers. Pairs of refits are compared by the adjusted Rand index
     (Dolnicar & Leisch 2010). Each segment of the solution is compared with its best match in the
     refit by the Jaccard similarity among the customers drawn, each once (Hennig 2007, "Cluster-wise
     assessment of cluster stability"). The labels are matched one to one, by the assignment of
@@ -152,11 +152,11 @@ def adjusted_rand(first: np.ndarray, second: np.ndarray) -> float:
     """Return the adjusted Rand index of two labelings (Hubert & Arabie 1985)."""
     first, second = (np.unique(labels, return_inverse=True)[1] for labels in (first, second))
     table = _contingency(first, second, max(first.max(), second.max()) + 1).astype(np.float64)
-    together, rows, columns, everybody = (
+    together, rows, columns, pairs = (
         (counts * (counts - 1)).sum() / 2
         for counts in (table, table.sum(axis=1), table.sum(axis=0), table.sum())
     )
-    expected = rows * columns / max(everybody, 1.0)
+    expected = rows * columns / max(pairs, 1.0)
     largest = (rows + columns) / 2
     return 1.0 if largest == expected else float((together - expected) / (largest - expected))
 
