@@ -158,7 +158,7 @@ def test_other_settings_on_the_same_customers(tmp_path):
     found = compared(tmp_path, before, after, a_confidence=confidence, **second)
     assert paired(found.pairs) == "1-1 same, 2-2 other borders, 3- gone"
     assert found.moved == pytest.approx(1 / 3)
-    assert (found.moved_near_border, found.near_border) == (1.0, pytest.approx(1 / 3))
+    assert (found.moved_near_boundary, found.near_boundary) == (1.0, pytest.approx(1 / 3))
     said = " ".join(texts(found).values())
     for part in (
         "k (by the rule, then 2). Nobody behaves differently",

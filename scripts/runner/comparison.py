@@ -69,7 +69,7 @@ class Run:
     altered: tuple[str, ...] = ()
 
     @property
-    def cards(self) -> dict[int, dict[str, Any]]:
+    def cards(self) -> dict[Any, dict[str, Any]]:
         """What the report says about each segment, by its number."""
         return {int(card["segment"]): card for card in self.report["segments"]}
 
@@ -125,7 +125,7 @@ class Comparison:
         Customers in both runs; empty unless paired by customers.
     moved : float or None
         Share of these that are not in the counterpart of their former segment.
-    moved_near_border, near_border : float or None
+    moved_near_boundary, near_boundary : float or None
         Share near a border in the first run, of those who moved and of all in both runs.
     """
 
@@ -141,8 +141,8 @@ class Comparison:
     agreement: float | None = None
     moves: pd.DataFrame = field(default_factory=pd.DataFrame)
     moved: float | None = None
-    moved_near_border: float | None = None
-    near_border: float | None = None
+    moved_near_boundary: float | None = None
+    near_boundary: float | None = None
 
     def sides(self, pair: Pair, key: str) -> tuple[Any, Any]:
         """Return what the report says of a pair in each run; None where a run lacks it."""
@@ -344,12 +344,38 @@ def compare(first: Run, second: Run) -> Comparison:
     if found.basis == "centres":
         pairs = pair_by_centres(*_centres(first, second, common))
         return replace(found, pairs=_with_shifts(pairs, first, second, common))
+    confidence = first.segments.loc[shared, "confidence"]
+    return _by_customers(found, before, after, confidence, agreement, common)
+
+
+def _by_customers(
+    found: Comparison,
+    before: pd.Series,
+    after: pd.Series,
+    confidence: pd.Series,
+    agreement: float | None,
+    common: list[str],
+) -> Comparison:
+    """Add the pairs by shared customers, who moved, and how sure the movers had been."""
+    from segmentation.profiling import BOUNDARY_RATIO
+
+    first, second = found.first, found.second
     moves = pd.crosstab(before, after).reindex(
         index=sorted(first.cards), columns=sorted(second.cards), fill_value=0
     )
     pairs = _with_shifts(pair_by_customers(moves), first, second, common)
-    movers = _movers(pairs, before, after, first.segments.loc[shared, "confidence"])
-    return replace(found, pairs=pairs, agreement=agreement, moves=moves, **movers)
+    partner = {pair.first: pair.second for pair in pairs if pair.kept}
+    moved = before.map(lambda segment: partner.get(segment, 0)) != after
+    near = confidence < 1 - BOUNDARY_RATIO
+    return replace(
+        found,
+        pairs=pairs,
+        agreement=agreement,
+        moves=moves,
+        moved=float(moved.mean()),
+        moved_near_boundary=float(near[moved].mean()) if moved.any() else None,
+        near_boundary=float(near.mean()),
+    )
 
 
 def _formulas(run: Run) -> dict[str, str]:
@@ -388,22 +414,6 @@ def _doubt(first: Run, second: Run, shared: int, too_few: str, agreement: float 
             f"better than by chance: they do not stand for the same {nouns}."
         )
     return ""
-
-
-def _movers(
-    pairs: tuple[Pair, ...], before: pd.Series, after: pd.Series, confidence: pd.Series
-) -> dict[str, float | None]:
-    """Say how many customers left the counterpart of their segment, and how sure they had been."""
-    from segmentation.profiling import BOUNDARY_RATIO
-
-    partner = {pair.first: pair.second for pair in pairs if pair.kept}
-    moved = before.map(lambda segment: partner.get(segment, 0)) != after
-    near = confidence < 1 - BOUNDARY_RATIO
-    return {
-        "moved": float(moved.mean()),
-        "moved_near_border": float(near[moved].mean()) if moved.any() else None,
-        "near_border": float(near.mean()),
-    }
 
 
 # --- pairing -----------------------------------------------------------------------------------
@@ -521,11 +531,18 @@ def _centres(first: Run, second: Run, features: list[str]) -> tuple[pd.DataFrame
     """Return the centres of both runs in the first run's standardised space."""
     from segmentation.features import Preparation
 
-    (ours, theirs), tables = ({}, {}), []
-    for run, steps in ((first, ours), (second, theirs)):
-        steps |= {step["name"]: step for step in run.model["preparation"]["steps"]}
-        numbers = [entry["segment"] for entry in run.model["segments"]]
-        tables.append(pd.DataFrame(run.model["centres"], index=numbers, columns=list(steps)))
+    ours, theirs = (
+        {step["name"]: step for step in run.model["preparation"]["steps"]}
+        for run in (first, second)
+    )
+    tables = [
+        pd.DataFrame(
+            run.model["centres"],
+            index=[entry["segment"] for entry in run.model["segments"]],
+            columns=list(steps),
+        )
+        for run, steps in ((first, ours), (second, theirs))
+    ]
     real = pd.DataFrame({name: _to_real_units(tables[1][name], theirs[name]) for name in features})
     preparation = Preparation.from_dict({"steps": [ours[name] for name in features]})
     return tables[0][features], preparation.transform(real)

@@ -34,7 +34,7 @@ WORDS = {
     "gone": "no counterpart",
     "new": "new",
 }
-Styles = tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]  # of either run, by segment
+Styles = tuple[dict[Any, dict[str, Any]], dict[Any, dict[str, Any]]]  # of either run, by segment
 
 
 def _decimals(digits: int) -> Callable[[float], str]:
@@ -158,11 +158,13 @@ def _render(comparison: Comparison) -> str:
 
 def _styles(comparison: Comparison) -> Styles:
     """Give each segment of both runs a number, colour and marker; a pair shares them."""
-    first = {number: style_of(card) for number, card in comparison.first.cards.items()}
+    first: dict[Any, dict[str, Any]] = {
+        number: style_of(card) for number, card in comparison.first.cards.items()
+    }
     partners = {pair.second: first[pair.first] for pair in comparison.pairs if pair.kept}
     taken = {style["colour"] for style in first.values()}
     spare = [(c, m) for c, m in zip(COLOURS, MARKERS, strict=True) if c.lower() not in taken]
-    second = {}
+    second: dict[Any, dict[str, Any]] = {}
     for number, card in comparison.second.cards.items():
         style = partners.get(number)
         if style is None:
@@ -184,7 +186,9 @@ def _flow(comparison: Comparison, styles: Styles) -> dict[str, Any]:
     """Lay both runs' segments end to end, with bands for those who are, or were, in each."""
     first, second = comparison.first.cards, comparison.second.cards
     rows, columns = sorted(first), sorted(second)
-    counterparts = [(pair.first, pair.second) for pair in comparison.pairs if pair.kept]
+    counterparts: list[tuple[Any, Any]] = [
+        (pair.first, pair.second) for pair in comparison.pairs if pair.kept
+    ]
     by_customers = not comparison.moves.empty
     if by_customers:
         counts = comparison.moves.loc[rows, columns].to_numpy(float)
@@ -247,10 +251,12 @@ def _or_dash(value: Any, as_text: Callable[[Any], str]) -> str:
     return "–" if value is None else as_text(value)
 
 
-def _metrics(first: Run, second: Run) -> list[tuple[str, str, str]]:
+def _metrics(first: Run, second: Run) -> list[tuple[str, ...]]:
     """Put the main numbers side by side."""
     known = [(numbers(run), len(run.cards)) for run in (first, second)]
-    rows = [("Verdict", *(str(run.report["verdict"]["word"]) for run in (first, second)))]
+    rows: list[tuple[str, ...]] = [
+        ("Verdict", *(str(run.report["verdict"]["word"]) for run in (first, second)))
+    ]
     for label, name, as_text in METRICS:
         found = [metrics.get(name.format(k=k)) for metrics, k in known]
         if found != [None, None]:

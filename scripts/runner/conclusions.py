@@ -69,7 +69,7 @@ def conclude(comparison: Comparison) -> list[tuple[str, str]]:
         "Gone and new": _lost_and_new(comparison),
         "Size and value": _sizes(comparison),
         "Names": _renamed(comparison),
-        "Who changed": _borders(comparison),
+        "Who changed": _boundaries(comparison),
         "How far to trust it": _trust(comparison),
     }
     return [(topic, text) for topic, text in found.items() if text]
@@ -230,8 +230,8 @@ def _renamed(comparison: Comparison) -> str:
     return f"{joined(renamed)}." if renamed else ""
 
 
-def _borders(comparison: Comparison) -> str:
-    moved, every = comparison.moved_near_border, comparison.near_border
+def _boundaries(comparison: Comparison) -> str:
+    moved, every = comparison.moved_near_boundary, comparison.near_boundary
     if moved is None or every is None:
         return ""
     nouns = comparison.first.report["nouns"]

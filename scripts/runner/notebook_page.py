@@ -245,7 +245,7 @@ class _Body:
                 image["src"] = source
             if not source.startswith("data:image/"):
                 # A picture from elsewhere would be a request; its description stays.
-                image.replace_with(image.get("alt", ""))
+                image.replace_with(str(image.get("alt", "")))
             elif not image.get("alt"):
                 image["alt"] = self._undescribed()
 
@@ -265,8 +265,9 @@ class _Body:
                     # The corner above a row index heads nothing; an empty header misleads.
                     cell.name = "td"
                     cell.attrs.pop("scope", None)
-            for cell in table.find_all("td", string=_NUMBER.fullmatch):
-                cell["class"] = "number"
+            for cell in table.find_all("td"):
+                if _NUMBER.fullmatch(cell.get_text()):
+                    cell["class"] = "number"
             self.framed += 1
             label = table.caption.get_text(" ", strip=True) if table.caption else ""
             frame = {"class": "scroll table", "role": "region", "tabindex": "0"}

@@ -167,8 +167,9 @@ def setting(value: object) -> str:
 
 def commit(git: Mapping[str, Any] | None) -> str:
     """Name the commit that a run was made with, and whether files differed from it."""
-    name = str((git or {}).get("commit") or "")[:12]
-    return f"{name}, with changes since" if name and git["dirty"] else name
+    state = git or {}
+    name = str(state.get("commit") or "")[:12]
+    return f"{name}, with changes since" if state.get("dirty") else name
 
 
 def png_size(png: bytes) -> tuple[int, int] | None:

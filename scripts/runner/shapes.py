@@ -91,7 +91,8 @@ def _away_from(colour: str, paper: str, ratio: float = 3.0) -> str:
 
 def colour_rules(styles: Iterable[Mapping[str, Any]]) -> str:
     """Write the style rules that give each segment its colour, readable on light and on dark."""
-    light, dark = [], []
+    light: list[str] = []
+    dark: list[str] = []
     for style in styles:
         for paper, rules in ((LIGHT_PAPER, light), (DARK_PAPER, dark)):
             shown = _away_from(style["colour"], paper)

@@ -39,17 +39,23 @@ def drift_files(
     Parameters
     ----------
     min_group_size : int
-        Moves of fewer customers are withheld.
+        Moves of fewer customers are suppressed.
     """
-    counts = published_moves(migration.moves, min_group_size) if migration else None
     tables = {"features": drift.features, "segments": drift.segments}
-    if counts is not None:
+    styles = _styles(model)
+    moved: dict[str, Any] = {"moves": [], "flow": None, "some_suppressed": False}
+    if migration:
+        counts = published_moves(migration.moves, min_group_size)
         tables["moves"] = counts.astype("Int64").reset_index()
+        moved = {
+            "moves": move_rows(counts, migration.moves.sum(axis=1), {(n, n) for n in counts}),
+            "flow": _flow(styles, migration, counts),
+            "some_suppressed": bool(counts.isna().any(axis=None)),
+        }
     files = {
         f"{name}.csv": safe_table(table).to_csv(index=False, lineterminator="\n")
         for name, table in tables.items()
     }
-    styles = _styles(model)
     page = pages.render(
         "drift.html.j2",
         extra_css="\n".join([pages.stylesheet("comparison.css"), colour_rules(styles)]),
@@ -59,13 +65,9 @@ def drift_files(
         headline=WORDS[drift.verdict],
         features=drift.features.to_dict("records"),
         segments=drift.segments.to_dict("records"),
-        moves=move_rows(counts, migration.moves.sum(axis=1), {(n, n) for n in counts})
-        if migration
-        else [],
-        some_withheld=migration is not None and bool(counts.isna().any(axis=None)),
+        **moved,
         min_group_size=min_group_size,
         styles=styles,
-        flow=_flow(styles, migration, counts) if migration else None,
         source=source,
         then=model["reference"]["customers"],
         points=lambda change: points(change, signed=True),
