@@ -44,8 +44,9 @@ def block_distances(columns: np.ndarray, centres: np.ndarray) -> np.ndarray:
     centres : ndarray, shape (k, d)
     """
     squares = np.zeros((len(centres), columns.shape[1]))
+    difference = np.empty_like(squares)
     for values, places in zip(columns, centres.T, strict=True):
-        difference = values - places[:, None]
+        np.subtract(values, places[:, None], out=difference)
         squares += np.multiply(difference, difference, out=difference)
     return np.sqrt(squares, out=squares)
 
@@ -72,21 +73,22 @@ def assignment_steps(k: int) -> list[dict[str, ast.expr]]:
     distances the first centre is taken.
     """
     numbers = range(1, k + 1)
-    own = [bind("d == nearest", d=f"distance_{s}") for s in numbers]
-    other = [bind("d == second_nearest and segment != s", d=f"distance_{s}", s=s) for s in numbers]
-    others = [bind("where(segment == s, far, d)", s=s, far=FAR, d=f"distance_{s}") for s in numbers]
+    own = [(bind("d == nearest", d=f"distance_{s}"), s) for s in numbers]
+    others = {
+        f"other_{s}": bind("where(segment == s, far, d)", s=s, far=FAR, d=f"distance_{s}")
+        for s in numbers
+    }
+    second = [(bind("d == second_nearest", d=f"other_{s}"), s) for s in numbers]
+    ratio = (
+        "where(second_nearest > 0, nearest / second_nearest,"
+        " where(second_nearest == 0, 1, unknown))"
+    )
     return [
-        {"nearest": call("min", *(bind("d", d=f"distance_{s}") for s in numbers))},
-        {"segment": choose(zip(own, numbers, strict=True))},
-        {"second_nearest": call("min", *others)},
-        {
-            "second_choice": choose(zip(other, numbers, strict=True)),
-            "ratio": bind(
-                "where(second_nearest > 0, nearest / second_nearest,"
-                " where(second_nearest == 0, 1, unknown))",
-                unknown=None,
-            ),
-        },
+        {"nearest": call("min", *(ast.Name(f"distance_{s}") for s in numbers))},
+        {"segment": choose(own)},
+        others,
+        {"second_nearest": call("min", *map(ast.Name, others))},
+        {"second_choice": choose(second), "ratio": bind(ratio, unknown=None)},
     ]
 
 

@@ -110,7 +110,7 @@ class Applier:
         return Applied(assigned, features, [change for change in changes if change.rows])
 
     def _assign(self, features: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        matrix = np.array([evaluate(step.formula, features) for step in self._steps])
+        matrix = np.stack([evaluate(step.formula, features) for step in self._steps])
         found = assign(block_distances(matrix, self._centres))
         return found | {"stranger": found["distance"] > self._limits[found["segment"] - 1]}
 

@@ -142,7 +142,7 @@ def _steps(model: dict[str, Any], dataset: Dataset, read: list[Column]) -> Itera
     distances = distance_formulas(model["centres"], [step.name for step in scaled])
     yield "distances", distances
     found = _kept(distances)
-    names = ("nearest", "own", "nearest_other", "chosen")
+    names = ("nearest", "own", "others", "nearest_other", "chosen")
     for name, formulas in zip(names, assignment_steps(len(distances)), strict=True):
         yield name, found | formulas
         found |= _kept(formulas)
