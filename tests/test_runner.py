@@ -152,6 +152,8 @@ def test_only_needs_what_comes_before(project, capsys):
 
 def test_files_of_the_users_own_stay(done):
     (done.results / "notes.txt").write_text("mine")
+    assert done.run("--set", "share=0.25") == 0
+    assert (done.results / "notes.txt").read_text() == "mine"
     assert done.run("--set", "trouble=error") == 1
     (done.results / "later.txt").write_text("mine")  # between a failed run and the next
     assert done.run("--set", "start=2") == 0
@@ -532,3 +534,9 @@ def test_threads_may_read_notebooks_at_once():
 def test_a_stamp_that_cannot_be_read_counts_as_none(done):
     (done.results / ".stamps" / "01.json").write_text("{")
     assert stamps.read(done.results, SERIES[0]) is None
+
+
+def test_help_needs_no_environment():
+    command = [sys.executable, "-S", "scripts/run.py", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--time-limit" in done.stdout

