@@ -63,7 +63,7 @@ def match_score(effects: pd.Series, archetype: Archetype) -> float:
         return 1.0 - clarity
     if lengths == 0:
         return 0.0
-    return float(pattern @ profile) / lengths * clarity
+    return float(pattern @ profile / lengths) * clarity
 
 
 def score_table(effects: pd.DataFrame, archetypes: tuple[Archetype, ...]) -> pd.DataFrame:

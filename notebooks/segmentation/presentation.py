@@ -11,6 +11,7 @@ import math
 import re
 import string
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -113,7 +114,7 @@ def sentence(template: str, **values: object) -> str:
     return _Template().vformat(template, (), values)
 
 
-def quoted_numbers(template: str, **values: object) -> dict[str, int | float]:
+def quoted_numbers(template: str, **values: object) -> dict[str, Any]:
     """Return every number that a sentence quotes, unrounded, by the field that quotes it.
 
     Examples
@@ -121,12 +122,14 @@ def quoted_numbers(template: str, **values: object) -> dict[str, int | float]:
     >>> quoted_numbers("{share:.0%} of {who}", share=0.512, who="customers")
     {'share': 0.512}
     """
-    formatter, numbers = _Template(), {}
-    for _, field, _, _ in formatter.parse(template):
-        value = formatter.get_field(field, (), values)[0] if field else None
-        if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-            numbers[field] = value
-    return numbers
+    formatter = _Template()
+    fields = [field for _, field, _, _ in formatter.parse(template) if field]
+    found = {field: formatter.get_field(field, (), values)[0] for field in fields}
+    return {field: value for field, value in found.items() if _is_number(value)}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def column_format(column: str, formats: Mapping[str, str] | str | None = None) -> str:
@@ -186,9 +189,15 @@ def _cell_text(value: object, spec: str) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (int, np.integer)):
-        return number(value)
+        return number(int(value))
     if isinstance(value, (float, np.floating)):
-        return "–" if not math.isfinite(value) else format(value, spec) if spec else number(value)
+        return (
+            "–"
+            if not math.isfinite(value)
+            else format(value, spec)
+            if spec
+            else number(float(value))
+        )
     return "–" if value is None or value is pd.NaT or value is pd.NA else printable(value, 400)
 
 
