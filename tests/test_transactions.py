@@ -219,6 +219,9 @@ def test_sums_worked_by_hand_and_every_rule_counted(bring):
          {"discount_share": 40 / 200}),
         ({"own_brand": "b = Own"}, "c,t,a,b\n1,2024-01-01,8,Own\n1,2024-01-02,2,x\n",
          {"own_brand_share": 0.8}),
+        # A quantity below zero is a return, whatever the sign of its amount.
+        ({"quantity": "q"}, "c,t,a,q\n1,2024-01-01,8,1\n1,2024-01-02,2,-1\n",
+         {"spent": 8, "net_value": 6}),
         # Orders called C are cancelled only where the others are called by numbers.
         ({"order": "o"}, "c,t,a,o\n1,2024-01-01,8,C1\n1,2024-01-02,2,D2\n", {"spent": 10}),
         # Identifiers that had gaps among them.

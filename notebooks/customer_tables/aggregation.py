@@ -117,8 +117,8 @@ class Facts(NamedTuple):
     returned: int  # and not cancelled
     free: int
     bought: int
-    first: datetime | None
-    last: datetime | None
+    first: datetime  # None without purchases; a text where it is beyond the calendar
+    last: datetime
     largest_discount: float | None
     by_day: bool  # the file tells no time of day
     unordered: int  # lines without an order

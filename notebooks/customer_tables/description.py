@@ -6,6 +6,7 @@ import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import pandas as pd
 import tomlkit
@@ -198,7 +199,7 @@ def _value(value: str, guesses: Sequence[Guess]) -> str:
 
 
 def _column(guess: Guess) -> str:
-    entries = {"kind": guess.kind, "label": guess.label, "found_as": [guess.source]}
+    entries: dict[str, Any] = {"kind": guess.kind, "label": guess.label, "found_as": [guess.source]}
     if guess.unit:
         entries["unit"] = guess.unit
     if guess.valid:
@@ -242,7 +243,9 @@ def _table(name: str, entries: dict, comment: str = "") -> str:
 def _commented(entries: dict, comment: str) -> tomlkit.items.Table:
     table = tomlkit.table()
     table.update(entries)
-    return table.comment(_comment(comment)) if comment else table
+    if comment:
+        table.comment(_comment(comment))
+    return table
 
 
 def _written(content: dict) -> str:

@@ -190,15 +190,15 @@ def settle_times(run: Run, file: Relation, column: str, date_order: str, name: s
         return f"TRY_CAST({text} AS TIMESTAMP)"
     if _mostly([bool(DIGITS.fullmatch(day)) for day in seen]):
         return f"try_strptime({text}, '%Y%m%d')"
-    if _mostly(numbered := dates.form == "numbers"):
-        first = seen[int(np.argmax(numbered))]
+    if _mostly(fits := dates.form == "numbers"):
+        first = seen[int(np.argmax(fits))]
         order = date_order or _settle_order(dates, first, f"{name}, column {cell}")
-        mark, year = first.strip("0123456789")[0], _year(dates, numbered)
+        mark, year = first.strip("0123456789")[0], _year(first)
         return _stamp(text, mark.join(("%d", "%m", year) if order == "dmy" else ("%m", "%d", year)))
     clock = r"[ ,T]+\d{1,2}[:.]\d{2}.*$"
     written, dates = _days(run, file, f"regexp_replace({raw}, '{clock}', '')", cell)
-    if _mostly(named := np.isin(dates.form, ("day word", "word day"))):
-        return _stamp(_with_number(raw), f"%d/%m/{_year(dates, named)}")
+    if _mostly(fits := np.isin(dates.form, ("day word", "word day"))):
+        return _stamp(_with_number(raw), f"%d/%m/{_year(written[int(np.argmax(fits))])}")
     raise UserError(
         f"the times in {cell} are written in a way that is not known, such as "
         f"{(written or ['nothing'])[0][:30]!r}",
@@ -219,8 +219,8 @@ def _mostly(flags: Iterable[bool]) -> bool:
     return bool(flags.any() and flags.mean() > 0.5)
 
 
-def _year(dates: Dates, rows: np.ndarray) -> str:
-    return "%y" if dates.short[np.argmax(rows)] else "%Y"
+def _year(day: str) -> str:
+    return "%Y" if day[-4:].isdigit() else "%y"
 
 
 def _settle_order(dates: Dates, first: str, where: str) -> str:

@@ -57,9 +57,13 @@ def join_demographics(customers: Reading, path: Path, customer: str) -> tuple[Re
         If the file has no such identifier, or two rows for one customer.
     """
     people = read_table(path, text_columns=[customer])
-    key = _find_key(people.table, customer, path.name)
+    return _join(customers, people, _find_key(people.table, customer, path.name), path.name)
+
+
+def _join(customers: Reading, people: Reading, key: str, name: str) -> tuple[Reading, list[Guess]]:
+    """Join what a table says about customers, whom a column identifies."""
     guesses = [guess_column(c, people, False) for c in people.table if c != key]
-    known = _indexed(people.table, key, path.name)[[g.source for g in guesses]]
+    known = _indexed(people.table, key, name)[[g.source for g in guesses]]
     described = [_as_descriptor(g) for g in guesses if g.role != "dropped" and g.kind != "id"]
     joined = known.rename(columns={g.source: g.name for g in described})
     joined = joined[[g.name for g in described]]
@@ -76,9 +80,7 @@ def join_demographics(customers: Reading, path: Path, customer: str) -> tuple[Re
             *customers.changes,
             *people.changes,
             *changes,
-            *_unmatched(
-                customers.table["customer_id"], joined.index, f"{path.name}, column {key!r}"
-            ),
+            *_unmatched(customers.table["customer_id"], joined.index, f"{name}, column {key!r}"),
         ],
         kinds=customers.kinds | {g.name: g.kind for g in described},
     )

@@ -27,7 +27,7 @@ PARTS = (*NUMBERS, "time", *KEYS, "product", "category", "own_brand")
 
 def needed_columns(source: Source, parts: Collection[str] = PARTS) -> dict[str, str]:
     """Return the columns that lines are made from, each with a part of [source] that names it."""
-    columns = {}
+    columns: dict[str, str] = {}
     for part in parts:
         named = getattr(source, part)
         if part == "own_brand":

@@ -71,7 +71,7 @@ def aggregate(
         query, changes = aggregate_lines(run, file, source, options, path.name, catalogue)
         table = connection.execute(query).df()
     table = table.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
-    about = {
+    about: dict[str, str | int] = {
         "name": path.name,
         "format": file.format,
         "sha256": file_digest(path),
