@@ -344,33 +344,25 @@ def compare(first: Run, second: Run) -> Comparison:
     if found.basis == "centres":
         pairs = pair_by_centres(*_centres(first, second, common))
         return replace(found, pairs=_with_shifts(pairs, first, second, common))
-    confidence = first.segments.loc[shared, "confidence"]
-    return _by_customers(found, before, after, confidence, agreement, common)
+    return _by_customers(replace(found, agreement=agreement), shared, common)
 
 
-def _by_customers(
-    found: Comparison,
-    before: pd.Series,
-    after: pd.Series,
-    confidence: pd.Series,
-    agreement: float | None,
-    common: list[str],
-) -> Comparison:
+def _by_customers(found: Comparison, shared: pd.Index, common: list[str]) -> Comparison:
     """Add the pairs by shared customers, who moved, and how sure the movers had been."""
     from segmentation.profiling import BOUNDARY_RATIO
 
     first, second = found.first, found.second
+    before, after = (run.segments.loc[shared, "segment"] for run in (first, second))
     moves = pd.crosstab(before, after).reindex(
         index=sorted(first.cards), columns=sorted(second.cards), fill_value=0
     )
     pairs = _with_shifts(pair_by_customers(moves), first, second, common)
     partner = {pair.first: pair.second for pair in pairs if pair.kept}
     moved = before.map(lambda segment: partner.get(segment, 0)) != after
-    near = confidence < 1 - BOUNDARY_RATIO
+    near = first.segments.loc[shared, "confidence"] < 1 - BOUNDARY_RATIO
     return replace(
         found,
         pairs=pairs,
-        agreement=agreement,
         moves=moves,
         moved=float(moved.mean()),
         moved_near_boundary=float(near[moved].mean()) if moved.any() else None,
