@@ -7,6 +7,7 @@ import datetime as dt
 import gzip
 import io
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bad_files import BAD_FILES, HEADER, ROWS, BadFile, csv, customers, text, with_cells
+from bad_files import BAD_FILES, HEADER, BadFile, csv, customers, text, with_cells
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customer_tables.changes import Change, Reading
 from customer_tables.errors import UserError
-from customer_tables.table import read_table
+from customer_tables.sniff import first_rows
+from customer_tables.table import read_table, read_texts
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 real_data = pytest.mark.skipif(
@@ -119,35 +121,35 @@ def test_names_of_identifiers(read, name, expected):
     assert (read(csv(rows, header=["a", name])).kinds[name] == "id") is expected
 
 
-def test_numbers_of_an_order_that_are_codes_stay_text(read):
-    codes = [f"{84000 + i}" if i % 8 else f"{84000 + i}A" for i in range(80)]
-    reading = read(csv([[c, str(i)] for i, c in enumerate(codes)], header=["article", "n"]))
-    assert reading.table["article"].tolist() == codes
-    assert found(reading, "kept as text").rows == 70
-
-
-def test_few_categories_with_digits_are_text(read):
-    rows = [[f"C{i}", ["0", "1", "2", "3+"][i % 4]] for i in range(100)]
-    reading = read(csv(rows, header=["id", "dependents"]))
-    assert reading.kinds["dependents"] == "text"
-    assert found(reading, "numbers among words").rows == 75
-
-
-def test_yes_no_with_gaps_is_one_zero_and_missing(read):
-    rows = [[f"C{i}", ["yes", "no", ""][i % 3]] for i in range(30)]
-    reading = read(csv(rows, header=["id", "churned"]))
-    assert reading.table["churned"].head(3).fillna(-1).tolist() == [1.0, 0.0, -1.0]
-    assert reading.kinds["churned"] == "yes_no"
-
-
-def test_one_letter_alone_is_no_answer(read):
-    rows = [[f"C{i}", "F"] for i in range(30)]
-    assert read(csv(rows, header=["id", "gender"])).kinds["gender"] == "text"
-
-
-def test_namibia_is_a_country(read):
-    rows = [[f"C{i}", ["NA", "DE", "US"][i % 3]] for i in range(30)]
-    assert read(csv(rows, header=["id", "country"])).table["country"].isna().sum() == 0
+@pytest.mark.parametrize(
+    ("header", "cells", "kind", "values", "words", "rows"),
+    [
+        ("article", [f"{84000 + i}" + "A" * (i % 8 == 0) for i in range(80)], "text", None,
+         "kept as text", 70),
+        ("dependents", ["0", "1", "2", "3+"] * 25, "text", None, "numbers among words", 75),
+        ("churned", ["yes", "no", ""] * 10, "yes_no", [1.0, 0.0, -1.0] * 10, "yes and no", 20),
+        ("gender", ["F"] * 30, "text", None, "", 0),
+        ("country", ["NA", "DE", "US"] * 10, "text", None, "", 0),
+        ("size", ["NA", "big", "small"] * 10, "text", [-1, "big", "small"] * 10, "missing", 10),
+        ("n", ["-999", "5", "7"] * 10, "number", [-1.0, 5.0, 7.0] * 10, "-999", 10),
+        ("n", ["9999", "5", "7"] * 10, "number", [9999, 5, 7] * 10, "far above the rest", 10),
+        ("joined", ["45000", "45001"] * 10, "date", None, "day numbers", 20),
+        ("joined", ["20231231", "20240101"] * 10, "date", None, "dates written as", 20),
+        ("n", ["45000", "45001"] * 10, "number", [45000, 45001] * 10, "", 0),
+        ("x", ["1", "inf"] + ["2"] * 28, "number", None, "infinite", 1),
+        ("x", ["1.5", "forty"] + ["2"] * 28, "number", None, "no numbers", 1),
+    ],
+)  # fmt: skip
+def test_what_a_column_holds(read, header, cells, kind, values, words, rows):
+    content = csv([[f"C{i}", cell] for i, cell in enumerate(cells)], header=["id", header])
+    reading = read(content)
+    assert reading.kinds[header] == kind
+    assert values is None or reading.table[header].astype(object).fillna(-1).tolist() == values
+    if not words:
+        assert reading.changes == []
+    else:
+        assert found(reading, words).rows == rows
+        assert found(reading, words).column == header
 
 
 def test_text_columns_are_left_alone(read):
@@ -237,11 +239,8 @@ def test_options_settle_what_is_ambiguous(read):
     assert english["day"].iloc[0] == pd.Timestamp(2023, 3, 4)
     settled = read(b"a;b,c\n" + b"1;2,3\n" * 9, delimiter="semicolon").table
     assert list(settled) == ["a", "b,c"]
-
-
-def test_encoding_settles_the_alphabet(read):
-    case = BAD_FILES["Cyrillic in cp1251"]
-    assert read(case.content, encoding="cp1251").table["plan"].iloc[0] == "Москва"
+    russian = read(BAD_FILES["Cyrillic in cp1251"].content, encoding="cp1251").table
+    assert russian["plan"].iloc[0] == "Москва"
 
 
 @pytest.mark.parametrize(
@@ -255,9 +254,13 @@ def test_options_that_do_not_fit_are_refused(read, option, value):
     assert len(str(caught.value).splitlines()) == 3
 
 
-def test_a_wrong_decimal_mark_is_no_silent_loss(read):
+def test_what_contradicts_the_rest_is_no_silent_loss(read):
     with pytest.raises(UserError, match="no numbers"):
         read(csv(customers(), mark=";"), decimal=",")
+    rows = [[f"C{i}", cell] for i, cell in enumerate(["5 years", "7 years", "2"] * 10)]
+    with pytest.raises(UserError, match="10 of 30 cells are no numbers") as caught:
+        read(csv(rows, header=["id", "x"]))
+    assert "line 4, 7, 10, 13, 16 ..." in str(caught.value)
 
 
 def test_missing_files_and_folders(tmp_path):
@@ -435,62 +438,42 @@ def same(read: pd.Series, written: pd.Series, changes: list[Change]) -> bool:
     return bool((read.astype(object) == written.astype(object)).all())
 
 
-def check_same(reading: Reading, frame: pd.DataFrame) -> None:
+def read_or_refused(path: Path, content: bytes) -> Reading | None:
+    """Read a file, or check that its refusal says what was found, where, and what to do."""
+    path.write_bytes(content)
+    try:
+        return read_table(path)
+    except UserError as refusal:
+        assert 1 < len(str(refusal).splitlines()) <= 3
+        return None
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(frame=frames(), style=styles(), form=st.sampled_from(["text"] * 4 + ["parquet", "xlsx"]))
+def test_a_table_comes_back_or_is_refused(tmp_path, frame, style, form):
+    buffer = io.BytesIO()
+    if form != "text":
+        (frame.to_parquet if form == "parquet" else frame.to_excel)(buffer, index=False)
+    reading = read_or_refused(tmp_path / "t", buffer.getvalue() or write(frame, style))
+    if reading is None:
+        return
     assert list(reading.table) == list(frame)
     for name in frame:
         changes = [c for c in reading.changes if c.column == name]
         assert same(reading.table[name], frame[name], changes), name
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
-@given(frame=frames(), style=styles())
-def test_text_files_come_back_or_are_refused(tmp_path, frame, style):
-    path = tmp_path / "t.csv"
-    path.write_bytes(write(frame, style))
-    try:
-        reading = read_table(path)
-    except UserError as refusal:
-        assert len(str(refusal).splitlines()) == 3
-        return
-    check_same(reading, frame)
+ROWS_OF_CELLS = st.lists(st.lists(st.text("ab1.,;-$% \"'\n(0", max_size=6), max_size=4), max_size=8)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-@given(frame=frames(), form=st.sampled_from(["parquet", "xlsx"]))
-def test_typed_files_come_back_or_are_refused(tmp_path, frame, form):
-    path = tmp_path / "t.bin"
-    writer = frame.to_parquet if form == "parquet" else frame.to_excel
-    buffer = io.BytesIO()
-    writer(buffer, index=False)
-    path.write_bytes(buffer.getvalue())
-    try:
-        reading = read_table(path)
-    except UserError as refusal:
-        assert len(str(refusal).splitlines()) == 3
-        return
-    check_same(reading, frame)
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(content=st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
-def test_any_bytes_are_read_or_refused(tmp_path, content):
-    path = tmp_path / "t.csv"
-    path.write_bytes(content)
-    try:
-        read_table(path)
-    except UserError as refusal:
-        assert 1 < len(str(refusal).splitlines()) <= 3
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.lists(st.text("ab1.,;-$% \"'\n(0", max_size=6), max_size=4), max_size=8))
-def test_any_cells_are_read_or_refused(tmp_path, rows):
-    path = tmp_path / "t.csv"
-    path.write_text("\n".join(",".join(row) for row in rows))
-    try:
-        read_table(path)
-    except UserError as refusal:
-        assert 1 < len(str(refusal).splitlines()) <= 3
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.binary(max_size=300)
+    | st.text(max_size=300).map(str.encode)
+    | ROWS_OF_CELLS.map(lambda rows: "\n".join(",".join(row) for row in rows).encode())
+)
+def test_anything_is_read_or_refused(tmp_path, content):
+    read_or_refused(tmp_path / "t.csv", content)
 
 
 # --- The real tables, speed, and the error itself -------------------------------------------------
@@ -531,6 +514,9 @@ def test_time_to_read_styled_numbers_grows_with_their_number(tmp_path):
         seconds[size] = time.process_time() - start
         assert reading.table["income"].dtype == float
     assert seconds[50_000] < 30 * seconds[5_000], "ten times the rows; a square would take 100"
+    long = "".join(f"c{i},{'x' * 10_000},{i}\n" for i in range(400))
+    (tmp_path / "t.csv").write_text("id,text,amount\n" + long)
+    assert len(read_table(tmp_path / "t.csv").table) == 400
 
 
 def test_input_error_in_three_lines():
@@ -542,17 +528,53 @@ def test_input_error_in_three_lines():
     assert isinstance(again, ValueError)
 
 
-def test_reading_changes_nothing_in_the_file(read, tmp_path):
-    content = csv(customers())
-    read(content)
-    assert (tmp_path / "customers.csv").read_bytes() == content
-    assert len(read(content).table) == ROWS
+ODS = """<office:document-content
+ xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+ xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>
+<table:table table:name="People">{}</table:table>
+</office:spreadsheet></office:body></office:document-content>"""
 
 
-def test_very_long_lines_take_no_time(tmp_path):
-    rows = "".join(f"c{i},{'x' * 10_000},{i}\n" for i in range(400))
-    path = tmp_path / "t.csv"
-    path.write_text("id,text,amount\n" + rows)
-    began = time.process_time()
-    assert len(read_table(path).table) == 400
-    assert time.process_time() - began < 4, "the time grows with the square of a line's length"
+def test_sheets_of_other_programs_are_read(read):
+    word = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    number = '<table:table-cell office:value-type="float" office:value="{}"/>'
+    rows = [word.format("id") + word.format("n")]
+    rows += [word.format(f"C{i}") + number.format(i) for i in range(5)]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
+        listed = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
+        archive.writestr("content.xml", ODS.format(listed))
+    reading = read(buffer.getvalue(), "people.ods")
+    assert reading.table["n"].tolist() == list(range(5))
+    assert reading.source["sheet"] == "People"
+
+
+def test_errors_and_empty_sheets_of_a_workbook(read):
+    reading = read(workbook([["id", "x"], *[[f"C{i}", "#N/A" if i == 3 else i] for i in range(9)]]))
+    assert found(reading, "words for missing").examples == ("row 5: '#N/A'",)
+    with pytest.raises(UserError, match="the file is empty"):
+        read(workbook([]), sheet=1)
+
+
+def test_first_rows_of_all_formats(tmp_path):
+    frame = pd.DataFrame({"a": [1], "b é": [2]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_excel(tmp_path / "t.xlsx", index=False)
+    (tmp_path / "t.csv").write_text("a;b é\n1;2\n", encoding="utf-8-sig")
+    (tmp_path / "t16.csv").write_text("a\tb é\n1\t2\n", encoding="utf-16")
+    (tmp_path / "t1252.csv").write_text("a,b é\n1,2\n", encoding="cp1252")
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress("a|b é\n1|2\n".encode()))
+    for path in tmp_path.iterdir():
+        assert first_rows(path)[0] == ["a", "b é"], path.name
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1torn")
+    assert first_rows(tmp_path / "torn.parquet") == []
+
+
+def test_texts_in_memory_are_read_as_those_of_a_file():
+    texts = pd.DataFrame({"id": ["007", "008"], "joined": ["2024-01-31", None], "x": ["$1.5", ""]})
+    reading = read_texts(texts, "people")
+    assert reading.kinds == {"id": "id", "joined": "date", "x": "money"}
+    assert reading.table["x"].fillna(-1).tolist() == [1.5, -1]

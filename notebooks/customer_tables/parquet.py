@@ -46,8 +46,7 @@ def read_parquet(data: bytes, file: str) -> Raw:
             changes.append(Change(zone, name, table.num_rows, "turned into UTC"))
         names.append(" ".join(name.split()))
         columns.append(simple)
-    lines, places = np.arange(1, table.num_rows + 1), list(range(len(names)))
-    raw = Raw(file, names, columns, lines, "row", changes, places=places)
+    raw = Raw(file, names, columns, np.arange(1, table.num_rows + 1), "row", changes)
     return drop_closing_rows(raw) if all(pa.types.is_string(c.type) for c in columns[:1]) else raw
 
 

@@ -51,7 +51,7 @@ class Raw:
     units : dict
         Column name to the unit that its cells' format shows.
     places : list of int
-        Where in the file's rows the columns stand.
+        Where in the rows of a text or a sheet the columns stand.
     """
 
     file: str
@@ -72,10 +72,9 @@ class Raw:
 
     def with_columns(self, keep: list[int]) -> Raw:
         """Return the table with only the columns at these places."""
-        kept = {
-            name: [getattr(self, name)[i] for i in keep] for name in ("names", "columns", "places")
-        }
-        return replace(self, **kept)
+        names, columns = [self.names[i] for i in keep], [self.columns[i] for i in keep]
+        places = [self.places[i] for i in keep] if self.places else []
+        return replace(self, names=names, columns=columns, places=places)
 
     def with_rows(self, first: int, count: int) -> Raw:
         """Return the table with only some of its rows."""
@@ -286,8 +285,8 @@ def drop_closing_rows(raw: Raw) -> Raw:
 
 def _settle_header(raw: Raw, line: int) -> Raw:
     """Refuse a missing header; skip a second one, or take the names from it."""
-    shown = [column.slice(0, SHOWN_CELLS).to_pylist() for column in raw.columns]
-    columns = [[(cell or "").strip() for cell in cells] for cells in shown]
+    first = [column.slice(0, SHOWN_CELLS).to_pylist() for column in raw.columns]
+    columns = [[(cell or "").strip() for cell in cells] for cells in first]
     if header.is_missing(raw.names, columns):
         shown = ", ".join(raw.names)[:60]
         raise raw.refusal(
@@ -317,7 +316,9 @@ def name_columns(raw: Raw) -> Raw:
     if not keep:
         what = "the file holds a row index and no other column"
         raise UserError(what, raw.file, "export again")
-    rows, names, changes = len(raw.lines), [], []
+    rows = len(raw.lines)
+    names: list[str] = []
+    changes: list[Change] = []
     for place, name in enumerate(raw.names):
         shown = name or f"column {place + 1}"
         if place not in keep:

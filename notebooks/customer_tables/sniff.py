@@ -266,21 +266,20 @@ def _read_as_cp1252(data: bytes, name: str) -> Change:
         ) from None
     # Western words have an accent here and there; runs of them are another alphabet.
     foreign = re.findall(r"[^\x00-\x7f]", text)
-    in_runs = sum(len(run) for run in re.findall(r"[^\x00-\x7f]{3,}", text))
-    if in_runs > 0.5 * len(foreign) and len(foreign) >= 8:
-        sample = re.search(r"[^\x00-\x7f]{3,}", text)
+    runs = list(re.finditer(r"[^\x00-\x7f]{3,}", text))
+    if sum(len(run.group()) for run in runs) > 0.5 * len(foreign) and len(foreign) >= 8:
         raise UserError(
-            f"the text is not UTF-8, and reads as {sample.group()[:12]!r} in Windows-1252",
-            where=f"{name}, line {1 + text.count(chr(10), 0, sample.start())}",
+            f"the text is not UTF-8, and reads as {runs[0].group()[:12]!r} in Windows-1252",
+            where=f"{name}, line {1 + text.count(chr(10), 0, runs[0].start())}",
             remedy=ENCODING_REMEDY,
         )
     lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if not line.isascii()]
-    words = ((i, re.search(r"\w*[^\x00-\x7f]+\w*", line)) for i, line in lines[:3])
+    words = ((i, re.findall(r"\w*[^\x00-\x7f]+\w*", line)[0]) for i, line in lines[:3])
     return Change(
         "text that is not UTF-8",
         rows=len(lines),
         action="read as Windows-1252 (cp1252); check the accents, --encoding sets another",
-        examples=tuple(f"line {i}: {word.group()!r}" for i, word in words),
+        examples=tuple(f"line {i}: {word!r}" for i, word in words),
     )
 
 

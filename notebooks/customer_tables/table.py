@@ -119,9 +119,9 @@ def _understand(
         what = "rows that repeat an earlier row"
         changes.append(Change(what, rows=twins, action="kept; cleaning decides"))
     units = {column.name: column.unit for column in columns if column.unit}
-    decimal = {"decimal": settled.decimal or ".", "sha256": sha256, "rows": len(table)}
-    lines = raw.lines[: len(table)]
-    return Reading(table, changes, kinds, units, about | decimal, lines, raw.word)
+    source: dict[str, str | int] = {**about, "decimal": settled.decimal or ".", "sha256": sha256}
+    source["rows"] = len(table)
+    return Reading(table, changes, kinds, units, source, raw.lines[: len(table)], raw.word)
 
 
 def _choose(given: str | None, known: dict[str, str], option: str) -> str:
