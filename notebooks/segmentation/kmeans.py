@@ -226,7 +226,9 @@ def _lloyd_sums(rows: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.n
     """Sum the customers of each centre; their number, and their squared distances in all."""
     labels = assign(rows, centres)
     members = (labels == np.arange(len(centres))[:, None]).astype(np.float64)
-    return members @ rows, members.sum(axis=1), float(np.square(rows - centres[labels]).sum())
+    away = centres.take(labels, axis=0)
+    away -= rows
+    return members @ rows, members.sum(axis=1), float(np.einsum("ij,ij->", away, away))
 
 
 def row_blocks(matrix: np.ndarray) -> Iterator[np.ndarray]:
