@@ -219,6 +219,8 @@ def test_sums_worked_by_hand_and_every_rule_counted(bring):
          {"discount_share": 40 / 200}),
         ({"own_brand": "b = Own"}, "c,t,a,b\n1,2024-01-01,8,Own\n1,2024-01-02,2,x\n",
          {"own_brand_share": 0.8}),
+        # From Friday to Sunday.
+        ({}, "c,t,a\n1,2024-01-05,1\n1,2024-01-06,1\n1,2024-01-07,1\n", {"weekend_share": 2 / 3}),
         # A quantity below zero is a return, whatever the sign of its amount.
         ({"quantity": "q"}, "c,t,a,q\n1,2024-01-01,8,1\n1,2024-01-02,2,-1\n",
          {"spent": 8, "net_value": 6}),
