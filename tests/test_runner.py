@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import gzip
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from toy_series import (
     ROOT,
@@ -29,6 +31,7 @@ from toy_series import (
 )
 
 from customer_tables.errors import UserError
+from customer_tables.sniff import first_rows
 from customer_tables.storage import file_digest
 from runner import arguments, inputs, manifest, notebook_files, parameters, publishing, stamps
 from runner.parameters import Parameter
@@ -495,6 +498,20 @@ def test_a_table_with_the_columns_of_a_known_dataset_belongs_to_it(tmp_path):
         inputs.resolve_dataset(None, table)
     with pytest.raises(UserError, match="no table to infer"):
         inputs.resolve_dataset("auto", None)
+
+
+def test_first_rows_of_all_formats(tmp_path):
+    frame = pd.DataFrame({"a": [1], "b é": [2]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_excel(tmp_path / "t.xlsx", index=False)
+    (tmp_path / "t.csv").write_text("a;b é\n1;2\n", encoding="utf-8-sig")
+    (tmp_path / "t16.csv").write_text("a\tb é\n1\t2\n", encoding="utf-16")
+    (tmp_path / "t1252.csv").write_text("a,b é\n1,2\n", encoding="cp1252")
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress("a|b é\n1|2\n".encode()))
+    for path in tmp_path.iterdir():
+        assert first_rows(path)[0] == ["a", "b é"], path.name
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1torn")
+    assert first_rows(tmp_path / "torn.parquet") == []
 
 
 def test_reachable_code_follows_imports(tmp_path):
