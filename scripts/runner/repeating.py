@@ -65,46 +65,48 @@ def read_record(path: Path) -> Record:
     where = f"--from-manifest {path}"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        known = content["schema"] == manifest.SCHEMA
-        record = Record(file, content)
-        stale = [stage["number"] for stage in content["stages"] if not stage["current"]]
-        known = known and _is_whole(content)
     except OSError as error:
         raise UserError(
             f"{file.name} cannot be read: {error.strerror}", where=where, remedy="check the path"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        known, stale, record = False, [], Record(file, {})
-    if not known:
+    except ValueError:
+        content = None
+    if not _is_whole(content):
         raise UserError(
             f"{file.name} is no manifest that this version can read",
             where=where,
             remedy="name the manifest.json in a folder of results",
         )
+    stale = [stage["number"] for stage in content["stages"] if not stage["current"]]
     if stale:
         raise UserError(
             f"notebook {stale[0]} of that run was out of date, so no one run can repeat it",
             where=where,
             remedy="run the notebooks again without --only, and take that run's manifest",
         )
-    return record
+    return Record(file, content)
 
 
-def _is_whole(content: dict[str, Any]) -> bool:
+def _is_whole(content: Any) -> bool:
     """Whether a manifest, which anybody may have written, has the parts of one, of their types."""
-    tables = [content["parameters"], content["outputs"], content.get("versions", {})]
-    tables += [content.get("given", {}), content.get("git") or {}]
-    if not all(isinstance(table, dict) for table in tables):
+    try:
+        tables = [content["parameters"], content["outputs"], content.get("versions", {})]
+        tables += [given := content.get("given", {}), git := content.get("git") or {}]
+        if not all(isinstance(table, dict) for table in tables):
+            return False
+        entries = [*content["inputs"], *content["outputs"].values()]
+        texts = [entry["sha256"] for entry in entries]
+        texts += [entry[key] for entry in content["inputs"] for key in ("part", "name")]
+        texts += [text for text in (*given.values(), git.get("commit")) if text is not None]
+        values = [value for table in content["parameters"].values() for value in table.values()]
+        flags = [stage["number"] and stage["current"] for stage in content["stages"]]
+    except (KeyError, TypeError, AttributeError):
         return False
-    entries = [*content["inputs"], *content["outputs"].values()]
-    texts = [entry["sha256"] for entry in entries]
-    texts += [entry[key] for entry in content["inputs"] for key in ("part", "name")]
-    texts += [value for value in content.get("given", {}).values() if value is not None]
-    texts += [value for value in [(content.get("git") or {}).get("commit")] if value is not None]
-    values = [value for table in content["parameters"].values() for value in table.values()]
     return (
-        isinstance(content["quick"], bool)
+        content.get("schema") == manifest.SCHEMA
+        and isinstance(content.get("quick"), bool)
         and all(isinstance(text, str) for text in texts)
+        and all(isinstance(flag, bool) for flag in flags)
         and not any(isinstance(value, dict) for value in values)
     )
 
@@ -177,7 +179,7 @@ def settings_of(
                     where=f"--from-manifest {record.path}",
                     remedy=_older_version(record),
                 )
-            value = files[name] if value and name in FILES else _typed(known[name], value)
+            value = files[name] if value and name in FILES else coerce(known[name], str(value))
             settings[number][name] = value
     return {number: settings.get(number, {}) for number in declared}
 
@@ -200,18 +202,11 @@ def _check_files(record: Record, files: dict[str, str]) -> None:
             )
 
 
-def _typed(parameter: Parameter, value: Any) -> Any:
-    """Read a value from a manifest, which anybody may have written, as the declared type."""
-    if isinstance(value, list):
-        value = ",".join(map(str, value))
-    return coerce(parameter, str(value))
-
-
 def _older_version(record: Record) -> str:
     commit = (record.content.get("git") or {}).get("commit")
-    return f"check out the version that made it: git checkout {commit[:12]}" if commit else (
-        "use the version of the project that made it"
-    )  # fmt: skip
+    if commit is None:
+        return "use the version of the project that made it"
+    return f"check out the version that made it: git checkout {commit[:12]}"
 
 
 def check_inputs(record: Record, files: dict[str, list[Path]]) -> None:
@@ -253,10 +248,14 @@ def check_inputs(record: Record, files: dict[str, list[Path]]) -> None:
 def differences_of_versions(record: Record) -> list[str]:
     """Say what runs in other versions than then, which may change numbers."""
     then, here = record.content.get("versions", {}), stamps.versions()
-    changed = [f"{name} {here.get(name, 'missing')} (then {version})"
-               for name, version in then.items() if here.get(name) != version]  # fmt: skip
-    told = [f"Other versions than then, so numbers may differ: {', '.join(changed)}."]
-    told = told if changed else []
+    changed = [
+        f"{name} {here.get(name, 'missing')} (then {version})"
+        for name, version in then.items()
+        if here.get(name) != version
+    ]
+    told = []
+    if changed:
+        told.append(f"Other versions than then, so numbers may differ: {', '.join(changed)}.")
     before, now = record.content.get("git") or {}, manifest.git_state(ROOT) or {}
     if before.get("commit") and before["commit"] != now.get("commit"):
         told.append(f"That run was made by commit {before['commit'][:12]}; this is another one.")
