@@ -239,6 +239,16 @@ def test_what_columns_mean_for_a_customer(bring, parts, text, expected):
     assert {name: found.get(name) for name in expected} == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    "other", ["007", "+7", "-0", "7.5", "7e0", "0x7", "7_0", "C7", "99999999999999999999"]
+)
+def test_identifiers_stay_letter_for_letter(bring, other):
+    rows = [(who, f"2024-01-0{day}", 1) for who in ("7", other) for day in (1, 2)]
+    assert sorted(customers(aggregate(bring(listed("c,t,a", rows)), FEW)).index) == sorted(
+        ["7", other]
+    )
+
+
 def test_names_of_categories_are_unique():
     names = category_columns(["Fruit & Veg", "fruit veg", "水果", "!"])
     assert len(set(names.values())) == 4
