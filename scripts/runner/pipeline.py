@@ -37,11 +37,7 @@ def run(plan: Plan) -> int:
     RunFailed
         If a stage failed. In both cases earlier results are untouched.
     """
-    table = inputs.check_table(plan.options.input) if plan.options.input else None
-    source = inputs.resolve_dataset(plan.options.dataset, table, plan.folder)
-    if plan.options.demographics:
-        demographics = inputs.check_table(plan.options.demographics, "--demographics")
-        source = replace(source, demographics=demographics)
+    source = _source(plan)
     results = results_folder(plan.options, source)
     source = inputs.with_own_guess(source, results)
     if plan.record:
@@ -80,6 +76,16 @@ def run(plan: Plan) -> int:
         progress.say(f"{word}: {_first_page(results)}")
         progress.say(f"Explore it: {answer.explore()}")
     return DONE
+
+
+def _source(plan: Plan) -> inputs.Source:
+    """Return the data of a run."""
+    table = inputs.check_table(plan.options.input) if plan.options.input else None
+    source = inputs.resolve_dataset(plan.options.dataset, table, plan.folder)
+    if plan.options.demographics:
+        demographics = inputs.check_table(plan.options.demographics, "--demographics")
+        source = replace(source, demographics=demographics)
+    return source
 
 
 def _bring_up_to_date(work: Work) -> bool:
