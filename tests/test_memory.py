@@ -50,6 +50,8 @@ def test_the_size_is_that_of_the_unpacked_file(tmp_path):
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(text))
     for path in tmp_path.iterdir():
         assert memory.unpacked_size(path) == len(text)
+    (tmp_path / "tiny.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n"))  # more than unpacked
+    assert memory.unpacked_size(tmp_path / "tiny.csv.gz") == 8
     (tmp_path / "torn.xlsx").write_bytes(b"PK\x03\x04torn")
     assert memory.unpacked_size(tmp_path / "torn.xlsx") == 8
 
