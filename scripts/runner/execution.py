@@ -1,4 +1,4 @@
-"""One notebook from first to last cell, in a kernel that stands ready."""
+"""One notebook from first to last cell, through papermill, in a kernel that stands ready."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
 
 from customer_tables.errors import UserError
 from customer_tables.text import printable
@@ -20,6 +23,7 @@ from runner.errors import DISK_FULL, RunFailed
 from runner.kernels import Kernel
 from runner.traces import described, without_data
 
+_ENGINE = "prepared-kernel"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Of Python and numpy, Arrow, DuckDB and TensorFlow.
 _NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
@@ -72,6 +76,48 @@ class Outcome:
     peak_memory: int | None
 
 
+class _PreparedKernelEngine(NBClientEngine):
+    """Papermill's own engine, in a kernel that was started beforehand."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, kernel: Kernel, values: dict[str, Any],
+        on_cell: Callable[[int, float], None], **_: Any,
+    ) -> None:  # fmt: skip
+        """Run all cells; the values of all parameters are set after the last cell about them."""
+        cells = nb_man.nb.cells
+        about = {"parameters", "injected-parameters"}
+        tagged = [about & {*cell.metadata.get("tags", ())} for cell in cells]
+        declared = max((index for index, tags in enumerate(tagged) if tags), default=-1)
+
+        def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
+            on_cell(cell_index, time.monotonic())
+            if cell_index == declared + 1:
+                # Paths of this machine too, so without a trace in the notebook.
+                lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+                client.kc.execute(lines, silent=True)
+
+        client = PapermillNotebookClient(
+            nb_man,
+            km=kernel,
+            kernel_name=kernel_name,
+            timeout=None,
+            startup_timeout=120,
+            iopub_timeout=60,
+            coalesce_streams=True,
+            record_timing=False,
+            on_cell_start=begin,
+        )
+        try:
+            client.execute()
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
+
+
+papermill_engines.register(_ENGINE, _PreparedKernelEngine)
+
+
 async def run_notebook(
     job: Job, kernel: Kernel, on_cell: Callable[[int, int], None] = lambda done, total: None
 ) -> Outcome:
@@ -92,106 +138,92 @@ async def run_notebook(
     RunFailed
         If a cell failed, the kernel died or the time ran out.
     """
-    notebook = nbformat.read(job.source, as_version=4)
-    declared = _show_parameters(notebook, job.shown)
-    client = NotebookClient(
-        notebook,
-        km=kernel,
-        startup_timeout=120,
-        iopub_timeout=60,
-        raise_on_iopub_timeout=True,
-        coalesce_streams=True,
-        record_timing=False,
-    )
+    loop, begun = asyncio.get_running_loop(), []
+    total = len(nbformat.read(job.source, as_version=4).cells) + bool(job.shown)
+
+    def tell(index: int, began: float) -> None:
+        begun.append(began)
+        loop.call_soon_threadsafe(on_cell, index, total)
+
     limit, started = asyncio.timeout(job.time_limit), time.monotonic()
+    # Papermill waits for its kernel, so it does that in a thread of its own.
+    running = asyncio.ensure_future(asyncio.to_thread(_through_papermill, job, kernel, tell))
     try:
         async with limit:
-            await client.async_start_new_kernel_client()
-            times = await _execute(client, job.parameters, declared, on_cell)
-    except _CellFailed as failed:
-        raise _explained(job, *failed.args) from None
+            notebook = await asyncio.shield(running)
+    except PapermillExecutionError as error:
+        raise _explained(job, error) from None
     except (DeadKernelError, CellTimeoutError, TimeoutError, RuntimeError, OSError) as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            # The run is ending, which the client takes for the death of the kernel.
-            raise asyncio.CancelledError from None
         _note(job, f"{type(error).__name__}: {error}")
         raise _kernel_failed(job, limit.expired(), error) from None
     finally:
-        if client.kc is not None:
-            client.kc.stop_channels()
-    outcome = Outcome(time.monotonic() - started, times, kernel.peak_memory())
-    write_masked(notebook, job.executed, job.masks)
-    return outcome
+        if not running.done():  # the time has run out, or the run is ending
+            await kernel.end()
+            await asyncio.wait([running])
+            running.exception()  # that the kernel has died is no news
+    seconds, peak_memory = time.monotonic() - started, kernel.peak_memory()
+    _check_complete(job, notebook)
+    ends = [*begun[1:], started + seconds]
+    times = [
+        round(end - began, 3)
+        for cell, began, end in zip(notebook.cells, begun, ends, strict=True)
+        if cell.cell_type == "code" and cell.source.strip()
+    ]
+    write_masked(_without_traces(notebook, job.shown), job.executed, job.masks)
+    return Outcome(seconds, times, peak_memory)
 
 
-class _CellFailed(Exception):
-    """A cell ended with an error; its one argument is the cell."""
+def _through_papermill(
+    job: Job, kernel: Kernel, tell: Callable[[int, float], None]
+) -> nbformat.NotebookNode:
+    return papermill.execute_notebook(
+        str(job.source),
+        None,
+        parameters=job.shown,
+        engine_name=_ENGINE,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        request_save_on_cell_execute=False,
+        kernel=kernel,
+        values=job.parameters,
+        on_cell=tell,
+    )
 
 
-async def _execute(
-    client: NotebookClient,
-    parameters: dict[str, Any],
-    declared: int,
-    on_cell: Callable[[int, int], None],
-) -> list[float]:
-    """Run all cells, the parameters set after the cell at `declared`; return their seconds."""
-    client.reset_execution_trackers()
-    cells, times = client.nb.cells, []
-    for index, cell in enumerate(cells):
-        on_cell(index, len(cells))
-        began = time.monotonic()
-        try:
-            await client.async_execute_cell(cell, index, client.code_cells_executed + 1)
-        except CellExecutionError:
-            raise _CellFailed(cell) from None
-        if index == declared:
-            await _set_parameters(client, parameters)
-        if cell.cell_type == "code" and cell.source.strip():
-            times.append(round(time.monotonic() - began, 3))
-    told = await _ask(client, "kernel_info")
-    client.nb.metadata["language_info"] = told["content"]["language_info"]
-    return times
+def _check_complete(job: Job, notebook: nbformat.NotebookNode) -> None:
+    """Look at the cells themselves: papermill calls some notebooks complete that are not."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+            _note(job, f"this cell was not run:\n{cell.source}")
+            raise RunFailed(f"{job.name} stopped before its last cell.")
 
 
-def _show_parameters(notebook: nbformat.NotebookNode, shown: dict[str, Any]) -> int:
-    """Add a cell that sets the parameters to be shown; return the last cell about parameters."""
-    tags = [cell.metadata.get("tags", ()) for cell in notebook.cells]
-    place = next((i for i, tagged in enumerate(tags) if "parameters" in tagged), -1)
-    if shown:
-        place += 1
-        lines = ["# Parameters of this run", *(f"{n} = {value!r}" for n, value in shown.items())]
-        cell = nbformat.v4.new_code_cell("\n".join(lines), id="injected-parameters")
-        cell.metadata["tags"] = ["injected-parameters"]
-        notebook.cells.insert(place, cell)
-    return place
-
-
-async def _set_parameters(client: NotebookClient, values: dict[str, Any]) -> None:
-    """Set all parameters, paths of this machine too, without a trace in the notebook."""
-    lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
-    await _ask(client, "execute", lines, silent=True)
-
-
-async def _ask(client: NotebookClient, what: str, *given: Any, **options: Any) -> dict[str, Any]:
-    """Send a request of no cell to the kernel, and return the reply."""
-    number = getattr(client.kc, what)(*given, **options)
-    return await client.async_wait_for_reply(number) or {}
+def _without_traces(
+    notebook: nbformat.NotebookNode, shown: dict[str, Any]
+) -> nbformat.NotebookNode:
+    """Remove what differs from run to run: times, marks of papermill, the name of its cell."""
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        if not cell.metadata.get("tags"):
+            cell.metadata.pop("tags", None)
+        elif "injected-parameters" in cell.metadata["tags"]:
+            lines = [f"{name} = {value!r}" for name, value in shown.items()]
+            cell.source = "\n".join(["# Parameters of this run", *lines])
+            cell.id = "injected-parameters"
+    return notebook
 
 
 # --- what can go wrong --------------------------------------------------------------------------
 
 
-def _explained(job: Job, cell: nbformat.NotebookNode) -> Exception:
+def _explained(job: Job, error: PapermillExecutionError) -> Exception:
     """Tell a user's mistake, which the notebook has explained, from a failure of ours."""
-    error = next(output for output in cell.outputs if output.output_type == "error")
-    count, kind, said = cell.execution_count, error.ename, error.evalue
-    if kind == "SystemExit" and said in ("", "0"):
-        _note(job, f"this cell ended the notebook:\n{cell.source}")
-        return RunFailed(f"{job.name} stopped before its last cell.")
+    count, kind, said = error.exec_count, error.ename, error.evalue
     trace = _COLOURS.sub("", "\n".join(error.traceback))
     told = described(kind, said, trace)
-    _note(job, f"cell {count}:\n{cell.source}\n\n{without_data(trace) or told}")
+    _note(job, f"cell {count}:\n{error.source}\n\n{without_data(trace) or told}")
     if kind == "UserError":
         return UserError(*(said.splitlines() or [kind])[:3])
     if _NO_MEMORY.search(kind):
