@@ -52,6 +52,10 @@ def test_columns_of_one_label_are_told_apart_by_name(make_shop, shop_content):
     assert shop.column("age").label == "age"
     for parts in (shop.columns, shop.features):
         assert len({part.label for part in parts}) == len(parts)
+    for column in ("spent", "visits"):
+        columns[column]["label"] = "long " * 60
+    assert all(len(column.label) <= 120 for column in make_shop(columns=columns).columns)
+    assert len({column.label for column in make_shop(columns=columns).columns}) == len(columns)
 
 
 def test_name_and_title_come_from_the_place(shop_content, tmp_path):

@@ -35,7 +35,7 @@ PATTERNS = {
     "iso": r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + _TIME,
     "numbers": r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.]" + _YEAR + _TIME,
     "day word": rf"^{_DAY}[-/ .]*{_MONTH}[-/ .,]*{_YEAR}{_TIME}",
-    "word day": rf"^{_MONTH}[-/ .]*{_DAY}[-/ ,]+(?P<year>\d{{4}}){_TIME}",
+    "word day": rf"^{_MONTH}[-/ .]*{_DAY}[-/ ,]+{_YEAR}{_TIME}",
     "month": r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})$",
     "word year": rf"^{_MONTH}[-/ ,]*(?P<year>\d{{4}})$",
 }

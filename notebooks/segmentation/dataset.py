@@ -28,8 +28,10 @@ from pydantic.dataclasses import dataclass
 from customer_tables.errors import UserError
 from customer_tables.names import normalise
 from customer_tables.source import Source
+from customer_tables.text import printable
 from segmentation import expressions
 
+LABEL = 120  # letters of a label that the name had to be added to
 DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
 
 Kind = Literal[
@@ -373,9 +375,13 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
 def _with_distinct_labels(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     """Add the name to every label that stands for several columns, or several features."""
     labels = Counter(part.label or part.name for part in parts)
+
+    def told_apart(part: Any) -> str:
+        name = f" ({part.name})"
+        return printable(part.label, max(LABEL - len(name), 20)) + name
+
     return tuple(
-        replace(part, label=f"{part.label} ({part.name})") if labels[part.label] > 1 else part
-        for part in parts
+        replace(part, label=told_apart(part)) if labels[part.label] > 1 else part for part in parts
     )
 
 
