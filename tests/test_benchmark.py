@@ -193,6 +193,8 @@ def test_every_entry_gives_equal_results_at_a_tiny_size(name, tmp_path):
     assert set(entry.sizes) == {"full", "quick", "tiny"}
     assert {goal.against for goal in entry.goals} <= set(list(entry.ways)[1:])
     assert set(entry.pinned) <= set(entry.ways)
+    if name in ("notebooks", "nothing-to-do"):  # start the same programs as the full run does
+        return
     for number, settings in enumerate(entry.sizes["tiny"]):
         folder = tmp_path / str(number)
         folder.mkdir()
