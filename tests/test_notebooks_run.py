@@ -423,7 +423,8 @@ def test_a_customer_far_from_all_others_and_a_value_that_is_nought_or_negative(b
 def test_customers_of_a_few_kinds_only(bring, kinds):
     rng = np.random.default_rng(3)
     table = pd.DataFrame(rng.integers(0, np.sqrt(kinds), (120, 2)), columns=["a", "b"])
-    assert bring(table, numbers=SERIES[: kinds - 2])[0]["k"] <= kinds
+    numbers = SERIES if kinds == 9 else SERIES[:5]
+    assert bring(table, numbers=numbers)[0]["k"] <= kinds
 
 
 @pytest.mark.parametrize(("number", "first"), [("03", "01"), ("04", "01"), ("06", "01")])
