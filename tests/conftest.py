@@ -75,14 +75,22 @@ NEEDS: dict[str, tuple[str, str, Callable[[], object]]] = {
 }
 
 
-# Files that run notebooks: they begin, so that no worker is left with one of them at the end.
-LONG = ("test_notebooks_run", "test_planted", "test_by_hand", "test_any_table", "test_benchmark")
+# Files that take long, the longest first: they begin, so that no worker ends with one of them.
+LONG = [
+    f"test_{name}"
+    for name in (
+        "notebooks_run planted by_hand any_table benchmark transactions stops published parallel"
+        " environment recovery verdict reading scoring large_tables autoencoder sampling fuzz"
+        " runner retail scoring_drift"
+    ).split()
+]
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects by the markers that are given here
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that need more than the lock, and skip them where it is not there."""
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    order = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
     for fixture, (marker, need, find) in NEEDS.items():
         using = [item for item in items if fixture in getattr(item, "fixturenames", ())]
         absent = bool(using) and not find()

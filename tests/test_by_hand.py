@@ -62,7 +62,8 @@ def desk(tmp_path_factory) -> Desk:
     with (folder / table).open("w", newline="") as target:
         csv.writer(target, lineterminator="\n").writerows([header, *rows[::EVERY]])
     desk = Desk(folder)
-    shown = [desk.run(number) for number in ("01", "03", "04", "06")]
+    shown = [desk.run("01"), desk.run("03")]
+    shown += [desk.run(number, quick=True) for number in ("04", "06")]
     assert "stale" not in "".join(shown)
     return desk
 
