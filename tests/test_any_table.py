@@ -270,6 +270,7 @@ def test_a_table_that_nobody_knows_becomes_a_report(shoppers, bring, tmp_path, r
     shoppers.insert(len(shoppers.columns), "visits ", rng.poisson(9, ROWS))  # beside "Visits"
     results = tmp_path / "report"
     command = [sys.executable, ROOT / "scripts" / "run.py", "--quick", "--results", results]
+    command += ["--set", "epochs=2"]
     run = subprocess.run([*command, "--input", bring(shoppers)], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert (results / "index.html").is_file()

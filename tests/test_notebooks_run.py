@@ -69,7 +69,7 @@ def execute(folder: Path, dataset: Path, numbers: tuple[str, ...], **more: str) 
     log, executed = folder / "log", {}
     log.touch()
     parameters = {"dataset": str(dataset), "results_dir": str(folder / "results"), "quick": True}
-    parameters |= more
+    parameters |= {"epochs": 3, **more}
 
     async def run_all() -> None:
         async with Kernels(ROOT / "notebooks", folder, log) as kernels:

@@ -28,7 +28,7 @@ from segmentation.stages import SERIES
 ROOT = Path(__file__).parents[1]
 PAGES = ("index", *(stage.name for stage in SERIES))
 # As little work as possible: what is looked at is texts, not numbers.
-SMALL = ["--quick"]
+SMALL = ["--quick", "--set", "epochs=2"]
 # With six segments the customer with the largest amount has one alone.
 for setting in ("k=6", "k_max=6", "starts=2", "epochs=2", "refits=2"):
     SMALL += ["--set", setting]

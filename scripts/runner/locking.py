@@ -70,8 +70,10 @@ def _open_locked(path: Path) -> int | None:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except FileNotFoundError:  # the last holder has just removed the folder
-            continue
+        except (FileNotFoundError, FileExistsError):
+            if path.parent.exists() and not path.parent.is_dir():
+                raise
+            continue  # the last holder has just removed the folder
         if not _try_lock(descriptor):
             os.close(descriptor)
             return None

@@ -162,7 +162,6 @@ def claim(results: Path, *, wait: bool = False) -> Iterator[Workplace]:
     place = Workplace(results)
     try:
         results.parent.mkdir(parents=True, exist_ok=True)
-        place.folder.mkdir(mode=0o700, exist_ok=True)
         holding = lock(place.folder / LOCK, wait=wait)
         with holding:
             place.recover()
