@@ -23,8 +23,10 @@ def main(script, arguments):
     import pytest
 
     # Whole files side by side: tests of a file share what they set up. "-n 0" runs them in turn.
+    # One more than there are cores, as some wait for the programs that they start.
     if not any(argument.startswith(("-n", "--numprocesses")) for argument in arguments):
-        arguments = ["-n", "auto", "--dist", "loadfile", *arguments]
+        workers = str((os.cpu_count() or 1) + 1)
+        arguments = ["-n", workers, "--dist", "loadfile", *arguments]
     return int(pytest.main(arguments))
 
 

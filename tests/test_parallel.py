@@ -136,7 +136,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 @pytest.mark.slow
 def test_the_number_of_threads_changes_no_bit_of_any_result(tmp_path):
     processes = {}
-    for threads in ("1", "2", "4"):
+    for threads in ("1", "4"):
         environ = os.environ | {"PYTHONPATH": str(NOTEBOOKS), "OMP_NUM_THREADS": threads}
         environ |= {"OPENBLAS_NUM_THREADS": threads, "TF_CPP_MIN_LOG_LEVEL": "2"}
         (tmp_path / threads).mkdir()
@@ -152,4 +152,4 @@ def test_the_number_of_threads_changes_no_bit_of_any_result(tmp_path):
         printed, errors = process.communicate()
         assert process.returncode == 0, errors
         found[threads] = json.loads(printed)
-    assert found["1"] == found["2"] == found["4"]
+    assert found["1"] == found["4"]

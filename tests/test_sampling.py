@@ -39,9 +39,9 @@ def test_one_customer_comes_from_each_stratum(customers):
 
 
 def test_every_customer_has_the_same_chance(customers):
-    draws = [stratified(customers, 400, seed=seed).rows for seed in range(600)]
+    draws = [stratified(customers, 400, seed=seed).rows for seed in range(300)]
     drawn = np.bincount(np.concatenate(draws), minlength=len(customers))
-    expected = 600 * 400 / len(customers)
+    expected = 300 * 400 / len(customers)
     assert abs(drawn - expected).max() < 6 * np.sqrt(expected)
     assert drawn[-307:].mean() == pytest.approx(expected, rel=0.02)
 

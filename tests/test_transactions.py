@@ -433,7 +433,7 @@ def outcome(path: Path, options: Options, first: int) -> tuple:
     return reading.table.to_csv(), tuple((c.what, c.rows) for c in reading.changes)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_the_first_lines_settle_what_all_lines_settle(tmp_path_factory, data):
     count = data.draw(st.sampled_from([6, 40, 1500]))
