@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customer_tables import duckdb_files, transaction_lines
+from customer_tables import duckdb_files, transactions
 from customer_tables.aggregation import category_columns
 from customer_tables.description import describe_transactions
 from customer_tables.duckdb_files import Options, open_duckdb, open_file, rows_of
@@ -425,7 +425,7 @@ def outcome(path: Path, options: Options, first: int) -> tuple:
     """What comes of a file whose first lines tell how it is written: a table, or the refusal."""
     source = Source(**vars(SHOP) | {"discount": "off"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transaction_lines, "SAMPLE_ROWS", first)
+        patch.setattr(transactions, "SAMPLE_ROWS", first)
         try:
             reading = aggregate(path, source, options)
         except UserError as error:
@@ -457,7 +457,7 @@ def test_a_look_at_lines_computes_nothing_else(tmp_path):
     with open_duckdb(path.name) as connection:
         run = rows_of(connection)
         file = open_file(connection, path)
-        transaction_lines.create_lines(run, file, SHOP, Options(), path.name)
+        transactions.create_lines(run, file, SHOP, Options(), path.name)
         (plan,) = (row[1] for row in run("EXPLAIN SELECT count(amount) FROM lines"))
     assert "basket" not in plan
     assert "join" not in plan.lower()

@@ -60,21 +60,32 @@ def text_of(column: str, kind: str) -> str:
 def settle_keys(run: Run, file: Relation, columns: Iterable[str]) -> dict[str, str]:
     """Return how columns of identifiers are read: as whole numbers where all are written so.
 
-    Whole numbers are grouped faster than text.
+    Whole numbers are grouped faster than text. They are written in one way only, as 007 is not 7.
     """
     settled = {column: quoted(column) for column in columns}
-    texts = {c: text_of(cell, file.types[c]) for c, cell in settled.items()}
-    numbers = {c: _whole(cell) for c, cell in settled.items() if file.types[c] not in WHOLE}
-    counts = _pairs(run, file, {c: (f"count({texts[c]})", f"count({numbers[c]})") for c in numbers})
-    for column, (filled, whole) in counts.items():
-        settled[column] = numbers[column] if 0 < filled == whole else texts[column]
+    written = {c: cell for c, cell in settled.items() if file.types[c] not in WHOLE}
+    numbers = {c: f"TRY_CAST({cell} AS BIGINT)" for c, cell in written.items()}
+    for column, cell in written.items():
+        number = numbers[column]
+        same = f"CAST({number} AS VARCHAR) = CAST({cell} AS VARCHAR)"
+        numbers[column] = f"CASE WHEN {same} THEN {number} END"
+        settled[column] = text_of(cell, file.types[column])
+    asked = {c: (f"count({settled[c]})", f"count({number})") for c, number in numbers.items()}
+    for column, (filled, whole) in _pairs(run, file, asked).items():
+        if 0 < filled == whole:
+            settled[column] = numbers[column]
     return settled
 
 
-def _whole(column: str) -> str:
-    """Return the expression of a whole number that is written in one way only, as 007 is not 7."""
-    number = f"TRY_CAST({column} AS BIGINT)"
-    return f"CASE WHEN CAST({number} AS VARCHAR) = CAST({column} AS VARCHAR) THEN {number} END"
+def _pairs(
+    run: Run, file: Relation, asked: dict[str, tuple[str, str]]
+) -> dict[str, tuple[int, int]]:
+    """Ask for two counts of each column, in one look at the file."""
+    if not asked:
+        return {}
+    counts = ", ".join(count for pair in asked.values() for count in pair)
+    row = run(f"SELECT {counts} FROM {file.sql}")[0]
+    return dict(zip(asked, zip(row[::2], row[1::2], strict=True), strict=True))
 
 
 def settle_numbers(
@@ -82,15 +93,7 @@ def settle_numbers(
 ) -> dict[str, str]:
     """Return how columns are read as exact numbers.
 
-    Parameters
-    ----------
-    run : callable
-    file : Relation
-    columns : iterable of str
-    decimal : str
-        "point", "comma" or the mark itself; empty where the cells have to tell.
-    name : str
-        The file's name, for messages.
+    The decimal is "point", "comma" or the mark itself; empty where the cells have to tell.
 
     Raises
     ------
@@ -104,22 +107,11 @@ def settle_numbers(
         return settled | {column: _marked(text, mark) for column, text in texts.items()}
     for column, text in texts.items():  # most cells are numbers as they stand
         settled[column] = f"coalesce({settled[column]}, TRY_CAST({text} AS {MONEY}))"
-    counts = _pairs(run, file, {c: _counts(texts[c], settled[c]) for c in texts})
-    for column, (numbers, odd) in counts.items():
+    asked = {c: _counts(text, settled[c]) for c, text in texts.items()}
+    for column, (numbers, odd) in _pairs(run, file, asked).items():
         if odd > TOLERATED * (numbers + odd):
             settled[column] = _settle_marked(run, file, column, name)
     return settled
-
-
-def _pairs(
-    run: Run, file: Relation, counts: dict[str, tuple[str, str]]
-) -> dict[str, tuple[int, int]]:
-    """Ask for two counts of each column, in one look at the file."""
-    if not counts:
-        return {}
-    asked = ", ".join(count for pair in counts.values() for count in pair)
-    row = run(f"SELECT {asked} FROM {file.sql}")[0]
-    return dict(zip(counts, zip(row[::2], row[1::2], strict=True), strict=True))
 
 
 def _counts(text: str, number: str) -> tuple[str, str]:
@@ -165,15 +157,7 @@ def _marked(text: str, decimal: str) -> str:
 def settle_times(run: Run, file: Relation, column: str, date_order: str, name: str) -> str:
     """Return how a column is read as a time.
 
-    Parameters
-    ----------
-    run : callable
-    file : Relation
-    column : str
-    date_order : str
-        "dmy" or "mdy"; empty where the cells have to tell.
-    name : str
-        The file's name, for messages.
+    The order is "dmy" or "mdy"; empty where the cells have to tell.
 
     Raises
     ------
@@ -188,7 +172,7 @@ def settle_times(run: Run, file: Relation, column: str, date_order: str, name: s
     seen, dates = _days(run, file, f"split_part({text}, ' ', 1)", cell)
     if _mostly(dates.form == "iso"):
         return f"TRY_CAST({text} AS TIMESTAMP)"
-    if _mostly([bool(DIGITS.fullmatch(day)) for day in seen]):
+    if _mostly(np.array([bool(DIGITS.fullmatch(day)) for day in seen])):
         return f"try_strptime({text}, '%Y%m%d')"
     if _mostly(fits := dates.form == "numbers"):
         first = seen[int(np.argmax(fits))]
@@ -214,9 +198,8 @@ def _days(run: Run, file: Relation, day: str, cell: str) -> tuple[list[str], Dat
     return seen, parse_dates(pa.array([WEEKDAY.sub("", day, 1) for day in seen], pa.string()))
 
 
-def _mostly(flags: Iterable[bool]) -> bool:
-    flags = np.asarray(flags, dtype=bool)
-    return bool(flags.any() and flags.mean() > 0.5)
+def _mostly(flags: np.ndarray) -> bool:
+    return len(flags) > 0 and flags.mean() > 0.5
 
 
 def _year(day: str) -> str:

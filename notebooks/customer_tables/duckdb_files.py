@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 import duckdb
 
@@ -25,18 +26,11 @@ from customer_tables.table import read_table
 Run = Callable[[str], list[tuple]]
 
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 2 << 30  # bytes that DuckDB may take
-LITTLE = 128 << 20  # bytes of an unpacked file whose lines are not worth writing to a disk
 SPACE = 2  # temporary files over the unpacked file: the lines, and baskets that do not fit
 HEAD = 1 << 16
-PIECE = 1 << 22
-ENCODINGS = {
-    "utf8": "utf-8",
-    "utf-8-sig": "utf-8",
-    "utf16": "utf-16",
-    "cp1252": "latin-1",
-    "iso-8859-1": "latin-1",
-    "latin1": "latin-1",
-}
+ENCODINGS = dict.fromkeys(("utf8", "utf-8", "utf-8-sig"), "utf-8")
+ENCODINGS |= dict.fromkeys(("utf16", "utf-16"), "utf-16")
+ENCODINGS |= dict.fromkeys(("latin1", "latin-1", "cp1252", "iso-8859-1"), "latin-1")
 
 
 @dataclass(frozen=True)
@@ -64,28 +58,24 @@ class Relation:
 
 
 @contextmanager
-def open_duckdb(name: str, size: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_duckdb(name: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB on a folder of its own, which is gone afterwards.
 
-    What is kept of a file of a small size stays in memory, as long as there is some. Times with a
-    zone are read as UTC, whatever the zone of this machine.
-
-    Raises
-    ------
-    UserError
-        In place of any error of DuckDB's: the file called `name` cannot be read.
+    Times with a zone are read as UTC, whatever the zone of this machine. In place of any error of
+    DuckDB's, a `UserError` says that the file called `name` cannot be read.
     """
-    with TemporaryDirectory() as folder:
-        place = str(Path(folder) / "lines.duckdb") if size is None or size > LITTLE else ":memory:"
-        with closing(duckdb.connect(place)) as connection:
-            connection.execute(f"SET temp_directory = {literal(folder)}")
-            connection.execute(f"SET memory_limit = '{memory_limit() >> 20} MiB'")
-            connection.execute("SET preserve_insertion_order = false")
-            connection.execute("SET TimeZone = 'UTC'")
-            try:
-                yield connection
-            except duckdb.Error as error:
-                raise unreadable(name, error) from None
+    with (
+        TemporaryDirectory() as folder,
+        closing(duckdb.connect(str(Path(folder) / "lines.duckdb"))) as connection,
+    ):
+        connection.execute(f"SET temp_directory = {literal(folder)}")
+        connection.execute(f"SET memory_limit = '{memory_limit() >> 20} MiB'")
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute("SET TimeZone = 'UTC'")
+        try:
+            yield connection
+        except duckdb.Error as error:
+            raise unreadable(name, error) from None
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection) -> Run:
@@ -100,15 +90,8 @@ def memory_limit() -> int:
 
 
 def require_space(path: Path) -> None:
-    """Refuse transaction lines that this machine has no space to sort, with the arithmetic.
-
-    Raises
-    ------
-    UserError
-        If the place for temporary files has less free than the lines may take there.
-    """
-    with TemporaryDirectory() as folder:
-        size, free = unpacked_size(path), shutil.disk_usage(folder).free
+    """Refuse transaction lines that this machine has no space to sort, with the arithmetic."""
+    size, free = unpacked_size(path), shutil.disk_usage(gettempdir()).free
     if size > SMALL and size * SPACE > free:
         raise UserError(
             f"the purchases are too large for this machine: {size / 1e9:,.1f} GB unpacked, times "
@@ -143,24 +126,18 @@ def unreadable(name: str, error: Exception) -> UserError:
 def open_file(
     connection: duckdb.DuckDBPyConnection, path: Path, options: Options = FOUND_OUT
 ) -> Relation:
-    """Make a file of text, Parquet or Excel readable in SQL.
-
-    Raises
-    ------
-    UserError
-        If there is no such file, or it cannot be read.
-    """
+    """Make a file of text, Parquet or Excel readable in SQL, or raise a `UserError`."""
     changes: tuple[Change, ...] = ()
-    head = _head(path)
-    if head.startswith(PARQUET):
+    packed, head = _is_packed(path), next(_pieces(path, 4), b"")
+    if head == PARQUET and not packed:
         sql, form = f"read_parquet({literal(str(path))})", "parquet"
-    elif head.startswith(ZIP) or _unpacked(path, head)[:4] in (ZIP, PARQUET):
+    elif head in (ZIP, PARQUET):
         stamp = path.stat()
         reading = _workbook(path, options.sheet, (stamp.st_mtime_ns, stamp.st_size))
         connection.register("sheet", reading.table)
         sql, form, changes = "sheet", str(reading.source["format"]), tuple(reading.changes)
     else:
-        sql, changes = _text(path, head, options)
+        sql, changes = _text(path, packed, options)
         form = "text"
     described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
     return Relation(sql, {row[0]: row[1] for row in described}, changes, form)
@@ -172,38 +149,44 @@ def _workbook(path: Path, sheet: str, stamp: tuple[int, int]) -> Reading:
     return read_table(path, sheet=sheet or None)
 
 
-def _head(path: Path) -> bytes:
+def _is_packed(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(HEAD)
+            return file.read(2) == GZIP
     except OSError as error:
         raise UserError(
             f"the file cannot be read: {error.strerror}", where=str(path), remedy="check the path"
         ) from None
 
 
-def _unpacked(path: Path, head: bytes) -> bytes:
-    """Return the beginning of what a file holds, unpacked where it is a gzip archive."""
-    return next(_pieces(path, HEAD), b"") if head.startswith(GZIP) else head
-
-
-def _pieces(path: Path, size: int = PIECE) -> Iterator[bytes]:
+def _pieces(path: Path, size: int = 1 << 22) -> Iterator[bytes]:
     """Yield the bytes of a file, unpacked."""
     try:
-        with path.open("rb") as file:
-            packed = file.read(2) == GZIP
-        with (gzip.open if packed else open)(path, "rb") as file:
+        with (gzip.open if _is_packed(path) else open)(path, "rb") as file:
             while piece := file.read(size):
                 yield piece
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path.name, error) from None
 
 
-def _text(path: Path, head: bytes, options: Options) -> tuple[str, tuple[Change, ...]]:
+def _text(path: Path, packed: bool, options: Options) -> tuple[str, tuple[Change, ...]]:
     """Return the call that reads a text file, every cell as text."""
-    packed, head = head.startswith(GZIP), _unpacked(path, head)
-    encoding, noticed = _encoding(path, head, options.encoding)
+    head, is_unicode, has_breaks = _scan(path)
+    encoding, noticed = options.encoding.lower().replace("_", "-"), list[Change]()
+    encoding = ENCODINGS.get(encoding, encoding)
+    if encoding not in ("", *ENCODINGS.values()):
+        raise UserError(
+            f"transactions are not read as {options.encoding!r}",
+            where="--encoding",
+            remedy="save the file as UTF-8; utf-8, utf-16 and latin-1 are possible",
+        )
+    if not encoding and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif not encoding and not is_unicode:
+        noticed.append(Change("text that is not UTF-8", action="read as Latin-1"))
+        encoding = "latin-1"
     whole = head[: head.rfind(b"\n") + 1] or head  # a line may have been cut in a letter
+    encoding = encoding or "utf-8"
     delimiter, announced, seen = settle_delimiter(
         whole, path.name, encoding, options.delimiter or None
     )
@@ -217,47 +200,30 @@ def _text(path: Path, head: bytes, options: Options) -> tuple[str, tuple[Change,
         "strict_mode": "false",
         "encoding": literal(encoding),
         "skip": "1" if announced else "0",
+        "compression": literal("gzip" if packed else "none"),
+        # Or DuckDB refuses to fill up short lines.
+        "parallel": "false" if has_breaks else "true",
     }
-    if packed:
-        how["compression"] = literal("gzip")
-    if _has_breaks_in_cells(path):
-        how["parallel"] = "false"  # or DuckDB refuses to fill up short lines
     listed = ", ".join(f"{key}={value}" for key, value in how.items())
     return f"read_csv({literal(str(path))}, {listed})", (*noticed, *seen)
 
 
-def _has_breaks_in_cells(path: Path) -> bool:
-    """Whether a line may end between quotes: true for every file in which a cell does."""
-    between = 0
-    for piece in _pieces(path):
-        if not between and b'"' not in piece:
-            continue
+def _scan(path: Path) -> tuple[bytes, bool, bool]:
+    """Return how a text begins, whether it is UTF-8, and whether a line may end between quotes.
+
+    The last is true for every file in which a cell holds the end of a line.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    head, is_unicode, has_breaks, between = b"", True, False, 0
+    for piece in chain(_pieces(path), [b""]):
+        head = head or piece[:HEAD]
+        if is_unicode:
+            try:
+                decoder.decode(piece, final=not piece)
+            except UnicodeDecodeError:
+                is_unicode = False
         parts = piece.split(b'"')
         cells = b"".join(parts[1 - between :: 2])
-        if b"\n" in cells or b"\r" in cells:
-            return True
+        has_breaks = has_breaks or b"\n" in cells or b"\r" in cells
         between ^= len(parts) - 1 & 1
-    return False
-
-
-def _encoding(path: Path, head: bytes, given: str) -> tuple[str, tuple[Change, ...]]:
-    """Return the encoding in DuckDB's words: utf-8, utf-16 or latin-1."""
-    if given or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        name = (given or "utf-16").lower().replace("_", "-")
-        name = ENCODINGS.get(name, name)
-        if name not in ("utf-8", "utf-16", "latin-1"):
-            raise UserError(
-                f"transactions are not read as {given!r}",
-                where="--encoding",
-                remedy="save the file as UTF-8; utf-8, utf-16 and latin-1 are possible",
-            )
-        return name, ()
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for piece in _pieces(path):
-            if not piece.isascii() or decoder.getstate()[0]:
-                decoder.decode(piece)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "latin-1", (Change("text that is not UTF-8", action="read as Latin-1"),)
-    return "utf-8", ()
+    return head, is_unicode, has_breaks

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import keyword
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,44 +20,30 @@ SKEWED = 1.0  # skewness from which a logarithm is taken
 MOSTLY_MISSING = 0.5
 MOST_CATEGORIES = 50
 YEARS = (1850, 2100)
+# What a name means in formulas already.
+RESERVED = frozenset({"abs", "log1p", "max", "min", "ratio", "inf", "nan", *keyword.kwlist})
 MANY = 1000  # whole numbers from 0 or 1 that stay below are taken for counts
+SENSITIVE = "sensitive: describes, and stays out of the distance"
 EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
 PHONE = r"^\+?[\d\s()/.-]{7,20}$"
 
 
 @dataclass(frozen=True)
 class Guess:
-    """What one column is taken for.
+    """What one column is taken for; label, kind, unit and transform as in dataset.toml."""
 
-    Attributes
-    ----------
-    source : str
-        The column's name in the file.
-    name : str
-        Its name in the formulas: lower case, letters, digits and underscores.
-    label, kind, unit, transform : str
-        As in dataset.toml.
-    role : str
-        "id", "segment", "describe", "left out" (a feature that is shown but plays no part) or
-        "dropped" (not part of the dataset).
-    why : str
-        The reason for the role.
-    valid : tuple of float, optional
-        The range that the values should keep to.
-    formula : str
-        What a feature is computed from; the name itself unless it is a sum.
-    """
-
-    source: str
-    name: str
+    source: str  # the column's name in the file
+    name: str  # in the formulas: lower case, letters, digits and underscores
     label: str
     kind: str
+    # "id", "segment", "describe", "left out" (a feature that is shown but plays no part) or
+    # "dropped" (not part of the dataset)
     role: str
-    why: str
+    why: str  # the reason for the role
     unit: str = ""
     transform: str = "none"
-    valid: tuple[float, float] | None = None
-    formula: str = ""
+    valid: tuple[float, float] | None = None  # the range that the values should keep to
+    formula: str = ""  # what a feature is computed from, where that is not the column itself
     personal: bool = False
 
     @property
@@ -79,15 +68,21 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
         return replace(base, why="no value in any row")
     if values.notna().all() and (values == values.iloc[0]).all():
         return replace(base, why=f"the same value in every row ({values.iloc[0]})")
-    if values.isna().mean() > MOSTLY_MISSING:
-        why = f"missing in {values.isna().mean():.0%} of the rows"
-        return replace(base, why=why)
+    if (missing := values.isna().mean()) > MOSTLY_MISSING:
+        return replace(base, why=f"missing in {missing:.0%} of the rows")
     if kind in ("yes_no", "date"):
         why = "an outcome or a date: describes" if kind == "date" else "yes or no: describes"
         return replace(base, kind=kind, role="describe", why=why)
     if pd.api.types.is_numeric_dtype(values):
         return _guess_numbers(base, words, values.dropna(), kind, reading.units.get(source, ""))
     return _guess_words(base, values.dropna())
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that formulas can use and no other column has."""
+    name = f"{name}_" if name in RESERVED else name
+    free = (name if count < 2 else f"{name}_{count}" for count in itertools.count(1))
+    return next(name for name in free if name not in taken)
 
 
 def _names_groups(values: pd.Series) -> bool:
@@ -114,13 +109,12 @@ def _guess_words(base: Guess, values: pd.Series) -> Guess:
     """Tell categories, which describe, from free text, which does not."""
     distinct = values.nunique()
     if distinct > 0.9 * len(values) and len(values) > 20:
-        return replace(
-            base, why="another text in nearly every row: names or remarks", personal=True
-        )
+        why = "another text in nearly every row: names or remarks"
+        return replace(base, why=why, personal=True)
     if distinct > MOST_CATEGORIES:
         return replace(base, why=f"{distinct:,} different texts: too many to describe segments")
     sensitive = vocabulary.SENSITIVE & set(split_name(base.source).split())
-    why = "sensitive: describes, and stays out of the distance" if sensitive else "words: describe"
+    why = SENSITIVE if sensitive else "words: describe"
     return replace(base, kind="category", role="describe", why=why)
 
 
@@ -129,14 +123,13 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     tokens = {token.rstrip("0123456789") or token for token in words.split()}
     whole = bool((values == values.round()).all())
     low, high, distinct = values.min(), values.max(), values.nunique()
-    unit = "" if unit == "%" and kind == "share" else unit
-    named = tokens & vocabulary.PLACES and distinct <= MOST_CATEGORIES
+    places = tokens & vocabulary.PLACES
     measured = tokens & (vocabulary.COUNT | vocabulary.MONEY)
     if whole and tokens & vocabulary.NOMINAL and not measured:
-        if named or distinct <= 20:
+        if distinct <= (MOST_CATEGORIES if places else 20):
             why = "numbers that stand for names"
             return replace(base, kind="category", role="describe", why=why)
-        if tokens & vocabulary.PLACES:
+        if places:
             why = f"{distinct:,} numbers that stand for names: too many to describe segments"
             return replace(base, kind="number", why=why)
     if whole and vocabulary.CALENDAR.fullmatch(words) and low >= 0 and high <= 366:
@@ -148,11 +141,13 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     years = whole and YEARS[0] <= low and high <= YEARS[1]
     if years and (tokens & vocabulary.YEARS or low >= 1900):
         return replace(base, kind="number", unit=YEAR, role="describe", why="a calendar year")
+    unit = "" if unit == "%" and kind == "share" else unit
     kind = _guess_kind(words, tokens, values, kind, whole)
-    base = replace(base, kind=kind, unit=unit, valid=_guess_range(kind, low, high))
+    base = replace(base, kind=kind, unit=unit)
+    if kind in ("share", "money", "count", "months") and low >= 0:
+        base = replace(base, valid=(0.0, 1.0 if kind == "share" and high <= 1.5 else np.inf))
     if tokens & vocabulary.SENSITIVE:
-        why = "sensitive: describes, and stays out of the distance"
-        return replace(base, role="describe", why=why)
+        return replace(base, role="describe", why=SENSITIVE)
     transform, why = _guess_transform(kind, values)
     if tokens & (vocabulary.DESCRIPTIVE | vocabulary.OUTCOMES | vocabulary.INCOME):
         why = "who a customer is, rather than what they do"
@@ -162,27 +157,26 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
 
 def _guess_kind(words: str, tokens: set[str], values: pd.Series, kind: str, whole: bool) -> str:
     """Tell money, counts, shares and months apart, by unit, name and values."""
-    inside = values.min() >= 0 and values.max() <= 1
+    low, high = values.min(), values.max()
+    counts = whole and low >= 0
+    money = not measures_time(words)
+    numbered = bool(tokens & vocabulary.NUMBER_OF)
+    share = tokens & vocabulary.SHARES and low >= 0 and values.quantile(0.99) <= 1
     if kind in ("money", "share"):
         return kind
     if tokens & vocabulary.SCORES:
         return "number"
     if re.fullmatch(vocabulary.VALUES[0], words):
         return "money"
-    counted = whole and values.min() >= 0 and bool(tokens & vocabulary.NUMBER_OF)
-    if (tokens & vocabulary.SHARES and values.min() >= 0 and values.quantile(0.99) <= 1) or (
-        inside and not whole
-    ):
+    if share or (low >= 0 and high <= 1 and not whole):
         return "share"
-    money = not measures_time(words)
-    if money and tokens & vocabulary.SPENDING and not tokens & vocabulary.NUMBER_OF:
+    if money and tokens & vocabulary.SPENDING and not numbered:
         return "money"
-    if "months" in tokens or ("month" in tokens and not counted):
+    if "months" in tokens or ("month" in tokens and not (counts and numbered)):
         return "months"
-    if whole and values.min() >= 0 and tokens & vocabulary.COUNT:
-        return "count"
-    some = whole and 0 <= values.min() <= 1 and values.max() < MANY
-    if some and money and not tokens & (vocabulary.MONEY | vocabulary.SENSITIVE):
+    few = whole and 0 <= low <= 1 and high < MANY
+    unnamed = money and not tokens & (vocabulary.MONEY | vocabulary.SENSITIVE)
+    if (counts and tokens & vocabulary.COUNT) or (few and unnamed):
         return "count"
     return "money" if money and tokens & vocabulary.MONEY else "number"
 
@@ -192,20 +186,12 @@ def measures_time(words: str) -> bool:
     return bool(set(words.split()) & vocabulary.NO_MONEY or vocabulary.TIMES.fullmatch(words))
 
 
-def _guess_range(kind: str, low: float, high: float) -> tuple[float, float] | None:
-    """Return the range that values of a kind keep to, if these values do."""
-    if kind == "share" and low >= 0:
-        return (0.0, 1.0) if high <= 1.5 else (0.0, np.inf)
-    return (0.0, np.inf) if kind in ("money", "count", "months") and low >= 0 else None
-
-
 def _guess_transform(kind: str, values: pd.Series) -> tuple[str, str]:
     """Return the transform for the distance, and the reason."""
     skew = round(float(values.skew()), 1) + 0.0  # never "-0.0"
-    if kind in ("share", "months") or not np.isfinite(skew) or abs(skew) <= SKEWED:
-        return "none", f"skewness {skew:.1f}: kept on its own scale"
-    if values.min() >= 0 and skew > SKEWED:
-        return "log1p", f"skewness {skew:.1f}: few large values, so on a log scale"
-    if values.min() < 0 and kind == "money":
-        return "yeo-johnson", f"skewness {skew:.1f} with amounts below zero"
+    if kind not in ("share", "months") and np.isfinite(skew) and abs(skew) > SKEWED:
+        if values.min() >= 0 and skew > SKEWED:
+            return "log1p", f"skewness {skew:.1f}: few large values, so on a log scale"
+        if values.min() < 0 and kind == "money":
+            return "yeo-johnson", f"skewness {skew:.1f} with amounts below zero"
     return "none", f"skewness {skew:.1f}: kept on its own scale"

@@ -8,7 +8,6 @@ what takes all columns: the identifier, the value, the columns that say the same
 
 from __future__ import annotations
 
-import keyword
 import re
 from dataclasses import replace
 
@@ -19,19 +18,18 @@ from customer_tables import vocabulary
 from customer_tables.changes import Reading
 from customer_tables.description import dataset_toml
 from customer_tables.errors import UserError
-from customer_tables.guessing import Guess, guess_column, measures_time
+from customer_tables.guessing import Guess, free_name, guess_column, measures_time
 from customer_tables.names import split_name
 
 SAMPLE_ROWS = 20_000
 NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in a distance
 EXACT = 1e-4  # part of a column's spread that may be left when it is a sum of others
-# What a name means in formulas already.
-RESERVED = frozenset({"abs", "log1p", "max", "min", "ratio", "inf", "nan"})
+AMOUNTS = ("money", "count", "number")
 MOST_SUMMED = 60  # columns up to which sums are looked for
 
 
 def infer_dataset(reading: Reading, name: str) -> str:
-    """Guess what a table is, and write it down as a dataset.toml.
+    """Guess what a table is, and write it down as a dataset.toml with a comment on every guess.
 
     Parameters
     ----------
@@ -40,25 +38,19 @@ def infer_dataset(reading: Reading, name: str) -> str:
     name : str
         The dataset's name.
 
-    Returns
-    -------
-    str
-        The text of a dataset.toml, with a comment on every guess.
-
     Raises
     ------
     UserError
         If fewer than two columns of numbers are left to segment on.
     """
-    guesses = guess_columns(reading)
+    table, guesses = reading.table, guess_columns(reading)
     value, total = _guess_value(guesses)
-    guesses = _without_sums(guesses, reading.table, value)
-    guesses = _without_near_duplicates(guesses, reading.table, keep=value)
-    guesses = _with_enough(guesses, reading)
+    guesses = _without_sums(guesses, table, value)
+    guesses = _without_near_duplicates(guesses, table, keep=value)
+    guesses = _with_enough(guesses, str(reading.source["name"]))
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
-    return dataset_toml(
-        name, reading.source, guesses + total, value, _guess_questions(guesses, reading.table)
-    )
+    questions = _guess_questions(guesses, table)
+    return dataset_toml(name, reading.source, guesses + total, value, questions)
 
 
 def spell_out(label: str) -> str:
@@ -77,53 +69,36 @@ def guess_columns(reading: Reading) -> list[Guess]:
     """Guess each column's kind, transform and role, each by itself but for the identifier."""
     identifier = _choose_identifier(reading)
     guesses: list[Guess] = []
-    for source in reading.table:
+    for place, source in enumerate(reading.table, 1):
         guess = guess_column(source, reading, source == identifier)
+        name = free_name(guess.name or f"column_{place}", [other.name for other in guesses])
+        guess = replace(guess, name=name)
         if guess.kind == "id" and guess.role == "dropped" and identifier:
-            guess = replace(guess, why=_explain(source, identifier, reading.table))
-        taken = {other.name for other in guesses}
-        guesses.append(replace(guess, name=_free_name(guess.name, len(guesses) + 1, taken)))
+            values = reading.table[source].dropna()
+            again = int(values.duplicated(keep=False).sum())
+            of_customers = vocabulary.CUSTOMER_WORDS.search(split_name(source))
+            if of_customers and 0 < again < len(values) and reading.table[identifier].is_unique:
+                why = f"{again:,} rows share their identifier with another"
+                guess = replace(guess, why=f"{why}; {identifier} tells rows apart")
+        guesses.append(guess)
     return guesses
 
 
 def _choose_identifier(reading: Reading) -> str | None:
     """Return the column that tells customers apart: unique, and called after customers."""
-    found = [c for c, kind in reading.kinds.items() if kind == "id" and _is_complete(reading, c)]
+    table = reading.table
 
     def rank(column: str) -> tuple[bool, bool, bool]:
-        words, distinct = split_name(column), reading.table[column].nunique()
+        words, distinct = split_name(column), table[column].nunique()
         of_customers = bool(vocabulary.CUSTOMER_WORDS.search(words))
         # Far from unique, yet called after customers: one customer has several rows.
-        main = of_customers and distinct < 0.9 * len(reading.table)
-        unique = distinct == len(reading.table)
+        main = of_customers and distinct < 0.9 * len(table)
+        unique = distinct == len(table)
         return main or unique, of_customers, not vocabulary.RECORD_WORDS.search(words)
 
+    kinds = reading.kinds.items()
+    found = [c for c, kind in kinds if kind == "id" and table[c].notna().mean() > 0.5]
     return max(found, key=rank, default=None)
-
-
-def _explain(source: str, identifier: str, table: pd.DataFrame) -> str:
-    """Say why a column of identifiers is not the one that tells customers apart."""
-    values = table[source].dropna()
-    again = int(values.duplicated(keep=False).sum())
-    of_customers = vocabulary.CUSTOMER_WORDS.search(split_name(source))
-    if of_customers and 0 < again < len(values) and table[identifier].is_unique:
-        return f"{again:,} rows share their identifier with another; {identifier} tells rows apart"
-    return "another identifier or code, no behaviour"
-
-
-def _is_complete(reading: Reading, column: str) -> bool:
-    return reading.table[column].notna().mean() > 0.5
-
-
-def _free_name(name: str, place: int, taken: set[str]) -> str:
-    """Return a name that formulas can use and no other column has."""
-    name = name or f"column_{place}"
-    if keyword.iskeyword(name) or name in RESERVED:
-        name += "_"
-    count, free = 2, name
-    while free in taken:
-        free, count = f"{name}_{count}", count + 1
-    return free
 
 
 def _guess_value(guesses: list[Guess]) -> tuple[str, list[Guess]]:
@@ -134,16 +109,15 @@ def _guess_value(guesses: list[Guess]) -> tuple[str, list[Guess]]:
     parts = _find_parts(numeric)
     if not parts:
         return _find_value(numeric, vocabulary.PARTIAL_VALUES), []
-    transform = "log1p" if all(part.transform == "log1p" for part in parts) else "none"
     total = Guess(
         source="",
-        name=_free_name("total_amount", 0, {guess.name for guess in guesses}),
+        name=free_name("total_amount", [guess.name for guess in guesses]),
         label="Total amount",
         kind="money",
         role="describe",
         why=f"the sum of {len(parts)} amounts; they segment one by one",
         unit=parts[0].unit,
-        transform=transform,
+        transform="log1p" if all(part.transform == "log1p" for part in parts) else "none",
         formula=" + ".join(part.name for part in parts),
     )
     return total.name, [total]
@@ -154,9 +128,8 @@ def _find_value(numeric: list[Guess], patterns: tuple[str, ...]) -> str:
     for pattern in patterns:
         for guess in numeric:
             words = guess.label.lower()
-            measures = not set(words.split()) & (vocabulary.SCORES | {"limit"})
-            measures = measures and not measures_time(words)
-            if guess.kind in ("money", "number") and measures and re.fullmatch(pattern, words):
+            other = set(words.split()) & (vocabulary.SCORES | {"limit"}) or measures_time(words)
+            if guess.kind in ("money", "number") and not other and re.fullmatch(pattern, words):
                 return guess.name
     return ""
 
@@ -164,12 +137,13 @@ def _find_value(numeric: list[Guess], patterns: tuple[str, ...]) -> str:
 def _find_parts(numeric: list[Guess]) -> list[Guess]:
     """Return three or more amounts that sum up to what a customer spends: MntWines, MntFish ..."""
     money = [g for g in numeric if g.kind == "money" and g.role == "segment" and g.valid]
-    for word in sorted(vocabulary.SPENDING):
-        family = [g for g in money if word in (g.name.split("_")[0], g.name.split("_")[-1])]
-        if len(family) >= 3:
-            return family
-    goods = [g for g in money if set(g.name.split("_")) & vocabulary.GOODS]
-    return goods if len(goods) >= 3 else []
+    words = {g.name: g.name.split("_") for g in money}
+    families = [
+        [g for g in money if word in (words[g.name][0], words[g.name][-1])]
+        for word in sorted(vocabulary.SPENDING)
+    ]
+    families.append([g for g in money if set(words[g.name]) & vocabulary.GOODS])
+    return next((family for family in families if len(family) >= 3), [])
 
 
 def _without_sums(guesses: list[Guess], table: pd.DataFrame, value: str) -> list[Guess]:
@@ -178,68 +152,55 @@ def _without_sums(guesses: list[Guess], table: pd.DataFrame, value: str) -> list
     Each column is regressed on those before it; the one that measures a customer's value comes
     last, so that its parts segment and it describes.
     """
-    chosen = [g for g in guesses if g.role == "segment" and g.kind in ("money", "count", "number")]
+    chosen = [g for g in guesses if g.role == "segment" and g.kind in AMOUNTS]
     chosen = sorted(chosen, key=lambda g: g.name == value)
-    if not 3 <= len(chosen) <= MOST_SUMMED:
-        return guesses
     rows = table[[g.source for g in chosen]].dropna().to_numpy(dtype=float)
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2000)).astype(int)]
-    if len(rows) < 3 * len(chosen):
+    if not 3 <= len(chosen) <= MOST_SUMMED or len(rows) < 3 * len(chosen):
         return guesses
     spread = rows.std(axis=0)
     scaled = (rows - rows.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    settled = {guess.name: guess for guess in guesses}
     kept: list[int] = []
     for place, guess in enumerate(chosen):
         if kept and spread[place] > 0:
             weights, *_ = np.linalg.lstsq(scaled[:, kept], scaled[:, place], rcond=None)
-            rest = scaled[:, place] - scaled[:, kept] @ weights
-            if rest.std() < EXACT:
+            if (scaled[:, place] - scaled[:, kept] @ weights).std() < EXACT:
                 raw = weights * spread[place] / spread[kept]
                 parts = [chosen[k] for k, w in zip(kept, raw, strict=True) if abs(w) > 0.01]
                 labels = ", ".join(spell_out(part.label).lower() for part in parts[:8])
                 role = "describe" if guess.name == value else "left out"
                 why = f"follows from {labels}: it would count twice"
-                settled = replace(guess, role=role, why=why)
-                guesses = [settled if g.name == guess.name else g for g in guesses]
+                settled[guess.name] = replace(guess, role=role, why=why)
                 continue
         kept.append(place)
-    return guesses
+    return list(settled.values())
 
 
 def _without_near_duplicates(guesses: list[Guess], table: pd.DataFrame, keep: str) -> list[Guess]:
     """Leave out columns that say the same as an earlier one, which would count twice."""
     rows = np.linspace(0, len(table) - 1, min(len(table), SAMPLE_ROWS)).astype(int)
-    scaled: dict[str, np.ndarray] = {}
-    settled = []
+    earlier: dict[str, np.ndarray] = {}
+    settled = {guess.name: guess for guess in guesses}
     for guess in sorted(guesses, key=lambda g: g.name != keep):
-        if guess.role == "segment":
-            values = table[guess.source].to_numpy(dtype=float)[rows]
-            values = np.where(np.isnan(values), np.nanmedian(values), values)
-            values = np.log1p(values) if guess.transform == "log1p" else values
-            twin, r = _nearest(values, scaled)
-            if abs(r) > NEAR_DUPLICATE:
-                why = f"says nearly the same as {twin} (correlation {r:.2f}): it would count twice"
-                guess = replace(guess, role="left out", why=why)
-            else:
-                scaled[guess.name] = values
-        settled.append(guess)
-    order = {guess.name: place for place, guess in enumerate(guesses)}
-    return sorted(settled, key=lambda g: order[g.name])
+        if guess.role != "segment":
+            continue
+        values = table[guess.source].to_numpy(dtype=float)[rows]
+        values = np.where(np.isnan(values), np.nanmedian(values), values)
+        values = np.log1p(values) if guess.transform == "log1p" else values
+        if np.std(values) == 0:
+            continue
+        likeness = {name: np.corrcoef(values, other)[0, 1] for name, other in earlier.items()}
+        twin = max(likeness, key=lambda name: abs(likeness[name]), default="")
+        if twin and abs(r := likeness[twin]) > NEAR_DUPLICATE:
+            why = f"says nearly the same as {twin} (correlation {r:.2f}): it would count twice"
+            settled[guess.name] = replace(guess, role="left out", why=why)
+        else:
+            earlier[guess.name] = values
+    return list(settled.values())
 
 
-def _nearest(values: np.ndarray, others: dict[str, np.ndarray]) -> tuple[str, float]:
-    """Return the name and correlation of the column that is most like these values."""
-    best = ("", 0.0)
-    if np.std(values) == 0:
-        return best
-    for name, other in others.items():
-        if np.std(other) > 0:
-            r = float(np.corrcoef(values, other)[0, 1])
-            best = (name, r) if abs(r) > abs(best[1]) else best
-    return best
-
-
-def _with_enough(guesses: list[Guess], reading: Reading) -> list[Guess]:
+def _with_enough(guesses: list[Guess], file: str) -> list[Guess]:
     """Let descriptors segment where behaviour has fewer than two columns.
 
     Raises
@@ -257,12 +218,11 @@ def _with_enough(guesses: list[Guess], reading: Reading) -> list[Guess]:
         kinds = ", ".join(f"{g.source}: {g.why}" for g in guesses if g.role != "segment")
         raise UserError(
             f"only {len(segment) + len(spare)} column(s) of numbers can segment these customers",
-            where=f"{reading.source['name']} ({kinds[:300]})",
+            where=f"{file} ({kinds[:300]})",
             remedy="add columns of behaviour (amounts, counts, frequencies) to the table",
         )
     why = "describes as a rule; segments here because there is too little behaviour"
-    moved = {g.name for g in spare}
-    return [replace(g, role="segment", why=why) if g.name in moved else g for g in guesses]
+    return [replace(g, role="segment", why=why) if g in spare else g for g in guesses]
 
 
 def _guess_questions(guesses: list[Guess], table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -270,16 +230,15 @@ def _guess_questions(guesses: list[Guess], table: pd.DataFrame) -> list[tuple[st
 
     Where hardly anybody lacks anything, the questions are about more than the median.
     """
-    questions = []
-    for guess in guesses:
-        if guess.role == "segment" and guess.kind in ("money", "count", "number"):
-            zeros = float((table[guess.source] == 0).mean())
-            if 0.1 <= zeros <= 0.9:
-                questions.append((abs(zeros - 0.5), guess.label.lower(), f"{guess.name} > 0"))
-    if questions:
-        return [(label, condition) for _, label, condition in sorted(questions)[:3]]
-    medians = {g: table[g.source].median() for g in guesses if g.role == "segment"}
+    segment = [g for g in guesses if g.role == "segment"]
+    zeros = [
+        (abs(float((table[g.source] == 0).mean()) - 0.5), g.label.lower(), f"{g.name} > 0")
+        for g in segment
+        if g.kind in AMOUNTS
+    ]
+    if found := sorted(question for question in zeros if question[0] <= 0.4):
+        return [(label, condition) for _, label, condition in found[:3]]
+    medians = [(g, table[g.source].median()) for g in segment[:3]]
     return [
-        (f"{guess.label.lower()} above {median:g}", f"{guess.name} > {median:g}")
-        for guess, median in list(medians.items())[:3]
+        (f"{g.label.lower()} above {median:g}", f"{g.name} > {median:g}") for g, median in medians
     ]

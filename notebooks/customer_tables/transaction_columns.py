@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 
 from customer_tables.duckdb_files import (
     FOUND_OUT,
     Options,
+    Relation,
     open_duckdb,
     open_file,
     quoted,
@@ -74,12 +76,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 
 def recognise(names: Iterable[str]) -> Source | None:
-    """Tell which columns of a file hold customer, time, amount and so on.
-
-    Parameters
-    ----------
-    names : iterable of str
-        The file's header.
+    """Tell which columns of a header hold customer, time, amount and so on.
 
     Returns
     -------
@@ -99,6 +96,11 @@ def recognise(names: Iterable[str]) -> Source | None:
     return Source(grain="transaction", **found)
 
 
+def summands(named: str) -> list[str]:
+    """Return the columns that a part of [source] names, with a plus between them."""
+    return [name for name in map(str.strip, named.split(MARK)) if name]
+
+
 def find_transactions(path: Path, options: Options = FOUND_OUT) -> Source | None:
     """Tell whether a file holds transaction lines: by its names, and repeated customers.
 
@@ -107,22 +109,20 @@ def find_transactions(path: Path, options: Options = FOUND_OUT) -> Source | None
     Source or None
         None where a row is a customer, or the file is for `read_table` to explain.
     """
-    try:
-        with open_duckdb(path.name) as connection:
-            file, run = open_file(connection, path, options), rows_of(connection)
-            source = recognise(file.types)
-            if source is None:
-                return None
+    with suppress(UserError), open_duckdb(path.name) as connection:
+        file, run = open_file(connection, path, options), rows_of(connection)
+        if source := recognise(file.types):
             who = quoted(source.customer)
-            first = f"(SELECT {who} FROM {file.sql} LIMIT {SAMPLE_ROWS})"
-            for part in (first, file.sql):  # the whole only where the first lines leave a doubt
+            for part in _first_and_all(file, who):  # all only where the first leave a doubt
                 query = f"SELECT count({who}), approx_count_distinct({who}) FROM {part}"
                 rows, customers = run(query)[0]
                 if customers < MOST_DISTINCT * rows:
                     return source
-    except UserError:
-        return None
     return None
+
+
+def _first_and_all(file: Relation, columns: str = "*") -> tuple[str, str]:
+    return f"(SELECT {columns} FROM {file.sql} LIMIT {SAMPLE_ROWS})", file.sql
 
 
 def find_descriptors(path: Path, source: Source, options: Options = FOUND_OUT) -> Source:
@@ -130,35 +130,26 @@ def find_descriptors(path: Path, source: Source, options: Options = FOUND_OUT) -
 
     What changes from order to order, such as a way of delivery, is told from it by customers with
     several orders.
-
-    Parameters
-    ----------
-    path : Path
-    source : Source
-        From `find_transactions`.
-    options : Options, optional
     """
     used = {getattr(source, field.name) for field in fields(source)}
     with open_duckdb(path.name) as connection:
         file, run = open_file(connection, path, options), rows_of(connection)
         free = [c for c in file.types if c not in used and MARK not in c and c.strip()]
-        if not free:
-            return source
         who, when = quoted(source.customer), quoted(source.order or source.time)
-        numbered = list(enumerate(map(quoted, free)))
-        ends = ", ".join(f"min({c}) AS low{i}, max({c}) AS high{i}" for i, c in numbered)
-        same = ", ".join(
-            f"avg(CAST(low{i} IS NOT DISTINCT FROM high{i} AS INTEGER)), "
+        ends = "".join(f", min({quoted(c)}), max({quoted(c)})" for c in free)
+        names = "".join(f", low{i}, high{i}" for i in range(len(free)))
+        same = "".join(
+            f", avg(CAST(low{i} IS NOT DISTINCT FROM high{i} AS INTEGER)), "
             f"approx_count_distinct(low{i})"
-            for i, _ in numbered
+            for i in range(len(free))
         )
-        first = f"(SELECT * FROM {file.sql} LIMIT {SAMPLE_ROWS})"
-        for part in (first, file.sql):  # the whole only where the first lines tell too little
+        judged: list = []
+        for part in _first_and_all(file):  # all only where the first tell too little
             several = (
-                f"SELECT {ends} FROM {part} WHERE {who} IS NOT NULL "
+                f"SELECT {who}{ends} FROM {part} WHERE {who} IS NOT NULL "
                 f"GROUP BY {who} HAVING min({when}) <> max({when})"
             )
-            customers, *judged = run(f"SELECT count(*), {same} FROM ({several})")[0]
+            customers, *judged = run(f"SELECT count(*){same} FROM ({several}) AS t(who{names})")[0]
             if customers >= ENOUGH:
                 break
         else:

@@ -1,47 +1,61 @@
 """From transaction lines to customers: recency, frequency, value, baskets and habits.
 
 The way of a file: `transaction_columns` tells which of its columns are what; `duckdb_files` opens
-it, in pieces and never whole; `duckdb_cells` settles how its cells are written;
-`transaction_lines` brings its lines into one form; `aggregation` says in queries what a customer
-is; `people` joins who the customers are; `description` writes what came out as a dataset.toml.
+it, in pieces and never whole; `duckdb_cells` settles how its cells are written; here its lines are
+brought into one form; `aggregation` says in queries what a customer is; `people` joins who the
+customers are; `description` writes what came out as a dataset.toml.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from customer_tables.aggregation import customers_query
 from customer_tables.changes import Change, Reading
+from customer_tables.duckdb_cells import (
+    MONEY,
+    is_misread,
+    settle_keys,
+    settle_numbers,
+    settle_times,
+    text_of,
+)
 from customer_tables.duckdb_files import (
     FOUND_OUT,
     Options,
     Relation,
     Run,
+    literal,
     open_duckdb,
     open_file,
+    quoted,
     require_space,
     rows_of,
 )
-from customer_tables.memory import unpacked_size
+from customer_tables.errors import UserError
 from customer_tables.source import Source
 from customer_tables.storage import file_digest
-from customer_tables.transaction_lines import (
-    check_columns,
-    create_lines,
-    look_up_products,
-    needed_columns,
-)
+from customer_tables.transaction_columns import summands
+
+SUMS = ("amount", "discount", "coupon")  # parts of [source] that may name several columns
+NUMBERS = (*SUMS, "quantity", "price")
+KEYS = ("customer", "order")
+PARTS = (*NUMBERS, "time", *KEYS, "product", "category", "own_brand")
+SAMPLE_ROWS = 10_000  # by which it is told how a file is written
+NO_TEXT, NO_NUMBER = "CAST(NULL AS VARCHAR)", f"CAST(NULL AS {MONEY})"
 
 
 def aggregate(
     path: Path, source: Source, options: Options = FOUND_OUT, *, products: Path | None = None
 ) -> Reading:
-    """Aggregate transaction lines to customers, straight from the file.
+    """Aggregate transaction lines to customers, straight from a file of text, Parquet or Excel.
 
     Parameters
     ----------
     path : Path
-        Text, Parquet or Excel.
     source : Source
         What its columns are called.
     options : Options, optional
@@ -52,31 +66,23 @@ def aggregate(
     Returns
     -------
     Reading
-        One row a customer: customer_id, recency_days, tenure_days, orders, active_months, spent,
-        net_value, basket_value, basket_lines, discount_share, coupon_share, own_brand_share,
-        returns_share, weekend_share, evening_share, trend, products, categories, and spent_on_...
-        for the largest categories. What the file does not tell is not there.
+        One row a customer, with the columns of `description.MEANINGS` that the file tells
+        something about, and spent_on_... for the largest categories.
 
     Raises
     ------
     UserError
         If the file cannot be read, or its lines cannot be understood.
     """
-    size = unpacked_size(path) if path.is_file() else None
-    with open_duckdb(path.name, size) as connection:
-        if size is not None:
-            require_space(path)
+    with open_duckdb(path.name) as connection:
         file, run = open_file(connection, path, options), rows_of(connection)
+        require_space(path)
         catalogue = open_file(connection, products) if products else None
         query, changes = aggregate_lines(run, file, source, options, path.name, catalogue)
         table = connection.execute(query).df()
     table = table.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
-    about: dict[str, str | int] = {
-        "name": path.name,
-        "format": file.format,
-        "sha256": file_digest(path),
-        "rows": len(table),
-    }
+    about: dict[str, str | int] = {"name": path.name, "format": file.format}
+    about |= {"sha256": file_digest(path), "rows": len(table)}
     kinds = {name: "id" if name == "customer_id" else "number" for name in table}
     return Reading(table, [*file.changes, *changes], kinds, {}, about)
 
@@ -89,22 +95,18 @@ def aggregate_lines(
     name: str,
     products: Relation | None = None,
 ) -> tuple[str, list[Change]]:
-    """Aggregate transaction lines inside an engine.
+    """Aggregate transaction lines inside an engine that runs queries in DuckDB's dialect.
 
     Parameters
     ----------
     run : callable
-        Runs a query in DuckDB's dialect, which may be one that creates a table or a view.
-    file : Relation
-        The lines.
-    source : Source
-        What its columns are called.
-    options : Options
-        How the file is written.
+        Runs a query, which may be one that creates a table or a view.
+    file, products : Relation
+        The lines, and what is known about products.
+    source, options
+        As in `aggregate`.
     name : str
         What the file is called in messages.
-    products : Relation, optional
-        What is known about products, joined by `Source.product`.
 
     Returns
     -------
@@ -119,7 +121,132 @@ def aggregate_lines(
         If the lines cannot be understood.
     """
     types = file.types | (products.types if products else {})
-    check_columns({source.time: "time"} | needed_columns(source), types, name)
-    lines = look_up_products(run, file, products, source, name) if products else file
+    check_columns({source.time: "time"} | _needed_columns(source), types, name)
+    lines = _look_up_products(run, file, products, source, name) if products else file
     create_lines(run, lines, source, options, name)
     return customers_query(run, source, name, products=products is not None)
+
+
+def check_columns(needed: dict[str, str], types: Collection[str], name: str) -> None:
+    """Refuse a [source] whose parts name columns that there are not, by a `UserError`."""
+    for column, part in needed.items():
+        if column not in types:
+            raise UserError(
+                f"the transactions have no column {column!r} ({part})",
+                where=f"{name}: {', '.join(types)[:300]}",
+                remedy=f"correct {part} under [source] in dataset.toml",
+            )
+
+
+def create_lines(run: Run, file: Relation, source: Source, options: Options, name: str) -> None:
+    """Create `lines` inside an engine, every line in one form, or raise a `UserError`.
+
+    Columns: customer, bought, amount, quantity, basket, product, category, discount, coupon, own.
+    Of a Parquet file it is a view, which reads the file at each look, else a table. How a file is
+    written is settled by its first lines where all other cells can be read so, too.
+    """
+    if file.format != "parquet":
+        first = replace(file, sql=f"(SELECT * FROM {file.sql} LIMIT {SAMPLE_ROWS})")
+        with suppress(UserError):  # where the first lines tell too little
+            query = _lines_query(run, first, file, source, options, name)
+            run(f"CREATE OR REPLACE TABLE lines AS {query}")
+            if not run("SELECT count(*) FROM lines WHERE misread")[0][0]:
+                return
+    kind = "VIEW" if file.format == "parquet" else "TABLE"
+    query = _lines_query(run, file, file, source, options, name)
+    run(f"CREATE OR REPLACE {kind} lines AS {query}")
+
+
+def _lines_query(
+    run: Run, sample: Relation, file: Relation, source: Source, options: Options, name: str
+) -> str:
+    """Return the query of lines, written as a part of them, or all, tells."""
+    numbers = [c for c in _needed_columns(source, *NUMBERS) if c in file.types]
+    amounts = settle_numbers(run, sample, numbers, options.decimal, name)
+    keys = settle_keys(run, sample, [c for c in _needed_columns(source, *KEYS) if c in file.types])
+    times = {source.time: settle_times(run, sample, source.time, options.date_order, name)}
+    if source.amount:
+        amount = _total(amounts, source.amount)
+    else:
+        factors = (amounts.get(column, "NULL") for column in (source.quantity, source.price))
+        amount = f"CAST({' * '.join(factors)} AS {MONEY})"
+    misread = (
+        is_misread(quoted(c), sql) for part in (amounts, keys, times) for c, sql in part.items()
+    )
+    chosen = {
+        "customer": keys.get(source.customer, NO_TEXT),
+        "bought": times[source.time],
+        "amount": amount,
+        "quantity": _total(amounts, source.quantity),
+        "basket": keys.get(source.order, NO_TEXT),
+        "product": quoted(source.product) if source.product else NO_TEXT,
+        **_goods(source, file),
+        "discount": _total(amounts, source.discount),
+        "coupon": _total(amounts, source.coupon),
+        "misread": " OR ".join(misread),
+    }
+    listed = ", ".join(f"{expression} AS {quoted(key)}" for key, expression in chosen.items())
+    return f"SELECT {listed} FROM {file.sql}"
+
+
+def _needed_columns(source: Source, *parts: str) -> dict[str, str]:
+    """Return the columns that lines are made from, each with a part of [source] that names it."""
+    columns: dict[str, str] = {}
+    for part in parts or PARTS:
+        named = getattr(source, part)
+        if part == "own_brand":
+            named = named.partition("=")[0].strip()
+        if part != "price" or not source.amount:
+            columns |= dict.fromkeys(summands(named) if part in SUMS else [named], part)
+    return {name: part for name, part in columns.items() if name}
+
+
+def _total(amounts: dict[str, str], columns: str) -> str:
+    """Add amounts up, a gap counting as nothing where there are several."""
+    parts = [amounts[column] for column in summands(columns)]
+    if len(parts) < 2:
+        return parts[0] if parts else NO_NUMBER
+    return " + ".join(f"coalesce({amount}, 0)" for amount in parts)
+
+
+def _goods(source: Source, file: Relation) -> dict[str, str]:
+    """Return what a file tells about goods: their category, and whether they are the shop's own."""
+    brand, _, own = (part.strip() for part in source.own_brand.partition("="))
+    category = text_of(quoted(source.category), file.types.get(source.category, ""))
+    is_own = f"{quoted(brand)} = {literal(own)}"
+    return {
+        "category": category if source.category in file.types else NO_TEXT,
+        "own": is_own if own and brand in file.types else "CAST(NULL AS BOOLEAN)",
+    }
+
+
+def _look_up_products(
+    run: Run, lines: Relation, products: Relation, source: Source, name: str
+) -> Relation:
+    """Look up what a second file says about products, each on one row, or raise a `UserError`.
+
+    Its category and own brand become the table `catalogue`, by product. What is read as numbers,
+    such as a price, is joined to the lines.
+    """
+    key = quoted(source.product)
+    for file in (lines, products):
+        check_columns({source.product: "product"}, file.types, name)
+    wanted = [c for c in _needed_columns(source) if c in products.types and c not in lines.types]
+    listed = ", ".join(map(quoted, [source.product, *wanted]))
+    distinct = f"(SELECT DISTINCT {listed} FROM {products.sql} WHERE {key} IS NOT NULL)"
+    twice = run(f"SELECT min({key}) FROM {distinct} GROUP BY {key} HAVING count(*) > 1 LIMIT 1")
+    if twice:
+        raise UserError(
+            f"the product {twice[0][0]!r} stands on two rows that differ",
+            where=f"the file of products for {name}",
+            remedy="keep one row per product",
+        )
+    told = replace(products, types={c: products.types[c] for c in wanted})
+    goods = ", ".join(f"{sql} AS {column}" for column, sql in _goods(source, told).items())
+    run(f"CREATE OR REPLACE TABLE catalogue AS SELECT {key} AS product, {goods} FROM {distinct}")
+    numbers = {c: products.types[c] for c in wanted if c in _needed_columns(source, *NUMBERS)}
+    if not numbers:
+        return lines
+    priced = f"SELECT {', '.join(map(quoted, [source.product, *numbers]))} FROM {distinct}"
+    joined = f"(SELECT * FROM {lines.sql} LEFT JOIN ({priced}) USING ({key}))"
+    return replace(lines, sql=joined, types=lines.types | numbers)
