@@ -21,8 +21,7 @@ from customer_tables.errors import UserError
 from customer_tables.source import Source
 from customer_tables.storage import write_json
 from customer_tables.table import read_table
-from customer_tables.transactions import create_lines
-from customer_tables.transactions import aggregate, aggregate_lines
+from customer_tables.transactions import aggregate, aggregate_lines, create_lines
 from runner import command as run_command
 from runner import pipeline
 from segmentation.dataset import load_dataset
