@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from sample_run import HOSTILE
 
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"]
-MARKERS = ["o", "s", "^", "D", "v"]
+from segmentation.palette import COLOURS, MARKERS
+
 NAMES = ["Big spenders", "Bargain hunters", "Sleepers", "Newcomers", "Regulars"]
 STEPS = [
     {"name": "spent", "transform": "log1p", "mean": 4.0, "deviation": 1.5, "power": None},
@@ -32,34 +32,25 @@ def write_run(
     folder: Path,
     segments: pd.Series,
     *,
-    names: list[str] | None = None,
-    centres: list[list[float]] | None = None,
-    steps: list[dict[str, Any]] | None = None,
+    names: list[str] = NAMES,
+    centres: list[list[float]] = CENTRES,
+    steps: list[dict[str, Any]] = STEPS,
     table: str = "a" * 64,
     dataset: str = "shop",
     parameters: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
     confidence: float | pd.Series = 0.5,
+    stage: str = "notebooks/04_kmeans.html",
     **report: Any,
 ) -> Path:
     """Write the files of a run that a comparison reads."""
-    steps = steps or STEPS
-    k = int(segments.max())
-    names = (names or NAMES)[:k]
-    shares = segments.value_counts(normalize=True).sort_index()
+    sizes = segments.value_counts().sort_index()
+    shares = [{"customers": int(n), "share": n / len(segments)} for n in sizes]
     cards = [
-        {
-            "segment": s,
-            "name": names[s - 1],
-            "slug": f"s{s}",
-            "colour": COLOURS[s - 1],
-            "marker": MARKERS[s - 1],
-            "customers": int((segments == s).sum()),
-            "share": float(shares[s]),
-            "value_share": float(shares[s]),
-            "value_mean": 100.0 * s,
-        }
-        for s in range(1, k + 1)
+        {"segment": s, "name": names[s - 1], "colour": COLOURS[s - 1], "marker": MARKERS[s - 1]}
+        | size
+        | {"value_share": size["share"], "value_mean": 100.0 * s}
+        for s, size in enumerate(shares, start=1)
     ]
     content = {
         "title": "A shop",
@@ -67,57 +58,36 @@ def write_run(
         "nouns": "clients",
         "generated": False,
         "quick": False,
-        "k_set_by_hand": False,
         "customers": len(segments),
         "value": {"label": "turnover", "unit": "€", "total": 1e6},
         "segments": cards,
         "verdict": {"word": "reproducible", "sentence": "", "reasons": []},
-        "changes": [],
     } | report
     features = [
-        {
-            "name": step["name"],
-            "label": step["name"].capitalize(),
-            "formula": step["name"],
-            "transform": step["transform"],
-            "kind": "number",
-            "unit": "",
-        }
-        for step in steps
+        step | {"label": step["name"].capitalize(), "formula": step["name"]} for step in steps
     ]
-    model = {
-        "dataset": dataset,
-        "features": features,
-        "preparation": {"steps": steps},
-        "centres": (centres or CENTRES)[:k],
-        "segments": [{"segment": card["segment"], "name": card["name"]} for card in cards],
-    }
-    (folder / "stages").mkdir(parents=True)
-    table_of = pd.DataFrame(
-        {
-            "segment": segments,
-            "segment_name": segments.map(dict(enumerate(names, start=1))),
-            "confidence": confidence,
-            "distance": 1.0,
-        }
-    )
-    table_of.to_csv(folder / "segments.csv", index_label="customer", lineterminator="\n")
     documents = {
-        "metrics.json": metrics or {"clustering": {"k": k, "silhouette": 0.25}},
-        "model.json": model,
+        "metrics.json": metrics or {"clustering": {"k": len(sizes), "silhouette": 0.25}},
+        "model.json": {
+            "features": features,
+            "preparation": {"steps": steps},
+            "centres": centres[: len(sizes)],
+            "segments": [{"segment": card["segment"]} for card in cards],
+        },
         "stages/06_report.json": content,
     }
+    (folder / "stages").mkdir(parents=True)
     for name, document in documents.items():
         (folder / name).write_text(json.dumps(document), encoding="utf-8")
+    listed = pd.DataFrame({"segment": segments, "confidence": confidence})
+    listed.to_csv(folder / "segments.csv", index_label="customer", lineterminator="\n")
     manifest = {
-        "schema": 1,
         "dataset": dataset,
         "started": "2026-11-21T08:35:44+0000",
         "inputs": [{"part": "table", "name": "clients.csv", "sha256": table}],
         "parameters": {"04": {"k": 0, "seed": 20, "dataset": dataset} | (parameters or {})},
-        "stages": [{"number": "04", "current": True}],
+        "stages": [{"number": "04", "current": True, "href": stage}],
         "versions": {"numpy": "2.4.6"},
-        "git": {"commit": "c" * 40, "dirty": False},
         "outputs": {
             name: {"sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest()}
             for name in ("segments.csv", *documents)
@@ -132,10 +102,10 @@ def two_runs(folder: Path, hostile: bool = False) -> tuple[Path, Path]:
     before, after = labels(90, 120, 150), labels(90, 120, 150)
     after.iloc[80:110], after.iloc[300:] = 3, 4
     more: dict[str, Any] = {"generated": True}
+    metrics = None
     if hostile:
         more |= {"names": [f"{NAMES[0]} {HOSTILE[0]}", *HOSTILE[1:3], HOSTILE[5]]}
         more |= {"title": HOSTILE[0], "nouns": HOSTILE[3], "noun": HOSTILE[4]}
-        more |= {"metrics": {"clustering": {HOSTILE[0]: 1.0}}}
-    first = write_run(folder / "first", before, quick=True, **more)
-    more.pop("metrics", None)
+        metrics = {"clustering": {HOSTILE[0]: 1.0}}
+    first = write_run(folder / "first", before, quick=True, metrics=metrics, **more)
     return first, write_run(folder / "second", after, parameters={"k": 4}, **more)

@@ -7,23 +7,27 @@ where the runs have too few customers in common, by how near their centres lie.
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
+from scipy.special import inv_boxcox
 from sklearn.metrics import adjusted_rand_score
 
 from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
 from customer_tables.text import count
 from runner import pages
+from segmentation.features import Preparation
+from segmentation.profiling import BOUNDARY_RATIO
 
-FILES = ("manifest.json", "metrics.json", "model.json", "segments.csv", "stages/06_report.json")
+DOCUMENTS = ("manifest.json", "metrics.json", "model.json", "stages/06_report.json")
+FILES = (*DOCUMENTS, "segments.csv")
 # What sentences quote stands in metrics.json once more, by sentence.
 SENTENCES = "quoted"
 # How notebook 06 calls customers that have no identifier of their own.
@@ -48,17 +52,7 @@ Difference = tuple[str, str, str]  # what is not the same: its name, then as tex
 
 @dataclass(frozen=True)
 class Run:
-    """What a run has published.
-
-    Attributes
-    ----------
-    name : str
-        Its folder's name.
-    segments : DataFrame, indexed by customer
-        segment, confidence.
-    altered : tuple of str
-        Files that are not as the run wrote them.
-    """
+    """What a run has published; `segments` is indexed by customer."""
 
     name: str
     manifest: dict[str, Any]
@@ -66,36 +60,34 @@ class Run:
     model: dict[str, Any]
     report: dict[str, Any]
     segments: pd.DataFrame
-    altered: tuple[str, ...] = ()
+    altered: list[str]  # files that are not as the run wrote them
 
     @property
     def cards(self) -> dict[Any, dict[str, Any]]:
         """What the report says about each segment, by its number."""
         return {int(card["segment"]): card for card in self.report["segments"]}
 
+    @property
+    def features(self) -> dict[str, dict[str, Any]]:
+        """The features of the model, by name."""
+        return {entry["name"]: entry for entry in self.model.get("features") or ()}
+
+    @property
+    def steps(self) -> dict[str, dict[str, Any]]:
+        """How each feature is transformed and standardised, by name."""
+        return {step["name"]: step for step in self.model["preparation"]["steps"]}
+
 
 @dataclass(frozen=True)
 class Pair:
-    """A segment of the first run and its counterpart in the second, or one without.
-
-    Attributes
-    ----------
-    first, second : int or None
-        Numbers of the segments; None where there is no counterpart.
-    measure : float or None
-        Jaccard similarity of the members (paired by customers) or relative distance of the centres
-        (paired by centres); of the nearest relative where there is no counterpart.
-    word : str
-        "same", "other borders", "moved", "same name", "gone" or "new".
-    shifts : tuple of (str, float)
-        Features whose centre differs clearly, the strongest first, in standard deviations.
-    """
+    """A segment of the first run and its counterpart in the second, or one without."""
 
     first: int | None
     second: int | None
+    # Jaccard similarity of the members, or relative distance of the centres; of the nearest
+    # relative where there is no counterpart.
     measure: float | None
-    word: str
-    shifts: tuple[tuple[str, float], ...] = ()
+    word: str  # "same", "other borders", "moved", "same name", "gone" or "new"
 
     @property
     def kept(self) -> bool:
@@ -103,46 +95,34 @@ class Pair:
         return self.first is not None and self.second is not None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Comparison:
-    """Two runs side by side.
-
-    Attributes
-    ----------
-    other_data : bool
-        Whether they worked on different tables.
-    settings, versions : list of (name, in the first run, in the second)
-        Parameters and features that differ; code and packages that differ.
-    shared : int or None
-        Customers who are in both runs; None where the identifiers cannot tell.
-    basis : str
-        What the segments are paired by: "customers", "centres" or "names".
-    note : str
-        Why not by customers; empty where it is by customers.
-    agreement : float or None
-        Adjusted Rand index on the customers in both runs.
-    moves : DataFrame, shape (segments of the first, segments of the second)
-        Customers in both runs; empty unless paired by customers.
-    moved : float or None
-        Share of these that are not in the counterpart of their former segment.
-    moved_near_boundary, near_boundary : float or None
-        Share near a border in the first run, of those who moved and of all in both runs.
-    """
+    """Two runs side by side."""
 
     first: Run
     second: Run
-    other_data: bool
-    settings: list[Difference]
-    versions: list[Difference]
-    shared: int | None
-    basis: str
-    note: str
-    pairs: tuple[Pair, ...]
+    other_data: bool  # whether they worked on different tables
+    settings: list[Difference]  # parameters and features
+    versions: list[Difference]  # code and packages
+    shared: int | None  # customers in both runs; None where the identifiers cannot tell
+    basis: str  # what the segments are paired by: "customers", "centres" or "names"
+    note: str  # why not by customers
+    pairs: list[Pair] = field(default_factory=list)
+    # Features whose centre differs clearly, the strongest first, in standard deviations.
+    shifts: dict[Pair, list[tuple[str, float]]] = field(default_factory=dict)
+    # Of the customers in both runs, unless paired otherwise: the adjusted Rand index; how many went
+    # from which segment (rows) to which; the share that is not in the counterpart of its former
+    # segment; the share that was near a border, of these and of all.
     agreement: float | None = None
     moves: pd.DataFrame = field(default_factory=pd.DataFrame)
     moved: float | None = None
     moved_near_boundary: float | None = None
     near_boundary: float | None = None
+
+    @property
+    def kept(self) -> list[Pair]:
+        """The segments that are in both runs."""
+        return [pair for pair in self.pairs if pair.kept]
 
     def sides(self, pair: Pair, key: str) -> tuple[Any, Any]:
         """Return what the report says of a pair in each run; None where a run lacks it."""
@@ -174,61 +154,46 @@ def read_run(folder: Path, name: str = "") -> Run:
             where=str(folder),
             remedy=f"run the notebooks into it: scripts/run.py --results {folder}",
         )
-    manifest, metrics, model, report = (
-        _read_json(folder / file) for file in FILES if file.endswith(".json")
-    )
-    written = manifest.get("outputs") or {}
-    altered = tuple(
-        file
-        for file in FILES[1:]
-        if file in written and written[file]["sha256"] != file_digest(folder / file)
-    )
-    segments = _read_segments(folder / "segments.csv")
-    name = name or folder.resolve().name
-    run = Run(name, manifest, metrics, model, report, segments, altered)
-    _check(run, folder)
+    documents, file = [], ""
+    try:
+        for file in DOCUMENTS:
+            documents.append(json.loads((folder / file).read_text(encoding="utf-8")))
+            if not isinstance(documents[-1], dict):
+                raise ValueError("it holds no object")
+        file = "segments.csv"
+        segments = pd.read_csv(
+            folder / file,
+            usecols=["customer", "segment", "confidence"],
+            dtype={"customer": "str", "segment": "int64", "confidence": "float64"},
+            index_col="customer",
+            keep_default_na=False,
+        )
+        if segments.index.has_duplicates:
+            raise ValueError("an identifier stands on two rows")
+        file = "model.json"
+        outputs = documents[0].get("outputs") or {}
+        altered = [
+            name
+            for name in FILES
+            if name in outputs and outputs[name]["sha256"] != file_digest(folder / name)
+        ]
+        run = Run(name or folder.resolve().name, *documents, segments, altered)
+        whole = _is_consistent(run)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder / file, f"{type(error).__name__}: {error}") from None
+    if not whole:
+        raise _damaged(folder / "segments.csv", "report, model and segments differ")
     return run
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from None
-    if not isinstance(content, dict):
-        raise _damaged(path, "it holds no object")
-    return content
-
-
-def _read_segments(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(
-            path,
-            usecols=["customer", "segment", "confidence"],
-            dtype={"customer": "str", "segment": "int64", "confidence": "float64"},
-            keep_default_na=False,
-        )
-    except (OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from None
-    if table["customer"].duplicated().any():
-        raise _damaged(path, "an identifier stands on two rows")
-    return table.set_index("customer")
-
-
-def _check(run: Run, folder: Path) -> None:
-    """Check that the files of a run tell of the same segments."""
-    try:
-        numbers = {entry["segment"] for entry in run.model["segments"]}
-        centres, steps = run.model["centres"], run.model["preparation"]["steps"]
-        whole = (
-            numbers == set(run.cards) == set(run.segments["segment"])
-            and np.shape(centres) == (len(numbers), len(steps))
-            and run.report["customers"] == len(run.segments)
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder / "model.json", f"{type(error).__name__}: {error}") from None
-    if not whole:
-        raise _damaged(folder / "segments.csv", "report, model and segments differ")
+def _is_consistent(run: Run) -> bool:
+    """Whether the files of a run tell of the same segments."""
+    numbers = {entry["segment"] for entry in run.model["segments"]}
+    return (
+        numbers == set(run.cards) == set(run.segments["segment"])
+        and np.shape(run.model["centres"]) == (len(numbers), len(run.steps))
+        and run.report["customers"] == len(run.segments)
+    )
 
 
 def _damaged(path: Path, reason: str) -> UserError:
@@ -251,11 +216,11 @@ def _tables(run: Run) -> list[str]:
 def _different_parameters(first: Run, second: Run) -> list[Difference]:
     """Compare the parameters that the notebooks have in both runs; others are a matter of code."""
     before, after = _parameters(first), _parameters(second)
-    stages: dict[Difference, list[str]] = {}
+    stages: dict[Difference, list[str]] = defaultdict(list)
     for name, stage in sorted(before.keys() & after.keys()):
         values = before[name, stage], after[name, stage]
         if values[0] != values[1]:
-            stages.setdefault((name, *values), []).append(stage)
+            stages[name, *values].append(stage)
     times = Counter(name for name, *_ in stages)
     return [
         (f"{name} ({', '.join(where)})" if times[name] > 1 else name, one, other)
@@ -274,26 +239,44 @@ def _parameters(run: Run) -> dict[tuple[str, str], str]:
 
 
 def _different(
-    first: Mapping[str, str], second: Mapping[str, str], missing: str = "none"
-) -> list[Difference]:
+    first: Mapping[str, Any], second: Mapping[str, Any], missing: Any = None
+) -> list[tuple[str, Any, Any]]:
     rows = ((n, first.get(n, missing), second.get(n, missing)) for n in {**first, **second})
     return [row for row in rows if row[1] != row[2]]
 
 
 def _features(run: Run) -> dict[str, str]:
     """Say of each feature that segments what it is made of."""
-    features = run.model.get("features") or ()
+    made_of = {n: (entry["formula"], entry["transform"]) for n, entry in run.features.items()}
     return {
-        f"feature {entry['name']}": ", ".join(
-            text for text in (entry["formula"], entry["transform"]) if text not in ("", "none")
-        )
-        for entry in features
+        f"feature {name}": ", ".join(text for text in parts if text not in ("", "none"))
+        for name, parts in made_of.items()
     }
 
 
 def _versions(run: Run) -> dict[str, str]:
     versions = {name: str(text) for name, text in (run.manifest.get("versions") or {}).items()}
     return {"code": pages.commit(run.manifest.get("git")) or "unknown", **versions}
+
+
+def numbers(run: Run) -> dict[str, Any]:
+    """Flatten metrics.json: ``clustering.stability.6`` to its value."""
+
+    def walk(value: Any, path: str) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            return {path: value}
+        parts: dict[str, Any] = {}
+        for key, entry in value.items():
+            if key != SENTENCES:
+                parts |= walk(entry, f"{path}.{key}" if path else str(key))
+        return parts
+
+    return walk(run.metrics, "")
+
+
+def different_numbers(first: Run, second: Run) -> list[tuple[str, Any, Any]]:
+    """List the metrics that differ, None where a run has none of that name."""
+    return _different(numbers(first), numbers(second))
 
 
 # --- comparing ---------------------------------------------------------------------------------
@@ -307,8 +290,10 @@ def compare(first: Run, second: Run) -> Comparison:
     UserError
         If they are of different datasets.
     """
-    common = _common_features(first, second)
-    enough = 2 * len(common) >= max(len(_formulas(first)), len(_formulas(second)), 1)
+    ours, theirs = first.features, second.features
+    common = [n for n in ours if n in theirs and theirs[n]["formula"] == ours[n]["formula"]]
+    # With half of the features in common, a place in one run's space says something in the other's.
+    enough = 2 * len(common) >= max(len(ours), len(theirs), 1)
     names = [str(run.manifest.get("dataset")) for run in (first, second)]
     if names[0] != names[1] and not enough:
         raise UserError(
@@ -322,62 +307,46 @@ def compare(first: Run, second: Run) -> Comparison:
     agreement = float(adjusted_rand_score(before, after)) if len(shared) else None
     other_data = _tables(first) != _tables(second)
     too_few = _too_few(first, second, len(shared))
-    doubt = "" if not other_data else _doubt(first, second, len(shared), too_few, agreement)
+    doubt = _doubt(first, second, len(shared), too_few, agreement) if other_data else ""
     found = Comparison(
         first,
         second,
         other_data,
-        [
-            *_different_parameters(first, second),
-            *_different(_features(first), _features(second), missing="not a feature"),
-        ],
-        _different(_versions(first), _versions(second)),
+        settings=_different_parameters(first, second)
+        + _different(_features(first), _features(second), missing="not a feature"),
+        versions=_different(_versions(first), _versions(second), missing="none"),
         shared=None if doubt else len(shared),
-        # With half of the features in common, a place in one run's space says something in the
-        # other's.
         basis="customers" if not (doubt or too_few) else "centres" if enough else "names",
         note=doubt or too_few,
-        pairs=(),
     )
-    if found.basis == "names":
-        return replace(found, pairs=_pair_by_names(first, second))
-    if found.basis == "centres":
-        pairs = pair_by_centres(*_centres(first, second, common))
-        return replace(found, pairs=_with_shifts(pairs, first, second, common))
-    return _by_customers(replace(found, agreement=agreement), shared, common)
+    centres = _centres(first, second, common)
+    if found.basis == "customers":
+        found.agreement = agreement
+        _pair_by_moves(found, before, after)
+    elif found.basis == "centres":
+        found.pairs = pair_by_centres(*centres)
+    else:
+        found.pairs = _pair_by_names(first, second)
+        return found
+    for pair in found.kept:
+        gap = centres[1].loc[pair.second] - centres[0].loc[pair.first]
+        gap = gap[gap.abs() >= CLEAR_EFFECT].sort_values(key=np.abs, ascending=False)
+        found.shifts[pair] = [
+            (str(ours[name].get("label") or name), float(value)) for name, value in gap.items()
+        ]
+    return found
 
 
-def _by_customers(found: Comparison, shared: pd.Index, common: list[str]) -> Comparison:
+def _pair_by_moves(found: Comparison, before: pd.Series, after: pd.Series) -> None:
     """Add the pairs by shared customers, who moved, and how sure the movers had been."""
-    from segmentation.profiling import BOUNDARY_RATIO
-
-    first, second = found.first, found.second
-    before, after = (run.segments.loc[shared, "segment"] for run in (first, second))
-    moves = pd.crosstab(before, after).reindex(
-        index=sorted(first.cards), columns=sorted(second.cards), fill_value=0
-    )
-    pairs = _with_shifts(pair_by_customers(moves), first, second, common)
-    partner = {pair.first: pair.second for pair in pairs if pair.kept}
+    rows, columns = sorted(found.first.cards), sorted(found.second.cards)
+    moves = pd.crosstab(before, after).reindex(index=rows, columns=columns, fill_value=0)
+    found.moves, found.pairs = moves, pair_by_customers(moves)
+    partner = {pair.first: pair.second for pair in found.kept}
     moved = before.map(lambda segment: partner.get(segment, 0)) != after
-    near = first.segments.loc[shared, "confidence"] < 1 - BOUNDARY_RATIO
-    return replace(
-        found,
-        pairs=pairs,
-        moves=moves,
-        moved=float(moved.mean()),
-        moved_near_boundary=float(near[moved].mean()) if moved.any() else None,
-        near_boundary=float(near.mean()),
-    )
-
-
-def _formulas(run: Run) -> dict[str, str]:
-    return {entry["name"]: entry["formula"] for entry in run.model.get("features") or ()}
-
-
-def _common_features(first: Run, second: Run) -> list[str]:
-    """List the features that both runs compute by the same formula."""
-    theirs = _formulas(second)
-    return [name for name, formula in _formulas(first).items() if theirs.get(name) == formula]
+    near = found.first.segments.loc[before.index, "confidence"] < 1 - BOUNDARY_RATIO
+    found.moved, found.near_boundary = float(moved.mean()), float(near.mean())
+    found.moved_near_boundary = float(near[moved].mean()) if moved.any() else None
 
 
 def _too_few(first: Run, second: Run, shared: int) -> str:
@@ -411,45 +380,37 @@ def _doubt(first: Run, second: Run, shared: int, too_few: str, agreement: float 
 # --- pairing -----------------------------------------------------------------------------------
 
 
-def pair_by_customers(moves: pd.DataFrame) -> tuple[Pair, ...]:
+def pair_by_customers(moves: pd.DataFrame) -> list[Pair]:
     """Pair segments by the customers they share.
+
+    The one-to-one assignment with the largest sum of Jaccard similarities; pairs below
+    `KEPT_MEMBERS` are taken apart.
 
     Parameters
     ----------
     moves : DataFrame
         Customers in both runs, by segment in the first (rows) and in the second (columns).
-
-    Returns
-    -------
-    tuple of Pair
-        The one-to-one assignment with the largest sum of Jaccard similarities; pairs below
-        `KEPT_MEMBERS` are taken apart.
     """
     counts = moves.to_numpy()
     union = counts.sum(axis=1)[:, None] + counts.sum(axis=0)[None] - counts
     likeness = moves / np.maximum(union, 1)
 
     def word(value: float) -> str:
-        if value < KEPT_MEMBERS:
-            return ""
-        return "same" if value >= SAME_MEMBERS else "other borders"
+        return "" if value < KEPT_MEMBERS else "same" if value >= SAME_MEMBERS else "other borders"
 
     return _pair(likeness, -likeness.to_numpy(), word, pd.Series.max)
 
 
-def pair_by_centres(first: pd.DataFrame, second: pd.DataFrame) -> tuple[Pair, ...]:
+def pair_by_centres(first: pd.DataFrame, second: pd.DataFrame) -> list[Pair]:
     """Pair segments by how near their centres lie.
+
+    The one-to-one assignment with the smallest sum of distances; pairs from `KEPT_PLACE` on are
+    taken apart.
 
     Parameters
     ----------
     first, second : DataFrame, shape (segments, features)
         Centres in the first run's standardised space.
-
-    Returns
-    -------
-    tuple of Pair
-        The one-to-one assignment with the smallest sum of distances; pairs from `KEPT_PLACE` on
-        are taken apart.
     """
     a, b = first.to_numpy(), second.to_numpy()
     distance = np.linalg.norm(a[:, None] - b[None], axis=2)
@@ -460,9 +421,7 @@ def pair_by_centres(first: pd.DataFrame, second: pd.DataFrame) -> tuple[Pair, ..
     )
 
     def word(value: float) -> str:
-        if value >= KEPT_PLACE:
-            return ""
-        return "same" if value < SAME_PLACE else "moved"
+        return "" if value >= KEPT_PLACE else "same" if value < SAME_PLACE else "moved"
 
     return _pair(relative, distance, word, pd.Series.min)
 
@@ -472,7 +431,7 @@ def _pair(
     cost: np.ndarray,
     word: Callable[[float], str],
     nearest: Callable[[pd.Series], float],
-) -> tuple[Pair, ...]:
+) -> list[Pair]:
     """Pair at the least cost; what has no counterpart, or no word for it, goes last."""
     pairs = []
     for row, column in zip(*linear_sum_assignment(cost), strict=True):
@@ -484,60 +443,35 @@ def _pair(
     new = measure.columns.difference([pair.second for pair in pairs], sort=False)
     pairs += [Pair(int(n), None, float(nearest(measure.loc[n])), "gone") for n in gone]
     pairs += [Pair(None, int(n), float(nearest(measure[n])), "new") for n in new]
-    return tuple(pairs)
+    return pairs
 
 
-def _pair_by_names(first: Run, second: Run) -> tuple[Pair, ...]:
-    theirs = {card["name"]: number for number, card in second.cards.items()}
-    found = {n: theirs[card["name"]] for n, card in first.cards.items() if card["name"] in theirs}
-    return (
-        *(Pair(n, found[n], None, "same name") for n in sorted(found)),
-        *(Pair(n, None, None, "gone") for n in first.cards if n not in found),
-        *(Pair(None, n, None, "new") for n in second.cards if n not in found.values()),
+def _pair_by_names(first: Run, second: Run) -> list[Pair]:
+    """Pair segments of the same name, for want of anything better."""
+    ours, theirs = (
+        pd.Series({n: card["name"] for n, card in r.cards.items()}) for r in (first, second)
     )
-
-
-# --- centres -----------------------------------------------------------------------------------
-
-
-def _with_shifts(
-    pairs: tuple[Pair, ...], first: Run, second: Run, features: list[str]
-) -> tuple[Pair, ...]:
-    """Add to each pair the features whose centre differs clearly."""
-    if not features:
-        return pairs
-    before, after = _centres(first, second, features)
-    labels = {
-        entry["name"]: entry.get("label") or entry["name"] for entry in first.model["features"]
-    }
-
-    def shifts(pair: Pair) -> tuple[tuple[str, float], ...]:
-        gap = after.loc[pair.second] - before.loc[pair.first]
-        gap = gap[gap.abs() >= CLEAR_EFFECT].sort_values(key=np.abs, ascending=False)
-        return tuple((str(labels[name]), float(value)) for name, value in gap.items())
-
-    return tuple(replace(pair, shifts=shifts(pair)) if pair.kept else pair for pair in pairs)
+    same = pd.DataFrame(
+        np.equal.outer(ours.to_numpy(), theirs.to_numpy()), ours.index, theirs.index
+    )
+    return _pair(
+        same, -same.to_numpy(int), lambda alike: "same name" if alike else "", pd.Series.max
+    )
 
 
 def _centres(first: Run, second: Run, features: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the centres of both runs in the first run's standardised space."""
-    from segmentation.features import Preparation
-
     ours, theirs = (
-        {step["name"]: step for step in run.model["preparation"]["steps"]}
-        for run in (first, second)
-    )
-    tables = [
         pd.DataFrame(
             run.model["centres"],
             index=[entry["segment"] for entry in run.model["segments"]],
-            columns=list(steps),
-        )
-        for run, steps in ((first, ours), (second, theirs))
-    ]
-    real = pd.DataFrame({name: _to_real_units(tables[1][name], theirs[name]) for name in features})
-    preparation = Preparation.from_dict({"steps": [ours[name] for name in features]})
-    return tables[0][features], preparation.transform(real)
+            columns=list(run.steps),
+        )[features]
+        for run in (first, second)
+    )
+    real = theirs.apply(lambda values: _to_real_units(values, second.steps[values.name]))
+    preparation = Preparation.from_dict({"steps": [first.steps[name] for name in features]})
+    return ours, preparation.transform(real)
 
 
 def _to_real_units(values: pd.Series, step: Mapping[str, Any]) -> pd.Series:
@@ -546,34 +480,6 @@ def _to_real_units(values: pd.Series, step: Mapping[str, Any]) -> pd.Series:
     if step["transform"] == "log1p":
         return np.sign(values) * np.expm1(values.abs())
     if step["transform"] == "yeo-johnson":
-        from sklearn.preprocessing import PowerTransformer
-
-        transformer = PowerTransformer(standardize=False)
-        transformer.lambdas_, transformer.n_features_in_ = np.array([step["power"]]), 1
-        real = transformer.inverse_transform(values.to_numpy()[:, None])
-        return pd.Series(real.ravel(), index=values.index)
+        above = inv_boxcox(values.clip(lower=0), step["power"]) - 1
+        return above.where(values >= 0, 1 - inv_boxcox(-values.clip(upper=0), 2 - step["power"]))
     return values
-
-
-# --- numbers side by side ----------------------------------------------------------------------
-
-
-def numbers(run: Run) -> dict[str, Any]:
-    """Flatten metrics.json: ``clustering.stability.6`` to its value."""
-
-    def walk(value: Any, path: str) -> dict[str, Any]:
-        if not isinstance(value, Mapping):
-            return {path: value}
-        parts: dict[str, Any] = {}
-        for key, entry in value.items():
-            if key != SENTENCES:
-                parts |= walk(entry, f"{path}.{key}" if path else str(key))
-        return parts
-
-    return walk(run.metrics, "")
-
-
-def different_numbers(first: Run, second: Run) -> list[tuple[str, Any, Any]]:
-    """List the metrics that differ, None where a run has none of that name."""
-    a, b = numbers(first), numbers(second)
-    return [(name, a.get(name), b.get(name)) for name in {**a, **b} if a.get(name) != b.get(name)]

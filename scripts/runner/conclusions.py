@@ -6,22 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from customer_tables.text import AGREEMENT_CUTS, agreement_word, count, joined
+from customer_tables.text import AGREEMENT_CUTS, agreement_word, count, counted, joined
 from runner import pages
-from runner.comparison import (
-    KEPT_MEMBERS,
-    KEPT_PLACE,
-    SAME_MEMBERS,
-    SAME_PLACE,
-    Comparison,
-    Pair,
-    Run,
-)
+from runner.comparison import Comparison, Pair, Run
 
 SAME_AGREEMENT = AGREEMENT_CUTS[0][0]
 # From here on a segment's share counts as changed: two in a hundred customers, or of the value.
 CLEAR_CHANGE = 0.02
-
 # From this share of movers on that had been near a border, borders explain most changes.
 MOSTLY = 0.5
 
@@ -37,12 +28,6 @@ HEADLINES = {
 def headline(pairs: Sequence[Pair], agreement: float | None) -> str:
     """Judge two runs as a whole.
 
-    Parameters
-    ----------
-    pairs : sequence of Pair
-    agreement : float or None
-        Adjusted Rand index, where the runs have customers in common.
-
     Returns
     -------
     str
@@ -52,12 +37,12 @@ def headline(pairs: Sequence[Pair], agreement: float | None) -> str:
         segments of the run with more of them have one; else "another".
     """
     kept = sum(pair.kept for pair in pairs)
-    most = max(sum(p.first is not None for p in pairs), sum(p.second is not None for p in pairs))
-    if kept == len(pairs):
-        if agreement is not None:
-            return "same" if agreement >= SAME_AGREEMENT else "redrawn"
-        return "again" if all(p.word in ("same", "same name") for p in pairs) else "redrawn"
-    return "partly" if 2 * kept >= most else "another"
+    if kept < len(pairs):
+        most = max(sum(getattr(p, side) is not None for p in pairs) for side in ("first", "second"))
+        return "partly" if 2 * kept >= most else "another"
+    if agreement is not None:
+        return "same" if agreement >= SAME_AGREEMENT else "redrawn"
+    return "again" if all(p.word in ("same", "same name") for p in pairs) else "redrawn"
 
 
 def conclude(comparison: Comparison) -> list[tuple[str, str]]:
@@ -75,57 +60,20 @@ def conclude(comparison: Comparison) -> list[tuple[str, str]]:
     return [(topic, text) for topic, text in found.items() if text]
 
 
-def rules(comparison: Comparison) -> list[str]:
-    """State the rules behind the words, with their numbers and sources."""
-    nouns = comparison.first.report["nouns"]
-    pairing = {
-        "customers": (
-            f"Segments are paired one to one so that the sum of their Jaccard similarities, among "
-            f"the {nouns} in both runs, is largest. From {SAME_MEMBERS:.2f} on a pair counts as "
-            f"the same segment, from {KEPT_MEMBERS:.2f} on as the same with other borders; below, "
-            "the segment counts as dissolved (Hennig 2007)."
-        ),
-        "centres": (
-            f"Segments are paired one to one so that the sum of the distances between their "
-            f"centres is smallest, in the first run's standardised features. A pair counts as the "
-            f"same segment below {SAME_PLACE:.2f} of the distance to the nearest other centre, as "
-            f"moved below {KEPT_PLACE:.2f}: up to there the new centre lies within the old borders."
-        ),
-        "names": (
-            "The runs have too few features in common to compare places, so segments are paired "
-            "by their names alone. The same name says that the same archetype fits best, no more."
-        ),
-    }
-    stated = [pairing[comparison.basis]]
-    if comparison.basis == "customers":
-        cuts = ", ".join(f"{cut:.2f} {word}" for cut, word in AGREEMENT_CUTS)
-        stated += [
-            f"Agreement is the adjusted Rand index: 0 by chance, 1 for the same groups. From "
-            f"{cuts}; below, poor (Steinley 2004).",
-            f"Borders explain most moves where at least {pages.percent(MOSTLY)} of those who "
-            "moved had been near one.",
-        ]
-    changed = f"A share counts as changed from {100 * CLEAR_CHANGE:.0f} percentage points on."
-    return [*stated, changed]
-
-
 def _whole(comparison: Comparison) -> str:
-    kept = sum(pair.kept for pair in comparison.pairs)
-    ours, theirs = len(comparison.first.cards) - kept, len(comparison.second.cards) - kept
-    if not ours and not theirs:
-        text = f"All {kept} segments are in both runs."
-    else:
-        parts = [f"{kept} {'segment is' if kept == 1 else 'segments are'} in both runs"]
-        parts += [f"{n} only in the {run}" for n, run in ((ours, "first"), (theirs, "second")) if n]
-        text = f"{joined(parts)}."
-    if comparison.agreement is not None and comparison.moved is not None:
-        nouns, agreement = comparison.first.report["nouns"], comparison.agreement
-        text += (
-            f" Of the {count(comparison.shared)} {nouns} in both, "
-            f"{pages.percent(comparison.moved)} changed segment; the agreement is "
-            f"{agreement_word(agreement)} ({agreement:.2f} of 1)."
-        )
-    return text
+    kept, nouns = len(comparison.kept), comparison.first.report["nouns"]
+    parts = [f"{counted(kept, 'segment is', 'segments are')} in both runs"]
+    for run, word in ((comparison.first, "first"), (comparison.second, "second")):
+        if len(run.cards) > kept:
+            parts.append(f"{len(run.cards) - kept} only in the {word}")
+    text = f"{joined(parts)}." if parts[1:] else f"All {kept} segments are in both runs."
+    if comparison.agreement is None or comparison.moved is None:
+        return text
+    return (
+        f"{text} Of the {count(comparison.shared or 0)} {nouns} in both, "
+        f"{pages.percent(comparison.moved)} changed segment; the agreement is "
+        f"{agreement_word(comparison.agreement)} ({comparison.agreement:.2f} of 1)."
+    )
 
 
 def _cause(comparison: Comparison) -> str:
@@ -155,21 +103,18 @@ def _cause(comparison: Comparison) -> str:
 
 
 def _lists(comparison: Comparison) -> str:
-    kept = [pair for pair in comparison.pairs if pair.kept]
-    if not kept:
+    names = {pair: comparison.sides(pair, "name")[0] for pair in comparison.kept}
+    if not names:
         return "Plan anew from the second run; no advice carries over."
-    names = {pair: comparison.sides(pair, "name")[0] for pair in kept}
     if comparison.basis != "customers" or comparison.other_data:
         return (
             f"Plans for {joined(list(names.values()))} carry over. Take the "
             f"{comparison.first.report['nouns']} from the second run's lists: the first run's do "
             "not know the other table."
         )
-    redrawn = [names[pair] for pair in kept if pair.word == "other borders"]
-    same = [names[pair] for pair in kept if pair.word != "other borders"]
-    parts = []
-    if same:
-        parts.append(f"Plans and lists for {joined(same)} hold.")
+    redrawn = [name for pair, name in names.items() if pair.word == "other borders"]
+    same = [name for pair, name in names.items() if pair.word != "other borders"]
+    parts = [f"Plans and lists for {joined(same)} hold."] if same else []
     if redrawn:
         parts.append(f"Plans for {joined(redrawn)} hold, but take the second run's lists.")
     return " ".join(parts)
@@ -177,55 +122,59 @@ def _lists(comparison: Comparison) -> str:
 
 def _lost_and_new(comparison: Comparison) -> str:
     moves, found = comparison.moves, []
+
+    def most(counts: pd.Series, run: Run, verb: str) -> str:
+        """Say which segment of the other run most of these customers went to, or came from."""
+        if not counts.sum():
+            return ""
+        name = run.cards[counts.idxmax()]["name"]
+        return f": {pages.percent(counts.max() / counts.sum())} {verb} “{name}”"
+
     for pair in comparison.pairs:
         before, after = comparison.sides(pair, "name")
         if pair.word == "gone":
-            where = (
-                "" if moves.empty else _most(moves.loc[pair.first], comparison.second, "went to")
-            )
-            found.append(f"“{before}” has no counterpart{where}.")
+            went = "" if moves.empty else most(moves.loc[pair.first], comparison.second, "went to")
+            found.append(f"“{before}” has no counterpart{went}.")
         elif pair.word == "new":
-            where = "" if moves.empty else _most(moves[pair.second], comparison.first, "came from")
-            found.append(f"“{after}” is new{where}.")
+            came = "" if moves.empty else most(moves[pair.second], comparison.first, "came from")
+            found.append(f"“{after}” is new{came}.")
     return " ".join(found)
-
-
-def _most(counts: pd.Series, run: Run, verb: str) -> str:
-    """Say which segment of the other run most of these customers went to, or came from."""
-    if not counts.sum():
-        return ""
-    name = run.cards[int(counts.idxmax())]["name"]
-    return f": {pages.percent(counts.max() / counts.sum())} {verb} “{name}”"
 
 
 def _sizes(comparison: Comparison) -> str:
     report = comparison.first.report
-    kept = [pair for pair in comparison.pairs if pair.kept]
+    nouns, value = report["nouns"], report["value"]["label"]
     changes = []
-    for pair in kept:
-        parts, largest = [], 0.0
-        for key, of in (("share", report["nouns"]), ("value_share", report["value"]["label"])):
-            before, after = comparison.sides(pair, key)
-            if before is not None and after is not None and abs(after - before) >= CLEAR_CHANGE:
-                parts.append(f"from {pages.percent(before)} to {pages.percent(after)} of {of}")
-                largest = max(largest, abs(after - before))
-        if parts:
-            changes.append((largest, f"{comparison.sides(pair, 'name')[0]} {joined(parts)}"))
-    if not kept:
+    if not comparison.kept:
         return ""
-    if not changes:
-        known = any(card["value_share"] is not None for card in report["segments"])
-        worth = f" or of {report['value']['label']}" if known else ""
-        return (
-            f"No segment's share of {report['nouns']}{worth} changed by "
-            f"{100 * CLEAR_CHANGE:.0f} points or more."
-        )
-    changes.sort(key=lambda change: -change[0])
-    return f"{'; '.join(text for _, text in changes)}."
+    for pair in comparison.kept:
+        shares = {
+            of: comparison.sides(pair, k) for k, of in (("share", nouns), ("value_share", value))
+        }
+        clear = {
+            of: (before, after)
+            for of, (before, after) in shares.items()
+            if None not in (before, after) and abs(after - before) >= CLEAR_CHANGE
+        }
+        if clear:
+            parts = [
+                f"from {pages.percent(before)} to {pages.percent(after)} of {of}"
+                for of, (before, after) in clear.items()
+            ]
+            largest = max(abs(after - before) for before, after in clear.values())
+            changes.append((largest, f"{comparison.sides(pair, 'name')[0]} {joined(parts)}"))
+    if changes:
+        changes.sort(key=lambda change: -change[0])
+        return f"{'; '.join(text for _, text in changes)}."
+    known = any(card["value_share"] is not None for card in report["segments"])
+    return (
+        f"No segment's share of {nouns}{f' or of {value}' if known else ''} changed by "
+        f"{100 * CLEAR_CHANGE:.0f} points or more."
+    )
 
 
 def _renamed(comparison: Comparison) -> str:
-    names = [comparison.sides(pair, "name") for pair in comparison.pairs if pair.kept]
+    names = [comparison.sides(pair, "name") for pair in comparison.kept]
     renamed = [f"“{before}” is called “{after}” now" for before, after in names if before != after]
     return f"{joined(renamed)}." if renamed else ""
 
@@ -234,27 +183,27 @@ def _boundaries(comparison: Comparison) -> str:
     moved, every = comparison.moved_near_boundary, comparison.near_boundary
     if moved is None or every is None:
         return ""
-    nouns = comparison.first.report["nouns"]
-    text = (
-        f"Of the {nouns} who changed segment, {pages.percent(moved)} had been near a border in the "
-        f"first run; of all, {pages.percent(every)}."
+    return (
+        f"Of the {comparison.first.report['nouns']} who changed segment, {pages.percent(moved)} "
+        f"had been near a border in the first run; of all, {pages.percent(every)}."
+        f"{' Most changes are a matter of borders.' if moved >= MOSTLY else ''}"
     )
-    return text + (" Most changes are a matter of borders." if moved >= MOSTLY else "")
 
 
 def _trust(comparison: Comparison) -> str:
     runs = (comparison.first, comparison.second)
+    quick, by_hand = (
+        [run.name for run in runs if run.report.get(flag)] for flag in ("quick", "k_set_by_hand")
+    )
+    words = [str(run.report["verdict"]["word"]) for run in runs]
     notes = []
-    quick = [run.name for run in runs if run.report.get("quick")]
     if quick:
         notes.append(
             f"{joined(quick)} {'was' if len(quick) == 1 else 'were'} made with quick settings: "
             "run in full before deciding anything."
         )
-    words = [str(run.report["verdict"]["word"]) for run in runs]
     if words[0] != words[1]:
         notes.append(f"The verdict was “{words[0]}” and is “{words[1]}”.")
-    by_hand = [run.name for run in runs if run.report.get("k_set_by_hand")]
     if by_hand:
         notes.append(f"In {joined(by_hand)} the number of segments was set by hand.")
     return " ".join(notes)
