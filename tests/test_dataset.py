@@ -120,7 +120,7 @@ def change(content, place, value):
         ("features.0.formula", "spend", ["'spend'", "did you mean 'spent'?"]),
         ("features.0.formula", "spent +", ["cannot be read"]),
         ("features.0.formula", 5, ["a text in quotes"]),
-        ("features.0.formula", "club", ["'club'", "category"]),
+        ("features.0.formula", "club", ["'club'", "holds no numbers"]),
         ("features.0.role", "segments", ["role is 'segments'", "did you mean 'segment'?"]),
         ("features.0.transform", "log", ["transform is 'log'", "log1p"]),
         ("features.0.kind", "category", ["kind is 'category'"]),

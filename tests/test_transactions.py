@@ -627,7 +627,6 @@ def test_a_users_transactions_become_features(bring, tmp_path):
     )
     pd.testing.assert_frame_equal(second.table, reading.table, check_exact=True)
     assert again.dataset.features == known.features
-    assert not intake.is_summed_up(path)
 
 
 def test_what_has_nothing_to_segment_on_or_to_join_is_refused(bring, tmp_path):

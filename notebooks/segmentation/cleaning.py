@@ -20,20 +20,11 @@ MIN_CUSTOMERS = 50  # below this no bootstrap says anything
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Customers and what was done to get them.
-
-    Attributes
-    ----------
-    customers : DataFrame, shape (n_customers, n_columns)
-        Named as in dataset.toml, indexed by the customer's identifier and sorted by it.
-    changes : list of Change
-    fills : dict of str to float
-        What a gap in each numeric column is filled with, learnt from the table.
-    """
+    """Customers, named as in dataset.toml, and what was done to get them."""
 
     customers: pd.DataFrame
     changes: list[Change] = field(default_factory=list)
-    fills: dict[str, float] = field(default_factory=dict)
+    fills: dict[str, float] = field(default_factory=dict)  # what a gap in a column is filled with
 
 
 def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
@@ -41,20 +32,15 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
 
     A column without any value is left out unless something is computed from it.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `Reading.numbered` or `Reading.table` gives it.
-
     Raises
     ------
     UserError
         If a required column is missing; names the nearest column in the file.
     """
     matched = match_columns(table.columns, dataset)
+    left = [str(name) for name in table.columns if name not in matched]
     for column in dataset.columns:
         if column.required and column.name not in matched.values():
-            left = [str(name) for name in table.columns if name not in matched]
             near = difflib.get_close_matches(column.name, [name.lower() for name in left], 1, 0.5)
             raise UserError(
                 f"the table has no column {column.name!r} ({column.label})",
@@ -63,18 +49,15 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
                 + "rename the column, or add its name to found_as in dataset.toml",
             )
     reasons = {normalise(name): why for name, why in dataset.left_out.items()}
-    unknown = "column is not part of this dataset"
-    changes = [
-        Change(reasons.get(normalise(name), unknown), str(name), len(table), "left out")
-        for name in table.columns
-        if name not in matched
-    ]
+    why = {
+        name: reasons.get(normalise(name), "column is not part of this dataset") for name in left
+    }
     needed = _needed(dataset)
-    empty = [n for n, place in matched.items() if place not in needed and table[n].isna().all()]
-    changes += [
-        Change("column has no value at all", str(name), len(table), "left out") for name in empty
-    ]
-    kept = {name: place for name, place in matched.items() if name not in empty}
+    for name, place in matched.items():
+        if place not in needed and table[name].isna().all():
+            why[name] = "column has no value at all"
+    changes = [Change(what, str(name), len(table), "left out") for name, what in why.items()]
+    kept = {name: place for name, place in matched.items() if name not in why}
     return Cleaned(table[list(kept)].rename(columns=kept), changes)
 
 
@@ -87,29 +70,27 @@ def _needed(dataset: Dataset) -> set[str]:
 def index_customers(table: pd.DataFrame, dataset: Dataset, least: int = MIN_CUSTOMERS) -> Cleaned:
     """Make one row per customer: drop exact duplicates, index by the identifier, sort by it.
 
-    Parameters
-    ----------
-    least : int
-        With fewer customers there is nothing to learn.
-
     Raises
     ------
     UserError
-        If one identifier has two different rows, or too few customers are left.
+        If one identifier has two different rows, or fewer customers are left than `least`.
     """
     changes = []
     identifier = dataset.id.name if dataset.id and dataset.id.name in table else None
     if identifier is None:
         width = len(str(len(table)))
-        index = pd.Index([f"{row:0{width}d}" for row in range(1, len(table) + 1)], name="customer")
+        ids = pd.Series([f"{row:0{width}d}" for row in range(1, len(table) + 1)], table.index)
         changes.append(Change("no identifier column", "", len(table), "numbered by row"))
-        table = table.set_axis(index)
     else:
         distinct = table.drop_duplicates()
-        if len(distinct) < len(table):
-            dropped = len(table) - len(distinct)
+        if dropped := len(table) - len(distinct):
             changes.append(Change("exact copy of another row", "", dropped, "dropped"))
-        table = _unique(distinct, identifier, changes)
+        ids = distinct[identifier].astype("str").str.strip()
+        empty = distinct[identifier].isna() | (ids == "")
+        if rows := int(empty.sum()):
+            changes.append(Change("row without an identifier", identifier, rows, "dropped"))
+        table, ids = distinct[~empty].drop(columns=identifier), ids[~empty]
+        _refuse_twice(ids, identifier)
     if len(table) < least:
         raise UserError(
             f"the table has {len(table)} {dataset.nouns}, and a segmentation needs at least "
@@ -117,28 +98,22 @@ def index_customers(table: pd.DataFrame, dataset: Dataset, least: int = MIN_CUST
             where="the whole table",
             remedy="bring a larger table",
         )
-    return Cleaned(table.sort_index(), changes)
+    return Cleaned(
+        table.set_axis(pd.Index(ids, name="customer", dtype="str")).sort_index(), changes
+    )
 
 
-def _unique(table: pd.DataFrame, identifier: str, changes: list[Change]) -> pd.DataFrame:
-    """Index a table by its identifier column, refusing one identifier with different rows."""
-    ids = table[identifier].astype("str").str.strip()
-    empty = table[identifier].isna() | (ids == "")
-    if empty.any():
-        changes.append(Change("row without an identifier", identifier, int(empty.sum()), "dropped"))
-        table, ids = table[~empty], ids[~empty]
-    twice = ids.duplicated(keep=False)
-    if twice.any():
-        first = ids == ids[twice].iloc[0]
-        places = table.index[first][:2]
-        word = table.index.name or "line"
-        rows = places if table.index.name else places + 2  # the header stands in the first line
+def _refuse_twice(ids: pd.Series, identifier: str) -> None:
+    twice = ids[ids.duplicated(keep=False)]
+    if len(twice):
+        word = ids.index.name or "line"
+        places = twice.index[twice == twice.iloc[0]]
+        rows = places if ids.index.name else places + 2  # the header stands in the first line
         raise UserError(
-            f"{ids[twice].nunique()} identifiers stand on two or more different rows",
+            f"{twice.nunique()} identifiers stand on two or more different rows",
             where=f"column {identifier!r}, for example {word}s {rows[0]} and {rows[1]}",
             remedy="keep one row per customer, or sum the rows up before",
         )
-    return table.drop(columns=identifier).set_axis(pd.Index(ids, name="customer", dtype="str"))
 
 
 def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
@@ -151,28 +126,25 @@ def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """
     table, changes = table.copy(), []
     for column in _present(table, dataset):
-        if column.kind == "yes_no" and set(table[column.name].unique()) <= {0, 1}:
-            table[column.name] = table[column.name].astype(bool)
+        cells = table[column.name]
+        if column.kind == "yes_no" and set(cells.unique()) <= {0, 1}:
+            table[column.name] = cells.astype(bool)
         if not column.is_numeric:
             continue
-        dates = pd.api.types.is_datetime64_any_dtype(table[column.name])
-        cells = table[column.name].astype("str") if dates else table[column.name]
-        values = pd.to_numeric(cells, errors="coerce").astype("float64")
-        text = table[column.name].notna() & values.isna()
-        if text.any():
-            example = table.loc[text, column.name].iloc[0]
+        dates = pd.api.types.is_datetime64_any_dtype(cells)
+        values = pd.to_numeric(cells.astype("str") if dates else cells, errors="coerce")
+        values = values.astype("float64")
+        text = cells[cells.notna() & values.isna()]
+        if len(text):
             raise UserError(
-                f"{int(text.sum())} cells of a column of numbers hold text, such as "
-                f"{str(example)[:40]!r}",
+                f"{len(text)} cells of a column of numbers hold text, such as "
+                f"{str(text.iloc[0])[:40]!r}",
                 where=f"column {column.name!r} ({column.kind})",
                 remedy="correct the cells, or change the column's kind in dataset.toml",
             )
-        endless = ~np.isfinite(values) & values.notna()
-        if endless.any():
-            rows = int(endless.sum())
+        table[column.name] = values.where(~np.isinf(values))
+        if rows := int(np.isinf(values).sum()):
             changes.append(Change("infinite value", column.name, rows, "treated as missing"))
-            values = values.where(~endless)
-        table[column.name] = values
     return Cleaned(table, changes)
 
 
@@ -224,15 +196,11 @@ def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
 
 
 def flag_extremes(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """Mark values that are far out even on a log scale.
+    """Mark the values in columns of numbers that are far out even on a log scale.
 
     A value is far out beyond three interquartile ranges from the quartiles (Tukey 1977) of the
     column's values above zero, after `log1p` for money and counts. Rows are flagged and kept:
     the best customers are the extremes.
-
-    Returns
-    -------
-    DataFrame of bool, shape (n_customers, n_numeric_columns)
     """
     flags = {}
     for column in _present(table, dataset):

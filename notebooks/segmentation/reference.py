@@ -35,29 +35,19 @@ def describe_training(
         customers; segments: customers in each; features: edges and shares of each feature's bins;
         columns: how many values other than zero, and their quartiles where they are enough.
     """
-    sizes = segments.value_counts().sort_index()
-    columns = []
-    for name in as_read:
-        values = as_read[name].to_numpy(float)
-        values = values[np.isfinite(values) & (values != 0)]
-        quartiles = (
-            np.quantile(values, [0.25, 0.5, 0.75]).tolist()
-            if len(values) >= MIN_GROUP_SIZE
-            else None
-        )
+    columns, bins = [], []
+    for name, values in as_read.to_dict("series").items():
+        values = values[np.isfinite(values) & (values != 0)].to_numpy(float)
+        enough = len(values) >= MIN_GROUP_SIZE
+        quartiles = np.quantile(values, [0.25, 0.5, 0.75]).tolist() if enough else None
         columns.append({"name": name, "values": len(values), "quartiles": quartiles})
-    bins = []
     for name in names:
         values = features[name].to_numpy(float)
         edges = bin_edges(values)
         shares = bin_counts(values, edges) / len(values)
         bins.append({"name": name, "edges": edges.tolist(), "shares": shares.tolist()})
-    return {
-        "customers": len(features),
-        "segments": sizes.tolist(),
-        "features": bins,
-        "columns": columns,
-    }
+    sizes = segments.value_counts().sort_index().tolist()
+    return {"customers": len(features), "segments": sizes, "features": bins, "columns": columns}
 
 
 def bin_edges(values: np.ndarray, bins: int = BINS) -> np.ndarray:
@@ -70,11 +60,6 @@ def bin_edges(values: np.ndarray, bins: int = BINS) -> np.ndarray:
 
 
 def bin_counts(values: np.ndarray, edges: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Count values in bins; each bin holds its upper edge, and the last one has none.
-
-    Returns
-    -------
-    ndarray of int, shape (len(edges) + 1,)
-    """
+    """Count values in bins; each bin holds its upper edge, and the last one has none."""
     above = [len(values) - np.count_nonzero(values <= edge) for edge in edges]
     return -np.diff([len(values), *above, 0])

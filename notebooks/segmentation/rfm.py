@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,12 @@ GROUPS = {15: "13 to 15", 12: "10 to 12", 9: "7 to 9", 6: "5 to 6", 4: "3 to 4"}
 
 
 def read_cuts(text: str) -> dict[str, list[float]]:
-    """Read cut points such as ``recency=7,30,90,180; monetary=50,200,500,1000``.
+    """Read the cut points of parts that are not cut at their quintiles.
 
     Parameters
     ----------
     text : str
-        For each part that is not cut at its quintiles, four ascending numbers.
+        Such as ``recency=7,30,90,180; monetary=50,200,500,1000``.
 
     Raises
     ------
@@ -31,18 +32,17 @@ def read_cuts(text: str) -> dict[str, list[float]]:
     cuts: dict[str, list[float]] = {}
     for entry in filter(str.strip, text.split(";")):
         part, _, listed = (word.strip() for word in entry.partition("="))
-        try:
+        with suppress(ValueError):
             points = [float(point) for point in listed.split(",")]
-        except ValueError:
-            points = []
-        ascending = all(a < b for a, b in itertools.pairwise(points))
-        if part not in PARTS or len(points) != SCORES - 1 or not ascending:
-            raise UserError(
-                f"the cut points {entry.strip()[:60]!r} cannot be used",
-                where="parameter rfm_cuts",
-                remedy="write recency=7,30,90,180; frequency=2,4,8,16; monetary=50,200,500,1000",
-            )
-        cuts[part] = points
+            ascending = all(a < b for a, b in itertools.pairwise(points))
+            if part in PARTS and len(points) == SCORES - 1 and ascending:
+                cuts[part] = points
+                continue
+        raise UserError(
+            f"the cut points {entry.strip()[:60]!r} cannot be used",
+            where="parameter rfm_cuts",
+            remedy="write recency=7,30,90,180; frequency=2,4,8,16; monetary=50,200,500,1000",
+        )
     return cuts
 
 
