@@ -1,10 +1,10 @@
 """The formulas and conditions of dataset.toml: a small, safe language over columns.
 
 A formula is written like Python (``purchases / tenure``) but only names of columns, numbers,
-arithmetic, comparisons, ``and``/``or``/``not`` and the functions in `FUNCTIONS` are accepted, so a
+arithmetic, comparisons, ``and``/``or``/``not`` and the functions in `ARGUMENTS` are accepted, so a
 dataset.toml from elsewhere can compute but cannot act. The program's own steps (ranges, gaps,
 transforms) are formulas as well, made by `bind`, which may use a little more. Everywhere a formula
-is a text or its tree.
+is a text or its tree. `translate` says what a formula means in a target: arrays here, SQL in `sql`.
 """
 
 from __future__ import annotations
@@ -24,50 +24,43 @@ if TYPE_CHECKING:  # most of a second, and checking a description computes nothi
     import pandas as pd
 
 LONGEST, DEEPEST = 5_000, 300  # characters and levels of a formula; more is a mistake or an attack
+# Of the documented functions, the least and the most arguments.
+ARGUMENTS = {"abs": (1, 1), "log1p": (1, 1), "max": (2, 99), "min": (2, 99), "ratio": (2, 2)}
+OWN = {ast.Pow, "missing", "sign", "sqrt", "where"}  # in the program's own formulas only
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Divide, with 0 where there is nothing to divide by (no purchases: no average ticket).
-
-    An unknown denominator gives an unknown ratio.
-    """
+    """Divide; 0 where there is nothing to divide by, and unknown where that is unknown."""
     return np.where(denominator == 0, 0.0, numerator / np.where(denominator == 0, 1, denominator))
 
 
-def _is_missing(values: Any) -> Any:
-    import pandas as pd
-
-    return pd.isna(values)
-
-
-FUNCTIONS: dict[str, tuple[Callable, int, int]] = {  # with the least and the most arguments
-    "abs": (np.abs, 1, 1),
-    "log1p": (np.log1p, 1, 1),
-    "max": (lambda *values: reduce(np.maximum, values), 2, 99),
-    "min": (lambda *values: reduce(np.minimum, values), 2, 99),
-    "ratio": (ratio, 2, 2),
-}
-OWN_FUNCTIONS: dict[str, Callable] = {
-    "missing": _is_missing,
-    "sign": np.sign,
-    "sqrt": np.sqrt,
-    "where": np.where,
-}
-OPERATORS: dict[type, Callable] = {
+Operation = type[ast.AST] | str  # an operator, or the name of a function
+ON_ARRAYS: dict[Operation, Callable] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.Pow: operator.pow,  # in the program's own formulas only
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
+    ast.And: lambda *values: reduce(operator.and_, values),  # refuse what is no condition
+    ast.Or: lambda *values: reduce(operator.or_, values),
+    ast.Not: operator.invert,
+    "abs": np.abs,
+    "log1p": np.log1p,
+    "max": lambda *values: reduce(np.maximum, values),
+    "min": lambda *values: reduce(np.minimum, values),
+    "ratio": ratio,
+    "missing": np.isnan,
+    "sign": np.sign,
+    "sqrt": np.sqrt,
+    "where": np.where,
 }
-LOGIC: dict[type, Callable] = {ast.And: np.logical_and, ast.Or: np.logical_or}
-ACCEPTED = {*OPERATORS, *LOGIC, ast.USub, ast.Not} - {ast.Pow}
 
 
 @lru_cache(maxsize=256)
@@ -90,7 +83,7 @@ def parse(formula: str) -> ast.expr:
             f"the formula {formula[:80]!r} cannot be read ({reason or 'too deeply nested'})",
             where="dataset.toml",
             remedy="use column names, numbers, + - * /, comparisons, and, or, not, "
-            + ", ".join(f"{name}()" for name in FUNCTIONS),
+            + ", ".join(f"{name}()" for name in ARGUMENTS),
         ) from None
     return tree
 
@@ -99,7 +92,6 @@ def _check(node: ast.expr, level: int = 0) -> None:
     """Refuse every node that is not part of the language."""
     if level > DEEPEST:
         raise ValueError("it is too deeply nested")
-    op: ast.AST | None = None
     match node:
         case ast.Name():
             return
@@ -107,23 +99,29 @@ def _check(node: ast.expr, level: int = 0) -> None:
             if not math.isfinite(value):
                 raise ValueError("a number is too large")
             return
-        case ast.BinOp(left=a, op=op, right=b) | ast.Compare(left=a, ops=[op], comparators=[b]):
-            parts = [a, b]
-        case ast.UnaryOp(op=op, operand=operand):
-            parts = [operand]
-        case ast.BoolOp(op=op, values=values):
-            parts = values
-        case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]) if name in FUNCTIONS:
-            _, least, most = FUNCTIONS[name]
-            if not least <= len(parts) <= most:
-                needed = f"{least}" if least == most else f"{least} or more"
-                raise ValueError(f"{name}() takes {needed} value(s), not {len(parts)}")
-        case _:
-            raise ValueError(f"{ast.unparse(node)} is not allowed")
-    if op is not None and type(op) not in ACCEPTED:
-        raise ValueError(f"{type(op).__name__} is not allowed")
+    operation, parts = _take_apart(node)
+    if operation not in ON_ARRAYS or operation in OWN:
+        raise ValueError(f"{getattr(operation, '__name__', operation)} is not allowed")
+    least, most = ARGUMENTS.get(operation, (0, math.inf))
+    if not least <= len(parts) <= most:
+        needed = f"{least}" if least == most else f"{least} or more"
+        raise ValueError(f"{operation}() takes {needed} value(s), not {len(parts)}")
     for part in parts:
         _check(part, level + 1)
+
+
+def _take_apart(node: ast.expr) -> tuple[Any, list[ast.expr]]:
+    """Return what a node does, and what it does that to."""
+    match node:
+        case ast.BinOp(left=a, op=op, right=b) | ast.Compare(left=a, ops=[op], comparators=[b]):
+            return type(op), [a, b]
+        case ast.UnaryOp(op=op, operand=operand):
+            return type(op), [operand]
+        case ast.BoolOp(op=op, values=values):
+            return type(op), values
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+            return name, args
+    raise ValueError(f"{ast.unparse(node)} is not allowed")
 
 
 def bind(template: str, **parts: ast.expr | str | float | None) -> ast.expr:
@@ -154,12 +152,9 @@ def call(function: str, *parts: ast.expr) -> ast.expr:
 
 
 def choose(cases: Iterable[tuple[ast.expr, Any]]) -> ast.expr:
-    """Make the formula of the value of the first case that holds; missing where none does.
+    """Make the formula of the value of the first case (condition, number or text) that holds.
 
-    Parameters
-    ----------
-    cases : iterable of tuple
-        A condition and its number, or text.
+    It is missing where none does.
     """
     chosen: ast.expr = ast.Constant(None)
     for condition, value in reversed(list(cases)):
@@ -193,7 +188,7 @@ def is_condition(formula: str | ast.expr, yes_no: Collection[str] = ()) -> bool:
         Columns that are conditions in themselves.
     """
     match _tree(formula):
-        case ast.Compare() | ast.Call(func=ast.Name(id="missing")):
+        case ast.Compare():
             return True
         case ast.Name(id=name):
             return name in yes_no
@@ -202,6 +197,32 @@ def is_condition(formula: str | ast.expr, yes_no: Collection[str] = ()) -> bool:
         case ast.BoolOp(values=values):
             return all(is_condition(value, yes_no) for value in values)
     return False
+
+
+def translate(
+    node: ast.expr,
+    leaf: Callable[[ast.expr], Any],
+    number: Callable[[Any], Any],
+    operations: Mapping[Operation, Callable],
+) -> Any:
+    """Translate a checked formula.
+
+    Parameters
+    ----------
+    leaf : callable
+        Translates a name or a constant.
+    number : callable
+        Makes 1 or 0 of a translated condition, where something calculates with it.
+    operations : mapping
+        What operators and functions become, as in `ON_ARRAYS`.
+    """
+    if isinstance(node, (ast.Name, ast.Constant)):
+        return leaf(node)
+    operation, parts = _take_apart(node)
+    values = [translate(part, leaf, number, operations) for part in parts]
+    if operation not in (ast.And, ast.Or, ast.Not, "missing", "where"):
+        values = [number(value) for value in values]
+    return operations[operation](*values)
 
 
 def evaluate(
@@ -225,57 +246,28 @@ def evaluate(
     UserError
         If a column is missing, holds no numbers, or the formula is outside the language.
     """
-    missing = columns_of(formula) - set(columns)
-    if missing:
+    if missing := columns_of(formula) - set(columns):
         raise UserError(
-            f"the formula {_text(formula)[:80]!r} needs the column {sorted(missing)[0]!r}",
+            f"the formula {_text(formula)[:80]!r} needs the column {min(missing)!r}",
             where=f"columns there are: {', '.join(map(str, columns))[:300]}",
             remedy="correct the formula in dataset.toml or provide the column",
         )
+
+    def leaf(node: Any) -> Any:
+        values = np.asarray(columns[node.id] if isinstance(node, ast.Name) else node.value)
+        return values if values.dtype == bool else number(values)
+
+    def number(values: np.ndarray) -> np.ndarray:
+        return values.astype(np.float64, copy=False)
+
     try:
         with np.errstate(all="ignore"):  # what is not finite is found and named by the caller
-            value = _evaluate(_tree(formula), columns)
+            value = translate(_tree(formula), leaf, number, ON_ARRAYS)
     except (TypeError, ValueError) as error:
+        reason = str(error)[:120] if isinstance(error, ValueError) else "a part is no condition"
         raise UserError(
-            f"the formula {_text(formula)[:80]!r} cannot be computed ({str(error)[:120]})",
+            f"the formula {_text(formula)[:80]!r} cannot be computed ({reason})",
             where="dataset.toml",
             remedy="calculate with numbers only; and, or, not take conditions such as a > 0",
         ) from None
     return value if np.ndim(value) else np.full(len(columns[next(iter(columns))]), value)
-
-
-def _evaluate(node: ast.expr, table: Mapping[str, np.ndarray] | pd.DataFrame) -> Any:
-    match node:
-        case ast.Name(id=name):
-            return np.asarray(table[name])
-        case ast.Constant(value=int() | float() | None as value):
-            return np.float64(value)  # of None: not a number
-        case ast.BinOp(left=a, op=op, right=b):
-            return OPERATORS[type(op)](_number(a, table), _number(b, table))
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_number(operand, table)
-        case ast.Compare(left=a, ops=[op], comparators=[b]):
-            return OPERATORS[type(op)](_evaluate(a, table), _evaluate(b, table))
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return np.logical_not(_condition(operand, table))
-        case ast.BoolOp(op=op, values=values):
-            return reduce(LOGIC[type(op)], (_condition(value, table) for value in values))
-        case ast.Call(func=ast.Name(id=name), args=args) if name in OWN_FUNCTIONS:
-            return OWN_FUNCTIONS[name](*(_evaluate(arg, table) for arg in args))
-        case ast.Call(func=ast.Name(id=name), args=args):
-            return FUNCTIONS[name][0](*(_number(arg, table) for arg in args))
-    raise AssertionError(f"unchecked node {ast.dump(node)}")
-
-
-def _number(node: ast.expr, table: Mapping[str, np.ndarray] | pd.DataFrame) -> Any:
-    """Compute a part that has to be a number; two conditions add up to 0, 1 or 2."""
-    value = _evaluate(node, table)
-    return value if value.dtype == np.float64 else value.astype("float64")
-
-
-def _condition(node: ast.expr, table: Mapping[str, np.ndarray] | pd.DataFrame) -> Any:
-    """Compute a part that has to be a condition."""
-    value = _evaluate(node, table)
-    if np.asarray(value).dtype != bool:
-        raise TypeError(f"{ast.unparse(node)[:40]} is no condition")
-    return value

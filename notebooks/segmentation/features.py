@@ -18,11 +18,7 @@ LARGEST = 1e100  # of a feature: larger ones have no squares, and so no distance
 
 
 def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """Compute every feature of dataset.toml in its real unit.
-
-    Returns
-    -------
-    DataFrame, shape (n_customers, n_features)
+    """Compute every feature of dataset.toml in its real unit, shape (n_customers, n_features).
 
     Raises
     ------
@@ -69,8 +65,7 @@ class Scaled:
     def formula(self) -> ast.expr:
         """The formula of the standardised feature over the feature in its real unit."""
         value = transformed(self.name, self.transform, self.power)
-        template = "(value - mean) / deviation"
-        return bind(template, value=value, mean=self.mean, deviation=self.deviation)
+        return bind("(x - mean) / sd", x=value, mean=self.mean, sd=self.deviation)
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ class Preparation:
     steps: tuple[Scaled, ...]
 
     def transform(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Standardise features, shape (n_customers, n_steps)."""
+        """Return standardised features, shape (n_customers, n_steps)."""
         columns = {step.name: evaluate(step.formula, features) for step in self.steps}
         return pd.DataFrame(columns, index=features.index)
 
@@ -117,14 +112,12 @@ def apply_transform(values: np.ndarray, transform: str, power: float | None = No
 def fit_preparation(
     features: pd.DataFrame, chosen: list[Feature], transform: str | None = None
 ) -> Preparation:
-    """Fit transforms and scaling on the training customers.
+    """Fit transforms and scaling of chosen features on the training customers.
 
     Parameters
     ----------
     features : DataFrame, shape (n_customers, n_features)
         In real units.
-    chosen : list of Feature
-        Which to prepare; each says its own transform.
     transform : str, optional
         One transform for all in place of their own, to ask what the choice does.
 
@@ -136,14 +129,13 @@ def fit_preparation(
     steps = []
     for feature in chosen:
         values = features[feature.name].to_numpy(float)
-        kind = transform or feature.transform
-        power = None
+        kind, power = transform or feature.transform, None
         if kind == "yeo-johnson":
             from sklearn.preprocessing import PowerTransformer  # slow to load, and only to fit
 
             power = float(PowerTransformer(standardize=False).fit(values[:, None]).lambdas_[0])
-        transformed = apply_transform(values, kind, power)
-        mean, deviation = float(transformed.mean()), float(transformed.std())
+        prepared = apply_transform(values, kind, power)
+        mean, deviation = float(prepared.mean()), float(prepared.std())
         if not deviation > 1e-12 * max(1.0, abs(mean)):
             after = f" after the transform {kind}" if np.ptp(values) > 0 else ""
             raise UserError(
@@ -156,30 +148,17 @@ def fit_preparation(
 
 
 def distance_shares(matrix: pd.DataFrame) -> pd.Series:
-    """Return the share of all squared distances between customers that each column carries.
-
-    The sum of squared differences over all pairs is proportional to the column's variance.
-    """
-    variances = matrix.var(ddof=0)
+    """Return the share of all squared distances between customers that each column carries."""
+    variances = matrix.var(ddof=0)  # proportional to the squared differences over all pairs
     return variances / variances.sum()
 
 
 def near_copies(correlation: pd.DataFrame, threshold: float = 0.8) -> pd.DataFrame:
-    """List the pairs of columns whose absolute rank correlation reaches a threshold.
-
-    Parameters
-    ----------
-    correlation : DataFrame, shape (n_columns, n_columns)
-        Spearman's, of every column with every other.
-    """
+    """List the pairs of columns whose absolute correlation reaches a threshold, strongest first."""
     first, second = np.triu_indices(len(correlation), k=1)
-    pairs = pd.DataFrame(
-        {
-            "first": correlation.index[first],
-            "second": correlation.columns[second],
-            "correlation": correlation.to_numpy()[first, second],
-        }
-    )
+    names = correlation.columns
+    pairs = pd.DataFrame({"first": names[first], "second": names[second]})
+    pairs["correlation"] = correlation.to_numpy()[first, second]
     strong = pairs[pairs["correlation"].abs() >= threshold]
-    order = strong["correlation"].abs().sort_values(ascending=False, kind="stable").index
-    return strong.loc[order].reset_index(drop=True)
+    by_strength = {"key": abs, "ascending": False, "kind": "stable", "ignore_index": True}
+    return strong.sort_values("correlation", **by_strength)

@@ -46,16 +46,19 @@ def build_model(
         read: what later periods are held against.
     """
     features, as_read = training
-    names = [step.name for step in preparation.steps]
     matrix = preparation.transform(features).to_numpy()
     assigned = assign(distances(matrix, np.asarray(centres)).T)
+    names = [step.name for step in preparation.steps]
     content = {
         "version": VERSION,
         "dataset": dataset.name,
         "title": dataset.title,
         "noun": dataset.noun,
         "nouns": dataset.nouns,
-        "columns": [_plain_column(column) for column in dataset.columns],
+        "columns": [
+            asdict(c) | {"valid": [None if math.isinf(end) else end for end in c.valid]}
+            for c in dataset.columns
+        ],
         "rules": [asdict(rule) for rule in dataset.rules],
         "fills": fills,
         "features": [asdict(f) for f in dataset.features_with("segment")],
@@ -73,46 +76,32 @@ def build_model(
     return content | {"checksum": checksum(content)}
 
 
-def _plain_column(column: Column) -> dict[str, Any]:
-    """Write a column with an unlimited end of its valid range as None."""
-    limits = [None if math.isinf(limit) else limit for limit in column.valid]
-    return asdict(column) | {"valid": limits}
-
-
 def load_model(path: Path) -> dict[str, Any]:
-    """Read a model.json and refuse one that is damaged or of another version.
-
-    Raises
-    ------
-    UserError
-        If the file is absent or no JSON, its checksum differs, or its version is unknown.
-    """
+    """Read a model.json; UserError if it is no model, was changed or is of another version."""
+    problem, remedy = "", "run the notebooks again"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found, computed, version = content["checksum"], checksum(content), content["version"]
+        if content["checksum"] != checksum(content):
+            problem = "was changed after it was written (its checksum differs)"
+            remedy += ", or restore the file"
+        elif content["version"] != VERSION:
+            problem = f"has version {content['version']}, and this program reads {VERSION}"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _refusal(path, f"is no model: {error}") from None
-    if found != computed:
-        problem = "was changed after it was written (its checksum differs)"
-        raise _refusal(path, problem, "run the notebooks again, or restore the file")
-    if version != VERSION:
-        raise _refusal(path, f"has version {version}, and this program reads {VERSION}")
-    try:
-        fastjsonschema.validate(json.loads(SCHEMA.read_text(encoding="utf-8")), content)
-        problem = _disagreement(content)
-    except fastjsonschema.JsonSchemaValueException as error:
-        problem = error.message[:200].replace("data", "model", 1)
+        problem = f"is no model: {error}"
+    if not problem:
+        try:
+            fastjsonschema.validate(json.loads(SCHEMA.read_text(encoding="utf-8")), content)
+            disagreements = _disagreements(content)
+        except fastjsonschema.JsonSchemaValueException as error:
+            disagreements = [error.message[:200].replace("data", "model", 1)]
+        problem = "".join(f"is not as its schema says: {text}" for text in disagreements[:1])
     if problem:
-        raise _refusal(path, f"is not as its schema says: {problem}")
+        raise UserError(f"{path.name} {problem}", where=str(path), remedy=remedy)
     return content
 
 
-def _refusal(path: Path, problem: str, remedy: str = "run the notebooks again") -> UserError:
-    return UserError(f"{path.name} {problem}", where=str(path), remedy=remedy)
-
-
-def _disagreement(content: dict[str, Any]) -> str:
-    """Say where two parts of a model have different lengths or names; empty where none do."""
+def _disagreements(content: dict[str, Any]) -> list[str]:
+    """Say where parts of a model that belong together have different lengths or names."""
     steps = [step["name"] for step in content["preparation"]["steps"]]
     k, reference = len(content["segments"]), content["reference"]
     lengths = {
@@ -120,19 +109,18 @@ def _disagreement(content: dict[str, Any]) -> str:
         "strangers": len(content["strangers"]["distances"]),
         "reference.segments": len(reference["segments"]),
     }
-    for name, length in lengths.items():
-        if length != k:
-            return f"{name} has {length} entries for {k} segments"
-    if any(len(centre) != len(steps) for centre in content["centres"]):
-        return f"a centre has not one number for each of {len(steps)} features"
-    if not set(steps) <= {feature["name"] for feature in content["features"]}:
-        return "preparation names a feature that has no formula"
-    if [entry["name"] for entry in reference["features"]] != steps:
-        return "reference and preparation name different features"
+    found = {f"{name} has {n} entries for {k} segments": n != k for name, n in lengths.items()}
+    found[f"a centre has not one number for each of {len(steps)} features"] = any(
+        len(centre) != len(steps) for centre in content["centres"]
+    )
+    formulas = {feature["name"] for feature in content["features"]}
+    found["preparation names a feature that has no formula"] = not set(steps) <= formulas
+    named = [entry["name"] for entry in reference["features"]]
+    found["reference and preparation name different features"] = named != steps
     for entry in reference["features"]:
-        if len(entry["shares"]) != len(entry["edges"]) + 1:
-            return f"the bins of {entry['name']!r} have not one share each"
-    return ""
+        bins_differ = len(entry["shares"]) != len(entry["edges"]) + 1
+        found[f"the bins of {entry['name']!r} have not one share each"] = bins_differ
+    return [text for text, differs in found.items() if differs]
 
 
 def dataset_of(model: dict[str, Any]) -> Dataset:

@@ -15,24 +15,16 @@ from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare, suppressed
 from segmentation.features import apply_transform
 
 CORE_SHARE = 0.10
+MOST_CATEGORIES = 12
 BOUNDARY_RATIO = 0.85  # of the distances to both nearest centres: above, a boundary is near
 
 
 def sizes_and_value(
     labels: pd.Series, value: pd.Series, *, resamples: int = 200, seed: int = 20
 ) -> pd.DataFrame:
-    """Tabulate size and value of each segment, with a bootstrap interval for the value share.
+    """Tabulate size and value of each segment, with a 95 % bootstrap interval of the value share.
 
-    Parameters
-    ----------
-    labels, value : Series, shape (n_customers,)
-
-    Returns
-    -------
-    DataFrame, indexed by segment
-        customers, share, value_total, value_share, value_mean, value_median, value_share_low and
-        value_share_high (95 % percentile interval over bootstrap samples of customers). Shares of
-        a total that is not above zero mean nothing and are 0.
+    Shares of a total that is not above zero mean nothing and are 0.
     """
     grouped = value.groupby(labels)
     table = pd.DataFrame(
@@ -63,13 +55,7 @@ def segment_means(amounts: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def explained(columns: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of the columns' variance that lies between groups; 0 where there is none.
-
-    Parameters
-    ----------
-    columns : ndarray, shape (n, d) or (n,)
-    labels : ndarray, shape (n,)
-    """
+    """Return the share of the columns' variance that lies between groups; 0 where there is none."""
     table = pd.DataFrame(columns)
     within = ((table - table.groupby(labels).transform("mean")) ** 2).to_numpy().sum()
     total = ((table - table.mean()) ** 2).to_numpy().sum()
@@ -125,17 +111,7 @@ def clear_sides(
     """Tell where a segment's level in real units lies on the same side as its effect.
 
     Where few large values make the average, a segment can be above it after a logarithm and below
-    it in money: neither high nor low is then a fair word.
-
-    Parameters
-    ----------
-    features : DataFrame, shape (n, n_features)
-    labels : Series, shape (n,)
-    effects : DataFrame, shape (k, n_features)
-
-    Returns
-    -------
-    DataFrame of bool, shape (k, n_features)
+    it in money: neither high nor low is then a fair word. The shape is that of ``effects``.
     """
     level = {s: levels(features[labels == s], chosen) for s in effects.index}
     away = pd.DataFrame(level).T - levels(features, chosen)
@@ -143,11 +119,7 @@ def clear_sides(
 
 
 def marker_variables(effects: pd.DataFrame, threshold: float = 0.25) -> pd.DataFrame:
-    """Mark what makes a segment different from everybody (Dolnicar et al. 2018, ch. 8).
-
-    A marker variable differs from the average by at least ``threshold`` of the largest difference
-    that any segment shows, as their segment-profile plot does with means of binary variables.
-    """
+    """Mark effects of at least ``threshold`` of the largest (Dolnicar et al. 2018, ch. 8)."""
     return effects.abs() >= threshold * effects.abs().to_numpy().max()
 
 
@@ -164,19 +136,7 @@ def standardise_evenly(features: pd.DataFrame, chosen: list[Feature]) -> pd.Data
 
 
 def as_words(values: pd.Series, kind: str) -> pd.Series:
-    """Write a descriptor as the words that stand for it: yes and no, a date's year, a code.
-
-    Parameters
-    ----------
-    values : Series, shape (n_customers,)
-    kind : str
-        "category", "yes_no" or "date".
-
-    Returns
-    -------
-    Series of str, shape (n_customers,)
-        Missing where the value is.
-    """
+    """Write a category, yes_no or date as words: itself or its code, yes and no, its year."""
     if kind == "date" and pd.api.types.is_datetime64_any_dtype(values):
         words = values.dt.year.astype("Int64").astype("str")
     elif kind == "yes_no" and set(values.dropna().unique()) <= {0, 1}:
@@ -194,42 +154,35 @@ def composition(
     names: dict[int, str],
     *,
     min_group_size: int = MIN_GROUP_SIZE,
-    most: int = 12,
 ) -> pd.DataFrame:
-    """Tabulate how the customers of each segment, and all, divide by a category.
+    """Tabulate how the customers of each segment, and all, divide by a category, as shares.
+
+    Categories with fewer customers than ``min_group_size`` are merged into one, and those beyond
+    `MOST_CATEGORIES`; cells with fewer (but some) are NaN, so that nobody can be recognised.
 
     Parameters
     ----------
     answers, labels : Series, shape (n_customers,)
         The category; the segment.
     names : dict of int to str
-        Segments in the order of the rows.
-    min_group_size : int
-        Categories with fewer customers are merged into one, and cells with fewer (but some) are
-        withheld, so that nobody can be recognised.
-    most : int
-        Categories beyond the most frequent ones are merged, too.
-
-    Returns
-    -------
-    DataFrame, shape (n_segments + 1, n_categories)
-        Shares of each row; the last row is everybody, a withheld cell is NaN.
+        Segments in the order of the rows; everybody follows.
     """
-    table, texts = _counts(answers, labels, names, min_group_size, most)
-    shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
-    shares = shares.mask(suppressed(table.to_numpy(), min_group_size))
-    shares.loc["everybody"] = texts.value_counts(normalize=True)
+    counts, hidden = _counts(answers, labels, names, min_group_size)
+    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).mask(hidden)
     return shares.rename_axis("segment").rename_axis(None, axis=1)
 
 
 def _counts(
-    answers: pd.Series, labels: pd.Series, names: dict[int, str], min_group_size: int, most: int
-) -> tuple[pd.DataFrame, pd.Series]:
-    """Count the categories of each segment, rare ones merged; and return the merged texts."""
+    answers: pd.Series, labels: pd.Series, names: dict[int, str], min_group_size: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Count the categories of each segment, rare ones merged; and mark what is suppressed."""
     texts = answers.astype("object").where(answers.notna(), "unknown").astype("str")
-    texts = merge_rare(texts, min_group_size, most=most)
-    table = pd.crosstab(labels.map(names), texts)
-    return table.reindex(list(names.values()), fill_value=0), texts
+    texts = merge_rare(texts, min_group_size, most=MOST_CATEGORIES)
+    counts = pd.crosstab(labels.map(names), texts).reindex(list(names.values()), fill_value=0)
+    hidden = counts.astype(bool)
+    hidden[:] = suppressed(counts.to_numpy(), min_group_size)
+    counts.loc["everybody"], hidden.loc["everybody"] = texts.value_counts(), False
+    return counts, hidden
 
 
 def leading(
@@ -239,48 +192,35 @@ def leading(
     *,
     min_group_size: int = MIN_GROUP_SIZE,
 ) -> dict[str, str]:
-    """Write the most frequent category of each segment, and of everybody, with its share.
+    """Write each segment's, and everybody's, most frequent category with its share.
 
-    Of yes and no, the share of yes is told. Where `composition` withholds it, a bound is written
-    that follows from the groups being smaller than ``min_group_size``.
-
-    Returns
-    -------
-    dict of str to str
-        By segment name, and "everybody": ``"France (66%)"``, ``"yes (under 2%)"``; "–" where
-        nothing can be told.
+    Such as ``"France (66%)"``; of yes and no it is the share of yes. Where `composition` suppresses
+    it, a bound is written that follows from the groups being smaller than ``min_group_size``:
+    ``"yes (under 2%)"``; "–" where nothing can be published.
     """
-    table, texts = _counts(answers, labels, names, min_group_size, most=12)
-    hidden = pd.DataFrame(
-        suppressed(table.to_numpy(), min_group_size), index=table.index, columns=table.columns
-    )
-    table.loc["everybody"], hidden.loc["everybody"] = texts.value_counts(), False
-    yes_no = set(table) == {"yes", "no"}
-    return {
-        name: _leader(
-            counts, hidden.loc[name], "yes" if yes_no else counts.idxmax(), min_group_size
-        )
-        for name, counts in table.iterrows()
-    }
+    table, suppressed_cells = _counts(answers, labels, names, min_group_size)
+    told = {}
+    for name, counts in table.iterrows():
+        hidden = suppressed_cells.loc[name]
+        category = "yes" if set(table) == {"yes", "no"} else counts.idxmax()
+        portion = _share_or_bound(counts, hidden, category, min_group_size)
+        told[name] = f"{printable(category, 40)} ({portion})" if portion else "–"
+    return told
 
 
-def _leader(counts: pd.Series, hidden: pd.Series, category: str, min_group_size: int) -> str:
-    """Write one category's share of a segment, or the bound that may be told."""
-    total = counts.sum()
-    if not total:
-        return "–"
-    if not hidden[category]:
-        told = share(counts[category] / total)
-    elif counts[category] < min_group_size:
-        told = f"under {math.ceil(100 * min_group_size / total)}%"
-    else:
-        others = counts.drop(category)
-        small = hidden.drop(category)
-        if (others[small] >= min_group_size).any():
-            return "–"
-        most = others[~small].sum() + (min_group_size - 1) * small.sum()
-        told = f"over {max(0, math.ceil(100 * (1 - most / total)) - 1)}%"
-    return f"{printable(category, 40)} ({told})"
+def _share_or_bound(
+    counts: pd.Series, hidden: pd.Series, category: str, min_group_size: int
+) -> str:
+    """Write one category's share of a segment, or the bound that may be published."""
+    total, others, small = counts.sum(), counts.drop(category), hidden.drop(category)
+    if total and not hidden[category]:
+        return share(counts[category] / total)
+    if total and counts[category] < min_group_size:
+        return f"under {math.ceil(100 * min_group_size / total)}%"
+    if not total or (others[small] >= min_group_size).any():
+        return ""
+    most = others[~small].sum() + (min_group_size - 1) * small.sum()
+    return f"over {max(0, math.ceil(100 * (1 - most / total)) - 1)}%"
 
 
 def typical_customers(
@@ -292,15 +232,15 @@ def typical_customers(
 ) -> pd.DataFrame:
     """Return the median of the customers nearest to each centre, shape (k, n_features).
 
-    The typical customer stands for a core of many, so that no row of a single customer is shown.
+    The typical customer stands for a core of many, at least ``min_group_size``, so that no row of a
+    single customer is shown; the row of a smaller segment is NaN.
 
     Parameters
     ----------
     nearest : Series, shape (n_customers,)
         Distance to the nearest centre.
     share : float
-        Part of the segment that makes up the core; at least ``min_group_size`` customers. A smaller
-        segment has no typical customer: its row is NaN.
+        Part of the segment that makes up the core.
     """
     rows = {}
     for segment, group in nearest.groupby(labels):
@@ -313,10 +253,7 @@ def typical_customers(
 def share_near_boundary(distances: np.ndarray) -> float:
     """Return the share of customers about as near to the second-nearest centre as to the nearest.
 
-    Parameters
-    ----------
-    distances : ndarray, shape (n, k)
-        To the k centres; near the boundary the ratio of the two smallest exceeds `BOUNDARY_RATIO`.
+    ``distances`` to the k centres have the shape (n, k).
     """
     nearest, second = np.partition(distances, 1, axis=1)[:, :2].T
     return float((nearest > BOUNDARY_RATIO * second).mean())
@@ -327,13 +264,8 @@ def fit_rules(
 ) -> tuple[DecisionTreeClassifier, float, pd.Series]:
     """Restate the segments as rules: a shallow tree on the features in real units.
 
-    Returns
-    -------
-    tree : DecisionTreeClassifier
-    fidelity : float
-        Share of customers whose segment the tree finds, five-fold cross-validated.
-    recall : Series, indexed by segment
-        The same within each segment.
+    Beside the tree, its fidelity is returned, the share of customers whose segment it finds in
+    five-fold cross-validation, and the same within each segment.
     """
     tree = DecisionTreeClassifier(
         max_depth=depth, min_samples_leaf=max(10, len(labels) // 100), random_state=seed
@@ -346,13 +278,7 @@ def fit_rules(
 
 
 def rule_texts(tree: DecisionTreeClassifier, chosen: list[Feature]) -> pd.DataFrame:
-    """Write each leaf of a tree as a sentence of conditions.
-
-    Returns
-    -------
-    DataFrame
-        A row per leaf: segment, rule, customers, purity; the largest leaves of a segment first.
-    """
+    """Write each leaf of a tree as a sentence of conditions, a segment's largest leaves first."""
     nodes, rows = tree.tree_, []
 
     def walk(node: int, limits: dict[int, tuple[float, float]]) -> None:
@@ -380,8 +306,10 @@ def rule_texts(tree: DecisionTreeClassifier, chosen: list[Feature]) -> pd.DataFr
 
 def _condition(feature: Feature, low: float, high: float) -> str:
     """Write one condition of a rule, with its unit."""
-    label = feature.label or feature.name
-    texts = [quantity(cut, feature.unit, feature.kind) for cut in (low, high) if np.isfinite(cut)]
-    if np.isfinite(low) and np.isfinite(high):
-        return f"{label} over {texts[0]} up to {texts[1]}"
-    return f"{label} over {texts[0]}" if np.isfinite(low) else f"{label} up to {texts[0]}"
+    ends = [("over", low), ("up to", high)]
+    texts = [
+        f"{word} {quantity(end, feature.unit, feature.kind)}"
+        for word, end in ends
+        if np.isfinite(end)
+    ]
+    return " ".join([feature.label or feature.name, *texts])

@@ -22,31 +22,18 @@ OUTSIDE = {"clip": "set to the limit", "missing": "treated as missing", "flag": 
 
 @dataclass(frozen=True)
 class Repair:
-    """One thing that cleaning does to the customers whom it concerns.
+    """One thing that cleaning does to the customers whom it concerns."""
 
-    Attributes
-    ----------
-    what, column, action : str
-        As in `Change`.
-    when : ast.expr
-        The condition that marks the customers concerned.
-    value : ast.expr, optional
-        What then stands in the column; without it, customers are only counted.
-    """
-
-    what: str
+    what: str  # with column and action as in `Change`
     column: str
     action: str
-    when: ast.expr
-    value: ast.expr | None = None
+    when: ast.expr  # the condition that marks the customers concerned
+    value: ast.expr | None = None  # what then stands in the column; without, they are only counted
 
     def apply(self, columns: dict[str, np.ndarray]) -> int:
-        """Replace values in place of `columns`; return how many customers were concerned.
-
-        None are where a column is missing: the repair is about something that the table lacks.
-        """
+        """Replace values in place of `columns`; return how many customers were concerned."""
         if not columns_of(self.when) <= set(columns):
-            return 0
+            return 0  # the repair is about something that the table lacks
         concerned = evaluate(self.when, columns)
         rows = int(np.count_nonzero(concerned))
         if rows and self.value is not None:
@@ -68,18 +55,19 @@ class Repair:
 
 def range_repairs(columns: Iterable[Column]) -> list[Repair]:
     """Clip, blank or flag values outside a column's valid range, as dataset.toml says."""
-    return [_range(c) for c in columns if c.is_numeric and c.valid != (-math.inf, math.inf)]
-
-
-def _range(column: Column) -> Repair:
-    low, high = column.valid
-    ends = {"x < low": "low"} if low > -math.inf else {}
-    ends |= {"x > high": "high"} if high < math.inf else {}
-    when = bind(" or ".join(ends), x=column.name, low=low, high=high)
-    limit = "where(x < low, low, high)" if len(ends) == 2 else "".join(ends.values())
-    value = {"clip": bind(limit, x=column.name, low=low, high=high), "missing": ast.Constant(None)}
-    what = f"value outside {low:g} to {high:g}"
-    return Repair(what, column.name, OUTSIDE[column.outside], when, value.get(column.outside))
+    repairs = []
+    for column in columns:
+        low, high = column.valid
+        ends = {"x < low": "low"} if low > -math.inf else {}
+        ends |= {"x > high": "high"} if high < math.inf else {}
+        if not column.is_numeric or not ends:
+            continue
+        names = {"x": column.name, "low": low, "high": high}
+        limit = "where(x < low, low, high)" if len(ends) == 2 else "".join(ends.values())
+        value = {"clip": bind(limit, **names), "missing": ast.Constant(None)}.get(column.outside)
+        what, action = f"value outside {low:g} to {high:g}", OUTSIDE[column.outside]
+        repairs.append(Repair(what, column.name, action, bind(" or ".join(ends), **names), value))
+    return repairs
 
 
 def rule_repairs(rules: Iterable[Rule]) -> list[Repair]:
@@ -87,24 +75,19 @@ def rule_repairs(rules: Iterable[Rule]) -> list[Repair]:
 
     Where a value that a rule reads is unknown, nothing can be said.
     """
-    return [_check(rule) if rule.check else _fill(rule) for rule in rules]
-
-
-def _check(rule: Rule) -> Repair:
-    broken = bind("not holds", holds=parse(rule.check))
-    when = ast.BoolOp(ast.And(), [broken, *_known(rule.check)])
-    return Repair(f"rule not met: {rule.name}", "", "kept, reported", when)
-
-
-def _fill(rule: Rule) -> Repair:
-    gap = bind("missing(x)", x=rule.column)
-    when = ast.BoolOp(ast.And(), [gap, *_known(rule.when), parse(rule.when)])
-    action = f"set to {rule.fill:g}: the gap is structural"
-    return Repair(rule.name, rule.column, action, when, ast.Constant(rule.fill))
-
-
-def _known(formula: str) -> list[ast.expr]:
-    return [bind("not missing(x)", x=name) for name in sorted(columns_of(formula))]
+    repairs = []
+    for rule in rules:
+        formula = rule.check or rule.when
+        known = [bind("not missing(x)", x=name) for name in sorted(columns_of(formula))]
+        if rule.check:
+            what, column, action, value = f"rule not met: {rule.name}", "", "kept, reported", None
+            parts = [bind("not holds", holds=parse(formula)), *known]
+        else:
+            what, column, value = rule.name, rule.column, ast.Constant(rule.fill)
+            action = f"set to {rule.fill:g}: the gap is structural"
+            parts = [bind("missing(x)", x=rule.column), *known, parse(formula)]
+        repairs.append(Repair(what, column, action, ast.BoolOp(ast.And(), parts), value))
+    return repairs
 
 
 def fill_repair(name: str, fill: float, action: str = "filled as in training") -> Repair:

@@ -9,8 +9,8 @@ tree in its own words.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache, partial
 from typing import Any
 
 from sqlglot import Dialect, exp
@@ -19,7 +19,7 @@ from sqlglot.errors import SqlglotError
 from customer_tables.errors import UserError
 from segmentation.assignment import assignment_steps, distance_formulas
 from segmentation.dataset import Column, Dataset
-from segmentation.expressions import bind, choose, columns_of, is_condition, parse
+from segmentation.expressions import Operation, bind, choose, columns_of, parse, translate
 from segmentation.features import Preparation
 from segmentation.model import dataset_of
 from segmentation.rules import fill_repair, range_repairs, rule_repairs
@@ -30,7 +30,6 @@ IDENTIFIER = "customer"
 REPEATED = ("complete", "features", "distances", "own", "nearest_other")  # read several times
 
 Node = exp.Expr
-Step = tuple[str, dict[str, ast.expr]]  # of the query: its name, and the formulas of its columns
 
 
 def write_query(
@@ -40,30 +39,23 @@ def write_query(
     table: str = "customers",
     columns: Mapping[str, str] | None = None,
 ) -> str:
-    """Write the assignment of customers to segments as one query.
+    """Write the assignment of customers to segments as one query, with a scored list's columns.
+
+    Customers whose features cannot be computed have no segment.
 
     Parameters
     ----------
     model : dict
         As `segmentation.model.load_model` gives it.
-    dialect : str
-        One of `DIALECTS`.
     table : str
         The table that holds one row for each customer; may be qualified, as in bank.customers.
     columns : mapping of str to str, optional
         What the table calls the model's columns, where it calls them otherwise.
 
-    Returns
-    -------
-    str
-        A query whose columns are those of a scored list: customer, segment, segment_name,
-        second_choice, second_choice_name, confidence, distance, stranger. Customers whose
-        features cannot be computed have no segment.
-
     Raises
     ------
     UserError
-        If the dialect or a column is unknown.
+        If the dialect or a column is unknown, or the table has no name of a table.
     """
     if dialect not in DIALECTS:
         raise UserError(
@@ -73,13 +65,16 @@ def write_query(
     if dialect == "postgres":  # it would put each step into the next, and never finish planning
         for step in query.ctes:
             step.set("materialized", step.alias in REPEATED)
-    if dialect == "duckdb":  # its own words for "nothing if one is nothing" are long
-        for node in query.find_all(exp.Least, exp.Greatest):
-            node.set("ignore_nulls", True)  # here all of them are known, or none is
+    for node in query.find_all(exp.Least, exp.Greatest):  # all their values are known, or none is
+        node.set("ignore_nulls", dialect == "duckdb")  # whose words for the other case are long
+    nouns, noun, name = (
+        " ".join(str(text).split())[:200]  # on its line, so that none ends the comment
+        for text in (model["nouns"], model["noun"], table)
+    )
     head = (
-        f"-- The segments of {_remark(model['nouns'])}: the nearest of {len(model['segments'])}.",
+        f"-- The segments of {nouns}: the nearest of {len(model['segments'])}.",
         f"-- Made from model.json, checksum {model['checksum']}; not to be changed by hand.",
-        f"-- Reads one row for each {_remark(model['noun'])} from {_remark(table)}.",
+        f"-- Reads one row for each {noun} from {name}.",
     )
     return "\n".join(head) + "\n" + query.sql(dialect, pretty=True) + ";\n"
 
@@ -92,29 +87,29 @@ def _query(model: dict[str, Any], table: str, names: dict[str, str]) -> exp.Sele
             f"the model has no column {unknown[0]!r}",
             remedy=f"it has {', '.join(c.name for c in dataset.columns)[:300]}",
         )
-    read = _columns_read(dataset)
+    try:
+        place: Any = exp.to_table(table)
+    except (SqlglotError, ValueError):
+        raise UserError(
+            f"{table[:60]!r} is no name of a table", remedy='quote its parts, as in bank."my table"'
+        ) from None
+    formulas = [f.formula for f in dataset.features] + [r.when for r in dataset.rules if r.when]
+    used = frozenset().union(*map(columns_of, formulas))
+    read = [column for column in dataset.columns if column.name in used]
     source = dataset.id.name if dataset.id else IDENTIFIER
     key = exp.Trim(this=exp.cast(_column(names.get(source, source)), "text"))
-    start = [_named(_source(c, names.get(c.name, c.name)), c.name) for c in read]
-    query = exp.Select().with_(
-        "source", as_=exp.select(exp.alias_(key, IDENTIFIER), *start).from_(_table(table))
-    )
-    rendering = _Rendering({c.name for c in read if c.kind == "yes_no"})
-    place = "source"
-    for name, formulas in _steps(model, dataset, read):
-        render = rendering.number if name == "features" else rendering.value
-        rendered = [_named(render(tree), alias) for alias, tree in formulas.items()]
-        step = exp.select(IDENTIFIER, *rendered).from_(place)
-        query, place = query.with_(name, as_=step), name
-    listed = [_named(rendering.value(tree), alias) for alias, tree in _listed(model).items()]
-    return query.select(IDENTIFIER, *listed).from_(place)
-
-
-def _columns_read(dataset: Dataset) -> list[Column]:
-    """Return the columns that formulas and filling rules read, in the model's order."""
-    texts = [f.formula for f in dataset.features] + [r.when for r in dataset.rules if r.when]
-    read = {name for text in texts for name in columns_of(text)}
-    return [column for column in dataset.columns if column.name in read]
+    values: list[Any] = [exp.alias_(key, IDENTIFIER)]
+    values += [_named(_source(c, names.get(c.name, c.name)), c.name) for c in read]
+    query, step = exp.Select(), "source"
+    number = partial(_number, {c.name for c in read if c.kind == "yes_no"})
+    for name, trees in _steps(model, dataset, read):
+        query = query.with_(step, as_=exp.select(*values).from_(place))
+        values = [IDENTIFIER]
+        for alias, tree in trees.items():
+            value = translate(tree, _leaf, number, IN_SQL)
+            values.append(_named(number(value) if name == "features" else value, alias))
+        place, step = step, name
+    return query.select(*values).from_(place)
 
 
 def _source(column: Column, name: str) -> Node:
@@ -126,8 +121,10 @@ def _source(column: Column, name: str) -> Node:
     return exp.case().when(finite, value.copy())
 
 
-def _steps(model: dict[str, Any], dataset: Dataset, read: list[Column]) -> Iterable[Step]:
-    """Yield the steps of the query after the source; each reads the one before."""
+def _steps(
+    model: dict[str, Any], dataset: Dataset, read: list[Column]
+) -> Iterable[tuple[str, dict[str, ast.expr]]]:
+    """Yield the steps of the query after the source, with the formulas of their columns."""
     rules = rule_repairs(rule for rule in dataset.rules if rule.when)
     fills = [fill_repair(name, fill) for name, fill in model["fills"].items()]
     cleaning = [("valid", range_repairs(read))]
@@ -146,6 +143,7 @@ def _steps(model: dict[str, Any], dataset: Dataset, read: list[Column]) -> Itera
     for name, formulas in zip(names, assignment_steps(len(distances)), strict=True):
         yield name, found | formulas
         found |= _kept(formulas)
+    yield "", _listed(model)
 
 
 def _kept(names: Iterable[str]) -> dict[str, ast.expr]:
@@ -172,131 +170,33 @@ def _listed(model: dict[str, Any]) -> dict[str, ast.expr]:
     }
 
 
-def _table(name: str) -> exp.Table:
-    """Return a table by its name, which may be qualified; its parts may be quoted.
-
-    Raises
-    ------
-    UserError
-        If it is no name of a table.
-    """
-    try:
-        return exp.to_table(name)
-    except (SqlglotError, ValueError):
-        raise UserError(
-            f"{name[:60]!r} is no name of a table", remedy='quote its parts, as in bank."my table"'
-        ) from None
-
-
 def _named(value: Node, name: str) -> Node:
     """Give a value its name where it has another one."""
     if isinstance(value, exp.Column) and value.name == name:
-        return value.copy()
-    return exp.alias_(value.copy(), _identifier(name))
+        return value
+    return exp.alias_(value, _identifier(name))
 
 
 # --- formulas ------------------------------------------------------------------------------------
 
-OPERATORS: dict[type, type[exp.Expression]] = {
-    ast.Add: exp.Add,
-    ast.Sub: exp.Sub,
-    ast.Mult: exp.Mul,
-    ast.Pow: exp.Pow,
-    ast.Eq: exp.EQ,
-    ast.NotEq: exp.NEQ,
-    ast.Lt: exp.LT,
-    ast.LtE: exp.LTE,
-    ast.Gt: exp.GT,
-    ast.GtE: exp.GTE,
-}
-FUNCTIONS = {"abs": exp.Abs, "sign": exp.Sign, "sqrt": exp.Sqrt}
-EXTREMES = {"max": exp.Greatest, "min": exp.Least}
+
+def _leaf(node: Any) -> Node:
+    return _column(node.id) if isinstance(node, ast.Name) else exp.convert(node.value)
 
 
-class _Rendering:
-    """From the trees of formulas to SQL, with conditions and numbers kept apart."""
-
-    def __init__(self, yes_no: Collection[str]) -> None:
-        self._yes_no = yes_no
-
-    def value(self, node: ast.expr) -> Node:
-        """Render a formula: a condition as true or false, unless something calculates with it."""
-        return self._condition(node) if is_condition(node, self._yes_no) else self.number(node)
-
-    def number(self, node: ast.expr) -> Node:
-        """Render a number; a condition counts as 1 or 0."""
-        if is_condition(node, self._yes_no):
-            return exp.case().when(self._condition(node), exp.convert(1)).else_(exp.convert(0))
-        match node:
-            case ast.Name(id=name):
-                return _column(name)
-            case ast.Constant(value=value):
-                return exp.convert(value)
-            case ast.BinOp(left=a, op=ast.Div(), right=b):
-                return _divide(self.number(a), _nullif(self.number(b)))
-            case ast.BinOp(left=a, op=op, right=b):
-                return self._binary(op, a, b)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return exp.Neg(this=_wrapped(self.number(operand)))
-            case ast.Call(func=ast.Name(id="where")):
-                return self._choice(node, exp.case())
-            case ast.Call(func=ast.Name(id=name), args=args):
-                return _function(name, [self.number(arg) for arg in args])
-        raise AssertionError(f"unchecked node {ast.dump(node)}")
-
-    def _choice(self, node: ast.expr, case: exp.Case) -> Node:
-        """Render where(c, a, where(d, b, ...)) as one CASE."""
-        match node:
-            case ast.Call(func=ast.Name(id="where"), args=[condition, a, b]):
-                case = case.when(self._condition(condition), self.number(a))
-                return self._choice(b, case)
-            case ast.Constant(value=None):
-                return case
-        return case.else_(self.value(node))
-
-    def _binary(self, op: ast.AST, a: ast.expr, b: ast.expr) -> Node:
-        left, right = self.number(a), _wrapped(self.number(b))
-        if not (isinstance(op, ast.Add) and isinstance(left, exp.Add)):
-            left = _wrapped(left)
-        return OPERATORS[type(op)](this=left, expression=right)
-
-    def _condition(self, node: ast.expr) -> Node:
-        match node:
-            case ast.Name(id=name):
-                return _column(name)
-            case ast.Compare(left=a, ops=[op], comparators=[b]):
-                return self._binary(op, a, b)
-            case ast.Call(func=ast.Name(id="missing"), args=[ast.Name(id=name)]):
-                return _column(name).is_(exp.null())
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return exp.not_(self._condition(operand))
-            case ast.BoolOp(op=op, values=values):
-                join = exp.and_ if isinstance(op, ast.And) else exp.or_
-                return join(*(self._condition(value) for value in values))
-        raise AssertionError(f"no condition: {ast.dump(node)}")
+def _number(yes_no: Collection[str], value: Node) -> Node:
+    """Count a condition, such as a column of yes and no, as 1 or 0."""
+    known = isinstance(value, exp.Column) and value.name in yes_no
+    if known or isinstance(value, (exp.Predicate, exp.Connector, exp.Not)):
+        return exp.case().when(value, exp.convert(1)).else_(exp.convert(0))
+    return value
 
 
-def _function(name: str, values: list[Node]) -> Node:
-    if name == "log1p":
-        return exp.Ln(this=exp.convert(1) + _wrapped(values[0]))
-    if name == "ratio":
-        above, below = values
-        zero = exp.EQ(this=_wrapped(below.copy()), expression=exp.convert(0))
-        return exp.case().when(zero, exp.convert(0)).else_(_divide(above, below))
-    if name in EXTREMES:
-        return EXTREMES[name](this=values[0], expressions=values[1:], ignore_nulls=False)
-    return FUNCTIONS[name](this=values[0])
-
-
-def _divide(above: Node, below: Node) -> Node:
-    return exp.Div(this=_wrapped(above), expression=_wrapped(below), typed=True)
-
-
-def _nullif(value: Node) -> Node:
-    """Let a division by zero give nothing, where Python refuses the table."""
-    if isinstance(value, exp.Literal):
-        return value
-    return exp.Nullif(this=value, expression=exp.convert(0))
+def _binary(kind: type[exp.Expression], a: Node, b: Node) -> Node:
+    if not (kind is exp.Add and isinstance(a, exp.Add)):
+        a = _wrapped(a)
+    more = {"typed": True} if kind is exp.Div else {}  # of numbers that are no integers
+    return kind(this=a, expression=_wrapped(b), **more)
 
 
 def _wrapped(node: Node) -> Node:
@@ -304,6 +204,55 @@ def _wrapped(node: Node) -> Node:
     negative = isinstance(node, exp.Neg) and not isinstance(node.this, exp.Literal)
     binary = isinstance(node, exp.Binary) and not isinstance(node, exp.Pow)
     return exp.paren(node) if binary or negative else node
+
+
+def _quotient(above: Node, below: Node) -> Node:
+    """Let a division by zero give nothing, where Python refuses the table."""
+    if not isinstance(below, exp.Literal):
+        below = exp.Nullif(this=below, expression=exp.convert(0))
+    return _binary(exp.Div, above, below)
+
+
+def _ratio(above: Node, below: Node) -> Node:
+    nothing = _binary(exp.EQ, below.copy(), exp.convert(0))
+    return exp.case().when(nothing, exp.convert(0)).else_(_binary(exp.Div, above, below))
+
+
+def _where(condition: Node, value: Node, other: Node) -> Node:
+    """Write where(c, a, where(d, b, ...)) as one CASE."""
+    case = exp.case().when(condition, value)
+    if isinstance(other, exp.Case):
+        case.args["ifs"].extend(other.args["ifs"])
+        other = other.args.get("default") or exp.null()
+    return case if isinstance(other, exp.Null) else case.else_(other)
+
+
+IN_SQL: dict[Operation, Callable[..., Node]] = {
+    ast.Add: partial(_binary, exp.Add),
+    ast.Sub: partial(_binary, exp.Sub),
+    ast.Mult: partial(_binary, exp.Mul),
+    ast.Div: _quotient,
+    ast.Pow: partial(_binary, exp.Pow),
+    ast.USub: lambda value: exp.Neg(this=_wrapped(value)),
+    ast.Eq: partial(_binary, exp.EQ),
+    ast.NotEq: partial(_binary, exp.NEQ),
+    ast.Lt: partial(_binary, exp.LT),
+    ast.LtE: partial(_binary, exp.LTE),
+    ast.Gt: partial(_binary, exp.GT),
+    ast.GtE: partial(_binary, exp.GTE),
+    ast.And: exp.and_,
+    ast.Or: exp.or_,
+    ast.Not: exp.not_,
+    "abs": partial(exp.func, "abs"),
+    "log1p": lambda value: exp.Ln(this=exp.convert(1) + _wrapped(value)),
+    "max": partial(exp.func, "greatest"),
+    "min": partial(exp.func, "least"),
+    "ratio": _ratio,
+    "missing": lambda value: value.is_(exp.null()),
+    "sign": partial(exp.func, "sign"),
+    "sqrt": partial(exp.func, "sqrt"),
+    "where": _where,
+}
 
 
 def _identifier(name: str) -> exp.Identifier:
@@ -320,8 +269,3 @@ def _words() -> frozenset[str]:
 
 def _column(name: str) -> exp.Column:
     return exp.column(_identifier(name))
-
-
-def _remark(text: str) -> str:
-    """Keep a text from ending the comment that it stands in."""
-    return " ".join(str(text).split())[:200]
