@@ -23,7 +23,6 @@ from segmentation.workspace import Workspace
 
 ROWS = 300
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = ROOT / "notebooks"
 CARDS = ROOT / "data" / "credit_card" / "customers.csv"
 
 
@@ -81,7 +80,7 @@ def test_a_card_table_with_odd_extra_columns_is_one(cards, bring, tmp_path):
     table = cards.assign(**{"Unnamed: 18": ["x", *[""] * (ROWS - 1)]})
     table.insert(0, "Sl_No", range(1, ROWS + 1))
     path = bring(table.rename(columns=lambda name: name.lower().replace("_", " ")))
-    assert matching.match_table(path, NOTEBOOKS) == "credit_card"
+    assert matching.match_table(path) == "credit_card"
     _, cleaned, _ = understand(path, tmp_path / "out", "credit_card")
     left_out = {c.column for c in cleaned.changes if c.what == "column is not part of this dataset"}
     assert left_out == {"sl no", "unnamed: 18"}
@@ -91,7 +90,7 @@ def test_a_card_table_with_odd_extra_columns_is_one(cards, bring, tmp_path):
 def test_a_card_table_without_a_needed_column_is_named(cards, bring):
     path = bring(cards.rename(columns={"PAYMENTS": "Paid back"}))
     with pytest.raises(UserError, match="lacks the column payments of .*credit_card") as caught:
-        matching.match_table(path, NOTEBOOKS)
+        matching.match_table(path)
     assert "in which the column Paid back fits nothing" in str(caught.value)
     assert "--dataset auto" in str(caught.value)
 
@@ -107,7 +106,7 @@ def test_a_card_table_without_a_needed_column_is_named(cards, bring):
 def test_a_table_that_only_resembles_a_known_one_is_guessed(header, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(f"{header}\n{','.join('1' * len(header.split(',')))}\n")
-    assert matching.match_table(path, NOTEBOOKS) == "auto"
+    assert matching.match_table(path) == "auto"
     source = inputs.resolve_dataset(None, path)
     assert (source.name, source.toml) == ("t", None)
 

@@ -76,7 +76,8 @@ def execute(folder: Path, dataset: Path, numbers: tuple[str, ...], **more: str) 
             for number in numbers:
                 source, copy = NOTEBOOKS[number], folder / NOTEBOOKS[number].name
                 job = Job(source.stem, source, copy, parameters, {}, {}, 300, log)
-                await run_notebook(job, await kernels.take(number, []))
+                async with kernels.take(number, []) as kernel:
+                    await run_notebook(job, kernel)
                 executed[number] = nbformat.read(copy, as_version=4)
 
     try:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import queue
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from jupyter_client.manager import start_new_kernel
-from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_notebook
 
 from segmentation import progress as module
 from segmentation.parallel import parallel_map, reporting
-from segmentation.progress import describe, is_watched, progress
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LONG_STEP = """\
@@ -26,11 +21,6 @@ with module.progress("Fitting"):
 """
 
 
-def test_the_line_counts_where_a_total_is_known():
-    assert describe("Fitting", 3, 40, 12.3) == "Fitting … 3 of 40, 12 s"
-    assert describe("Training", 0, None, 0.2) == "Training … 0 s"
-
-
 def test_work_that_is_spread_reports_how_much_is_done():
     heard = []
     with reporting(lambda *numbers: heard.append(numbers)):
@@ -40,14 +30,6 @@ def test_work_that_is_spread_reports_how_much_is_done():
     assert heard == [(1, 2), (2, 2), (1, None)]
 
 
-def test_outside_a_notebook_nothing_is_shown(monkeypatch):
-    monkeypatch.setattr(module, "display", lambda *_, **__: pytest.fail("something was shown"))
-    monkeypatch.setattr(module, "clear_output", lambda: pytest.fail("something was cleared"))
-    assert not is_watched()
-    with progress("Fitting"):
-        pass
-
-
 def test_an_error_takes_the_line_away_and_goes_on(monkeypatch):
     told = []
     monkeypatch.setattr(module, "is_watched", lambda: True)
@@ -55,26 +37,15 @@ def test_an_error_takes_the_line_away_and_goes_on(monkeypatch):
         module, "display", lambda line, raw, display_id: told.append(line["text/plain"])
     )
     monkeypatch.setattr(module, "clear_output", lambda: told.append("cleared"))
-    with pytest.raises(ZeroDivisionError), progress("Fitting"):
+    with pytest.raises(ZeroDivisionError), module.progress("Fitting"):
         list(parallel_map(lambda item: 1 / item, [0]))
     assert told == ["Fitting …", "cleared"]
 
 
-@contextmanager
-def kernel():
-    manager, client = start_new_kernel(kernel_name="python3", cwd=str(NOTEBOOKS))
-    try:
-        yield client
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-
-
-def run_from_a_window(client, code: str) -> list[tuple[str, dict]]:
-    """Run code as JupyterLab does, and return what the kernel sends to show."""
-    content = {"code": code, "silent": False, "store_history": True, "user_expressions": {},
-               "allow_stdin": False, "stop_on_error": True}  # fmt: skip
-    message = client.session.msg("execute_request", content, metadata={"cellId": "a-cell"})
+def shown(client, **metadata) -> list[tuple[str, dict]]:
+    """Run the long step, and return what the kernel sends to show."""
+    content = {"code": LONG_STEP, "silent": False, "allow_stdin": False}
+    message = client.session.msg("execute_request", content, metadata=metadata)
     client.shell_channel.send(message)
     sent = []
     while True:
@@ -83,25 +54,21 @@ def run_from_a_window(client, code: str) -> list[tuple[str, dict]]:
             continue
         if answer["msg_type"] == "status" and answer["content"]["execution_state"] == "idle":
             return sent
-        sent.append((answer["msg_type"], answer["content"]))
+        if answer["msg_type"] not in ("status", "execute_input"):
+            sent.append((answer["msg_type"], answer["content"]))
 
 
 @pytest.mark.slow
-def test_in_a_window_a_line_counts_and_is_cleared_at_the_end():
-    with kernel() as client:
-        sent = run_from_a_window(client, LONG_STEP)
-        with pytest.raises(queue.Empty):
-            client.get_iopub_msg(timeout=0.3)
-    kinds = [kind for kind, _ in sent if kind not in ("status", "execute_input")]
+def test_in_a_window_a_line_counts_and_is_cleared_and_a_program_sees_nothing():
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(NOTEBOOKS))
+    try:
+        assert shown(client) == []
+        sent = shown(client, cellId="a-cell")  # as JupyterLab tells
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    kinds = [kind for kind, _ in sent]
     assert kinds[0] == "display_data" and kinds[-1] == "clear_output"
     assert set(kinds[1:-1]) == {"update_display_data"}
     lines = [content["data"]["text/plain"] for _, content in sent if "data" in content]
     assert any(line.startswith("Fitting … 2 of 3, ") for line in lines)
-
-
-@pytest.mark.slow
-def test_an_executed_copy_holds_nothing_of_it():
-    notebook = new_notebook(cells=[new_code_cell(LONG_STEP)])
-    resources = {"metadata": {"path": str(NOTEBOOKS)}}
-    NotebookClient(notebook, kernel_name="python3", resources=resources, timeout=120).execute()
-    assert notebook.cells[0].outputs == []

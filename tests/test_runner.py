@@ -1,7 +1,6 @@
 """Runs of tiny notebooks: what is run, skipped, published and left alone."""
 
 import contextlib
-import gc
 import gzip
 import json
 import os
@@ -9,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -529,23 +527,6 @@ def test_reachable_code_follows_imports(tmp_path):
     found = [path.relative_to(package).as_posix() for path in paths[1:]]
     assert paths[0] == tmp_path / "beside.py"
     assert found == ["figures/__init__.py", "figures/bars.py", "one.py", "two.py"]
-
-
-def test_threads_may_read_notebooks_at_once():
-    # Threads change places in Python code alone, which a garbage collection may run at any time.
-    source = "\n".join(f"x{i} = {'-(' * 40}{i}{')' * 40}" for i in range(60))
-    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
-    sys.setswitchinterval(1e-6)
-    gc.set_threshold(10)
-    gc.callbacks.append(changing := lambda *_: sum(range(50)))
-    try:
-        with ThreadPoolExecutor(4) as threads:
-            trees = list(threads.map(notebook_files.parse, [source] * 24))
-    finally:
-        gc.callbacks.remove(changing)
-        gc.set_threshold(*thresholds)
-        sys.setswitchinterval(interval)
-    assert all(len(tree.body) == 60 for tree in trees)
 
 
 def test_a_stamp_that_cannot_be_read_counts_as_none(done):

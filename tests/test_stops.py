@@ -238,7 +238,8 @@ def test_a_kernel_that_waits_has_imported_what_can_be_imported(tmp_path):
             kernels.prepare("01", ["slowly.name", "wrong", "slowly"])
             while not (tmp_path / "at").exists():
                 await asyncio.sleep(0.05)
-            return (await kernels.take("01", [])).pid
+            async with kernels.take("01", []) as kernel:
+                return kernel.pid
 
     pid = asyncio.run(asyncio.wait_for(wait(), 30))
     assert pid and not os.path.exists(f"/proc/{pid}")

@@ -44,7 +44,7 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> I
     total = len(items) if isinstance(items, Sized) else None
     controller = ThreadpoolController()
     waiting: deque[Future[Result]] = deque()
-    done = 0
+    done, interval = 0, sys.getswitchinterval()
 
     def become_worker() -> None:
         _thread.is_worker = True
@@ -60,9 +60,9 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> I
 
     with (
         controller.limit(limits=1, user_api="blas"),  # one setting for the whole process
-        _switching_often(),
         ThreadPoolExecutor(workers, initializer=become_worker) as pool,
     ):
+        sys.setswitchinterval(min(interval, SWITCH_INTERVAL))
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
@@ -71,6 +71,7 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> I
             while waiting:
                 yield first_result()
         finally:
+            sys.setswitchinterval(interval)
             for future in waiting:
                 future.cancel()
 
@@ -78,9 +79,8 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> I
 def read_ahead(items: Iterable[Item], ahead: int = 2) -> Iterator[Item]:
     """Draw items in a thread of their own, a few before they are asked for."""
     drawn, end = iter(items), object()
-    waiting: deque[Future[Any]]
     with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
-        waiting = deque(reader.submit(next, drawn, end) for _ in range(ahead))
+        waiting: deque[Future[Any]] = deque(reader.submit(next, drawn, end) for _ in range(ahead))
         try:
             while (item := waiting.popleft().result()) is not end:
                 waiting.append(reader.submit(next, drawn, end))
@@ -94,13 +94,7 @@ def read_ahead(items: Iterable[Item], ahead: int = 2) -> Iterator[Item]:
 
 @contextmanager
 def reporting(report: Callable[[int, int | None], None]) -> Iterator[None]:
-    """Report, for each `parallel_map` that this thread starts meanwhile, how many items are done.
-
-    Parameters
-    ----------
-    report : callable
-        Gets the number of items that are done, and of all where it is known.
-    """
+    """Report the items done, of how many, for each `parallel_map` that this thread starts."""
     _thread.report = report
     try:
         yield
@@ -113,13 +107,3 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@contextmanager
-def _switching_often() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, SWITCH_INTERVAL))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)

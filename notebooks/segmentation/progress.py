@@ -20,24 +20,22 @@ def progress(what: str) -> Iterator[None]:
     """Show a line that counts on while the block runs, and take it away at its end.
 
     In a notebook that a program executes nothing is shown. Belongs at the beginning of a cell,
-    because whatever the cell showed before goes away as well.
-
-    Parameters
-    ----------
-    what : str
-        What is being done, such as "Fitting on resamples".
+    because whatever the cell showed before goes away as well. `what` says what is being done, such
+    as "Fitting on resamples".
     """
     if not is_watched():
         yield
         return
-    done = threading.Event()
+    done, start = threading.Event(), time.monotonic()
     counted: list[tuple[int, int | None]] = [(0, None)]
-    line = display(_plain(f"{what} …"), raw=True, display_id=True)
+    line = display({"text/plain": f"{what} …"}, raw=True, display_id=True)
 
     def tick() -> None:
-        start = time.monotonic()
         while not done.wait(INTERVAL):
-            line.update(_plain(describe(what, *counted[-1], time.monotonic() - start)), raw=True)
+            finished, total = counted[-1]
+            count = f"{finished} of {total}, " if total else ""
+            text = f"{what} … {count}{time.monotonic() - start:.0f} s"
+            line.update({"text/plain": text}, raw=True)
 
     ticker = threading.Thread(target=tick, daemon=True)
     ticker.start()
@@ -57,23 +55,4 @@ def is_watched() -> bool:
     papermill, nbconvert and nbclient do not.
     """
     kernel = getattr(get_ipython(), "kernel", None)
-    if kernel is None:
-        return False
-    return "cellId" in (kernel.get_parent().get("metadata") or {})
-
-
-def describe(what: str, finished: int, total: int | None, seconds: float) -> str:
-    """Write the line.
-
-    Examples
-    --------
-    >>> describe("Fitting", 3, 40, 12.3)
-    'Fitting … 3 of 40, 12 s'
-    """
-    count = f"{finished} of {total}, " if total else ""
-    return f"{what} … {count}{seconds:.0f} s"
-
-
-def _plain(text: str) -> dict[str, str]:
-    """Return a text as a display shows it, without quotation marks."""
-    return {"text/plain": text}
+    return kernel is not None and "cellId" in (kernel.get_parent().get("metadata") or {})

@@ -12,30 +12,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Stage:
-    """One notebook of the series.
+    """One notebook of the series."""
 
-    Attributes
-    ----------
-    number : str
-        Two digits; files that belong to the stage start with them.
-    slug : str
-        Rest of the notebook's file name.
-    topic : str
-        Name of its numbers in metrics.json, and its short name on the terminal.
-    title : str
-    needs : tuple of str
-        Numbers of the stages whose hand-off files it reads. A stage runs as soon as these are
-        done, beside others.
-    also : tuple of str
-        Files and folders of the results, beyond those that start with its number, that it writes.
-    """
-
-    number: str
-    slug: str
-    topic: str
+    number: str  # two digits; files that belong to the stage start with them
+    slug: str  # the rest of the notebook's file name
+    topic: str  # the name of its numbers in metrics.json, and its short name on the terminal
     title: str
-    needs: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()  # numbers of the stages whose hand-off files it reads
+    also: tuple[str, ...] = ()  # what it writes beyond the files that start with its number
 
     @property
     def name(self) -> str:
@@ -48,41 +32,24 @@ class Stage:
         return f"{self.name}.ipynb"
 
 
+_DECIDED = ("01", "03", "04")
 SERIES = (
     Stage("01", "data_cleaning", "cleaning", "Data cleaning"),
     Stage("02", "exploratory_analysis", "exploration", "Exploratory analysis", ("01",)),
     Stage("03", "feature_engineering", "features", "Feature engineering", ("01",)),
     Stage("04", "kmeans", "clustering", "K-Means", ("01", "03")),
-    Stage(
-        "05",
-        "dimensionality_reduction",
-        "reduction",
-        "Dimensionality reduction",
-        needs=("01", "03", "04"),
-    ),
+    Stage("05", "dimensionality_reduction", "reduction", "Dimensionality reduction", _DECIDED),
     Stage(
         "06",
         "segment_profiling",
         "profiling",
         "Segment profiling",
-        needs=("01", "03", "04"),
+        needs=_DECIDED,
         also=("segments.csv", "model.json", "model.sql", "campaigns"),
     ),
-    Stage(
-        "07",
-        "alternative_methods",
-        "alternatives",
-        "Alternative methods",
-        needs=("01", "03", "04"),
-    ),
-    Stage("08", "robustness", "robustness", "Robustness", ("01", "03", "04")),
-    Stage(
-        "09",
-        "scoring_and_drift",
-        "drift",
-        "Scoring and drift",
-        needs=("01", "03", "04", "06"),
-    ),
+    Stage("07", "alternative_methods", "alternatives", "Alternative methods", _DECIDED),
+    Stage("08", "robustness", "robustness", "Robustness", _DECIDED),
+    Stage("09", "scoring_and_drift", "drift", "Scoring and drift", (*_DECIDED, "06")),
 )
 STAGES = {stage.number: stage for stage in SERIES}
 # Notebooks of earlier versions, whose results people have kept, and where their content is now.

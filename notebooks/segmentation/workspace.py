@@ -12,7 +12,6 @@ import io
 import json
 import platform
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +41,13 @@ FIGURE_DPI = 144  # twice the width at which a page shows the figure
 
 
 class Workspace:
-    """The files of one stage of one run.
+    """The files of one stage, "01" to "09", of one run.
 
-    Parameters
-    ----------
-    stage : str
-        Number of the notebook, "01" to "09".
-    dataset : Dataset
-    folder : Path
-        The results folder; made if it does not exist.
-    quick : bool
-        Whether the run uses small settings.
+    `folder` is the results folder, made if it does not exist; `quick` says that the run uses small
+    settings.
     """
+
+    progress = staticmethod(progress)
 
     def __init__(self, stage: str, dataset: Dataset, folder: Path, quick: bool = False) -> None:
         self.stage, self.dataset, self.folder, self.quick = stage, dataset, folder, quick
@@ -64,15 +58,12 @@ class Workspace:
         self._customers = 0  # how many there are in all, known from the tables handed over
         self._rows: int | None = None  # how many of them figures rest on; None: all
         self._warned: set[str] = set()
-        for name in ("stages", "figures", "tables"):
-            try:
+        try:
+            for name in ("stages", "figures", "tables"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise UserError(
-                    f"the results folder cannot be made: {error.strerror}",
-                    where=str(folder)[:300],
-                    remedy="choose another results_dir",
-                ) from None
+        except OSError as error:
+            what = f"the results folder cannot be made: {error.strerror}"
+            raise UserError(what, str(folder)[:300], "choose another results_dir") from None
 
     @classmethod
     def open(
@@ -95,11 +86,8 @@ class Workspace:
         """
         folder = results_folder(dataset, results_dir)
         if folder.exists() and not folder.is_dir():
-            raise UserError(
-                f"the results folder {folder.name!r} is a file",
-                where=str(folder),
-                remedy="choose another results folder",
-            )
+            what = f"the results folder {folder.name!r} is a file"
+            raise UserError(what, str(folder), "choose another results folder")
         known = load_dataset(folder / "dataset.toml" if dataset == GUESSED else dataset)
         chosen = folder / "stages" / "03_preparation.json"
         if stage > "03" and chosen.is_file():
@@ -109,18 +97,16 @@ class Workspace:
 
     # --- hand-off files ---------------------------------------------------------------------------
 
-    def _stage_file(self, stage: str, name: str, suffix: str) -> Path:
+    def _stage_file(self, stage: str, name: str, suffix: str = ".json") -> Path:
         return self.folder / "stages" / f"{stage}_{name}{suffix}"
 
     def save(self, name: str, content: pd.DataFrame | dict[str, Any]) -> None:
         """Hand a table (Parquet) or a document (JSON) to the later notebooks."""
         if isinstance(content, pd.DataFrame):
             path = self._stage_file(self.stage, name, ".parquet")
-            buffer = io.BytesIO()
-            content.to_parquet(buffer)
-            write_private(path, buffer.getvalue())
+            write_private(path, content.to_parquet())
         else:
-            path = self._stage_file(self.stage, name, ".json")
+            path = self._stage_file(self.stage, name)
             write_json(path, content, private=True)
         self._written[path.name] = file_digest(path)
 
@@ -133,53 +119,45 @@ class Workspace:
             If that notebook has not run yet, to say which one to run first; if the file is damaged
             or is another one than that notebook wrote.
         """
-        for suffix in (".parquet", ".json"):
-            path = self._stage_file(stage, name, suffix)
-            if path.is_file():
-                content = _read_stage_file(path)
-                self._check_writer(stage, path)
-                self._note_reading(stage, path)
-                if suffix == ".parquet":
-                    self._customers = max(self._customers, len(content))
-                return content
-        raise UserError(
-            f"{STAGES[self.stage].name} needs what {STAGES[stage].name} makes, and it is not there",
-            where=str(self.folder / "stages" / f"{stage}_{name}"),
-            remedy=f"run {STAGES[stage].name}.ipynb first, with the same dataset and results_dir",
-        )
-
-    def _document(self, stage: str, name: str) -> dict[str, Any] | None:
-        """Read a document that a notebook handed over; None where there is none."""
-        path = self._stage_file(stage, name, ".json")
-        return _read_stage_file(path) if path.is_file() else None
-
-    def _check_writer(self, stage: str, path: Path) -> None:
-        """Refuse a file that is not the one that the notebook had written when it ended."""
-        known = (self._document(stage, "writes") or {}).get(path.name)
-        if known and stage != self.stage and known != file_digest(path):
+        paths = (self._stage_file(stage, name, suffix) for suffix in (".parquet", ".json"))
+        path, writer = next((path for path in paths if path.is_file()), None), STAGES[stage].name
+        if path is None:
             raise UserError(
-                f"{path.name} is not what {STAGES[stage].name} wrote (its checksum differs)",
-                where=str(path),
-                remedy=f"run {STAGES[stage].name}.ipynb again, to its last cell",
+                f"{STAGES[self.stage].name} needs what {writer} makes, and it is not there",
+                where=str(self._stage_file(stage, name, "")),
+                remedy=f"run {writer}.ipynb first, with the same dataset and results_dir",
             )
-
-    def _changed_since(self, stage: str) -> list[str]:
-        """Return the names of the files that a notebook read and that are others now."""
-        reads = self._document(stage, "reads") or {}
-        paths = {name: self.folder / "stages" / name for name in reads}
-        return [n for n, path in paths.items() if path.is_file() and file_digest(path) != reads[n]]
-
-    def _note_reading(self, stage: str, path: Path) -> None:
-        """Remember what was read, and say so where it was made from something older."""
-        self._read[path.name] = file_digest(path)
+        content, digest = _read_stage_file(path), file_digest(path)
+        written = self._document(stage, "writes").get(path.name, digest)
+        if stage != self.stage and written != digest:
+            raise UserError(
+                f"{path.name} is not what {writer} wrote (its checksum differs)",
+                where=str(path),
+                remedy=f"run {writer}.ipynb again, to its last cell",
+            )
+        self._read[path.name] = digest
         changed = [] if stage in self._warned else self._changed_since(stage)
         if changed:
             self._warned.add(stage)
             self.say(
                 "⚠ **{stage} is stale**: it was made from an earlier {name}. Run it again.",
-                stage=STAGES[stage].name,
+                stage=writer,
                 name=STAGES[changed[0][:2]].name,
             )
+        if path.suffix == ".parquet":
+            self._customers = max(self._customers, len(content))
+        return content
+
+    def _document(self, stage: str, name: str) -> dict[str, Any]:
+        """Read a document that a notebook handed over; empty where there is none."""
+        path = self._stage_file(stage, name)
+        return _read_stage_file(path) if path.is_file() else {}
+
+    def _changed_since(self, stage: str) -> list[str]:
+        """Return the names of the files that a notebook read and that are others now."""
+        reads = self._document(stage, "reads")
+        paths = {name: self.folder / "stages" / name for name in reads}
+        return [n for n, path in paths.items() if path.is_file() and file_digest(path) != reads[n]]
 
     # --- what is shown and written ----------------------------------------------------------------
 
@@ -190,11 +168,11 @@ class Workspace:
         the label of their value, ``{value_label}``. The numbers it quotes go into metrics.json
         unrounded, under the sentence's place in the notebook and the field's name.
         """
-        known = self.dataset
-        words = {"noun": known.noun, "nouns": known.nouns, "value_label": known.value_label}
-        display(Markdown(presentation.sentence(template, **words | values)))
+        words = {name: getattr(self.dataset, name) for name in ("noun", "nouns", "value_label")}
+        values = words | values
+        display(Markdown(presentation.sentence(template, **values)))
         self._sentences += 1
-        for field, value in presentation.quoted_numbers(template, **words | values).items():
+        for field, value in presentation.quoted_numbers(template, **values).items():
             quoted = self.metrics.setdefault("quoted", {})
             quoted[f"sentence {self._sentences:02d}: {field}"] = to_plain(value)
 
@@ -229,9 +207,8 @@ class Workspace:
         caption += f" ({basis})" if basis and not basis.startswith("all") else ""
         shown = table if rows is None else table.head(rows)
         if len(shown) < len(table):
-            caption += (
-                f" (first {len(shown)} of {len(table)} rows; all in tables/{self.stage}_{name}.csv)"
-            )
+            place = f"tables/{self.stage}_{name}.csv"
+            caption += f" (first {len(shown)} of {len(table)} rows; all in {place})"
         display(HTML(presentation.html_table(shown, caption, formats)))
 
     def figure(self, figure, name: str, caption: str, alt: str) -> None:
@@ -258,29 +235,15 @@ class Workspace:
         path = self.folder / "figures" / f"{self.stage}_{file_name(name)}.png"
         write_atomically(path, buffer.getvalue())
         write_json(path.with_suffix(".json"), {"caption": caption, "alt": alt})
-        width = int.from_bytes(buffer.getvalue()[16:20], "big") // 2
+        picture = base64.b64encode(buffer.getvalue()).decode()
+        about: dict[str, Any] = {"alt": alt, "caption": caption}
+        about["file"] = f"../figures/{path.name}"
+        about["width"] = int.from_bytes(buffer.getvalue()[16:20], "big") // 2
         display(
-            {
-                "image/png": base64.b64encode(buffer.getvalue()).decode(),
-                "text/plain": f"Figure: {alt}",
-            },
+            {"image/png": picture, "text/plain": f"Figure: {alt}"},
             raw=True,
-            metadata={
-                "image/png": {
-                    "alt": alt,
-                    "caption": caption,
-                    "file": f"../figures/{path.name}",
-                    "width": width,
-                }
-            },
+            metadata={"image/png": about},
         )
-
-    def progress(self, what: str) -> AbstractContextManager[None]:
-        """Show a line that counts on while a long step runs, and take it away afterwards.
-
-        Belongs at the beginning of a cell; shows nothing in a notebook that a program executes.
-        """
-        return progress(what)
 
     def export(self, table: pd.DataFrame, name: str) -> None:
         """Write a list of customers for other programs, readable by its owner only."""
@@ -303,11 +266,11 @@ class Workspace:
 
     def all_metrics(self) -> dict[str, dict[str, Any]]:
         """Return the numbers of all stages that have run, this one included, by topic."""
-        numbers = {
+        return {
             stage.topic: self.metrics if n == self.stage else self._document(n, "metrics")
             for n, stage in STAGES.items()
+            if n == self.stage or self._stage_file(n, "metrics").is_file()
         }
-        return {topic: known for topic, known in numbers.items() if known is not None}
 
     def record(self, **numbers: Any) -> None:
         """Note numbers that the prose or the report quotes, by name."""
@@ -319,21 +282,16 @@ class Workspace:
         self.save("reads", self._read)
         self.save("writes", self._written)
         write_json(self.folder / "metrics.json", self.all_metrics())
-        self._announce_stale()
-        versions = [f"Python {platform.python_version()}"]
-        versions += [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
-        self.say("*Made with {versions}.*", versions=joined(versions))
-
-    def _announce_stale(self) -> None:
-        """Say which later notebooks were made from something that this one has just changed."""
-        later = [stage for stage in STAGES.values() if stage.number > self.stage]
-        stale = [stage.name for stage in later if self._changed_since(stage.number)]
+        stale = [s.name for n, s in STAGES.items() if n > self.stage and self._changed_since(n)]
         if stale:
             self.say(
                 "⚠ Now stale, because this notebook changed what they read: **{stale}**. "
                 "Run them again.",
                 stale=joined(stale),
             )
+        versions = [f"Python {platform.python_version()}"]
+        versions += [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
+        self.say("*Made with {versions}.*", versions=joined(versions))
 
 
 def _read_stage_file(path: Path) -> Any:

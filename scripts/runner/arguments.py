@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from customer_tables.errors import UserError
 from runner.entry import Parser
-from runner.parameters import FILES
+from runner.errors import did_you_mean
+from runner.parameters import NEXT_PERIOD
 from segmentation.stages import Stage
 
 TIME_LIMIT_MINUTES = 120.0
@@ -29,6 +29,14 @@ exit codes: 0 done, 1 a stage failed, 2 something about the input or the argumen
 130 interrupted. Results are replaced as a whole at the end: a run that fails or is stopped leaves
 the earlier ones as they were.
 """
+# How to read a table where that is in doubt: parameters of the first notebook.
+READING = {
+    "delimiter": ("MARK", "what separates cells: comma, semicolon, tab, pipe or the character"),
+    "encoding": ("NAME", "how letters are stored, such as utf-8 or cp1252"),
+    "decimal": ("MARK", "the decimal mark: point or comma"),
+    "sheet": ("NAME", "name or place of a workbook's sheet"),
+    "date_order": ("ORDER", "dmy or mdy, for dates like 03/04/2024"),
+}
 
 
 @dataclass(frozen=True)
@@ -55,14 +63,7 @@ class Options:
 
 
 def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
-    """Read the command line.
-
-    Parameters
-    ----------
-    argv : list of str
-        The arguments, without the command itself.
-    series : tuple of Stage
-        The notebooks that --from and --only may name.
+    """Read the command line; --from and --only may name the notebooks of `series`.
 
     Raises
     ------
@@ -88,19 +89,12 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
 
 
 def _check(given: argparse.Namespace, settings: dict[str, str]) -> None:
-    """Check that what was asked for goes together.
-
-    Raises
-    ------
-    UserError
-        At the first mistake.
-    """
-    spark = given.engine == "spark"
+    """Check that what was asked for goes together."""
+    spark, line = given.engine == "spark", "on the command line"
     others = {"--master": given.master, "--conf": given.conf, "--sample-size": given.sample_size}
     alone = next((name for name, value in others.items() if value), None)
-    rerun = given.only or given.start or given.quick or settings.keys() - FILES.keys()
-    line = "on the command line"
-    for mistake, what, where, remedy in (
+    rerun = given.only or given.start or given.quick or settings.keys() - {NEXT_PERIOD}
+    for mistake, *told in (
         (
             given.only and (given.start or given.force),
             "--only does not go together with --from or --force",
@@ -134,126 +128,76 @@ def _check(given: argparse.Namespace, settings: dict[str, str]) -> None:
         ),
     ):
         if mistake:
-            raise UserError(what, where, remedy)
+            raise UserError(*told)
 
 
 def _find_stage(series: tuple[Stage, ...], text: str, option: str) -> Stage:
-    """Return the stage that a user means by a number or a name.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
+    """Return the stage that a user means by a number or a name."""
     wanted = text.strip().removesuffix(".ipynb").lower()
     for stage in series:
         if wanted in (stage.number, stage.number.lstrip("0"), stage.name, stage.slug, stage.topic):
             return stage
     names = [name for stage in series for name in (stage.name, stage.slug, stage.topic)]
-    close = difflib.get_close_matches(wanted, names, 1)
-    raise UserError(
-        f"there is no notebook {text!r}",
-        where=option,
-        remedy=f"did you mean {close[0]}?"
-        if close
-        else f"give one of {', '.join(stage.number for stage in series)}",
-    )
-
-
-# How to read a table where that is in doubt: parameters of the first notebook.
-READING = {
-    "delimiter": ("MARK", "what separates cells: comma, semicolon, tab, pipe or the character"),
-    "encoding": ("NAME", "how letters are stored, such as utf-8 or cp1252"),
-    "decimal": ("MARK", "the decimal mark: point or comma"),
-    "sheet": ("NAME", "name or place of a workbook's sheet"),
-    "date_order": ("ORDER", "dmy or mdy, for dates like 03/04/2024"),
-}
+    numbers = f"give one of {', '.join(stage.number for stage in series)}"
+    raise UserError(f"there is no notebook {text!r}", option, did_you_mean(wanted, names, numbers))
 
 
 def _parser() -> Parser:
     parser = Parser(
         "run.py", "Run the notebooks on a table of customers and publish the report.", _EPILOG
     )
-    add = parser.add_argument
-    add("--dataset", metavar="NAME", help="a folder under data/, or a folder or .toml of your own")
-    add("--input", metavar="FILE", help="your table: CSV, TSV, Parquet, Excel; gzip too")
-    add(
-        "--demographics",
-        metavar="FILE",
-        type=Path,
-        help="a second table, of who the customers are, for a file of transactions",
-    )
+
+    def value(flag: str, metavar: str, text: str, **more: object) -> None:
+        parser.add_argument(flag, metavar=metavar, help=text, **more)  # type: ignore[arg-type]
+
+    def switch(flag: str, text: str) -> None:
+        parser.add_argument(flag, action="store_true", help=text)
+
+    many = {"action": "append", "default": []}
+    second = "a second table, of who the customers are, for a file of transactions"
+    value("--dataset", "NAME", "a folder under data/, or a folder or .toml of your own")
+    value("--input", "FILE", "your table: CSV, TSV, Parquet, Excel; gzip too")
+    value("--demographics", "FILE", second, type=Path)
     for name, (word, text) in READING.items():
-        add(f"--{name.replace('_', '-')}", dest=name, metavar=word, help=text)
-    add("--results", metavar="DIR", type=Path, help="where to write (default: results/<dataset>)")
-    add(
-        "--set",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="a parameter of the notebooks, such as k=6; may be repeated",
-    )
-    add("--from", dest="start", metavar="NN", help="rerun from this notebook on")
-    add("--only", metavar="NN", help="rerun this notebook only")
-    add("--force", action="store_true", help="rerun all notebooks, also those up to date")
-    add("--quick", action="store_true", help="small settings, for a look in seconds")
-    add(
-        "--from-manifest",
-        dest="manifest",
-        metavar="FILE",
-        type=Path,
-        help="repeat the run that wrote this manifest.json, on the same input only",
-    )
-    add(
+        value(f"--{name.replace('_', '-')}", word, text)
+    value("--results", "DIR", "where to write (default: results/<dataset>)", type=Path)
+    setting = "a parameter of the notebooks, such as k=6; may be repeated"
+    value("--set", "NAME=VALUE", setting, **many)
+    value("--from", "NN", "rerun from this notebook on", dest="start")
+    value("--only", "NN", "rerun this notebook only")
+    switch("--force", "rerun all notebooks, also those up to date")
+    switch("--quick", "small settings, for a look in seconds")
+    again = "repeat the run that wrote this manifest.json, on the same input only"
+    value("--from-manifest", "FILE", again, dest="manifest", type=Path)
+    parser.add_argument(
         "--engine",
         choices=("duckdb", "spark"),
         default="duckdb",
         help="what sums up purchases: duckdb (the default), or spark, which also draws a sample "
         "for the notebooks and scores everybody; --input may be a folder or URL then",
     )
-    add("--master", metavar="URL", help="of Spark (default: local[*], this machine)")
-    add(
-        "--conf",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="a setting of Spark; may be repeated",
-    )
-    add("--sample-size", type=int, metavar="N", help="customers for the notebooks (100000)")
-    add("--raw", action="store_true", help="lists keep texts that a spreadsheet runs as formulas")
-    add("--wait", action="store_true", help="wait for another run into the same results")
-    add(
-        "--time-limit",
-        metavar="MINUTES",
-        type=float,
-        default=TIME_LIMIT_MINUTES,
-        help="how long one notebook may take (default: %(default)g)",
-    )
+    value("--master", "URL", "of Spark (default: local[*], this machine)")
+    value("--conf", "KEY=VALUE", "a setting of Spark; may be repeated", **many)
+    value("--sample-size", "N", "customers for the notebooks (100000)", type=int)
+    switch("--raw", "lists keep texts that a spreadsheet runs as formulas")
+    switch("--wait", "wait for another run into the same results")
+    limit = "how long one notebook may take (default: %(default)g)"
+    value("--time-limit", "MINUTES", limit, type=float, default=TIME_LIMIT_MINUTES)
     return parser
 
 
 def _unknown(argument: str, parser: argparse.ArgumentParser) -> UserError:
+    line = "on the command line"
     if not argument.startswith("-"):
-        return UserError(
-            f"an argument that belongs to no option: {argument!r}",
-            where="on the command line",
-            remedy=f'a table is given as --input "{argument}", a dataset as --dataset NAME',
-        )
-    name = argument.partition("=")[0]
-    close = difflib.get_close_matches(name, parser._option_string_actions, 1)
-    return UserError(
-        f"there is no option {name}",
-        where="on the command line",
-        remedy=f"did you mean {close[0]}?" if close else "run.py --help lists them all",
-    )
+        remedy = f'a table is given as --input "{argument}", a dataset as --dataset NAME'
+        return UserError(f"an argument that belongs to no option: {argument!r}", line, remedy)
+    name, known = argument.partition("=")[0], list(parser._option_string_actions)
+    remedy = did_you_mean(name, known, "run.py --help lists them all")
+    return UserError(f"there is no option {name}", line, remedy)
 
 
 def _setting(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise UserError(
-            f"{text!r} sets nothing",
-            where="--set",
-            remedy="write NAME=VALUE, such as --set k=6",
-        )
+        raise UserError(f"{text!r} sets nothing", "--set", "write NAME=VALUE, such as --set k=6")
     return name.strip(), value

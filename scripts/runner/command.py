@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner import arguments, environment
+from runner import arguments
 from runner.entry import enter, finish
 from runner.inputs import NOTEBOOKS
 from runner.plan import make_plan
@@ -18,23 +18,9 @@ def main(
     series: tuple[Stage, ...] = SERIES,
     notebooks: Path = NOTEBOOKS,
 ) -> int:
-    """Run the notebooks as the command line says.
+    """Run the notebooks of a series as the command line says, and return the exit code.
 
-    Parameters
-    ----------
-    script : pathlib.Path
-        The command itself, to be started again inside the environment.
-    argv : list of str
-        Its arguments.
-    series : tuple of Stage, optional
-        The notebooks.
-    notebooks : pathlib.Path, optional
-        Their folder.
-
-    Returns
-    -------
-    int
-        0 done, 1 a stage failed, 2 a user's mistake, 130 interrupted, 143 told to end.
+    `script` is the command itself, to be started again inside the environment.
     """
 
     def run() -> int:
@@ -44,7 +30,7 @@ def main(
 
             return run_on_spark(options, series, notebooks, lambda: enter(script, argv))
         plan = make_plan(options, series, notebooks)
-        environment.enter(script, argv)
+        enter(script, argv)
         from runner import pipeline
 
         return pipeline.run(plan)

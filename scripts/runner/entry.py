@@ -7,7 +7,6 @@ import atexit
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -15,15 +14,11 @@ from customer_tables.errors import UserError
 from runner import environment
 from runner.errors import STAGE_FAILED, USER_ERROR, RunFailed
 
+enter = environment.enter
+
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors say what to do, without a page of usage.
-
-    Parameters
-    ----------
-    prog, description, epilog : str
-        The command's name, what it does, and examples with its exit codes.
-    """
+    """A parser whose errors say what to do, without a page of usage."""
 
     def __init__(self, prog: str, description: str, epilog: str) -> None:
         super().__init__(
@@ -36,16 +31,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Report what is wrong with an argument."""
-        raise UserError(
-            message,
-            where="on the command line",
-            remedy=f"{self.prog} --help shows how it is used",
-        )
-
-
-def enter(script: Path, argv: list[str]) -> None:
-    """Go on inside the environment."""
-    environment.enter(script, argv)
+        raise UserError(message, "on the command line", f"{self.prog} --help shows how it is used")
 
 
 def finish(work: Callable[[], int], left: str = "nothing was written") -> int:
@@ -71,12 +57,9 @@ def finish(work: Callable[[], int], left: str = "nothing was written") -> int:
     atexit.register(_end_quietly)
     try:
         return work()
-    except UserError as error:
+    except (UserError, RunFailed) as error:
         print(error, file=sys.stderr)
-        return USER_ERROR
-    except RunFailed as error:
-        print(error, file=sys.stderr)
-        return STAGE_FAILED
+        return USER_ERROR if isinstance(error, UserError) else STAGE_FAILED
     except KeyboardInterrupt as stopped:
         number = stopped.args[0] if stopped.args else signal.SIGINT
         word = "Interrupted" if number == signal.SIGINT else "Stopped"

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from customer_tables.errors import UserError
 from runner.locking import Held, lock
@@ -24,6 +25,32 @@ SUPPORTED = ((3, 11), (3, 13))  # first and last minor version that the lock has
 
 # Settings of pip that would send the packages elsewhere than into the environment.
 _MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONPATH", "PYTHONHOME")
+_NO_INDEX = (
+    "the package index cannot be reached",
+    "check the network or the proxy, then start again; it goes on where it stopped",
+)
+# By what pip says: what went wrong, and what helps.
+_DIAGNOSES = {
+    "No space left on device": (
+        "the disk is full",
+        "make 3 GB of space, then start again; it goes on where it stopped",
+    ),
+    "DO NOT MATCH THE HASHES": (
+        "a downloaded package is not the one that requirements.txt pins",
+        "empty pip's cache (pip cache purge) and try again; do not go around this check",
+    ),
+    "ensurepip": (
+        "this Python comes without venv",
+        "on Debian and Ubuntu: apt install python3-venv",
+    ),
+    "Connection": _NO_INDEX,
+    "Temporary failure in name resolution": _NO_INDEX,
+    "No matching distribution": (
+        "no build of a package was found for this system",
+        "check the network; supported are Linux (glibc 2.28 or newer) on x86-64 and ARM,"
+        " Windows on x86-64, macOS 12 or newer on Apple silicon",
+    ),
+}
 
 
 def enter(script: Path, arguments: list[str], *, root: Path = ROOT) -> None:
@@ -32,15 +59,6 @@ def enter(script: Path, arguments: list[str], *, root: Path = ROOT) -> None:
     Returns at once inside a finished environment. Otherwise the environment is made or brought up
     to date, and `script` starts again inside it. With SEGMENTATION_NO_VENV=1 the running Python is
     taken as it is, for containers that hold the packages already.
-
-    Parameters
-    ----------
-    script : pathlib.Path
-        The command to start again.
-    arguments : list of str
-        Its arguments.
-    root : pathlib.Path
-        The folder with requirements.txt, and .venv.
     """
     if os.environ.get(OPT_OUT, "") not in ("", "0"):
         return
@@ -97,9 +115,10 @@ def prepare(root: Path) -> None:
             where=str(root),
             remedy="get the whole project again; the file lists the packages to install",
         )
+
     try:
         folder.mkdir(exist_ok=True)
-        with _taking_turns(folder / ".setup.lock"):
+        with lock(folder / ".setup.lock", wait=True, tell=_say_who_is_at_it):
             if not is_ready(folder, requirements):
                 _build(folder, requirements)
     except OSError as error:
@@ -110,18 +129,13 @@ def prepare(root: Path) -> None:
         ) from None
 
 
-def _taking_turns(path: Path):
-    try:
-        with lock(path):
-            pass
-    except Held as held:
-        _say(f"Another process ({held.pid}) is setting up the environment; waiting for it.")
-    return lock(path, wait=True)
+def _say_who_is_at_it(held: Held) -> None:
+    _say(f"Another process ({held.pid}) is setting up the environment; waiting for it.")
 
 
 def _build(folder: Path, requirements: Path) -> None:
     (folder / STAMP).unlink(missing_ok=True)
-    log = folder / "setup.log"
+    python, log = str(python_of(folder)), folder / "setup.log"
     if not _works(folder):
         _say(f"Making the environment in {folder} …")
         for entry in folder.iterdir():
@@ -131,19 +145,15 @@ def _build(folder: Path, requirements: Path) -> None:
                 entry.unlink()
         _call([_base_python(), "-m", "venv", str(folder)], log, "the environment cannot be made")
     _say("Installing the pinned packages: about 2 GB, some minutes the first time …")
-    _call(
-        [
-            *(str(python_of(folder)), "-m", "pip", "install", "--require-hashes"),
-            *("--only-binary", ":all:", "--no-input", "--disable-pip-version-check"),
-            *("-r", str(requirements)),
-        ],
-        log,
-        "the packages cannot be installed",
-    )
-    _warm_up(folder)
-    stamp = json.dumps(_stamp(folder, requirements), indent=1)
+    install = [python, "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"]
+    install += ["--no-input", "--disable-pip-version-check", "-r", str(requirements)]
+    _call(install, log, "the packages cannot be installed")
+    # List the fonts now: later, matplotlib would say in the middle of a notebook that it does.
+    fonts = [python, "-c", "import matplotlib.font_manager"]
+    environ = os.environ | {"MPLCONFIGDIR": str(figure_settings(folder))}
+    subprocess.run(fonts, capture_output=True, stdin=subprocess.DEVNULL, env=environ)
     partial = folder / f"{STAMP}.partial"
-    partial.write_text(stamp + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(_stamp(folder, requirements), indent=1) + "\n", encoding="utf-8")
     os.replace(partial, folder / STAMP)
     _say("The environment is ready.")
 
@@ -151,13 +161,6 @@ def _build(folder: Path, requirements: Path) -> None:
 def figure_settings(folder: Path) -> Path:
     """Return where matplotlib keeps its list of fonts for runs, apart from the user's settings."""
     return folder / "var" / "matplotlib"
-
-
-def _warm_up(folder: Path) -> None:
-    """List the fonts now: later, matplotlib would say in the middle of a notebook that it does."""
-    environ = os.environ | {"MPLCONFIGDIR": str(figure_settings(folder))}
-    command = [str(python_of(folder)), "-c", "import matplotlib.font_manager"]
-    subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, env=environ)
 
 
 def _works(folder: Path) -> bool:
@@ -192,42 +195,39 @@ def _call(command: list[str], log: Path, failure: str) -> None:
     """Run a command with its words going to a log; a short reason reaches the terminal."""
     environ = {k: v for k, v in os.environ.items() if k.upper() not in _MISLEADING}
     environ["PYTHONUNBUFFERED"] = "1"  # what it says reaches the log at once
-    with log.open("a", encoding="utf-8", errors="replace") as file:
-        start = file.tell()
+    with log.open("ab") as file, log.open("rb") as words:
+        words.seek(0, os.SEEK_END)
         with subprocess.Popen(
             command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environ
         ) as running:
-            _show_life(running, log, start)
-    if running.returncode == 0:
-        return
-    reason, remedy = _diagnose(_text_of(log, start))
-    raise UserError(f"{failure}: {reason}", where=f"log: {log}", remedy=remedy)
+            said = _show_life(running, words)
+    if running.returncode:
+        reason, remedy = _diagnose(said)
+        raise UserError(f"{failure}: {reason}", where=f"log: {log}", remedy=remedy)
 
 
-def _show_life(running: subprocess.Popen, log: Path, start: int) -> None:
-    """Show how long a command has run and what it is at: a moving line, or one each half minute."""
-    live, began, told = sys.stderr.isatty(), time.monotonic(), 0.0
+def _show_life(running: subprocess.Popen, words: BinaryIO) -> str:
+    """Show what a command is at: a moving line, or one each half minute; return what it said."""
+    live, began, said = sys.stderr.isatty(), time.monotonic(), ""
     while True:
         try:
-            running.wait(0.2 if live else 1)
+            running.wait(0.2 if live else 30)
             break
         except subprocess.TimeoutExpired:
-            pass
+            said += words.read().decode("utf-8", errors="replace")
         except BaseException:
             running.kill()
             raise
         seconds = time.monotonic() - began
         if live:
             mark = "|/-\\"[int(seconds * 5) % 4]
-            line = f"{mark} {seconds:.0f} s  {_at_work_on(_text_of(log, start))}"
-            sys.stderr.write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}")
-            sys.stderr.flush()
-        elif seconds - told >= 30:
-            told = seconds
-            _say(f"  {seconds:.0f} s: {_at_work_on(_text_of(log, start))}")
+            line = f"{mark} {seconds:.0f} s  {_at_work_on(said)}"
+            _say(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", end="")
+        else:
+            _say(f"  {seconds:.0f} s: {_at_work_on(said)}")
     if live:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+        _say("\r\x1b[K", end="")
+    return said + words.read().decode("utf-8", errors="replace")
 
 
 def _at_work_on(said: str) -> str:
@@ -241,43 +241,9 @@ def _at_work_on(said: str) -> str:
     return "starting"
 
 
-def _text_of(log: Path, start: int) -> str:
-    """Return what a log has gained since it was so long."""
-    with log.open("rb") as file:
-        file.seek(start)
-        return file.read().decode("utf-8", errors="replace")
-
-
 def _diagnose(text: str) -> tuple[str, str]:
     """Tell from pip's words what went wrong and what helps."""
-    known = {
-        "No space left on device": (
-            "the disk is full",
-            "make 3 GB of space, then start again; it goes on where it stopped",
-        ),
-        "DO NOT MATCH THE HASHES": (
-            "a downloaded package is not the one that requirements.txt pins",
-            "empty pip's cache (pip cache purge) and try again; do not go around this check",
-        ),
-        "ensurepip": (
-            "this Python comes without venv",
-            "on Debian and Ubuntu: apt install python3-venv",
-        ),
-        "Connection": (
-            "the package index cannot be reached",
-            "check the network or the proxy, then start again; it goes on where it stopped",
-        ),
-        "Temporary failure in name resolution": (
-            "the package index cannot be reached",
-            "check the network or the proxy, then start again; it goes on where it stopped",
-        ),
-        "No matching distribution": (
-            "no build of a package was found for this system",
-            "check the network; supported are Linux (glibc 2.28 or newer) on x86-64 and ARM,"
-            " Windows on x86-64, macOS 12 or newer on Apple silicon",
-        ),
-    }
-    for sign, answer in known.items():
+    for sign, answer in _DIAGNOSES.items():
         if sign in text:
             return answer
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "no reason given")
@@ -300,5 +266,5 @@ def _restart(python: Path, script: Path, arguments: list[str]) -> None:
             continue
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _say(text: str, end: str = "\n") -> None:
+    print(text, end=end, file=sys.stderr, flush=True)

@@ -1,6 +1,12 @@
-"""The exit codes of the commands, and the end that is no user's mistake."""
+"""The exit codes of the commands, the end that is no user's mistake, and a help for mistyped names.
+
+Needs the standard library only.
+"""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 DONE, STAGE_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 DISK_FULL = (
@@ -10,10 +16,10 @@ DISK_FULL = (
 
 
 class RunFailed(Exception):
-    """A stage, or the machine under it, failed; earlier results are as they were.
+    """A stage, or the machine under it, failed; earlier results are as they were."""
 
-    Parameters
-    ----------
-    what : str
-        The message for the terminal, a few lines at most.
-    """
+
+def did_you_mean(text: str, names: Iterable[str], otherwise: str) -> str:
+    """Suggest the name that resembles a mistaken one, where there is one."""
+    close = difflib.get_close_matches(text, list(names), 1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else otherwise

@@ -24,6 +24,7 @@ from runner.kernels import Kernel
 from runner.traces import described, without_data
 
 _ENGINE = "prepared-kernel"
+OnCell = Callable[[int, float], None]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Of Python and numpy, Arrow, DuckDB and TensorFlow.
 _NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
@@ -32,44 +33,21 @@ _LESS_MEMORY = "Close other programs, try --quick, or run on a machine with more
 
 @dataclass(frozen=True)
 class Job:
-    """A notebook to run.
+    """A notebook to run."""
 
-    Attributes
-    ----------
-    name : str
-        As it is called on the terminal.
-    source : pathlib.Path
-        The notebook; it is not changed.
-    executed : pathlib.Path
-        Where the executed copy goes.
-    parameters : dict
-        Values to pass.
-    shown : dict
-        Those of them that the executed copy shows as set, without paths of this machine.
-    masks : dict
-        Texts that must not appear in the copy, and what stands in their place.
-    time_limit : float
-        In seconds, for the notebook as a whole.
-    log : pathlib.Path
-        Where tracebacks go.
-    """
-
-    name: str
-    source: Path
-    executed: Path
+    name: str  # on the terminal
+    source: Path  # it is not changed
+    executed: Path  # where the executed copy goes
     parameters: dict[str, Any]
-    shown: dict[str, Any]
-    masks: dict[str, str]
-    time_limit: float
-    log: Path
+    shown: dict[str, Any]  # those that the copy shows as set, without paths of this machine
+    masks: dict[str, str]  # texts that must not appear in the copy, and what stands in their place
+    time_limit: float  # in seconds, for the notebook as a whole
+    log: Path  # where tracebacks go
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How long a notebook took, and each of its code cells.
-
-    `peak_memory` is its largest use of memory in bytes where that is known.
-    """
+    """How long a notebook and each of its code cells took, and its memory in bytes, if known."""
 
     seconds: float
     cells: list[float]
@@ -81,9 +59,8 @@ class _PreparedKernelEngine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, kernel: Kernel, values: dict[str, Any],
-        on_cell: Callable[[int, float], None], **_: Any,
-    ) -> None:  # fmt: skip
+        cls, nb_man: Any, kernel_name: str, *, kernel: Kernel, job: Job, on_cell: OnCell, **_: Any
+    ) -> None:
         """Run all cells; the values of all parameters are set after the last cell about them."""
         cells = nb_man.nb.cells
         about = {"parameters", "injected-parameters"}
@@ -94,7 +71,7 @@ class _PreparedKernelEngine(NBClientEngine):
             on_cell(cell_index, time.monotonic())
             if cell_index == declared + 1:
                 # Paths of this machine too, so without a trace in the notebook.
-                lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+                lines = "\n".join(f"{name} = {value!r}" for name, value in job.parameters.items())
                 client.kc.execute(lines, silent=True)
 
         client = PapermillNotebookClient(
@@ -145,9 +122,24 @@ async def run_notebook(
         begun.append(began)
         loop.call_soon_threadsafe(on_cell, index, total)
 
+    def through_papermill() -> nbformat.NotebookNode:
+        return papermill.execute_notebook(
+            str(job.source),
+            None,
+            parameters=job.shown,
+            engine_name=_ENGINE,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            kernel=kernel,
+            job=job,
+            on_cell=tell,
+        )
+
     limit, started = asyncio.timeout(job.time_limit), time.monotonic()
     # Papermill waits for its kernel, so it does that in a thread of its own.
-    running = asyncio.ensure_future(asyncio.to_thread(_through_papermill, job, kernel, tell))
+    running = asyncio.ensure_future(asyncio.to_thread(through_papermill))
     try:
         async with limit:
             notebook = await asyncio.shield(running)
@@ -169,26 +161,8 @@ async def run_notebook(
         for cell, began, end in zip(notebook.cells, begun, ends, strict=True)
         if cell.cell_type == "code" and cell.source.strip()
     ]
-    write_masked(_without_traces(notebook, job.shown), job.executed, job.masks)
+    _write_copy(notebook, job)
     return Outcome(seconds, times, peak_memory)
-
-
-def _through_papermill(
-    job: Job, kernel: Kernel, tell: Callable[[int, float], None]
-) -> nbformat.NotebookNode:
-    return papermill.execute_notebook(
-        str(job.source),
-        None,
-        parameters=job.shown,
-        engine_name=_ENGINE,
-        kernel_name="python3",
-        language="python",
-        progress_bar=False,
-        request_save_on_cell_execute=False,
-        kernel=kernel,
-        values=job.parameters,
-        on_cell=tell,
-    )
 
 
 def _check_complete(job: Job, notebook: nbformat.NotebookNode) -> None:
@@ -197,25 +171,6 @@ def _check_complete(job: Job, notebook: nbformat.NotebookNode) -> None:
         if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
             _note(job, f"this cell was not run:\n{cell.source}")
             raise RunFailed(f"{job.name} stopped before its last cell.")
-
-
-def _without_traces(
-    notebook: nbformat.NotebookNode, shown: dict[str, Any]
-) -> nbformat.NotebookNode:
-    """Remove what differs from run to run: times, marks of papermill, the name of its cell."""
-    notebook.metadata.pop("papermill", None)
-    for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
-        if not cell.metadata.get("tags"):
-            cell.metadata.pop("tags", None)
-        elif "injected-parameters" in cell.metadata["tags"]:
-            lines = [f"{name} = {value!r}" for name, value in shown.items()]
-            cell.source = "\n".join(["# Parameters of this run", *lines])
-            cell.id = "injected-parameters"
-    return notebook
-
-
-# --- what can go wrong --------------------------------------------------------------------------
 
 
 def _explained(job: Job, error: PapermillExecutionError) -> Exception:
@@ -253,25 +208,20 @@ def _note(job: Job, text: str) -> None:
         log.write(f"\n--- {job.name} ---\n{text}\n")
 
 
-# --- the executed copy --------------------------------------------------------------------------
-
-
-def write_masked(notebook: nbformat.NotebookNode, path: Path, masks: dict[str, str]) -> None:
-    """Write an executed notebook without what differs from machine to machine.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-    path : pathlib.Path
-    masks : dict
-        Texts to replace wherever they are.
-    """
-    notebook.metadata["kernelspec"] = {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    }
-    nbformat.write(nbformat.from_dict(_masked(notebook, masks)), path)
+def _write_copy(notebook: nbformat.NotebookNode, job: Job) -> None:
+    """Write the executed copy without what differs from run to run and from machine to machine."""
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        if not cell.metadata.get("tags"):
+            cell.metadata.pop("tags", None)
+        elif "injected-parameters" in cell.metadata["tags"]:
+            lines = [f"{name} = {value!r}" for name, value in job.shown.items()]
+            cell.source = "\n".join(["# Parameters of this run", *lines])
+            cell.id = "injected-parameters"
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata["kernelspec"] = kernel
+    nbformat.write(nbformat.from_dict(_masked(notebook, job.masks)), job.executed)
 
 
 def _masked(value: Any, masks: dict[str, str]) -> Any:
@@ -280,10 +230,7 @@ def _masked(value: Any, masks: dict[str, str]) -> Any:
             value = value.replace(text, stand_in)
         return value
     if isinstance(value, dict):
-        return {
-            key: entry if key.startswith("image/") else _masked(entry, masks)
-            for key, entry in value.items()
-        }
+        return {k: v if k.startswith("image/") else _masked(v, masks) for k, v in value.items()}
     if isinstance(value, list):
         return [_masked(entry, masks) for entry in value]
     return value

@@ -16,7 +16,7 @@ from typing import Any
 from customer_tables.storage import file_digest, text_digest, write_json
 from runner import manifest, stamps
 from runner.environment import ROOT
-from runner.parameters import FILES
+from runner.parameters import NEXT_PERIOD
 from runner.publishing import MADE_LAST
 from runner.work import Work, now
 from segmentation.stages import Stage
@@ -29,7 +29,13 @@ def finish(work: Work) -> None:
         (tree / name).unlink(missing_ok=True)
     for stage in series:
         render(work, stage)
-    _merge_metrics(tree, series)
+    paths = {stage.topic: tree / "stages" / f"{stage.number}_metrics.json" for stage in series}
+    numbers = {
+        topic: json.loads(p.read_text(encoding="utf-8"))
+        for topic, p in paths.items()
+        if p.is_file()
+    }
+    write_json(tree / "metrics.json", numbers)
     run = _record(work)
     if any((tree / "stages" / f"{s.number}_report.json").is_file() for s in series):
         from runner.start_page import render_index
@@ -45,10 +51,9 @@ def is_finished(work: Work) -> bool:
     published = manifest.read(results)
     if published is None:
         return False
-    outputs = published["outputs"]
     for name in ("index.html", "metrics.json", *(f"notebooks/{s.name}.html" for s in series)):
         size = (results / name).stat().st_size if (results / name).is_file() else None
-        if size != outputs.get(name, {}).get("bytes"):
+        if size != published["outputs"].get(name, {}).get("bytes"):
             return False
     for stage in series:
         stamp = stamps.read(results, stage)
@@ -90,17 +95,15 @@ def _page_key(work: Work, stage: Stage, stamp: stamps.Stamp) -> str:
 @cache
 def _renderer() -> str:
     """Return a hash of the code and the templates that make pages."""
-    folder = Path(__file__).parent
-    paths = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    return "".join(file_digest(path)[:16] for path in sorted(paths))
+    paths = sorted(p for p in Path(__file__).parent.rglob("*") if p.suffix != ".pyc")
+    return "".join(file_digest(path)[:16] for path in paths if path.is_file())
 
 
 def _context(work: Work, stage: Stage, stamp: stamps.Stamp) -> dict[str, Any]:
     """Return what a page says around its notebook."""
-    entries = [
-        {"href": f"{s.name}.html", "title": s.title, "number": s.number} for s in work.plan.series
-    ]
-    place = work.plan.series.index(stage)
+    series = work.plan.series
+    entries = [{"href": f"{s.name}.html", "title": s.title, "number": s.number} for s in series]
+    before, _, after = [None, *entries, None][(place := series.index(stage)) : place + 3]
     return {
         "title": stage.title,
         "dataset_title": _dataset_title(work),
@@ -108,8 +111,8 @@ def _context(work: Work, stage: Stage, stamp: stamps.Stamp) -> dict[str, Any]:
         "quick": work.plan.options.quick,
         "up_to_date": work.is_current(stage, stamp),
         "notebooks": entries,
-        "previous": entries[place - 1] if place else None,
-        "next": entries[place + 1] if place + 1 < len(entries) else None,
+        "previous": before,
+        "next": after,
     }
 
 
@@ -136,27 +139,18 @@ def _during(what: str) -> Iterator[None]:
 # --- records ------------------------------------------------------------------------------------
 
 
-def _merge_metrics(tree: Path, series: tuple[Stage, ...]) -> None:
-    """Write metrics.json: the numbers of all notebooks under the topic of each."""
-    merged = {}
-    for stage in series:
-        path = tree / "stages" / f"{stage.number}_metrics.json"
-        if path.is_file():
-            merged[stage.topic] = json.loads(path.read_text(encoding="utf-8"))
-    write_json(tree / "metrics.json", merged)
-
-
 def _record(work: Work) -> dict[str, Any]:
     """Return the record of the run for the start page and the manifest, without its outputs.
 
     It holds no paths: they tell about the user's machine, and a file's hash says which it was.
     """
     plan, source = work.plan, work.source
-    stages = [entry for stage in plan.series if (entry := _entry(work, stage))]
-    ran = {entry["number"] for entry in stages}
-    parameters = {s.number: _parameters(work, s) for s in plan.series if s.number in ran}
+    stamped = [(s, stamp) for s in plan.series if (stamp := stamps.read(work.place.tree, s))]
+    parameters = {stage.number: _parameters(work, stage) for stage, _ in stamped}
     seeds = {values["seed"] for values in parameters.values() if "seed" in values}
-    settings = plan.record.content["settings"] if plan.record else plan.options.settings
+    settings = dict(plan.record.content["settings"] if plan.record else plan.options.settings)
+    if NEXT_PERIOD in settings:
+        settings[NEXT_PERIOD] = Path(settings[NEXT_PERIOD]).name
     return {
         "schema": manifest.SCHEMA,
         "dataset": source.name,
@@ -170,11 +164,24 @@ def _record(work: Work) -> dict[str, Any]:
             "demographics": source.demographics.name if source.demographics else None,
         },
         "quick": plan.options.quick,
-        "settings": {n: Path(value).name if n in FILES else value for n, value in settings.items()},
+        "settings": settings,
         "parameters": parameters,
         "seed": seeds.pop() if len(seeds) == 1 else sorted(seeds) or None,
         "started": work.started,
-        "stages": stages,
+        "stages": [
+            {
+                "number": stage.number,
+                "title": stage.title,
+                "href": f"notebooks/{stage.name}.html",
+                "started": stamp.started,
+                "seconds": stamp.seconds,
+                "cells": stamp.cells,
+                "peak_memory": stamp.peak_memory,
+                "skipped": stage.number in work.skipped,
+                "current": work.is_current(stage, stamp),
+            }
+            for stage, stamp in stamped
+        ],
         "versions": stamps.versions(),
         "requirements_sha256": file_digest(ROOT / "requirements.txt"),
         "git": manifest.git_state(ROOT),
@@ -184,24 +191,6 @@ def _record(work: Work) -> dict[str, Any]:
             "machine": platform.machine(),
             "cores": os.cpu_count(),
         },
-    }
-
-
-def _entry(work: Work, stage: Stage) -> dict[str, Any] | None:
-    """Return what a record says of one stage, if it has run."""
-    stamp = stamps.read(work.place.tree, stage)
-    if stamp is None:
-        return None
-    return {
-        "number": stage.number,
-        "title": stage.title,
-        "href": f"notebooks/{stage.name}.html",
-        "started": stamp.started,
-        "seconds": stamp.seconds,
-        "cells": stamp.cells,
-        "peak_memory": stamp.peak_memory,
-        "skipped": stage.number in work.skipped,
-        "current": work.is_current(stage, stamp),
     }
 
 

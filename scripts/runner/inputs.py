@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from customer_tables.errors import UserError
 from customer_tables.storage import text_digest
 from customer_tables.text import slug
 from runner.environment import ROOT
+from runner.errors import did_you_mean
 from runner.matching import match_table
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -21,34 +24,17 @@ DEFAULT_DATASET = "credit_card"
 
 @dataclass(frozen=True)
 class Source:
-    """The data of a run.
+    """The data of a run."""
 
-    Attributes
-    ----------
-    name : str
-        Name of the dataset, and of its folder under results/.
-    dataset : str
-        What the notebooks get as `dataset`: a name under data/, a path, or "auto".
-    toml : pathlib.Path or None
-        The dataset.toml; None when it is to be inferred.
-    table : pathlib.Path or None
-        The user's table in place of the dataset's own.
-    demographics : pathlib.Path or None
-        The user's second table, of who the customers are.
-    """
-
-    name: str
-    dataset: str
-    toml: Path | None
-    table: Path | None
-    demographics: Path | None = None
+    name: str  # of the dataset, and of its folder under results/
+    dataset: str  # what the notebooks get: a name under data/, a path, or "auto"
+    toml: Path | None  # the dataset.toml; None when it is to be inferred
+    table: Path | None  # the user's, in place of the dataset's own
+    demographics: Path | None = None  # the user's second table, of who the customers are
 
     def files(self) -> dict[str, list[Path]]:
         """Return the files that the run depends on, by their part in it."""
-        if self.table:
-            tables = [self.table]
-        else:
-            tables = _named_files(self.toml) if self.toml else []
+        tables = [self.table] if self.table else _named_files(self.toml) if self.toml else []
         tables += [self.demographics] if self.demographics else []
         return {"dataset": [self.toml] if self.toml else [], "table": tables}
 
@@ -64,27 +50,19 @@ def check_table(path: Path, option: str = "--input") -> Path:
     where = f"{option} {path}"
     if path.is_dir():
         inside = [f.name for f in sorted(path.iterdir()) if f.is_file()][:5]
-        raise UserError(
-            f"{path.name or path} is a folder, not a table",
-            where=where,
-            remedy=f"name one file in it: {', '.join(inside)}" if inside else "name a file",
-        )
+        remedy = f"name one file in it: {', '.join(inside)}" if inside else "name a file"
+        raise UserError(f"{path.name or path} is a folder, not a table", where, remedy)
     if not path.exists():
-        raise UserError(f"there is no file {path.name!r}", where=where, remedy=_near(path))
+        raise UserError(f"there is no file {path.name!r}", where, _near(path))
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
-        raise UserError(
-            f"{path.name} cannot be read: {error.strerror}",
-            where=where,
-            remedy="give yourself read access to it, or copy it elsewhere",
-        ) from None
+        remedy = "give yourself read access to it, or copy it elsewhere"
+        raise UserError(f"{path.name} cannot be read: {error.strerror}", where, remedy) from None
     if empty:
         raise UserError(
-            f"{path.name} is empty (0 bytes)",
-            where=where,
-            remedy="export or download the table again",
+            f"{path.name} is empty (0 bytes)", where, "export or download the table again"
         )
     return path.resolve()
 
@@ -94,15 +72,14 @@ def _near(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f"the folder {str(folder)!r} does not exist either; check the path"
-    names = [entry.name for entry in folder.iterdir() if entry.is_file()]
-    folded = {name.casefold(): name for name in names}
-    close = difflib.get_close_matches(path.name.casefold(), folded, 1, cutoff=0.5)
+    names = {entry.name.casefold(): entry for entry in folder.iterdir() if entry.is_file()}
+    close = difflib.get_close_matches(path.name.casefold(), names, 1, cutoff=0.5)
     if close:
-        return f"did you mean {str(folder / folded[close[0]])!r}?"
+        return f"did you mean {str(names[close[0]])!r}?"
     return "check the path; quotes are needed around a name with spaces"
 
 
-def resolve_dataset(dataset: str | None, table: Path | None, folder: Path = NOTEBOOKS) -> Source:
+def resolve_dataset(dataset: str | None, table: Path | None) -> Source:
     """Decide which dataset a run is about.
 
     Parameters
@@ -112,8 +89,6 @@ def resolve_dataset(dataset: str | None, table: Path | None, folder: Path = NOTE
     table : pathlib.Path or None
         The user's table, checked. Without a dataset its columns decide: a table with all columns
         of a dataset under data/ belongs to it; for any other everything is inferred.
-    folder : pathlib.Path
-        Where the analysis package lies.
 
     Raises
     ------
@@ -121,14 +96,11 @@ def resolve_dataset(dataset: str | None, table: Path | None, folder: Path = NOTE
         If there is no such dataset, or the table's columns allow no decision.
     """
     if dataset is None and table is not None:
-        dataset = match_table(table, folder)
+        dataset = match_table(table)
     if dataset == "auto":
         if table is None:
-            raise UserError(
-                "there is no table to infer a dataset from",
-                where="--dataset auto",
-                remedy="add --input FILE",
-            )
+            what = "there is no table to infer a dataset from"
+            raise UserError(what, "--dataset auto", "add --input FILE")
         return Source(folder_name(table.name.split(".")[0]), "auto", None, table)
     toml = _locate(dataset or DEFAULT_DATASET)
     name = toml.parent.name if toml.name == "dataset.toml" else toml.stem
@@ -156,39 +128,29 @@ def _locate(dataset: str) -> Path:
     candidates = [given, DATA / given]
     if given.suffix != ".toml":
         candidates = [path / "dataset.toml" for path in candidates]
-    found = next((path for path in candidates if path.is_file()), None)
-    if found:
+    if found := next((path for path in candidates if path.is_file()), None):
         return found.resolve()
     known = sorted(path.parent.name for path in DATA.glob("*/dataset.toml"))
-    close = difflib.get_close_matches(dataset, known, 1)
     raise UserError(
         f"there is no dataset {dataset[:80]!r}",
         where=f"datasets here: {', '.join(known)}; or a folder or .toml file of your own",
-        remedy=f"did you mean {close[0]!r}?" if close else "check the name or path",
+        remedy=did_you_mean(dataset, known, "check the name or path"),
     )
 
 
 def _named_files(toml: Path) -> list[Path]:
     """Return the files beside a dataset.toml that it names, wherever in it."""
-    found: set[Path] = set()
+    texts = _texts(tomllib.loads(toml.read_text(encoding="utf-8")))
+    paths = {toml.parent / text for text in texts if text}
+    return sorted(path for path in paths if os.path.isfile(path))
 
-    def visit(value: Any) -> None:
-        if isinstance(value, dict):
-            for entry in value.values():
-                visit(entry)
-        elif isinstance(value, list):
-            for entry in value:
-                visit(entry)
-        elif isinstance(value, str) and len(value) < 200 and "\n" not in value:
-            try:
-                path = toml.parent / value
-                if value and path.is_file():
-                    found.add(path)
-            except (OSError, ValueError):
-                pass
 
-    visit(tomllib.loads(toml.read_text(encoding="utf-8")))
-    return sorted(found)
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from _texts(entry)
 
 
 def check_results(folder: Path) -> Path:
@@ -199,26 +161,22 @@ def check_results(folder: Path) -> Path:
     UserError
         If it is a file, or holds something that no run has written.
     """
-    full = folder.resolve()
-    where = f"--results {folder}"
+    full, where = folder.resolve(), f"--results {folder}"
     if full.exists() and not full.is_dir():
-        raise UserError(
-            f"{full.name} is a file, not a folder", where=where, remedy="choose another folder"
-        )
+        raise UserError(f"{full.name} is a file, not a folder", where, "choose another folder")
     if full == Path(full.anchor) or full in (ROOT, *ROOT.parents):
         raise UserError(
             "the results would take the place of the project itself",
-            where=where,
-            remedy="choose a folder of its own, such as results/mine",
+            where,
+            "choose a folder of its own, such as results/mine",
         )
-    if full.is_dir():
-        names = {entry.name for entry in full.iterdir()}
-        if names and not names & {"manifest.json", "stages"}:
-            raise UserError(
-                f"the folder holds other files ({', '.join(sorted(names)[:3])})",
-                where=where,
-                remedy="choose a new or empty folder; results replace a folder as a whole",
-            )
+    names = {entry.name for entry in full.iterdir()} if full.is_dir() else set()
+    if names and not names & {"manifest.json", "stages"}:
+        raise UserError(
+            f"the folder holds other files ({', '.join(sorted(names)[:3])})",
+            where,
+            "choose a new or empty folder; results replace a folder as a whole",
+        )
     return full
 
 

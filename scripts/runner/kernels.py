@@ -12,9 +12,11 @@ import os
 import subprocess
 import sys
 import uuid
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
@@ -46,7 +48,8 @@ _SURROUNDINGS = {
 }
 # What is wrong with a module, the notebook itself will say.
 _IMPORT_AHEAD = """
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 for name in {names!r}:
     with suppress(Exception):
         __import__(name)
@@ -92,9 +95,9 @@ class Kernel(AsyncKernelManager):
                 stderr=file,
             )
         if hasattr(os, "killpg"):
-            program = Path(__file__).with_name("watchdog.py")
+            program = str(Path(__file__).with_name("watchdog.py"))
             self._watchdog = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(program), str(self.pid)],
+                [sys.executable, "-I", "-S", program, str(self.pid)],
                 stdin=subprocess.PIPE,
                 start_new_session=True,
             )
@@ -111,16 +114,13 @@ class Kernel(AsyncKernelManager):
 
     def peak_memory(self) -> int | None:
         """Return the largest amount of memory that the process has held, in bytes, if known."""
-        pid = self.pid
         try:
             if sys.platform == "linux":
-                status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+                status = Path(f"/proc/{self.pid}/status").read_text(errors="replace")
                 return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-            import psutil
-
-            memory = psutil.Process(pid).memory_info()
+            memory = psutil.Process(self.pid).memory_info()
             return int(getattr(memory, "peak_wset", memory.rss))
-        except Exception:
+        except (OSError, LookupError, psutil.Error):
             return None
 
 
@@ -140,8 +140,8 @@ class Kernels:
     def __init__(self, folder: Path, private: Path, log: Path) -> None:
         self._folder, self._private, self._log = folder, private, log
         self._environ = _surroundings(private)
-        self._started: dict[str, asyncio.Task[Kernel]] = {}
-        self._alive: set[Kernel] = set()
+        self._started: dict[str, asyncio.Task[None]] = {}
+        self._alive: dict[str, Kernel] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Kernels:
@@ -151,39 +151,26 @@ class Kernels:
         for start in self._started.values():
             start.cancel()
         await asyncio.gather(*self._started.values(), return_exceptions=True)
-        await asyncio.gather(*self._ending, *(kernel.end() for kernel in self._alive))
+        await asyncio.gather(*self._ending, *(kernel.end() for kernel in self._alive.values()))
 
     def prepare(self, number: str, names: list[str]) -> None:
-        """Start a kernel for a stage ahead of its turn.
-
-        Parameters
-        ----------
-        number : str
-            Of the stage.
-        names : list of str
-            What its notebook imports.
-        """
+        """Start a kernel for a stage, ahead of its turn, with what its notebook imports."""
         if number not in self._started:
-            self._started[number] = asyncio.create_task(self._start(names))
+            path = self._private / f"kernel-{uuid.uuid4().hex}.json"
+            kernel = Kernel(transport_encryption="auto", connection_file=str(path))
+            self._alive[number] = kernel
+            start = kernel.start(self._folder, self._environ, self._log, names)
+            self._started[number] = asyncio.create_task(start)
 
-    async def take(self, number: str, names: list[str]) -> Kernel:
-        """Return the kernel for a stage, started ahead or now."""
+    @asynccontextmanager
+    async def take(self, number: str, names: list[str]) -> AsyncIterator[Kernel]:
+        """Lend the kernel for a stage, started ahead or now; nobody waits for its end."""
         self.prepare(number, names)
-        return await self._started[number]
-
-    def give_back(self, kernel: Kernel) -> None:
-        """End a kernel whose work is done, without waiting for it."""
-        self._alive.discard(kernel)
-        self._ending.add(asyncio.create_task(kernel.end()))
-
-    async def _start(self, names: list[str]) -> Kernel:
-        kernel = Kernel(
-            transport_encryption="auto",
-            connection_file=str(self._private / f"kernel-{uuid.uuid4().hex}.json"),
-        )
-        self._alive.add(kernel)
-        await kernel.start(self._folder, self._environ, self._log, names)
-        return kernel
+        try:
+            await self._started[number]
+            yield self._alive[number]
+        finally:
+            self._ending.add(asyncio.create_task(self._alive.pop(number).end()))
 
 
 def _surroundings(private: Path) -> dict[str, str]:

@@ -7,23 +7,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-# Windows locks bytes, not files: this one lies beyond the text, so that others can still read it.
-_LOCKED_BYTE = 1 << 20
 
 
 class Held(Exception):
-    """Another process holds the lock.
-
-    Attributes
-    ----------
-    pid : int or None
-        Its process id, as far as known.
-    since : str
-        When it took the lock, in local time.
-    """
+    """Another process holds the lock: its id, as far as known, and since when, in local time."""
 
     def __init__(self, pid: int | None, since: str) -> None:
         super().__init__(f"held by process {pid} since {since}")
@@ -31,8 +20,10 @@ class Held(Exception):
 
 
 @contextlib.contextmanager
-def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock file at `path` for the time of the block.
+def lock(
+    path: Path, *, wait: bool = False, tell: Callable[[Held], None] = lambda held: None
+) -> Iterator[None]:
+    """Hold the lock file at `path`, made if absent and left in place, for the time of the block.
 
     The lock belongs to the open file, so one left behind by a killed process is free at once;
     the text in the file is for people only.
@@ -40,9 +31,10 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     Parameters
     ----------
     path : pathlib.Path
-        The lock file; made if absent, its folder too, and left in place.
     wait : bool
         Whether to wait for another holder to finish.
+    tell : callable
+        Gets the holder once, before the waiting begins.
 
     Raises
     ------
@@ -50,9 +42,12 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
         If another process holds it and `wait` is false.
     """
     descriptor = _open_locked(path)
-    while descriptor is None:
+    if descriptor is None:
+        held = _holder(path)
         if not wait:
-            raise _held(path)
+            raise held
+        tell(held)
+    while descriptor is None:
         time.sleep(0.2)
         descriptor = _open_locked(path)
     try:
@@ -77,24 +72,17 @@ def _open_locked(path: Path) -> int | None:
         if not _try_lock(descriptor):
             os.close(descriptor)
             return None
-        if _same(descriptor, path):
-            return descriptor
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return descriptor
         # The last holder has just removed the file: its name locks nothing any more.
         os.close(descriptor)
 
 
-def _same(descriptor: int, path: Path) -> bool:
+def _holder(path: Path) -> Held:
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _held(path: Path) -> Held:
-    try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        return Held(int(holder["pid"]), str(holder["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return Held(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         return Held(None, "just now")
 
 
@@ -102,7 +90,8 @@ if sys.platform == "win32":
     import msvcrt
 
     def _try_lock(descriptor: int) -> bool:
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        # Windows locks bytes, not files: one beyond the text, so that others can still read it.
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:

@@ -15,47 +15,34 @@ SCHEMA = 1
 
 def git_state(folder: Path) -> dict[str, Any] | None:
     """Return the commit that is checked out and whether files differ from it, if git is there."""
+
+    def git(*words: str) -> str:
+        command, quiet = ["git", "-C", str(folder), *words], subprocess.DEVNULL
+        done = subprocess.run(
+            command, capture_output=True, check=True, text=True, timeout=20, stdin=quiet
+        )
+        return done.stdout.strip()
+
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        changes = git("status", "--porcelain", "--untracked-files=no")
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changes)}
     except (OSError, subprocess.SubprocessError):
         return None
-    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        capture_output=True,
-        check=True,
-        text=True,
-        timeout=20,
-        stdin=subprocess.DEVNULL,
-    ).stdout
-
-
-def outputs_of(tree: Path) -> dict[str, dict[str, Any]]:
-    """Return size and SHA-256 of every file of a results folder, without the manifest itself."""
-    paths = sorted(
-        path
-        for path in tree.rglob("*")
-        if path.is_file()
-        and path != tree / "manifest.json"
-        and stamps.FOLDER not in path.relative_to(tree).parts
-    )
-    return {
+def write(tree: Path, run: dict[str, Any], *, finished: str) -> None:
+    """Write manifest.json, as the last file of a run; it lists all others but the stamps."""
+    outputs = {
         path.relative_to(tree).as_posix(): {
             "bytes": path.stat().st_size,
             "sha256": file_digest(path),
         }
-        for path in paths
+        for path in sorted(tree.rglob("*"))
+        if path.is_file()
+        and path != tree / "manifest.json"
+        and stamps.FOLDER not in path.relative_to(tree).parts
     }
-
-
-def write(tree: Path, run: dict[str, Any], *, finished: str) -> None:
-    """Write manifest.json, as the last file of a run."""
-    content = {**run, "finished": finished, "outputs": outputs_of(tree)}
-    write_json(tree / "manifest.json", content)
+    write_json(tree / "manifest.json", {**run, "finished": finished, "outputs": outputs})
 
 
 def read(folder: Path) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import io
 import math
 import tokenize
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from customer_tables.errors import UserError
-from runner.notebook_files import parse, source_of
+from runner.errors import did_you_mean
+from runner.notebook_files import source_of
 
 # Parameters that the runner sets itself, and the option that decides each of them.
 RUNNERS_OWN = {
@@ -22,8 +22,7 @@ RUNNERS_OWN = {
     "results_dir": "--results",
     "quick": "--quick",
 }
-# Parameters that name a file of the user's, and what the file is in the run.
-FILES = {"next_period": "next period"}
+NEXT_PERIOD = "next_period"  # names a file of the user's
 
 
 @dataclass(frozen=True)
@@ -52,77 +51,44 @@ def declared(source: str) -> dict[str, Parameter]:
         if token.type == tokenize.COMMENT
     }
     found = {}
-    for node in parse(source).body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            name, annotation = node.target.id, ast.unparse(node.annotation)
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name, annotation = node.targets[0].id, ""
-        else:
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.AnnAssign | ast.Assign):
             continue
-        default = ast.literal_eval(node.value) if node.value is not None else None
-        annotation = annotation or type(default).__name__
-        found[name] = Parameter(name, annotation, default, comments.get(node.end_lineno or 0, ""))
+        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+        if isinstance(target, ast.Name):
+            default = ast.literal_eval(node.value) if node.value is not None else None
+            annotation = type(default).__name__
+            if isinstance(node, ast.AnnAssign):
+                annotation = ast.unparse(node.annotation)
+            text = comments.get(node.end_lineno or 0, "")
+            found[target.id] = Parameter(target.id, annotation, default, text)
     return found
 
 
 def settle_parameters(
     settings: dict[str, str], declared: dict[str, dict[str, Parameter]]
 ) -> dict[str, dict[str, Any]]:
-    """Turn --set texts into typed values for the notebooks that declare their names.
-
-    Parameters
-    ----------
-    settings : dict
-        Text by parameter name.
-    declared : dict
-        By stage number, what the notebook declares.
-
-    Returns
-    -------
-    dict
-        By stage number, the values to pass.
+    """Turn --set texts into typed values, by the number of each stage that declares their names.
 
     Raises
     ------
     UserError
         If no notebook declares a name, or a value is not of the declared type.
     """
+    known = sorted(set().union(*declared.values()) - RUNNERS_OWN.keys())
     for name in settings:
-        _check_name(name, declared)
+        where = f"--set {name}=…"
+        if name in RUNNERS_OWN:
+            what = f"{name} is not set this way"
+            raise UserError(what, where, f"use the option {RUNNERS_OWN[name]}")
+        if name not in known:
+            remedy = did_you_mean(name, known, f"there are: {', '.join(known)}")
+            raise UserError(f"no notebook has a parameter {name!r}", where, remedy)
     return {
-        number: {
-            # In the notebook's order, so that the order of --set leaves no trace.
-            name: coerce(parameter, settings[name])
-            for name, parameter in parameters.items()
-            if name in settings
-        }
+        # In the notebook's order, so that the order of --set leaves no trace.
+        number: {n: coerce(p, settings[n]) for n, p in parameters.items() if n in settings}
         for number, parameters in declared.items()
     }
-
-
-def _check_name(name: str, declared: dict[str, dict[str, Parameter]]) -> None:
-    if name in RUNNERS_OWN:
-        raise UserError(
-            f"{name} is not set this way",
-            where=f"--set {name}=…",
-            remedy=f"use the option {RUNNERS_OWN[name]}",
-        )
-    known = sorted({name for parameters in declared.values() for name in parameters})
-    if name in known:
-        return
-    close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
-    settable = [known_name for known_name in known if known_name not in RUNNERS_OWN]
-    raise UserError(
-        f"no notebook has a parameter {name!r}",
-        where=f"--set {name}=…",
-        remedy=f"did you mean {close[0]}?" if close else f"there are: {', '.join(settable)}",
-    )
-
-
-# --- values -------------------------------------------------------------------------------------
-
-_TRUTH = {"true": True, "yes": True, "on": True, "1": True}
-_TRUTH |= {"false": False, "no": False, "off": False, "0": False}
 
 
 def _finite(text: str) -> float:
@@ -132,6 +98,8 @@ def _finite(text: str) -> float:
     return number
 
 
+_TRUTH = dict.fromkeys(("true", "yes", "on", "1"), True)
+_TRUTH |= dict.fromkeys(("false", "no", "off", "0"), False)
 # By type, how a value is read and what it is called; any other type counts as text.
 _TYPES: dict[str, tuple[Callable[[str], Any], str]] = {
     "int": (int, "a whole number"),

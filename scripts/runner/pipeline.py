@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from contextlib import closing, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from customer_tables.errors import UserError
 from runner import answer, finishing, inputs, repeating
+from runner.environment import ROOT
 from runner.errors import DONE, RunFailed
-from runner.plan import Plan, results_folder
+from runner.plan import Plan
 from runner.progress import Progress
 from runner.publishing import claim
 from runner.traces import note_error
@@ -19,16 +19,7 @@ from runner.work import Work
 
 
 def run(plan: Plan) -> int:
-    """Run what is out of date and publish the results.
-
-    Parameters
-    ----------
-    plan : Plan
-
-    Returns
-    -------
-    int
-        The exit code of a run that went well.
+    """Run what is out of date and publish the results; return the exit code of a good end.
 
     Raises
     ------
@@ -37,26 +28,33 @@ def run(plan: Plan) -> int:
     RunFailed
         If a stage failed. In both cases earlier results are untouched.
     """
-    source = _source(plan)
-    results = results_folder(plan.options, source)
-    source = inputs.with_own_guess(source, results)
-    if plan.record:
-        repeating.check_inputs(plan.record, source.files() | plan.files())
+    source, options = _source(plan), plan.options
+    results = inputs.check_results(options.results or ROOT / "results" / source.name)
+    for path in (path for paths in source.files().values() for path in paths):
+        if path.is_relative_to(results) and path.name != "dataset.toml":
+            raise UserError(
+                f"the results would replace the folder that holds {path.name}",
+                where=f"--results {options.results or results}",
+                remedy="choose another folder for the results, or move the table",
+            )
     new_parents = [parent for parent in results.parents if not parent.exists()]
+    source = inputs.with_own_guess(source, results)
     with closing(Progress()) as progress:
-        for note in repeating.differences_of_versions(plan.record) if plan.record else ():
-            progress.say(note)
-        with claim(results, wait=plan.options.wait) as place:
-            work = Work(plan, source, place, progress)
+        if plan.record:
+            files = source.files() | {"next period": plan.next_period()}
+            repeating.check_inputs(plan.record, files)
+            for note in repeating.differences_of_versions(plan.record):
+                progress.say(note)
+        with claim(results, wait=options.wait) as place:
             left_behind = place.tree.exists()
             try:
-                changed = _bring_up_to_date(work)
+                changed = _bring_up_to_date(Work(plan, source, place, progress))
             except UserError:
                 # A user's mistake leaves no trace; what an earlier, stopped run has left stays.
                 if not left_behind:
                     place.clear()
-                    for parent in new_parents:
-                        with suppress(OSError):
+                    with suppress(OSError):
+                        for parent in new_parents:
                             parent.rmdir()
                 raise
             except RunFailed as failed:
@@ -64,15 +62,16 @@ def run(plan: Plan) -> int:
             except OSError:
                 raise  # explained where the place was claimed
             except Exception as error:
-                raise _unforeseen(error, place.log) from None
+                said = [*getattr(error, "__notes__", []), note_error(place.log, error)[:300]]
+                raise RunFailed(f"{': '.join(said)}\nLog: {place.log}") from None
             finally:
                 shutil.rmtree(place.private, ignore_errors=True)
             place.clear()
-        word = "Report" if changed else "Nothing to do; the report is"
         if plan.record:
             progress.say(repeating.compare(plan.record, results))
         for line in answer.lines(results):
             progress.say(line)
+        word = "Report" if changed else "Nothing to do; the report is"
         progress.say(f"{word}: {_first_page(results)}")
         progress.say(f"Explore it: {answer.explore()}")
     return DONE
@@ -80,10 +79,11 @@ def run(plan: Plan) -> int:
 
 def _source(plan: Plan) -> inputs.Source:
     """Return the data of a run."""
-    table = inputs.check_table(plan.options.input) if plan.options.input else None
-    source = inputs.resolve_dataset(plan.options.dataset, table, plan.folder)
-    if plan.options.demographics:
-        demographics = inputs.check_table(plan.options.demographics, "--demographics")
+    options = plan.options
+    table = inputs.check_table(options.input) if options.input else None
+    source = inputs.resolve_dataset(options.dataset, table)
+    if options.demographics:
+        demographics = inputs.check_table(options.demographics, "--demographics")
         source = replace(source, demographics=demographics)
     return source
 
@@ -97,19 +97,12 @@ def _bring_up_to_date(work: Work) -> bool:
     from runner.scheduling import run_stages  # brings the tools that run notebooks
 
     work.place.open(work.plan.series)
-    run_stages(work, partial(finishing.render, work))
+    run_stages(work)
     finishing.finish(work)
     work.place.publish()
     return True
 
 
-def _unforeseen(error: Exception, log: Path) -> RunFailed:
-    said = note_error(log, error)[:300]
-    return RunFailed(": ".join([*getattr(error, "__notes__", []), said]) + f"\nLog: {log}")
-
-
 def _first_page(results: Path) -> Path:
-    index = results / "index.html"
-    if index.exists():
-        return index
-    return next(iter(sorted((results / "notebooks").glob("*.html"))), results)
+    pages = [results / "index.html", *sorted((results / "notebooks").glob("*.html")), results]
+    return next(page for page in pages if page.exists())

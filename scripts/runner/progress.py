@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
 
 from tqdm import tqdm
 
@@ -17,21 +16,14 @@ tqdm.set_lock(threading.RLock())
 
 
 class Progress:
-    """Lines for what is done; on a terminal also a bar of the cells of what is running.
+    """Lines for what is done; on a terminal also a bar of the cells of what is running."""
 
-    Parameters
-    ----------
-    stream : file, optional
-        Where to write; by default standard output.
-    """
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
+    def __init__(self) -> None:
         self._running: dict[str, tuple[int, int]] = {}  # by topic: cells behind, cells in all
         self._bar = tqdm(
-            file=self._stream,
+            file=sys.stdout,
             bar_format="{desc} {bar:24} {elapsed}",
-            disable=not self._stream.isatty(),
+            disable=not sys.stdout.isatty(),
             leave=False,
         )
         self._closed = threading.Event()
@@ -57,10 +49,10 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         with suppress(OSError):  # nobody reads any more: no reason to end the run
-            tqdm.write(text.encode(encoding, "replace").decode(encoding), file=self._stream)
-            self._stream.flush()
+            tqdm.write(text.encode(encoding, "replace").decode(encoding), file=sys.stdout)
+            sys.stdout.flush()
 
     def close(self) -> None:
         """Take the bar away."""

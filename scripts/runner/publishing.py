@@ -28,23 +28,12 @@ MADE_LAST = ("index.html", "metrics.json", "manifest.json")
 
 
 class Workplace:
-    """Where one run into a results folder works, and what it replaces.
-
-    Attributes
-    ----------
-    results : pathlib.Path
-        The published results.
-    folder : pathlib.Path
-        The hidden folder beside them.
-    tree : pathlib.Path
-        The results being assembled.
-    log : pathlib.Path
-    """
+    """Where one run into a results folder works, and what it replaces."""
 
     def __init__(self, results: Path) -> None:
-        self.results = results
-        self.folder = results.with_name(f".{results.name}.run")
-        self.tree = self.folder / "tree"
+        self.results = results  # as published
+        self.folder = results.with_name(f".{results.name}.run")  # hidden, beside them
+        self.tree = self.folder / "tree"  # the results being assembled
         self.log = self.folder / "run.log"
         self.private = self.folder / "private"
         self._previous = self.folder / "previous"
@@ -60,57 +49,43 @@ class Workplace:
     def open(self, series: tuple[Stage, ...]) -> None:
         """Make the tree: what a stopped run left in it, or a copy of the published results.
 
-        Parameters
-        ----------
-        series : tuple of Stage
-            The stages, to tell their files from those that the user has put beside them.
+        What the user has put beside the files of `series` since the tree was made comes along.
         """
         shutil.rmtree(self.private, ignore_errors=True)
         self.private.mkdir()
         if self.tree.exists():
-            self._fetch_own_files(series)
-        elif self.results.exists():
-            seed = self.folder / "seed"
-            shutil.rmtree(seed, ignore_errors=True)
-            _copy_tree(self.results, seed)
-            seed.rename(self.tree)
-        else:
-            self.tree.mkdir()
-
-    def _fetch_own_files(self, series: tuple[Stage, ...]) -> None:
-        """Bring what the user has put into the published results since the tree was made."""
-        if not self.results.exists():
+            ours = {path for stage in series for path in stamps.files_of(self.results, stage)}
+            ours |= {self.results / name for name in MADE_LAST}
+            ours |= {self.results / "notebooks" / f"{stage.name}.html" for stage in series}
+            stamped = self.results / stamps.FOLDER
+            for path in set(self.results.rglob("*")) - ours:
+                target = self.tree / path.relative_to(self.results)
+                if path.is_file() and stamped not in path.parents:
+                    if not target.exists() or target.stat().st_mtime < path.stat().st_mtime:
+                        _copy(path, target)
             return
-        ours = {path for stage in series for path in stamps.files_of(self.results, stage)}
-        ours |= {self.results / name for name in MADE_LAST}
-        ours |= {self.results / "notebooks" / f"{stage.name}.html" for stage in series}
-        for path in self.results.rglob("*"):
-            place = path.relative_to(self.results)
-            if path in ours or place.parts[0] == stamps.FOLDER or not path.is_file():
-                continue
-            target = self.tree / place
-            if not target.exists() or target.stat().st_mtime < path.stat().st_mtime:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(path, target)
+        seed = self.folder / "seed"  # a copy that was stopped is no tree
+        shutil.rmtree(seed, ignore_errors=True)
+        seed.mkdir()
+        if self.results.exists():
+            for path in (self.results, *self.results.rglob("*")):
+                _copy(path, seed / path.relative_to(self.results))
+        seed.rename(self.tree)
 
     def restore(self, stage: Stage, key: str) -> bool:
         """Bring a finished stage into the tree, from there or from the published results.
 
-        Returns
-        -------
-        bool
-            Whether the stage is up to date now.
+        Returns whether the stage is up to date now.
         """
         if stamps.is_current(self.tree, stage, key):
             return True
-        if not stamps.is_current(self.results, stage, key):
+        stamp = stamps.read(self.results, stage)
+        if stamp is None or not stamps.is_current(self.results, stage, key):
             return False
         stamps.remove(self.tree, stage)
         for path in stamps.files_of(self.results, stage):
-            target = self.tree / path.relative_to(self.results)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, target)
-        stamps.write(self.tree, stage, stamps.Stamp(**vars(stamps.read(self.results, stage))))
+            _copy(path, self.tree / path.relative_to(self.results))
+        stamps.write(self.tree, stage, stamp)
         return True
 
     def publish(self) -> None:
@@ -162,8 +137,7 @@ def claim(results: Path, *, wait: bool = False) -> Iterator[Workplace]:
     place = Workplace(results)
     try:
         results.parent.mkdir(parents=True, exist_ok=True)
-        holding = lock(place.folder / LOCK, wait=wait)
-        with holding:
+        with lock(place.folder / LOCK, wait=wait):
             place.recover()
             yield place
     except Held as held:
@@ -184,21 +158,14 @@ def claim(results: Path, *, wait: bool = False) -> Iterator[Workplace]:
         raise RunFailed(f"The system refused: {error}.") from None
 
 
-def _copy_tree(source: Path, target: Path) -> None:
-    """Copy a folder, and stop at the first file that cannot be copied with the system's reason."""
-    reasons: list[OSError] = []
-
-    def copy(*paths: str) -> None:
-        try:
-            shutil.copy2(*paths, follow_symlinks=False)
-        except OSError as error:
-            reasons.append(error)
-            raise
-
-    try:
-        shutil.copytree(source, target, symlinks=True, copy_function=copy)
-    except shutil.Error:  # a list of texts, from which nobody can tell a full disk
-        raise reasons[0] if reasons else OSError("a folder cannot be copied") from None
+def _copy(path: Path, target: Path) -> None:
+    """Copy a file, a link as such, or a folder without its content; rights stay."""
+    if path.is_dir() and not path.is_symlink():
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copystat(path, target)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target, follow_symlinks=False)
 
 
 def _exchange(first: Path, second: Path) -> bool:

@@ -12,7 +12,7 @@ from customer_tables.storage import file_digest
 from runner import inputs, manifest, stamps
 from runner.arguments import Options
 from runner.environment import ROOT
-from runner.parameters import FILES, RUNNERS_OWN, Parameter, coerce
+from runner.parameters import NEXT_PERIOD, RUNNERS_OWN, Parameter, coerce
 from segmentation.stages import renamed_since
 
 # They tell when and how fast a run went; everything else is made of the input and the settings.
@@ -21,14 +21,7 @@ TELLS_TIME = ("index.html", "manifest.json")
 
 @dataclass(frozen=True)
 class Record:
-    """What is known about the run that is to be repeated.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-        The manifest.
-    content : dict
-    """
+    """The manifest of the run that is to be repeated."""
 
     path: Path
     content: dict[str, Any]
@@ -38,53 +31,41 @@ class Record:
         """The values of all parameters, by stage number."""
         return self.content["parameters"]
 
-    @property
-    def dataset(self) -> str:
-        """The dataset as the notebooks got it: a name, or "auto"."""
-        return next((str(v["dataset"]) for v in self.parameters.values() if "dataset" in v), "")
+    def value_of(self, name: str) -> str:
+        """Return the value that the notebooks got for a parameter; empty where none had one."""
+        return next((str(v[name]) for v in self.parameters.values() if v.get(name)), "")
 
-    def hashes(self, part: str) -> dict[str, str]:
-        """Return the SHA-256 of the input files of one part, by name."""
-        return {e["name"]: e["sha256"] for e in self.content["inputs"] if e["part"] == part}
+    def refusal(self, what: str, remedy: str) -> UserError:
+        """Return the error that this run cannot be repeated as asked."""
+        return UserError(what, f"--from-manifest {self.path}", remedy)
 
 
 def read_record(path: Path) -> Record:
-    """Read the manifest of a run.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        manifest.json, or the folder of results that holds it.
+    """Read the manifest of a run: manifest.json, or the folder of results that holds it.
 
     Raises
     ------
     UserError
         If it is no manifest, or one of a run whose notebooks did not belong together.
     """
-    file = path / "manifest.json" if path.is_dir() else path
-    where = f"--from-manifest {path}"
+    record = Record(path / "manifest.json" if path.is_dir() else path, {})
+    name = record.path.name
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(record.path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(
-            f"{file.name} cannot be read: {error.strerror}", where=where, remedy="check the path"
-        ) from None
+        what = f"{name} cannot be read: {error.strerror}"
+        raise record.refusal(what, "check the path") from None
     except ValueError:
         content = None
     if not _is_whole(content):
-        raise UserError(
-            f"{file.name} is no manifest that this version can read",
-            where=where,
-            remedy="name the manifest.json in a folder of results",
-        )
-    stale = [stage["number"] for stage in content["stages"] if not stage["current"]]
-    if stale:
-        raise UserError(
+        what = f"{name} is no manifest that this version can read"
+        raise record.refusal(what, "name the manifest.json in a folder of results")
+    if stale := [stage["number"] for stage in content["stages"] if not stage["current"]]:
+        raise record.refusal(
             f"notebook {stale[0]} of that run was out of date, so no one run can repeat it",
-            where=where,
-            remedy="run the notebooks again without --only, and take that run's manifest",
+            "run the notebooks again without --only, and take that run's manifest",
         )
-    return Record(file, content)
+    return replace(record, content=content)
 
 
 def _is_whole(content: Any) -> bool:
@@ -119,28 +100,25 @@ def with_record(options: Options, record: Record) -> Options:
     UserError
         If the manifest does not say where the data are, which it does not for a user's own.
     """
-    where = f"--from-manifest {options.manifest}"
     given = record.content.get("given", {})
-    for name, option in (("input", "--input"), ("demographics", "--demographics")):
+    for name in ("input", "demographics"):
         if given.get(name) and getattr(options, name) is None:
-            raise UserError(
+            raise record.refusal(
                 f"that run read {given[name]!r}, and a manifest keeps no paths",
-                where=where,
-                remedy=f"say with {option} where the file is; its content will be compared",
+                f"say with --{name} where the file is; its content will be compared",
             )
-    dataset = options.dataset or record.dataset
-    if options.dataset is None and dataset not in ("", "auto"):
-        if not (inputs.DATA / dataset / "dataset.toml").is_file():
-            raise UserError(
-                f"that run was about {dataset!r}, which is not under data/",
-                where=where,
-                remedy="say with --dataset where its dataset.toml is; it will be compared",
-            )
+    dataset = options.dataset or record.value_of("dataset")
+    ours = dataset in ("", "auto") or (inputs.DATA / dataset / "dataset.toml").is_file()
+    if options.dataset is None and not ours:
+        raise record.refusal(
+            f"that run was about {dataset!r}, which is not under data/",
+            "say with --dataset where its dataset.toml is; it will be compared",
+        )
     return replace(options, dataset=dataset or None, quick=bool(record.content["quick"]))
 
 
 def settings_of(
-    record: Record, declared: dict[str, dict[str, Parameter]], files: dict[str, str]
+    record: Record, declared: dict[str, dict[str, Parameter]], given: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
     """Return the values to pass to each notebook, checked like those of --set.
 
@@ -149,74 +127,50 @@ def settings_of(
     record : Record
     declared : dict
         By stage number, what the notebook declares.
-    files : dict
-        By parameter, where the files are that the manifest knows by name only.
+    given : dict
+        Where the file of the next period is, which the manifest knows by name only.
 
     Raises
     ------
     UserError
         If a notebook has no such parameter any more, a value is not of its type, or it is not said
-        where a file is.
+        where the file is.
     """
-    renamed = renamed_since(record.content)
-    if renamed:
-        raise UserError(
-            f"that run was made by earlier notebooks: {renamed}",
-            where=f"--from-manifest {record.path}",
-            remedy=_older_version(record),
+    commit = (record.content.get("git") or {}).get("commit")
+    older = "use the version of the project that made it"
+    if commit is not None:
+        older = f"check out the version that made it: git checkout {commit[:12]}"
+    if renamed := renamed_since(record.content):
+        raise record.refusal(f"that run was made by earlier notebooks: {renamed}", older)
+    then, now = record.value_of(NEXT_PERIOD), given.get(NEXT_PERIOD)
+    if then and not now:
+        raise record.refusal(
+            f"that run read {then[:80]!r}, and a manifest keeps no paths",
+            f"say with --set {NEXT_PERIOD}=FILE where it is; its content will be compared",
         )
-    _check_files(record, files)
-    settings: dict[str, dict[str, Any]] = {}
+    if now and not then:
+        raise UserError(
+            "that run read no file as its next period",
+            where=f"--set {NEXT_PERIOD}={now}",
+            remedy="leave it out, or run without --from-manifest",
+        )
+    settings: dict[str, dict[str, Any]] = {number: {} for number in declared}
     for number, values in record.parameters.items():
         known = declared.get(number, {})
-        settings[number] = {}
+        for name in sorted(values.keys() - RUNNERS_OWN.keys() - known.keys()):
+            raise record.refusal(
+                f"notebook {number} has no parameter {name[:80]!r} any more", older
+            )
         for name, value in values.items():
-            if name in RUNNERS_OWN:
-                continue
-            if name not in known:
-                raise UserError(
-                    f"notebook {number} has no parameter {name[:80]!r} any more",
-                    where=f"--from-manifest {record.path}",
-                    remedy=_older_version(record),
-                )
-            value = files[name] if value and name in FILES else coerce(known[name], str(value))
-            settings[number][name] = value
-    return {number: settings.get(number, {}) for number in declared}
-
-
-def _check_files(record: Record, files: dict[str, str]) -> None:
-    """Check that just those files are named which parameters of the old run named."""
-    for name in FILES:
-        then = next((v[name] for v in record.parameters.values() if v.get(name)), "")
-        if then and not files.get(name):
-            raise UserError(
-                f"that run read {str(then)[:80]!r}, and a manifest keeps no paths",
-                where=f"--from-manifest {record.path}",
-                remedy=f"say with --set {name}=FILE where it is; its content will be compared",
-            )
-        if files.get(name) and not then:
-            raise UserError(
-                f"that run read no file as its {FILES[name]}",
-                where=f"--set {name}={files[name]}",
-                remedy="leave it out, or run without --from-manifest",
-            )
-
-
-def _older_version(record: Record) -> str:
-    commit = (record.content.get("git") or {}).get("commit")
-    if commit is None:
-        return "use the version of the project that made it"
-    return f"check out the version that made it: git checkout {commit[:12]}"
+            if name == NEXT_PERIOD and value:
+                settings[number][name] = now
+            elif name not in RUNNERS_OWN:
+                settings[number][name] = coerce(known[name], str(value))
+    return settings
 
 
 def check_inputs(record: Record, files: dict[str, list[Path]]) -> None:
-    """Hold the input of this run against that of the old one.
-
-    Parameters
-    ----------
-    record : Record
-    files : dict
-        By part in the run, its files.
+    """Hold the files of this run, by their part in it, against those of the old one.
 
     Raises
     ------
@@ -224,7 +178,7 @@ def check_inputs(record: Record, files: dict[str, list[Path]]) -> None:
         At the first file whose content differs.
     """
     for part, paths in files.items():
-        known = record.hashes(part)
+        known = {e["name"]: e["sha256"] for e in record.content["inputs"] if e["part"] == part}
         for path in paths:
             found = file_digest(path)
             if found in known.values():
@@ -237,11 +191,10 @@ def check_inputs(record: Record, files: dict[str, list[Path]]) -> None:
                 remedy="bring back the old file, or run without --from-manifest",
             )
         if len(paths) < len(known):
-            raise UserError(
+            raise record.refusal(
                 f"that run read {len(known)} file(s) as its {part}, and here there are "
                 f"{len(paths)}: {', '.join(known)}",
-                where=f"--from-manifest {record.path}",
-                remedy="name all of them with --dataset, --input and --demographics",
+                "name all of them with --dataset, --input and --demographics",
             )
 
 
@@ -267,9 +220,8 @@ def differences_of_versions(record: Record) -> list[str]:
 def compare(record: Record, results: Path) -> str:
     """Say whether this run wrote the bytes that the old one wrote."""
     then = {n: e["sha256"] for n, e in record.content["outputs"].items() if n not in TELLS_TIME}
-    new = manifest.read(results) or {"outputs": {}}
-    here = {n: e["sha256"] for n, e in new["outputs"].items() if n not in TELLS_TIME}
-    other = sorted(n for n in then if here.get(n) != then[n])
+    here = (manifest.read(results) or {"outputs": {}})["outputs"]
+    other = sorted(n for n in then if here.get(n, {}).get("sha256") != then[n])
     if not other:
         return f"All {len(then)} files are the same as in {record.path}."
     listed = ", ".join(other[:5]) + (f" and {len(other) - 5} more" if len(other) > 5 else "")

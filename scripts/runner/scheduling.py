@@ -7,8 +7,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # The checker of notebook files compiles a grammar of internet addresses when it is loaded, for
@@ -16,12 +16,12 @@ from pathlib import Path
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 from customer_tables.errors import UserError
-from runner import stamps
+from runner import finishing, stamps
 from runner.environment import ROOT
 from runner.errors import RunFailed
 from runner.execution import Job, run_notebook
 from runner.kernels import Kernels
-from runner.notebook_files import imported_names, source_of
+from runner.notebook_files import imported_names
 from runner.work import Work, now
 from segmentation.stages import Stage, dependents
 
@@ -30,25 +30,18 @@ _LARGE = 2**22  # bytes of cleaned customers beyond which one notebook at a time
 _AHEAD = 2  # kernels that load their libraries while others work, unless a table is large
 
 
-def run_stages(work: Work, render: Callable[[Stage], None]) -> None:
-    """Run the stages that are due, each in a kernel of its own.
-
-    Parameters
-    ----------
-    work : Work
-    render : callable
-        Makes the page of a stage that has run, while others run.
-    """
+def run_stages(work: Work) -> None:
+    """Run the stages that are due, each in a kernel of its own, and make their pages."""
     with (
         _logging_to(work.place.log),
         asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner,
     ):
-        runner.run(_run_stages(work, render))
+        runner.run(_run_stages(work))
 
 
-async def _run_stages(work: Work, render: Callable[[Stage], None]) -> None:
+async def _run_stages(work: Work) -> None:
     async with Kernels(work.plan.folder, work.place.private, work.place.log) as kernels:
-        schedule = _Schedule(work, kernels, render)
+        schedule = _Schedule(work, kernels)
         try:
             async with asyncio.TaskGroup() as group:
                 for stage in work.plan.series:
@@ -58,21 +51,14 @@ async def _run_stages(work: Work, render: Callable[[Stage], None]) -> None:
 
 
 class _Schedule:
-    """What the stages of a run, each of them a task, wait for.
+    """What the stages of a run, each of them a task, wait for."""
 
-    Parameters
-    ----------
-    work : Work
-    kernels : Kernels
-    render : callable
-        See `run_stages`.
-    """
-
-    def __init__(self, work: Work, kernels: Kernels, render: Callable[[Stage], None]) -> None:
-        self._work, self._kernels, self._render = work, kernels, render
+    def __init__(self, work: Work, kernels: Kernels) -> None:
+        self._work, self._kernels = work, kernels
         self._settled = {stage.number: asyncio.Event() for stage in work.plan.series}
         self._waiting = list(work.plan.series)
-        self._running, self._turn = 0, asyncio.Condition()
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._ahead, self._narrow = _AHEAD, False
         self._rendering = asyncio.Lock()
 
     async def settle(self, stage: Stage) -> None:
@@ -80,7 +66,7 @@ class _Schedule:
         work = self._work
         for number in stage.needs:
             await self._settled[number].wait()
-        async with self._place():
+        async with self._places:
             self._waiting.remove(stage)
             key = work.keys[stage.number] = work.key(stage, work.place.tree)
             due = not _may_skip(work, stage, key)
@@ -89,25 +75,15 @@ class _Schedule:
                 await self._run(stage, key)
             else:
                 work.skipped.add(stage.number)
+        if not self._narrow and _is_large(work.place.tree):
+            # The table should not be in memory twice: one place less, and no kernels ahead.
+            self._narrow, self._ahead = True, 0
+            for _ in range(_AT_ONCE - 1):
+                await self._places.acquire()
         self._settled[stage.number].set()
         if due:
             async with self._rendering:
-                await asyncio.to_thread(self._render, stage)
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        """Wait until one more notebook may run, and take its place."""
-        async with self._turn:
-            await self._turn.wait_for(
-                lambda: self._running < (1 if _is_large(self._work.place.tree) else _AT_ONCE)
-            )
-            self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
-            async with self._turn:
-                self._turn.notify_all()
+                await asyncio.to_thread(finishing.render, work, stage)
 
     async def _run(self, stage: Stage, key: str) -> None:
         """Run a notebook and stamp what it wrote."""
@@ -115,15 +91,15 @@ class _Schedule:
         began, advance = now(), work.progress.start(stage)
 
         def on_cell(done: int, total: int) -> None:
-            self._prepare()  # the notebook's own kernel is up: now others may take the processor
+            # The notebook's own kernel is up: now those of the next may take the processor.
+            due = [other for other in self._waiting if work.plan.chosen(other)]
+            for other in due[: self._ahead]:
+                self._kernels.prepare(other.number, _names(work, other))
             advance(done, total)
 
         (tree / "notebooks").mkdir(exist_ok=True)
-        kernel = await self._kernels.take(stage.number, _names(work, stage))
-        try:
+        async with self._kernels.take(stage.number, _names(work, stage)) as kernel:
             outcome = await run_notebook(_job(work, stage), kernel, on_cell)
-        finally:
-            self._kernels.give_back(kernel)
         _check_reads(tree, stage)
         stamp = stamps.Stamp(
             key=key,
@@ -136,24 +112,14 @@ class _Schedule:
         stamps.write(tree, stage, stamp)
         work.progress.done(stage, outcome.seconds)
 
-    def _prepare(self) -> None:
-        """Start kernels for the stages that come next."""
-        due = [stage for stage in self._waiting if self._work.plan.chosen(stage)]
-        for stage in due[: 0 if _is_large(self._work.place.tree) else _AHEAD]:
-            self._kernels.prepare(stage.number, _names(self._work, stage))
-
 
 def _is_large(tree: Path) -> bool:
-    """Whether the table is so large that it should not be in memory twice."""
     customers = tree / "stages" / "01_customers.parquet"
     return customers.is_file() and customers.stat().st_size > _LARGE
 
 
 def _names(work: Work, stage: Stage) -> list[str]:
-    """Return what the notebook of a stage imports."""
-    cells = work.plan.notebooks[stage.number]["cells"]
-    code = [source_of(cell) for cell in cells if cell.get("cell_type") == "code"]
-    return sorted(set().union(*map(imported_names, code)))
+    return sorted(imported_names(work.plan.notebooks[stage.number]))
 
 
 def _clear(work: Work, stage: Stage) -> None:
@@ -169,44 +135,34 @@ def _clear(work: Work, stage: Stage) -> None:
 
 
 def _may_skip(work: Work, stage: Stage, key: str) -> bool:
-    """Whether a stage need not run; says so if it does not."""
-    if not work.plan.chosen(stage):
-        _pass_over(work, stage, key)
-        return True
-    if work.plan.forced(stage) or not work.place.restore(stage, key):
+    """Whether a stage need not run, or --only does not name it; says so if it does not run."""
+    only, word = work.plan.options.only, "up to date"
+    if work.plan.forced(stage):
         return False
-    work.progress.skipped(stage)
+    if not work.place.restore(stage, key):
+        if work.plan.chosen(stage):
+            return False
+        word = "left out"
+        if stamps.files_of(work.place.tree, stage):
+            word = "left as it was; out of date"
+        elif only is not None and stage.number in only.needs:
+            raise UserError(
+                f"notebook {only.number} needs what {stage.name} writes, and that is not there",
+                where=f"--only {only.number}",
+                remedy="run without --only first",
+            )
+    work.progress.skipped(stage, word)
     return True
-
-
-def _pass_over(work: Work, stage: Stage, key: str) -> None:
-    """Leave out a stage that --only does not name, unless what it writes is missing."""
-    only = work.plan.options.only
-    if work.place.restore(stage, key):
-        work.progress.skipped(stage)
-    elif stamps.files_of(work.place.tree, stage):
-        work.progress.skipped(stage, "left as it was; out of date")
-    elif only is not None and stage.number in only.needs:
-        raise UserError(
-            f"notebook {only.number} needs what {stage.name} writes, and that is not there",
-            where=f"--only {only.number}",
-            remedy="run without --only first",
-        )
-    else:
-        work.progress.skipped(stage, "left out")
 
 
 def _job(work: Work, stage: Stage) -> Job:
     """Return the notebook of a stage as it is to be run."""
-    tree, table, toml = work.place.tree, work.source.table, work.source.toml
+    tree, source = work.place.tree, work.source
     passed, shown = work.parameters(stage)
     masks = {str(tree): f"results/{work.place.results.name}"}
-    if table:
-        masks[str(table)] = table.name
-    if work.source.demographics:
-        masks[str(work.source.demographics)] = work.source.demographics.name
-    if toml:
-        masks[str(toml.parent)] = work.source.name
+    masks |= {str(path): path.name for path in (source.table, source.demographics) if path}
+    if source.toml:
+        masks[str(source.toml.parent)] = source.name
     for folder, stand_in in ((ROOT, ""), (Path.home(), "~/")):
         if folder != folder.parent:  # the root of the disk is in every path, and in addresses
             masks[str(folder) + os.sep] = stand_in
@@ -226,9 +182,7 @@ def _job(work: Work, stage: Stage) -> Job:
 def _check_reads(tree: Path, stage: Stage) -> None:
     """Hold a notebook to the stages that it is declared to need, or reruns would miss some."""
     path = tree / "stages" / f"{stage.number}_reads.json"
-    if not path.is_file():
-        return
-    names = json.loads(path.read_text(encoding="utf-8"))
+    names = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else ()
     undeclared = {name[:2] for name in names} - {*stage.needs, stage.number}
     if undeclared:
         raise RunFailed(
@@ -242,10 +196,9 @@ def _logging_to(path: Path) -> Iterator[None]:
     """Send what the libraries log to a file, in place of the terminal."""
     handler = logging.FileHandler(path, encoding="utf-8", delay=True)
     handler.setLevel(logging.WARNING)
-    root = logging.getLogger()
-    root.addHandler(handler)
+    logging.getLogger().addHandler(handler)
     try:
         yield
     finally:
-        root.removeHandler(handler)
+        logging.getLogger().removeHandler(handler)
         handler.close()

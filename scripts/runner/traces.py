@@ -13,6 +13,7 @@ from pathlib import Path
 _FRAME = re.compile(r"\s*(?:File |Cell |Input In|Traceback|-{5,}|={5,}|[\w.]+\s+Traceback)")
 _LINK = re.compile(r"(?:During handling of|The above exception)[\w\s]+:?$")
 _RAISED = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<said>.*))?$")
+_CODE = re.compile(r"^(?:[ \t]*(?:-+>)?[ \t]*\d+ |    \S).*", re.MULTILINE)
 _WORD = re.compile(r"[^\s\"'`(){}\[\],;:=<>|]+")
 _HIDDEN = "…"
 
@@ -20,14 +21,9 @@ _HIDDEN = "…"
 def scrubbed(message: str, code: str = "") -> str:
     """Return the first line of an error's message without what may come from a customer's row.
 
-    Words stay that stand in the code; of the others only plain lower-case ones, and none of those
-    in quotes or behind a colon, where libraries put what they stumbled over.
-
-    Parameters
-    ----------
-    message : str
-    code : str
-        The code that the error came through.
+    Words stay that stand in the code that the error came through; of the others only plain
+    lower-case ones, and none of those in quotes or behind a colon, where libraries put what they
+    stumbled over.
 
     Examples
     --------
@@ -36,16 +32,14 @@ def scrubbed(message: str, code: str = "") -> str:
     >>> scrubbed("'gap'", "scan['gap']")
     "'gap'"
     """
-    lines = message.strip().splitlines()
     known = set(_WORD.findall(code))
-    general, colon, quoted = (lines[0] if lines else "").partition(": ")
+    general, colon, quoted = message.strip().partition("\n")[0].partition(": ")
 
     def hide(text: str, plain_words: bool) -> str:
         def shown(match: re.Match[str]) -> str:
-            word = match.group()
-            bare = word.rstrip(".!?")
+            bare = match.group().rstrip(".!?")
             usual = plain_words and re.fullmatch(r"[A-Z]?[a-z]+(?:[-/][a-z]+)*|[AI]", bare)
-            return word if usual or bare in known else _HIDDEN
+            return match.group() if usual or bare in known else _HIDDEN
 
         return re.sub(rf"{_HIDDEN}(?:[\s,;]*{_HIDDEN})+", _HIDDEN, _WORD.sub(shown, text))
 
@@ -55,31 +49,19 @@ def scrubbed(message: str, code: str = "") -> str:
 
 
 def without_data(trace: str) -> str:
-    """Return a printed traceback without what its messages quote.
-
-    Parameters
-    ----------
-    trace : str
-        As IPython or Python print it, without colours; several that caused each other as well.
-    """
+    """Return a traceback of IPython or Python, without colours, without what its messages quote."""
     kept: list[str] = []
-    code = "\n".join(line for line in trace.splitlines() if _is_code(line))
     in_message = True  # whatever stands before the first frame
     for line in trace.splitlines():
         if _FRAME.match(line) or _LINK.match(line):
             in_message = False
         elif not in_message and line[:1].strip() and (raised := _RAISED.match(line)):
             in_message = True
-            said = scrubbed(raised["said"], code) if raised["said"] else ""
-            line = f"{raised['kind']}: {said}" if said else raised["kind"]
+            line = described(raised["kind"], raised["said"] or "", trace)
         elif in_message and line.strip():
             continue
         kept.append(line)
     return "\n".join(kept)
-
-
-def _is_code(line: str) -> bool:
-    return bool(re.match(r"\s*(?:-+>)?\s*\d+ |    \S", line))
 
 
 def note_error(log: Path, error: BaseException) -> str:
@@ -92,6 +74,5 @@ def note_error(log: Path, error: BaseException) -> str:
 
 def described(kind: str, message: str, trace: str) -> str:
     """Say in one line what was raised, for terminal and log."""
-    code = "\n".join(line for line in trace.splitlines() if _is_code(line))
-    said = scrubbed(message, code)
+    said = scrubbed(message, "\n".join(_CODE.findall(trace)))
     return f"{kind}: {said}" if said else kind

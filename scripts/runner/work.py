@@ -12,7 +12,7 @@ from customer_tables.storage import file_digest, text_digest
 from runner import stamps
 from runner.inputs import Source
 from runner.notebook_files import reachable, source_of
-from runner.parameters import FILES
+from runner.parameters import NEXT_PERIOD
 from runner.plan import Plan
 from runner.progress import Progress
 from runner.publishing import Workplace
@@ -26,37 +26,27 @@ def now() -> str:
 
 @dataclass
 class Work:
-    """One run under way.
-
-    Attributes
-    ----------
-    plan : Plan
-    source : Source
-    place : Workplace
-    progress : Progress
-    started : str
-    inputs : dict
-        By part in the run, name and SHA-256 of each file.
-    keys : dict
-        By stage number, the key of what the stage would be made from now, once that is settled.
-    skipped : set of str
-        Numbers of the stages that did not run.
-    """
+    """One run under way."""
 
     plan: Plan
     source: Source
     place: Workplace
     progress: Progress
     started: str = field(default_factory=now)
-    inputs: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    inputs: dict[str, list[tuple[str, str]]] = field(init=False)  # names and SHA-256, by part
+    # By stage number, the key of what the stage would be made from now, once that is settled.
     keys: dict[str, str] = field(default_factory=dict)
-    skipped: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)  # numbers of the stages that did not run
 
     def __post_init__(self) -> None:
         self.inputs = {
             part: [(path.name, file_digest(path)) for path in paths]
-            for part, paths in (self.source.files() | self.plan.files()).items()
+            for part, paths in self.files().items()
         }
+
+    def files(self) -> dict[str, list[Path]]:
+        """Return the files that the run depends on, by their part in it."""
+        return self.source.files() | {"next period": self.plan.next_period()}
 
     def parameters(self, stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values that a notebook gets, and those that its executed copy shows as set.
@@ -76,7 +66,7 @@ class Work:
         shown = {name: value for name, value in passed.items() if name != "results_dir"}
         if "dataset" in shown and source.toml:
             shown["dataset"] = source.name
-        for name in ("input_file", "demographics_file", *FILES):
+        for name in ("input_file", "demographics_file", NEXT_PERIOD):
             if shown.get(name):
                 shown[name] = Path(shown[name]).name
         return passed, {n: value for n, value in shown.items() if value != declared[n].default}
@@ -84,27 +74,22 @@ class Work:
     def key(self, stage: Stage, tree: Path) -> str:
         """Return the hash of everything that a stage's result depends on.
 
-        Parameters
-        ----------
-        stage : Stage
-        tree : pathlib.Path
-            Results folder with the hand-off files of earlier stages.
+        `tree` is a results folder with the hand-off files of earlier stages.
         """
         _, shown = self.parameters(stage)
         shown.pop("dataset", None)  # its content counts, not its name
-        if files := self.plan.named_files(stage):
-            shown["files"] = [file_digest(path) for path in files]
-        dataset, inferred = self.inputs.get("dataset", []), tree / "dataset.toml"
+        if NEXT_PERIOD in shown:
+            shown["files"] = [value for _, value in self.inputs["next period"]]
+        dataset, inferred = [value for _, value in self.inputs["dataset"]], tree / "dataset.toml"
         if self.source.toml is None and stage.needs and inferred.is_file():
             # Inferred by the first notebook, and perhaps edited since.
-            dataset = [(inferred.name, file_digest(inferred))]
-        needed = [other for other in self.plan.series if other.number in stage.needs]
-        handed = {
-            name: value
-            for other in needed
-            for name, value in (stamps.read(tree, other) or stamps.Stamp("")).outputs.items()
-            if name.startswith("stages/") or name in other.also
-        }
+            dataset = [file_digest(inferred)]
+        handed: dict[str, str] = {}
+        for other in self.plan.series:
+            stamp = stamps.read(tree, other) if other.number in stage.needs else None
+            for name, value in stamp.outputs.items() if stamp else ():
+                if name.startswith("stages/") or name in other.also:
+                    handed[name] = value
         notebook, folder = self.plan.notebooks[stage.number], self.plan.folder
         content = {
             "format": stamps.FORMAT,
@@ -118,9 +103,9 @@ class Work:
                 for path in reachable(notebook, folder)
             },
             "parameters": shown,
-            "dataset": [value for _, value in dataset],
+            "dataset": dataset,
             # Only a stage that needs no other one reads the table itself.
-            "table": self.inputs.get("table", []) if not stage.needs else [],
+            "table": self.inputs["table"] if not stage.needs else [],
             "handed": handed,
             "versions": stamps.versions(),
         }
