@@ -14,76 +14,43 @@ import argparse
 import io
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
-from customer_tables.storage import json_text
-from runner import environment
-from runner.entry import finish
-from runner.errors import DONE
-
-
-def enter():
-    """Go on inside the environment, which has what is imported from here on."""
-    environment.enter(Path(__file__), sys.argv[1:])
-    return DONE
-
+from runner.entry import enter, finish
 
 if __name__ == "__main__":
-    refused = finish(enter)
+    refused = finish(lambda: enter(Path(__file__), sys.argv[1:]) or 0)
     if refused:
         sys.exit(refused)
 
+from markupsafe import escape
 from PIL import Image
 
 from customer_tables.errors import UserError
-from customer_tables.text import count, number
-from runner import manifest, pages
+from customer_tables.storage import json_text
+from customer_tables.text import number
+from runner import environment, manifest, pages
 from segmentation.stages import SERIES
 
 RESULTS, README = environment.ROOT / "results", environment.ROOT / "README.md"
-DATASET = "credit_card"  # the embedded one
 START, END = "<!-- gallery -->", "<!-- /gallery -->"
-MOST_BYTES, FIGURE_WIDTH = 150_000, 900  # of a picture; figures are drawn about 1,100 pixels wide
+MOST_BYTES, MOST_WIDTH = 150_000, 1280  # of a picture
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-# Pages of a run: the picture's file, the page, the window, what to have at the top, caption, width
-# in the README and alternative text.
-NOTEBOOK = next(stage.name for stage in SERIES if stage.number == "04")
-PAGES = (
-    (
-        "report.png",
-        "index.html",
-        (1280, 1330),
-        "h1",
-        "The report, on a screen",
-        560,
-        "The start page, “{title}”: {answer[0]}",
-    ),
-    (
-        "report_phone.png",
-        "index.html",
-        (400, 1180),
-        "#segment-1",
-        "On a phone",
-        240,
-        "A segment's card on a phone: its size and value, what sets it apart in bars against the "
-        "average, and what to do.",
-    ),
-    (
-        "notebook.png",
-        f"notebooks/{NOTEBOOK}.html",
-        (1280, 1150),
-        "#The-decision",
-        "A notebook's page",
-        720,
-        "Notebook 04 as a page: its contents, and the decision with its figure.",
-    ),
-)
-FIGURES = (
-    ("decision.png", "04_decision", "How the number of segments is decided", 470),
-    ("profiles.png", "06_profiles", "What sets the segments apart", 330),
-)
+NOTEBOOK = next(f"notebooks/{stage.name}.html" for stage in SERIES if stage.number == "04")
+PHONE = "A segment's card on a phone: size and value, what sets it apart in bars, and what to do."
+FOUR = "Notebook 04 as a page: its contents, and the decision with its figure."
+# Pictures of pages: page, window, what to have at the top, width in the README, caption and
+# alternative text.
+PAGES = {
+    "report.png": ("index.html", (1280, 1330), "h1", 560, "The report, on a screen", "{answer[0]}"),
+    "report_phone.png": ("index.html", (400, 1180), "#segment-1", 240, "On a phone", PHONE),
+    "notebook.png": (NOTEBOOK, (1280, 1150), "#The-decision", 720, "A notebook's page", FOUR),
+}
+FIGURES = {
+    "decision.png": ("04_decision", 470, "How the number of segments is decided"),
+    "profiles.png": ("06_profiles", 330, "What sets the segments apart"),
+}
 
 
 def photograph(results):
@@ -95,7 +62,7 @@ def photograph(results):
         raise UserError("there is no Chromium on this machine", remedy="install it")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=FLAGS)
-        for file, page, (width, height), at, *_ in PAGES:
+        for file, (page, (width, height), at, *_) in PAGES.items():
             size = {"width": width, "height": height}
             window = browser.new_page(viewport=size, color_scheme="light")
             window.goto((results / page).as_uri())
@@ -108,147 +75,84 @@ def photograph(results):
 def small(png):
     """Scale a picture down and reduce its colours until it is small enough for a repository."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    if picture.width > FIGURE_WIDTH:
-        height = round(picture.height * FIGURE_WIDTH / picture.width)
-        picture = picture.resize((FIGURE_WIDTH, height), Image.Resampling.LANCZOS)
-    for colours in (None, 256, 128, 64, 32):
-        # Not by frequency: a few words in a signal colour have to keep it.
-        reduced = (
-            picture
-            if colours is None
-            else picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        )
+    picture.thumbnail((MOST_WIDTH, 10 * MOST_WIDTH), Image.Resampling.LANCZOS)
+    for colours in (256, 128, 64, 32):
         buffer = io.BytesIO()
+        # Not by frequency: a few words in a signal colour have to keep it.
+        reduced = picture.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         reduced.save(buffer, format="png", optimize=True)
         if buffer.tell() <= MOST_BYTES:
             break
     return buffer.getvalue()
 
 
-def snippet(content, folder=""):
-    """Write the gallery as Markdown: pictures, and a paragraph and a table with the numbers.
+def snippet(content, folder="", pictures=None):
+    """Write the gallery as Markdown: pictures, a paragraph and a table with the numbers.
 
     `content` is what gallery.json holds; `folder` is where the pictures are, with a slash.
     """
-    n = content["numbers"]
-    images = {entry["file"]: image(entry, folder) for entry in content["pictures"]}
-    screens = [images.pop(name) for name in ("report.png", "report_phone.png") if name in images]
-    alone = f"the elbow alone would say {n['elbow_k']}, the silhouette alone {n['silhouette_k']}"
-    if n["elbow_k"] == n["silhouette_k"] == n["k"]:
-        alone = "the elbow or the silhouette alone would say the same"
-    top = max(n["value_share"], key=n["value_share"].get)
-    text = (
-        f"The {count(n['customers'])} {n['nouns']} fall into {n['k']} segments ({alone}). "
-        f"Two samples agree on them to an adjusted Rand index of {n['stability']:.2f}; the mean "
-        f"silhouette is {n['silhouette']:.2f}; the verdict is *{n['verdict']}*. "
-        f"{n['names'][top]} are {pages.percent(n['share'][top])} of the {n['nouns']} and make "
-        f"{pages.percent(n['value_share'][top])} of {n['value_label']}."
-    )
-    rows = [
-        f"| segment | share of {n['nouns']} | share of {n['value_label']} "
-        f"| {n['value_label']} per {n['noun']} |",
-        "|---|---:|---:|---:|",
-        *(
-            f"| {name} | {pages.percent(n['share'][s])} | {pages.percent(n['value_share'][s])} "
-            f"| {number(n['value_mean'][s])} |"
-            for s, name in n["names"].items()
-        ),
-    ]
-    parts = ["\n".join(lines) for lines in (screens, [text], rows, images.values())]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def image(entry, folder):
-    """Write a picture as HTML that GitHub shows."""
-    alt, caption = (pages.escape(" ".join(entry[key].split())) for key in ("alt", "caption"))
-    source = f"{folder}{entry['file']}"
-    tag = f'<img src="{source}" width="{entry["width"]}" alt="{alt}" title="{caption}">'
-    return f'<a href="{source}">{tag}</a>'
+    images = []
+    for entry in content["pictures"][:pictures]:
+        alt, caption = (escape(" ".join(entry[key].split())) for key in ("alt", "caption"))
+        source = f"{folder}{entry['file']}"
+        tag = f'<img src="{source}" width="{entry["width"]}" alt="{alt}" title="{caption}">'
+        images.append(f'<a href="{source}">{tag}</a>')
+    nouns, value = content["nouns"], content["value"]["label"]
+    rows = [f"| segment | share of {nouns} | share of {value} | {value} per {content['noun']} |"]
+    rows.append("|---|---:|---:|---:|")
+    for segment in content["segments"]:
+        shares = (pages.percent(segment[key]) for key in ("share", "value_share"))
+        cells = (segment["name"], *shares, number(segment["value_mean"]))
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n\n".join(["\n".join(images), " ".join(content["answer"]), "\n".join(rows)]) + "\n"
 
 
 def insert(readme, text):
-    """Put the gallery into a README, after its mark, in place of what was there."""
-    before, mark, after = readme.partition(START)
-    if not mark:
-        raise ValueError(f"no {START}")
-    return f"{before}{START}\n\n{text}\n{END}{after.partition(END)[2] if END in after else after}"
-
-
-def check(results):
-    """Return the record and the report of a full run on the embedded data; refuse any other."""
-    record, path = manifest.read(results), results / "stages" / "06_report.json"
-    remedy = f"make one: scripts/run.py --results {results}"
-    if record is None or not path.is_file():
-        raise UserError("there is no finished run", where=str(results), remedy=remedy)
-    report = json.loads(path.read_text("utf-8"))
-    if record["dataset"] != DATASET or not report["generated"]:
-        what = "the gallery shows the embedded card holders, and this run is of other data"
-        raise UserError(what, where=str(results), remedy=remedy)
-    if record["quick"] or record["settings"]:
-        what = "the gallery shows a full run, and this one has quick or other settings"
-        raise UserError(what, where=str(results), remedy=f"{remedy} --force")
-    return record, report
+    """Put the gallery into a README, between its marks."""
+    before, _, after = readme.partition(START)
+    return f"{before}{START}\n\n{text}\n{END}{after.partition(END)[2]}"
 
 
 def make_gallery(results, gallery):
     """Make the pictures and the numbers of a run; return what gallery.json holds."""
-    record, report = check(results)
-    pictures, contents = [], dict(photograph(results))
-    for file, _, _, _, caption, width, alt in PAGES:
+    record, report = manifest.read(results) or {}, results / "stages" / "06_report.json"
+    report = json.loads(report.read_text("utf-8")) if report.is_file() else {}
+    if not report.get("generated") or record.get("quick", True) or record["settings"]:
+        what = "the gallery shows a full run on the embedded card holders, and this is none"
+        remedy = f"make one: scripts/run.py --results {results} --force"
+        raise UserError(what, where=str(results), remedy=remedy)
+    contents, pictures = dict(photograph(results)), []
+    for file, (*_, width, caption, alt) in PAGES.items():
         alt = alt.format_map(report)
         pictures.append({"file": file, "alt": alt, "caption": caption, "width": width})
-    for file, name, caption, width in FIGURES:
+    for file, (name, width, caption) in FIGURES.items():
         figure = results / "figures" / f"{name}.png"
         contents[file] = figure.read_bytes()
         alt = json.loads(figure.with_suffix(".json").read_text("utf-8"))["alt"]
         pictures.append({"file": file, "alt": alt, "caption": caption, "width": width})
+    content = {"pictures": pictures} | {
+        key: report[key] for key in ("customers", "k", "noun", "nouns", "value", "answer")
+    }
+    columns = ("segment", "name", "share", "value_share", "value_mean")
+    content["answer"][2:] = report["decision"]["sentences"][1:]
+    content["segments"] = [{key: card[key] for key in columns} for card in report["segments"]]
     gallery.mkdir(parents=True, exist_ok=True)
     for file, png in contents.items():
         (gallery / file).write_bytes(small(png))
-    versions = {name: record["versions"].get(name) for name in ("python", "numpy", "scikit-learn")}
-    metrics = json.loads((results / "metrics.json").read_text("utf-8"))
-    numbers = numbers_of(metrics, report)
-    content = {"dataset": DATASET, "seed": record["seed"], "versions": versions}
-    content |= {"numbers": numbers, "pictures": pictures}
     (gallery / "gallery.json").write_text(json_text(content), encoding="utf-8")
     (gallery / "README.md").write_text(f"# Gallery\n\n{snippet(content)}", encoding="utf-8")
     return content
 
 
-def numbers_of(metrics, report):
-    """Pick the numbers that the gallery quotes from those of a run."""
-    clustering, profiling = metrics["clustering"], metrics["profiling"]
-    k = clustering["k"]
-    return {
-        "customers": metrics["cleaning"]["customers"],
-        **{name: clustering[name] for name in ("k", "elbow_k", "silhouette_k")},
-        "stability": clustering["stability"][str(k)],
-        "silhouette": clustering["silhouette"],
-        "inertia": clustering["inertia"][str(k)],
-        "verdict": clustering["verdict"],
-        **{name: profiling[name] for name in ("names", "share", "value_share", "value_mean")},
-        "noun": report["noun"],
-        "nouns": report["nouns"],
-        "value_label": report["value"]["label"],
-    }
-
-
 def main(arguments):
     """Make the gallery; return an exit code."""
     parser = argparse.ArgumentParser(description="Make the README's pictures from a full run.")
-    parser.add_argument("--results", type=Path, help="a finished run, to be taken as it is")
-    options = parser.parse_args(arguments)
-    if options.results is None:
-        done = subprocess.run([sys.executable, str(Path(__file__).with_name("run.py"))])
-        if done.returncode:
-            return done.returncode
-    results = options.results or RESULTS / DATASET
-    content = make_gallery(results.resolve(), RESULTS / "gallery")
-    first = content | {"pictures": content["pictures"][:1]}  # the README shows one
-    text = snippet(first, "results/gallery/")
+    parser.add_argument("--results", type=Path, default=RESULTS / "credit_card", help="the run")
+    content = make_gallery(parser.parse_args(arguments).results.resolve(), RESULTS / "gallery")
+    text = snippet(content, "results/gallery/", pictures=1)
     README.write_text(insert(README.read_text("utf-8"), text), encoding="utf-8", newline="\n")
     print(f"Gallery: {RESULTS / 'gallery'}")
-    return DONE
+    return 0
 
 
 if __name__ == "__main__":

@@ -15,19 +15,10 @@ if sys.version_info < (3, 11):
 import argparse
 from pathlib import Path
 
-from runner import environment
-from runner.entry import finish
-from runner.errors import DONE
-
-
-def enter():
-    """Go on inside the environment, which has what is imported from here on."""
-    environment.enter(Path(__file__), sys.argv[1:])
-    return DONE
-
+from runner.entry import enter, finish
 
 if __name__ == "__main__":
-    refused = finish(enter)
+    refused = finish(lambda: enter(Path(__file__), sys.argv[1:]) or 0)
     if refused:
         sys.exit(refused)
 
@@ -79,15 +70,11 @@ def standardised(table):
 def spaces(table):
     """Scale the table in the ways that public analyses do, gaps filled with the median."""
     filled = table.fillna(table.median())
-    shares = [
-        name for name in filled if "frequency" in name or name in ("prc_full_payment", "tenure")
-    ]
-    heavy = filled.columns.difference(shares)
-    logged = filled.assign(**np.log1p(filled[heavy]))
+    heavy = ~filled.columns.str.contains("frequency|prc_full_payment|tenure")
     return {
         "z-scores": standardised(filled),
         "0 to 1": ((filled - filled.min()) / (filled.max() - filled.min())).to_numpy(),
-        "log, z-scores": standardised(logged[filled.columns]),
+        "log, z-scores": standardised(filled.assign(**np.log1p(filled.loc[:, heavy]))),
     }
 
 
@@ -114,12 +101,11 @@ def reproduce(table):
 
 def artefacts(table):
     """Show what is behind silhouettes near .8: one mass, and a handful of customers."""
-    cases = (
+    rows = []
+    for method, data, k in (
         ("average linkage", table.fillna(table.median()), 2),
         ("complete linkage, rows with gaps dropped", table.dropna(), 3),
-    )
-    rows = []
-    for method, data, k in cases:
+    ):
         scores = standardised(data)
         labels = fcluster(linkage(scores, method.split()[0]), k, "maxclust")
         sizes = ", ".join(f"{n:,}" for n in sorted(np.bincount(labels)[1:], reverse=True))
@@ -130,25 +116,18 @@ def artefacts(table):
 
 def main(arguments):
     """Print the comparison and return an exit code."""
-    parser = argparse.ArgumentParser(
-        prog="reproduce_published.py",
-        description="Recompute published figures on the real card-holder table.",
-    )
-    help_text = 'the public table, "CC GENERAL.csv"'
-    parser.add_argument("--input", type=Path, required=True, metavar="FILE", help=help_text)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--input", type=Path, required=True, metavar="FILE", help="CC GENERAL.csv")
     table = read_public_table(parser.parse_args(arguments).input)
     found = reproduce(table)
-    with pd.option_context("display.width", 120, "display.max_rows", None):
-        print(found.to_string(index=False, float_format=lambda value: f"{value:,.3f}"))
-        relative = (found["difference"] / found["theirs"]).abs().groupby(found["figure"]).max()
-        print("\nLargest relative difference:")
-        print(relative.to_string(float_format=lambda value: f"{value:.2%}"))
-        print("\nSilhouettes near .8 are quoted for this table, too. Their settings are not all")
-        print("published; these two are of the same kind, and the sizes say what they mean:")
-        shown = artefacts(table)
-        print(shown.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
-        print("\nOne mass and a few isolated customers is no segmentation. Notebook 07 marks such")
-        print("rows as degenerate, whatever their silhouette.")
+    print(found.to_string(index=False, float_format="{:,.3f}".format))
+    relative = (found["difference"] / found["theirs"]).abs().groupby(found["figure"]).max()
+    print(f"\nLargest relative difference:\n{relative.to_string(float_format='{:.2%}'.format)}")
+    print("\nSilhouettes near .8 are quoted for this table, too. Their settings are not all")
+    print("published; these two are of the same kind, and the sizes say what they mean:")
+    print(artefacts(table).to_string(index=False, float_format="{:.3f}".format))
+    print("\nOne mass and a few isolated customers is no segmentation. Notebook 07 marks such")
+    print("rows as degenerate, whatever their silhouette.")
     return 0
 
 

@@ -94,6 +94,13 @@ def write_results(folder: Path, content: dict[str, Any]) -> Path:
     return folder
 
 
+def bands_of(page: BeautifulSoup) -> list[tuple[float, ...]]:
+    """Return the corners of each band between two bars: left, right, right below, left below."""
+    pattern = r"M([\d.]+) 0H([\d.]+)C[\d. ]+ 5 [\d.]+ 5 ([\d.]+) 10H([\d.]+)C"
+    paths = [path["d"] for path in page.select("svg.bands path")]
+    return [tuple(float(n) for n in re.match(pattern, path).groups()) for path in paths]
+
+
 def assert_inert(html: str) -> BeautifulSoup:
     """Assert that a page loads nothing, runs nothing, and has the policy that says so; parse it."""
     page = BeautifulSoup(html, "html.parser")

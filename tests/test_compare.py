@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sample_run import assert_inert
+from sample_run import assert_inert, bands_of
 from sample_runs import CENTRES, STEPS, labels, two_runs, write_run
 
 import compare as command
@@ -349,11 +349,7 @@ def test_the_tables_add_up(page):
 
 
 def test_bands_fill_both_bars_without_overlap(page):
-    pattern = r"M([\d.]+) 0H([\d.]+)C[\d. ]+ 5 ([\d.]+) 5 [\d.]+ 10H([\d.]+)C"
-    bands = [
-        [float(n) for n in re.match(pattern, band["d"]).groups()]
-        for band in page.select("svg.bands path")
-    ]
+    bands = bands_of(page)
     for left, right in ((0, 1), (3, 2)):
         ends = sorted((band[left], band[right]) for band in bands)
         assert [ends[0][0], ends[-1][1]] == pytest.approx([0, 100], abs=0.05)

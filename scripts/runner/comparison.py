@@ -177,7 +177,9 @@ def read_run(folder: Path, name: str = "") -> Run:
             for name in FILES
             if name in outputs and outputs[name]["sha256"] != file_digest(folder / name)
         ]
-        run = Run(name or folder.resolve().name, *documents, segments, altered)
+        manifest, metrics, model, report = documents
+        name = name or folder.resolve().name
+        run = Run(name, manifest, metrics, model, report, segments, altered)
         whole = _is_consistent(run)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise _damaged(folder / file, f"{type(error).__name__}: {error}") from None

@@ -8,18 +8,18 @@ come in the markup that the page needs, and pass as they are.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import mistune
 import nbformat
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
 from nbconvert.filters import Highlight2HTML, ansi2html
 
@@ -34,7 +34,6 @@ _IN_RESULTS = re.compile(
     r"|index\.html|segments\.csv|metrics\.json|model\.json|manifest\.json)(?:#.*)?\Z"
 )
 _NUMBER = re.compile(r"\s*[-+−]?[$£€]?\d[\d.,]*\s*%?\s*")
-_SPACES = re.compile(r"\s+")
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 # Scripts and widgets are not among them: what a page shows, it shows without running anything.
 _FORMS = ("text/html", "text/markdown", *_PICTURES, "text/plain")
@@ -43,14 +42,10 @@ _highlight = Highlight2HTML(pygments_lexer="ipython3")
 
 
 def render_notebook(executed: Path, out_html: Path, *, context: Mapping[str, Any]) -> None:
-    """Render an executed notebook into one self-contained page.
+    """Render an executed notebook into one self-contained page, with the same bytes each time.
 
     Parameters
     ----------
-    executed : pathlib.Path
-        The executed notebook.
-    out_html : pathlib.Path
-        The page to write. The same notebook and context give the same bytes.
     context : mapping
         ``title``, ``dataset_title``, ``index_href``, ``quick``, ``up_to_date``, ``notebooks``
         (``{"href", "title", "number"}`` each), and ``previous`` and ``next``
@@ -81,17 +76,18 @@ def render_notebook(executed: Path, out_html: Path, *, context: Mapping[str, Any
 
 def _without_empty_sections(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
     """Leave out sections tagged as optional whose code shows nothing for this dataset."""
-    sections: list[list[nbformat.NotebookNode]] = [[]]
+    sections: list[list[nbformat.NotebookNode]] = []
     for cell in cells:
-        if cell.cell_type == "markdown" and cell.source.startswith("#"):
+        if not sections or (cell.cell_type == "markdown" and cell.source.startswith("#")):
             sections.append([])
         sections[-1].append(cell)
-
-    def is_shown(section: list[nbformat.NotebookNode]) -> bool:
-        optional = bool(section) and "optional" in section[0].metadata.get("tags", ())
-        return not optional or any(cell.get("outputs") for cell in section)
-
-    return [cell for section in sections if is_shown(section) for cell in section]
+    return [
+        cell
+        for section in sections
+        if "optional" not in section[0].metadata.get("tags", ())
+        or any(other.get("outputs") for other in section)
+        for cell in section
+    ]
 
 
 def _settings(notebook: nbformat.NotebookNode) -> list[dict[str, Any]]:
@@ -103,9 +99,9 @@ def _settings(notebook: nbformat.NotebookNode) -> list[dict[str, Any]]:
             continue
         for name, parameter in declared(cell.source).items():
             value = pages.setting(parameter.default)
-            if "parameters" in tags:
-                found[name] = {"name": name, "default": value, "comment": parameter.help}
-            found.setdefault(name, {"name": name, "default": "none", "comment": ""})
+            if name not in found:
+                default = value if "parameters" in tags else "none"
+                found[name] = {"name": name, "default": default, "comment": parameter.help}
             found[name] |= {"value": value, "changed": value != found[name]["default"]}
     found.pop("results_dir", None)  # where the run's folder happened to be says nothing about it
     return list(found.values())
@@ -120,29 +116,21 @@ def _markdown() -> mistune.Markdown:
 
 @dataclass
 class _Body:
-    """The cells of a notebook as HTML, with the headings that were met on the way.
+    """The cells of a notebook as HTML, with the headings that were met on the way."""
 
-    Attributes
-    ----------
-    linked : dict of str to str
-        By the notebook's file name, the page that a link to it leads to.
-    headings : list of (level, id, text)
-    framed : int
-        How many tables got their frame here.
-    """
-
-    linked: dict[str, str]
-    headings: list[tuple[int, str, str]] = field(default_factory=list)
-    framed: int = 0
+    linked: dict[str, str]  # by the notebook's file name, the page that a link to it leads to
+    headings: list[tuple[int, str, str]] = field(default_factory=list)  # level, id, text
+    framed: int = 0  # how many tables got their frame here
 
     def contents(self) -> list[dict[str, Any]]:
         """Nest the headings of the second and third level for the table of contents."""
         tree: list[dict[str, Any]] = []
         for level, name, text in self.headings:
+            entry = {"id": name, "text": text, "children": []}
             if level == 2 or (level == 3 and not tree):
-                tree.append({"id": name, "text": text, "children": []})
+                tree.append(entry)
             elif level == 3:
-                tree[-1]["children"].append({"id": name, "text": text})
+                tree[-1]["children"].append(entry)
         return tree
 
     def text(self, cell: nbformat.NotebookNode) -> dict[str, Any]:
@@ -191,7 +179,7 @@ class _Body:
             "href": file if _FIGURE_FILE.fullmatch(file) else "",
             "uri": Markup("data:{};base64,{}").format(Markup(form), data),
             "alt": about.get("alt") or self._undescribed(),
-            "size": _size(data, about.get("width")) if form == "image/png" else None,
+            "size": pages.png_size(data, about.get("width")) if form == "image/png" else None,
             "caption": about.get("caption"),
         }
 
@@ -206,20 +194,20 @@ class _Body:
         self._name_headings(soup)
         self._settle_links(soup)
         self._settle_images(soup, attachments or {})
-        self._frame_tables(soup)
+        for table in soup.find_all("table"):
+            if not table.find_parent(class_="scroll"):
+                self._frame(soup, table)
         # `minimal` escapes &, < and > again, also those that the parser had decoded.
         return Markup(soup.decode(formatter="minimal"))
 
     def _name_headings(self, soup: BeautifulSoup) -> None:
         """Give each heading an id, as JupyterLab does, so that links to it work in both."""
         for heading in soup.find_all(["h1", "h2", "h3", "h4", "h5", "h6"]):
-            text = _SPACES.sub(" ", heading.get_text()).strip()
-            base = _SPACES.sub("-", text) or "section"
-            taken = {name for _, name, _ in self.headings} | {"content", "toc-title"}
-            name, n = base, 1
-            while name in taken:
-                n += 1
-                name = f"{base}-{n}"
+            text = " ".join(heading.get_text().split())
+            base = text.replace(" ", "-") or "section"
+            taken = {name for _, name, _ in self.headings} | {"content"}
+            names = (f"{base}-{n}" if n > 1 else base for n in count(1))
+            name = next(name for name in names if name not in taken)
             heading["id"] = name
             self.headings.append((int(heading.name[1]), name, text))
 
@@ -249,38 +237,24 @@ class _Body:
             elif not image.get("alt"):
                 image["alt"] = self._undescribed()
 
-    def _frame_tables(self, soup: BeautifulSoup) -> None:
+    def _frame(self, soup: BeautifulSoup, table: Tag) -> None:
         """Let a table that is not the helper's scroll by keyboard; say what its headers head.
 
         Tables of markdown, and those that a notebook of one's own shows as pandas writes them.
         """
-        for table in soup.find_all("table"):
-            if table.find_parent(class_="scroll"):
-                continue
-            for cell in table.find_all("th"):
-                if cell.get_text(strip=True):
-                    inside_head = cell.find_parent("thead") is not None
-                    cell["scope"] = cell.get("scope") or ("col" if inside_head else "row")
-                else:
-                    # The corner above a row index heads nothing; an empty header misleads.
-                    cell.name = "td"
-                    cell.attrs.pop("scope", None)
-            for cell in table.find_all("td"):
-                if _NUMBER.fullmatch(cell.get_text()):
-                    cell["class"] = "number"
-            self.framed += 1
-            label = table.caption.get_text(" ", strip=True) if table.caption else ""
-            frame = {"class": "scroll table", "role": "region", "tabindex": "0"}
-            frame["aria-label"] = f"Table: {label}" if label else f"Table {self.framed}"
-            table.wrap(soup.new_tag("div", attrs=frame))
-
-
-def _size(png: str, width: object) -> tuple[int, int] | None:
-    """Return the size at which a PNG is shown: its own, or that of a given width."""
-    try:
-        size = pages.png_size(base64.b64decode(png, validate=True))
-    except (binascii.Error, ValueError):
-        return None
-    if size and isinstance(width, int) and width > 0:
-        return width, round(size[1] * width / size[0])
-    return size
+        for cell in table.find_all("th"):
+            if cell.get_text(strip=True):
+                inside_head = cell.find_parent("thead") is not None
+                cell["scope"] = cell.get("scope") or ("col" if inside_head else "row")
+            else:
+                # The corner above a row index heads nothing; an empty header misleads.
+                cell.name = "td"
+                cell.attrs.pop("scope", None)
+        for cell in table.find_all("td"):
+            if _NUMBER.fullmatch(cell.get_text()):
+                cell["class"] = "number"
+        self.framed += 1
+        label = table.caption.get_text(" ", strip=True) if table.caption else ""
+        frame = {"class": "scroll table", "role": "region", "tabindex": "0"}
+        frame["aria-label"] = f"Table: {label}" if label else f"Table {self.framed}"
+        table.wrap(soup.new_tag("div", attrs=frame))

@@ -24,15 +24,7 @@ from markupsafe import Markup, escape
 from PIL import Image, UnidentifiedImageError
 
 from customer_tables import text as words
-from customer_tables.text import (
-    CURRENCY_SIGNS,
-    count,
-    legible,
-    number,
-    points,
-    sentence_case,
-    slug,
-)
+from customer_tables.text import CURRENCY_SIGNS, legible
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -44,18 +36,15 @@ ALLOWED_TAGS = frozenset(
 )
 
 
-def _may_scroll(tag: str, name: str, value: str) -> bool:
-    """Let the frame of a table be one that the keyboard reaches."""
-    if name in ("role", "tabindex"):
-        return value in ("region", "0")
-    return name in ("aria-label", "class", "lang", "title")
-
-
 # Neither `style` nor `id`: the look comes from classes, and an injected id could take the place
 # of one that a link in the page points to.
 ALLOWED_ATTRIBUTES = {
     "*": ["class", "lang", "title"],
-    "div": _may_scroll,
+    # The frame of a table is one that the keyboard reaches.
+    "div": lambda tag, name, value: (
+        name in ("aria-label", "class", "lang", "title")
+        or (name, value) in (("role", "region"), ("tabindex", "0"))
+    ),
     "a": ["href"],
     "img": ["src", "alt", "width", "height"],
     "td": ["colspan", "rowspan"],
@@ -77,18 +66,10 @@ NBSP = "\N{NO-BREAK SPACE}"
 
 
 def sanitise(html: str) -> str:
-    """Keep the tags of text, tables and figures; drop everything that could act.
+    """Keep the tags of text, tables and figures of HTML from a notebook.
 
-    Parameters
-    ----------
-    html : str
-        HTML from a notebook: a table, rendered markdown, a displayed fragment.
-
-    Returns
-    -------
-    str
-        The same with only allowed tags, attributes and link protocols; no script, style, form,
-        frame or event handler, whether or not a browser honours the page's policy.
+    No script, style, form, frame or event handler stays, whether or not a browser honours the
+    page's policy.
     """
     return bleach.clean(
         _HIDDEN_CONTENT.sub("", html),
@@ -101,10 +82,7 @@ def sanitise(html: str) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """Make the texts that a template shows legible, without endless words.
-
-    Markup of our own stays as it is.
-    """
+    """Make the texts that a template shows legible, without endless words; markup stays."""
     if type(value) is not str:
         return value
     return _LONG_WORD.sub(lambda word: f"{word.group()[:119]}…", legible(value))
@@ -141,11 +119,10 @@ def duration(seconds: float) -> str:
 def moment(value: object) -> str:
     """Write a moment for a reader: ``21 November 2026, 08:15 UTC``."""
     try:
-        moment = datetime.fromisoformat(str(value))
+        at = datetime.fromisoformat(str(value))
     except ValueError:
         return str(value or "")
-    zone = "" if moment.tzinfo is None else f" {moment.tzname()}"
-    return f"{moment.day} {moment:%B %Y, %H:%M}{zone}"
+    return f"{at.day} {at:%B %Y, %H:%M} {at.tzname() or ''}".strip()
 
 
 def portable(value: object) -> object:
@@ -173,23 +150,21 @@ def commit(git: Mapping[str, Any] | None) -> str:
     return f"{name}, with changes since" if state.get("dirty") else name
 
 
-def png_size(png: bytes) -> tuple[int, int] | None:
-    """Read the size at which a PNG should be shown, in CSS pixels; None where it is none.
+def png_size(png: str, width: object = None) -> tuple[int, int] | None:
+    """Read the size at which a PNG in base64 is shown, in CSS pixels; None where it is none.
 
-    The picture's own density decides (a figure drawn at 192 dots per inch is shown at half its
-    pixels and stays sharp on a dense screen); without one, a dot is a pixel.
+    At the given width, or by its density: a figure drawn at 192 dots per inch is shown at half its
+    pixels, sharp on a dense screen.
     """
     try:
-        picture = Image.open(io.BytesIO(png), formats=["PNG"])
-    except UnidentifiedImageError:
+        picture = Image.open(io.BytesIO(base64.b64decode(png, validate=True)), formats=["PNG"])
+    except (ValueError, UnidentifiedImageError):
         return None
     scale = min(1.0, 96 / picture.info.get("dpi", (96, 96))[0])
-    return round(picture.width * scale), round(picture.height * scale)
-
-
-def data_uri(path: Path) -> Markup:
-    """Read a PNG file into a ``data:`` address."""
-    return Markup("data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii"))
+    size = round(picture.width * scale), round(picture.height * scale)
+    if isinstance(width, int) and width > 0:
+        return width, round(size[1] * width / size[0])
+    return size
 
 
 @cache
@@ -202,7 +177,7 @@ def glossary() -> tuple[dict[str, Any], ...]:
 @cache
 def _term_pattern() -> tuple[re.Pattern[str], Mapping[str, str]]:
     targets = {
-        form.lower(): f"#term-{slug(term['name'])}"
+        form.lower(): f"#term-{words.slug(term['name'])}"
         for term in glossary()
         for form in (term["name"], *term.get("also", ()))
     }
@@ -214,22 +189,20 @@ def _term_pattern() -> tuple[re.Pattern[str], Mapping[str, str]]:
 def with_terms(text: str) -> Markup:
     """Escape a text and link the first mention of each glossary term to its explanation."""
     pattern, targets = _term_pattern()
-    unseen = set(targets.values())
-
-    def linked(part: str) -> Markup:
+    unseen, parts = set(targets.values()), []
+    for part in pattern.split(legible(text)):
         target = targets.get(part.lower())
-        if target not in unseen:
-            return escape(part)
-        unseen.remove(target)
-        return Markup('<a class="term" href="{}">{}</a>').format(target, part)
-
-    return Markup("").join(linked(part) for part in pattern.split(legible(text)))
+        if target in unseen:
+            unseen.remove(target)
+            part = Markup('<a class="term" href="{}">{}</a>').format(target, part)
+        parts.append(escape(part))
+    return Markup("").join(parts)
 
 
 @cache
 def environment() -> jinja2.Environment:
     """Return the templates' environment: everything escaped, a missing value is an error."""
-    templates = jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -238,20 +211,12 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters.update(
-        count=count,
-        percent=percent,
-        points=points,
-        large=large,
-        moment=moment,
-        number=number,
-        portable=portable,
-        quantity=quantity,
-        sentence_case=sentence_case,
-        slug=slug,
-        terms=with_terms,
+    filters = (
+        *(words.count, words.number, words.points, words.sentence_case, words.slug),
+        *(percent, quantity, large, duration, moment, portable, setting, with_terms),
     )
-    return templates
+    made.filters |= {each.__name__: each for each in filters}
+    return made
 
 
 @cache
@@ -262,21 +227,12 @@ def stylesheet(name: str = "style.css") -> str:
 
 
 def render(template: str, *, extra_css: str = "", **values: Any) -> str:
-    """Fill a page's template.
+    """Fill a page's template, which escapes the values, with the policy that fits its stylesheet.
 
     Parameters
     ----------
-    template : str
-        The template's file name.
     extra_css : str
         Rules for this page alone, such as the colours of its segments; made by us, never by data.
-    **values
-        What the template shows; strings are escaped there.
-
-    Returns
-    -------
-    str
-        The whole page, with the policy that fits its stylesheet.
     """
     css = f"{stylesheet()}\n{extra_css}".strip()
     digest = base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")

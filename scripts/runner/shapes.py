@@ -36,18 +36,13 @@ LIGHT_PAPER, DARK_PAPER = "#ffffff", "#15171b"
 
 
 def style_of(segment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a page shows a segment.
+    """Return a segment's number, name, colour and the outline of its marker, as a page shows it.
 
     Parameters
     ----------
     segment : mapping
         segment (its number) and name; colour (six hexadecimal digits) and marker (a name of
         matplotlib's) where they are known.
-
-    Returns
-    -------
-    dict
-        number, name, colour, and the outline of its marker.
     """
     colour, marker = str(segment.get("colour")), str(segment.get("marker"))
     known = re.fullmatch(r"#[0-9a-fA-F]{6}", colour)
@@ -62,13 +57,9 @@ def style_of(segment: Mapping[str, Any]) -> dict[str, Any]:
 # --- colours -----------------------------------------------------------------------------------
 
 
-def _rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
 def _luminance(colour: str) -> float:
     """Compute the relative luminance of WCAG 2.2."""
-    channels = (value / 255 for value in _rgb(colour))
+    channels = (value / 255 for value in bytes.fromhex(colour[1:]))
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -82,8 +73,9 @@ def contrast(one: str, other: str) -> float:
 def _away_from(colour: str, paper: str, ratio: float = 3.0) -> str:
     """Mix a colour with white, or with black, until it stands out from a paper."""
     end = 255 if _luminance(paper) < 0.5 else 0
+    channels = bytes.fromhex(colour[1:])
     for step in range(101):
-        mixed = "#" + "".join(f"{round(c + (end - c) * step / 100):02x}" for c in _rgb(colour))
+        mixed = "#" + "".join(f"{round(c + (end - c) * step / 100):02x}" for c in channels)
         if contrast(mixed, paper) >= ratio:
             break
     return mixed
@@ -91,13 +83,13 @@ def _away_from(colour: str, paper: str, ratio: float = 3.0) -> str:
 
 def colour_rules(styles: Iterable[Mapping[str, Any]]) -> str:
     """Write the style rules that give each segment its colour, readable on light and on dark."""
-    light: list[str] = []
-    dark: list[str] = []
+    rules: dict[str, list[str]] = {LIGHT_PAPER: [], DARK_PAPER: []}
     for style in styles:
-        for paper, rules in ((LIGHT_PAPER, light), (DARK_PAPER, dark)):
+        for paper, written in rules.items():
             shown = _away_from(style["colour"], paper)
             text = max(("#ffffff", "#000000"), key=lambda ink: contrast(ink, shown))
-            rules.append(f".s{style['number']}{{--segment:{shown};--on-segment:{text}}}")
+            written.append(f".s{style['number']}{{--segment:{shown};--on-segment:{text}}}")
+    light, dark = rules.values()
     return "\n".join([*light, "@media screen and (prefers-color-scheme: dark){", *dark, "}"])
 
 
@@ -105,15 +97,7 @@ def colour_rules(styles: Iterable[Mapping[str, Any]]) -> str:
 
 
 def stack(styles: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> list[dict[str, Any]]:
-    """Lay the segments' shares end to end, in percent of the bar's width.
-
-    Parameters
-    ----------
-    styles : sequence of mapping
-        From `style_of`.
-    shares : sequence of float
-        Of one each.
-    """
+    """Lay the segments' shares of one end to end, in percent of the bar's width."""
     total = sum(shares) or 1.0
     parts, x = [], 0.0
     for style, share in zip(styles, shares, strict=True):
@@ -136,25 +120,18 @@ def stack(styles: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> list[
 
 
 def _label(width: float, name: str) -> list[str]:
-    """Break a name into lines that fit a part of a bar on a wide screen; none where it does not."""
-    room = int((width * BAR_WIDTH / 100 - 10) / LETTER_WIDTH)
-    lines = _wrapped(name, room)
-    if not lines or len(lines) > 3:
-        return []
-    # The same number of lines, as even as possible: no last line of one short word.
-    for narrower in range(room - 1, 0, -1):
-        even = _wrapped(name, narrower)
-        if not even or len(even) > len(lines):
+    """Break a name into lines that fit a part of a bar on a wide screen; none where it does not.
+
+    Of the fewest lines, as even ones as possible: no last line of one short word.
+    """
+    best: list[str] = []
+    for room in range(int((width * BAR_WIDTH / 100 - 10) / LETTER_WIDTH), 0, -1):
+        lines = textwrap.wrap(name, room, break_long_words=False, break_on_hyphens=False)
+        too_long = any(len(line) > room for line in lines)
+        if too_long or len(lines) > 3 or (best and len(lines) > len(best)):
             break
-        lines = even
-    return lines
-
-
-def _wrapped(name: str, room: int) -> list[str]:
-    if room < 1:
-        return []
-    lines = textwrap.wrap(name, room, break_long_words=False, break_on_hyphens=False)
-    return lines if all(len(line) <= room for line in lines) else []
+        best = lines
+    return best
 
 
 def flow_bands(
@@ -166,7 +143,7 @@ def flow_bands(
     by_count: bool = True,
     total: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Lay bands from the parts of an upper bar to those of a lower one.
+    """Lay bands from the parts of an upper bar to those of a lower one, on a field of 100 by 10.
 
     Parameters
     ----------
@@ -186,19 +163,14 @@ def flow_bands(
     for i, j in zip(*np.nonzero(counts), strict=True):
         width = 100 * counts[i, j] / (total or counts.sum())
         widths = (width, width) if by_count else (above[i]["width"], below[j]["width"])
-        path = _band(starts[i], starts[i] + widths[0], ends[j], ends[j] + widths[1])
+        left, left_below = starts[i], ends[j]
+        starts[i], ends[j] = right, right_below = left + widths[0], left_below + widths[1]
+        path = (
+            f"M{left:.3f} 0H{right:.3f}C{right:.3f} 5 {right_below:.3f} 5 {right_below:.3f} 10"
+            f"H{left_below:.3f}C{left_below:.3f} 5 {left:.3f} 5 {left:.3f} 0Z"
+        )
         bands.append({"number": above[i]["number"], "path": path, "kept": (int(i), int(j)) in kept})
-        starts[i] += widths[0]
-        ends[j] += widths[1]
     return bands
-
-
-def _band(left: float, right: float, left_below: float, right_below: float) -> str:
-    """Draw a band from a stretch of the upper bar to one of the lower, on a field of 100 by 10."""
-    return (
-        f"M{left:.3f} 0H{right:.3f}C{right:.3f} 5 {right_below:.3f} 5 {right_below:.3f} 10"
-        f"H{left_below:.3f}C{left_below:.3f} 5 {left:.3f} 5 {left:.3f} 0Z"
-    )
 
 
 def move_rows(
@@ -213,11 +185,6 @@ def move_rows(
     totals : Series, indexed by segment before
     kept : set of (row, column)
         The pairs that count as staying.
-
-    Returns
-    -------
-    list of dict
-        segment, total, and cells with segment, count (None where suppressed), share and kept.
     """
     return [
         {

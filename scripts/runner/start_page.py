@@ -6,21 +6,25 @@ the numbers into words and lengths of bars, and a template lays them out; nothin
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from markupsafe import Markup
+
 from customer_tables.text import CURRENCY_SIGNS, YEAR
 from runner import pages
-from runner.shapes import colour_rules, stack, style_of
+from runner.shapes import colour_rules, flow_bands, stack, style_of
 
 VERDICTS = ("constructed", "reproducible", "natural")  # from the weakest to the strongest
 
 
 def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
-    """Write the start page of a run.
+    """Write the start page of a run, ``index.html``, one file that needs nothing else to be read.
 
     Parameters
     ----------
@@ -30,17 +34,13 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         Where the report comes from, as in manifest.json: ``parameters`` (by notebook),
         ``started``, ``versions``, ``inputs`` (``{"part", "name", "sha256"}`` each), ``git``,
         ``platform`` and ``stages`` (``{"number", "title", "href", "seconds", "current"}`` each).
-
-    Returns
-    -------
-    pathlib.Path
-        ``index.html`` in that folder: one file that needs nothing else to be read.
     """
-    report = _report(results)
+    report = json.loads((results / "stages" / "06_report.json").read_text(encoding="utf-8"))
+    # Notebooks 07 and 08 add evidence if they ran.
+    for path in sorted((results / "stages").glob("*_findings.json")):
+        report["verdict"]["reasons"] += json.loads(path.read_text(encoding="utf-8"))["reasons"]
     segments, stages = report["segments"], run.get("stages") or ()
-    scales = _trait_scales(segments)
-    importance = report.get("importance") or []
-    largest = max((entry["value"] for entry in importance), default=0) or 1
+    seconds = {f"{stage['number']} {stage['title']}": stage["seconds"] for stage in stages}
     platform = run.get("platform") or {}
     html = pages.render(
         "index.html.j2",
@@ -48,11 +48,11 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         lang=report.get("lang", "en"),
         report=report,
         value=report["value"] if report["value"]["label"] else None,
-        segments=[_segment(segment, scales, report) for segment in segments],
+        segments=[_segment(segment, report) for segment in segments],
         mosaic=_mosaic(segments),
-        verdicts=[(word, word == report["verdict"]["word"]) for word in VERDICTS],
+        verdicts=VERDICTS,
         decision_figure=_figure(results, report["decision"]),
-        importance=[entry | {"width": entry["value"] / largest} for entry in importance],
+        importance=report.get("importance") or [],
         descriptors=report.get("descriptors") or [],
         control=report.get("control"),
         glossary=pages.glossary(),
@@ -60,8 +60,8 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         inputs=run.get("inputs") or (),
         git=pages.commit(run.get("git")),
         settings=_settings(run.get("parameters") or {}),
-        seconds=_seconds(stages),
-        started=pages.moment(run.get("started")),
+        seconds=seconds and {"all notebooks": sum(seconds.values()), **seconds},
+        started=run.get("started"),
         platform=" ".join(platform[name] for name in ("system", "machine") if platform.get(name)),
         stale=[stage["number"] for stage in stages if not stage["current"]],
         versions=run.get("versions") or {},
@@ -71,41 +71,23 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     return path
 
 
-def _report(results: Path) -> dict[str, Any]:
-    """Return what notebook 06 says, with the evidence that notebooks 07 and 08 add if they ran."""
-    report = json.loads((results / "stages" / "06_report.json").read_text(encoding="utf-8"))
-    for path in sorted((results / "stages").glob("*_findings.json")):
-        report["verdict"]["reasons"] += json.loads(path.read_text(encoding="utf-8"))["reasons"]
-    return report
-
-
-# --- the segments ------------------------------------------------------------------------------
-
-
-def _segment(
-    segment: Mapping[str, Any],
-    scales: Mapping[str, tuple[float, float]],
-    report: Mapping[str, Any],
-) -> dict[str, Any]:
+def _segment(segment: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the table and the card of a segment show."""
-    unit = report["value"].get("unit") or ""
-    mean, median = segment["value_mean"], segment["value_median"]
-    low, high = segment.get("value_share_low"), segment.get("value_share_high")
+    mean = segment["value_mean"]
     overall_mean = report["value"]["total"] / max(1, report["customers"])
-    known = mean is not None
     campaign = str(segment.get("campaign") or "")
+    # What sets the segment apart comes first.
+    telling = [trait["label"] for trait in segment["traits"]]
+    ranks = {label: place for place, label in enumerate(telling)}
     return {
         **segment,
         **style_of(segment),
-        "times": _times(mean / overall_mean) if known and overall_mean else None,
-        "value_mean_text": pages.quantity(mean, unit) if known else "",
-        "value_median_text": pages.quantity(median, unit) if median is not None else "",
-        "value_range": ""
-        if None in (low, high)
-        else f"{pages.percent(low)} to {pages.percent(high)}",
-        "traits": [_trait(trait, scales[trait["label"]]) for trait in segment["traits"]],
+        "times": _times(mean / overall_mean) if mean is not None and overall_mean else "",
+        "traits": [_trait(trait, report["segments"]) for trait in segment["traits"]],
         "summary": str(segment.get("summary") or "").rstrip("."),
-        "typical": _typical(segment),
+        "typical": sorted(
+            segment.get("typical") or [], key=lambda fact: ranks.get(fact["label"], len(ranks))
+        ),
         # Only a file of this run; anything else is not offered.
         "campaign": campaign if re.fullmatch(r"campaigns/[\w.-]+\.csv", campaign) else "",
     }
@@ -120,48 +102,25 @@ def _times(ratio: float) -> str:
     return f"{ratio:.0f} times the" if ratio >= 10 else f"{ratio:.1f} times the"
 
 
-def _typical(segment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Order the facts about the typical customer: what sets the segment apart comes first."""
-    telling = [trait["label"] for trait in segment["traits"]]
-    facts = segment.get("typical") or []
-    return sorted(
-        facts,
-        key=lambda fact: telling.index(fact["label"]) if fact["label"] in telling else len(telling),
-    )
-
-
-def _trait_scales(segments: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Find the range of each trait over all cards: a bar means the same length on each of them."""
-    scales: dict[str, tuple[float, float]] = {}
-    for segment in segments:
-        for trait in segment["traits"]:
-            values = trait["segment"], trait["overall"]
-            low, high = scales.get(trait["label"], (0.0, 0.0))
-            scales[trait["label"]] = min(low, *values), max(high, *values)
-    return scales
-
-
-def _is_sign(unit: str) -> bool:
-    return unit in (*CURRENCY_SIGNS, YEAR) or unit.lower().startswith("share")
-
-
-def _trait(trait: Mapping[str, Any], scale: tuple[float, float]) -> dict[str, Any]:
-    low, high = scale
-    span = 1.01 * (high - low) or 1.0  # a mark at the end keeps its full width
+def _trait(trait: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a bar of a trait; it means the same length on each card."""
+    alike = [t for s in segments for t in s["traits"] if t["label"] == trait["label"]]
+    values = [0.0, *(t[key] for t in alike for key in ("segment", "overall"))]
+    low, span = min(values), 1.01 * (max(values) - min(values)) or 1.0  # a mark keeps its width
 
     def place(value: float) -> float:
         return round(100 * (value - low) / span, 2)
 
-    value, overall = trait["segment"], trait["overall"]
     unit = trait.get("unit") or ("share" if trait.get("kind") == "share" else "")
-    start, end = sorted((place(0.0), place(value)))
+    is_sign = unit in (*CURRENCY_SIGNS, YEAR) or unit.lower().startswith("share")
+    start, end = sorted((place(0.0), place(trait["segment"])))
     return {
         "label": trait["label"],
-        "value": pages.quantity(value, unit),
+        "value": pages.quantity(trait["segment"], unit),
         # A unit in words is said once; a sign or a percentage belongs to the number.
-        "average": pages.quantity(overall, unit if _is_sign(unit) else ""),
+        "average": pages.quantity(trait["overall"], unit if is_sign else ""),
         "bar": (start, round(end - start, 2)),
-        "tick": place(overall),
+        "tick": place(trait["overall"]),
         "zero": place(0.0) if low < 0 else None,
     }
 
@@ -177,16 +136,7 @@ def _mosaic(segments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return {"customers": above, "value": [], "bands": []}
     # A segment that is too small to be described is counted in with another one.
     below = stack(styles, [max(0.0, s["value_share"] or 0) for s in segments])
-    bands = []
-    for top, bottom in zip(above, below, strict=True):
-        corners = (
-            (top["x"], 0),
-            (top["x"] + top["width"], 0),
-            (bottom["x"] + bottom["width"], 10),
-            (bottom["x"], 10),
-        )
-        points = " ".join(f"{x:.3f},{y}" for x, y in corners)
-        bands.append({"number": top["number"], "points": points})
+    bands = flow_bands(np.eye(len(segments)), above, below, set(), by_count=False)
     return {"customers": above, "value": below, "bands": bands}
 
 
@@ -196,17 +146,15 @@ def _figure(results: Path, decision: Mapping[str, Any]) -> dict[str, Any] | None
     path = results / name
     if not re.fullmatch(r"figures/[\w.-]+\.png", name) or not path.is_file():
         return None
-    about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    about = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    png = base64.b64encode(path.read_bytes()).decode("ascii")
     return {
         "href": name,
-        "uri": pages.data_uri(path),
+        "uri": Markup(f"data:image/png;base64,{png}"),
         "alt": decision.get("alt") or about["alt"] or name,
         "caption": about.get("caption"),
-        "size": pages.png_size(path.read_bytes()),
+        "size": pages.png_size(png),
     }
-
-
-# --- where it comes from -----------------------------------------------------------------------
 
 
 def _settings(parameters: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -216,18 +164,9 @@ def _settings(parameters: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, st
         for name, value in values.items():
             by_name.setdefault(name, {})[stage] = pages.setting(value)
     lines = []
-    for name, values in by_name.items():
-        texts = list(values.values())
-        if len(texts) > 1 and len(set(texts)) == 1:
-            lines.append((name, texts[0]))
+    for name, texts in by_name.items():
+        if len(texts) > 1 and len(set(texts.values())) == 1:
+            lines.append((name, next(iter(texts.values()))))
         else:
-            lines += [(f"{name} ({stage})", text) for stage, text in values.items()]
+            lines += [(f"{name} ({stage})", text) for stage, text in texts.items()]
     return lines
-
-
-def _seconds(stages: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """List how long the run took, in all and by notebook."""
-    known = {f"{stage['number']} {stage['title']}": stage["seconds"] for stage in stages}
-    if known:
-        known = {"all notebooks": sum(known.values()), **known}
-    return [(name, pages.duration(seconds)) for name, seconds in known.items()]
