@@ -15,6 +15,8 @@ from machine import chromium, has_spark, postgresql
 
 from segmentation.dataset import Dataset, build_dataset
 
+pytest_plugins = ["toy_series"]
+
 # A test process that runs beside others ignores Ctrl-C, and so would every run that it starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,54 +7,34 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from toy_series import (
-    ROOT,
-    SERIES,
-    SOURCES,
-    Project,
-    broken,
-    done,
-    fake_pages,
-    finished,
-    project,
-    wait_for,
-    without_times,
-    words,
-    write_notebooks,
-)
+from toy_series import ROOT, SERIES, SOURCES, Project, wait_for, words
 
 from customer_tables.errors import UserError
 from customer_tables.sniff import first_rows
 from customer_tables.storage import file_digest
-from runner import arguments, inputs, manifest, notebook_files, parameters, publishing, stamps
+from runner import arguments, inputs, manifest, notebook_files, parameters, publishing
 from runner.parameters import Parameter
+
+TWICE = "tables/02_twice.csv"
 
 # --- a run that goes well -----------------------------------------------------------------------
 
 
 def test_a_run_publishes_everything(finished):
-    names = set(finished.snapshot())
-    assert {
-        "notebooks/01_numbers.ipynb",
-        "notebooks/01_numbers.html",
-        "tables/02_twice.csv",
-        "segments.csv",
-        "campaigns/all.csv",
-        "metrics.json",
-        "manifest.json",
-    } <= names
-    assert json.loads((finished.results / "metrics.json").read_text()) == {"numbers": {"start": 1}}
+    notebooks = {f"notebooks/{stage.name}.{end}" for stage in SERIES for end in ("ipynb", "html")}
+    names = {TWICE, "segments.csv", "campaigns/all.csv", "metrics.json", "manifest.json"}
+    assert notebooks | names <= set(finished.snapshot())
+    assert finished.broken() == []
+    assert json.loads(finished.read("metrics.json")) == {"numbers": {"start": 1}}
     assert [line[:10] for line in finished.said.splitlines()][:2] == ["01 numbers", "02 table …"]
     assert list(finished.results.parent.iterdir()) == [finished.results]  # nothing hidden stays
 
 
 def test_the_manifest_tells_what_ran_on_what_and_what_came_out(finished):
-    assert broken(finished.results) == []
     record = manifest.read(finished.results)
     assert record["parameters"]["01"]["start"] == 1
     assert record["versions"]["python"] == sys.version.split()[0]
@@ -62,10 +42,9 @@ def test_the_manifest_tells_what_ran_on_what_and_what_came_out(finished):
     table = next(entry for entry in record["inputs"] if entry["part"] == "table")
     assert table["sha256"] == file_digest(ROOT / "data" / "credit_card" / table["name"])
     assert [entry["number"] for entry in record["stages"]] == ["01", "02", "03"]
-    for entry in record["stages"]:
-        (path,) = (finished.results / "notebooks").glob(f"{entry['number']}_*.ipynb")
-        cells = json.loads(path.read_text())["cells"]
-        assert len(entry["cells"]) == sum(cell["cell_type"] == "code" for cell in cells) > 1
+    for stage, entry in zip(SERIES, record["stages"], strict=True):
+        cells = json.loads(finished.read(f"notebooks/{stage.file}"))["cells"]
+        assert len(entry["cells"]) == len(cells) > 1
         assert 0 < sum(entry["cells"]) <= entry["seconds"]
         assert sys.platform != "linux" or 10e6 < entry["peak_memory"] < 10e9
 
@@ -73,23 +52,26 @@ def test_the_manifest_tells_what_ran_on_what_and_what_came_out(finished):
 def test_executed_notebooks_show_no_path_of_this_machine(finished):
     for path in (finished.results / "notebooks").iterdir():
         text = path.read_text()
-        assert str(finished.folder) not in text
-        assert str(Path.home()) + "/" not in text
-    first = json.loads((finished.results / "notebooks" / "01_numbers.ipynb").read_text())
-    assert first["cells"][-1]["outputs"][0]["text"][0] == "in results/mine\n"
-    assert [cell["execution_count"] for cell in first["cells"]] == [1, 2, 3]
+        assert str(finished.folder) not in text and str(Path.home()) + "/" not in text
+    cells = json.loads(finished.read("notebooks/01_numbers.ipynb"))["cells"]
+    assert cells[-1]["outputs"][0]["text"][0] == "in results/mine\n"
+    assert [cell["execution_count"] for cell in cells] == [1, 2, 3]
 
 
 # --- what is up to date -------------------------------------------------------------------------
 
 
 def rewrite(number, old, new):
-    sources = SOURCES | {number: SOURCES[number].replace(old, new)}
-    return lambda project: write_notebooks(project.notebooks, sources)
+    changed = {f"_{number}": SOURCES[number].replace(old, new)}
+    return lambda project: project.write(**changed)
 
 
 def spoil(project):
-    (project.results / "tables" / "02_twice.csv").write_text("twice\n3\n")
+    (project.results / TWICE).write_text("twice\n3\n")
+
+
+def spoil_a_stamp(project):
+    (project.results / ".stamps" / "01.json").write_text("{")
 
 
 def lose_a_page(project):
@@ -99,29 +81,30 @@ def lose_a_page(project):
 @pytest.mark.parametrize(
     ("change", "argv", "reran", "segment"),
     [
-        (None, ("--force",), "01 02 03", "1.0"),
-        (None, ("--from", "2"), "02 03", "1.0"),
-        (None, ("--only", "02_table"), "02", "1.0"),
-        (None, ("--set", "share=0.25"), "03", "0.5"),
+        (None, "--force", "01 02 03", "1.0"),
+        (None, "--from 2", "02 03", "1.0"),
+        (None, "--only 02_table", "02", "1.0"),
+        (None, "--set share=0.25", "03", "0.5"),
         # The last digit of twice 6 and of twice 1 is the same, and the third reads no more.
-        (None, ("--set", "start=6"), "01 02", "1.0"),
-        (rewrite("02", "2 * number % 10", "3 * number"), (), "02 03", "1.5"),
-        (rewrite("03", "all.csv", "everybody.csv"), (), "03", "1.0"),
-        (spoil, (), "02", "1.0"),
-        (lose_a_page, (), "", "1.0"),
+        (None, "--set start=6", "01 02", "1.0"),
+        (rewrite("02", "2 * number % 10", "3 * number"), "", "02 03", "1.5"),
+        (rewrite("03", "all.csv", "everybody.csv"), "", "03", "1.0"),
+        (spoil, "", "02", "1.0"),
+        (spoil_a_stamp, "", "01", "1.0"),
+        (lose_a_page, "", "", "1.0"),
     ],
 )
 def test_what_is_out_of_date_runs_again(done, capsys, change, argv, reran, segment):
-    before = done.snapshot()
+    before = done.snapshot(times=False)
     if change:
         change(done)
-    assert done.run(*argv) == 0
-    said, _ = words(capsys)
+    assert done.run(*argv.split()) == 0
+    said = words(capsys)
     assert " ".join(number for number, word in said.items() if word != "up to date") == reran
-    assert (done.results / "segments.csv").read_text() == f"id,segment\na,{segment}\n"
-    assert broken(done.results) == []
-    if change in (None, spoil, lose_a_page) and "--set" not in argv:
-        assert without_times(done.snapshot()) == without_times(before), "not the same bytes"
+    assert done.read("segments.csv") == f"id,segment\na,{segment}\n"
+    assert done.broken() == []
+    if change in (None, spoil, spoil_a_stamp, lose_a_page) and "--set" not in argv:
+        assert done.snapshot(times=False) == before, "not the same bytes"
     # What a stage no longer writes is gone.
     assert len(list((done.results / "campaigns").iterdir())) == 1
 
@@ -130,19 +113,25 @@ def test_what_is_up_to_date_is_skipped_and_nothing_is_written(done, capsys):
     before = done.snapshot()
     times = {path: path.stat().st_mtime_ns for path in done.results.rglob("*")}
     assert done.run() == 0
-    assert words(capsys)[0] == dict.fromkeys(("01", "02", "03"), "up to date")
+    assert words(capsys) == dict.fromkeys(("01", "02", "03"), "up to date")
     assert done.snapshot() == before
     assert times == {path: path.stat().st_mtime_ns for path in done.results.rglob("*")}
     assert list(done.results.parent.iterdir()) == [done.results]
 
 
-def test_settings_are_shown_and_recorded(done):
+def test_settings_are_shown_and_recorded_and_files_of_the_users_own_stay(done):
+    (done.results / "notes.txt").write_text("mine")
+    done.results.chmod(0o700)
+    assert done.run("--set", "trouble=error") == 1
+    (done.results / "later.txt").write_text("mine")  # between a failed run and the next
     assert done.run("--set", "share=0.25", "--set", "start=2") == 0
     assert manifest.read(done.results)["parameters"]["03"]["share"] == 0.25
-    executed = (done.results / "notebooks" / "03_end.ipynb").read_text()
+    executed = done.read("notebooks/03_end.ipynb")
     assert "share = 0.25" in executed and "results_dir =" not in executed
-    first = (done.results / "notebooks" / "01_numbers.ipynb").read_text()
+    first = done.read("notebooks/01_numbers.ipynb")
     assert "made from this: []" in first, "a notebook sees what is going to be made again"
+    assert [done.read(name) for name in ("notes.txt", "later.txt")] == ["mine"] * 2
+    assert os.name == "nt" or done.results.stat().st_mode & 0o777 == 0o700
 
 
 def test_only_needs_what_comes_before(project, capsys):
@@ -151,32 +140,20 @@ def test_only_needs_what_comes_before(project, capsys):
     assert not project.results.parent.exists()
 
 
-def test_files_of_the_users_own_stay(done):
-    (done.results / "notes.txt").write_text("mine")
-    assert done.run("--set", "share=0.25") == 0
-    assert (done.results / "notes.txt").read_text() == "mine"
-    assert done.run("--set", "trouble=error") == 1
-    (done.results / "later.txt").write_text("mine")  # between a failed run and the next
-    assert done.run("--set", "start=2") == 0
-    assert [(done.results / name).read_text() for name in ("notes.txt", "later.txt")] == [
-        "mine"
-    ] * 2
-
-
 # --- a file that a parameter names, and an old run once more ------------------------------------
 
 
 def test_a_named_file_is_read_where_it_is_and_counts_by_its_content(done, tmp_path, capsys):
     april = tmp_path / "mine" / "april.csv"
     april.parent.mkdir()
-    for content, word in (("b", "ran"), ("b", "up to date"), ("c", "ran")):
+    for content, runs in (("b", True), ("b", False), ("c", True)):
         april.write_text(f"id\n{content}\n")
         with contextlib.chdir(april.parent):  # notebooks run elsewhere
             assert done.run("--set", "next_period=april.csv") == 0
-        said, _ = words(capsys)
+        said = words(capsys)
         assert (said["01"], said["02"]) == ("up to date", "up to date")
-        assert (said["03"] == "up to date") == (word == "up to date")
-        assert (done.results / "tables" / "03_next.csv").read_text() == f"id\n{content}\n"
+        assert (said["03"] != "up to date") == runs
+        assert done.read("tables/03_next.csv") == f"id\n{content}\n"
     record = manifest.read(done.results)
     assert record["parameters"]["03"]["next_period"] == "april.csv"
     assert record["settings"] == {"next_period": "april.csv"}
@@ -193,30 +170,14 @@ def old(finished, tmp_path_factory):
     april = project.folder / "april.csv"
     april.write_text("id\nb\n")
     given = ("trouble=", "start=3", "share=0.25", f"next_period={april}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEGMENTATION_NO_VENV", "1")
-        process = project.start("--quick", *(word for text in given for word in ("--set", text)))
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, said
+    project.run_apart("--quick", *(word for text in given for word in ("--set", text)))
     return project.results / "manifest.json"
 
 
-def test_a_run_is_repeated_from_its_manifest(old, project, tmp_path, capsys):
-    elsewhere = tmp_path / "elsewhere" / "april.csv"
-    elsewhere.parent.mkdir()
-    elsewhere.write_text("id\nb\n")
-    named = ("--set", f"next_period={elsewhere}")
-    assert project.run("--from-manifest", str(old), *named) == 0
-    out, _ = capsys.readouterr()
-    assert "All " in out and "files are the same as in" in out
-    assert (project.results / "segments.csv").read_text() == "id,segment\na,1.5\n"
-    then, again = json.loads(old.read_text()), manifest.read(project.results)
-    assert again["settings"]["next_period"] == "april.csv"
-    for name in ("quick", "seed"):
-        assert then[name] == again[name], name
-    assert again["parameters"]["01"] == then["parameters"]["01"]
-    assert project.run("--from-manifest", str(old.parent), *named) == 0
-    assert "Nothing to do" in capsys.readouterr().out
+@pytest.fixture
+def april(tmp_path):
+    (tmp_path / "april.csv").write_text("id\nb\n")
+    return ("--set", f"next_period={tmp_path / 'april.csv'}")
 
 
 def changed(old, tmp_path, **changes):
@@ -225,39 +186,45 @@ def changed(old, tmp_path, **changes):
     return str(path)
 
 
-def test_a_repeated_run_says_which_files_and_versions_differ(old, done, tmp_path, capsys):
-    content = json.loads(old.read_text())
-    content["outputs"]["tables/02_twice.csv"]["sha256"] = "0" * 64
-    path = changed(old, tmp_path, versions={"pandas": "2.0"}, outputs=content["outputs"])
-    named = ("--set", f"next_period={old.parents[2] / 'april.csv'}")
-    assert done.run("--from-manifest", path, *named) == 0
-    out, _ = capsys.readouterr()
-    assert "others are: tables/02_twice.csv." in out
-    assert "(then 2.0)" in out
+def test_a_run_is_repeated_from_its_manifest(old, project, april, tmp_path, capsys):
+    assert project.run("--from-manifest", str(old), *april) == 0
+    out = capsys.readouterr().out
+    assert "All " in out and "files are the same as in" in out
+    assert project.read("segments.csv") == "id,segment\na,1.5\n"
+    then, again = json.loads(old.read_text()), manifest.read(project.results)
+    assert again["settings"]["next_period"] == "april.csv"
+    assert [again[name] for name in ("quick", "seed")] == [then[name] for name in ("quick", "seed")]
+    assert again["parameters"]["01"] == then["parameters"]["01"]
+    assert project.run("--from-manifest", str(old.parent), *april) == 0
+    assert "Nothing to do" in capsys.readouterr().out
+    then["outputs"][TWICE]["sha256"] = "0" * 64
+    path = changed(old, tmp_path, versions={"pandas": "2.0"}, outputs=then["outputs"])
+    assert project.run("--from-manifest", path, *april) == 0
+    out = capsys.readouterr().out
+    assert f"others are: {TWICE}." in out and "(then 2.0)" in out
 
 
-def test_a_run_is_not_repeated_on_other_data_or_notebooks(old, project, tmp_path, capsys):
+def test_a_run_is_not_repeated_on_other_data_or_notebooks(old, project, april, tmp_path, capsys):
     content = json.loads(old.read_text())
-    first, other = content["parameters"]["01"], tmp_path / "april.csv"
+    first, other = content["parameters"]["01"], tmp_path / "other.csv"
     other.write_text("id\nx\n")
-    (tmp_path / "same.csv").write_text("id\nb\n")
-    named, wrong = (("--set", f"next_period={tmp_path / n}") for n in ("same.csv", "april.csv"))
     table = [entry | {"sha256": "0" * 64} for entry in content["inputs"]]
     without = {"03": content["parameters"]["03"] | {"next_period": ""}}
-    cases = (
-        ({"inputs": table}, named, "is not the file of that run"),
-        ({"given": {"input": "mine.csv"}}, named, "read 'mine.csv', and a manifest keeps no paths"),
+    no_paths = "and a manifest keeps no paths"
+    for changes, argv, told in (
+        ({"inputs": table}, april, "is not the file of that run"),
+        ({"given": {"input": "mine.csv"}}, april, f"read 'mine.csv', {no_paths}"),
         ({"parameters": {"01": first | {"gone": 1}}}, (), "has no parameter 'gone' any more"),
         ({"parameters": {"01": {"start": "1; import os"}}}, (), "whole number, not '1; import os'"),
-        ({"stages": [content["stages"][0] | {"current": False}]}, named, "out of date"),
-        ({"schema": 99}, named, "no manifest"),
-        ({"stages": None}, named, "no manifest"),
-        ({}, (), "read 'april.csv', and a manifest keeps no paths"),
-        ({}, wrong, "april.csv is not the file of that run"),
-        ({}, (*named, "--set", "start=4"), "takes all settings"),
-        ({"parameters": without}, named, "read no file as its next period"),
-    )
-    for changes, argv, told in cases:
+        ({"parameters": {"01": {"dataset": "gone"}}}, (), "about 'gone', which is not under data/"),
+        ({"stages": [content["stages"][0] | {"current": False}]}, april, "out of date"),
+        ({"schema": 99}, april, "no manifest"),
+        ({"stages": None}, april, "no manifest"),
+        ({}, (), f"read 'april.csv', {no_paths}"),
+        ({}, ("--set", f"next_period={other}"), "other.csv is not the file of that run"),
+        ({}, (*april, "--set", "start=4"), "takes all settings"),
+        ({"parameters": without}, april, "read no file as its next period"),
+    ):
         assert project.run("--from-manifest", changed(old, tmp_path, **changes), *argv) == 2, told
         error = capsys.readouterr().err
         assert told in error and len(error.splitlines()) == 3
@@ -273,16 +240,13 @@ def test_a_run_is_not_repeated_on_other_data_or_notebooks(old, project, tmp_path
     [
         ("error", "01 numbers failed in cell [3]: ValueError: a bad number"),
         ("die", "01 numbers ended without a word: most likely the machine ran out of memory"),
-        pytest.param(
-            *("memory", "01 numbers asked for more memory than there is"),
-            marks=pytest.mark.skipif(
-                os.name == "nt", reason="needs a system with limits, not Windows"
-            ),
-        ),
+        ("memory", "01 numbers asked for more memory than there is"),
         ("exit", "01 numbers stopped before its last cell"),
     ],
 )
 def test_a_failing_stage_leaves_the_previous_results(done, capsys, trouble, told):
+    if trouble == "memory" and os.name == "nt":
+        pytest.skip("needs a system with limits, not Windows")
     before = done.snapshot()
     assert done.run("--set", f"trouble={trouble}") == 1
     error = capsys.readouterr().err
@@ -290,18 +254,19 @@ def test_a_failing_stage_leaves_the_previous_results(done, capsys, trouble, told
     assert "Traceback" not in error and len(error.splitlines()) <= 4
     assert done.snapshot() == before
     log = Path(error.splitlines()[-1].removeprefix("Log: "))
-    if trouble == "error":
-        assert 'raise ValueError("a bad number")' in log.read_text()
+    assert trouble != "error" or 'raise ValueError("a bad number")' in log.read_text()
     assert done.run() == 0  # and nothing stands in the way of the next run
 
 
 def test_a_page_that_cannot_be_made_fails_the_run(done, capsys, monkeypatch):
+    from runner import notebook_page
+
     before = done.snapshot()
 
     def refuse(*_, **__):
         raise ValueError("no such figure")
 
-    monkeypatch.setattr(sys.modules["runner.notebook_page"], "render_notebook", refuse)
+    monkeypatch.setattr(notebook_page, "render_notebook", refuse)
     assert done.run("--set", "share=0.1") == 1
     said = capsys.readouterr().err
     assert "The page of 03_end cannot be made: ValueError: no such figure" in said
@@ -321,9 +286,7 @@ def test_a_users_mistake_found_by_a_notebook_is_told_in_three_lines(request, aga
 
 
 def test_a_stage_that_takes_too_long_is_stopped(project, capsys):
-    start = time.monotonic()
     assert project.run("--set", "trouble=wait", "--time-limit", "0.05") == 1
-    assert time.monotonic() - start < 20
     assert "--time-limit" in capsys.readouterr().err
     assert wait_for(lambda: not project.processes(), 5)
 
@@ -338,7 +301,7 @@ def test_two_runs_into_the_same_results(done, capsys):
 def test_publishing_without_an_exchange_in_one_step(done, monkeypatch):
     monkeypatch.setattr(publishing, "_exchange", lambda *_: False)
     assert done.run("--set", "start=3") == 0
-    assert (done.results / "segments.csv").read_text() == "id,segment\na,3.0\n"
+    assert done.read("segments.csv") == "id,segment\na,3.0\n"
 
 
 def test_a_publication_killed_halfway_is_undone(done):
@@ -366,62 +329,62 @@ def test_a_folder_without_write_access(project, capsys):
 @pytest.mark.parametrize(
     ("argv", "what", "remedy"),
     [
-        (["--set", "strat=1"], "no notebook has a parameter 'strat'", "did you mean start?"),
-        (["--set", "start=many"], "start is a whole number, not 'many'", "its default is 1"),
-        (["--set", "start=1.5"], "start is a whole number", "its default is 1"),
-        (["--set", "share=nan"], "share is a number", "its default is 0.5"),
-        (["--set", "wait=maybe"], "wait is true or false", "its default is False"),
-        (["--set", "quick=true"], "quick is not set this way", "--quick"),
-        (["--set", "dataset=mall"], "dataset is not set this way", "--dataset"),
-        (["--set", "start"], "'start' sets nothing", "NAME=VALUE"),
-        (["--set", "next_period=none.csv"], "there is no file 'none.csv'", "did you mean"),
-        (["--from", "tabel"], "there is no notebook 'tabel'", "did you mean table?"),
-        (["--only", "07"], "there is no notebook '07'", "01, 02, 03"),
-        (["--only", "02", "--force"], "does not go together", "leave"),
-        (["--dataste", "mall"], "there is no option --dataste", "--dataset?"),
-        (["customers.csv"], "belongs to no option", "--input"),
-        (["--dataset", "credit_crad"], "there is no dataset", "credit_card"),
-        (["--time-limit", "0"], "lets nothing run", "minutes"),
-        (["--time-limit", "x"], "invalid float value", "--help"),
-        (["--master", "local"], "--master is for Spark", "--engine spark"),
-        (["--engine", "spark", "--sample-size", "0"], "the sample is empty", "from 1 on"),
-        (["--engine", "spark", "--from-manifest", "x"], "repeats a run on one table", "--input"),
-        (["--input", "cc general.cvs"], "there is no file", "CC GENERAL.csv"),
-        (["--input", "nowhere/t.csv"], "there is no file", "does not exist"),
-        (["--input", "."], "is a folder", "name one file"),
-        (["--input", "empty.csv"], "is empty", "again"),
+        ("--set strat=1", "no notebook has a parameter 'strat'", "did you mean start?"),
+        ("--set start=many", "start is a whole number, not 'many'", "its default is 1"),
+        ("--set start=1.5", "start is a whole number", "its default is 1"),
+        ("--set share=nan", "share is a number", "its default is 0.5"),
+        ("--set wait=maybe", "wait is true or false", "its default is False"),
+        ("--set quick=true", "quick is not set this way", "--quick"),
+        ("--set dataset=mall", "dataset is not set this way", "--dataset"),
+        ("--set start", "'start' sets nothing", "NAME=VALUE"),
+        ("--set next_period=none.csv", "there is no file 'none.csv'", "did you mean"),
+        ("--from tabel", "there is no notebook 'tabel'", "did you mean table?"),
+        ("--only 07", "there is no notebook '07'", "01, 02, 03"),
+        ("--only 02 --force", "does not go together", "leave"),
+        ("--dataste mall", "there is no option --dataste", "--dataset?"),
+        ("customers.csv", "belongs to no option", "--input"),
+        ("--dataset credit_crad", "there is no dataset", "credit_card"),
+        ("--dataset auto", "there is no table to infer", "add --input"),
+        ("--time-limit 0", "lets nothing run", "minutes"),
+        ("--time-limit x", "invalid float value", "--help"),
+        ("--master local", "--master is for Spark", "--engine spark"),
+        ("--engine spark --sample-size 0", "the sample is empty", "from 1 on"),
+        ("--engine spark --from-manifest x", "repeats a run on one table", "--input"),
+        ("--input cc-general.cvs", "there is no file", "CC GENERAL.csv"),
+        ("--input nowhere/t.csv", "there is no file", "does not exist"),
+        ("--input .", "is a folder", "name one file"),
+        ("--input empty.csv", "is empty", "again"),
     ],
 )
 def test_mistakes_in_arguments_are_told_in_three_lines(
     project, capsys, monkeypatch, argv, what, remedy
 ):
-    (project.folder / "CC GENERAL.csv").write_text("a,b\n1,2\n")
-    (project.folder / "nine.csv").write_text("a,b\n1,2\n")
-    (project.folder / "empty.csv").write_text("")
+    for name, text in (("CC GENERAL.csv", "a\n1\n"), ("nine.csv", "a\n1\n"), ("empty.csv", "")):
+        (project.folder / name).write_text(text)
     monkeypatch.chdir(project.folder)
-    assert project.run(*argv) == 2
+    assert project.run(*argv.split()) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
-    assert what in lines[0]
-    assert remedy in lines[2]
+    assert what in lines[0] and remedy in lines[2]
     assert not project.results.parent.exists()
 
 
-def test_options_are_read():
+def test_options_are_read_without_any_package():
     options = arguments.parse(["--set", "k=6", "--set", "title=a=b", "--from", "end"], SERIES)
-    assert options.settings == {"k": "6", "title": "a=b"}
-    assert options.start == SERIES[2]
-    assert arguments.parse(["--raw", "--sheet", "2"], SERIES).settings == {
-        "raw": "yes",
-        "sheet": "2",
-    }
+    assert (options.settings, options.start) == ({"k": "6", "title": "a=b"}, SERIES[2])
+    options = arguments.parse(["--raw", "--sheet", "2"], SERIES)
+    assert options.settings == {"raw": "yes", "sheet": "2"}
+    command = [sys.executable, "-S", "scripts/run.py", "--help"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "--time-limit" in said
 
 
 def test_results_may_not_take_the_place_of_other_things(tmp_path):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "cat.jpg").write_text("")
-    (tmp_path / "file").write_text("")
-    (tmp_path / "new").mkdir()
+    for name in ("photos/cat.jpg", "file", "new/"):
+        path = tmp_path / name
+        (path if name.endswith("/") else path.parent).mkdir(exist_ok=True)
+        if not name.endswith("/"):
+            path.write_text("")
     places = {tmp_path / "photos": "other files", tmp_path / "file": "not a folder"}
     places |= dict.fromkeys((ROOT, ROOT.parent, Path(ROOT.anchor)), "project itself")
     for folder, what in places.items():
@@ -438,13 +401,9 @@ def test_a_command_that_is_interrupted_while_it_loads_says_only_so():
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "Interrupted.\n")
 
 
-# --- parameters ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("annotation", "text", "value"),
     [
-        ("int", "6", 6),
         ("int", " -2 ", -2),
         ("float", "1e-3", 0.001),
         ("float", "6", 6.0),
@@ -474,10 +433,8 @@ def test_parameters_are_read_with_their_comments_and_settled_in_their_order(proj
     declared = parameters.read_parameters(first)
     assert list(declared) == ["dataset", "results_dir", "quick", "start", "trouble"]
     assert declared["start"] == Parameter("start", "int", 1, "the first number")
-    other = {"trouble": Parameter("trouble", "str", "")}
-    settled = parameters.settle_parameters(
-        {"trouble": "x", "start": "7"}, {"01": declared, "02": other}
-    )
+    known = {"01": declared, "02": {"trouble": Parameter("trouble", "str", "")}}
+    settled = parameters.settle_parameters({"trouble": "x", "start": "7"}, known)
     assert settled == {"01": {"start": 7, "trouble": "x"}, "02": {"trouble": "x"}}
     assert list(settled["01"]) == ["start", "trouble"], "not in the notebook's order"
 
@@ -485,26 +442,13 @@ def test_parameters_are_read_with_their_comments_and_settled_in_their_order(proj
 # --- data and code that a stage depends on ------------------------------------------------------
 
 
-def test_a_table_with_the_columns_of_a_known_dataset_belongs_to_it(tmp_path):
-    header = (ROOT / "data" / "credit_card" / "customers.csv").read_text().splitlines()[0].lower()
-    table = tmp_path / "CC GENERAL.csv"
-    table.write_text(f"{header}\n")
-    source = inputs.resolve_dataset(None, table)
-    assert (source.name, source.dataset, source.table) == ("credit_card", "credit_card", table)
-    table.write_text(header.replace("credit_limit", "ceiling") + "\n")
-    with pytest.raises(UserError, match=r"GENERAL.csv lacks the column credit_limit of .*credit_c"):
-        inputs.resolve_dataset(None, table)
-    with pytest.raises(UserError, match="no table to infer"):
-        inputs.resolve_dataset("auto", None)
-
-
 def test_first_rows_of_all_formats(tmp_path):
     frame = pd.DataFrame({"a": [1], "b é": [2]})
     frame.to_parquet(tmp_path / "t.parquet")
     frame.to_excel(tmp_path / "t.xlsx", index=False)
-    (tmp_path / "t.csv").write_text("a;b é\n1;2\n", encoding="utf-8-sig")
-    (tmp_path / "t16.csv").write_text("a\tb é\n1\t2\n", encoding="utf-16")
-    (tmp_path / "t1252.csv").write_text("a,b é\n1,2\n", encoding="cp1252")
+    for encoding, mark in (("utf-8-sig", ";"), ("utf-16", "\t"), ("cp1252", ",")):
+        text = f"a{mark}b é\n1{mark}2\n"
+        (tmp_path / f"{encoding}.csv").write_text(text, encoding=encoding)
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress("a|b é\n1|2\n".encode()))
     for path in tmp_path.iterdir():
         assert first_rows(path)[0] == ["a", "b é"], path.name
@@ -513,28 +457,21 @@ def test_first_rows_of_all_formats(tmp_path):
 
 
 def test_reachable_code_follows_imports(tmp_path):
-    package = tmp_path / "segmentation"
-    (package / "figures").mkdir(parents=True)
-    (package / "one.py").write_text("from segmentation import two\n")
-    (package / "two.py").write_text("import numpy\nfrom segmentation.figures.bars import draw\n")
-    (package / "figures" / "__init__.py").write_text("")
-    (package / "figures" / "bars.py").write_text("import beside\n")
-    (package / "apart.py").write_text("")
-    (tmp_path / "beside.py").write_text("")
-    source = "%matplotlib inline\nfrom segmentation.one import f\n"
+    for name, source in {
+        "package/one.py": "from package import two\n",
+        "package/two.py": "import numpy\nfrom package.figures.bars import draw\n",
+        "package/figures/__init__.py": "",
+        "package/figures/bars.py": "import beside\n",
+        "package/apart.py": "",
+        "beside.py": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(source)
+    source = "%matplotlib inline\nfrom package.one import f\n"
     notebook = {"cells": [{"cell_type": "code", "source": source}]}
-    paths = notebook_files.reachable(notebook, tmp_path)
-    found = [path.relative_to(package).as_posix() for path in paths[1:]]
-    assert paths[0] == tmp_path / "beside.py"
-    assert found == ["figures/__init__.py", "figures/bars.py", "one.py", "two.py"]
-
-
-def test_a_stamp_that_cannot_be_read_counts_as_none(done):
-    (done.results / ".stamps" / "01.json").write_text("{")
-    assert stamps.read(done.results, SERIES[0]) is None
-
-
-def test_help_needs_no_environment():
-    command = [sys.executable, "-S", "scripts/run.py", "--help"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "--time-limit" in done.stdout
+    found = notebook_files.reachable(notebook, tmp_path)
+    names = " ".join(path.relative_to(tmp_path).as_posix() for path in found)
+    assert names == (
+        "beside.py package/figures/__init__.py package/figures/bars.py package/one.py"
+        " package/two.py"
+    )

@@ -1,16 +1,20 @@
-"""A series of three tiny notebooks, and runs of it: for tests of everything around notebooks."""
+"""A series of three tiny notebooks, and runs of it: for tests of everything around notebooks.
+
+As a program, with the folder of the notebooks and the arguments of run.py, it runs them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-import types
 from pathlib import Path
 
 import psutil
@@ -35,7 +39,7 @@ SOURCES = {
         start: int = 1  # the first number
         trouble: str = ""  # what goes wrong
         ---
-        import json, os, pathlib, signal, time
+        import json, os, pathlib, time
         results = pathlib.Path(results_dir)
         for name in ("stages", "tables", "campaigns"):
             (results / name).mkdir(exist_ok=True)
@@ -56,7 +60,6 @@ SOURCES = {
         if trouble == "exit":
             raise SystemExit
         if trouble == "wait":
-            (results / "begun").write_text("")
             time.sleep(120)
         ---
         (results / "stages" / "01_number.json").write_text(json.dumps(start))
@@ -91,41 +94,8 @@ SOURCES = {
             (results / "tables" / "03_next.csv").write_text(lines)
     """,
 }
-FAKE_PAGES = """
-import sys, types
-notebook_page = types.ModuleType("runner.notebook_page")
-start_page = types.ModuleType("runner.start_page")
-def render_notebook(executed, out_html, *, context):
-    out_html.write_text(f"{context['title']} {executed.stat().st_size}")
-def render_index(results, *, run):
-    (results / "index.html").write_text(run["started"])
-notebook_page.render_notebook, start_page.render_index = render_notebook, render_index
-sys.modules["runner.notebook_page"], sys.modules["runner.start_page"] = notebook_page, start_page
-"""
-
-
-def write_notebooks(folder, sources=SOURCES):
-    folder.mkdir(exist_ok=True)
-    for stage in SERIES:
-        cells = textwrap.dedent(sources[stage.number]).strip().split("\n---\n")
-        cells[0] = PARAMETERS + cells[0]
-        notebook = {
-            "cells": [
-                {
-                    "cell_type": "code",
-                    "id": f"cell-{i}",
-                    "metadata": {} if i else {"tags": ["parameters"]},
-                    "source": source.splitlines(keepends=True),
-                    "outputs": [],
-                    "execution_count": None,
-                }
-                for i, source in enumerate(cells)
-            ],
-            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
-        (folder / stage.file).write_text(json.dumps(notebook))
+# What a run does not write alike twice: when it ran and how long it took.
+TIMES = ("manifest.json", "index.html", ".stamps/01.json", ".stamps/02.json", ".stamps/03.json")
 
 
 class Project:
@@ -135,96 +105,112 @@ class Project:
         self.folder = folder
         self.notebooks = folder / "notebooks"
         self.results = folder / "results" / "mine"
+        self.tree = folder / "results" / ".mine.run" / "tree"
         if finished is None:
-            write_notebooks(self.notebooks)
+            self.write()
         else:
             shutil.copytree(finished.folder, folder, dirs_exist_ok=True)
 
+    def write(self, **changed):
+        """Write the notebooks, some of them with other sources: ``write(_02="...")``."""
+        self.notebooks.mkdir(exist_ok=True)
+        for stage in SERIES:
+            source = changed.get(f"_{stage.number}", SOURCES[stage.number])
+            cells = textwrap.dedent(source).strip().split("\n---\n")
+            cells[0] = PARAMETERS + cells[0]
+            notebook = {
+                "cells": [
+                    {
+                        "cell_type": "code",
+                        "id": f"cell-{i}",
+                        "metadata": {} if i else {"tags": ["parameters"]},
+                        "source": cell.splitlines(keepends=True),
+                        "outputs": [],
+                        "execution_count": None,
+                    }
+                    for i, cell in enumerate(cells)
+                ],
+                "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+                "nbformat": 4,
+                "nbformat_minor": 5,
+            }
+            (self.notebooks / stage.file).write_text(json.dumps(notebook))
+
     def run(self, *argv, series=SERIES):
-        return command.main(
-            Path("run.py"),
-            ["--results", str(self.results), *argv],
-            series=series,
-            notebooks=self.notebooks,
-        )
+        arguments = ["--results", str(self.results), *argv]
+        return command.main(Path("run.py"), arguments, series=series, notebooks=self.notebooks)
 
     def start(self, *argv):
         """Start a run in a process of its own."""
-        script = self.folder / "run.py"
-        script.write_text(
-            f"import sys; sys.path[:0] = [{str(ROOT / 'scripts')!r}, {str(ROOT / 'tests')!r}]\n"
-            f"{FAKE_PAGES}\n"
-            "from pathlib import Path\nfrom runner import command\nfrom toy_series import SERIES\n"
-            f"sys.exit(command.main(Path(__file__), sys.argv[1:], series=SERIES,"
-            f" notebooks=Path({str(self.notebooks)!r})))\n"
-        )
+        words = [__file__, self.notebooks, "--results", self.results, *argv]
+        paths = os.pathsep.join(str(ROOT / name) for name in ("scripts", "notebooks"))
         return subprocess.Popen(
-            [sys.executable, str(script), "--results", str(self.results), *argv],
+            [sys.executable, *map(str, words)],
+            env=os.environ | {"PYTHONPATH": paths, "SEGMENTATION_NO_VENV": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    @property
-    def tree(self):
-        return self.results.with_name(".mine.run") / "tree"
+    def run_apart(self, *argv):
+        """Run in a process of its own, and return what it says at its good end."""
+        process = self.start(*argv)
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+        return said
 
-    def snapshot(self):
-        """Return a hash of every published file, stamps included."""
+    def read(self, name):
+        return (self.results / name).read_text()
+
+    def snapshot(self, times=True):
+        """Return a hash of every published file, stamps included; or without what tells times."""
         return {
-            path.relative_to(self.results).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in self.results.rglob("*")
             if path.is_file()
+            and ((name := path.relative_to(self.results).as_posix()) not in TIMES or times)
         }
+
+    def broken(self):
+        """Return the published files that are not those that their manifest lists."""
+        listed = {
+            n: e["sha256"] for n, e in json.loads(self.read("manifest.json"))["outputs"].items()
+        }
+        found = {n: h for n, h in self.snapshot().items() if n[:7] not in (".stamps", "manifes")}
+        return sorted(name for name in found | listed if found.get(name) != listed.get(name))
 
     def processes(self):
         """Return the processes that work in the folder of the notebooks."""
         found = []
         for process in psutil.process_iter():
-            try:
+            with contextlib.suppress(psutil.Error):
                 if process.cwd() == str(self.notebooks) and process.status() != "zombie":
                     found.append(process)
-            except psutil.Error:
-                continue
         return found
 
 
-@pytest.fixture(autouse=True)
-def fake_pages(monkeypatch):
-    """Pages are made elsewhere, and tested there."""
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Return a project; runs of it in this process change neither its signals nor Python."""
     monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
-    for name in ("runner.notebook_page", "runner.start_page"):
-        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    exec(FAKE_PAGES, {})
-    stopping = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    handlers = {number: signal.getsignal(number) for number in stopping}
-    yield
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    yield Project(tmp_path)
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
-@pytest.fixture
-def project(tmp_path):
-    return Project(tmp_path)
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """Return a project that has run once; tests copy what they change."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEGMENTATION_NO_VENV", "1")
-        project = Project(tmp_path_factory.mktemp("finished"))
-        process = project.start()
-        said, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, said
-        project.said = said
+    project = Project(tmp_path_factory.mktemp("finished"))
+    project.said = project.run_apart()
     return project
 
 
 @pytest.fixture
-def done(finished, tmp_path):
+def done(project, finished):
     """Return a project of its own whose results are up to date."""
-    return Project(tmp_path, finished)
+    return Project(project.folder, finished)
 
 
 def wait_for(condition, seconds=30.0):
@@ -237,26 +223,11 @@ def wait_for(condition, seconds=30.0):
 
 
 def words(capsys):
-    """Return what each stage's line says, and the error lines."""
-    out, err = capsys.readouterr()
-    return {line[:2]: line.split(" … ")[1] for line in out.splitlines() if " … " in line}, err
+    """Return what each stage's line says, by its number."""
+    out = capsys.readouterr().out
+    return {line[:2]: line.split(" … ")[1] for line in out.splitlines() if " … " in line}
 
 
-# What a run does not write alike twice: when it ran and how long it took.
-TIMES = ("manifest.json", "index.html", ".stamps/01.json", ".stamps/02.json", ".stamps/03.json")
-
-
-def without_times(snapshot):
-    return {name: value for name, value in snapshot.items() if name not in TIMES}
-
-
-def broken(results):
-    """Return the files of published results that are not those that their manifest lists."""
-    record = json.loads((results / "manifest.json").read_text())
-    found = {
-        path.relative_to(results).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in results.rglob("*")
-        if path.is_file() and ".stamps" not in path.parts and path.name != "manifest.json"
-    }
-    listed = {name: entry["sha256"] for name, entry in record["outputs"].items()}
-    return sorted(name for name in found | listed if found.get(name) != listed.get(name))
+if __name__ == "__main__":
+    given, notebooks = sys.argv[2:], Path(sys.argv[1])
+    sys.exit(command.main(Path(__file__), given, series=SERIES, notebooks=notebooks))
