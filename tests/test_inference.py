@@ -157,6 +157,8 @@ CONTACTS = {
 }
 FEW = {"id": ("rows", "id"), "age": ("18:80", "number segment"), "spend": ("even", "money segment")}
 RECORD = {
+    "Sl_No": ("rows", ""),
+    "ref": ("keys", "id"),
     "entry": ("rows", ""),
     "net sales": ("refunds", "money segment"),
     "visits": ("counts", "count segment"),
@@ -205,6 +207,7 @@ def test_what_tables_are_taken_for(bring, table, value):
         ("Alter", range(20, 60), "number", "describe"),
         ("Location Code", ["Urban", "Rural", "Suburban"], "category", "describe"),
         ("Nachname", ["Maier", "Huber", "Koch"], "text", "dropped"),
+        ("E-Mail", ["yes, work", "yes, home", "none"], "text", "dropped"),
         ("Prénom", ["Anne", "Luc", "Jean"], "text", "dropped"),
     ],
 )
