@@ -36,9 +36,8 @@ def customer_list(
 
     Returns
     -------
-    DataFrame, shape (n_customers, 5)
-    dict
-        The entry for the list of changes; empty where a spreadsheet would run nothing.
+    DataFrame, dict
+        The list, and its entry for the changes: empty where a spreadsheet would run nothing.
     """
     listed = pd.DataFrame({"customer": labels.index, "segment": labels, "segment_name": called})
     texts = ["customer", "segment_name"]
@@ -101,47 +100,28 @@ def campaign_list(
 
 
 def control_group(customers: pd.Index, campaign: str, share: float) -> np.ndarray:
-    """Draw the customers who are left alone, so that the effect of a campaign can be seen.
+    """Draw a share of the customers who are left alone, so that a campaign's effect can be seen.
 
     Drawn by the SHA-256 of campaign and identifier: the same at every run, for every order of the
     rows and when customers join, and independent from one campaign to the next.
-
-    Parameters
-    ----------
-    customers : Index of str, length n
-    campaign : str
-    share : float
-        Of the customers, on average.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
     """
-    drawn = (
-        hashlib.sha256(f"{campaign}\n{customer}".encode()).digest()[:8] for customer in customers
-    )
-    return np.array([int.from_bytes(part, "big") < share * 2**64 for part in drawn], dtype=bool)
+    hashes = (hashlib.sha256(f"{campaign}\n{customer}".encode()) for customer in customers)
+    parts = (int.from_bytes(found.digest()[:8], "big") for found in hashes)
+    return np.array([part < share * 2**64 for part in parts], dtype=bool)
 
 
 def control_needed(response: float, uplift: float, share: float) -> float:
-    """Return how large a control group has to be to see an uplift.
+    """Return how large a control group has to be to see an uplift, infinite where none would do.
 
     By a two-sided test of two shares at 5 %, seen with a chance of 80 %, after the arcsine
     transform (Cohen 1988).
 
     Parameters
     ----------
-    response : float
-        Share of the customers who respond without a campaign.
+    response, share : float
+        Shares of the customers who respond without a campaign, and who are left alone.
     uplift : float
-        How much larger that share is with it, in points of one.
-    share : float
-        Of the customers who are left alone.
-
-    Returns
-    -------
-    float
-        Customers in the control group; infinite where nothing could be seen.
+        How much larger the response is with the campaign, in points of one.
     """
     if uplift <= 0 or not 0 < share < 1 or not 0 <= response <= 1 - uplift:
         return math.inf
@@ -164,13 +144,7 @@ def detectable_uplift(response: float, control: int, contacted: int) -> float:
 def power_table(
     controls: Mapping[str, np.ndarray], *, response: float, uplift: float, share: float
 ) -> pd.DataFrame:
-    """Tabulate for each segment whether its control group is large enough.
-
-    Parameters
-    ----------
-    controls : mapping of str to ndarray of bool
-        Who is in the control group, by the segment's name.
-    """
+    """Tabulate for each segment, by its name, whether its control group is large enough."""
     needed = control_needed(response, uplift, share)
     rows = {}
     for name, drawn in controls.items():
@@ -188,18 +162,9 @@ def power_table(
 def power_record(
     table: pd.DataFrame, *, response: float, uplift: float, share: float
 ) -> dict[str, Any]:
-    """Return what the start page says about control groups.
+    """Return what the start page says about control groups, from `power_table`.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `power_table`, with the same assumptions.
-
-    Returns
-    -------
-    dict
-        The assumptions, the usual chances, and a list of groups in the table's order: name,
-        customers, control, needed and visible (not finite where no group would do), and enough.
+    The needed size and the visible uplift are not finite where no group would do.
     """
     groups = [
         {

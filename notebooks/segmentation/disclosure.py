@@ -33,25 +33,20 @@ def merge_small(
     Returns
     -------
     Series of int, shape (n_customers,)
-        The same, with the number of the largest segment of each merged group. Numbers of segments
-        that were merged into another one do not occur.
+        The same, with the number of the largest segment of each merged group.
     """
-    sizes = labels.value_counts()
-    groups = {int(segment): [int(segment)] for segment in sorted(sizes.index)}
-    points = np.asarray(centres, dtype=float)
-
-    def customers(group: int) -> int:
-        return int(sizes[groups[group]].sum())
-
-    while len(groups) > 1 and min(map(customers, groups)) < min_group_size:
-        small = min(groups, key=customers)
-        others = [group for group in groups if group != small]
-        away = [((points[small - 1] - points[group - 1]) ** 2).sum() for group in others]
-        nearest = others[int(np.argmin(away))]
-        merged = groups.pop(small) + groups.pop(nearest)
-        groups[max(merged, key=lambda segment: sizes[segment])] = merged
-    hosts = {segment: host for host, merged in groups.items() for segment in merged}
-    return labels.map(hosts).astype(labels.dtype).rename(labels.name)
+    sizes = labels.value_counts().sort_index()
+    hosts, points = {int(segment): int(segment) for segment in sizes.index}, np.asarray(centres)
+    while True:
+        customers = sizes.groupby(hosts).sum()
+        small = int(customers.idxmin()) if len(customers) else 0
+        if len(customers) < 2 or customers[small] >= min_group_size:
+            return labels.map(hosts).astype(labels.dtype).rename(labels.name)
+        others = customers.index.drop(small).to_numpy()
+        away = ((points[others - 1] - points[small - 1]) ** 2).sum(axis=1)
+        merged = {small, int(others[away.argmin()])}
+        members = [segment for segment, host in hosts.items() if host in merged]
+        hosts |= dict.fromkeys(members, int(sizes[members].idxmax()))
 
 
 def suppressed(
@@ -60,19 +55,13 @@ def suppressed(
     """Mark cells with too few customers, and what would give them away by subtraction.
 
     A row's or column's only suppressed cell follows from its total: then the next smallest cell of
-    that line is suppressed, too, until no line has just one.
+    that line is suppressed, too, until no line has just one. An empty cell is published.
 
     Parameters
     ----------
     counts : ndarray of int, shape (rows, columns)
-    min_group_size : int
-        A cell with fewer customers is suppressed; an empty one is published.
     diagonal : bool
         Whether the total of the diagonal is published as well, as that of customers who stayed.
-
-    Returns
-    -------
-    ndarray of bool, shape (rows, columns)
     """
     places = np.arange(counts.size).reshape(counts.shape)
     lines = [*places, *places.T, *([places.diagonal()] if diagonal else [])]
@@ -96,22 +85,16 @@ def quantiles(
     A more extreme one is drawn in to the value that ``min_group_size`` customers exceed (or stay
     below); a column with fewer values has none. Quartiles and medians are what they are.
 
-    Parameters
-    ----------
-    table : DataFrame, shape (n_customers, n_columns)
-    shares : sequence of float, length m
-
     Returns
     -------
-    DataFrame, shape (n_columns, m)
+    DataFrame, shape (n_columns, n_shares)
     """
-    rows = {}
-    for name in table:
-        values = table[name].dropna()
-        edge = min(min_group_size / max(len(values), 1), 0.25)
-        asked = np.clip(shares, edge, 1 - edge) if len(values) >= min_group_size else None
-        rows[name] = [np.nan] * len(shares) if asked is None else values.quantile(asked).to_numpy()
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(shares), dtype=float)
+    found = pd.DataFrame(np.nan, index=table.columns, columns=list(shares))
+    for name, values in table.items():
+        edge = min(min_group_size / max(values.count(), 1), 0.25)
+        if values.count() >= min_group_size:
+            found.loc[name] = values.quantile(np.clip(shares, edge, 1 - edge)).to_numpy()
+    return found
 
 
 def merge_rare(
@@ -123,11 +106,7 @@ def merge_rare(
 ) -> pd.Series:
     """Give answers that too few customers gave one name, the next rarest with them if need be.
 
-    Parameters
-    ----------
-    answers : Series of str, shape (n_customers,)
-    most : int, optional
-        Answers beyond the most frequent ones are merged, too.
+    Answers beyond the ``most`` frequent ones are merged, too.
     """
     counts = answers.value_counts()
     kept = counts.index[counts >= min_group_size][:most]
@@ -139,14 +118,7 @@ def merge_rare(
 def merge_neighbours(sizes: pd.Series, min_group_size: int = MIN_GROUP_SIZE) -> pd.Series:
     """Join neighbouring groups of an ordered scale until each holds enough customers, or none.
 
-    Parameters
-    ----------
-    sizes : Series of int, indexed by the groups' names
-
-    Returns
-    -------
-    Series of str
-        By each group's name, that of the group that it is shown in: "7 to 9 and 5 to 6".
+    Returns by each group's name that of the group that it is shown in: "7 to 9 and 5 to 6".
     """
     joined: list[list[str]] = []
     for name in sizes.index:

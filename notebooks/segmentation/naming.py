@@ -22,23 +22,13 @@ CLEAR_EFFECT = 0.5  # average absolute effect from which a profile is no longer 
 
 @dataclass(frozen=True)
 class Name:
-    """A segment's name and where it comes from.
-
-    Attributes
-    ----------
-    archetype : Archetype or None
-        None where no archetype fits and the name is a plain description.
-    score : float
-        Match of the best-assigned archetype, at most 1; the threshold is `MATCH_THRESHOLD`.
-    runner_up : str
-        The archetype that came second, with its score in ``runner_up_score``.
-    """
+    """A segment's name and where it comes from."""
 
     segment: int
     name: str
-    archetype: Archetype | None
-    score: float
-    runner_up: str
+    archetype: Archetype | None  # None where none fits and the name is a plain description
+    score: float  # match of the best-assigned archetype, at most 1
+    runner_up: str  # the archetype that came second
     runner_up_score: float
 
 
@@ -49,11 +39,6 @@ def match_score(effects: pd.Series, archetype: Archetype) -> float:
     segment hardly differs from the average customer there (mean absolute effect below
     `CLEAR_EFFECT`). A pattern of zeros only is that of the average customer: it fits the better,
     the less the segment differs there.
-
-    Parameters
-    ----------
-    effects : Series, shape (n_features,)
-        The segment's mean in standard deviations from the average customer.
     """
     pattern = pd.Series(archetype.pattern, dtype=float)
     profile = effects[pattern.index]
@@ -61,9 +46,7 @@ def match_score(effects: pd.Series, archetype: Archetype) -> float:
     clarity = min(1.0, float(profile.abs().mean()) / CLEAR_EFFECT)
     if not pattern.any():
         return 1.0 - clarity
-    if lengths == 0:
-        return 0.0
-    return float(pattern @ profile / lengths) * clarity
+    return float(pattern @ profile / lengths) * clarity if lengths else 0.0
 
 
 def score_table(effects: pd.DataFrame, archetypes: tuple[Archetype, ...]) -> pd.DataFrame:

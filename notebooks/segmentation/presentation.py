@@ -70,14 +70,12 @@ def safe_table(table: pd.DataFrame) -> pd.DataFrame:
     Formulas are disarmed; what would act on a terminal that shows the file becomes a space.
     """
 
-    def line(text: str) -> str:
-        return re.sub(r"[\t\n]", " ", legible(text))
-
     def safe(values: pd.Series) -> pd.Series:
         texts = values.map(lambda value: isinstance(value, str))
         if not texts.any():
             return values
-        return values.mask(texts, spreadsheet_safe(values).map(line, na_action="ignore"))
+        shown = spreadsheet_safe(values).map(legible, na_action="ignore")
+        return values.mask(texts, shown.str.replace(r"[\t\n]", " ", regex=True))
 
     names = safe(table.columns.to_series()).to_list()
     index = pd.Index(safe(table.index.to_series()), name=table.index.name)
@@ -88,17 +86,13 @@ class _Template(string.Formatter):
     """Format like ``str.format``, with text escaped and whole numbers grouped in thousands."""
 
     def format_field(self, value: object, spec: str) -> str:
-        if isinstance(value, str):
-            return escape(value)
         if value is None:
             return "–"
-        if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and not spec:
-            spec = ","
-        if isinstance(value, (float, np.floating)):
-            rounded = not spec or not math.isfinite(value)
-            return number(float(value)) if rounded else format(float(value), spec)
-        text = format(value, spec)
-        return text if isinstance(value, (int, np.integer)) else escape(text)
+        if isinstance(value, (float, np.floating)) and not (spec and math.isfinite(value)):
+            return number(float(value))
+        if _is_number(value):
+            return format(value, spec or ",")
+        return escape(format(value, spec))
 
 
 def sentence(template: str, **values: object) -> str:
@@ -132,13 +126,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
-def column_format(column: str, formats: Mapping[str, str] | str | None = None) -> str:
-    """Return the format specification for the numbers of a column; empty: rounded for reading."""
-    if isinstance(formats, str):
-        return formats
-    if formats and column in formats:
-        return formats[column]
-    return COLUMN_FORMATS.get(column, SHARE_FORMAT if "share" in column.split("_") else "")
+HEAD, ROW, CELL = 'th scope="col"', 'th scope="row"', "td"
 
 
 def html_table(
@@ -150,31 +138,34 @@ def html_table(
 
     Parameters
     ----------
-    table : DataFrame
     caption : str
         A sentence that lets the table be read alone.
     formats : mapping of str to str, or str, optional
         A format specification, such as ``".2f"`` or ``".0%"``, for single columns or for all that
         hold fractions; by default as `COLUMN_FORMATS` says, and the rest rounded by `number`.
     """
-    names = ["", *table.columns]
-    specs = [column_format(str(name), formats) for name in names]
+    names = ["", *map(str, table.columns)]
+    known = dict(formats) if isinstance(formats, Mapping) else {}
+    shares = {name: SHARE_FORMAT for name in names if "share" in name.split("_")}
+    specs = [
+        formats if isinstance(formats, str) else (shares | COLUMN_FORMATS | known).get(name, "")
+        for name in names
+    ]
     rows = [
         [_cell_text(value, spec) for value, spec in zip(values, specs, strict=True)]
         for values in table.itertuples(name=None)
     ]
-    numeric = [_are_numbers(column) for column in zip(*rows, strict=True)] or [False] * len(names)
-    names[0] = table.index.name or "row"
-    heads = [printable(name).replace("_", " ") for name in names]
+    filled = [[text for text in column if text not in NOTHING] for column in zip(*rows)]  # noqa: B905
+    numeric = [bool(texts) and all(map(NUMERIC.match, texts)) for texts in filled]
 
-    def line(cells: list[str], tags: list[str], scopes: list[str]) -> str:
-        parts = zip(cells, tags, scopes, numeric, strict=True)
+    def line(texts: list[str], *tags: str) -> str:
+        parts = zip(texts, tags, numeric or [False] * len(texts), strict=True)
         return f"<tr>{''.join(_table_cell(*part) for part in parts)}</tr>"
 
     width = len(names)
-    head = line(heads, ["th"] * width, ["col"] * width)
-    tags, scopes = ["th", *["td"] * (width - 1)], ["row", *[""] * (width - 1)]
-    body = "".join(line(cells, tags, scopes) for cells in rows)
+    names[0] = str(table.index.name or "row")
+    head = line([printable(name).replace("_", " ") for name in names], *[HEAD] * width)
+    body = "".join(line(cells, ROW, *[CELL] * (width - 1)) for cells in rows)
     title = html.escape(printable(caption, LONGEST_SENTENCE))
     # On paper nothing scrolls: the more columns, the smaller the type.
     size = "" if width <= 7 else " wide" if width <= 12 else " widest"
@@ -188,28 +179,17 @@ def html_table(
 def _cell_text(value: object, spec: str) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
-    if isinstance(value, (int, np.integer)):
-        return number(int(value))
-    if isinstance(value, (float, np.floating)):
-        return (
-            "–"
-            if not math.isfinite(value)
-            else format(value, spec)
-            if spec
-            else number(float(value))
-        )
+    if isinstance(value, (float, np.floating)) and spec and math.isfinite(value):
+        return format(value, spec)
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return number(float(value))
     return "–" if value is None or value is pd.NaT or value is pd.NA else printable(value, 400)
 
 
-def _are_numbers(texts: tuple[str, ...]) -> bool:
-    filled = [text for text in texts if text not in NOTHING]
-    return bool(filled) and all(NUMERIC.match(text) for text in filled)
-
-
-def _table_cell(text: str, tag: str, scope: str, is_number: bool) -> str:
-    classes = ["sentence"] if tag == "td" and len(text) > SHORT_NAME else []
-    classes += ["short"] if scope == "row" and len(text) <= SHORT_NAME else []
-    classes += ["number"] if is_number else []
-    attributes = f' scope="{scope}"' if scope else ""
-    attributes += f' class="{" ".join(classes)}"' if classes else ""
-    return f"<{tag}{attributes}>{html.escape(text)}</{tag}>"
+def _table_cell(text: str, tag: str, is_number: bool) -> str:
+    is_long = len(text) > SHORT_NAME
+    words = ["sentence"] if is_long and tag == CELL else []
+    words += ["short"] if not is_long and tag == ROW else []
+    words += ["number"] if is_number else []
+    attribute = f' class="{" ".join(words)}"' if words else ""
+    return f"<{tag}{attribute}>{html.escape(text)}</{tag[:2]}>"

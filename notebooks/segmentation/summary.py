@@ -24,6 +24,45 @@ WORTH_MORE, WORTH_LESS = 3 / 2, 2 / 3  # share of the value over share of the cu
 VALUE_COLUMNS = ("value_share", "value_share_low", "value_share_high", "value_mean", "value_median")
 CHANGE_COLUMNS = ("what", "column", "rows", "action")
 
+# Each rule used, its source and this run's numbers.
+METHODS = """
+Number of segments
+| largest k in the actionable range with mean ARI and size above their thresholds; where groups
+  stand apart, the k at which they do so most clearly; where none qualifies, the most stable k
+| Dolnicar & Leisch 2010
+| k = {k}, mean ARI {agreement}, needed {needed}
+
+Elbow | farthest point below the chord | Satopaa et al. 2011 | k = {elbow_k}
+
+Silhouette
+| mean over customers; words by value
+| Rousseeuw 1987; Kaufman & Rousseeuw 1990
+| {silhouette:.3f}, {silhouette_word} structure
+
+Data without segments
+| same statistics on permuted columns and one Gaussian
+| Tibshirani, Walther & Hastie 2001 (gap)
+| silhouette {null_silhouette_permuted:.3f} and {null_silhouette_gaussian:.3f}; gap picks {gap_k}
+
+Stability of a segment
+| mean Jaccard similarity with its best match in resamples
+| Hennig 2007
+| {lowest:.2f} to {highest:.2f}
+
+Names
+| assignment of archetypes to effect sizes
+| Kuhn 1955
+| {names_matched} of {k} matched; the same after a refit for {names_agreement:.0%} of customers
+
+Segment profiles
+| effect sizes and marker variables, no p-values
+| Dolnicar, Grün & Leisch 2018; Gao, Bien & Witten 2020
+| table 06_effects.csv
+
+Rules
+| shallow decision tree, cross-validated | Breiman et al. 1984 | fidelity {rules_fidelity:.0%}
+"""
+
 
 def traits(
     effects: pd.Series,
@@ -45,23 +84,32 @@ def traits(
         Levels of the segment and of everybody, in real units, from `profiling.levels`.
     """
     clear = [f for f in chosen if effects[f.name] * (typical[f.name] - overall[f.name]) >= 0]
-    ranked = sorted(clear, key=lambda f: -abs(effects[f.name]))[:most]
-    return [_trait(f, effects[f.name], typical[f.name], overall[f.name]) for f in ranked]
+    entries = []
+    for f in sorted(clear, key=lambda f: -abs(effects[f.name]))[:most]:
+        label = printable(f.label or f.name)
+        own, others = (quantity(level[f.name], f.unit, f.kind) for level in (typical, overall))
+        middle = "in the middle" if f.kind == "number" else "on average"  # as `levels` has it
+        entries.append(
+            {
+                "label": label,
+                "kind": f.kind,
+                "unit": f.unit,
+                "segment": float(typical[f.name]),
+                "overall": float(overall[f.name]),
+                "effect": float(effects[f.name]),
+                "text": f"{label}: {own} against {others} {middle}",
+            }
+        )
+    return entries
 
 
-def _trait(feature: Feature, effect: float, segment: float, overall: float) -> dict[str, Any]:
-    label, kind, unit = printable(feature.label or feature.name), feature.kind, feature.unit
-    middle = "in the middle" if kind == "number" else "on average"  # as `profiling.levels` has it
-    compared = f"{quantity(segment, unit, kind)} against {quantity(overall, unit, kind)}"
-    return {
-        "label": label,
-        "kind": kind,
-        "unit": unit,
-        "segment": float(segment),
-        "overall": float(overall),
-        "effect": float(effect),
-        "text": f"{label}: {compared} {middle}",
-    }
+def grounds_of(
+    name: Name, effects: pd.Series, typical: pd.Series, overall: pd.Series, chosen: list[Feature]
+) -> list[dict[str, Any]]:
+    """List the traits on which a segment's archetype rests, strongest first."""
+    pattern = name.archetype.pattern if name.archetype else {}
+    meant = [f for f in chosen if pattern.get(f.name, 0) * effects[f.name] > 0]
+    return traits(effects, typical, overall, meant)
 
 
 def describe_traits(entries: list[dict[str, Any]], most: int = 2) -> str:
@@ -73,10 +121,7 @@ def describe_traits(entries: list[dict[str, Any]], most: int = 2) -> str:
     if entries and not notable:
         return "close to the average in everything"
     return joined(
-        [
-            f"{'high' if entry['effect'] > 0 else 'low'} {lower_first(entry['label'])}"
-            for entry in notable
-        ]
+        [f"{'high' if e['effect'] > 0 else 'low'} {lower_first(e['label'])}" for e in notable]
     )
 
 
@@ -112,23 +157,25 @@ def answer(
 
 def evidence(name: Name) -> str:
     """Say why a segment has its name, and which name came second."""
-    if name.archetype is None:
-        taken = ", given to another segment" if name.runner_up_score >= MATCH_THRESHOLD else ""
-        nearest = f" Nearest: {name.runner_up} ({name.runner_up_score:.2f} of 1{taken})."
-        return (
-            "No known kind of customer is left for it, so the name describes what sets it apart."
-            + (nearest if name.runner_up else "")
-        )
-    second = f"; next {name.runner_up} ({name.runner_up_score:.2f})" if name.runner_up else ""
-    return f"Match with the pattern: {name.score:.2f} of 1{second}."
+    other, score = name.runner_up, name.runner_up_score
+    if name.archetype:
+        second = f"; next {other} ({score:.2f})" if other else ""
+        return f"Match with the pattern: {name.score:.2f} of 1{second}."
+    taken = ", given to another segment" if score >= MATCH_THRESHOLD else ""
+    nearest = f" Nearest: {other} ({score:.2f} of 1{taken})." if other else ""
+    return (
+        "No known kind of customer is left for it, so the name describes what sets it apart."
+        + nearest
+    )
 
 
 def advice(
+    dataset: Dataset,
     name: Name,
+    size: pd.Series,
     entries: list[dict[str, Any]],
     grounds: list[dict[str, Any]],
     ambiguous: float,
-    worth: dict[str, str] | None = None,
 ) -> dict[str, str]:
     """Give the archetype's advice with the segment's own numbers.
 
@@ -136,15 +183,13 @@ def advice(
 
     Parameters
     ----------
-    entries : list of dict
-        The segment's strongest traits.
-    grounds : list of dict
-        Its traits among the features that its archetype names, from `grounds_of`.
+    size : Series
+        share and value_share, from `profiling.sizes_and_value`.
+    entries, grounds : list of dict
+        The segment's strongest traits, and those from `grounds_of`.
     ambiguous : float
         Share of the segment near the border to another one; NaN for a segment that is too small to
         be described.
-    worth : dict of str to str, optional
-        From `by_worth`.
 
     Returns
     -------
@@ -157,22 +202,15 @@ def advice(
             f"{share(ambiguous)} of them are near the border to another segment: address the sure "
             "ones first."
         )
-    if name.archetype is not None:
+    if name.archetype:
         basis = "; ".join(entry["text"] for entry in grounds[:2])
-        return {
-            "advice": name.archetype.advice,
-            "grounds": f"Rests on: {basis}." if basis else "",
-            "caution": caution,
-            "measure": name.archetype.measure,
-        }
-    worth = worth or {"advice": "", "grounds": "", "measure": "the share that responds"}
-    unknown = f"No advice is on file for this kind of customer. {_start(entries)}"
-    return {
-        "advice": f"{worth['advice']} {unknown}".strip(),
-        "grounds": worth["grounds"],
-        "caution": caution,
-        "measure": f"{worth['measure']}, against a control group without the offer",
-    }
+        said, measure = name.archetype.advice, name.archetype.measure
+    else:
+        worth, basis, measure = _by_worth(dataset, size)
+        said = f"{worth} No advice is on file for this kind of customer. {_start(entries)}".strip()
+        measure = f"{measure}, against a control group without the offer"
+    grounded = f"Rests on: {basis}." if basis else ""
+    return {"advice": said, "grounds": grounded, "caution": caution, "measure": measure}
 
 
 def _start(entries: list[dict[str, Any]]) -> str:
@@ -183,22 +221,10 @@ def _start(entries: list[dict[str, Any]]) -> str:
     return f"Start from what sets it apart{apart} and test one offer on a part of the list."
 
 
-def by_worth(dataset: Dataset, size: pd.Series) -> dict[str, str] | None:
-    """Say where to begin with a segment by what it is worth, whatever its kind.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    size : Series
-        share and value_share, from `profiling.sizes_and_value`.
-
-    Returns
-    -------
-    dict of str to str or None
-        advice, grounds and measure; None where no column tells the value, or none is there.
-    """
+def _by_worth(dataset: Dataset, size: pd.Series) -> tuple[str, str, str]:
+    """Say what to do with a segment by what it is worth, on what grounds, and what to measure."""
     if not dataset.value or not size["value_share"] >= 0:  # nor where it is unknown
-        return None
+        return "", "", "the share that responds"
     ratio = size["value_share"] / size["share"]
     if ratio >= WORTH_MORE:
         said = "They are worth more than their number: keep them before you spend on others."
@@ -207,54 +233,25 @@ def by_worth(dataset: Dataset, size: pd.Series) -> dict[str, str] | None:
     else:
         said = "They are worth about their number: spend on them as on the average."
     label = printable(dataset.value_label)
-    rests = f"{share(size['value_share'])} of {label} from {share(size['share'])} of the"
-    return {
-        "advice": said,
-        "grounds": f"Rests on: {rests} {dataset.nouns}.",
-        "measure": f"the share that responds and {label} per {dataset.noun}",
-    }
-
-
-def grounds_of(
-    name: Name, effects: pd.Series, typical: pd.Series, overall: pd.Series, chosen: list[Feature]
-) -> list[dict[str, Any]]:
-    """List the traits on which a segment's archetype rests, strongest first."""
-    pattern = name.archetype.pattern if name.archetype else {}
-    meant = [f for f in chosen if pattern.get(f.name, 0) * effects[f.name] > 0]
-    return traits(effects, typical, overall, meant)
+    basis = f"{share(size['value_share'])} of {label} from {share(size['share'])} of the"
+    return (
+        said,
+        f"{basis} {dataset.nouns}",
+        f"the share that responds and {label} per {dataset.noun}",
+    )
 
 
 def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataFrame:
     """List each rule used, its source and this run's numbers."""
-    clustering, k = metrics["clustering"], solution["k"]
+    decision, jaccard = solution["decision"], metrics["clustering"]["jaccard"].values()
+    numbers = metrics["clustering"] | metrics["profiling"]
+    numbers |= {name: number(decision[name]) for name in ("agreement", "needed")}
+    numbers |= {"k": solution["k"], "lowest": min(jaccard), "highest": max(jaccard)}
     rows = [
-        ("Number of segments", "largest k in the actionable range with mean ARI and size above "
-         "their thresholds; where groups stand apart, the k at which they do so most clearly; "
-         "where none qualifies, the most stable k", "Dolnicar & Leisch 2010",
-         f"k = {k}, mean ARI {number(solution['decision']['agreement'])}, needed "
-         f"{number(solution['decision']['needed'])}"),
-        ("Elbow", "farthest point below the chord", "Satopaa et al. 2011",
-         f"k = {clustering['elbow_k']}"),
-        ("Silhouette", "mean over customers; words by value", "Rousseeuw 1987; Kaufman & "
-         "Rousseeuw 1990",
-         f"{clustering['silhouette']:.3f}, {clustering['silhouette_word']} structure"),
-        ("Data without segments", "same statistics on permuted columns and one Gaussian",
-         "Tibshirani, Walther & Hastie 2001 (gap)",
-         f"silhouette {clustering['null_silhouette_permuted']:.3f} and "
-         f"{clustering['null_silhouette_gaussian']:.3f}; gap picks {clustering['gap_k']}"),
-        ("Stability of a segment", "mean Jaccard similarity with its best match in resamples",
-         "Hennig 2007", f"{min(clustering['jaccard'].values()):.2f} to "
-         f"{max(clustering['jaccard'].values()):.2f}"),
-        ("Names", "assignment of archetypes to effect sizes", "Kuhn 1955",
-         f"{metrics['profiling']['names_matched']} of {k} matched; the same after a refit for "
-         f"{metrics['profiling']['names_agreement']:.0%} of customers"),
-        ("Segment profiles", "effect sizes and marker variables, no p-values",
-         "Dolnicar, Grün & Leisch 2018; Gao, Bien & Witten 2020", "table 06_effects.csv"),
-        ("Rules", "shallow decision tree, cross-validated", "Breiman et al. 1984",
-         f"fidelity {metrics['profiling']['rules_fidelity']:.0%}"),
-    ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["what", "rule", "source", "this run"])
-    return table.set_index("what")
+        [" ".join(cell.split()).format_map(numbers) for cell in row.split(" | ")]
+        for row in METHODS.replace("\n|", " |").strip().split("\n\n")
+    ]
+    return pd.DataFrame(rows, columns=["what", "rule", "source", "this run"]).set_index("what")
 
 
 def portrait(typical: pd.DataFrame, shown: list[Feature], names: dict[int, str]) -> pd.DataFrame:
@@ -276,32 +273,30 @@ def card(
     portrait: pd.Series,
     style: SegmentStyle,
     file_name: str,
-    *,
-    jaccard: float,
-    word: str,
-    sure: float,
-    second: str | None,
+    trust: dict[str, Any],
 ) -> dict[str, Any]:
-    """Collect what the start page says about one segment."""
-    archetype = name.archetype
+    """Collect what the start page says about one segment.
+
+    Parameters
+    ----------
+    trust : dict
+        stability, stability_word, sure_share and second_choice.
+    """
     return {
         "segment": name.segment,
         "name": name.name,
         "slug": file_name,
         "colour": style.colour,
         "marker": style.marker,
-        "summary": archetype.summary if archetype else describe_traits(distinct),
+        "summary": name.archetype.summary if name.archetype else describe_traits(distinct),
         "customers": int(size["customers"]),
         "share": size["share"],
         **{column: size[column] if dataset.value else None for column in VALUE_COLUMNS},
         "traits": distinct,
         "typical": [{"label": label, "text": text} for label, text in portrait.items()],
-        "stability": jaccard,
-        "stability_word": word,
-        "sure_share": sure,
-        "second_choice": second,
+        **trust,
         **advised,
-        "matched": archetype is not None,
+        "matched": name.archetype is not None,
         "evidence": evidence(name),
         "campaign": f"campaigns/{file_name}.csv",
     }
@@ -331,6 +326,7 @@ def page(
     descriptors : list of dict
         From `descriptor_rows`.
     """
+    total = float(sizes["value_total"].sum())
     return {
         "title": dataset.title,
         "subtitle": dataset.about,
@@ -342,11 +338,7 @@ def page(
         "customers": int(sizes["customers"].sum()),
         "k": solution["k"],
         "k_set_by_hand": solution["by_hand"],
-        "value": {
-            "label": dataset.value_label,
-            "unit": dataset.currency,
-            "total": float(sizes["value_total"].sum()),
-        },
+        "value": {"label": dataset.value_label, "unit": dataset.currency, "total": total},
         "segments": cards,
         "decision": {
             "sentences": _decision_sentences(solution),
@@ -391,10 +383,8 @@ def _limits(dataset: Dataset, cards: list[dict[str, Any]], clustering: dict[str,
             f"everybody's segment comes from a fit of all, which agrees with the sample's to "
             f"{clustering['evidence_ari']:.2f} of 1."
         )
-    limits.append(
-        f"{share(ambiguous)} of the {dataset.nouns} lie near the border between two segments."
-    )
-    return limits
+    near = f"{share(ambiguous)} of the {dataset.nouns} lie near the border between two segments."
+    return [*limits, near]
 
 
 def added_sentences(alternatives: dict[str, Any]) -> list[str]:
@@ -429,7 +419,7 @@ def descriptor_rows(
     overall: pd.Series,
     categories: dict[str, list[str]],
 ) -> list[dict[str, Any]]:
-    """List the variables that did not make the segments, one text a segment.
+    """List the variables that did not make the segments, one text a segment and one for everybody.
 
     Parameters
     ----------
@@ -438,14 +428,12 @@ def descriptor_rows(
     categories : dict of str to list of str
         By label, what leads in each segment, and last in everybody, from `profiling.leading`.
     """
-    rows = [
-        {
-            "label": f.label or f.name,
-            "segments": [quantity(levels[f.name], f.unit, f.kind) for levels in level.values()],
-            "overall": quantity(overall[f.name], f.unit, f.kind),
-        }
+    rows = [*level.values(), overall]
+    texts = {
+        f.label or f.name: [quantity(levels[f.name], f.unit, f.kind) for levels in rows]
         for f in described
+    }
+    return [
+        {"label": label, "segments": segments, "overall": everybody}
+        for label, (*segments, everybody) in (*texts.items(), *categories.items())
     ]
-    for label, leaders in categories.items():
-        rows.append({"label": label, "segments": leaders[:-1], "overall": leaders[-1]})
-    return rows
