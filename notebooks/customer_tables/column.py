@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,74 +18,38 @@ TOLERATED = 0.01  # the share of cells that may be unreadable in a column of num
 FEW_ROWS = 20  # from here on one cell may be, whatever the share
 
 
-@dataclass(frozen=True)
+@dataclass
 class Column:
     """A column on its way from the cells of a file to values.
 
     Rules look at distinct texts, so that slow ones stay fast. A mask marks texts or rows.
-
-    Attributes
-    ----------
-    name, file : str
-    word : str
-        What `lines` counts: "line" of a text, "row" of a sheet or a Parquet file.
-    lines : ndarray of int, shape (rows,)
-        Where in the file each row stands.
-    texts : pyarrow.StringArray
-        The distinct texts, without surrounding space.
-    codes : ndarray of int, shape (rows,)
-        For each row the place of its text in `texts`.
-    values : ndarray or pandas.Series, shape (rows,)
-        What the rows hold, once that is understood.
-    kind, unit : str
-        As in `Reading`.
-    changes : list of Change
     """
 
     name: str
     file: str
-    word: str
-    lines: np.ndarray
-    texts: Any = None
-    codes: Any = None
-    values: Any = None
-    kind: str = ""
+    word: str  # what `lines` counts: "line" of a text, "row" of a sheet or a Parquet file
+    lines: np.ndarray  # where in the file each row stands
+    texts: Any = None  # the distinct texts as an Arrow array, without surrounding space
+    codes: Any = None  # for each row the place of its text
+    counts: Any = None  # how many rows hold each text
+    values: Any = None  # what the rows hold, once that is understood
+    kind: str = ""  # as in `Reading`
     unit: str = ""
-    changes: list[Change] | tuple[()] = ()
+    changes: list[Change] = field(default_factory=list)
 
-    def holding(self, cells: pa.ChunkedArray) -> Column:
-        """Return the column with its cells of text, told by the distinct ones."""
+    def hold(self, cells: pa.ChunkedArray) -> Column:
+        """Take in cells of text by their distinct ones."""
         coded = cells.dictionary_encode().unify_dictionaries().combine_chunks()
-        codes = coded.indices.to_numpy(zero_copy_only=False)
-        return replace(self, texts=coded.dictionary, codes=codes)
+        self.texts = coded.dictionary
+        self.codes = coded.indices.to_numpy(zero_copy_only=False)
+        self.counts = np.bincount(self.codes, minlength=len(self.texts))
+        return self
 
-    def done(
-        self, values: np.ndarray | pd.Series, kind: str, changes: list[Change], unit: str = ""
-    ) -> Column:
-        """Return the column with its values in place of its texts."""
-        return Column(
-            self.name, self.file, self.word, self.lines,
-            values=values, kind=kind, unit=unit, changes=changes,
-        )  # fmt: skip
-
-    @cached_property
-    def counts(self) -> np.ndarray:
-        """How many rows hold each text."""
-        return np.bincount(self.codes, minlength=len(self.texts))
-
-    @cached_property
-    def spelt(self) -> list[str]:
-        """The distinct texts as Python strings."""
-        return self.texts.to_pylist()
-
-    @property
-    def empty(self) -> np.ndarray:
-        """Mark the text in which nothing stands."""
-        return as_mask(pc.equal(self.texts, ""))
-
-    def spread(self, values: np.ndarray) -> np.ndarray:
-        """Spread one value for each distinct text over the rows."""
-        return np.asarray(values)[self.codes]
+    def done(self, values: np.ndarray | pd.Series, kind: str, unit: str = "") -> Column:
+        """Put values in the place of the texts."""
+        self.values, self.kind, self.unit = values, kind, unit
+        self.texts = self.codes = self.counts = None
+        return self
 
     def rows(self, mask: np.ndarray) -> int:
         """Count the rows whose text is marked."""
@@ -100,63 +63,80 @@ class Column:
         """Mark the texts that are one of these lower-case words."""
         return as_mask(pc.is_in(pc.utf8_lower(self.texts), value_set=pa.array(sorted(words))))
 
-    def first(self, mask: np.ndarray, most: int) -> np.ndarray:
-        """Return the first rows that are marked."""
-        return np.flatnonzero(mask if len(mask) == len(self.lines) else self.spread(mask))[:most]
+    def quote(self, mask: np.ndarray, row: int | None = None, longest: int = 40) -> str:
+        """Return the text of a row, or the first marked one, in quotes for a message."""
+        row = self._first(mask, 1)[0] if row is None else row
+        return repr(self.texts[int(self.codes[row])].as_py()[:longest])
 
-    def quote(self, mask: np.ndarray) -> str:
-        """Return the first marked text in quotes, for a message."""
-        return "".join(repr(self.spelt[self.codes[row]][:40]) for row in self.first(mask, 1))
+    def _first(self, mask: np.ndarray, most: int) -> np.ndarray:
+        return np.flatnonzero(mask if len(mask) == len(self.lines) else mask[self.codes])[:most]
 
-    def change(
+    def note(
         self, what: str, mask: np.ndarray, action: str, show: Callable[[int], str] | None = None
-    ) -> list[Change]:
-        """Describe what was done to the marked texts or rows; nothing where there are none.
-
-        Parameters
-        ----------
-        what, action : str
-        mask : ndarray of bool
-        show : callable, optional
-            What to say of a row in the examples; its text if not given.
-        """
+    ) -> None:
+        """Note what was done to the marked texts or rows, with examples that show their texts."""
         if not mask.any():
-            return []
+            return
         rows = int(mask.sum()) if len(mask) == len(self.lines) else self.rows(mask)
-        show = show or (lambda row: repr(self.spelt[self.codes[row]][:60]))
-        places = ((self.lines[row], show(row)) for row in self.first(mask, 3))
+        show = show or (lambda row: self.quote(mask, row, 60))
+        places = [(self.lines[row], show(row)) for row in self._first(mask, 3)]
         examples = (f"{self.word} {line}: {shown}".removesuffix(": ") for line, shown in places)
-        return [Change(what, self.name, rows, action, tuple(examples))]
+        self.changes.append(Change(what, self.name, rows, action, tuple(examples)))
 
     def refusal(self, what: str, mask: np.ndarray, remedy: str) -> UserError:
         """Make the error that names the column and the first marked lines."""
-        rows = self.first(mask, 6)
+        rows = self._first(mask, 6)
         lines = ", ".join(str(self.lines[row]) for row in rows[:5])
-        more = " ..." if len(rows) > 5 else ""
-        where = f"{self.file}, {self.word} {lines}{more}"
+        where = f"{self.file}, {self.word} {lines}{' ...' if len(rows) > 5 else ''}"
         return UserError(f"column {self.name!r}: {what}", where, remedy)
 
-    def check_odd(self, odd: np.ndarray, present: int, what: str, remedy: str) -> None:
-        """Refuse a column of numbers or dates in which too many cells are none.
+    def check_odd(self, odd: np.ndarray, there: np.ndarray, what: str, remedy: str) -> None:
+        """Refuse a column of numbers or dates in which too many of the texts there are none."""
+        count, present = self.rows(odd), self.rows(there)
+        if count > tolerated(present):
+            found = f"{count:,} of {present:,} cells are no {what} ({self.quote(odd)})"
+            raise self.refusal(found, odd, remedy)
+        self.note(f"cells that are no {what}", odd, "taken as missing")
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Two ways to write numbers or dates, of which one holds in a file; messages about them."""
+
+    option: str  # of `read_table`
+    ways: tuple[str, str]
+    default: str
+    both: str
+    write: str
+    either: str
+    say: str
+
+    def settle(self, column: Column, shown: dict[str, np.ndarray], given: str, file: str) -> str:
+        """Return the way of a column: given, proven by its own texts, or the file's.
 
         Parameters
         ----------
-        odd : ndarray of bool
-            The texts that are none.
-        present : int
-            How many rows hold something.
-        what : str
-            "numbers" or "dates".
-        remedy : str
+        column : Column
+        shown : dict of ndarrays of bool
+            The texts that prove each way, and those that can be read in "either".
+        given, file : str
+            What the user said, and what the other columns tell; empty where nothing does.
 
         Raises
         ------
         UserError
+            If both ways are proven, or nothing tells how a text is read.
         """
-        count = self.rows(odd)
-        if count > tolerated(present):
-            found = f"{count:,} of {present:,} cells are no {what} ({self.quote(odd)})"
-            raise self.refusal(found, odd, remedy)
+        proven = [] if given else [way for way in self.ways if shown[way].any()]
+        if len(proven) == 2:
+            quoted = [column.quote(shown[way]) for way in self.ways]
+            fewer = min((shown[way] for way in self.ways), key=column.rows)
+            found = self.both.format(*quoted)
+            raise column.refusal(found, fewer, self.write)
+        if not proven and not (given or file) and shown["either"].any():
+            found = f"{column.quote(shown['either'])} {self.either}"
+            raise column.refusal(found, shown["either"], self.say)
+        return given or next(iter(proven), file or self.default)
 
 
 def tolerated(rows: int) -> int:

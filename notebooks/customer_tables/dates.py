@@ -1,7 +1,7 @@
 """Dates as people write them, and which comes first, the day or the month.
 
 `parse_dates` takes texts apart; which order holds is settled for a column or the whole file, and
-`convert` and `read_dates` apply it.
+`read_dates` applies it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_tables.changes import Change
-from customer_tables.column import Column, as_mask
-from customer_tables.words import missing_words
+from customer_tables.column import Column, Ways, as_mask
+from customer_tables.words import note_missing
 
+ORDERS = Ways(
+    "date_order",
+    ("dmy", "mdy"),
+    "dmy",
+    "{} has the day first, {} the month",
+    "write the dates in one way, best as 2024-12-31",
+    "has the day or the month first: both are possible",
+    "say which with --date-order dmy or --date-order mdy",
+)
 MONTHS = {
     name: i // 2 + 1
     for i, name in enumerate(
@@ -39,10 +47,8 @@ PATTERNS = {
     "month": r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})$",
     "word year": rf"^{_MONTH}[-/ ,]*(?P<year>\d{{4}})$",
 }
-PARTS = ("year", "short", "month", "day", "a", "b", "hour", "minute", "second", "fraction", "half",
-         "zone")  # fmt: skip
+PARTS = "year short month day a b hour minute second fraction half zone".split()
 CLOCK = {"hour": (3600e6, 24), "minute": (60e6, 60), "second": (1e6, 60), "fraction": (1e6, 1)}
-ORDERS = {"dmy": "day first", "mdy": "month first"}
 SERIALS = (20_000, 60_000)  # 1954 to 2064 in Excel's days since 1899-12-30
 DIGITS = (19_000_101, 21_001_231)  # days written as 20231231
 SPAN = (1900, 2100)
@@ -91,23 +97,26 @@ def parse_dates(texts: pa.StringArray) -> Dates:
         if not len(rows):
             continue
         form[rows] = label
+        if label in ("month", "word year"):
+            parts["day"][rows] = 1
         taken = found.take(pa.array(rows))
         for group in taken.type:
             part = "month" if group.name == "word" else group.name
             parts[part][rows] = _as_numbers(group.name, pc.struct_field(taken, group.name))
-        if label in ("month", "word year"):
-            parts["day"][rows] = 1
     return Dates(form, parts, as_mask(pc.match_substring_regex(texts, r"^\d{1,2}\.\d{1,2}\.")))
 
 
 def _as_numbers(group: str, texts: pa.Array) -> np.ndarray:
     """Return what a group of a pattern found as numbers, NaN where it found nothing."""
-    read = {"word": lambda text: MONTHS[text.lower()],
-            "half": lambda text: 12.0 if text[0] in "pP" else 0.0, "zone": _minutes}  # fmt: skip
-    if group in read:
-        return np.array([read[group](text) if text else np.nan for text in texts.to_pylist()])
+    words = {"word": lambda text: MONTHS[text.lower()], "half": _noon, "zone": _minutes}
+    if read := words.get(group):
+        return np.array([read(text) if text else np.nan for text in texts.to_pylist()])
     numbers = pc.cast(pc.if_else(pc.equal(texts, ""), None, texts), pa.float64())
     return numbers.to_numpy(zero_copy_only=False).astype(float)
+
+
+def _noon(half: str) -> float:
+    return 12.0 if half[0] in "pP" else 0.0
 
 
 def _minutes(zone: str) -> float:
@@ -117,25 +126,21 @@ def _minutes(zone: str) -> float:
     return (1 if zone[0] == "+" else -1) * (60 * int(digits[:2]) + int(digits[2:]))
 
 
-def convert(dates: Dates, order: str) -> np.ndarray:
-    """Return the texts' dates as datetime64[us], NaT where there is no such day.
-
-    Parameters
-    ----------
-    dates : Dates
-    order : str
-        "dmy" or "mdy": how 03/04/2024 is read.
-    """
-    parts, numbers = dates.parts, dates.form == "numbers"
+def _convert(dates: Dates, order: str) -> np.ndarray:
+    """Return the texts' dates as datetime64[us], NaT where there is no such day."""
+    parts = dates.parts
     a_is_day = dates.dotted | (order == "dmy")  # with points the day always comes first
     short = parts["short"]
-    century = np.where(short >= 69, 1900, 2000)
-    year = np.where(np.isnan(short), parts["year"], short + century)
-    frame = pd.DataFrame({
-        "year": np.where((year >= SPAN[0]) & (year <= SPAN[1]), year, np.nan),
-        "month": np.where(numbers, np.where(a_is_day, parts["b"], parts["a"]), parts["month"]),
-        "day": np.where(numbers, np.where(a_is_day, parts["a"], parts["b"]), parts["day"]),
-    })  # fmt: skip
+    year = np.where(np.isnan(short), parts["year"], short + np.where(short >= 69, 1900, 2000))
+    day, month = (np.where(which, parts["a"], parts["b"]) for which in (a_is_day, ~a_is_day))
+    numbers = dates.form == "numbers"
+    frame = pd.DataFrame(
+        {
+            "year": np.where((year >= SPAN[0]) & (year <= SPAN[1]), year, np.nan),
+            "month": np.where(numbers, month, parts["month"]),
+            "day": np.where(numbers, day, parts["day"]),
+        }
+    )
     stamps = pd.to_datetime(frame, errors="coerce").to_numpy().astype("datetime64[us]")
     half = parts["half"]
     twelve = ~np.isnan(half) & (parts["hour"] == 12)
@@ -148,99 +153,54 @@ def convert(dates: Dates, order: str) -> np.ndarray:
     return stamps + micros.astype("timedelta64[us]")
 
 
-def read_dates(
-    column: Column, dates: Dates, missing: np.ndarray, proof: frozenset[str], order: str
-) -> Column:
-    """Turn a column's texts into dates.
-
-    Parameters
-    ----------
-    column : Column
-    dates : Dates
-        The texts taken apart.
-    missing : ndarray of bool
-        The texts that mean "missing".
-    proof : frozenset of str
-        The orders ("dmy", "mdy") that some text of the column proves.
-    order : str
-        The file's order; empty where it is not known.
+def read_dates(column: Column, dates: Dates, missing: np.ndarray, order: str) -> Column:
+    """Turn a column's texts into dates, but for those that mean "missing".
 
     Raises
     ------
     UserError
-        If a date can be read in two ways, or too many texts are no dates.
+        If too many texts are no dates. An order that was given, and that they contradict, leaves
+        such texts.
     """
     there = ~missing
-    order = _settle_order(column, dates, there, proof, order)
-    stamps = convert(dates, order)
+    stamps = _convert(dates, order)
     odd = there & (~dates.valid | np.isnat(stamps))
     stamps[odd | missing] = np.datetime64("NaT", "us")
-    remedy = "correct or empty them, or give another --date-order"
-    column.check_odd(odd, column.rows(there), "dates", remedy)
+    note_missing(column, missing)
+    column.check_odd(odd, there, "dates", "correct or empty them, or give another --date-order")
     read = there & ~odd
-    numbers, short = read & (dates.form == "numbers"), read & ~np.isnan(dates.parts["short"])
-    zoned = read & ~np.isnan(dates.parts["zone"])
-    changes = [
-        *missing_words(column, missing),
-        *column.change("cells that are no dates", odd, "taken as missing"),
-        *column.change("dates like 3/4/2024", numbers, f"read with the {ORDERS[order]}"),
-        *column.change("years of two digits", short, "69 to 99 taken for 19.."),
-        *column.change("times with a zone", zoned, "turned into UTC"),
-        *_other_forms(column, dates, read),
-    ]
-    return column.done(column.spread(stamps), "date", changes)
+    forms = sorted(set(dates.form[read]))
+    main = max(forms, key=lambda form: column.rows(read & (dates.form == form)), default="")
+    first = "day" if order == "dmy" else "month"
+    for what, mask, action in (
+        ("dates like 3/4/2024", dates.form == "numbers", f"read with the {first} first"),
+        ("years of two digits", ~np.isnan(dates.parts["short"]), "69 to 99 taken for 19.."),
+        ("times with a zone", ~np.isnan(dates.parts["zone"]), "turned into UTC"),
+        ("dates in another form", dates.form != main, "read as dates too"),
+    ):
+        column.note(what, mask & read, action)
+    return column.done(stamps[column.codes], "date")
 
 
-def _settle_order(
-    column: Column, dates: Dates, there: np.ndarray, proof: frozenset[str], order: str
-) -> str:
-    """Return whether day or month comes first, as the column's own dates or the file tell."""
-    shown = {key: texts & there for key, texts in dates.proof().items()}
-    if len(proof) == 2:
-        raise column.refusal(
-            f"{column.quote(shown['dmy'])} has the day first, "
-            f"{column.quote(shown['mdy'])} the month",
-            min(shown["dmy"], shown["mdy"], key=column.rows),
-            "write the dates in one way, best as 2024-12-31",
-        )
-    if not order and not proof and shown["either"].any():
-        raise column.refusal(
-            f"{column.quote(shown['either'])} has the day or the month first: both are possible",
-            shown["either"],
-            "say which with --date-order dmy or --date-order mdy",
-        )
-    # An order that was given, and that the dates contradict, leaves cells that are no dates.
-    return order or next(iter(proof), "dmy")
-
-
-def _other_forms(column: Column, dates: Dates, read: np.ndarray) -> list[Change]:
-    """Tell of the rarer forms where dates are written in more than one."""
-    rows = {form: column.rows(read & (dates.form == form)) for form in set(dates.form[read])}
-    if len(rows) < 2:
-        return []
-    main = max(sorted(rows), key=lambda form: rows[form])
-    return column.change("dates in another form", read & (dates.form != main), "read as dates too")
-
-
-def numbers_as_dates(column: Column) -> Column | None:
+def as_dates(column: Column) -> Column:
     """Read a spreadsheet's day numbers (45000) and 20241231 as dates, where all can be such."""
     values = np.asarray(column.values)
     known = ~np.isnan(values)
     some = values[known].astype(float)
     if not len(some):
-        return None
-    stamps = np.full(len(values), np.datetime64("NaT", "us"), dtype="datetime64[us]")
+        return column
     if SERIALS[0] <= some.min() and some.max() <= SERIALS[1]:
         what = "a spreadsheet's day numbers (45000 for 2023-03-15)"
-        days = (some * 86_400e6).astype("timedelta64[us]")
-        stamps[known] = np.datetime64("1899-12-30", "us") + days
+        dates = np.datetime64("1899-12-30", "us") + (some * 86_400e6).astype("timedelta64[us]")
     elif DIGITS[0] <= some.min() and some.max() <= DIGITS[1] and (some == some.round()).all():
         what = "dates written as 20231231"
         written = pd.Series(some.astype(np.int64)).astype(str)
-        stamps[known] = pd.to_datetime(written, format="%Y%m%d", errors="coerce").to_numpy()
-        if np.isnat(stamps[known]).any():
-            return None
+        dates = pd.to_datetime(written, format="%Y%m%d", errors="coerce").to_numpy()
     else:
-        return None
-    changes = column.change(what, known, "read as dates", lambda row: f"{values[row]:.15g}")
-    return column.done(stamps, "date", changes)
+        return column
+    if np.isnat(dates).any():
+        return column
+    stamps = np.full(len(values), np.datetime64("NaT", "us"), dtype="datetime64[us]")
+    stamps[known] = dates
+    column.note(what, known, "read as dates", lambda row: f"{values[row]:.15g}")
+    return column.done(stamps, "date")

@@ -1,7 +1,7 @@
 """Numbers as people write them: marks, signs, currencies, percentages, brackets, other digits.
 
 `parse_numbers` takes texts apart under both decimal marks; which one holds is settled for a column
-or the whole file, and `convert` and `read_numbers` apply it.
+or the whole file, and `read_numbers` applies it.
 """
 
 from __future__ import annotations
@@ -14,23 +14,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_tables.changes import Change
-from customer_tables.column import Column, as_mask
-from customer_tables.words import INFINITE, missing_words
+from customer_tables.column import Column, Ways, as_mask
+from customer_tables.words import INFINITE, note_missing
 
-# Spellings of one currency come out as one sign.
+MARKS = Ways(
+    "decimal",
+    (",", "."),
+    ".",
+    "numbers with a decimal comma ({}) stand beside numbers with a decimal point ({})",
+    "write them all in one way",
+    "may be a decimal number or one above a thousand",
+    "say which mark is the decimal one: --decimal . or --decimal ,",
+)
+# The spellings of each currency, in any case; the first one is its sign.
 CURRENCIES = {
-    "$": "$", "us$": "$", "usd": "$", "€": "€", "eur": "€", "euro": "€", "£": "£", "gbp": "£",
-    "¥": "¥", "jpy": "¥", "₹": "₹", "inr": "₹", "rs": "₹", "rs.": "₹", "₽": "₽", "rub": "₽",
-    "₩": "₩", "krw": "₩", "₺": "₺", "try": "₺", "₪": "₪", "ils": "₪", "₫": "₫", "vnd": "₫",
-    "฿": "฿", "thb": "฿", "₴": "₴", "uah": "₴", "₦": "₦", "ngn": "₦", "r$": "R$", "brl": "R$",
-    "zł": "zł", "pln": "zł", "kč": "Kč", "czk": "Kč", "ft": "Ft", "huf": "Ft", "c$": "C$",
-    "ca$": "C$", "cad": "C$", "a$": "A$", "au$": "A$", "aud": "A$", "hk$": "HK$", "hkd": "HK$",
-    "nz$": "NZ$", "nzd": "NZ$", "s$": "S$", "sgd": "S$", "mx$": "MX$", "mxn": "MX$", "chf": "CHF",
-    "fr.": "CHF", "sek": "SEK", "nok": "NOK", "dkk": "DKK", "kr": "kr", "kr.": "kr", "cny": "CNY",
-    "rmb": "CNY", "zar": "ZAR", "aed": "AED", "sar": "SAR", "ron": "RON", "lei": "RON",
-    "bgn": "BGN", "idr": "IDR", "rp": "IDR", "myr": "MYR", "rm": "MYR", "php": "PHP", "₱": "PHP",
-}  # fmt: skip
+    spelling.lower(): spellings.split()[0]
+    for spellings in (
+        "$ US$ USD,€ EUR euro,£ GBP,¥ JPY,₹ INR Rs Rs.,₽ RUB,₩ KRW,₺ TRY,₪ ILS,₫ VND,฿ THB,₴ UAH,"
+        "₦ NGN,R$ BRL,zł PLN,Kč CZK,Ft HUF,C$ CA$ CAD,A$ AU$ AUD,HK$ HKD,NZ$ NZD,S$ SGD,MX$ MXN,"
+        "CHF Fr.,SEK,NOK,DKK,kr kr.,CNY RMB,ZAR,AED,SAR,RON lei,BGN,IDR Rp,MYR RM,PHP ₱"
+    ).split(",")
+    for spelling in spellings.split()
+}
 # Words behind a number that say what it counts; 84029E is a code and no number of E.
 WORDS = frozenset(
     "% year years yr yrs month months mo mos mth mths week weeks wk wks day days hour hours hr "
@@ -44,9 +49,9 @@ PATTERN = (
     r"^(?P<open>\(?)\s*(?P<sign>[-+]?)\s*"
     rf"(?P<before>(?i:{_SIGNS})?)\s*(?P<inner>[-+]?)\s*"
     r"(?P<body>\d(?:[\d.,' ]*\d)?[.,]?|[.,]\d+)(?P<power>(?:[eE][-+]?\d{1,3})?)\s*"
-    r"(?P<after>(?:%|[$€£¥₹₽₩₺₪₫฿₴₦₱]|[^\W\d_]{1,12}\.?)?)\s*(?P<close>\)?)\s*(?P<behind>-?)$"
-).replace(r"[^\W\d_]", r"\p{L}")
-PLAIN = {"٫": ".", "٬": "'", "’": "'", "‘": "'", "´": "'", "−": "-", "–": "-", "—": "-"}
+    r"(?P<after>(?:%|[$€£¥₹₽₩₺₪₫฿₴₦₱]|\p{L}{1,12}\.?)?)\s*(?P<close>\)?)\s*(?P<behind>-?)$"
+)
+PLAIN = str.maketrans("٫٬’‘´−–—", ".''''---", "\u200b\u200e\u200f\u202a\u202c\ufeff")
 _THOUSANDS = {".": ",' ", ",": ".' "}
 
 
@@ -60,35 +65,19 @@ def _shape(decimal: str) -> str:
 
 
 SHAPES = {mark: _shape(mark) for mark in ".,"}
-
-
 SENTINELS = (-99, -999, -9999, -99999, -999999)
 HIGH_SENTINELS = (999, 9999, 99999, 999999, 9999999, 99999999)
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Texts taken apart as numbers; all arrays have one entry for each text.
+    """Texts taken apart as numbers; all arrays have one entry for each text."""
 
-    Attributes
-    ----------
-    parts : dict of pyarrow.StringArray
-        What the groups of `PATTERN` found: digits and marks as "body", the exponent as "power" ...
-    foreign : ndarray of bool
-        Whether it is written in other than Latin digits.
-    unit : ndarray of str
-        A currency sign, "%", one of `WORDS`, or nothing.
-    scale : ndarray of float
-        1000 where k for thousand stands behind, and so on; else 1.
-    under : dict of ndarrays of bool
-        For each decimal mark, whether the text is a number if that is the mark.
-    """
-
-    parts: dict[str, pa.Array]
-    foreign: np.ndarray
-    unit: np.ndarray
-    scale: np.ndarray
-    under: dict[str, np.ndarray]
+    parts: dict[str, pa.Array]  # what the groups of `PATTERN` found
+    foreign: np.ndarray  # whether it is written in other than Latin digits
+    unit: np.ndarray  # a currency sign, "%", one of `WORDS`, or nothing
+    scale: np.ndarray  # 1000 where k for thousand stands behind, and so on; else 1
+    under: dict[str, np.ndarray]  # for each decimal mark, whether it is a number if that holds
 
     @property
     def valid(self) -> np.ndarray:
@@ -105,17 +94,26 @@ class Numbers:
         """Mark the texts in a part of which a pattern is found."""
         return as_mask(pc.match_substring_regex(self.parts[part], pattern))
 
+    def signs(self, pattern: str) -> list[np.ndarray]:
+        """Mark the texts with such a sign, for each place where one may stand."""
+        return [self.holds(part, pattern) for part in ("sign", "inner", "open", "behind")]
+
 
 def parse_numbers(texts: pa.StringArray) -> Numbers:
     """Take texts apart as numbers, whatever their marks."""
     texts, foreign = _latin(texts)
     found = pc.extract_regex(texts, PATTERN)
     parts = {f.name: pc.fill_null(pc.struct_field(found, f.name), "") for f in found.type}
-    unit, scale, agree = _units(parts["before"], parts["after"])
+    pairs = pc.binary_join_element_wise(parts["before"], parts["after"], "\n").dictionary_encode()
+    settled = [_unit(*pair.split("\n")) for pair in pairs.dictionary.to_pylist()]
+    unit, scale, agree = (
+        np.array(entries, kind)[pairs.indices.to_numpy(zero_copy_only=False)]
+        for entries, kind in zip(zip(*settled, strict=True), (object, float, bool), strict=True)
+    )
     numbers = Numbers(parts, foreign, unit, scale, {})
-    signs = [numbers.holds(part, "[-+(]") for part in ("sign", "inner", "open", "behind")]
     bracketed = numbers.holds("open") == numbers.holds("close")
-    sound = as_mask(pc.is_valid(found)) & (np.sum(signs, axis=0) <= 1) & bracketed & agree
+    signs = np.sum(numbers.signs("[-+(]"), axis=0)
+    sound = as_mask(pc.is_valid(found)) & (signs <= 1) & bracketed & agree
     for mark, shape in SHAPES.items():
         numbers.under[mark] = sound & numbers.holds("body", shape)
     return numbers
@@ -129,28 +127,15 @@ def _latin(texts: pa.StringArray) -> tuple[pa.StringArray, np.ndarray]:
         return texts, foreign
     spelt = texts.to_pylist()
     for place in np.flatnonzero(odd):
-        text = spelt[place]
-        foreign[place] = any(c.isdecimal() and not c.isascii() for c in text)
-        spelt[place] = "".join(map(_latin_character, unicodedata.normalize("NFKC", text))).strip()
+        digits = {c: str(unicodedata.decimal(c)) for c in spelt[place] if c.isdecimal()}
+        foreign[place] = not "".join(digits).isascii()
+        plain = unicodedata.normalize("NFKC", spelt[place]).translate(str.maketrans(digits))
+        spelt[place] = plain.translate(PLAIN).strip()
     return pa.array(spelt, pa.string()), foreign
 
 
-def _latin_character(c: str) -> str:
-    if c.isdecimal() and not c.isascii():
-        return str(unicodedata.decimal(c))
-    return "" if c in "\u200b\u200e\u200f\u202a\u202c\ufeff" else PLAIN.get(c, c)
-
-
-def _units(before: pa.Array, after: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return units, scales, and whether what stands before and behind can go together."""
-    pairs = pc.binary_join_element_wise(before, after, "\n").dictionary_encode()
-    settled = [_unit(*pair.split("\n")) for pair in pairs.dictionary.to_pylist()]
-    codes = pairs.indices.to_numpy(zero_copy_only=False)
-    units, scales, agree = zip(*settled, strict=True) if settled else ((), (), ())
-    return np.array(units, object)[codes], np.array(scales)[codes], np.array(agree, bool)[codes]
-
-
 def _unit(before: str, after: str) -> tuple[str, float, bool]:
+    """Return unit, scale, and whether what stands before and behind can go together."""
     front = CURRENCIES.get(before.lower(), "")
     back = after.lower() if after.lower() in CURRENCIES else after.lower().rstrip(".")
     scale = (MONEY_SCALES if front else SCALES).get(back, 1.0)
@@ -159,83 +144,43 @@ def _unit(before: str, after: str) -> tuple[str, float, bool]:
     return front or unit, scale, known and (not front or not unit or front == unit)
 
 
-def convert(numbers: Numbers, decimal: str) -> np.ndarray:
+def _convert(numbers: Numbers, decimal: str) -> np.ndarray:
     """Return the texts' values as float64, NaN where they are no number under this mark."""
     body = pc.if_else(pa.array(numbers.under[decimal]), numbers.parts["body"], None)
     body = pc.replace_substring_regex(body, "[' ]" if decimal == "." else "[' .]", "")
     body = pc.replace_substring(body, ",", "" if decimal == "." else ".")
     body = pc.binary_join_element_wise(body, numbers.parts["power"], "")
     values = pc.cast(body, pa.float64()).to_numpy(zero_copy_only=False).astype(float)
-    signs = [numbers.holds(part, "[-(]") for part in ("sign", "inner", "open", "behind")]
-    return np.where(np.any(signs, axis=0), -values, values) * numbers.scale
+    return np.where(np.any(numbers.signs("[-(]"), axis=0), -values, values) * numbers.scale
 
 
-def read_numbers(
-    column: Column, numbers: Numbers, missing: np.ndarray, proof: frozenset[str], decimal: str
-) -> Column:
-    """Turn a column's texts into numbers.
-
-    Parameters
-    ----------
-    column : Column
-    numbers : Numbers
-        The texts taken apart.
-    missing : ndarray of bool
-        The texts that mean "missing".
-    proof : frozenset of str
-        The decimal marks that some text of the column proves.
-    decimal : str
-        The file's decimal mark; empty where it is not known.
+def read_numbers(column: Column, numbers: Numbers, missing: np.ndarray, decimal: str) -> Column:
+    """Turn a column's texts into numbers, but for those that mean "missing".
 
     Raises
     ------
     UserError
-        If a text can be read in two ways, the units differ, or too many texts are no numbers.
+        If the units differ, or too many texts are no numbers.
     """
     there = ~missing
-    decimal = _settle_decimal(column, numbers, there, proof, decimal)
     unit, number = _settle_unit(column, numbers, numbers.under[decimal] & there)
     infinite = column.among(INFINITE) & there
-    odd = there & ~number & ~infinite
+    note_missing(column, missing)
     remedy = 'correct or empty them, or say kind = "category" for the column in a dataset.toml'
-    column.check_odd(odd, column.rows(there), "numbers", remedy)
-    values = np.where(number, convert(numbers, decimal), np.nan)
+    column.check_odd(there & ~number & ~infinite, there, "numbers", remedy)
+    _note_spellings(column, numbers, number, decimal)
+    values = np.where(number, _convert(numbers, decimal), np.nan)
     values = np.where(numbers.unit == "%", values / 100, values)
     values[infinite] = np.where(column.matches("^-"), -np.inf, np.inf)[infinite]
-    rows = column.spread(values)
+    rows = values[column.codes]
     broken = numbers.holds("body", re.escape(decimal)) | numbers.holds("power")
     if number.all() and not broken.any() and unit != "%" and np.abs(rows).max() < 2**53:
         rows = rows.astype(np.int64)
-    done = read_values(column, rows)
-    changes = [
-        *missing_words(column, missing),
-        *column.change("cells that are no numbers", odd, "taken as missing"),
-        *_spellings(column, numbers, number, decimal),
-        *done.changes,
-    ]
-    kind = {"": done.kind, "%": "share"}.get(unit, "number" if unit in WORDS else "money")
-    return column.done(done.values, kind, changes, unit)
-
-
-def _settle_decimal(
-    column: Column, numbers: Numbers, there: np.ndarray, proof: frozenset[str], decimal: str
-) -> str:
-    """Return the column's decimal mark: its own, or the file's."""
-    shown = {mark: texts & there for mark, texts in numbers.proof().items()}
-    if len(proof) == 2:
-        raise column.refusal(
-            f"numbers with a decimal comma ({column.quote(shown[','])}) stand beside numbers with "
-            f"a decimal point ({column.quote(shown['.'])})",
-            min(shown[","], shown["."], key=column.rows),
-            "write them all in one way",
-        )
-    if not proof and not decimal and shown["either"].any():
-        raise column.refusal(
-            f"{column.quote(shown['either'])} may be a decimal number or one above a thousand",
-            shown["either"],
-            "say which mark is the decimal one: --decimal . or --decimal ,",
-        )
-    return next(iter(proof), decimal or ".")
+    read_values(column, rows)
+    column.unit = unit
+    if unit:
+        column.kind = {"%": "share"}.get(unit, "number" if unit in WORDS else "money")
+    return column
 
 
 def _settle_unit(column: Column, numbers: Numbers, number: np.ndarray) -> tuple[str, np.ndarray]:
@@ -265,14 +210,14 @@ def _settle_unit(column: Column, numbers: Numbers, number: np.ndarray) -> tuple[
     return next(iter(rows), ""), number
 
 
-def _spellings(column: Column, numbers: Numbers, number: np.ndarray, decimal: str) -> list[Change]:
-    """List the spellings that were read as numbers, each with its count."""
+def _note_spellings(column: Column, numbers: Numbers, number: np.ndarray, decimal: str) -> None:
+    """Note the spellings that were read as numbers, each with its count."""
     units = numbers.unit
     unit = next(iter(sorted(set(units[number]) - {"", "%"})), "")
-    thousands = r"\d[,' ]\d" if decimal == "." else r"\d[.' ]\d"
+    thousands = numbers.holds("body", rf"\d[{_THOUSANDS[decimal]}]\d")
     commas = numbers.holds("body", ",") & (decimal == ",")
-    spellings = [
-        ("thousands marks", numbers.holds("body", thousands), "taken out"),
+    for what, mask, action in (
+        ("thousands marks", thousands, "taken out"),
         ("decimal commas", commas, "read as decimal marks"),
         (f"{unit} beside numbers", (units == unit) & (units != ""), "noted as the unit"),
         ("percent signs", units == "%", "divided by 100: 12 % is 0.12"),
@@ -280,41 +225,41 @@ def _spellings(column: Column, numbers: Numbers, number: np.ndarray, decimal: st
         ("negative numbers in brackets", numbers.holds("open"), "read with a minus sign"),
         ("minus signs behind numbers", numbers.holds("behind"), "read with a minus sign"),
         ("digits of another script", numbers.foreign, "read as 0 to 9"),
-    ]
-    changes = (column.change(what, mask & number, action) for what, mask, action in spellings)
-    return [change for some in changes for change in some]
+    ):
+        column.note(what, mask & number, action)
 
 
 def read_values(column: Column, values: np.ndarray) -> Column:
     """Give a column numbers, without the infinite ones and stand-ins for missing ones."""
-    changes = []
-    if values.dtype.kind == "f" and (infinite := np.isinf(values)).any():
-        changes += column.change(
-            "infinite numbers", infinite, "taken as missing", lambda row: f"{values[row]:.15g}"
-        )
-        values = np.where(infinite, np.nan, values)
-    values, noticed = _without_sentinels(column, values)
+    if values.dtype.kind == "f":
+        values = _without(column, values, "infinite numbers", np.isinf(values))
+    values = _without_sentinels(column, values)
     known = values[~np.isnan(values)]
     answers = np.isin(known, (0, 1)).all() and len(np.unique(known)) == 2
-    return column.done(values, "yes_no" if answers else "number", changes + noticed)
+    return column.done(values, "yes_no" if answers else "number")
 
 
-def _without_sentinels(column: Column, values: np.ndarray) -> tuple[np.ndarray, list[Change]]:
+def _without(column: Column, values: np.ndarray, what: str, gone: np.ndarray) -> np.ndarray:
+    column.note(what, gone, "taken as missing", lambda row: f"{values[row]:.15g}")
+    return np.where(gone, np.nan, values) if gone.any() else values
+
+
+def _without_sentinels(column: Column, values: np.ndarray) -> np.ndarray:
     """Take -999 and its kin for missing where nothing else is negative; tell of doubtful ones."""
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    doubtful, what = np.zeros(len(values), bool), ""
     if low < 0 <= high:
         negative = values < 0
         found = np.unique(values[negative])
         if np.isin(found, SENTINELS).all() and (found.min() < -99 or negative.sum() > 1):
-            changes = column.change(
-                "-999 and the like", negative, "taken as missing", lambda row: f"{values[row]:.15g}"
-            )
-            return np.where(negative, np.nan, values), changes
+            return _without(column, values, "-999 and the like", negative)
         if found.tolist() == [-1]:
-            what = "-1 as the only negative"
-            return values, column.change(what, negative, "kept as a number", lambda row: "")
-    if high in HIGH_SENTINELS and high > 5 * abs(np.max(values[values < high], initial=low)):
-        top, what = values == high, f"{high:.0f} far above the rest"
-        if top.sum() > 1:
-            return values, column.change(what, top, "kept as a number", lambda row: "")
-    return values, []
+            doubtful, what = negative, "-1 as the only negative"
+    if not what and high in HIGH_SENTINELS:
+        if (
+            high > 5 * abs(np.max(values[values < high], initial=low))
+            and (values == high).sum() > 1
+        ):
+            doubtful, what = values == high, f"{high:.0f} far above the rest"
+    column.note(what, doubtful, "kept as a number", lambda row: "")
+    return values

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from customer_tables.changes import Change, Reading
-from customer_tables.columns import Convention, read_columns
+from customer_tables.columns import read_columns
 from customer_tables.errors import UserError
 from customer_tables.names import normalise
 from customer_tables.parquet import read_parquet
@@ -69,9 +69,10 @@ def read_table(
     >>> reading = read_table("customers.csv")  # doctest: +SKIP
     >>> reading.table.dtypes  # doctest: +SKIP
     """
-    given = Convention(
-        _choose(decimal, DECIMALS, "--decimal"), _choose(date_order, DATE_ORDERS, "--date-order")
-    )
+    given = {
+        "decimal": _choose(decimal, DECIMALS, "--decimal"),
+        "date_order": _choose(date_order, DATE_ORDERS, "--date-order"),
+    }
     content = load_content(path)
     if sheet is not None and content.format != "excel":
         what = "the file is no Excel workbook and has no sheets"
@@ -99,15 +100,15 @@ def read_texts(texts: pd.DataFrame, name: str) -> Reading:
     """
     columns = [pa.chunked_array([pa.array(texts[c].fillna(""), pa.string())]) for c in texts]
     raw = Raw(name, list(texts), columns, np.arange(1, len(texts) + 1), "row")
-    return _understand(raw, Convention(), {"name": name}, "", frozenset())
+    return _understand(raw, {"decimal": "", "date_order": ""}, {"name": name}, "", frozenset())
 
 
 def _understand(
-    raw: Raw, given: Convention, about: dict[str, str], sha256: str, keep: frozenset[str]
+    raw: Raw, given: dict[str, str], about: dict[str, str], sha256: str, keep: frozenset[str]
 ) -> Reading:
     """Turn columns of text into a table of values."""
     raw = name_columns(raw)
-    columns, settled = read_columns(raw, given, about.get("delimiter", ""), keep)
+    columns, decimal = read_columns(raw, given, about.get("delimiter", ""), keep)
     table = pd.DataFrame({column.name: column.values for column in columns})
     kinds = {column.name: column.kind for column in columns}
     changes = [*raw.changes, *(change for column in columns for change in column.changes)]
@@ -116,11 +117,10 @@ def _understand(
         changes.append(Change("a last row of sums", "", 1, "left out", (where,)))
         table = table.iloc[:-1].reset_index(drop=True)
     if twins := _count_twins(table):
-        what = "rows that repeat an earlier row"
-        changes.append(Change(what, rows=twins, action="kept; cleaning decides"))
+        action = "kept; cleaning decides"
+        changes.append(Change("rows that repeat an earlier row", rows=twins, action=action))
     units = {column.name: column.unit for column in columns if column.unit}
-    source: dict[str, str | int] = {**about, "decimal": settled.decimal or ".", "sha256": sha256}
-    source["rows"] = len(table)
+    source = {**about, "decimal": decimal, "sha256": sha256, "rows": len(table)}
     return Reading(table, changes, kinds, units, source, raw.lines[: len(table)], raw.word)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -14,26 +12,19 @@ from customer_tables.column import Column, as_mask
 
 # No category is called so: these are missing in any column that is no identifier.
 NEVER_A_VALUE = frozenset(
-    {
-        "", "n/a", "n.a.", "#n/a", "#n/d", "#na", "nan", "-nan", "null", "<na>", "(null)", "nat",
-        "\\n", "?", "??", "-", "--", "---", "–", "—", "(blank)", "#null!", "#div/0!", "#value!",
-        "#ref!", "#name?", "#num!", "1.#qnan", "1.#ind", "-1.#ind", "not available",
-    }
-)  # fmt: skip
+    r"n/a n.a. #n/a #n/d #na nan -nan null <na> (null) nat \n ? ?? - -- --- – — (blank) #null! "
+    "#div/0! #value! #ref! #name? #num! 1.#qnan 1.#ind -1.#ind".split()
+) | {"", "not available"}
 # Missing among numbers and dates, where they cannot be anything else; categories keep them.
-NOT_A_NUMBER = NEVER_A_VALUE | {
-    "na", "none", "nil", "missing", "unknown", "undefined", "not applicable", "not known", "n/k",
-    "k.a.", "nd", "n/d", "tbd", "tba", ".", "..", "...", "*", "x", "xx", "xxx", "0000-00-00",
-    "00/00/0000", "0000-00-00 00:00:00",
-}  # fmt: skip
-INFINITE = frozenset(
-    {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "∞", "+∞", "-∞", "1.#inf",
-     "-1.#inf"}
-)  # fmt: skip
-
-YES = frozenset({"yes", "y", "true", "t", "ja", "oui", "si", "sí"})
-NO = frozenset({"no", "n", "false", "f", "nein", "non"})
-CLEAR = frozenset({"yes", "no", "true", "false", "ja", "nein", "oui"})
+NOT_A_NUMBER = NEVER_A_VALUE.union(
+    "na none nil missing unknown undefined n/k k.a. nd n/d tbd tba . .. ... * x xx xxx 0000-00-00 "
+    "00/00/0000".split(),
+    ("not applicable", "not known", "0000-00-00 00:00:00"),
+)
+INFINITE = frozenset("inf +inf -inf infinity +infinity -infinity ∞ +∞ -∞ 1.#inf -1.#inf".split())
+YES = frozenset("yes y true t ja oui si sí".split())
+NO = frozenset("no n false f nein non".split())
+CLEAR = frozenset("yes no true false ja nein oui".split())
 
 DESTROYED = r"^[1-9]([.,]\d{1,14})?e\+\d{2,}$"
 DESTROYED_LONG = r"^[1-9]([.,]\d{1,5})?E\+1[1-9]$"  # as a spreadsheet shows 12 digits and more
@@ -47,17 +38,22 @@ WRAPPINGS = (  # what spreadsheets put around identifiers: its name, how to find
 EXACT_FLOATS = 2**53  # beyond it a float64 cannot tell neighbouring whole numbers apart
 
 
-def missing_words(column: Column, missing: np.ndarray) -> list[Change]:
-    """Describe the words that were taken for missing values; empty cells are no change."""
-    words = missing & ~column.empty
-    return column.change("words for missing values", words, "taken as missing")
+def note_missing(column: Column, missing: np.ndarray) -> None:
+    """Note the words that were taken for missing values; empty cells are no change."""
+    column.note("words for missing values", missing & ~_empty(column), "taken as missing")
 
 
-def read_empty(column: Column, changes: list[Change] | None = None) -> Column:
+def _empty(column: Column) -> np.ndarray:
+    return as_mask(pc.equal(column.texts, ""))
+
+
+def read_empty(column: Column) -> Column:
     """Return a column in which nothing stands."""
     rows = len(column.lines)
-    change = Change("a column without any value", column.name, rows, "kept, as missing")
-    return column.done(np.full(rows, np.nan), "empty", [*(changes or []), change])
+    column.changes.append(
+        Change("a column without any value", column.name, rows, "kept, as missing")
+    )
+    return column.done(np.full(rows, np.nan), "empty")
 
 
 def read_yes_no(column: Column, missing: np.ndarray) -> Column | None:
@@ -67,35 +63,37 @@ def read_yes_no(column: Column, missing: np.ndarray) -> Column | None:
     """
     if len(column.texts) > 40:
         return None
-    spelt = np.array([text.lower() for text in column.spelt], dtype=object)
+    spelt = np.array([text.lower() for text in column.texts.to_pylist()], dtype=object)
     words, yes, no = set(spelt[~missing]), YES | {"1"}, NO | {"0"}
     if not words or not words <= yes | no or words <= {"1", "0"}:
         return None
     if not (words & yes and words & no) and not words & CLEAR:
         return None  # "F" alone may be a gender, "N" alone anything
     answers = np.array([word in yes for word in spelt])
+    column.note("yes and no in words", ~missing, "read as true and false")
+    note_missing(column, missing)
     values = np.where(missing, np.nan, answers) if missing.any() else answers
-    changes = column.change("yes and no in words", ~missing, "read as true and false")
-    return column.done(column.spread(values), "yes_no", changes + missing_words(column, missing))
+    return column.done(values[column.codes], "yes_no")
 
 
 def read_text(column: Column, cells: pa.ChunkedArray) -> Column:
     """Return a column of words, with the words that mean "missing" taken out."""
     missing = _missing(column)
-    changes = missing_words(column, missing)
     if missing.all():
-        return read_empty(column, changes)
+        note_missing(column, missing)
+        return read_empty(column)
     spaced = as_mask(pc.not_equal(pc.utf8_trim_whitespace(cells), cells))
-    noticed = column.change("space around text", spaced, "taken off", lambda row: "")
-    return column.done(_to_series(column, missing), "text", noticed + changes)
+    column.note("space around text", spaced, "taken off", lambda row: "")
+    note_missing(column, missing)
+    return column.done(_to_series(column, missing), "text")
 
 
 def _missing(column: Column) -> np.ndarray:
     """Mark the texts that mean "missing" among categories and other text."""
     missing, absent = column.among(NEVER_A_VALUE), column.among(frozenset({"na"}))
-    others = [column.spelt[place] for place in np.flatnonzero(~missing & ~absent)]
+    others = column.texts.filter(pa.array(~missing & ~absent))
     # Among two capitals each, NA is Namibia or North America.
-    if others and all(len(t) == 2 and t.isalpha() and t.isupper() for t in others):
+    if len(others) and pc.all(pc.match_substring_regex(others, r"^\p{Lu}{2}$")).as_py():
         return missing
     return missing | absent
 
@@ -118,7 +116,7 @@ def looks_coded(cells: pa.ChunkedArray) -> str:
     if zeros and _share(filled, r"^\d+$") == 1:
         if zeros >= 0.01 or pc.count_distinct(filled).as_py() == len(filled):
             return "zeros in front"
-    if (pc.max(pc.utf8_length(filled)).as_py() or 0) > LONG_DIGITS:
+    if pc.max(pc.utf8_length(filled)).as_py() > LONG_DIGITS:
         if _share(filled, rf"^\d{{{LONG_DIGITS + 1},}}$") >= 0.5 and _share(filled, r"^\d+$") == 1:
             return "long numbers"
     return "telephone numbers" if _share(filled, r"^\+\d{7,15}$") >= 0.5 else ""
@@ -132,12 +130,12 @@ def read_codes(column: Column, why: str) -> Column:
     """Return digits that are no quantity as text, and say so."""
     missing = _missing(column)
     kind = "id" if (column.counts[~missing] == 1).all() else "text"
-    note = column.change(why, ~missing, "kept as text, so that no digit is lost")
-    changes = missing_words(column, missing) + note
-    return column.done(_to_series(column, missing), kind, changes)
+    note_missing(column, missing)
+    column.note(why, ~missing, "kept as text, so that no digit is lost")
+    return column.done(_to_series(column, missing), kind)
 
 
-def read_identifiers(column: Column, kind: str = "id") -> Column:
+def read_identifiers(column: Column, kind: str) -> Column:
     """Return identifiers letter for letter, without what spreadsheets wrap around them.
 
     Raises
@@ -145,24 +143,18 @@ def read_identifiers(column: Column, kind: str = "id") -> Column:
     UserError
         If a spreadsheet turned them into 1.23457E+15, so that different ones look the same.
     """
-    check_destroyed(column)
-    changes = []
+    _check_destroyed(column)
     for what, found, wrapping in WRAPPINGS:
         mask = column.matches(found)
-        if mask.any() and (wrapping != ZERO or (mask | column.empty).all()):
-            changes += column.change(what, mask, "taken off")
+        if mask.any() and (wrapping != ZERO or (mask | _empty(column)).all()):
+            column.note(what, mask, "taken off")
             bare = pc.replace_substring_regex(column.texts, wrapping, "")
-            column = replace(column, texts=pc.if_else(pa.array(mask), bare, column.texts))
-    return column.done(_to_series(column, column.empty), kind, changes)
+            column.texts = pc.if_else(pa.array(mask), bare, column.texts)
+    return column.done(_to_series(column, _empty(column)), kind)
 
 
-def check_destroyed(column: Column) -> None:
-    """Refuse identifiers that a spreadsheet turned into 1.23457E+15.
-
-    Raises
-    ------
-    UserError
-    """
+def _check_destroyed(column: Column) -> None:
+    """Refuse identifiers that a spreadsheet turned into 1.23457E+15."""
     destroyed = column.matches(DESTROYED)
     if destroyed.any():
         raise column.refusal(
@@ -175,7 +167,7 @@ def check_destroyed(column: Column) -> None:
 def check_first(cells: pa.ChunkedArray, column: Column) -> None:
     """Refuse a first column, whatever its name, in which most cells read 1.23457E+15."""
     if _share(cells, DESTROYED_LONG) >= 0.9:
-        check_destroyed(column.holding(cells))
+        _check_destroyed(column.hold(cells))
 
 
 def spell_typed(cells: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
