@@ -77,14 +77,16 @@ def test_traits_in_words(effects, most, phrase):
 # --- advice ---------------------------------------------------------------------------------------
 
 
-def advised(name, features=FEATURES, ambiguous=0.104, worth=None, sides=(1, 1, 1)):
+def advised(dataset, name, features=FEATURES, ambiguous=0.104, value_share=np.nan, sides=(1, 1, 1)):
     effects, level, overall = PROFILE
     grounds = summary.grounds_of(name, effects * np.array(sides), level, overall, features)
-    return summary.advice(name, summary.traits(*PROFILE, features), grounds, ambiguous, worth)
+    size = pd.Series({"share": 0.2, "value_share": value_share})
+    entries = summary.traits(*PROFILE, features)
+    return summary.advice(dataset, name, size, entries, grounds, ambiguous)
 
 
-def test_advice_rests_on_what_the_archetype_names():
-    assert advised(MATCHED) == {
+def test_advice_rests_on_what_the_archetype_names(shop):
+    assert advised(shop, MATCHED) == {
         "advice": "Thank them.",
         "grounds": "Rests on: Spent: 2,740 EUR against 1,003 EUR on average; "
         "Online share: 10% against 50% on average.",
@@ -92,46 +94,38 @@ def test_advice_rests_on_what_the_archetype_names():
         "first.",
         "measure": "repeats",
     }
-    assert "Online" not in advised(MATCHED, sides=(1, -1, 1))["grounds"], "it speaks against them"
-    assert advised(MATCHED, [TIMES])["grounds"] == ""
-    assert "too few to be described" in advised(MATCHED, ambiguous=np.nan)["caution"]
+    against = advised(shop, MATCHED, sides=(1, -1, 1))["grounds"]
+    assert "Online" not in against, "it speaks against them"
+    assert advised(shop, MATCHED, [TIMES])["grounds"] == ""
+    assert "too few to be described" in advised(shop, MATCHED, ambiguous=np.nan)["caution"]
 
 
 @pytest.mark.parametrize(
     ("value_share", "said"),
     [(0.31, "more than"), (0.29, "about"), (0.14, "about"), (0.13, "less than")],
 )
-def test_an_unknown_kind_of_customer_is_told_by_what_it_is_worth(make_shop, value_share, said):
-    shop = make_shop(archetypes=[])
-    worth = summary.by_worth(shop, pd.Series({"share": 0.2, "value_share": value_share}))
-    given = advised(UNKNOWN, worth=worth)
+def test_an_unknown_kind_of_customer_is_told_by_what_it_is_worth(shop, value_share, said):
+    given = advised(shop, UNKNOWN, value_share=value_share)
     assert given["advice"].startswith(f"They are worth {said} their number: ")
     assert "No advice is on file" in given["advice"]
-    assert given["grounds"] == (
-        f"Rests on: {value_share:.0%} of {shop.value_label} from 20% of the {shop.nouns}."
-    )
+    assert given["grounds"] == f"Rests on: {value_share:.0%} of spent from 20% of the clients."
     assert given["measure"] == (
-        f"the share that responds and {shop.value_label} per {shop.noun}, against a control group "
-        "without the offer"
+        "the share that responds and spent per client, against a control group without the offer"
     )
 
 
-@pytest.mark.parametrize("value_share", [np.nan, -0.1])
-def test_what_cannot_be_known_of_worth_is_not_said(make_shop, value_share):
-    size = pd.Series({"share": 0.2, "value_share": value_share})
-    assert summary.by_worth(make_shop(archetypes=[]), size) is None
-    assert summary.by_worth(make_shop(value={}), pd.Series({"share": 0.2})) is None
-
-
-def test_an_unknown_kind_of_customer_gets_no_invented_advice():
-    assert advised(UNKNOWN) == {
+@pytest.mark.parametrize(("value", "value_share"), [(None, np.nan), (None, -0.1), ({}, 0.5)])
+def test_an_unknown_kind_of_unknown_worth_gets_no_invented_advice(make_shop, value, value_share):
+    shop = make_shop() if value is None else make_shop(value=value)
+    assert advised(shop, UNKNOWN, value_share=value_share) == {
         "advice": "No advice is on file for this kind of customer. Start from what sets it apart "
         "(high spent and low online share) and test one offer on a part of the list.",
         "grounds": "",
-        "caution": advised(MATCHED)["caution"],
+        "caution": advised(shop, MATCHED)["caution"],
         "measure": "the share that responds, against a control group without the offer",
     }
-    average = summary.advice(UNKNOWN, [{"label": "Spent", "effect": 0.1}], [], 0.1)
+    size = pd.Series({"share": 0.2, "value_share": value_share})
+    average = summary.advice(shop, UNKNOWN, size, [{"label": "Spent", "effect": 0.1}], [], 0.1)
     assert "Nothing sets it apart: ask its members" in average["advice"]
 
 
