@@ -1,14 +1,13 @@
 """Fewer dimensions: measures by hand, and who is judged on which rows."""
 
-import matplotlib.pyplot as plt
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 
 from customer_tables.errors import UserError
-from segmentation.figures import reduction as figures
-from segmentation.figures import segment_styles
 from segmentation.reduction import (
     Split,
     complete_matrix,
@@ -37,19 +36,18 @@ def with_hole(hole):
 
 
 @pytest.mark.parametrize(
-    ("call", "messages"),
+    ("call", "words"),
     [
-        (lambda: split_rows(10, seed=1), ["10 customers are too few"]),
-        (lambda: complete_matrix(with_hole(np.nan), 2), ["1 values", "row 3, column balance"]),
-        (lambda: complete_matrix(with_hole(np.inf), 2), ["1 values", "row 3, column balance"]),
-        (lambda: complete_matrix(np.zeros((4, 3)), 0), ["no reduction of 3 features"]),
-        (lambda: complete_matrix(np.zeros((4, 3)), 3), ["no reduction of 3 features"]),
+        (lambda: split_rows(10, seed=1), "10 customers are too few"),
+        (lambda: complete_matrix(with_hole(np.nan), 2), "1 values .*\n.*row 3, column balance"),
+        (lambda: complete_matrix(with_hole(np.inf), 2), "1 values .*\n.*row 3, column balance"),
+        (lambda: complete_matrix(np.zeros((4, 3)), 0), "no reduction of 3 features"),
+        (lambda: complete_matrix(np.zeros((4, 3)), 3), "no reduction of 3 features"),
     ],
 )
-def test_what_cannot_be_reduced_is_refused(call, messages):
-    with pytest.raises(UserError) as caught:
+def test_what_cannot_be_reduced_is_refused(call, words):
+    with pytest.raises(UserError, match=words):
         call()
-    assert all(message in str(caught.value) for message in messages)
 
 
 def test_reconstruction_by_hand():
@@ -84,23 +82,19 @@ def test_judging_looks_at_held_out_rows_only():
     assert judge_reductions(matrix, reductions, split).equals(found)
 
 
-class Map:
-    """A reduction that is a function."""
-
-    def __init__(self, transform):
-        self.transform = transform
-
-    def inverse_transform(self, code):
-        return np.zeros((len(code), 1))
-
-
 def test_a_fold_hurts_trust_and_a_tear_hurts_continuity():
+    def reduction(transform):
+        def back(code):
+            return np.zeros((len(code), 1))
+
+        return SimpleNamespace(transform=transform, inverse_transform=back)
+
     line = np.linspace(-1, 1, 61)[:, None]
     split = Split(np.arange(0), np.arange(0), np.arange(61))
     maps = {
-        ("folded", 1, 0): Map(lambda x: np.abs(x + 0.003)),
-        ("torn", 1, 0): Map(lambda x: np.where(x > 0, x - 3, x)),
-        ("as it is", 1, 0): Map(lambda x: 2 * x),
+        ("folded", 1, 0): reduction(lambda x: np.abs(x + 0.003)),
+        ("torn", 1, 0): reduction(lambda x: np.where(x > 0, x - 3, x)),
+        ("as it is", 1, 0): reduction(lambda x: 2 * x),
     }
     found = judge_reductions(line, maps, split).droplevel(["rank", "seed"])
     assert found.loc["folded", "trustworthiness"] < found.loc["folded", "continuity"] - 0.01
@@ -133,21 +127,3 @@ def test_labelings_are_judged_in_one_space():
 )
 def test_the_verdict_follows_the_evidence(rebuilds, separates, repeats, words):
     assert words in verdict(rebuilds, separates, repeats)
-
-
-@pytest.mark.parametrize("distinct", [100, 1000])
-def test_more_customers_than_an_eye_can_tell_apart_are_a_density(monkeypatch, distinct):
-    monkeypatch.setattr(figures, "DISTINCT", distinct)
-    points = np.random.default_rng(1).normal(size=(300, 2))
-    segments = np.repeat([1, 2], [200, 100])
-    figure = figures.segment_panels(points, segments, {1: "A", 2: "B"}, segment_styles(2))
-    for ax, size in zip(figure.axes, (200, 100), strict=False):
-        drawn = max(len(line.get_xdata()) for line in ax.lines)
-        counted = [int(shades.get_array().sum()) for shades in ax.collections]
-        if distinct == 100:
-            assert drawn == 1  # the mean alone
-            assert 290 <= counted[0] <= 300 and size - 10 <= counted[1] <= size
-        else:
-            assert drawn == 300 and not counted
-    assert ("darker" in figure.get_supxlabel()) == (distinct == 100)
-    plt.close(figure)

@@ -76,22 +76,11 @@ def reconstruction_r2(matrix, rebuilt) -> float:
 
 
 def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 800) -> pd.DataFrame:
-    """Judge fitted reductions on the held-out rows.
+    """Judge fitted reductions, by (method, rank, seed), on the held-out rows.
 
     Trustworthiness falls when neighbours in the code are far apart in the space, continuity when
     neighbours in the space are torn apart in the code (Venna & Kaski, "Neighborhood preservation in
-    nonlinear projection methods", ICANN 2001); 1 is perfect.
-
-    Parameters
-    ----------
-    reductions : dict
-        Keys (method, rank, seed), which become the index; values: fitted reductions.
-    rows : int
-        So many held-out rows at most for trustworthiness and continuity.
-
-    Returns
-    -------
-    DataFrame with held_out_r2, trustworthiness and continuity.
+    nonlinear projection methods", ICANN 2001); 1 is perfect. Both use at most ``rows`` rows.
     """
     values = np.asarray(matrix, dtype=np.float64)[split.held_out]
     space = values[:rows]
@@ -112,16 +101,7 @@ def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 800)
 def by_rank(judged: pd.DataFrame) -> pd.DataFrame:
     """Hold the autoencoder's held-out R² against that of PCA, rank by rank.
 
-    Parameters
-    ----------
-    judged : DataFrame
-        From `judge_reductions`.
-
-    Returns
-    -------
-    DataFrame, indexed by rank
-        PCA; autoencoder_mean, autoencoder_min and autoencoder_max over trainings; error_ratio,
-        the error of PCA over that of the autoencoder.
+    The error ratio is the error of PCA over that of the autoencoder's mean.
     """
     r2 = judged["held_out_r2"].groupby(["method", "rank"]).agg(["mean", "min", "max"])
     pca, learned = r2.loc["PCA", "mean"], r2.loc["autoencoder"].add_prefix("autoencoder_")
@@ -130,19 +110,10 @@ def by_rank(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def judge_labelings(matrix, labelings: dict, reference) -> pd.DataFrame:
-    """Judge segmentations of the same customers in one space.
+    """Judge segmentations of the same customers, by (method, rank, seed), in one space.
 
-    Parameters
-    ----------
-    labelings : dict
-        Keys (method, rank, seed), which become the index; values: labels from 0.
-    reference : ndarray of int
-        Labels to compare with.
-
-    Returns
-    -------
-    DataFrame with the mean silhouette, the ARI with the reference, and the mean ARI with the
-    other labelings of the same method and rank (nan for a single one).
+    Beside the mean silhouette there are the ARI with the reference labels, and the mean ARI with
+    the other labelings of the same method and rank (nan for a single one). Labels are from 0.
     """
     own, found = silhouettes(matrix, labelings), []
     for key, labels in labelings.items():
@@ -154,13 +125,7 @@ def judge_labelings(matrix, labelings: dict, reference) -> pd.DataFrame:
 
 
 def by_method(scored: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the trainings of each method and rank: lowest and highest, and their agreement.
-
-    Parameters
-    ----------
-    scored : DataFrame
-        From `judge_labelings`.
-    """
+    """Sum up the trainings of each method and rank that `judge_labelings` has judged."""
     return scored.groupby(["method", "rank"], sort=False).agg(
         trainings=("ari", "size"),
         silhouette_lowest=("silhouette", "min"),

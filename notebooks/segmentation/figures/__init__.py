@@ -4,20 +4,6 @@ Beside each plot stands the function that puts its alternative text together fro
 named after the plot with ``_text``.
 """
 
-from segmentation.figures.style import (
-    SegmentStyle,
-    panels,
-    panels_for,
-    segment_legend,
-    segment_styles,
-    use_style,
-)
+from segmentation.figures.style import panels, segment_legend, segment_styles, use_style
 
-__all__ = [
-    "SegmentStyle",
-    "panels",
-    "panels_for",
-    "segment_legend",
-    "segment_styles",
-    "use_style",
-]
+__all__ = ["panels", "segment_legend", "segment_styles", "use_style"]

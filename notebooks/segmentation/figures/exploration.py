@@ -17,11 +17,14 @@ from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.figures.style import (
     ACCENT,
     DIVERGING,
-    INK,
     MUTED,
     NOISE,
+    SegmentStyle,
     Style,
+    heatmap,
     label_rows,
+    log_ticks,
+    middle_half,
     note,
     panels,
     panels_for,
@@ -31,22 +34,14 @@ from segmentation.palette import COLOURS
 
 
 def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw horizontal bars that add up to one: a row per column, a colour per part.
-
-    Parameters
-    ----------
-    parts : DataFrame, shape (n_bars, n_parts)
-        Shares; the first part is drawn leftmost.
-    """
-    colours, hatches = ("#B3261E", "#C9D6E3", ACCENT), ("///", "", "")
-    names = [printable(name, 44) for name in parts.index]
-    left = np.zeros(len(parts))
-    for part, colour, hatch in zip(parts.columns, colours, hatches, strict=False):
-        filling: Style = {"color": colour, "hatch": hatch, "edgecolor": "white", "height": 0.75}
-        ax.barh(names, parts[part], left=left, label=part, **filling)
-        left += parts[part].to_numpy()
+    """Draw shares as stacked bars, a row of ``parts`` each, the first column leftmost."""
+    named = parts.set_axis([printable(name, 44) for name in parts.index])
+    filling: Style = {"color": ["#B3261E", "#C9D6E3", ACCENT], "edgecolor": "white"}
+    named.plot.barh(stacked=True, width=0.75, ax=ax, **filling)
+    for bar in ax.containers[0]:
+        bar.set_hatch("///")
     ax.invert_yaxis()
-    ax.set(xlim=(0, 1), xlabel="Share of customers")
+    ax.set(xlim=(0, 1), xlabel="Share of customers", ylabel="")
     percent(ax.xaxis)
     ax.grid(axis="y", visible=False)
     ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
@@ -88,13 +83,9 @@ def shares_text(shares: pd.Series) -> str:
 
 
 def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
-    """Draw shares of zeros beside the quantiles of the values above zero, a row per column.
+    """Draw shares of zeros beside quantiles of the values above zero, a row per column.
 
-    Parameters
-    ----------
-    zeros : Series, shape (n_rows,)
-    quantiles : DataFrame, shape (n_rows, 5)
-        The 5, 25, 50, 75 and 95 % quantiles of the values above zero; NaN where they are too few.
+    ``quantiles`` are those of 5, 25, 50, 75 and 95 %, NaN where there are too few values.
     """
     figure, ((left, right),) = panels(1, 2, 0.5 * len(zeros) + 1.1, width_ratios=[1, 1.8])
     share_bars(zeros, left, longest=26)
@@ -102,9 +93,7 @@ def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
     for row, values in enumerate(quantiles.to_numpy()):
         if np.isfinite(values).all():
             right.plot(values[[0, 4]], [row, row], color=MUTED, linewidth=1.5)
-            middle_half: Style = {"color": ACCENT, "linewidth": 7, "solid_capstyle": "butt"}
-            right.plot(values[[1, 3]], [row, row], **middle_half)
-            right.plot(values[2], row, "o", color="white", markeredgecolor=INK, markersize=6)
+            middle_half(right, row, values[1:4], SegmentStyle(ACCENT, "o"))
             note(right, number(values[2]), (values[2], row), (0, 8), ha="center", fontsize=9.5)
     label_rows(right, [""] * len(quantiles))
     right.set(xscale="log", ylim=left.get_ylim())
@@ -114,13 +103,7 @@ def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
 
 
 def amounts_text(zeros: pd.Series, spread: pd.Series) -> str:
-    """Say where zeros are most frequent and which column spans the widest range.
-
-    Parameters
-    ----------
-    spread : Series
-        The 95th percentile over the 5th, the widest first.
-    """
+    """Say where zeros are most frequent, and which column spans the widest range (it is first)."""
     return (
         f"Zeros are most frequent in {zeros.idxmax()} ({zeros.max():.0%}). The widest range is "
         f"that of {spread.index[0]}: its 95th percentile is {spread.iloc[0]:,.0f} times its 5th."
@@ -128,14 +111,9 @@ def amounts_text(zeros: pd.Series, spread: pd.Series) -> str:
 
 
 def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
-    """Draw concentration curves (Lorenz 1905), customers sorted downwards.
+    """Draw concentration curves (Lorenz 1905) of amounts per customer, sorted downwards.
 
     The largest customers come in together, so that none of them can be read off.
-
-    Parameters
-    ----------
-    curves : dict of str to ndarray, shape (n_customers,)
-        Amounts per customer.
     """
     styles = ("-", "--", "-.", ":")
     ax.plot([0, 1], [0, 1], color=NOISE, linewidth=1)
@@ -170,45 +148,20 @@ def correlation_heatmap(correlation: pd.DataFrame, labels: Mapping[str, str], ax
     """Draw the lower triangle of a correlation matrix, related columns side by side.
 
     Columns are ordered by average linkage on 1 - |r|. Strong correlations carry their value.
-
-    Parameters
-    ----------
-    correlation : DataFrame, shape (n_columns, n_columns)
-    labels : mapping of str to str
-        What readers call a column.
     """
     distance = 1 - correlation.abs().fillna(0).to_numpy()
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
     order = correlation.columns[leaves_list(tree)]
-    shown = correlation.loc[order, order].to_numpy().copy()
-    shown[np.triu_indices_from(shown)] = np.nan
-    image = ax.imshow(shown, cmap=DIVERGING, vmin=-1, vmax=1)
-    for row, column in zip(*np.where(np.abs(np.nan_to_num(shown)) >= 0.6), strict=True):
-        value = shown[row, column]
-        style: Style = {
-            "color": "white" if abs(value) > 0.7 else INK,
-            "ha": "center",
-            "va": "center",
-        }
-        ax.text(column, row, f"{value:.1f}".replace("0.", "."), fontsize=9, **style)
-    names = [printable(labels[name], 44) for name in order]
-    ax.set_yticks(range(len(names)), names, fontsize=10)
-    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=10)
-    ax.grid(visible=False)
-    ax.spines[:].set_visible(False)
-    ax.figure.colorbar(image, ax=ax, label="Rank correlation", shrink=0.5, location="right")
-    return ax
+    shown = correlation.loc[order, order].where(np.tri(len(order), k=-1, dtype=bool))
+    bar: Style = {"label": "Rank correlation", "shrink": 0.5}
+    style: Style = {"cmap": DIVERGING, "vmin": -1, "vmax": 1, "cbar": True, "cbar_kws": bar}
+    named = shown.rename(index=labels, columns=labels)
+    return heatmap(named, ax, ".1f", written=0.6, slant=60, **style)
 
 
 def correlation_text(pairs: pd.DataFrame) -> str:
-    """Name the strongest pair of a correlation heatmap.
-
-    Parameters
-    ----------
-    pairs : DataFrame
-        With the columns first, second and correlation, the strongest first.
-    """
+    """Name the first of the pairs from `features.near_copies`."""
     if pairs.empty:
         return "Triangular heatmap without a pair of columns."
     pair = pairs.iloc[0]
@@ -221,25 +174,19 @@ def correlation_text(pairs: pd.DataFrame) -> str:
 def densities(table: pd.DataFrame, pairs: pd.DataFrame, logarithmic: Collection[str]) -> Figure:
     """Draw where customers are dense in pairs of columns, a panel each; logarithmic counts.
 
-    Parameters
-    ----------
-    table : DataFrame, shape (n_customers, n_columns)
-    pairs : DataFrame
-        With the columns first and second.
-    logarithmic : collection of str
-        The columns that are drawn on a logarithmic axis, where none of their values is negative.
+    The columns in ``logarithmic`` have such axes, where they are wide and have no negative values.
     """
     figure, axes = panels_for(len(pairs), 3.1)
     for ax, pair in zip(axes, pairs.itertuples(), strict=True):
-        columns = [table[pair.first], table[pair.second]]
-        scaled = [column.name in logarithmic and column.min() >= 0 for column in columns]
-        values = [np.log1p(c) if log else c for c, log in zip(columns, scaled, strict=True)]
-        ax.hexbin(*values, gridsize=32, bins="log", cmap="Blues", mincnt=1, linewidths=0.1)
-        for axis, column, log in zip((ax.xaxis, ax.yaxis), columns, scaled, strict=True):
-            axis.set_label_text(printable(str(column.name), 40))
-            ticks = [t for t in (0, 10, 100, 1_000, 10_000, 100_000) if t <= column.max()]
-            if log and column.max() >= 30:
-                axis.set_ticks(np.log1p(ticks), [f"{t:,}" for t in ticks])
+        drawn = []
+        for axis, name in ((ax.xaxis, pair.first), (ax.yaxis, pair.second)):
+            axis.set_label_text(printable(name, 40))
+            values, highest = table[name], table[name].max()
+            if name in logarithmic and values.min() >= 0 and highest >= 30:
+                values = np.log1p(values)
+                log_ticks(axis, highest)
+            drawn.append(values)
+        ax.hexbin(*drawn, gridsize=32, bins="log", cmap="Blues", mincnt=1, linewidths=0.1)
     return figure
 
 

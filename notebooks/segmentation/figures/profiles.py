@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -20,12 +19,14 @@ from segmentation.figures.style import (
     NOISE,
     SegmentStyle,
     Style,
+    heatmap,
     label_rows,
+    log_ticks,
+    middle_half,
     note,
     panels_for,
     percent,
     segment_legend,
-    slanted,
 )
 
 
@@ -69,15 +70,9 @@ def profiles(
     names: Mapping[int, str],
     styles: Mapping[int, SegmentStyle],
 ) -> Figure:
-    """Draw the effect sizes of all segments on common axes, a panel for each.
+    """Draw effect sizes (segments x features) on common axes, a panel for each segment.
 
-    Parameters
-    ----------
-    effects : DataFrame, shape (n_segments, n_features)
-    markers : DataFrame of bool, shape (n_segments, n_features)
-        The marker variables, which are drawn in colour, the others in grey.
-    labels : mapping of str to str
-        What readers call a feature.
+    Marker variables are drawn in colour, the others in grey.
     """
     height = 0.24 * effects.shape[1] + 0.7
     figure, axes = panels_for(len(names), height, sharex=True, sharey=True)
@@ -107,12 +102,8 @@ def profiles_text(
 def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], ax: Axes) -> Axes:
     """Draw effect sizes of features (rows) by segment (columns), each value written out."""
     reach = max(1.0, float(effects.abs().to_numpy().max()))
-    style: Style = {"vmin": -reach, "vmax": reach, "cmap": DIVERGING, "cbar": False}
-    style |= {"annot": True, "fmt": "+.1f", "annot_kws": {"fontsize": 10}}
-    rows = [printable(label, 40) for label in labels]
-    sns.heatmap(effects.T.to_numpy(), yticklabels=rows, ax=ax, **style)
-    slanted(ax, names)
-    return ax
+    table = pd.DataFrame(effects.T.to_numpy(), index=labels, columns=names)
+    return heatmap(table, ax, "+.1f", vmin=-reach, vmax=reach, cmap=DIVERGING)
 
 
 def effects_text(effects: pd.DataFrame, labels: Mapping[str, str], names: Mapping[int, str]) -> str:
@@ -133,77 +124,41 @@ def quartiles(
     names: Mapping[int, str],
     styles: Mapping[int, SegmentStyle],
 ) -> Figure:
-    """Draw the middle half and the median of features in each segment, a panel for each.
+    """Draw the middle half and the median of features in real units, a panel for each.
 
-    Parameters
-    ----------
-    table : DataFrame, shape (n_customers, n_features)
-        In real units.
-    labels : Series, shape (n_customers,)
-    features : sequence of Feature
-        Which to draw.
+    The first row is everybody, the segments follow.
     """
     figure, axes = panels_for(len(features), 0.24 * len(names) + 1.1)
     for ax, feature in zip(axes, features, strict=True):
         values = table[feature.name]
         log = feature.kind in ("money", "count") and values.min() >= 0
-        _quartile_rows(values, labels, styles, ax, log=log)
+        rows = [(values, SegmentStyle(MUTED, "o"))]
+        rows += [(values[labels == segment], styles[segment]) for segment in sorted(styles)]
+        for row, (part, style) in enumerate(rows):
+            found = part.quantile([0.25, 0.5, 0.75])
+            middle_half(ax, row, np.log1p(found) if log else found, style)
+        label_rows(ax, [""] * len(rows))
+        ax.set_yticks([])
+        if log:
+            log_ticks(ax.xaxis, values.max())
+        else:
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
         ax.set_title(printable(feature.label or feature.name, 40), fontsize=11.5)
     segment_legend(figure, names, styles)
     return figure
 
 
-def _quartile_rows(
-    values: pd.Series,
-    labels: pd.Series,
-    styles: Mapping[int, SegmentStyle],
-    ax: Axes,
-    *,
-    log: bool,
-) -> None:
-    """Draw the middle half and the median of all customers, and of each segment below."""
-    rows = [(values, SegmentStyle(MUTED, "o"))]
-    rows += [(values[labels == segment], styles[segment]) for segment in sorted(styles)]
-    for row, (part, style) in enumerate(rows):
-        quartiles = part.quantile([0.25, 0.5, 0.75])
-        low, middle, high = np.log1p(quartiles) if log else quartiles
-        bar: Style = {
-            "color": style.colour,
-            "linewidth": 6,
-            "alpha": 0.45,
-            "solid_capstyle": "butt",
-        }
-        ax.plot([low, high], [row, row], **bar)
-        ax.plot(
-            middle, row, style.marker, color=style.colour, markersize=8, markeredgecolor="white"
-        )
-    label_rows(ax, [""] * len(rows))
-    ax.set_yticks([])
-    if log:
-        ticks = [t for t in (0, 10, 100, 1_000, 10_000, 100_000) if t <= max(values.max(), 10)]
-        ax.set_xticks(np.log1p(ticks), [f"{t:,}" if t < 1000 else f"{t // 1000}k" for t in ticks])
-    else:
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
-
-
 def second_choices(table: pd.DataFrame, names: list[str], ax: Axes) -> Axes:
     """Draw which segment would be each segment's second choice, as shares of its customers."""
-    style: Style = {"vmin": 0, "vmax": 1, "cmap": "Greys", "cbar": False}
-    style |= {"annot": True, "fmt": ".0%", "annot_kws": {"fontsize": 10}}
-    rows, own = [printable(name, 30) for name in names], np.eye(len(names), dtype=bool)
-    sns.heatmap(table.to_numpy(), mask=own, yticklabels=rows, ax=ax, **style)
-    slanted(ax, names)
+    own = np.eye(len(names), dtype=bool)
+    named = pd.DataFrame(table.to_numpy(), index=names, columns=names)
+    heatmap(named, ax, ".0%", mask=own, vmin=0, vmax=1, cmap="Greys")
     ax.set(xlabel="second choice")
     return ax
 
 
 def second_choices_text(table: pd.DataFrame) -> str:
-    """Say which segment has one neighbour above all.
-
-    Parameters
-    ----------
-    table : DataFrame, indexed by name, a column per name
-    """
+    """Say which segment has one neighbour above all; rows and columns are named."""
     closest = table.max(axis=1).idxmax()
     return (
         f"Heatmap. {closest} has one neighbour above all: {table.loc[closest].idxmax()} "

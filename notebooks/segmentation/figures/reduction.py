@@ -25,6 +25,7 @@ from segmentation.figures.style import (
     TOP,
     SegmentStyle,
     Style,
+    heatmap,
     label_rows,
     legend_below,
     note,
@@ -34,7 +35,6 @@ from segmentation.figures.style import (
 )
 from segmentation.palette import COLOURS
 
-DISTINCT = 30_000  # points in one panel beyond which only densities can be told apart
 SECOND = COLOURS[1]
 METHODS = {
     "features": (COLOURS[5], "D", "-"),
@@ -45,12 +45,7 @@ METHODS = {
 
 
 def scree(shares: np.ndarray, ax: Axes) -> Axes:
-    """Draw the share of variance of each component as bars, and their sum as a line.
-
-    Parameters
-    ----------
-    shares : ndarray, shape (components,)
-    """
+    """Draw the share of variance of each component as bars, and their sum as a line."""
     numbers = np.arange(1, len(shares) + 1)
     ax.bar(numbers, shares, color=ACCENT, width=0.7, label="this component")
     total = shares.cumsum()
@@ -70,27 +65,10 @@ def scree(shares: np.ndarray, ax: Axes) -> Axes:
 
 
 def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> Axes:
-    """Draw correlations of features with components; strong ones carry their value.
-
-    Parameters
-    ----------
-    loadings : DataFrame, features x components
-        Indexed by the features' labels.
-    """
-    values = loadings.to_numpy()
-    image = ax.imshow(values, cmap=DIVERGING, vmin=-1, vmax=1, aspect="auto")
-    for row, column in np.argwhere(np.abs(values) >= written):
-        value = values[row, column]
-        text = f"{value:+.2f}".replace("0.", ".").replace("-", "−")
-        style: Style = {"color": "white" if abs(value) > 0.65 else INK, "fontsize": 10}
-        ax.text(column, row, text, ha="center", va="center", **style)
-    ax.set_yticks(range(len(loadings)), [printable(name, 40) for name in loadings.index])
-    ax.set_xticks(range(values.shape[1]), loadings.columns)
-    ax.grid(visible=False)
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    ax.figure.colorbar(image, ax=ax, label="Correlation with the component", shrink=0.8)
-    return ax
+    """Draw correlations of features with components; strong ones carry their value."""
+    bar: Style = {"label": "Correlation with the component", "shrink": 0.8}
+    style: Style = {"cmap": DIVERGING, "vmin": -1, "vmax": 1, "cbar": True, "cbar_kws": bar}
+    return heatmap(loadings, ax, "+.2f", written=written, slant=0, **style)
 
 
 def loadings_text(loadings: pd.DataFrame) -> str:
@@ -106,26 +84,15 @@ def loadings_text(loadings: pd.DataFrame) -> str:
 def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: Axes) -> Axes:
     """Draw customers as a density and features as arrows (Gabriel 1971), labelled at the sides.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n_customers, 2)
-    loadings : DataFrame, features x 2
-        Indexed by the features' labels.
-    shares : ndarray
-        Shares of variance of the components, for the names of the axes.
+    ``shares`` of variance stand beside the names of the two components.
     """
-    low, high = np.quantile(scores, [0.005, 0.995], axis=0)
-    shown = scores[((scores >= low) & (scores <= high)).all(axis=1)]
+    low, high, inside = _window(scores, 0.005)
+    shown, ends = scores[inside], np.transpose([low, high])
     ax.hexbin(*shown.T, gridsize=38, bins="log", cmap="Greys", mincnt=1, linewidths=0.1, alpha=0.55)
     tips = loadings.to_numpy() * 0.9 * min(-low.max(), high.min())
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
-    arrow: Style = {
-        "arrowstyle": "-|>",
-        "color": ACCENT,
-        "linewidth": 1.8,
-        "shrinkA": 0,
-        "shrinkB": 0,
-    }
+    ax.set(xlim=ends[0], ylim=ends[1], xticks=[], yticks=[])
+    arrow: Style = {"arrowstyle": "-|>", "color": ACCENT, "linewidth": 1.8}
+    arrow |= {"shrinkA": 0, "shrinkB": 0}
     for x, y in tips:
         ax.annotate("", (x, y), (0, 0), arrowprops=arrow)
     for right in (False, True):
@@ -134,10 +101,10 @@ def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: A
         text: Style = {"ha": "left" if right else "right", "va": "center", "linespacing": 0.95}
         line: Style = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.7, "shrinkB": 2}
         text |= {"textcoords": "axes fraction", "annotation_clip": False, "arrowprops": line}
-        heights = _apart((tips[side, 1] - low[1]) / (high - low)[1])
-        for row, height in zip(side, heights, strict=True):
+        for place, row in enumerate(side):  # at equal distances, in the order of the arrows' tips
             label = fill(printable(loadings.index[row], 40), 20)
-            note(ax, label, tips[row], (1.02 if right else -0.02, height), **text)
+            at = (1.02 if right else -0.02, (place + 0.5) / len(side))
+            note(ax, label, tips[row], at, **text)
     ax.set_xlabel(f"PC1 ({shares[0]:.0%} of the variance) →")
     ax.set_title(f"↑ PC2 ({shares[1]:.0%} of the variance)", fontweight="normal", fontsize=11.5)
     ax.spines[:].set_visible(False)
@@ -147,17 +114,11 @@ def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: A
     return ax
 
 
-def _apart(heights: np.ndarray, gap: float = 0.11) -> np.ndarray:
-    """Move ascending heights (0 to 1) as little as needed to keep labels apart."""
-    gap = min(gap, 1 / max(len(heights) - 1, 1))
-    placed = heights.copy()
-    for at in range(1, len(placed)):
-        placed[at] = max(placed[at], placed[at - 1] + gap)
-    placed -= max(0, (placed - heights).mean()) if len(placed) else 0
-    for at in range(len(placed) - 1, -1, -1):
-        ceiling = 1 if at == len(placed) - 1 else placed[at + 1] - gap
-        placed[at] = min(placed[at], ceiling)
-    return placed
+def _window(points: np.ndarray, cut: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where the bulk of points begins and ends, and which are inside."""
+    low, high = np.quantile(points, [cut, 1 - cut], axis=0)
+    high = np.maximum(high, low + 1e-9)  # of scores that are all the same
+    return low, high, ((points >= low) & (points <= high)).all(axis=1)
 
 
 def segment_panels(
@@ -166,9 +127,7 @@ def segment_panels(
     names: Mapping[int, str],
     styles: Mapping[int, SegmentStyle],
 ) -> Figure:
-    """Draw each segment over the grey cloud of all customers, a panel each.
-
-    More customers than points that an eye can tell apart are drawn as densities.
+    """Draw the density of each segment over the grey one of all customers, a panel each.
 
     Parameters
     ----------
@@ -177,35 +136,25 @@ def segment_panels(
     segments : ndarray of int, shape (n_customers,)
         From 1.
     """
-    low, high = np.quantile(points, [0.002, 0.998], axis=0)
-    visible = ((points >= low) & (points <= high)).all(axis=1)
-    limits: Style = {"extent": (low[0], high[0], low[1], high[1]), "gridsize": 44}
-    dense = len(points) > DISTINCT and bool((high > low).all())
+    low, high, visible = _window(points, 0.002)
     figure, axes = panels_for(len(names), 2.4, min(len(names), 3))
+    limits: Style = {"extent": (low[0], high[0], low[1], high[1]), "gridsize": 44}
     for ax, (segment, name) in zip(axes, names.items(), strict=True):
         marker, colour = styles[segment].marker, styles[segment].colour
-        inside = points[segments == segment]
-        if dense:
-            _density(points[visible], ax, PALE, PALE, **limits)
-            pale = np.add(to_rgb(colour), 2) / 3
-            _density(points[visible & (segments == segment)], ax, pale, colour, **limits)
-        else:
-            ax.plot(*points.T, ".", color=PALE, markersize=2)
-            ax.plot(*inside.T, marker, color=colour, markersize=2.6, markeredgewidth=0, alpha=0.6)
+        inside = segments == segment
+        pale = np.add(to_rgb(colour), 1) / 2
+        for shown, few, many in ((visible, PALE, PALE), (visible & inside, pale, colour)):
+            shades: Any = LinearSegmentedColormap.from_list("density", [few, many])
+            style: Style = {"bins": "log", "mincnt": 1, "linewidths": 0.1, "cmap": shades}
+            if shown.any():
+                ax.hexbin(*points[shown].T, **style, **limits)
         large: Style = {"markersize": 11, "markeredgecolor": "white", "markeredgewidth": 1.6}
-        ax.plot(*inside.mean(axis=0), marker, color=colour, **large)
+        ax.plot(*points[inside].mean(axis=0), marker, color=colour, **large)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
         ax.set_title(printable(name, 30), fontsize=9.5)
-    figure.supxlabel("PC1 (darker: more customers)" if dense else "PC1", fontsize=11)
+    figure.supxlabel("PC1 (darker: more customers)", fontsize=11)
     figure.supylabel("PC2", fontsize=11)
     return figure
-
-
-def _density(points: np.ndarray, ax: Axes, few: Any, many: Any, **settings) -> None:
-    """Draw hexagons, coloured from few points to many on a logarithmic scale."""
-    if len(points):
-        shades = LinearSegmentedColormap.from_list("density", [few, many])
-        ax.hexbin(*points.T, bins="log", mincnt=1, cmap=shades, linewidths=0.1, **settings)
 
 
 def segment_cloud(
@@ -215,21 +164,13 @@ def segment_cloud(
     styles: Mapping[int, SegmentStyle],
     ax: Axes,
 ) -> Axes:
-    """Draw customers in two or three dimensions, each segment in its colour and marker.
-
-    Parameters
-    ----------
-    points : ndarray, shape (n_customers, 2 or 3)
-    segments : ndarray of int, shape (n_customers,)
-        From 1.
-    """
-    low, high = np.quantile(points, [0.005, 0.995], axis=0)
-    visible = ((points >= low) & (points <= high)).all(axis=1)
+    """Draw customers in two or three dimensions, each segment in its colour and marker."""
+    *_, visible = _window(points, 0.005)
     for segment, name in names.items():
         inside, style = points[visible & (segments == segment)], styles[segment]
         pale: Style = {"markersize": 3.4, "alpha": 0.55, "markeredgewidth": 0}
-        label = printable(name, 30)
-        ax.plot(*inside.T, style.marker, color=style.colour, label=label, **pale)
+        pale |= {"color": style.colour, "label": printable(name, 30)}
+        ax.plot(*inside.T, style.marker, **pale)
     ax.set(xticks=[], yticks=[])
     return ax
 
@@ -270,25 +211,18 @@ def maps(
 
 
 def training(histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
-    """Draw training and validation loss over epochs, a panel for each title.
-
-    Parameters
-    ----------
-    histories : mapping of title to DataFrames
-        One for each training: loss and val_loss by epoch, from 0.
-    """
+    """Draw the histories (loss and val_loss by epoch, from 0) of trainings, a panel per title."""
     figure, axes = panels(1, len(histories), 3.3, sharey=True)
     ring: Style = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.8}
     for ax, (title, trainings) in zip(axes.flat, histories.items(), strict=True):
-        labels = ["training rows", "validation rows", "best epoch, kept"]  # once each
         for history in trainings:
             epochs, best = history.index + 1, history["val_loss"].idxmin()
-            lines = ax.plot(epochs, history["loss"], "--", color=MUTED, linewidth=1.3)
-            lines += ax.plot(epochs, history["val_loss"], color=ACCENT, linewidth=1.5)
-            lines += ax.plot(best + 1, history["val_loss"][best], "o", color=SECOND, **ring)
-            for line, label in zip(lines, labels, strict=False):
-                line.set_label(label)
-            labels = []
+            dashed: Style = {"color": MUTED, "linewidth": 1.3, "label": "training rows"}
+            ax.plot(epochs, history["loss"], "--", **dashed)
+            validation = history["val_loss"]
+            ax.plot(epochs, validation, color=ACCENT, linewidth=1.5, label="validation rows")
+            kept: Style = {"color": SECOND, "label": "best epoch, kept", **ring}
+            ax.plot(best + 1, validation[best], "o", **kept)
         ax.set(title=title, xlabel="Epoch", yscale="log")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -300,13 +234,7 @@ def training(histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
 
 
 def over_ranks(judged: pd.DataFrame, column: str, ax: Axes) -> Axes:
-    """Draw a measure over ranks: the mean of the trainings as a line, each of them as a mark.
-
-    Parameters
-    ----------
-    judged : DataFrame
-        From `reduction.judge_reductions`.
-    """
+    """Draw a measure over ranks: the mean of the trainings as a line, each of them as a mark."""
     for method, table in judged.groupby("method", sort=False):
         colour, marker, line = METHODS[method]
         style: Style = {"color": colour, "markersize": 6, "markerfacecolor": "none"}
@@ -341,12 +269,7 @@ def neighbourhoods(judged: pd.DataFrame) -> Figure:
 def silhouette_rows(found: pd.DataFrame, reference: float, ax: Axes) -> Axes:
     """Draw each labelling's silhouette as a mark, a row for each method and rank.
 
-    Parameters
-    ----------
-    found : DataFrame
-        From `reduction.judge_labelings`.
-    reference : float
-        Silhouette, in the same space, of the segments to compare with.
+    ``reference`` is the silhouette, in the same space, of the segments to compare with.
     """
     groups = list(found["silhouette"].groupby(["method", "rank"], sort=False))
     for row, ((method, _), values) in enumerate(groups):

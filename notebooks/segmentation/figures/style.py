@@ -8,6 +8,9 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -45,7 +48,6 @@ def use_style() -> None:
         {
             "figure.figsize": (WIDTH, 4.2),
             "figure.dpi": 72,
-            "figure.facecolor": "white",
             "font.size": 11.5,
             "axes.titlesize": 12.5,
             "axes.titleweight": "bold",
@@ -71,14 +73,8 @@ def use_style() -> None:
 
 def panels(rows: int, columns: int, height: float, **settings: Any) -> tuple[Figure, Any]:
     """Make a figure with a grid of axes at the common width; height in inches a row."""
-    return plt.subplots(
-        rows,
-        columns,
-        figsize=(WIDTH, height * rows),
-        layout="constrained",
-        squeeze=False,
-        **settings,
-    )
+    settings |= {"figsize": (WIDTH, height * rows), "layout": "constrained", "squeeze": False}
+    return plt.subplots(rows, columns, **settings)
 
 
 def panels_for(
@@ -103,8 +99,10 @@ def segment_legend(
 
 
 def legend_below(figure: Figure, ax: Axes) -> None:
-    """Put the legend of one of the axes below the whole figure, with markers of readable size."""
-    legend = figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    """Put the legend of one of the axes below the whole figure, each label once and readable."""
+    drawn, labels = ax.get_legend_handles_labels()
+    once = dict(zip(labels, drawn, strict=True))
+    legend = figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=3)
     handles: Any = legend.legend_handles
     for handle in handles:
         handle.set_alpha(1)
@@ -135,15 +133,39 @@ def percent(*axes: Axis) -> None:
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
-def slanted(ax: Axes, names: list[str]) -> None:
+def log_ticks(axis: Axis, highest: float) -> None:
+    """Write amounts on an axis of log1p of them."""
+    ticks = [t for t in (0, 10, 100, 1_000, 10_000, 100_000) if t <= max(highest, 10)]
+    axis.set_ticks(np.log1p(ticks), [f"{t:,}" if t < 1_000 else f"{t // 1_000}k" for t in ticks])
+
+
+def middle_half(ax: Axes, row: int, quartiles: Iterable[float], style: SegmentStyle) -> None:
+    """Draw the middle half as a bar and the median as a marker."""
+    low, middle, high = quartiles
+    bar: Style = {"linewidth": 6, "alpha": 0.45, "solid_capstyle": "butt"}
+    ax.plot([low, high], [row] * 2, color=style.colour, **bar)
+    marker: Style = {"markersize": 8, "markeredgecolor": "white"}
+    ax.plot(middle, row, style.marker, color=style.colour, **marker)
+
+
+def heatmap(
+    table: pd.DataFrame, ax: Axes, spec: str, *, written: float = 0, slant: float = 32, **settings
+) -> Axes:
+    """Draw a table in colours; values of at least ``written`` stand in their cells, as ``spec``."""
+    texts = table.map(lambda value: format(value, spec) if abs(value) >= written else "")
+    settings = {"annot": texts, "fmt": "", "annot_kws": {"fontsize": 10}, "cbar": False} | settings
+    rows = [printable(label, 40) for label in table.index]
+    sns.heatmap(table.to_numpy(), yticklabels=rows, ax=ax, **settings)
+    slanted(ax, list(table), slant)
+    return ax
+
+
+def slanted(ax: Axes, names: list[str], degrees: float = 32) -> None:
     """Write the names of a heatmap's columns at a slant, so that long ones stay apart."""
-    ax.set_xticks(
-        [place + 0.5 for place in range(len(names))],
-        [printable(name, 30) for name in names],
-        rotation=32,
-        ha="right",
-        rotation_mode="anchor",
-    )
+    texts = [printable(name, 30) for name in names]
+    slant: Style = {"rotation": degrees, "rotation_mode": "anchor"}
+    slant["ha"] = "right" if degrees else "center"
+    ax.set_xticks([place + 0.5 for place in range(len(names))], texts, **slant)
     ax.tick_params(axis="y", rotation=0)
     ax.tick_params(length=0)
     ax.grid(visible=False)
