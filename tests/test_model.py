@@ -15,7 +15,7 @@ from segmentation.reference import bin_counts, bin_edges
 from segmentation.scoring import assign_customers, score_customers
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def table():
     rng = np.random.default_rng(9)
     group = np.repeat([0, 1, 2], 40)
@@ -40,17 +40,13 @@ def saved(model, tmp_path):
 # --- what it says about customers -----------------------------------------------------------------
 
 
-def test_the_training_customers_come_back(table, model, saved):
+def test_the_training_customers_come_back_in_any_order_and_company(table, model, saved):
     found = assign_customers(load_model(saved), table)
     assert found["segment"].value_counts().sort_index().tolist() == model["reference"]["segments"]
     assert found["segment_name"].equals("Group " + found["segment"].astype("str"))
     assert 1 <= found["stranger"].sum() <= 3  # the farthest of each segment
     odd = table.iloc[:1].assign(SPENT=1e7, online=0.0)
     assert assign_customers(model, odd)["stranger"].all()
-
-
-def test_neither_order_nor_company_matters(table, model):
-    found = assign_customers(model, table)
     shuffled = table.sample(frac=1, random_state=1)[["online", "visits", "SPENT", "Client No."]]
     pd.testing.assert_frame_equal(assign_customers(model, shuffled), found)
     alone = assign_customers(model, table.iloc[[17]])
@@ -58,25 +54,23 @@ def test_neither_order_nor_company_matters(table, model):
 
 
 def test_new_customers_are_cleaned_as_the_old_ones(table, model):
-    new = table.iloc[:5].copy()
+    median, new = table["SPENT"].median(), table.iloc[:5].copy()
     new.loc[0, ["visits", "SPENT"]] = [0, np.nan]  # the rule: no visit, no money
     new.loc[1, "SPENT"] = np.nan  # the median of the training customers
     new.loc[2, "visits"] = 9_999  # clipped to 400
     new.loc[3, "online"] = 7  # impossible: missing, filled with zero
     new.loc[4, "SPENT"] = np.inf  # missing, too
     by_hand = new.copy()
-    by_hand.loc[[0, 1, 4], "SPENT"] = [0, table["SPENT"].median(), table["SPENT"].median()]
-    by_hand.loc[2, "visits"] = 400
-    by_hand.loc[3, "online"] = 0
+    by_hand.loc[[0, 1, 4], "SPENT"] = [0, median, median]
+    by_hand.loc[[2, 3], ["visits", "online"]] = [[400, new.online[2]], [new.visits[3], 0]]
     scored = score_customers(model, new)
     pd.testing.assert_frame_equal(scored.assigned, assign_customers(model, by_hand))
-    told = [(change.column, change.rows, change.action) for change in scored.changes]
-    assert told == [
+    assert [(change.column, change.rows, change.action) for change in scored.changes] == [
         ("spent", 1, "treated as missing"),
         ("visits", 1, "set to the limit"),
         ("online", 1, "treated as missing"),
         ("spent", 1, "set to 0: the gap is structural"),
-        ("spent", 2, f"filled as in training, {table['SPENT'].median():,.2f}"),
+        ("spent", 2, f"filled as in training, {median:,.2f}"),
         ("online", 1, "filled as in training, 0.00"),
     ]
     assert assign_customers(model, table.iloc[:2].assign(SPENT=np.nan))["segment"].notna().all()
@@ -109,42 +103,35 @@ def test_the_file_is_plain_numbers_as_its_schema_says(model, saved):
     assert load_model(saved) == content
 
 
-def save_changed(path, change, **more):
-    """Write a model with a change; with its checksum where it is not given."""
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content | {"checksum": checksum(content)} | more))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [lambda m: m["centres"][0].reverse(), lambda m: m["segments"][0].update(name="Other"),
-     lambda m: m["fills"].update(spent=0.0), lambda m: m["features"][0].update(formula="visits"),
-     lambda m: m.update(version=1)],
-)  # fmt: skip
-def test_a_change_is_noticed(saved, model, change):
-    save_changed(saved, change, checksum=model["checksum"])
-    with pytest.raises(UserError, match="was changed after it was written"):
-        load_model(saved)
+CHANGED = "was changed after it was written"
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(lambda m: m.update(version=99), "version 99"),
-     (lambda m: m.pop("fills"), "must contain .*'fills'"),
-     (lambda m: m.update(more=1), "must not contain .*'more'"),
-     (lambda m: m["columns"][0].update(kind="colour"), r"columns\[0\]\.kind"),
-     (lambda m: m["preparation"]["steps"][0].update(deviation=0), "deviation"),
-     (lambda m: m["preparation"]["steps"][0].update(transform="yeo-johnson"), "power"),
-     (lambda m: m["centres"].pop(), "centres has 2 entries for 3 segments"),
-     (lambda m: m["centres"][0].pop(), "not one number for each of 3 features"),
-     (lambda m: m["strangers"]["distances"].pop(), "strangers has 2 entries"),
-     (lambda m: m["features"].pop(), "a feature that has no formula"),
-     (lambda m: m["reference"]["features"].reverse(), "name different features"),
-     (lambda m: m["reference"]["features"][0]["shares"].pop(), "not one share each")],
-)  # fmt: skip
-def test_what_the_schema_does_not_allow_is_refused(saved, change, words):
-    save_changed(saved, change)
+    [
+        (lambda m: m["centres"][0].reverse(), CHANGED),
+        (lambda m: m["segments"][0].update(name="Other"), CHANGED),
+        (lambda m: m.update(version=1), CHANGED),
+        (lambda m: m.update(version=99), "version 99"),
+        (lambda m: m.pop("fills"), "must contain .*'fills'"),
+        (lambda m: m.update(more=1), "must not contain .*'more'"),
+        (lambda m: m["columns"][0].update(kind="colour"), r"columns\[0\]\.kind"),
+        (lambda m: m["preparation"]["steps"][0].update(deviation=0), "deviation"),
+        (lambda m: m["preparation"]["steps"][0].update(transform="yeo-johnson"), "power"),
+        (lambda m: m["centres"].pop(), "centres has 2 entries for 3 segments"),
+        (lambda m: m["centres"][0].pop(), "not one number for each of 3 features"),
+        (lambda m: m["strangers"]["distances"].pop(), "strangers has 2 entries"),
+        (lambda m: m["features"].pop(), "a feature that has no formula"),
+        (lambda m: m["reference"]["features"].reverse(), "name different features"),
+        (lambda m: m["reference"]["features"][0]["shares"].pop(), "not one share each"),
+    ],
+)
+def test_a_changed_model_is_refused(saved, change, words):
+    content = json.loads(saved.read_text())
+    change(content)
+    if words != CHANGED:
+        content["checksum"] = checksum(content)
+    saved.write_text(json.dumps(content))
     with pytest.raises(UserError, match=words):
         load_model(saved)
 
@@ -168,7 +155,6 @@ def test_the_reference_describes_the_training_customers(table, model):
     for entry in reference["features"]:
         assert sum(entry["shares"]) == pytest.approx(1)
         assert min(entry["shares"]) > 0
-        assert entry["edges"] == sorted(set(entry["edges"]))
     spent = next(entry for entry in reference["columns"] if entry["name"] == "spent")
     paid = table.loc[table["SPENT"] > 0, "SPENT"]
     assert spent["values"] == len(paid)

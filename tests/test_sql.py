@@ -97,13 +97,10 @@ def assert_equal(found, expected):
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_dialect_means_what_python_computes(model, table, dialect):
-    """What another dialect says is translated back and run."""
     text = write_query(model, dialect)
     [query] = sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)
-    assert query.named_selects == [
-        "customer", "segment", "segment_name", "second_choice", "second_choice_name",
-        "confidence", "distance", "stranger",
-    ]  # fmt: skip
+    columns = "segment segment_name second_choice second_choice_name confidence distance stranger"
+    assert query.named_selects == ["customer", *columns.split()]
     assert max(map(len, text.splitlines())) < 300
     assert sqlglot.parse_one(query.sql(dialect, pretty=True), read=dialect) == query
     assert '"order"' in text or "`order`" in text  # a word of SQL
@@ -118,8 +115,8 @@ def test_duckdb_gives_the_segments_of_the_card_holders():
     read = read_table(known.source_path).table
     model = fit_model(known, read, 6)
     query = write_query(model, "duckdb", table="holders", columns={"customer_id": "CUST_ID"})
-    holders = duckdb.read_csv(str(known.source_path)).df()
-    assert_equal(ask(query, holders=holders), assign_customers(model, read))
+    found = ask(query, holders=pd.read_csv(known.source_path))
+    assert_equal(found, assign_customers(model, read))
 
 
 def test_who_cannot_be_computed_has_no_segment(make_shop, shop_content):
@@ -175,13 +172,6 @@ NAMES = [
 ]
 
 
-def parsed(text, dialect):
-    """Return the one query of a text, in which nothing is dropped."""
-    [query] = sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)
-    assert not list(query.find_all(exp.Drop, exp.Command))
-    return query
-
-
 @pytest.fixture(scope="module")
 def few(table):
     return table.loc[:79, ["client", "spent", "order"]].fillna(1.0)
@@ -193,6 +183,12 @@ def small(few):
     features = [{"name": name, "formula": name} for name in ("spent", "order")]
     known = build_dataset({"columns": columns, "features": features}, Path("s/dataset.toml"))
     return fit_model(known, few, 2)
+
+
+def parsed(text, dialect):
+    [query] = sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)
+    assert not list(query.find_all(exp.Drop, exp.Command))
+    return query
 
 
 @pytest.mark.parametrize("place", range(len(NAMES)))
@@ -236,28 +232,20 @@ def postgres(tmp_path_factory):
             if path.owner() == "root" and path.is_relative_to("/tmp") and path != Path("/tmp"):
                 path.chmod(path.stat().st_mode | 0o011)
         shutil.chown(folder, "nobody")
-    run = {"check": True, "capture_output": True, "text": True, "cwd": folder}
-    data, log = folder / "data", folder / "log"
-    initdb = [programs / "initdb", "-D", data, "-U", "test", "--auth=trust", "-E", "UTF8", "-N"]
-    start = [programs / "pg_ctl", "-D", data, "-l", log, "-w", "-o",
-             f"-c listen_addresses= -c unix_socket_directories={folder} -F", "start"]  # fmt: skip
-    try:
-        subprocess.run([*as_user, *initdb], **run)
-        subprocess.run([*as_user, *start], **run)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.fail(
-            f"PostgreSQL is installed and does not start: {getattr(error, 'stderr', error)}"
-        )
 
-    def query(text: str) -> str:
-        command = ["psql", "-h", str(folder), "-U", "test", "-d", "postgres", "-qX", "--csv",
-                   "-v", "ON_ERROR_STOP=1", "-f", "-"]  # fmt: skip
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60)
+    def run(*command, text=None):
+        settings = {"cwd": folder, "timeout": 60, "capture_output": True, "text": True}
+        done = subprocess.run([*as_user, *command], input=text, **settings)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    yield query
-    subprocess.run([*as_user, programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **run)
+    control = [programs / "pg_ctl", "-D", "data"]
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -F"
+    run(programs / "initdb", *"-D data -U test --auth=trust -E UTF8 -N".split())
+    run(*control, "-l", "log", "-w", "-o", options, "start")
+    psql = [*"psql -U test -d postgres -qX --csv -v ON_ERROR_STOP=1 -f - -h".split(), str(folder)]
+    yield lambda text: run(*psql, text=text)
+    run(*control, "-m", "immediate", "stop")
 
 
 @pytest.mark.slow

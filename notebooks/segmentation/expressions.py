@@ -65,13 +65,7 @@ ON_ARRAYS: dict[Operation, Callable] = {
 
 @lru_cache(maxsize=256)
 def parse(formula: str) -> ast.expr:
-    """Parse a formula and check that it stays within the language.
-
-    Raises
-    ------
-    UserError
-        If the text is no expression or uses anything but the documented subset.
-    """
+    """Parse a formula; UserError unless it is an expression of the documented language."""
     try:
         if len(formula) > LONGEST:
             raise ValueError(f"it has more than {LONGEST:,} characters")
@@ -127,13 +121,9 @@ def _take_apart(node: ast.expr) -> tuple[Any, list[ast.expr]]:
 def bind(template: str, **parts: ast.expr | str | float | None) -> ast.expr:
     """Make a formula from a template whose names are replaced by parts.
 
-    Parameters
-    ----------
-    template : str
-        In the program's own words: beside the documented language it may use powers and
-        ``where(condition, a, b)``, ``missing(x)``, ``sign(x)`` and ``sqrt(x)``.
-    **parts : ast.expr, str, float or None
-        A formula's tree, the name of a column, a number, or None for a missing value.
+    Beside the documented language, templates may use powers and ``where(condition, a, b)``,
+    ``missing(x)``, ``sign(x)`` and ``sqrt(x)``. A part is a formula's tree, the name of a column,
+    a number, or None for a missing value.
     """
 
     class Replacing(ast.NodeTransformer):
@@ -180,23 +170,13 @@ def columns_of(formula: str | ast.expr) -> frozenset[str]:
 
 
 def is_condition(formula: str | ast.expr, yes_no: Collection[str] = ()) -> bool:
-    """Whether a formula says yes or no about each customer rather than how much.
-
-    Parameters
-    ----------
-    yes_no : collection of str
-        Columns that are conditions in themselves.
-    """
-    match _tree(formula):
-        case ast.Compare():
-            return True
-        case ast.Name(id=name):
-            return name in yes_no
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return is_condition(operand, yes_no)
-        case ast.BoolOp(values=values):
-            return all(is_condition(value, yes_no) for value in values)
-    return False
+    """Whether a formula, as columns in ``yes_no``, says yes or no rather than how much."""
+    names = ("", *columns_of(formula))
+    columns = {name: np.zeros(1, dtype=bool if name in yes_no else float) for name in names}
+    try:
+        return evaluate(formula, columns).dtype == bool
+    except UserError:
+        return False
 
 
 def translate(

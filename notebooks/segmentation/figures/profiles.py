@@ -17,8 +17,10 @@ from segmentation.figures.style import (
     INK,
     MUTED,
     NOISE,
+    Names,
     SegmentStyle,
     Style,
+    Styles,
     heatmap,
     label_rows,
     log_ticks,
@@ -30,13 +32,7 @@ from segmentation.figures.style import (
 )
 
 
-def shares(
-    sizes: pd.DataFrame,
-    names: Mapping[int, str],
-    styles: Mapping[int, SegmentStyle],
-    ax: Axes,
-    value_label: str,
-) -> Axes:
+def shares(sizes: pd.DataFrame, names: Names, styles: Styles, ax: Axes, value_label: str) -> Axes:
     """Draw each segment's share of customers beside its share of value, with its interval."""
     for row, (segment, entry) in enumerate(sizes.iterrows()):
         ax.barh(row - 0.2, entry["share"], 0.36, color=NOISE)
@@ -54,7 +50,7 @@ def shares(
     return ax
 
 
-def shares_text(sizes: pd.DataFrame, names: Mapping[int, str], nouns: str, value_label: str) -> str:
+def shares_text(sizes: pd.DataFrame, names: Names, nouns: str, value_label: str) -> str:
     """Say which segment is the largest and which makes most of the value."""
     largest, top = sizes["share"].idxmax(), sizes["value_share"].idxmax()
     return (
@@ -67,8 +63,8 @@ def profiles(
     effects: pd.DataFrame,
     markers: pd.DataFrame,
     labels: Mapping[str, str],
-    names: Mapping[int, str],
-    styles: Mapping[int, SegmentStyle],
+    names: Names,
+    styles: Styles,
 ) -> Figure:
     """Draw effect sizes (segments x features) on common axes, a panel for each segment.
 
@@ -87,9 +83,7 @@ def profiles(
     return figure
 
 
-def profiles_text(
-    effects: pd.DataFrame, labels: Mapping[str, str], names: Mapping[int, str]
-) -> str:
+def profiles_text(effects: pd.DataFrame, labels: Mapping[str, str], names: Names) -> str:
     """Name the largest effect of all segments."""
     segment = effects.abs().max(axis=1).idxmax()
     feature = effects.loc[segment].abs().idxmax()
@@ -106,7 +100,7 @@ def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], 
     return heatmap(table, ax, "+.1f", vmin=-reach, vmax=reach, cmap=DIVERGING)
 
 
-def effects_text(effects: pd.DataFrame, labels: Mapping[str, str], names: Mapping[int, str]) -> str:
+def effects_text(effects: pd.DataFrame, labels: Mapping[str, str], names: Names) -> str:
     """Say in which feature segments differ most, and how far."""
     widest = (effects.max() - effects.min()).idxmax()
     column = effects[widest]
@@ -121,8 +115,8 @@ def quartiles(
     table: pd.DataFrame,
     labels: pd.Series,
     features: Sequence[Feature],
-    names: Mapping[int, str],
-    styles: Mapping[int, SegmentStyle],
+    names: Names,
+    styles: Styles,
 ) -> Figure:
     """Draw the middle half and the median of features in real units, a panel for each.
 

@@ -23,8 +23,9 @@ from segmentation.figures.style import (
     PALE,
     SIDE,
     TOP,
-    SegmentStyle,
+    Names,
     Style,
+    Styles,
     heatmap,
     label_rows,
     legend_below,
@@ -122,10 +123,7 @@ def _window(points: np.ndarray, cut: float) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def segment_panels(
-    points: np.ndarray,
-    segments: np.ndarray,
-    names: Mapping[int, str],
-    styles: Mapping[int, SegmentStyle],
+    points: np.ndarray, segments: np.ndarray, names: Names, styles: Styles
 ) -> Figure:
     """Draw the density of each segment over the grey one of all customers, a panel each.
 
@@ -158,11 +156,7 @@ def segment_panels(
 
 
 def segment_cloud(
-    points: np.ndarray,
-    segments: np.ndarray,
-    names: Mapping[int, str],
-    styles: Mapping[int, SegmentStyle],
-    ax: Axes,
+    points: np.ndarray, segments: np.ndarray, names: Names, styles: Styles, ax: Axes
 ) -> Axes:
     """Draw customers in two or three dimensions, each segment in its colour and marker."""
     *_, visible = _window(points, 0.005)
@@ -175,12 +169,7 @@ def segment_cloud(
     return ax
 
 
-def two_sides(
-    points: np.ndarray,
-    segments: np.ndarray,
-    names: Mapping[int, str],
-    styles: Mapping[int, SegmentStyle],
-) -> Figure:
+def two_sides(points: np.ndarray, segments: np.ndarray, names: Names, styles: Styles) -> Figure:
     """Draw customers in three components, seen from two sides; shapes as in `segment_cloud`."""
     figure, axes = panels(1, 2, 3.9, subplot_kw={"projection": "3d"})
     for ax, turn in zip(axes.flat, (-60, -150), strict=True):
@@ -196,10 +185,7 @@ def two_sides(
 
 
 def maps(
-    codes: Mapping[str, np.ndarray],
-    segments: np.ndarray,
-    names: Mapping[int, str],
-    styles: Mapping[int, SegmentStyle],
+    codes: Mapping[str, np.ndarray], segments: np.ndarray, names: Names, styles: Styles
 ) -> Figure:
     """Draw two-dimensional codes of the same customers side by side, titled by their keys."""
     figure, axes = panels(1, len(codes), 3.9)

@@ -37,6 +37,10 @@ class SegmentStyle:
     marker: str
 
 
+Names = Mapping[int, str]  # of segments, by their number
+Styles = Mapping[int, SegmentStyle]
+
+
 def segment_styles(k: int) -> dict[int, SegmentStyle]:
     """Return the colour and marker of segments 1 to k."""
     return {number: SegmentStyle(*colour_and_marker(number)) for number in range(1, k + 1)}
@@ -87,9 +91,7 @@ def panels_for(
     return figure, list(axes.flat[:count])
 
 
-def segment_legend(
-    figure: Figure, names: Mapping[int, str], styles: Mapping[int, SegmentStyle], columns: int = 2
-) -> None:
+def segment_legend(figure: Figure, names: Names, styles: Styles, columns: int = 2) -> None:
     """Say below a figure which colour and marker belong to which segment."""
     handles = [
         Line2D([], [], marker=styles[s].marker, color=styles[s].colour, label=printable(name, 40))
