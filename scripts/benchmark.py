@@ -38,19 +38,17 @@ exit codes: 0 done, 1 a way failed or results differ, 2 the arguments are wrong,
 def main(script, argv):
     """Measure as the command line says; return the exit code."""
 
-    def measure_and_store():
+    def work():
         options = _parse(argv)
         environment.enter(script, argv)
-        if options.readme:
-            return write_readme(options.output)
+        from benchmarks import report
+
         if options.stages:
-            from benchmarks import stages
-
-            print(stages.table_of(options.stages), end="")
+            print(report.stages_of(options.stages), end="")
             return DONE
-        return _measure(options)
+        return _write_readme(options.output) if options.readme else _measure(options)
 
-    return finish(measure_and_store, left="entries that were finished are kept")
+    return finish(work, left="entries that were finished are kept")
 
 
 def _parse(argv):
@@ -90,40 +88,29 @@ def _measure(options):
 
     known = entries()
     for name in options.only or ():
-        missing = known[name].missing if name in known else []
-        if name not in known or missing:
-            need = f"the entry {name!r} needs {', '.join(missing)}"
-            raise UserError(
-                need if missing else f"there is no entry {name!r}",
-                where="--only",
-                remedy=f"install it beside the project: pip install {' '.join(missing)}"
-                if missing
-                else f"choose from {', '.join(known)}",
-            )
-    chosen = [known[name] for name in options.only or known if not known[name].missing]
+        if name not in known:
+            remedy = f"choose from {', '.join(known)}"
+            raise UserError(f"there is no entry {name!r}", where="--only", remedy=remedy)
+        if known[name].is_missing:
+            remedy = f"install it beside the project: pip install {known[name].needs}"
+            what = f"the entry {name!r} needs {known[name].needs}"
+            raise UserError(what, where="--only", remedy=remedy)
+    chosen = [known[name] for name in options.only or known if not known[name].is_missing]
     if options.list:
-        for entry in chosen:
-            print(f"{entry.name}: {entry.title}")
+        print("\n".join(f"{entry.name}: {entry.title}" for entry in chosen))
         return DONE
-    size = options.size or ("quick" if options.quick else "full")
-    equal = True
+    size, equal = options.size or ("quick" if options.quick else "full"), True
     for entry in chosen:
-        record = measure.measure(entry, size, options.rounds, say=_to_stderr)
-        store(options.output, record, order=list(known))
+        say = lambda line: print(line, file=sys.stderr, flush=True)  # noqa: E731
+        record = measure.measure(entry, size, options.rounds, say)
+        _store(options.output, record, list(known))
         print(report.report([record]).partition("\n")[2].strip() + "\n", flush=True)
         equal = equal and all(case["equal"] for case in record["cases"])
     return DONE if equal else STAGE_FAILED
 
 
-def _to_stderr(line):
-    print(line, file=sys.stderr, flush=True)
-
-
-def store(folder, record, *, order):
-    """Put a record into benchmark.json in place of its entry's earlier one; write the tables.
-
-    `order` names the entries in the order of the tables.
-    """
+def _store(folder, record, order):
+    """Put a record into benchmark.json in place of its entry's earlier one; write the tables."""
     from benchmarks import report
 
     records = {one["name"]: one for one in read(folder)} | {record["name"]: record}
@@ -143,8 +130,7 @@ def read(folder):
         raise UserError("benchmark.json cannot be read", str(path), remedy) from None
 
 
-def write_readme(folder):
-    """Write the README's table from the records of a folder."""
+def _write_readme(folder):
     from benchmarks import report
 
     records = read(folder)

@@ -1,33 +1,81 @@
 """The benchmark: that it measures what it says, concludes by its rule, and that entries run."""
 
 import json
+import os
+import time
 
-import benchmark_entries
 import numpy as np
 import pytest
 
 import benchmark
-from benchmarks import plain, report, runs, stages
-from benchmarks.measure import equal_results, measure, quartiles, verdict
-from customer_tables.errors import UserError
-from runner.errors import STAGE_FAILED, USER_ERROR, RunFailed
-from segmentation import alternatives, stability
-from segmentation.kmeans import fit_kmeans
+from benchmarks import measure, plain, report, runs
+from benchmarks.measure import Entry, equal_results, goal, quartiles, verdict
+from runner.errors import STAGE_FAILED, USER_ERROR
 from segmentation.silhouette import silhouettes
 
-OWN = {entry.name: entry for entry in benchmark_entries.ENTRIES}
+
+def short(loaded, settings):
+    time.sleep(0.05)
+    return {"labels": np.arange(3), "statistic": 0.5, "threads": os.environ["OMP_NUM_THREADS"]}
 
 
-def tiny(name, **more):
-    return measure(OWN[name], "tiny", say=lambda line: None, **more)
+def long(loaded, settings):
+    time.sleep(0.3)
+    return {"labels": np.arange(3), "statistic": 0.5 + 1e-12, "threads": "1"}
+
+
+def other(loaded, settings):
+    return {"labels": np.array([0, 1, 1]), "statistic": 0.5, "threads": "1"}
+
+
+def broken(loaded, settings):
+    raise ValueError("no such luck")
+
+
+def write(settings, folder):
+    (folder / "number").write_text(str(settings["rows"]))
+
+
+def read(settings, folder):
+    return int((folder / "number").read_text())
+
+
+def large(loaded, settings):
+    return {"total": float(np.ones(loaded).sum())}
+
+
+def most(cases):
+    return [{"name": "most seconds", "value": cases[-1][1]["short"]["seconds"][2], "most": 60.0}]
+
+
+def entry(name, *ways, settings=None, **more):
+    ways = {way.__name__: way for way in ways}
+    return Entry(name, name, ways, {"tiny": (settings or {},)}, one_thread=True, **more)
+
+
+OWN = {
+    "equal": entry("equal", short, long, goals=(goal("long", 2.0),), figures=most),
+    "other labels": entry("other labels", short, other),
+    "broken": entry("broken", short, broken),
+    "files": entry("files", large, settings={"rows": 10_000_000}, prepare=write, load=read),
+}
+
+
+def run(*options):
+    return benchmark.main(benchmark.__file__, list(options))
+
+
+@pytest.fixture
+def own(monkeypatch, tmp_path):
+    """Have the command measure the entries above; return its options."""
+    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
+    monkeypatch.setattr(benchmark, "entries", lambda: OWN)
+    return ["--size", "tiny", "--rounds", "1", "--output", str(tmp_path)]
 
 
 @pytest.fixture(scope="module")
 def record():
-    return tiny("equal")
-
-
-# --- measuring ----------------------------------------------------------------------------------
+    return measure.measure(OWN["equal"], "tiny", 2, say=lambda line: None)
 
 
 def test_a_record_holds_times_ratios_machine_and_versions(record):
@@ -35,27 +83,15 @@ def test_a_record_holds_times_ratios_machine_and_versions(record):
     low, *_, high = case["ratios"]["long"]["seconds"]
     assert 1 < low <= high
     assert case["contestants"]["long"]["seconds"][0] >= 0.3
-    assert case["contestants"]["short"]["threads"] == "1"
+    assert [one["threads"] for one in case["contestants"].values()] == ["1", "default"]
     assert case["equal"] and case["equality"] == "equal"
     assert 0 <= case["used_by_others"] <= 1
     assert json.loads(json.dumps(record)) == record
     assert record["machine"]["versions"]["numpy"] == np.__version__
-    assert record["rounds"] == 2
-
-
-def test_results_that_differ_are_told():
-    (case,) = tiny("other labels", rounds=1)["cases"]
-    assert not case["equal"]
-    assert "labels of other differs" in case["equality"]
-
-
-def test_a_way_that_fails_ends_the_benchmark_with_its_reason():
-    with pytest.raises(RunFailed, match="broken: broken failed: ValueError: no such luck"):
-        tiny("broken")
 
 
 def test_files_are_made_once_and_memory_is_that_of_the_run():
-    (case,) = tiny("files")["cases"]
+    (case,) = measure.measure(OWN["files"], "tiny", say=lambda line: None)["cases"]
     memory = case["contestants"]["large"]
     assert memory["extra_memory"][2] == pytest.approx(80e6, rel=0.3)
     assert memory["peak_memory"][2] > memory["extra_memory"][2]
@@ -64,7 +100,6 @@ def test_files_are_made_once_and_memory_is_that_of_the_run():
 @pytest.mark.parametrize(
     ("ratios", "word"),
     [
-        ([4.1, 4.2, 4.3], "met"),
         ([3.7, 3.8, 3.9], "missed"),
         ([1.0, 4.1, 4.2, 4.3, 4.4], "met"),  # one round in five may be disturbed
         ([3.0, 3.5, 4.1, 4.5, 5.0], "spread too wide to conclude"),
@@ -77,7 +112,6 @@ def test_a_goal_is_judged_by_both_quartiles(ratios, word):
 @pytest.mark.parametrize(
     ("changed", "equal"),
     [
-        ({}, True),
         ({"inertia": 100.0 + 1e-8}, True),
         ({"inertia": 100.0 + 1e-6}, False),
         ({"inertia": np.nan}, False),
@@ -92,17 +126,13 @@ def test_equality_takes_labels_exactly_and_statistics_to_a_billionth(changed, eq
 
 
 def test_an_exponent_is_fitted_beyond_a_hundred_thousand_rows():
-    def case(rows, seconds):
-        told = {"seconds": [seconds] * 5, "extra_memory": [1e9 + 640 * rows] * 5}
-        return {"rows": rows}, {"run.py": told}
-
-    cases = [case(1e4, 50.0), case(1e5, 60.0), case(1e6, 60.0 * 10**1.2)]
-    memory, exponent = runs.GROWTH.figures(cases)
-    assert exponent.value == pytest.approx(1.2) and exponent.most == 1.1
-    assert memory.value == pytest.approx(1.0) and memory.most == 1.5
-
-
-# --- what is shown ------------------------------------------------------------------------------
+    cases = [
+        ({"rows": n}, {"run.py": {"seconds": [s] * 5, "extra_memory": [1e9 + 640 * n] * 5}})
+        for n, s in ((1e4, 50.0), (1e5, 60.0), (1e6, 60.0 * 10**1.2))
+    ]
+    memory, exponent = runs.growth(cases)
+    assert exponent["value"] == pytest.approx(1.2)
+    assert memory["value"] == pytest.approx(1.0)
 
 
 def test_tables_show_ratio_goal_and_verdict(record):
@@ -124,22 +154,13 @@ def test_a_busy_machine_wide_ratios_and_differing_results_are_on_the_page(record
     assert "results differ" in block and "used up to 62% of the machine" in block
 
 
-def test_the_readmes_table_is_what_the_stored_measurements_say():
+def test_what_is_stored_is_shown_as_it_is():
     records = benchmark.read(benchmark.STORED)
-    assert records, "results/performance/benchmark.json is missing"
+    # Some entries need packages beside the lock: they count, whether installed here or not.
+    assert {record["name"] for record in records} == set(benchmark.entries())
     text = benchmark.README.read_text(encoding="utf-8")
     assert report.insert(text, report.readme_block(records)) == text
-    # Some entries need packages beside the lock: they count, whether installed here or not.
-    assert {record["name"] for record in records} <= set(benchmark.entries())
-
-
-def test_records_of_other_entries_stay(record, tmp_path):
-    order = ["equal", "files"]
-    for changed in ({"name": "files"}, {}, {"title": "again"}):
-        benchmark.store(tmp_path, record | changed, order=order)
-    assert [one["name"] for one in benchmark.read(tmp_path)] == order
-    assert benchmark.read(tmp_path)[0]["title"] == "again"
-    assert "## again" in (tmp_path / "benchmark.md").read_text()
+    assert (benchmark.STORED / "benchmark.md").read_text("utf-8") == report.report(records)
 
 
 @pytest.mark.parametrize(
@@ -153,90 +174,64 @@ def test_records_of_other_entries_stay(record, tmp_path):
 )
 def test_a_users_mistake_is_told(options, told, capsys, monkeypatch):
     monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
-    assert benchmark.main(benchmark.__file__, options) == USER_ERROR
+    assert run(*options) == USER_ERROR
     assert told in capsys.readouterr().err
 
 
-def test_the_command_writes_tables_and_fails_where_results_differ(tmp_path, monkeypatch, capsys):
+def test_the_command_keeps_what_was_measured_and_fails_where_results_differ(own, capsys):
+    assert run("--only", "files", *own) == 0
+    assert run("--only", "other labels", "--only", "broken", *own) == STAGE_FAILED
+    said = capsys.readouterr()
+    assert "labels of other differs" in said.out
+    assert "broken: broken failed: ValueError: no such luck" in said.err
+    assert run("--only", "other labels", *own) == STAGE_FAILED  # in place of its earlier one
+    folder = type(benchmark.STORED)(own[-1])
+    assert [one["name"] for one in benchmark.read(folder)] == ["other labels", "files"]
+    assert "## files" in (folder / "benchmark.md").read_text()
+
+
+def test_stages_show_where_a_run_spent_its_time(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
-    monkeypatch.setattr(benchmark, "entries", lambda: OWN)
-    options = ["--size", "tiny", "--rounds", "1", "--output", str(tmp_path)]
-    assert benchmark.main(benchmark.__file__, ["--only", "other labels", *options]) == STAGE_FAILED
-    assert [one["name"] for one in benchmark.read(tmp_path)] == ["other labels"]
-    assert "labels of other differs" in capsys.readouterr().out
-
-
-def test_stages_show_where_a_run_spent_its_time(tmp_path):
     cells = ["import this", "fit()\nmore()", "draw(a | b)"]
     notebook = {"cells": [{"cell_type": "code", "source": source} for source in cells]}
     notebook["cells"].insert(1, {"cell_type": "markdown", "source": "words"})
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "04_x.ipynb").write_text(json.dumps(notebook))
     stage = {"number": "04", "seconds": 9.5, "peak_memory": 250e6, "cells": [1.0, 6.0, 2.0]}
-    manifest = {"schema": 1, "stages": [stage]}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    text = stages.table_of(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "stages": [stage]}))
+    assert run("--stages", str(tmp_path)) == 0
+    text = capsys.readouterr().out
     assert "| 04 | 9.5 | 250 MB |" in text
     rows = [line for line in text.splitlines() if "`" in line]
     assert rows[0] == "| 04 | 2 | 6.00 | 66.7% | `fit()` |"
     assert rows[1].endswith("`draw(a \\| b)` |")
-    with pytest.raises(UserError, match="no run that tells"):
-        stages.table_of(tmp_path / "notebooks")
 
 
-# --- entries ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [name for name, e in benchmark.entries().items() if not e.missing])
+@pytest.mark.parametrize("name", [n for n, e in benchmark.entries().items() if not e.is_missing])
 def test_every_entry_gives_equal_results_at_a_tiny_size(name, tmp_path):
     entry = benchmark.entries()[name]
-    assert set(entry.sizes) == {"full", "quick", "tiny"}
-    assert {goal.against for goal in entry.goals} <= set(list(entry.ways)[1:])
-    assert set(entry.pinned) <= set(entry.ways)
-    if name in ("notebooks", "nothing-to-do"):  # start the same programs as the full run does
-        return
+    assert {goal["against"] for goal in entry.goals} <= set(list(entry.ways)[1:])
     for number, settings in enumerate(entry.sizes["tiny"]):
         folder = tmp_path / str(number)
         folder.mkdir()
-        entry.prepare(settings, folder)
-        loaded = entry.load(settings, folder)
+        if entry.prepare:
+            entry.prepare(settings, folder)
+        loaded = entry.loaded(settings, folder)
         results = {name: way(loaded, settings) for name, way in entry.ways.items()}
         holds, text = entry.equal(results, settings)
         assert holds, text
 
 
-@pytest.fixture(scope="module")
-def mass():
-    return np.random.default_rng(4).normal(size=(260, 4))
-
-
-def test_plain_silhouettes_are_the_packages(mass):
-    rng = np.random.default_rng(0)
+def test_plain_silhouettes_are_the_packages():
+    rng = np.random.default_rng(4)
+    mass = rng.normal(size=(260, 4))
     labelings = {"some": rng.integers(0, 4, 260), "noise": rng.integers(-1, 2, 260)}
-    labelings["alone"] = np.append(np.zeros(259, int), 1)
-    labelings["one"] = np.zeros(260, int)
+    labelings |= {"alone": np.append(np.zeros(259, int), 1), "one": np.zeros(260, int)}
     for chosen in (None, np.arange(0, 260, 3)):
         ours = silhouettes(mass, labelings, rows=chosen)
         theirs = plain.silhouettes(mass, labelings, rows=chosen)
         for name in labelings:
             np.testing.assert_allclose(theirs[name], ours[name], atol=1e-12, err_msg=name)
-
-
-def test_plain_fits_trees_and_resamples_are_the_packages(mass):
-    ours = fit_kmeans(mass, 4, n_init=5, seed=3)
-    theirs = plain.fit_kmeans(mass, 4, n_init=5, seed=3)
-    np.testing.assert_array_equal(theirs.labels, ours.labels)
-    np.testing.assert_allclose(theirs.inertias, ours.inertias, rtol=1e-12)
-    for ours, theirs in (
-        (alternatives.ward_tree(mass), plain.ward_tree(mass)),
-        (alternatives.linkage_tree(mass, "average"), plain.linkage_tree(mass, "average")),
-    ):
-        np.testing.assert_allclose(theirs[:, 2], ours[:, 2], rtol=1e-9)
-    counts, seed = stability._bootstrap(len(mass), 1, 3)[0]
-    sampled = (mass, 3, 2, counts, seed)
-    np.testing.assert_allclose(
-        plain.fit_sample(*sampled), stability._fit_sample(*sampled), atol=1e-9
-    )
 
 
 def test_tables_are_held_against_each_other_cell_by_cell():
