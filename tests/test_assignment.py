@@ -9,8 +9,7 @@ from customer_tables.table import read_table
 from segmentation import assignment, cleaning, scoring
 from segmentation.assignment import assign, assignment_confidence, distances
 from segmentation.dataset import load_dataset
-from segmentation.model import dataset_of
-from segmentation.scoring import Applier, score_customers, segments_again
+from segmentation.scoring import Scorer, score_customers
 
 
 @pytest.mark.parametrize("k", [2, 3, 7])
@@ -53,14 +52,8 @@ def test_the_size_of_the_blocks_does_not_matter(monkeypatch):
     assert again.assigned.equals(whole.assigned)
     assert again.features.equals(whole.features)
     assert again.changes == whole.changes and whole.changes
-    columns = {name: whole.as_read[name].to_numpy()[:500] for name in whole.as_read}
-    seen = []
-    few = Applier(model, dataset_of(model)).apply(columns, 500, look=seen.append)
-    assert (few.assigned["distance"] == whole.assigned["distance"].to_numpy()[:500]).all()
-    shown = np.concatenate([block["balance"] for block in seen])
-    assert not few.features and (shown == whole.features["balance"].to_numpy()[:500]).all()
     cleaned = cleaning.clean(table, known).customers
-    assert segments_again(model, cleaned).equals(whole.assigned["segment"])
+    assert Scorer(model).segments(cleaned).equals(whole.assigned["segment"])
     table.loc[[0, 100, 5000], "BALANCE"] = 1e101
     with pytest.raises(UserError, match="'balance' is not finite for 3 customers"):
         score_customers(model, table)

@@ -21,8 +21,8 @@ from test_browser import Visit, browser  # noqa: F401 (a fixture)
 
 from segmentation import later_period
 from segmentation.dataset import load_dataset
-from segmentation.model import dataset_of, load_model
-from segmentation.scoring import score_typed
+from segmentation.model import load_model
+from segmentation.scoring import Scorer
 from segmentation.stages import SERIES
 
 ROOT = Path(__file__).parents[1]
@@ -174,7 +174,7 @@ def simulated_period(run: Run) -> dict[str, pd.DataFrame]:
         shrinking=int(labels.value_counts().idxmax()),
         **{name: chosen[name] for name in ("new_share", "inflation", "shrink", "seed")},
     )  # fmt: skip
-    features = score_typed(model, dataset_of(model), customers).features
+    features = Scorer(model).score(customers).features
     return {"09 customers": customers, "09 features": features}
 
 

@@ -3,39 +3,69 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from segmentation.column_shifts import (
-    LEAST,
-    SHARE_MOVED,
-    LocationShift,
-    Unit,
-    changed_units,
-    location_shift,
-    shift_words,
-    unit_words,
-)
+from customer_tables.errors import UserError
+from segmentation import expressions
 from segmentation.period import Period
 from segmentation.scoring import Scored
 
 WATCH, REBUILD = 0.10, 0.25  # the usual bands of the population stability index (Siddiqi 2006)
+BANDS = ("stable", "changed", "changed much")
 MANY = 0.5  # share of the features beyond `WATCH` from which a model is to be rebuilt
 SEGMENT_CHANGE = 0.02  # of all customers: smaller changes of a segment are no reason to act
 STRANGERS_WATCH, STRANGERS_REBUILD = 0.005, 0.02  # of the customers; 0.1 % in training
 Z = 3.29  # two-sided 99.9 %: some twenty comparisons together raise a false alarm in one of fifty
+
+FACTORS = (100.0, 1000.0, 1_000_000.0)  # cents, thousands, millions; and the other way round
+TOLERANCE = 0.2  # of the median's ratio to a factor
+FEWEST = 50  # values that a judgement of a column needs, here and in training
+LEAST = 0.10  # part by which a median has to move; less is no reason to act
+SHARE_MOVED = 0.5  # share of the columns of money that have to move the same way
+GROWN, SHRUNK = "Amounts of money are larger", "Amounts of money are smaller"
+
 PLAINLY = {  # what readers of a table see in place of a column's name
-    "psi": "index", "noise": "by chance up to", "band": "judgement",
-    "low": "interval from", "high": "interval to",
-}  # fmt: skip
+    "psi": "index",
+    "noise": "by chance up to",
+    "band": "judgement",
+    "low": "interval from",
+    "high": "interval to",
+}
 WORDS = {
     "keep": "Keep the segments",
     "watch": "Keep the segments, and watch them",
     "rebuild": "Rebuild the segments",
 }
+RULES = [
+    f"A feature changed where its population stability index reaches {WATCH:g}, and changed "
+    f"much from {REBUILD:g} on, and by more than chance reaches in one of a thousand periods.",
+    f"Rebuild where a feature changed much, where {MANY:.0%} of the features changed, or where "
+    f"more than {STRANGERS_REBUILD:.0%} are strangers.",
+    f"Watch where a feature changed, where more than {STRANGERS_WATCH:.1%} are strangers, or "
+    f"where a segment's share of all customers changed by {100 * SEGMENT_CHANGE:g} percentage "
+    "points or more.",
+    f"Watch, too, where the medians of at least {SHARE_MOVED:.0%} of the columns of money moved"
+    f" the same way by {LEAST:.0%} or more, and by more than chance reaches in one of a "
+    "thousand periods: what each feature alone may hide, amounts show together.",
+    "Intervals are of 99.9%, because many comparisons are made; a change counts where its "
+    "interval does not reach back to none.",
+    "A stranger is farther from the own centre than 99.9% of the segment's customers in "
+    "training. Their share counts beyond what chance reaches in one of a thousand periods: "
+    "where segments are small, few are needed to be the farthest.",
+]
+
+
+class LocationShift(NamedTuple):
+    """How many columns of money moved the same way; `ratio` is the middle one of their medians."""
+
+    ratio: float
+    moved: int
+    columns: int
 
 
 @dataclass(frozen=True)
@@ -48,15 +78,14 @@ class Drift:
         "keep", "watch" or "rebuild".
     reasons : list of str
         What the verdict rests on, the weightiest first.
-    rules : list of str
-        The thresholds.
     features : DataFrame
         feature, psi, noise (what chance alone reaches in one of a thousand), band.
     segments : DataFrame
         segment, name, customers, share_then, share_now, change, low, high.
     strangers : tuple of float
         Share, and its interval.
-    units : list of Unit
+    units : dict of str to float
+        Columns in another unit, and by what factor.
     level : LocationShift or None
         How amounts of money as a whole moved, where they did.
     customers : int
@@ -64,33 +93,73 @@ class Drift:
 
     verdict: str
     reasons: list[str]
-    rules: list[str]
     features: pd.DataFrame
     segments: pd.DataFrame
     strangers: tuple[float, float, float]
-    units: list[Unit]
+    units: dict[str, float]
     level: LocationShift | None
     customers: int
 
 
 def compare_period(model: dict[str, Any], period: Period) -> Drift:
     """Hold a scored period against the customers that the model was fitted on."""
-    features, segments = feature_table(model, period), segment_table(model, period)
+    features, segments = _feature_table(model, period), _segment_table(model, period)
     strangers = _share(int(period.strangers.sum()), period.customers)
-    units, level = changed_units(model, period), location_shift(model, period, Z)
-    verdict, reasons = _judge(features, segments, strangers, (units, level), stranger_level(model))
+    units, level = changed_units(model, period), location_shift(model, period)
+    rebuild, watch = _reasons(features, segments, level if not units else None)
+    share, low, _ = strangers
+    chance = stranger_level(model)
+    if low > max(STRANGERS_WATCH, chance):
+        reasons = rebuild if low > max(STRANGERS_REBUILD, chance) else watch
+        reasons.append(f"{share:.1%} are unlike any customer in training.")
     told = (features, segments, strangers, units, level, period.customers)
-    return Drift(verdict, reasons, _rules(), *told)
+    if units:  # nothing is known of the customers until the numbers are right
+        first = [
+            f"The column {column} is in another unit: its values are {_times(factor)}. "
+            "Correct the table before anything else is concluded from it."
+            for column, factor in units.items()
+        ]
+        return Drift("watch", first + watch + rebuild, *told)
+    if rebuild or watch:
+        return Drift("rebuild" if rebuild else "watch", rebuild + watch, *told)
+    none = "No feature, no segment and no share of strangers changed beyond the rules."
+    return Drift("keep", [none], *told)
 
 
 def compare_scored(model: dict[str, Any], scored: Scored) -> Drift:
     """Hold customers that were scored at once against those that the model was fitted on."""
-    period = Period(model)
-    period.add(scored)
-    return compare_period(model, period)
+    return compare_period(model, Period(model).add(scored))
 
 
-# --- numbers -------------------------------------------------------------------------------------
+def _reasons(
+    features: pd.DataFrame, segments: pd.DataFrame, level: LocationShift | None
+) -> tuple[list[str], list[str]]:
+    """Say what is a reason to rebuild the segments, and what to watch them."""
+    rebuild: list[str] = []
+    watch: list[str] = []
+    for row in features.itertuples():
+        if row.band != "stable":
+            reasons = rebuild if row.band == "changed much" else watch
+            reasons.append(f"{row.feature} {row.band} (index {row.psi:.2f}).")
+    changed = (features["band"] != "stable").mean()
+    if changed >= MANY:
+        rebuild.append(f"{changed:.0%} of the features changed.")
+    if level:
+        change = f"{level.ratio - 1:+.0%}".replace("-", "−")
+        watch.append(
+            f"{GROWN if level.ratio > 1 else SHRUNK}: the medians of {level.moved} of "
+            f"{level.columns} columns moved, in the middle by {change}."
+        )
+    for row in segments.itertuples():
+        if abs(row.change) >= SEGMENT_CHANGE and (row.low > 0 or row.high < 0):
+            word = "grew" if row.change > 0 else "shrank"
+            watch.append(
+                f"The segment {row.name} {word} from {row.share_then:.1%} to {row.share_now:.1%}."
+            )
+    return rebuild, watch
+
+
+# --- features, segments and strangers ------------------------------------------------------------
 
 
 def stability_index(then: np.ndarray, now: np.ndarray) -> float:
@@ -110,13 +179,19 @@ def noise_level(bins: int, then: int, now: int) -> float:
     """Return what the index reaches by chance in one of a thousand periods without any drift.
 
     Without drift it is about a chi-squared variable with bins - 1 degrees of freedom, times
-    1/then + 1/now (Yurdakul 2018); the quantile is by the cube-root approximation of Wilson &
-    Hilferty (1931).
+    1/then + 1/now (Yurdakul 2018).
     """
     if bins < 2:
         return 0.0
-    spread = 2 / (9 * (bins - 1))
-    return (bins - 1) * (1 - spread + 3.09 * math.sqrt(spread)) ** 3 * (1 / then + 1 / now)
+    return _highest(bins - 1, 2 / (9 * (bins - 1))) * (1 / then + 1 / now)
+
+
+def _highest(mean: float, spread: float) -> float:
+    """Return what a gamma variable exceeds once in a thousand times (Wilson & Hilferty 1931).
+
+    `spread` is its variance over nine times the square of its mean.
+    """
+    return mean * (1 - spread + 3.09 * math.sqrt(spread)) ** 3
 
 
 def stranger_level(model: dict[str, Any]) -> float:
@@ -125,19 +200,17 @@ def stranger_level(model: dict[str, Any]) -> float:
     The limit of a segment of n training customers is one of their largest distances, so the share
     of other such customers beyond it is a beta variable (David & Nagaraja 2003): about one in a
     thousand in a large segment, and one in n + 1 in a small one. The sum over the segments is
-    taken for a gamma variable of the same mean and variance; its quantile is by Wilson & Hilferty
-    (1931).
+    taken for a gamma variable of the same mean and variance.
     """
     sizes = np.array(model["reference"]["segments"], float)
     beyond = np.maximum(1.0, (1 - model["strangers"]["quantile"]) * (sizes + 1))
     shares = sizes / sizes.sum()
     mean = float((shares * beyond / (sizes + 1)).sum())
     variance = float((shares**2 * beyond / (sizes + 1) ** 2).sum())
-    spread = variance / (9 * mean**2)
-    return min(1.0, mean * (1 - spread + 3.09 * math.sqrt(spread)) ** 3)
+    return min(1.0, _highest(mean, variance / (9 * mean**2)))
 
 
-def feature_table(model: dict[str, Any], period: Period) -> pd.DataFrame:
+def _feature_table(model: dict[str, Any], period: Period) -> pd.DataFrame:
     """Tabulate the stability index of each feature, the most changed ones first."""
     then = model["reference"]["customers"]
     labels = {entry["name"]: entry["label"] or entry["name"] for entry in model["features"]}
@@ -146,34 +219,26 @@ def feature_table(model: dict[str, Any], period: Period) -> pd.DataFrame:
         counts = period.features[entry["name"]]
         index = stability_index(np.array(entry["shares"]) * then, counts)
         noise = noise_level(len(counts), then, period.customers)
-        rows.append((labels[entry["name"]], index, noise, _band(index, noise)))
+        reached = sum(index >= max(limit, noise) for limit in (WATCH, REBUILD))
+        rows.append((labels[entry["name"]], index, noise, BANDS[reached]))
     table = pd.DataFrame(rows, columns=["feature", "psi", "noise", "band"])
     return table.sort_values("psi", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _band(index: float, noise: float) -> str:
-    if index < max(WATCH, noise):
-        return "stable"
-    return "changed" if index < max(REBUILD, noise) else "changed much"
-
-
-def segment_table(model: dict[str, Any], period: Period) -> pd.DataFrame:
+def _segment_table(model: dict[str, Any], period: Period) -> pd.DataFrame:
     """Tabulate the segments' shares then and now, and the change with its interval."""
     then, now = np.array(model["reference"]["segments"]), period.segments
     p, q = then / then.sum(), now / now.sum()
     error = Z * np.sqrt(p * (1 - p) / then.sum() + q * (1 - q) / now.sum())
     error = error + 0.5 / then.sum() + 0.5 / now.sum()  # for continuity: small counts
-    return pd.DataFrame(
-        {
-            "segment": [entry["segment"] for entry in model["segments"]],
-            "name": [entry["name"] for entry in model["segments"]],
-            "customers": now,
-            "share_then": p,
-            "share_now": q,
-            "change": q - p,
-            "low": q - p - error,
-            "high": q - p + error,
-        }
+    table = pd.DataFrame(model["segments"])[["segment", "name"]]
+    return table.assign(
+        customers=now,
+        share_then=p,
+        share_now=q,
+        change=q - p,
+        low=q - p - error,
+        high=q - p + error,
     )
 
 
@@ -185,70 +250,91 @@ def _share(count: int, total: int) -> tuple[float, float, float]:
     return p, max(0.0, middle - half), min(1.0, middle + half)
 
 
-# --- verdict -------------------------------------------------------------------------------------
+# --- columns whose numbers as a whole moved ------------------------------------------------------
 
 
-def _judge(
-    features: pd.DataFrame,
-    segments: pd.DataFrame,
-    strangers: tuple[float, float, float],
-    columns: tuple[list[Unit], LocationShift | None],
-    chance: float,
-) -> tuple[str, list[str]]:
-    """Come to a verdict, with the reasons for it; `chance` is the level of strangers without."""
-    rebuild, watch, (units, level) = [], [], columns
-    watch += [
-        f"The column {unit.column} is in another unit: its values are {unit_words(unit)}. "
-        "Correct the table before anything else is concluded from it."
-        for unit in units
-    ]
-    for row in features.itertuples():
-        if row.band == "changed much":
-            rebuild.append(f"{row.feature} changed much (index {row.psi:.2f}).")
-        elif row.band == "changed":
-            watch.append(f"{row.feature} changed (index {row.psi:.2f}).")
-    changed = (features["band"] != "stable").mean()
-    if changed >= MANY:
-        rebuild.append(f"{changed:.0%} of the features changed.")
-    if level and not units:
-        watch.append(shift_words(level))
-    for row in segments.itertuples():
-        certain = row.low > 0 or row.high < 0
-        if abs(row.change) >= SEGMENT_CHANGE and certain:
-            word = "grew" if row.change > 0 else "shrank"
-            watch.append(
-                f"The segment {row.name} {word} from {row.share_then:.1%} to {row.share_now:.1%}."
-            )
-    share, low, _ = strangers
-    said = f"{share:.1%} are unlike any customer in training."
-    if low > max(STRANGERS_REBUILD, chance):
-        rebuild.append(said)
-    elif low > max(STRANGERS_WATCH, chance):
-        watch.append(said)
-    if units:  # nothing is known of the customers until the numbers are right
-        return "watch", watch + rebuild
-    if rebuild:
-        return "rebuild", rebuild + watch
-    if watch:
-        return "watch", watch
-    return "keep", ["No feature, no segment and no share of strangers changed beyond the rules."]
+def changed_units(model: dict[str, Any], period: Period) -> dict[str, float]:
+    """Find the columns whose whole distribution lies about 100 or 1000 times higher or lower.
+
+    The median of the values other than zero has to be within a fifth of the factor, and the
+    quartiles within a factor of two of it: people change a part of their habits, a unit changes
+    all of the numbers.
+
+    Returns
+    -------
+    dict of str to float
+        From the column to the factor.
+    """
+    found = {}
+    for name, then, _, _ in _comparable(model, period):
+        if min(then) <= 0:
+            continue
+        ratios = period.quartiles(name) / np.array(then)
+        for factor in (*FACTORS, *(1 / f for f in FACTORS)):
+            close = abs(ratios[1] / factor - 1) <= TOLERANCE
+            if close and np.all(np.abs(np.log2(ratios / factor)) <= 1):
+                found[name] = factor
+    return found
 
 
-def _rules() -> list[str]:
-    return [
-        f"A feature changed where its population stability index reaches {WATCH:g}, and changed "
-        f"much from {REBUILD:g} on, and by more than chance reaches in one of a thousand periods.",
-        f"Rebuild where a feature changed much, where {MANY:.0%} of the features changed, or where "
-        f"more than {STRANGERS_REBUILD:.0%} are strangers.",
-        f"Watch where a feature changed, where more than {STRANGERS_WATCH:.1%} are strangers, or "
-        f"where a segment's share of all customers changed by {100 * SEGMENT_CHANGE:g} percentage "
-        "points or more.",
-        f"Watch, too, where the medians of at least {SHARE_MOVED:.0%} of the columns of money moved"
-        f" the same way by {LEAST:.0%} or more, and by more than chance reaches in one of a "
-        "thousand periods: what each feature alone may hide, amounts show together.",
-        "Intervals are of 99.9%, because many comparisons are made; a change counts where its "
-        "interval does not reach back to none.",
-        "A stranger is farther from the own centre than 99.9% of the segment's customers in "
-        "training. Their share counts beyond what chance reaches in one of a thousand periods: "
-        "where segments are small, few are needed to be the farthest.",
-    ]
+def refuse_units(model: dict[str, Any], period: Period, where: str, remedy: str = "") -> None:
+    """Refuse columns in another unit, in one line by factor.
+
+    Raises
+    ------
+    UserError
+    """
+    alike: dict[str, list[str]] = {}
+    for column, factor in changed_units(model, period).items():
+        alike.setdefault(_times(factor), []).append(column)
+    if alike:
+        said = "; ".join(
+            f"the values of {', '.join(columns)[:200]} are {times}"
+            for times, columns in alike.items()
+        )
+        raise UserError(
+            f"another unit than in training: {said}",
+            where=where,
+            remedy=f"bring the columns to the unit of the training table{remedy}",
+        )
+
+
+def _times(factor: float) -> str:
+    times = f"{factor:,.0f} times" if factor > 1 else f"1/{1 / factor:,.0f} of"
+    return f"about {times} those in training"
+
+
+def location_shift(model: dict[str, Any], period: Period) -> LocationShift | None:
+    """Find whether most columns of money that a feature reads moved the same way.
+
+    Without a change, the share of the period's values below the training median is normal around
+    one half, with variance (1/n + 1/m) / 4, whatever their distribution (the control median test:
+    Mathisen 1943, Gart 1963). Values equal to the median count on the side of no change.
+    """
+    read = {name for f in model["features"] for name in expressions.columns_of(f["formula"])}
+    money = {c["name"] for c in model["columns"] if c["kind"] == "money"} & read
+    ratios, moved = [], []
+    for name, (_, median, _), n, m in _comparable(model, period):
+        if name not in money or median <= 0:
+            continue
+        below, at_most = period.shares_below(name, median)
+        away = max(below - 0.5, 0.5 - at_most, 0.0)
+        ratio = float(period.quartiles(name)[1] / median)
+        certain = away > Z * 0.5 * np.sqrt(1 / n + 1 / m)
+        ratios.append(ratio)
+        moved.append(certain and abs(np.log(ratio)) >= np.log(1 + LEAST))
+    for way in (1, -1):
+        same = [r for r, m in zip(ratios, moved, strict=True) if m and way * np.log(r) > 0]
+        if same and len(same) >= SHARE_MOVED * len(ratios):
+            return LocationShift(float(np.median(same)), len(same), len(ratios))
+    return None
+
+
+def _comparable(
+    model: dict[str, Any], period: Period
+) -> Iterator[tuple[str, list[float], int, int]]:
+    """Yield columns with enough values: name, quartiles in training, values then and now."""
+    for entry in model["reference"]["columns"]:
+        then, now = entry["values"], int(period.sizes[entry["name"]].sum())
+        if entry["quartiles"] and min(then, now) >= FEWEST:
+            yield entry["name"], entry["quartiles"], then, now

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from customer_tables.changes import Reading
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from customer_tables.transaction_columns import recognise
 from segmentation import expressions
-from segmentation.column_shifts import GROWN, changed_units, unit_problem
 from segmentation.dataset import SUMMED_UP, Dataset, match_columns
-from segmentation.drift import Drift, compare_scored
+from segmentation.drift import GROWN, Drift, compare_scored, refuse_units
 from segmentation.features import build_features, fit_preparation
 from segmentation.intake import text_columns
 from segmentation.kmeans import fit_kmeans
 from segmentation.model import build_model, dataset_of
 from segmentation.period import Period
-from segmentation.scoring import Scored, score_customers, score_typed
+from segmentation.scoring import Scored, Scorer, score_customers
 
 # --- from a file ---------------------------------------------------------------------------------
 
@@ -33,58 +33,46 @@ def read_period(model: dict[str, Any], path: Path) -> Scored:
     UserError
         If the file is refused, is another dataset's, or has columns in another unit.
     """
-    dataset = dataset_of(model)
+    where = str(path)[:300]
     if path.is_dir() or not path.exists():
-        raise UserError(
-            f"there is no file {path.name!r}", where=str(path)[:300], remedy="check next_period"
-        )
-    table = read_table(path, text_columns=text_columns(dataset)).numbered
-    check_columns(model, table, dataset, path)
-    scored = score_customers(model, table)
-    period = Period(model)
-    period.add(scored)
-    if units := changed_units(model, period):
-        raise UserError(
-            unit_problem(units),
-            where=str(path)[:300],
-            remedy="bring the columns to the unit of the training table",
-        )
+        raise UserError(f"there is no file {path.name!r}", where, "check next_period")
+    scored, _ = read_scored(model, path)
+    refuse_units(model, Period(model).add(scored), where)
     return scored
 
 
-def check_columns(
-    model: dict[str, Any], table: pd.DataFrame, dataset: Dataset, source: Path
-) -> None:
-    """Say that a table is another one where half of what the model needs is missing.
+def read_scored(model: dict[str, Any], path: Path) -> tuple[Scored, Reading]:
+    """Read customers as a run does, and score them.
 
     Raises
     ------
     UserError
+        If the file is refused, or is another dataset's.
     """
+    dataset = dataset_of(model)
+    reading = read_table(path, text_columns=text_columns(dataset))
+    table = reading.numbered
     found = set(match_columns(table.columns, dataset).values())
     needed = [c.name for c in dataset.columns if c.required and c.kind != "id"]
     missing = [name for name in needed if name not in found]
-    if len(missing) * 2 >= len(needed) and set(SUMMED_UP) <= {c.name for c in dataset.columns}:
-        _refuse_lines(model, table, source)
-    if len(missing) * 2 >= len(needed):
+    if len(missing) * 2 < len(needed):
+        return score_customers(model, table), reading
+    lines = (
+        recognise(table.columns) if set(SUMMED_UP) <= {c.name for c in dataset.columns} else None
+    )
+    if lines:
         raise UserError(
-            f"the model is of {model['title']!r}, and the table has {len(needed) - len(missing)} "
-            f"of the {len(needed)} columns that it needs",
-            where=f"{source}; missing: {', '.join(missing)[:200]}",
-            remedy="give the model that was fitted on such a table, or a table of that kind",
+            f"the table holds lines of purchases, and the model needs one row for each "
+            f"{model['noun']}",
+            where=f"{path}; columns {lines.customer!r} and {lines.time!r}",
+            remedy=f"sum them up first with run.py --dataset {model['dataset']} --input FILE "
+            "--only 01 --results FOLDER, then give FOLDER/stages/01_customers.parquet",
         )
-
-
-def _refuse_lines(model: dict[str, Any], table: pd.DataFrame, source: Path) -> None:
-    """Say how lines of purchases become customers, where a table holds such lines."""
-    lines = recognise(table.columns)
-    if lines is None:
-        return
     raise UserError(
-        f"the table holds lines of purchases, and the model needs one row for each {model['noun']}",
-        where=f"{source}; columns {lines.customer!r} and {lines.time!r}",
-        remedy=f"sum them up first with run.py --dataset {model['dataset']} --input FILE --only 01 "
-        "--results FOLDER, then give FOLDER/stages/01_customers.parquet",
+        f"the model is of {model['title']!r}, and the table has {len(needed) - len(missing)} "
+        f"of the {len(needed)} columns that it needs",
+        where=f"{path}; missing: {', '.join(missing)[:200]}",
+        remedy="give the model that was fitted on such a table, or a table of that kind",
     )
 
 
@@ -99,16 +87,11 @@ def priced_columns(dataset: Dataset) -> list[str]:
 
     Only columns that a feature reads take part: another one could not be noticed.
     """
-    read = {
-        name
-        for feature in dataset.features_with("segment")
-        for name in expressions.columns_of(feature.formula)
-    }
-    for kind in PRICED:
-        found = [c.name for c in dataset.columns if c.kind == kind and c.name in read]
-        if found:
-            return found
-    return []
+    formulas = [feature.formula for feature in dataset.features_with("segment")]
+    read = {name for formula in formulas for name in expressions.columns_of(formula)}
+    by_kind = ([c.name for c in dataset.columns if c.kind == kind] for kind in PRICED)
+    found = ([name for name in names if name in read] for names in by_kind)
+    return next(filter(None, found), [])
 
 
 def next_period(
@@ -122,7 +105,7 @@ def next_period(
     shrink: float = 0.0,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Make a later period of the same customers.
+    """Make a later period of the same customers; the new ones come last.
 
     Each change is drawn on its own: planting one of them alone leaves the same customers out, or
     brings the same ones in, as planting all of them together.
@@ -144,30 +127,20 @@ def next_period(
         The segment that customers leave.
     shrink : float
         Part of it that leaves.
-    seed : int
-
-    Returns
-    -------
-    DataFrame, indexed by customer
-        The new customers come last.
     """
     leaving, joining = (np.random.default_rng([seed, stream]) for stream in (1, 2))
     members = np.flatnonzero((labels.loc[customers.index] == shrinking).to_numpy())
     gone = leaving.permutation(members)[: round(shrink * len(members))]
     like = joining.integers(0, len(customers), round(new_share * len(customers)))
-    new = customers.iloc[like].set_axis(_new_names(customers.index, len(like)))
+    start = "new"
+    while customers.index.astype("str").str.startswith(start).any():
+        start += "_"
+    names = [f"{start}{number:07d}" for number in range(1, len(like) + 1)]
+    new = customers.iloc[like].set_axis(pd.Index(names, dtype=customers.index.dtype))
     period = pd.concat([customers.drop(customers.index[gone]), new])
     period.index.name = customers.index.name
     grown = {name: period[name] * (1 + inflation) for name in priced} if inflation else {}
     return period.assign(**grown)
-
-
-def _new_names(known: pd.Index, count: int) -> pd.Index:
-    """Return identifiers that nobody has."""
-    start = "new"
-    while known.astype("str").str.startswith(start).any():
-        start += "_"
-    return pd.Index([f"{start}{number:07d}" for number in range(1, count + 1)], dtype=known.dtype)
 
 
 def moved_features(
@@ -179,13 +152,9 @@ def moved_features(
     """
     dearer = customers.assign(**{name: customers[name] * (1 + inflation) for name in priced})
     then, now = (build_features(table, dataset) for table in (customers, dearer))
-    found = []
-    for feature in dataset.features_with("segment"):
-        before, after = (table[feature.name].to_numpy(float) for table in (then, now))
-        differs = np.abs(after - before) > 1e-9 * np.abs(before)
-        if differs.sum() > MOVED * np.count_nonzero(before):
-            found.append(feature.label or feature.name)
-    return found
+    differs = (now - then).abs() > 1e-9 * then.abs()
+    moved = differs.sum() > MOVED * (then != 0).sum()
+    return [f.label or f.name for f in dataset.features_with("segment") if moved[f.name]]
 
 
 # --- was it named? -------------------------------------------------------------------------------
@@ -232,7 +201,6 @@ def drift_between_halves(
     fills: dict[str, float],
     k: int,
     seed: int,
-    n_init: int = 2,
 ) -> Drift:
     """Fit segments on one half of the customers, and hold the other half against them.
 
@@ -245,16 +213,15 @@ def drift_between_halves(
     k : int
     seed : int
         Draws the halves and starts K-Means.
-    n_init : int
     """
     order = np.random.default_rng(seed).permutation(len(customers))[:MOST]
     first, second = (customers.index[half] for half in np.array_split(order, 2))
     preparation = fit_preparation(features.loc[first], dataset.features_with("segment"))
     matrix = preparation.transform(features.loc[first]).to_numpy()
-    centres = fit_kmeans(matrix, k, n_init=n_init, seed=seed).centres
+    centres = fit_kmeans(matrix, k, n_init=2, seed=seed).centres
     entries: list[dict[str, Any]] = [
         {"segment": s, "name": f"segment {s}", "slug": f"segment-{s}"} for s in range(1, k + 1)
     ]
     training = (features.loc[first], as_read.loc[first])
     model = build_model(dataset, fills, preparation, centres, entries, training)
-    return compare_scored(model, score_typed(model, dataset_of(model), customers.loc[second]))
+    return compare_scored(model, Scorer(model).score(customers.loc[second]))

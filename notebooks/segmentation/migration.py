@@ -18,19 +18,21 @@ class Migration:
 
     Attributes
     ----------
-    moves : DataFrame
-        Rows: segment before; columns: segment now; customers.
-    left, joined : Series of int, indexed by segment
-        Customers of the earlier period alone, and of the later one alone.
+    with_others : DataFrame
+        Rows: segment before; columns: segment now; customers. The last row is of customers of the
+        later period alone, the last column of those of the earlier one alone.
     """
 
-    moves: pd.DataFrame
-    left: pd.Series
-    joined: pd.Series
+    with_others: pd.DataFrame
+
+    @property
+    def moves(self) -> pd.DataFrame:
+        """Customers of both periods."""
+        return self.with_others.iloc[:-1, :-1]
 
     @property
     def both(self) -> int:
-        """Customers of both periods."""
+        """How many customers are in both periods."""
         return int(self.moves.to_numpy().sum())
 
     @property
@@ -41,19 +43,12 @@ class Migration:
     @property
     def gone(self) -> int:
         """Customers of the earlier period alone."""
-        return int(self.left.sum())
+        return int(self.with_others.iloc[:, -1].sum())
 
     @property
     def new(self) -> int:
         """Customers of the later period alone."""
-        return int(self.joined.sum())
-
-    @property
-    def with_others(self) -> pd.DataFrame:
-        """The moves with a last row of new customers and a last column of those who are gone."""
-        table = self.moves.assign(gone=self.left)
-        table.loc["new"] = [*self.joined, 0]
-        return table
+        return int(self.with_others.iloc[-1].sum())
 
 
 def published_moves(counts: pd.DataFrame, min_group_size: int = MIN_GROUP_SIZE) -> pd.DataFrame:
@@ -66,33 +61,21 @@ def published_moves(counts: pd.DataFrame, min_group_size: int = MIN_GROUP_SIZE) 
     ----------
     counts : DataFrame
         `Migration.moves` or `Migration.with_others`.
-    min_group_size : int
     """
     hidden = suppressed(counts.to_numpy(), min_group_size, diagonal=True)
     return counts.astype(float).mask(hidden)
 
 
 def follow_customers(before: pd.Series, now: pd.Series, names: list[str]) -> Migration:
-    """Count who was in which segment before and is in which now.
+    """Count who was in which segment before and is in which now, as `migration_of`.
 
     Parameters
     ----------
     before, now : Series of str, indexed by customer
         The segments' names.
-    names : list of str
-        The segments, in order.
-
-    Raises
-    ------
-    UserError
-        If a segment is unknown, or no customer is in both periods.
     """
-    joined = pd.concat({"before": before, "now": now}, axis=1)
-    counts = joined.value_counts(dropna=False)
-    return migration_of(
-        ((then, after, n) for (then, after), n in counts.items()),
-        names,
-    )
+    counts = pd.concat({"before": before, "now": now}, axis=1).value_counts(dropna=False)
+    return migration_of(((*pair, n) for pair, n in counts.items()), names)
 
 
 def migration_of(
@@ -112,31 +95,28 @@ def migration_of(
     Raises
     ------
     UserError
-        As `follow_customers`.
+        If a segment is unknown, or no customer is in both periods.
     """
-    moves = pd.DataFrame(0, index=pd.Index(names, name="before"), columns=names)
-    left, joined = (pd.Series(0, index=pd.Index(names, name="segment")) for _ in range(2))
+    table = pd.DataFrame(
+        0, index=pd.Index([*names, "new"], name="before"), columns=[*names, "gone"]
+    )
     # In lists, a name that a spreadsheet would run as a formula stands behind an apostrophe.
-    known = dict(zip(spreadsheet_safe(pd.Series(names, dtype="str")), names, strict=True))
-    for then, after, count in counts:
-        then, after = known.get(then, then), known.get(after, after)
-        unknown = [str(name) for name in (then, after) if pd.notna(name) and name not in names]
-        if unknown:
-            raise UserError(
-                f"a list has the segment {unknown[0][:60]!r}, and the model has not",
-                where=where,
-                remedy="give a list that was scored by the same model",
-            )
-        if pd.isna(then):
-            joined[after] += count
-        elif pd.isna(after):
-            left[then] += count
-        else:
-            moves.loc[then, after] += count
-    if not moves.to_numpy().sum():
+    safe = spreadsheet_safe(pd.Series(names, dtype="str"))
+    places = {name: place for listed in (safe, names) for place, name in enumerate(listed)}
+    for *pair, count in counts:
+        for name in pair:
+            if pd.notna(name) and name not in places:
+                raise UserError(
+                    f"a list has the segment {str(name)[:60]!r}, and the model has not",
+                    where=where,
+                    remedy="give a list that was scored by the same model",
+                )
+        row, column = (len(names) if pd.isna(name) else places[name] for name in pair)
+        table.iloc[row, column] += count
+    if not Migration(table).both:
         raise UserError(
             "no customer is in both lists",
             where=where,
             remedy="give two lists with the same kind of identifiers",
         )
-    return Migration(moves, left, joined)
+    return Migration(table)

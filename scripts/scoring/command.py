@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.entry import Parser, enter, finish
 from runner.errors import DONE
 
 if TYPE_CHECKING:
+    from scoring.drift_page import DriftFolder
     from scoring.scoring import Result
+    from segmentation.drift import Drift
 
 DRIFTED = 3
 _EPILOG = """\
@@ -56,22 +58,22 @@ def main(script: Path, argv: list[str]) -> int:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("score.py", "Find the segments of new customers by a fitted model.", _EPILOG)
+    path: dict[str, Any] = {"type": Path, "metavar": "FILE"}
     add = parser.add_argument
-    add("--model", type=Path, required=True, metavar="FILE", help="model.json of a run")
-    add("--input", type=Path, required=True, metavar="FILE",
-        help="the customers: CSV, TSV, Parquet, Excel; gzip too")  # fmt: skip
-    add("--output", type=Path, required=True, metavar="FILE",
-        help="where the list goes: CSV, or Parquet by the ending .parquet")  # fmt: skip
-    add("--accept-units", action="store_true",
-        help="go on where columns seem to be in another unit than in training")  # fmt: skip
-    add("--drift", type=Path, metavar="FOLDER",
-        help="write there a page that says what changed since training")  # fmt: skip
-    add("--before", type=Path, metavar="FILE",
-        help="an earlier scored list: the page shows who moved")  # fmt: skip
-    add("--fail-on-drift", action="store_true",
-        help="end with exit code 3 where the verdict is watch or rebuild")  # fmt: skip
-    add("--min-group-size", type=int, default=10, metavar="N",
-        help="the page withholds moves of fewer customers (10)")  # fmt: skip
+    add("--model", **path, required=True, help="model.json of a run")
+    customers = "the customers: CSV, TSV, Parquet, Excel; gzip too"
+    add("--input", **path, required=True, help=customers)
+    where = "where the list goes: CSV, or Parquet by the ending .parquet"
+    add("--output", **path, required=True, help=where)
+    units = "go on where columns seem to be in another unit than in training"
+    add("--accept-units", action="store_true", help=units)
+    page = "write there a page that says what changed since training"
+    add("--drift", type=Path, metavar="FOLDER", help=page)
+    add("--before", **path, help="an earlier scored list: the page shows who moved")
+    fail = "end with exit code 3 where the verdict is watch or rebuild"
+    add("--fail-on-drift", action="store_true", help=fail)
+    fewer = "the page withholds moves of fewer customers (10)"
+    add("--min-group-size", type=int, default=10, metavar="N", help=fewer)
     options = parser.parse_args(argv)
     if options.before and not options.drift:
         parser.error("--before needs --drift, which says where the page goes")
@@ -85,96 +87,64 @@ def _run(options: argparse.Namespace) -> int:
 
     from scoring.scoring import score_file
 
-    look = _Look(options)
-    try:
-        form = "{desc}, {percentage:.0f}% of the file [{elapsed}]"
-        with tqdm(total=1, bar_format=form, leave=False, disable=None) as bar:
-
-            def advance(customers: int, share: float) -> None:
-                bar.set_description_str(f"{customers:,} scored", refresh=False)
-                bar.update(share - bar.n)
-
-            result = score_file(
-                options.model,
-                options.input,
-                options.output,
-                accept_units=options.accept_units,
-                advance=advance,
-                inspect=look.prepare,
-            )
-        with suppress(BrokenPipeError):  # nobody reads any more: the list is there
-            _report(result, options.output)
-        return look.finish()
-    finally:
-        look.drop()
-
-
-class _Look:
-    """The look at drift: prepared before the list takes its name, so that a refusal leaves none."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options, self.drift, self.folder = options, None, None
+    folder, drift = None, None
+    form = "{desc}, {percentage:.0f}% of the file [{elapsed}]"
+    with ExitStack() as stack:
         if options.drift:
             from scoring.drift_page import DriftFolder
 
-            self.folder = DriftFolder(options.drift, beside=options.output)
+            folder = stack.enter_context(DriftFolder(options.drift, beside=options.output))
+        bar = stack.enter_context(tqdm(total=1, bar_format=form, leave=False, disable=None))
 
-    def prepare(self, result: Result, scored: Path) -> None:
-        """Compare the customers with those before, and write the page without its name."""
-        options = self.options
-        if not (options.drift or options.fail_on_drift):
-            return
-        from segmentation.drift import compare_period
+        def advance(customers: int, share: float) -> None:
+            bar.set_description_str(f"{customers:,} scored", refresh=False)
+            bar.update(share - bar.n)
 
-        self.drift, migration = compare_period(result.model, result.period), None
-        if options.before:
-            from scoring.migration import compare_lists
-
-            names = [entry["name"] for entry in result.model["segments"]]
-            migration = compare_lists(options.before, scored, names)
-        if self.folder:
-            from scoring.drift_page import drift_files
-
-            about = (
-                result.model,
-                self.drift,
-                migration,
-                options.input.name,
-                options.min_group_size,
-            )
-            self.folder.stage(drift_files(*about))
-
-    def finish(self) -> int:
-        """Say the verdict, give the page its name, and return the exit code."""
-        if self.drift is None:
+        files = (options.model, options.input, options.output)
+        # What is refused about drift leaves no list behind.
+        with score_file(*files, accept_units=options.accept_units, advance=advance) as result:
+            if options.drift or options.fail_on_drift:
+                drift = _look(options, result, folder)
+        bar.close()
+        with suppress(BrokenPipeError):  # nobody reads any more: the list is there
+            _report(result, options.output)
+        if not drift:
             return DONE
         from segmentation.drift import WORDS
 
         with suppress(BrokenPipeError):
-            print(f"{WORDS[self.drift.verdict]}: {self.drift.reasons[0]}")
-        if self.folder:
-            page = self.folder.keep()
+            print(f"{WORDS[drift.verdict]}: {drift.reasons[0]}")
+        if folder:
+            page = folder.keep()
             with suppress(BrokenPipeError):
                 print(f"What changed: {page}")
-        drifted = self.options.fail_on_drift and self.drift.verdict != "keep"
-        return DRIFTED if drifted else DONE
-
-    def drop(self) -> None:
-        """Leave nothing of a page behind that was not finished."""
-        if self.folder:
-            self.folder.drop()
+    return DRIFTED if options.fail_on_drift and drift.verdict != "keep" else DONE
 
 
-def _report(result, output: Path) -> None:
+def _look(options: argparse.Namespace, result: Result, folder: DriftFolder | None) -> Drift:
+    """Compare the customers with those before, and write the page without its name."""
+    from segmentation.drift import compare_period
+
+    drift, migration = compare_period(result.model, result.period), None
+    if folder:
+        from scoring.drift_page import drift_files
+        from scoring.lists import compare_lists
+
+        if options.before:
+            names = [entry["name"] for entry in result.model["segments"]]
+            migration = compare_lists(options.before, result.partial, names)
+        about = (result.model, drift, migration, options.input.name, options.min_group_size)
+        folder.stage(drift_files(*about))
+    return drift
+
+
+def _report(result: Result, output: Path) -> None:
     """Say in a few lines what was scored and what was repaired."""
-    period = result.period
-    strangers = int(period.strangers.sum())
-    print(f"{period.customers:,} {result.model['nouns']} scored: {output}")
+    strangers = int(result.period.strangers.sum())
+    print(f"{result.period.customers:,} {result.model['nouns']} scored: {output}")
     if strangers:
         print(f"{strangers:,} of them are unlike any in training (column stranger).")
-    repairs = [
-        change for change in result.changes if not change.action.startswith(("kept", "left"))
-    ]
-    for change in repairs:
-        column = f" in {change.column}" if change.column else ""
-        print(f"  {change.what}{column}: {change.rows:,} ({change.action})")
+    for change in result.changes:
+        if not change.action.startswith(("kept", "left")):
+            column = f" in {change.column}" if change.column else ""
+            print(f"  {change.what}{column}: {change.rows:,} ({change.action})")

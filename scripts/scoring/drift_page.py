@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from customer_tables.text import points
 from runner import pages
 from runner.shapes import colour_rules, flow_bands, move_rows, stack, style_of
 from segmentation.disclosure import MIN_GROUP_SIZE
-from segmentation.drift import WORDS, Drift
+from segmentation.drift import RULES, WORDS, Drift
 from segmentation.migration import Migration, published_moves
 from segmentation.palette import colour_and_marker
 from segmentation.presentation import safe_table
@@ -41,9 +41,12 @@ def drift_files(
     min_group_size : int
         Moves of fewer customers are suppressed.
     """
-    tables = {"features": drift.features, "segments": drift.segments}
-    styles = _styles(model)
-    moved: dict[str, Any] = {"moves": [], "flow": None, "some_suppressed": False}
+    tables, moved = {"features": drift.features, "segments": drift.segments}, {}
+    pairs = (colour_and_marker(entry["segment"]) for entry in model["segments"])
+    styles = [
+        style_of(entry | {"colour": colour, "marker": marker})
+        for entry, (colour, marker) in zip(model["segments"], pairs, strict=True)
+    ]
     if migration:
         counts = published_moves(migration.moves, min_group_size)
         tables["moves"] = counts.astype("Int64").reset_index()
@@ -52,10 +55,6 @@ def drift_files(
             "flow": _flow(styles, migration, counts),
             "some_suppressed": bool(counts.isna().any(axis=None)),
         }
-    files = {
-        f"{name}.csv": safe_table(table).to_csv(index=False, lineterminator="\n")
-        for name, table in tables.items()
-    }
     page = pages.render(
         "drift.html.j2",
         extra_css="\n".join([pages.stylesheet("comparison.css"), colour_rules(styles)]),
@@ -63,6 +62,7 @@ def drift_files(
         drift=drift,
         migration=migration,
         headline=WORDS[drift.verdict],
+        rules=RULES,
         features=drift.features.to_dict("records"),
         segments=drift.segments.to_dict("records"),
         **moved,
@@ -72,82 +72,11 @@ def drift_files(
         then=model["reference"]["customers"],
         points=lambda change: points(change, signed=True),
     )
+    files = {
+        f"{name}.csv": safe_table(table).to_csv(index=False, lineterminator="\n")
+        for name, table in tables.items()
+    }
     return files | {RECORD: json_text(_record(drift, migration)), PAGE: page}
-
-
-class DriftFolder:
-    """The folder of the page and its tables, which takes them all or none.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    beside : pathlib.Path, optional
-        The list that is written in the same run.
-
-    Raises
-    ------
-    UserError
-        If it holds files of those names that belong to something else.
-    """
-
-    def __init__(self, path: Path, beside: Path | None = None) -> None:
-        self.path, self._partial = path, path / f".{os.getpid()}.partial"
-        if beside and beside.name in NAMES and beside.resolve().parent == path.resolve():
-            raise UserError(
-                f"--output and a file of --drift are the same, {beside.name}",
-                where=str(beside),
-                remedy="give another name to the output, or another folder",
-            )
-        try:
-            self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
-            taken = [name for name in NAMES if (path / name).exists()]
-        except OSError as error:
-            raise _unwritable(path, error) from None
-        if taken and RECORD not in taken:
-            raise UserError(
-                f"the folder holds other files ({', '.join(taken)})",
-                where=f"--drift {path}",
-                remedy="choose a new or empty folder, or that of an earlier look at drift",
-            )
-
-    def stage(self, files: Mapping[str, str]) -> None:
-        """Write files into a place of their own for the time being."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._partial.mkdir()
-            for name, text in files.items():
-                (self._partial / name).write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise _unwritable(self.path, error) from None
-
-    def keep(self) -> Path:
-        """Give the files their place, take an earlier look's others away, return the page."""
-        try:
-            staged = {file.name for file in self._partial.iterdir()}
-            for name in NAMES:
-                if name in staged:
-                    os.replace(self._partial / name, self.path / name)
-                else:
-                    (self.path / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise _unwritable(self.path, error) from None
-        self._made = []
-        return self.path / PAGE
-
-    def drop(self) -> None:
-        """Leave nothing behind; without effect on files that were kept."""
-        shutil.rmtree(self._partial, ignore_errors=True)
-        for folder in self._made:
-            with suppress(OSError):
-                folder.rmdir()
-
-
-def _unwritable(folder: Path, error: OSError) -> UserError:
-    return UserError(
-        f"the drift page cannot be written: {error.strerror or error}",
-        where=str(folder),
-        remedy="choose another folder with --drift",
-    )
 
 
 def _record(drift: Drift, migration: Migration | None) -> dict[str, Any]:
@@ -158,22 +87,13 @@ def _record(drift: Drift, migration: Migration | None) -> dict[str, Any]:
         "customers": drift.customers,
         "psi": dict(zip(drift.features["feature"], drift.features["psi"], strict=True)),
         "segment_change": dict(zip(drift.segments["name"], drift.segments["change"], strict=True)),
-        "strangers": list(drift.strangers),
-        "units": {unit.column: unit.factor for unit in drift.units},
+        "strangers": drift.strangers,
+        "units": drift.units,
         "amounts": drift.level.ratio if drift.level else None,
     }
     if migration:
         record |= {"moved": migration.moved, "gone": migration.gone, "new": migration.new}
     return record
-
-
-def _styles(model: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return how each segment is shown: as the notebooks draw it."""
-    styles = []
-    for entry in model["segments"]:
-        colour, marker = colour_and_marker(entry["segment"])
-        styles.append(style_of(entry | {"colour": colour, "marker": marker}))
-    return styles
 
 
 def _flow(
@@ -182,12 +102,85 @@ def _flow(
     """Lay the segments before and now end to end, with bands for those who are in both lists."""
     counts = migration.moves.to_numpy(float)
     above, below = (stack(styles, list(counts.sum(axis=n) / counts.sum())) for n in (1, 0))
-    stayed = {(place, place) for place in range(len(styles))}
     shown = published.fillna(0).to_numpy(copy=True)
     # Stays that are suppressed get the room that what is published leaves them, which gives
     # nothing away.
     room = np.minimum(*((counts - shown).sum(axis=axis) for axis in (1, 0)))
     places = np.flatnonzero(np.isnan(published.to_numpy().diagonal()))
     shown[places, places] = room[places]
+    stayed = {(place, place) for place in range(len(styles))}
     bands = flow_bands(shown, above, below, stayed, total=counts.sum())
     return {"above": above, "below": below, "bands": bands}
+
+
+class DriftFolder:
+    """The folder of the page and its tables, which takes them all or none.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    beside : pathlib.Path
+        The list that is written in the same run.
+
+    Raises
+    ------
+    UserError
+        If it holds files of those names that belong to something else.
+    """
+
+    def __init__(self, path: Path, beside: Path) -> None:
+        self.path, self._partial = path, path / f".{os.getpid()}.partial"
+        if beside.name in NAMES and beside.resolve().parent == path.resolve():
+            raise UserError(
+                f"--output and a file of --drift are the same, {beside.name}",
+                where=str(beside),
+                remedy="give another name to the output, or another folder",
+            )
+        with self._writing():
+            self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
+            taken = [name for name in NAMES if (path / name).exists()]
+        if taken and RECORD not in taken:
+            raise UserError(
+                f"the folder holds other files ({', '.join(taken)})",
+                where=f"--drift {path}",
+                remedy="choose a new or empty folder, or that of an earlier look at drift",
+            )
+
+    def __enter__(self) -> DriftFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind but files that were kept."""
+        shutil.rmtree(self._partial, ignore_errors=True)
+        for folder in self._made:
+            with suppress(OSError):
+                folder.rmdir()
+
+    def stage(self, files: Mapping[str, str]) -> None:
+        """Write files into a place of their own for the time being."""
+        with self._writing():
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._partial.mkdir()
+            for name, text in files.items():
+                (self._partial / name).write_text(text, encoding="utf-8", newline="\n")
+
+    def keep(self) -> Path:
+        """Give the files their place, take an earlier look's others away, return the page."""
+        with self._writing():
+            for name in NAMES:
+                if (self._partial / name).exists():
+                    os.replace(self._partial / name, self.path / name)
+                else:
+                    (self.path / name).unlink(missing_ok=True)
+        return self.path / PAGE
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"the drift page cannot be written: {error.strerror or error}",
+                where=str(self.path),
+                remedy="choose another folder with --drift",
+            ) from None

@@ -25,9 +25,7 @@ def main(script: Path, argv: list[str]) -> int:
     def write() -> int:
         options = _parse(argv)
         enter(script, argv)
-        paths = export(options)
-        for path in paths:
-            print(path)
+        _export(options)
         return DONE
 
     return finish(write)
@@ -37,48 +35,42 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("export_sql.py", "Write a fitted model as one query for a warehouse.", _EPILOG)
     add = parser.add_argument
     add("--model", type=Path, required=True, metavar="FILE", help="model.json of a run")
-    add("--output", type=Path, required=True, metavar="FOLDER",
-        help="where model.DIALECT.sql go")  # fmt: skip
-    add("--dialect", action="append", metavar="NAME",
-        help="duckdb, postgres, spark, bigquery, snowflake; again for more (all)")  # fmt: skip
+    output = "where model.DIALECT.sql go"
+    add("--output", type=Path, required=True, metavar="FOLDER", help=output)
+    dialects = "duckdb, postgres, spark, bigquery, snowflake; again for more (all)"
+    add("--dialect", action="append", metavar="NAME", help=dialects)
     add("--table", default="customers", metavar="NAME", help="the table that is read")
-    add("--column", action="append", default=[], metavar="NAME=COLUMN",
-        help="what the table calls a column of the model; again for more")  # fmt: skip
+    columns = "what the table calls a column of the model; again for more"
+    add("--column", action="append", default=[], metavar="NAME=COLUMN", help=columns)
     return parser.parse_args(argv)
 
 
-def export(options: argparse.Namespace) -> list[Path]:
-    """Write one file for each dialect, and return where they are."""
+def _export(options: argparse.Namespace) -> None:
+    """Write one file for each dialect, and say where they are."""
     from customer_tables.storage import write_atomically, write_private
     from segmentation.model import load_model
     from segmentation.sql import DIALECTS, write_query
 
-    columns = {}
-    for pair in options.column:
-        name, sign, column = pair.partition("=")
-        if not (name and sign and column):
-            raise UserError(
-                f"{pair!r} is no pair of names", where="--column", remedy="write NAME=COLUMN"
-            )
-        columns[name] = column
+    pairs = [pair.partition("=")[::2] for pair in options.column]
+    for name, column in pairs:
+        if not (name and column):
+            pair = options.column[pairs.index((name, column))]
+            raise UserError(f"{pair!r} is no pair of names", "--column", "write NAME=COLUMN")
     model = load_model(options.model)
     queries = {
-        dialect: write_query(model, dialect, table=options.table, columns=columns)
+        dialect: write_query(model, dialect, table=options.table, columns=dict(pairs))
         for dialect in options.dialect or DIALECTS
     }
     # A model that its owner keeps to themselves holds a segment of few customers.
     private = os.name != "nt" and not options.model.stat().st_mode & 0o077
-    write = write_private if private else write_atomically
-    paths = []
-    for dialect, query in queries.items():
-        path = options.output / f"model.{dialect}.sql"
+    paths = {dialect: options.output / f"model.{dialect}.sql" for dialect in queries}
+    for dialect, path in paths.items():
         try:
-            write(path, query.encode())
+            (write_private if private else write_atomically)(path, queries[dialect].encode())
         except OSError as error:
             raise UserError(
                 f"the query cannot be written: {error.strerror}",
                 where=str(path),
                 remedy="choose another folder with --output",
             ) from None
-        paths.append(path)
-    return paths
+    print(*paths.values(), sep="\n")
