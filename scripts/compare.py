@@ -24,31 +24,19 @@ exit codes: 0 done, 2 something about the runs or the arguments is wrong.
 """
 
 
-def main(script, argv):
-    """Compare two runs as the command line says; return 0, or 2 for a user's mistake."""
+def main(argv):
+    """Compare two runs as the command line says."""
+    parser = Parser("compare.py", "Write a page that says what changed between two runs.", EPILOG)
+    parser.add_argument("runs", nargs=2, type=Path, metavar="RUN", help="a run's results folder")
+    about = "the page to write (default: FIRST-to-SECOND.html beside the second run)"
+    parser.add_argument("--output", metavar="FILE", type=Path, help=about)
+    options = parser.parse_args(argv)
+    enter(Path(__file__), argv)
+    from runner.comparison_page import write_comparison
 
-    def compare():
-        parser = Parser(
-            "compare.py", "Write a page that says what changed between two runs.", EPILOG
-        )
-        parser.add_argument(
-            "runs", nargs=2, type=Path, metavar="RUN", help="a run's results folder"
-        )
-        parser.add_argument(
-            *("--output",),
-            metavar="FILE",
-            type=Path,
-            help="the page to write (default: FIRST-to-SECOND.html beside the second run)",
-        )
-        options = parser.parse_args(argv)
-        enter(script, argv)
-        from runner.comparison_page import write_comparison
-
-        print(f"Comparison: {write_comparison(*options.runs, options.output)}")
-        return DONE
-
-    return finish(compare)
+    print(f"Comparison: {write_comparison(*options.runs, options.output)}")
+    return DONE
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(__file__), sys.argv[1:]))
+    sys.exit(finish(lambda: main(sys.argv[1:])))

@@ -416,7 +416,7 @@ def here(monkeypatch, tmp_path):
 def test_the_command_writes_where_it_is_told_and_leaves_the_runs_as_they_are(here, capsys):
     before = {p: p.read_bytes() for run in here for p in run.rglob("*") if p.is_file()}
     output = Path("deep/changes.html")
-    assert command.main(Path("x"), ["first", "second", "--output", str(output)]) == 0
+    assert command.main(["first", "second", "--output", str(output)]) == 0
     assert capsys.readouterr().out == f"Comparison: {output}\n" and output.is_file()
     assert before == {p: p.read_bytes() for run in here for p in run.rglob("*") if p.is_file()}
 
@@ -432,11 +432,10 @@ def test_the_command_writes_where_it_is_told_and_leaves_the_runs_as_they_are(her
         ("first second --output first/metrics.json/x.html", "cannot be written"),
     ],
 )
-def test_mistakes_end_in_three_lines_and_exit_code_2(here, capsys, arguments, message):
-    assert command.main(Path("x"), arguments.split()) == 2
-    said = capsys.readouterr()
-    assert message in said.err and said.out == ""
-    assert len(said.err.splitlines()) == 3
+def test_mistakes_are_told_in_three_lines(here, capsys, arguments, message):
+    with pytest.raises(UserError, match=message) as error:
+        command.main(arguments.split())
+    assert len(str(error.value).splitlines()) == 3 and capsys.readouterr().out == ""
 
 
 def test_folders_of_one_name_are_told_apart_by_those_above(tmp_path):

@@ -17,6 +17,14 @@ from segmentation.presentation import spreadsheet_safe
 
 # The usual chances: to see an uplift that is there, and to see one that is not.
 POWER, ALPHA = 0.8, 0.05
+RECORDED = {  # columns of the table of control groups, as the start page calls them
+    "segment": "name",
+    "customers": "customers",
+    "control group": "control",
+    "control group needed": "needed",
+    "least visible uplift": "visible",
+    "large enough": "enough",
+}
 NEEDED_EFFECT = norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)  # in standard errors
 
 
@@ -83,7 +91,6 @@ def campaign_list(
         customer, segment, segment_name and confidence, the clearest members first.
     action, campaign, model : str
         What to do, the key by which results come back, and which model chose the customers.
-    control : ndarray of bool, shape (n,)
     columns : mapping of str to str
         The tool's names of columns, by ours.
     raw : bool
@@ -148,13 +155,13 @@ def power_table(
     needed = control_needed(response, uplift, share)
     rows = {}
     for name, drawn in controls.items():
-        control, contacted = int(drawn.sum()), int((~drawn).sum())
+        control = int(drawn.sum())
         rows[name] = {
             "customers": len(drawn),
             "control group": control,
             "control group needed": math.ceil(needed) if math.isfinite(needed) else math.nan,
             "large enough": "yes" if control >= needed else "no",
-            "least visible uplift": detectable_uplift(response, control, contacted),
+            "least visible uplift": detectable_uplift(response, control, len(drawn) - control),
         }
     return pd.DataFrame(rows).T.rename_axis("segment")
 
@@ -166,16 +173,8 @@ def power_record(
 
     The needed size and the visible uplift are not finite where no group would do.
     """
-    groups = [
-        {
-            "name": name,
-            "customers": int(row["customers"]),
-            "control": int(row["control group"]),
-            "needed": float(row["control group needed"]),
-            "visible": float(row["least visible uplift"]),
-            "enough": row["large enough"] == "yes",
-        }
-        for name, row in table.iterrows()
-    ]
+    groups = table.reset_index()[list(RECORDED)].rename(columns=RECORDED)
+    groups["enough"] = groups["enough"] == "yes"
+    groups["needed"] = groups["needed"].astype(float)
     assumed = {"response": response, "uplift": uplift, "share": share}
-    return assumed | {"power": POWER, "alpha": ALPHA, "groups": groups}
+    return assumed | {"power": POWER, "alpha": ALPHA, "groups": groups.to_dict("records")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from customer_tables.text import printable, share
 from runner.environment import ROOT
@@ -14,13 +13,7 @@ NAME_WIDTH = 40  # longer names of segments are cut on the terminal
 
 
 def lines(results: Path) -> list[str]:
-    """Return the segments with size and value, and the verdict; none where 06 has not run.
-
-    Parameters
-    ----------
-    results : pathlib.Path
-        The folder of a run.
-    """
+    """Return the segments with size and value, and the verdict; none where 06 has not run."""
     path = results / "stages" / "06_report.json"
     if not path.is_file():
         return []
@@ -30,20 +23,16 @@ def lines(results: Path) -> list[str]:
         f"The {content['customers']:,} {printable(content['nouns'])} fall into"
         f" {content['k']} segments; verdict: {content['verdict']['word']}{quick}."
     )
-    return ["", found, "", *_table(content), ""]
-
-
-def _table(content: dict[str, Any]) -> list[str]:
     segments, value = content["segments"], content["value"]
+    has_value = any(segment["value_share"] is not None for segment in segments)
     names = [printable(segment["name"], NAME_WIDTH) for segment in segments]
     width = max(map(len, names))
-    has_value = any(segment["value_share"] is not None for segment in segments)
     worth = f"   share of {printable(value['label'], NAME_WIDTH)}" if has_value else ""
     rows = [f"  {'segment':{width}}   {printable(content['nouns'], 12):>12}   share{worth}"]
     for name, segment in zip(names, segments, strict=True):
         row = f"  {name:{width}}   {segment['customers']:>12,}   {share(segment['share']):>5}"
         rows.append(row + (f"   {share(segment['value_share']):>5}" if has_value else ""))
-    return rows
+    return ["", found, "", *rows, ""]
 
 
 def explore() -> str:

@@ -25,30 +25,15 @@ FOLDER = ".stamps"
 
 @dataclass(frozen=True)
 class Stamp:
-    """What is known about a stage that ran.
-
-    Attributes
-    ----------
-    key : str
-    outputs : dict
-        SHA-256 by path in the results folder.
-    started : str
-    seconds : float
-    cells : list of float
-        Seconds of each code cell of the executed copy.
-    peak_memory : int or None
-        In bytes.
-    page : str
-        The key of the page made from the executed notebook; empty before it is made.
-    """
+    """What is known about a stage that ran."""
 
     key: str
-    outputs: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)  # SHA-256 by path in the results folder
     started: str = ""
     seconds: float = 0.0
-    cells: list[float] = field(default_factory=list)
-    peak_memory: int | None = None
-    page: str = ""
+    cells: list[float] = field(default_factory=list)  # seconds of each code cell
+    peak_memory: int | None = None  # in bytes
+    page: str = ""  # the key of the page made from the executed notebook, once it is made
 
 
 def read(tree: Path, stage: Stage) -> Stamp | None:
