@@ -14,35 +14,20 @@ from scipy.spatial.distance import squareform
 
 from customer_tables.text import joined, number, printable
 from segmentation.disclosure import MIN_GROUP_SIZE
-from segmentation.figures.style import (
-    ACCENT,
-    DIVERGING,
-    MUTED,
-    NOISE,
-    SegmentStyle,
-    Style,
-    heatmap,
-    label_rows,
-    log_ticks,
-    middle_half,
-    note,
-    panels,
-    panels_for,
-    percent,
-)
+from segmentation.figures import style as st
 from segmentation.palette import COLOURS
 
 
 def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
     """Draw shares as stacked bars, a row of ``parts`` each, the first column leftmost."""
     named = parts.set_axis([printable(name, 44) for name in parts.index])
-    filling: Style = {"color": ["#B3261E", "#C9D6E3", ACCENT], "edgecolor": "white"}
+    filling: st.Style = {"color": ["#B3261E", "#C9D6E3", st.ACCENT], "edgecolor": "white"}
     named.plot.barh(stacked=True, width=0.75, ax=ax, **filling)
     for bar in ax.containers[0]:
         bar.set_hatch("///")
     ax.invert_yaxis()
     ax.set(xlim=(0, 1), xlabel="Share of customers", ylabel="")
-    percent(ax.xaxis)
+    st.percent(ax.xaxis)
     ax.grid(axis="y", visible=False)
     ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
     return ax
@@ -68,11 +53,13 @@ def ends_text(ends: pd.DataFrame) -> str:
 
 def share_bars(shares: pd.Series, ax: Axes, longest: int = 44) -> Axes:
     """Draw labelled horizontal bars of shares; the value stands at the end of its bar."""
-    ax.barh([printable(name, longest) for name in shares.index], shares, color=ACCENT, height=0.7)
+    ax.barh(
+        [printable(name, longest) for name in shares.index], shares, color=st.ACCENT, height=0.7
+    )
     for row, share in enumerate(shares):
-        note(ax, f"{share:.1%}", (share, row), (4, 0), va="center", fontsize=10.5)
+        st.note(ax, f"{share:.1%}", (share, row), (4, 0), va="center", fontsize=10.5)
     ax.set(ylim=(len(shares) - 0.5, -0.7), xlim=(0, max(shares.max() * 1.18, 0.01)))
-    percent(ax.xaxis)
+    st.percent(ax.xaxis)
     ax.grid(axis="y", visible=False)
     return ax
 
@@ -87,15 +74,15 @@ def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
 
     ``quantiles`` are those of 5, 25, 50, 75 and 95 %, NaN where there are too few values.
     """
-    figure, ((left, right),) = panels(1, 2, 0.5 * len(zeros) + 1.1, width_ratios=[1, 1.8])
+    figure, ((left, right),) = st.panels(1, 2, 0.5 * len(zeros) + 1.1, width_ratios=[1, 1.8])
     share_bars(zeros, left, longest=26)
     left.set(title="With none", xlabel=f"Share of {nouns}")
     for row, values in enumerate(quantiles.to_numpy()):
         if np.isfinite(values).all():
-            right.plot(values[[0, 4]], [row, row], color=MUTED, linewidth=1.5)
-            middle_half(right, row, values[1:4], SegmentStyle(ACCENT, "o"))
-            note(right, number(values[2]), (values[2], row), (0, 8), ha="center", fontsize=9.5)
-    label_rows(right, [""] * len(quantiles))
+            right.plot(values[[0, 4]], [row, row], color=st.MUTED, linewidth=1.5)
+            st.middle_half(right, row, values[1:4], st.SegmentStyle(st.ACCENT, "o"))
+            st.note(right, number(values[2]), (values[2], row), (0, 8), ha="center", fontsize=9.5)
+    st.label_rows(right, [""] * len(quantiles))
     right.set(xscale="log", ylim=left.get_ylim())
     right.set(title="Those with some", xlabel="Amount, logarithmic")
     right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
@@ -116,8 +103,8 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
     The largest customers come in together, so that none of them can be read off.
     """
     styles = ("-", "--", "-.", ":")
-    ax.plot([0, 1], [0, 1], color=NOISE, linewidth=1)
-    ax.annotate("everybody the same", (0.70, 0.63), rotation=33, color=MUTED, fontsize=10)
+    ax.plot([0, 1], [0, 1], color=st.NOISE, linewidth=1)
+    ax.annotate("everybody the same", (0.70, 0.63), rotation=33, color=st.MUTED, fontsize=10)
     for place, (name, values) in enumerate(curves.items()):
         shares = np.concatenate([[0], np.sort(values)[::-1].cumsum() / values.sum()])
         x = np.linspace(0, 1, len(shares))
@@ -127,7 +114,7 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
     ax.legend(loc="lower right", title="Curve of", alignment="left", handlelength=3)
     ax.set(xlim=(0, 1), ylim=(0, 1.02))
     ax.set(xlabel="Share of customers, largest first", ylabel="Share of the amount")
-    percent(ax.xaxis, ax.yaxis)
+    st.percent(ax.xaxis, ax.yaxis)
     return ax
 
 
@@ -154,10 +141,10 @@ def correlation_heatmap(correlation: pd.DataFrame, labels: Mapping[str, str], ax
     tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
     order = correlation.columns[leaves_list(tree)]
     shown = correlation.loc[order, order].where(np.tri(len(order), k=-1, dtype=bool))
-    bar: Style = {"label": "Rank correlation", "shrink": 0.5}
-    style: Style = {"cmap": DIVERGING, "vmin": -1, "vmax": 1, "cbar": True, "cbar_kws": bar}
+    bar: st.Style = {"label": "Rank correlation", "shrink": 0.5, "location": "top"}
+    style: st.Style = {"cmap": st.DIVERGING, "vmin": -1, "vmax": 1, "cbar": True, "cbar_kws": bar}
     named = shown.rename(index=labels, columns=labels)
-    return heatmap(named, ax, ".1f", written=0.6, slant=60, **style)
+    return st.heatmap(named, ax, ".1f", written=0.6, slant=75, **style)
 
 
 def correlation_text(pairs: pd.DataFrame) -> str:
@@ -176,7 +163,7 @@ def densities(table: pd.DataFrame, pairs: pd.DataFrame, logarithmic: Collection[
 
     The columns in ``logarithmic`` have such axes, where they are wide and have no negative values.
     """
-    figure, axes = panels_for(len(pairs), 3.1)
+    figure, axes = st.panels_for(len(pairs), 3.1)
     for ax, pair in zip(axes, pairs.itertuples(), strict=True):
         drawn = []
         for axis, name in ((ax.xaxis, pair.first), (ax.yaxis, pair.second)):
@@ -184,7 +171,7 @@ def densities(table: pd.DataFrame, pairs: pd.DataFrame, logarithmic: Collection[
             values, highest = table[name], table[name].max()
             if name in logarithmic and values.min() >= 0 and highest >= 30:
                 values = np.log1p(values)
-                log_ticks(axis, highest)
+                st.log_ticks(axis, highest)
             drawn.append(values)
         ax.hexbin(*drawn, gridsize=32, bins="log", cmap="Blues", mincnt=1, linewidths=0.1)
     return figure
@@ -198,7 +185,7 @@ def densities_text(pairs: pd.DataFrame) -> str:
 
 def before_and_after(carried: pd.Series, held: pd.Series) -> Figure:
     """Draw what single features, and what the farthest customers, hold of all squared distance."""
-    figure, ((left, right),) = panels(1, 2, 0.3 * len(carried) + 1.3, width_ratios=[2, 1])
+    figure, ((left, right),) = st.panels(1, 2, 0.3 * len(carried) + 1.3, width_ratios=[2, 1])
     share_bars(carried, left)
     left.set(title="Features, without scaling", xlabel="Share of squared distance")
     share_bars(held, right)
