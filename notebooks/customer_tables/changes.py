@@ -12,27 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Change:
-    """One line of the table "What was changed in your file".
+    """One line of the table "What was changed in your file"."""
 
-    Attributes
-    ----------
-    what : str
-        What was found.
-    column : str
-        The column it was found in; empty for the whole file.
-    rows : int
-        How many rows are concerned; columns where `what` speaks of them; 0 for the file as such.
-    action : str
-        What was done about it; starts with "kept" where nothing was.
-    examples : tuple of str
-        A few places, as "line 12: 'forty'".
-    """
-
-    what: str
-    column: str = ""
-    rows: int = 0
-    action: str = ""
-    examples: tuple[str, ...] = ()
+    what: str  # what was found
+    column: str = ""  # where; empty for the whole file
+    rows: int = 0  # how many rows, or columns where `what` speaks of them; 0 for the file as such
+    action: str = ""  # what was done about it; starts with "kept" where nothing was
+    examples: tuple[str, ...] = ()  # a few places, as "line 12: 'forty'"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_tables.column import Column, tolerated
+from customer_tables.column import Column, Ways, tolerated
 from customer_tables.dates import ORDERS, as_dates, parse_dates, read_dates
 from customer_tables.names import is_date_name, is_identifier_name, normalise, split_name
 from customer_tables.numbers import CURRENCIES, MARKS, parse_numbers, read_numbers, read_values
@@ -46,7 +47,8 @@ class _Open:
 
     def __post_init__(self) -> None:
         is_date = hasattr(self.found, "form")
-        self.ways, self.read = (ORDERS, read_dates) if is_date else (MARKS, read_numbers)
+        self.ways: Ways = ORDERS if is_date else MARKS
+        self.read: Callable[..., Column] = read_dates if is_date else read_numbers
         self.shown = {way: texts & ~self.missing for way, texts in self.found.proof().items()}
 
     def close(self, given: dict[str, str], settled: dict[str, str]) -> Column:

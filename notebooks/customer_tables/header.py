@@ -1,7 +1,4 @@
-"""The header among the first rows of a table: where it is, and whether it is there at all.
-
-Needs the standard library only.
-"""
+"""The header among the first rows of a table: where it is, and whether it is there at all."""
 
 from __future__ import annotations
 
@@ -18,13 +15,7 @@ LABEL = re.compile(r"[^\d?#]*[^\W\d_][^\d?#]*")  # with a letter, and without di
 
 
 def find_header(head: list[tuple[int, list[str]]], file: str) -> tuple[int, int, list[int]]:
-    """Find the header among the first rows of a file.
-
-    Parameters
-    ----------
-    head : list of (line number, cells)
-    file : str
-        For the message.
+    """Find the header among the first rows of a file, each with its line number.
 
     Returns
     -------
@@ -40,17 +31,16 @@ def find_header(head: list[tuple[int, list[str]]], file: str) -> tuple[int, int,
     UserError
         If no row has a cell.
     """
-    widths = Counter(_reach(cells) for _, cells in head if filled(cells))
-    if not widths:
-        raise UserError("the file is empty", file, "export the table again")
-    width = max(widths, key=lambda w: (widths[w] if w > 1 else 0, w))
     rows = [i for i, (_, cells) in enumerate(head) if filled(cells)]
+    if not rows:
+        raise UserError("the file is empty", file, "export the table again")
+    widths = Counter(
+        max(place for place, cell in enumerate(head[i][1], 1) if cell.strip()) for i in rows
+    )
+    width = max(widths, key=lambda w: (widths[w] if w > 1 else 0, w))
     # In a header more than half of the cells are filled, unlike in a title.
-    wide = (
-        i for i, (_, cells) in enumerate(head)
-        if len(cells) >= width and (2 * filled(cells) > width or width == 1)
-    )  # fmt: skip
-    place = next(wide, rows[0])
+    wide = (i for i in rows if len(head[i][1]) >= width)
+    place = next((i for i in wide if 2 * filled(head[i][1]) > width or width == 1), rows[0])
     before = [i for i in rows if i < place]
     if before and width > 2 and any(NUMBER.fullmatch(c.strip()) for c in head[place][1]):
         if len(head[before[-1]][1]) == width - 1 == filled(head[before[-1]][1]):
@@ -63,25 +53,13 @@ def filled(cells: list[str]) -> int:
     return sum(1 for cell in cells if cell.strip())
 
 
-def _reach(cells: list[str]) -> int:
-    """Return the place of the last cell in which something stands."""
-    return max(i for i, cell in enumerate(cells, 1) if cell.strip())
-
-
 def clean_name(cell: str) -> str:
     """Return a name without surrounding space, line breaks and invisible marks."""
     return " ".join(cell.replace("\ufeff", "").replace("\u200b", "").split())
 
 
 def is_missing(names: list[str], columns: list[list[str]]) -> bool:
-    """Whether what should be the names looks like the rows below it.
-
-    Parameters
-    ----------
-    names : list of str
-    columns : list of list of str
-        The first cells of each column, without surrounding space.
-    """
+    """Whether what should be the names looks like the first cells of each column below it."""
     alike, years = [], []
     for name, cells in zip(names, columns, strict=True):
         values = [cell for cell in cells if cell]
@@ -114,11 +92,6 @@ def _outline(text: str) -> str:
 
 def second_header(names: list[str], columns: list[list[str]]) -> str:
     """Tell what the first row below the names is, where it stands over columns of numbers.
-
-    Parameters
-    ----------
-    names, columns
-        As in `is_missing`.
 
     Returns
     -------

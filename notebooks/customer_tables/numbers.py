@@ -127,7 +127,7 @@ def _latin(texts: pa.StringArray) -> tuple[pa.StringArray, np.ndarray]:
         return texts, foreign
     spelt = texts.to_pylist()
     for place in np.flatnonzero(odd):
-        digits = {c: str(unicodedata.decimal(c)) for c in spelt[place] if c.isdecimal()}
+        digits: dict = {c: str(unicodedata.decimal(c)) for c in spelt[place] if c.isdecimal()}
         foreign[place] = not "".join(digits).isascii()
         plain = unicodedata.normalize("NFKC", spelt[place]).translate(str.maketrans(digits))
         spelt[place] = plain.translate(PLAIN).strip()

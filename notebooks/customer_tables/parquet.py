@@ -25,29 +25,27 @@ def read_parquet(data: bytes, file: str) -> Raw:
     try:
         table = pq.ParquetFile(io.BytesIO(data)).read()
     except (pa.ArrowException, OSError):
-        raise UserError(
-            "the Parquet file is damaged", where=file, remedy="write or download it again"
-        ) from None
+        remedy = "write or download it again"
+        raise UserError("the Parquet file is damaged", file, remedy) from None
     if not table.num_rows or not table.num_columns:
-        raise UserError(
-            f"the table has {table.num_rows} rows and {table.num_columns} columns",
-            where=file,
-            remedy="export the table again",
-        )
-    names, columns, changes = [], [], []
+        what = f"the table has {table.num_rows} rows and {table.num_columns} columns"
+        raise UserError(what, file, "export the table again")
+    raw = Raw(file, [], [], np.arange(1, table.num_rows + 1), "row")
     for name, column in zip(table.column_names, table.columns, strict=True):
         simple = _simplify(column)
+        what, action = "", ""
         if simple is None:
-            what = f"cells that hold {column.type} values"[:80]
-            changes.append(Change(what, name, table.num_rows, "column left out"))
-            continue
-        if pa.types.is_timestamp(column.type) and column.type.tz:
-            zone = f"times in {column.type.tz}"
-            changes.append(Change(zone, name, table.num_rows, "turned into UTC"))
-        names.append(" ".join(name.split()))
-        columns.append(simple)
-    raw = Raw(file, names, columns, np.arange(1, table.num_rows + 1), "row", changes)
-    return drop_closing_rows(raw) if all(pa.types.is_string(c.type) for c in columns[:1]) else raw
+            what, action = f"cells that hold {column.type} values"[:80], "column left out"
+        else:
+            raw.names.append(" ".join(name.split()))
+            raw.columns.append(simple)
+            if pa.types.is_timestamp(column.type) and column.type.tz:
+                what, action = f"times in {column.type.tz}", "turned into UTC"
+        if what:
+            raw.changes.append(Change(what, name, table.num_rows, action))
+    if all(pa.types.is_string(column.type) for column in raw.columns[:1]):
+        drop_closing_rows(raw)
+    return raw
 
 
 def _simplify(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -65,8 +63,7 @@ def _simplify(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
         return column.cast(pa.int64())
     if types.is_floating(kind) or types.is_decimal(kind):
         return column.cast(pa.float64())
-    texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_null,
-             types.is_time, types.is_uint64)  # of uint64 only huge ones are left  # fmt: skip
-    if any(is_kind(kind) for is_kind in texts):
+    texts = (types.is_string, types.is_large_string, types.is_string_view)
+    if huge or any(is_kind(kind) for is_kind in (*texts, types.is_null, types.is_time)):
         return pc.fill_null(column.cast(pa.string()), "")
     return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain, islice
 
 import numpy as np
@@ -28,77 +28,54 @@ TOTAL = re.compile(
 )
 REMARK = re.compile(r"[\s:(]|^(end|eof)$", re.IGNORECASE)
 SAVED_INDEX = re.compile(r"(unnamed[:_ ]*\d+|__index_level_\d+__)?", re.IGNORECASE)
+BLANK, AGAIN, TRAILING, LONG, SHORT = (
+    "empty rows",
+    "the header again, between the rows",
+    "delimiters after the last cell",
+    "rows with more cells than the header",
+    "rows that end before the last column",
+)
 
 csv.field_size_limit(10_000_000)  # one long comment is no error
 
 
-@dataclass(frozen=True)
-class Raw:
-    """The columns of a file before their cells are understood.
-
-    Attributes
-    ----------
-    file : str
-        The file's name, for messages.
-    names : list of str
-    columns : list of pyarrow.ChunkedArray
-        Text; from a Parquet file also numbers, truth values and timestamps.
-    lines : ndarray of int
-        The line (or row) of the file that each row of the table stands in.
-    word : str
-        What `lines` counts.
-    changes : list of Change
-    units : dict
-        Column name to the unit that its cells' format shows.
-    places : list of int
-        Where in the rows of a text or a sheet the columns stand.
-    """
-
-    file: str
-    names: list[str]
-    columns: list[pa.ChunkedArray]
-    lines: np.ndarray
-    word: str = "line"
-    changes: list[Change] = field(default_factory=list)
-    units: dict[str, str] = field(default_factory=dict)
-    places: list[int] = field(default_factory=list)
-
-    def with_change(self, what: str, rows: int, action: str, lines: Iterable[int] = ()) -> Raw:
-        """Return the table with a change of its rows noted; none where there are no rows."""
-        if not rows:
-            return self
-        examples = tuple(f"{self.word} {line}" for line in islice(lines, 3))
-        return replace(self, changes=[*self.changes, Change(what, "", rows, action, examples)])
-
-    def with_columns(self, keep: list[int]) -> Raw:
-        """Return the table with only the columns at these places."""
-        names, columns = [self.names[i] for i in keep], [self.columns[i] for i in keep]
-        places = [self.places[i] for i in keep] if self.places else []
-        return replace(self, names=names, columns=columns, places=places)
-
-    def with_rows(self, first: int, count: int) -> Raw:
-        """Return the table with only some of its rows."""
-        columns = [column.slice(first, count) for column in self.columns]
-        return replace(self, columns=columns, lines=self.lines[first : first + count])
-
-    def refusal(self, what: str, lines: list[int], remedy: str) -> UserError:
-        """Make the error that names the first of these lines."""
-        more = " ..." if len(lines) > 5 else ""
-        places = ", ".join(str(line) for line in lines[:5])
-        return UserError(what, f"{self.file}, {self.word} {places}{more}", remedy)
-
-
 @dataclass
-class _Body:
-    """What is noticed while the rows below the header go by."""
+class Raw:
+    """The columns of a file before their cells are understood."""
 
-    header: list[str]
-    lines: list[int] = field(default_factory=list)
-    blank: list[int] = field(default_factory=list)
-    repeated: list[int] = field(default_factory=list)
-    trailing: list[int] = field(default_factory=list)
-    long: dict[int, int] = field(default_factory=dict)  # line to its number of cells
-    short: dict[int, int] = field(default_factory=dict)
+    file: str  # its name, for messages
+    names: list[str]
+    columns: list[pa.ChunkedArray]  # text; from Parquet also numbers, truth values and timestamps
+    lines: np.ndarray  # where in the file each row stands
+    word: str = "line"  # what `lines` counts
+    changes: list[Change] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)  # by column, as its cells' format shows
+    places: list[int] = field(default_factory=list)  # of the columns in the rows of a sheet
+
+    def note(self, what: str, rows: int | Collection[int], action: str) -> None:
+        """Note a change of rows, by their number or their lines; nothing where there are none."""
+        lines = () if isinstance(rows, int) else rows
+        count = rows if isinstance(rows, int) else len(rows)
+        if count:
+            examples = tuple(f"{self.word} {line}" for line in islice(lines, 3))
+            self.changes.append(Change(what, "", count, action, examples))
+
+    def keep_columns(self, places: list[int]) -> None:
+        """Keep only the columns at these places."""
+        self.names = [self.names[i] for i in places]
+        self.columns = [self.columns[i] for i in places]
+        self.places = [self.places[i] for i in places] if self.places else []
+
+    def keep_rows(self, first: int, end: int) -> None:
+        """Keep only the rows from the first to before the end."""
+        self.columns = [column.slice(first, end - first) for column in self.columns]
+        self.lines = self.lines[first:end]
+
+    def refusal(self, what: str, lines: Collection[int], remedy: str) -> UserError:
+        """Make the error that names the first of these lines."""
+        places = ", ".join(str(line) for line in islice(lines, 5))
+        more = " ..." if len(lines) > 5 else ""
+        return UserError(what, f"{self.file}, {self.word} {places}{more}", remedy)
 
 
 def read_rows(data: bytes, file: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
@@ -162,78 +139,76 @@ def assemble(
         width = max((len(cells) for _, cells in head), default=0)
         head = [(line, cells + [""] * (width - len(cells))) for line, cells in head]
     place, lead, preamble = header.find_header(head, file)
-    body = _Body([""] * lead + [clean_name(cell) for cell in head[place][1]])
-    columns = _read_body(chain(head[place + 1 :], rows), body)
-    raw = Raw(
-        file, body.header, columns, np.array(body.lines, dtype=np.int64), "row" if sheet else "line"
-    )
-    raw = raw.with_change("lines before the header", len(preamble), "skipped", preamble)
-    raw = raw.with_change("empty rows", len(body.blank), "skipped", body.blank)
-    between = "the header again, between the rows"
-    raw = raw.with_change(between, len(body.repeated), "skipped", body.repeated)
-    trailing = "delimiters after the last cell"
-    raw = raw.with_change(trailing, len(body.trailing), "ignored", body.trailing)
-    raw = replace(raw, places=list(range(len(body.header))))
-    raw = _settle_width(raw, body, whole)
-    if not len(raw.lines):
-        raise UserError("the file has a header and no rows", file, "export the table again")
-    return _settle_header(raw, head[place][0])
-
-
-def _read_body(rows: Iterable[tuple[int, list[str]]], body: _Body) -> list[pa.ChunkedArray]:
-    chunks: list[list[pa.Array]] = [[] for _ in body.header]
-    fitted = _fit(rows, body)
+    names = [""] * lead + [clean_name(cell) for cell in head[place][1]]
+    chunks: list[list[pa.Array]] = [[] for _ in names]
+    lines: list[int] = []
+    odd: dict[str, dict[int, int]] = {what: {} for what in (BLANK, AGAIN, TRAILING, LONG, SHORT)}
+    fitted = _fit(chain(head[place + 1 :], rows), names, lines, odd)
     while some := list(islice(fitted, CHUNK_ROWS)):
         for chunk, cells in zip(chunks, zip(*some, strict=True), strict=True):
             chunk.append(pa.array(cells, pa.string()))
-    return [pa.chunked_array(chunk, pa.string()) for chunk in chunks]
+    columns = [pa.chunked_array(chunk, pa.string()) for chunk in chunks]
+    word = "row" if sheet else "line"
+    raw = Raw(file, names, columns, np.array(lines, dtype=np.int64), word)
+    raw.places = list(range(len(names)))
+    raw.note("lines before the header", preamble, "skipped")
+    raw.note(BLANK, odd[BLANK], "skipped")
+    raw.note(AGAIN, odd[AGAIN], "skipped")
+    raw.note(TRAILING, odd[TRAILING], "ignored")
+    _settle_width(raw, odd[LONG], odd[SHORT], whole)
+    if not len(raw.lines):
+        raise UserError("the file has a header and no rows", file, "export the table again")
+    _settle_header(raw, head[place][0])
+    return raw
 
 
-def _fit(rows: Iterable[tuple[int, list[str]]], body: _Body) -> Iterator[list[str]]:
-    """Yield the rows that hold something, each with as many cells as the header."""
-    names, width = body.header, len(body.header)
+def _fit(
+    rows: Iterable[tuple[int, list[str]]],
+    names: list[str],
+    lines: list[int],
+    odd: dict[str, dict[int, int]],
+) -> Iterator[list[str]]:
+    """Yield the rows that hold something, each with as many cells as the header.
+
+    Their lines go into `lines`; those of odd rows, with their number of cells, into `odd`.
+    """
+    width = len(names)
     for line, row in rows:
+        count = len(row)
         if not any(row):
-            body.blank.append(line)
+            odd[BLANK][line] = count
             continue
-        if len(row) > width:
-            if any(cell.strip() for cell in row[width:]):
-                body.long[line] = len(row)
-            body.trailing.append(line)
+        if count > width:
+            odd[LONG if any(cell.strip() for cell in row[width:]) else TRAILING][line] = count
             row = row[:width]
-        elif len(row) < width:
-            body.short[line] = len(row)
-            row = row + [""] * (width - len(row))
+        elif count < width:
+            odd[SHORT][line] = count
+            row = row + [""] * (width - count)
         if row[0].strip() == names[0] and [clean_name(cell) for cell in row] == names:
-            body.repeated.append(line)
+            odd[AGAIN][line] = count
             continue
-        body.lines.append(line)
+        lines.append(line)
         yield row
 
 
-def _settle_width(raw: Raw, body: _Body, whole: bool) -> Raw:
+def _settle_width(raw: Raw, long: dict[int, int], short: dict[int, int], whole: bool) -> None:
     """Accept rows that lack cells at their end; refuse those that do not fit the header."""
-    if body.long:
+    if long:
         raise raw.refusal(
-            f"{len(body.long):,} row(s) have more cells than the header's {len(raw.names)}, "
-            f"the first one {next(iter(body.long.values()))}",
-            list(body.long),
+            f"{len(long):,} row(s) have more cells than the header's {len(raw.names)}, "
+            f"the first one {next(iter(long.values()))}",
+            long,
             "put cells that contain the delimiter in quotation marks, or give another --delimiter",
         )
     named = [i for i, name in enumerate(raw.names) if name or _any_text(raw.columns[i])]
-    hollow = len(raw.names) - len(named)
-    raw = raw.with_columns(named).with_change("empty columns without a name", hollow, "left out")
-    raw = drop_closing_rows(raw)
-    last = int(raw.lines[-1]) if len(raw.lines) else 0
-    short = {
-        line: cells for line, cells in body.short.items()
-        if cells < len(raw.names) and line <= last
-    }  # fmt: skip
-    if not short or raw.word == "row":
-        return raw
-    _check_short(raw, short, whole)
-    missing = "the cells that lack were taken as missing"
-    return raw.with_change("rows that end before the last column", len(short), missing, short)
+    raw.note("empty columns without a name", len(raw.names) - len(named), "left out")
+    raw.keep_columns(named)
+    drop_closing_rows(raw)
+    width, last = len(raw.names), int(raw.lines[-1]) if len(raw.lines) else 0
+    short = {line: cells for line, cells in short.items() if cells < width and line <= last}
+    if short and raw.word != "row":
+        _check_short(raw, short, whole)
+        raw.note(SHORT, short, "the cells that lack were taken as missing")
 
 
 def _any_text(column: pa.ChunkedArray) -> bool:
@@ -266,24 +241,25 @@ def _check_short(raw: Raw, short: dict[int, int], whole: bool) -> None:
         )
 
 
-def drop_closing_rows(raw: Raw) -> Raw:
+def drop_closing_rows(raw: Raw) -> None:
     """Drop totals and remarks at the end of the table, which are no customers."""
-    totals, remarks = [], []
-    while len(raw.lines) > 1:
-        cells = [str(column[-1].as_py() or "").strip() for column in raw.columns]
+    totals: list[int] = []
+    remarks: list[int] = []
+    end = len(raw.lines)
+    while end > 1:
+        cells = [str(column[end - 1].as_py() or "").strip() for column in raw.columns]
         label = next((cell for cell in cells if cell), "")
-        if TOTAL.fullmatch(label) and filled(cells) > 1:
-            totals.append(int(raw.lines[-1]))
-        elif len(cells) > 2 and filled(cells) == 1 and cells[0] and REMARK.search(label):
-            remarks.append(int(raw.lines[-1]))
-        else:
+        lone = len(cells) > 2 and filled(cells) == 1 and cells[0] and REMARK.search(label)
+        if not lone and not (TOTAL.fullmatch(label) and filled(cells) > 1):
             break
-        raw = raw.with_rows(0, len(raw.lines) - 1)
-    raw = raw.with_change("totals at the end", len(totals), "left out", reversed(totals))
-    return raw.with_change("remarks at the end", len(remarks), "left out", reversed(remarks))
+        end -= 1
+        (remarks if lone else totals).insert(0, int(raw.lines[end]))
+    raw.keep_rows(0, end)
+    raw.note("totals at the end", totals, "left out")
+    raw.note("remarks at the end", remarks, "left out")
 
 
-def _settle_header(raw: Raw, line: int) -> Raw:
+def _settle_header(raw: Raw, line: int) -> None:
     """Refuse a missing header; skip a second one, or take the names from it."""
     first = [column.slice(0, SHOWN_CELLS).to_pylist() for column in raw.columns]
     columns = [[(cell or "").strip() for cell in cells] for cells in first]
@@ -295,57 +271,47 @@ def _settle_header(raw: Raw, line: int) -> Raw:
             "add a first row with the names of the columns",
         )
     second = header.second_header(raw.names, columns)
-    if not second:
-        return raw
-    below = raw.with_rows(1, len(raw.lines) - 1)
     if second == "labels":
-        return below.with_change("a second line of headings", 1, "skipped", raw.lines[:1])
-    names = [clean_name(cells[0]) for cells in columns]
-    return replace(below, names=names).with_change(
-        "a line of numbers above the names", 1, "skipped"
-    )
+        raw.note("a second line of headings", raw.lines[:1], "skipped")
+    elif second:
+        raw.names = [clean_name(cells[0]) for cells in columns]
+        raw.note("a line of numbers above the names", 1, "skipped")
+    raw.keep_rows(1 if second else 0, len(raw.lines))
 
 
-def name_columns(raw: Raw) -> Raw:
+def name_columns(raw: Raw) -> None:
     """Drop a saved row index; give every other column a name of its own."""
-    keep = [
-        place
-        for place, name in enumerate(raw.names)
-        if not (SAVED_INDEX.fullmatch(name) and _is_row_number(raw.columns[place]))
-    ]
-    if not keep:
-        what = "the file holds a row index and no other column"
-        raise UserError(what, raw.file, "export again")
-    rows = len(raw.lines)
+    kept: list[int] = []
     names: list[str] = []
-    changes: list[Change] = []
+
+    def note(what: str, column: str, action: str) -> None:
+        raw.changes.append(Change(what, column, len(raw.lines), action))
+
     for place, name in enumerate(raw.names):
         shown = name or f"column {place + 1}"
-        if place not in keep:
-            shown += "" if name else " (no name)"
-            changes.append(Change("a saved row index", shown, rows, "column left out"))
+        if SAVED_INDEX.fullmatch(name) and _is_row_number(raw.columns[place]):
+            note("a saved row index", name or f"{shown} (no name)", "column left out")
             continue
         if not name:
-            changes.append(Change("a column without a name", shown, rows, f"called {shown!r}"))
-        if shown in names:
-            taken, count = {*names, *raw.names}, 2
-            while f"{shown} ({count})" in taken:
-                count += 1
-            new = f"{shown} ({count})"
-            changes.append(Change("a name that two columns share", shown, rows, f"renamed '{new}'"))
-            shown = new
-        names.append(shown)
-    kept = raw.with_columns(keep)
-    return replace(kept, names=names, changes=raw.changes + changes)
+            note("a column without a name", shown, f"called {shown!r}")
+        free, count = shown, 2
+        while free in names or (count > 2 and free in raw.names):
+            free, count = f"{shown} ({count})", count + 1
+        if free != shown:
+            note("a name that two columns share", shown, f"renamed '{free}'")
+        kept.append(place)
+        names.append(free)
+    if not kept:
+        what = "the file holds a row index and no other column"
+        raise UserError(what, raw.file, "export again")
+    raw.keep_columns(kept)
+    raw.names = names
 
 
 def _is_row_number(column: pa.ChunkedArray) -> bool:
     """Whether a column counts its rows from 0 or 1."""
     try:
-        numbers = pc.cast(column, pa.int64())
+        values = pc.cast(column, pa.int64()).to_numpy()
     except pa.ArrowInvalid:
         return False
-    if numbers.null_count or numbers[0].as_py() not in (0, 1):
-        return False
-    values = numbers.to_numpy()
-    return bool((values == values[0] + np.arange(len(values))).all())
+    return bool(values[0] in (0, 1) and (values == values[0] + np.arange(len(values))).all())

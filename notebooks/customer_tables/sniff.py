@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -29,41 +29,47 @@ PARQUET = b"PAR1"
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0"  # an old .xls workbook, or an encrypted one
 
-# First bytes of files that hold no table we can read: what they are, and the way out.
+# How files begin that hold no table we can read: what they are, and the way out.
+AS_CSV, AS_PARQUET = "export the table as CSV", "save it as Parquet or CSV"
+UNPACK = "unpack it first"
 FOREIGN = (
-    (b"%PDF", "a PDF document", "export the table as CSV"),
-    (b"BZh", "a bzip2 archive", "unpack it first"),
-    (b"\xfd7zXZ", "an xz archive", "unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it first"),
-    (b"7z\xbc\xaf", "a 7-zip archive", "unpack it first"),
-    (b"Rar!", "a RAR archive", "unpack it first"),
+    (b"%PDF", "a PDF document", AS_CSV),
+    (b"BZh", "a bzip2 archive", UNPACK),
+    (b"\xfd7zXZ", "an xz archive", UNPACK),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive", UNPACK),
+    (b"7z\xbc\xaf", "a 7-zip archive", UNPACK),
+    (b"Rar!", "a RAR archive", UNPACK),
     (b"PK\x05\x06", "an empty ZIP archive", "export the table again"),
-    (b"SQLite format 3", "an SQLite database", "export the table as CSV or Parquet"),
-    (b"ARROW1", "a Feather (Arrow) file", "save it as Parquet or CSV"),
-    (b"\x89HDF", "an HDF5 file", "save it as Parquet or CSV"),
-    (b"\x89PNG", "a PNG image", "export the table as CSV"),
-    (b"\xff\xd8\xff", "a JPEG image", "export the table as CSV"),
+    (b"SQLite format 3", "an SQLite database", AS_CSV + " or Parquet"),
+    (b"ARROW1", "a Feather (Arrow) file", AS_PARQUET),
+    (b"\x89HDF", "an HDF5 file", AS_PARQUET),
+    (b"\x89PNG", "a PNG image", AS_CSV),
+    (b"\xff\xd8\xff", "a JPEG image", AS_CSV),
     (b"$FL2", "an SPSS file", "save it as CSV"),
     (b"<stata_dta>", "a Stata file", "save it as CSV"),
     (b"{\\rtf", "a rich-text document", "save the table as CSV"),
+    (GZIP, "gzip within gzip", "unpack it once"),
 )
-WORKBOOKS = (
-    "xl/workbook.xml",
-    "xl/workbook.bin",
-    "content.xml",
-)  # of .xlsx, .xlsb, .ods
-MARKUP = re.compile(rb"<(!doctype|html|head|body|table|script|\?xml|!--)", re.IGNORECASE)
-JSON = re.compile(rb"[\[{]\s*[\[{]|\{\s*[\"}]")
+TEXTS = (  # the same of texts, by patterns
+    (
+        re.compile(rb"<(!doctype|html|head|body|table|script|\?xml|!--)", re.IGNORECASE),
+        "a web page or XML (a login page?), not a table",
+        "open the address in a browser, log in, and download the table itself",
+    ),
+    (re.compile(rb"[\[{]\s*[\[{]|\{\s*[\"}]"), "JSON, not a table", AS_CSV + " or Parquet"),
+)
+WORKBOOKS = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}  # of .xlsx, .xlsb, .ods
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+UNEXPECTED = {" ": "spaces", ":": "colons", "^": "carets", "~": "tildes"}
 SAMPLE_ROWS = 200
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 ENCODING_REMEDY = "say which it is with --encoding (utf-8, cp1251, shift_jis, latin-1 ...)"
 HEAD = 1 << 18  # bytes of a text by which its delimiter is judged
 
@@ -81,20 +87,12 @@ class Content:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text is written, and what was noticed about that.
-
-    Attributes
-    ----------
-    encoding, delimiter : str
-    announced : bool
-        Whether the first line is Excel's ``sep=;`` and no part of the table.
-    changes : list of Change
-    """
+    """How a text is written, and what was noticed about that."""
 
     encoding: str
     delimiter: str
-    announced: bool
-    changes: list[Change] = field(default_factory=list)
+    announced: bool  # whether the first line is Excel's ``sep=;`` and no part of the table
+    changes: list[Change]
 
 
 def load_content(path: str | Path) -> Content:
@@ -129,14 +127,14 @@ def _read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         close = get_close_matches(path.name, near, 1)
+        what = "there is no such file"
         remedy = f"did you mean {close[0]!r}?" if close else "check the path"
-        raise UserError("there is no such file", str(path), remedy) from None
     except IsADirectoryError:
-        what = "this is a folder, not a file"
-        raise UserError(what, str(path), "give the file in it") from None
+        what, remedy = "this is a folder, not a file", "give the file in it"
     except OSError as error:
         what = f"the file cannot be opened ({error.strerror})"
-        raise UserError(what, str(path), "check the path and your right to read it") from None
+        remedy = "check the path and your right to read it"
+    raise UserError(what, str(path), remedy)
 
 
 def _format(data: bytes, name: str) -> str:
@@ -145,34 +143,23 @@ def _format(data: bytes, name: str) -> str:
         if not data.endswith(PARQUET):
             raise UserError("the Parquet file is cut off", name, "download or write it again")
         return "parquet"
-    if data.startswith(OLE):
-        return "excel"
     if data.startswith(ZIP):
-        return _format_of_archive(data, name)
+        try:
+            members = zipfile.ZipFile(io.BytesIO(data)).namelist()
+        except zipfile.BadZipFile:
+            what = "the workbook or ZIP archive is damaged or cut off"
+            raise UserError(what, name, "download or save it again") from None
+        if not WORKBOOKS & set(members):
+            what = f"the file is a ZIP archive ({', '.join(members[:3])})"
+            raise UserError(what, name, "unpack it and give the table in it")
+    if data.startswith((OLE, ZIP)):
+        return "excel"
+    start = data[:4096].removeprefix(codecs.BOM_UTF8).lstrip()
     foreign = [(what, remedy) for magic, what, remedy in FOREIGN if data.startswith(magic)]
-    start = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if MARKUP.match(start):
-        remedy = "open the address in a browser, log in, and download the table itself"
-        foreign.append(("a web page or XML (a login page?), not a table", remedy))
-    if JSON.match(start):
-        foreign.append(("JSON, not a table", "export the table as CSV or Parquet"))
-    if data.startswith(GZIP):
-        foreign.append(("gzip within gzip", "unpack it once"))
+    foreign += [(what, remedy) for pattern, what, remedy in TEXTS if pattern.match(start)]
     for what, remedy in foreign:
         raise UserError(f"the file is {what}", name, remedy)
     return "text"
-
-
-def _format_of_archive(data: bytes, name: str) -> str:
-    try:
-        members = zipfile.ZipFile(io.BytesIO(data)).namelist()
-    except zipfile.BadZipFile:
-        what = "the workbook or ZIP archive is damaged or cut off"
-        raise UserError(what, name, "download or save it again") from None
-    if not any(member in members for member in WORKBOOKS):
-        what = f"the file is a ZIP archive ({', '.join(members[:3])})"
-        raise UserError(what, name, "unpack it and give the table in it")
-    return "excel"
 
 
 def sniff(
@@ -185,32 +172,36 @@ def sniff(
     UserError
         If that is not certain, or what the user said does not fit.
     """
-    encoding, noticed = settle_encoding(data, name, encoding)
+    encoding, noticed = _settle_encoding(data, name, encoding)
     delimiter, announced, seen = settle_delimiter(data, name, encoding, delimiter)
     return Dialect(encoding, delimiter, announced, noticed + seen)
 
 
-def settle_encoding(data: bytes, name: str, given: str | None) -> tuple[str, list[Change]]:
-    """Find the encoding that reads the whole file: its mark, UTF-8, then Windows-1252.
-
-    Raises
-    ------
-    UserError
-        If the given encoding is unknown or does not fit, or none fits.
-    """
-    encoding = given or next((e for mark, e in MARKS if data.startswith(mark)), "")
+def _settle_encoding(data: bytes, name: str, given: str | None) -> tuple[str, list[Change]]:
+    """Find the encoding that reads the whole file: its mark, UTF-8, then Windows-1252."""
+    encoding = given or next((e for mark, e in MARKS.items() if data.startswith(mark)), "")
     changes = []
     if not encoding and (half := _utf16_without_mark(data)):
         encoding = half
         changes.append(Change("UTF-16 without a byte-order mark", action=f"read as {half}"))
-    if encoding:
-        _check_decodes(data, name, encoding)
-    else:
-        try:
-            data.decode(encoding := "utf-8")
-        except UnicodeError:
-            encoding = "cp1252"
-            changes.append(_read_as_cp1252(data, name))
+    try:
+        data.decode(encoding or "utf-8")
+    except LookupError:
+        raise UserError(
+            f"there is no encoding {encoding[:40]!r}",
+            where="--encoding",
+            remedy="common ones: utf-8, utf-16, cp1252, latin-1, cp1251, shift_jis",
+        ) from None
+    except UnicodeError as error:
+        if encoding:
+            raise UserError(
+                f"the file is not {encoding}",
+                where=f"{name}, line {_line_of(data, getattr(error, 'start', 0))}",
+                remedy="leave --encoding out, or give another one",
+            ) from None
+        encoding = "cp1252"
+        changes.append(_read_as_cp1252(data, name))
+    encoding = encoding or "utf-8"
     wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
     if not wide and (place := data.find(b"\0")) >= 0:
         raise UserError(
@@ -224,24 +215,6 @@ def settle_encoding(data: bytes, name: str, given: str | None) -> tuple[str, lis
 def _line_of(data: bytes, place: int) -> int:
     before = data[:place]
     return 1 + (before.count(b"\n") or before.count(b"\r"))
-
-
-def _check_decodes(data: bytes, name: str, encoding: str) -> None:
-    try:
-        codecs.lookup(encoding)
-        data.decode(encoding)
-    except LookupError:
-        raise UserError(
-            f"there is no encoding {encoding[:40]!r}",
-            where="--encoding",
-            remedy="common ones: utf-8, utf-16, cp1252, latin-1, cp1251, shift_jis",
-        ) from None
-    except UnicodeError as error:
-        raise UserError(
-            f"the file is not {encoding}",
-            where=f"{name}, line {_line_of(data, getattr(error, 'start', 0))}",
-            remedy="leave --encoding out, or give another one",
-        ) from None
 
 
 def _utf16_without_mark(data: bytes) -> str:
@@ -259,20 +232,16 @@ def _read_as_cp1252(data: bytes, name: str) -> Change:
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError as error:
-        raise UserError(
-            "the text is neither UTF-8 nor Windows-1252",
-            where=f"{name}, line {_line_of(data, error.start)}",
-            remedy=ENCODING_REMEDY,
-        ) from None
+        what = "the text is neither UTF-8 nor Windows-1252"
+        where = f"{name}, line {_line_of(data, error.start)}"
+        raise UserError(what, where, ENCODING_REMEDY) from None
     # Western words have an accent here and there; runs of them are another alphabet.
     foreign = re.findall(r"[^\x00-\x7f]", text)
     runs = list(re.finditer(r"[^\x00-\x7f]{3,}", text))
     if sum(len(run.group()) for run in runs) > 0.5 * len(foreign) and len(foreign) >= 8:
-        raise UserError(
-            f"the text is not UTF-8, and reads as {runs[0].group()[:12]!r} in Windows-1252",
-            where=f"{name}, line {1 + text.count(chr(10), 0, runs[0].start())}",
-            remedy=ENCODING_REMEDY,
-        )
+        what = f"the text is not UTF-8, and reads as {runs[0].group()[:12]!r} in Windows-1252"
+        where = f"{name}, line {1 + text.count(chr(10), 0, runs[0].start())}"
+        raise UserError(what, where, ENCODING_REMEDY)
     lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if not line.isascii()]
     words = ((i, re.findall(r"\w*[^\x00-\x7f]+\w*", line)[0]) for i, line in lines[:3])
     return Change(
@@ -286,23 +255,14 @@ def _read_as_cp1252(data: bytes, name: str) -> Change:
 def settle_delimiter(
     data: bytes, name: str, encoding: str, given: str | None
 ) -> tuple[str, bool, list[Change]]:
-    """Find the delimiter: the one that cuts the lines into equally many cells.
-
-    Parameters
-    ----------
-    data : bytes
-        The file, or its beginning up to the end of a line.
-    name : str
-        The file's name, for messages.
-    encoding : str
-    given : str, optional
-        What the user said.
+    """Find the delimiter of a file, or of its beginning, unless the user gave it.
 
     Returns
     -------
     delimiter : str
+        The one that cuts the lines into equally many cells.
     announced : bool
-        Whether the first line is Excel's ``sep=;`` and not part of the table.
+        As in `Dialect`.
     changes : list of Change
 
     Raises
@@ -310,7 +270,10 @@ def settle_delimiter(
     UserError
         If two delimiters fit equally well, or the given one does not occur.
     """
-    text = _sample_text(data, encoding)
+    start = data[:HEAD]
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
+    if len(start) < len(data):  # whole lines only
+        text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
     announced = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
     changes = []
     if announced:
@@ -326,23 +289,12 @@ def settle_delimiter(
     return delimiter, bool(announced), changes
 
 
-def _sample_text(data: bytes, encoding: str) -> str:
-    start = data[:HEAD]
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
-    if len(start) == len(data):
-        return text
-    return text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text  # whole lines only
-
-
 def _spell_delimiter(given: str) -> str:
     spelled = {word: mark for mark, word in DELIMITERS.items()} | {r"\t": "\t"}
     mark = spelled.get(given.lower(), given)
     if len(mark) != 1 or mark in '"\r\n' or mark.isalnum():
-        raise UserError(
-            f"{given!r} is no delimiter",
-            where="--delimiter",
-            remedy="give one character, or comma, semicolon, tab, pipe",
-        )
+        remedy = "give one character, or comma, semicolon, tab, pipe"
+        raise UserError(f"{given!r} is no delimiter", "--delimiter", remedy)
     return mark
 
 
@@ -354,33 +306,22 @@ def _guess_delimiter(text: str, name: str) -> str:
         width, count = max(Counter(widths).items(), key=lambda item: (item[1], item[0]))
         if width > 1 and count >= 0.5 * len(widths):
             scores[mark] = (count / len(widths), width)
-    if not scores:
-        _check_other_delimiters(text, name)
-        return ","
-    best = max(scores.values())
-    winners = [mark for mark, score in scores.items() if score == best]
+    winners = [mark for mark, score in scores.items() if score == max(scores.values())]
     if len(winners) > 1:
-        names = " or ".join(DELIMITERS[mark] for mark in winners)
-        raise UserError(
-            f"the cells could be divided by {names}: both fit equally well",
-            where=name,
-            remedy="say which with --delimiter "
-            + " or --delimiter ".join(DELIMITERS[mark] for mark in winners),
-        )
-    return winners[0]
-
-
-def _check_other_delimiters(text: str, name: str) -> None:
-    """Refuse lines that seem to be cut into cells by a mark that we do not expect."""
+        names = [DELIMITERS[mark] for mark in winners]
+        what = f"the cells could be divided by {' or '.join(names)}: both fit equally well"
+        remedy = "say which with --delimiter " + " or --delimiter ".join(names)
+        raise UserError(what, name, remedy)
+    if winners:
+        return winners[0]
     lines = [line.strip() for line in text.splitlines()[:SAMPLE_ROWS] if line.strip()]
-    for mark, spelt in ((" ", "spaces"), (":", "colons"), ("^", "carets"), ("~", "tildes")):
+    for mark, spelt in UNEXPECTED.items():
         counts = {line.count(mark) for line in lines}
         if len(lines) > 2 and len(counts) == 1 and counts.pop() > 1:
-            raise UserError(
-                f"the cells seem to be divided by {spelt}",
-                where=name,
-                remedy=f"give --delimiter '{mark}' if so; or save the file as CSV",
-            )
+            what = f"the cells seem to be divided by {spelt}"
+            remedy = f"give --delimiter '{mark}' if so; or save the file as CSV"
+            raise UserError(what, name, remedy)
+    return ","
 
 
 def _sample_rows(text: str, delimiter: str) -> Iterator[list[str]]:
@@ -414,7 +355,6 @@ def first_rows(path: Path, count: int = 20) -> list[list[str]]:
         if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             data = data[: data.rfind(b"\n") + 1] or data  # a line may have been cut in a letter
         found = sniff(data, path.name)
-        text = data.decode(found.encoding)
-        return list(islice(_sample_rows(text, found.delimiter), count))
+        return list(islice(_sample_rows(data.decode(found.encoding), found.delimiter), count))
     except Exception:
         return []

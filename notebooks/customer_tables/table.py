@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from customer_tables.errors import UserError
 from customer_tables.names import normalise
 from customer_tables.parquet import read_parquet
 from customer_tables.rows import Raw, assemble, name_columns, read_rows
-from customer_tables.sniff import Content, load_content, sniff
+from customer_tables.sniff import load_content, sniff
 from customer_tables.workbook import read_workbook
 
 DATE_ORDERS = {"dmy": "dmy", "mdy": "mdy", "d/m/y": "dmy", "m/d/y": "mdy"}
@@ -55,10 +54,6 @@ def read_table(
     text_columns : collection of str, optional
         Columns to leave as text, whatever they look like; case and punctuation do not matter.
 
-    Returns
-    -------
-    Reading
-
     Raises
     ------
     UserError
@@ -74,13 +69,23 @@ def read_table(
         "date_order": _choose(date_order, DATE_ORDERS, "--date-order"),
     }
     content = load_content(path)
+    name, data = content.name, content.data
     if sheet is not None and content.format != "excel":
         what = "the file is no Excel workbook and has no sheets"
-        raise UserError(what, content.name, "leave --sheet out")
-    raw, written = _load(content, delimiter, encoding, sheet)
-    about = {"name": content.name, "format": content.format, "compression": content.compression}
+        raise UserError(what, name, "leave --sheet out")
+    about = {"name": name, "format": content.format, "compression": content.compression}
+    if content.format == "parquet":
+        raw = read_parquet(data, name)
+    elif content.format == "excel":
+        raw, about["sheet"] = read_workbook(data, name, sheet)
+    else:
+        dialect = sniff(data, name, encoding, delimiter)
+        whole = data.rstrip(b"\0").endswith((b"\n", b"\r"))
+        raw = assemble(read_rows(data, name, dialect), name, whole=whole)
+        raw.changes = dialect.changes + raw.changes
+        about |= {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
     keep = frozenset(normalise(name) for name in text_columns)
-    return _understand(raw, given, about | written, content.sha256, keep)
+    return _understand(raw, given, about, content.sha256, keep)
 
 
 def read_texts(texts: pd.DataFrame, name: str) -> Reading:
@@ -103,27 +108,6 @@ def read_texts(texts: pd.DataFrame, name: str) -> Reading:
     return _understand(raw, {"decimal": "", "date_order": ""}, {"name": name}, "", frozenset())
 
 
-def _understand(
-    raw: Raw, given: dict[str, str], about: dict[str, str], sha256: str, keep: frozenset[str]
-) -> Reading:
-    """Turn columns of text into a table of values."""
-    raw = name_columns(raw)
-    columns, decimal = read_columns(raw, given, about.get("delimiter", ""), keep)
-    table = pd.DataFrame({column.name: column.values for column in columns})
-    kinds = {column.name: column.kind for column in columns}
-    changes = [*raw.changes, *(change for column in columns for change in column.changes)]
-    if _ends_with_sums(table, kinds):
-        where = f"{raw.word} {raw.lines[-1]}"
-        changes.append(Change("a last row of sums", "", 1, "left out", (where,)))
-        table = table.iloc[:-1].reset_index(drop=True)
-    if twins := _count_twins(table):
-        action = "kept; cleaning decides"
-        changes.append(Change("rows that repeat an earlier row", rows=twins, action=action))
-    units = {column.name: column.unit for column in columns if column.unit}
-    source = {**about, "decimal": decimal, "sha256": sha256, "rows": len(table)}
-    return Reading(table, changes, kinds, units, source, raw.lines[: len(table)], raw.word)
-
-
 def _choose(given: str | None, known: dict[str, str], option: str) -> str:
     if given is None:
         return ""
@@ -133,38 +117,43 @@ def _choose(given: str | None, known: dict[str, str], option: str) -> str:
     return known[str(given).lower()]
 
 
-def _load(
-    content: Content, delimiter: str | None, encoding: str | None, sheet: str | int | None
-) -> tuple[Raw, dict[str, str]]:
-    """Return the file's columns, and how it is written."""
-    name, data = content.name, content.data
-    if content.format == "parquet":
-        return read_parquet(data, name), {}
-    if content.format == "excel":
-        raw, title = read_workbook(data, name, sheet)
-        return raw, {"sheet": title}
-    dialect = sniff(data, name, encoding, delimiter)
-    rows = read_rows(data, name, dialect)
-    raw = assemble(rows, name, whole=data.rstrip(b"\0").endswith((b"\n", b"\r")))
-    raw = replace(raw, changes=dialect.changes + raw.changes)
-    return raw, {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
+def _understand(
+    raw: Raw, given: dict[str, str], about: dict[str, str], sha256: str, keep: frozenset[str]
+) -> Reading:
+    """Turn columns of text into a table of values."""
+    name_columns(raw)
+    columns, decimal = read_columns(raw, given, about.get("delimiter", ""), keep)
+    table = pd.DataFrame({column.name: column.values for column in columns})
+    kinds = {column.name: column.kind for column in columns}
+    units = {column.name: column.unit for column in columns if column.unit}
+    changes = [*raw.changes, *(change for column in columns for change in column.changes)]
+    if _ends_with_sums(table, kinds):
+        where = f"{raw.word} {raw.lines[-1]}"
+        changes.append(Change("a last row of sums", "", 1, "left out", (where,)))
+        table = table.iloc[:-1].reset_index(drop=True)
+    if twins := _count_twins(table):
+        action = "kept; cleaning decides"
+        changes.append(Change("rows that repeat an earlier row", rows=twins, action=action))
+    source: dict[str, str | int] = {
+        **about,
+        "decimal": decimal,
+        "sha256": sha256,
+        "rows": len(table),
+    }
+    return Reading(table, changes, kinds, units, source, raw.lines[: len(table)], raw.word)
 
 
 def _ends_with_sums(table: pd.DataFrame, kinds: dict[str, str]) -> bool:
     """Whether the last row has no label, and its every number is the sum of those above it."""
     if len(table) < 4:
         return False
-    last, above = table.iloc[-1], table.iloc[:-1]
-    known = [column for column in table if pd.notna(last[column])]
-    numbers = [
-        c for c in known if pd.api.types.is_numeric_dtype(table[c]) and table[c].dtype != bool
-    ]
-    labels = [column for column in table if kinds[column] in ("id", "text", "date")]
-    if len(numbers) < 2 or not labels or set(labels) & set(known):
+    known = table.columns[table.iloc[-1].notna()]
+    numbers = table[known].select_dtypes("number")
+    labels = {column for column in table if kinds[column] in ("id", "text", "date")}
+    if numbers.shape[1] < 2 or not labels or labels & set(known):
         return False
-    sums = above[numbers].sum().to_numpy(dtype=float)
-    values = last[numbers].to_numpy(dtype=float)
-    return bool(np.allclose(values, sums, rtol=1e-6) and np.any(values))
+    sums, last = numbers.iloc[:-1].sum().astype(float), numbers.iloc[-1].astype(float)
+    return bool(np.allclose(last, sums, rtol=1e-6) and last.any())
 
 
 def _count_twins(table: pd.DataFrame) -> int:

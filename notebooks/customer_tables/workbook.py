@@ -8,7 +8,6 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from customer_tables.changes import Change
@@ -20,9 +19,11 @@ SAVE_AGAIN = "open it in Excel, save it again as .xlsx or CSV"
 CURRENCY = re.compile(r"\[\$([^\]-]{1,4})[^\]]*\]|\"?([$€£¥₹])\"?")
 LOOKED_AT = 50  # rows with numbers by which the units that cell formats show are told
 
+Errors = dict[int, dict[int, str]]  # cells such as #N/A, by row and column
+
 
 def read_workbook(data: bytes, file: str, sheet: str | int | None) -> tuple[Raw, str]:
-    """Read one sheet of an .xlsx, .xls, .xlsb or .ods workbook.
+    """Read a sheet of an .xlsx, .xls, .xlsb or .ods workbook; return its columns and its name.
 
     Parameters
     ----------
@@ -31,13 +32,6 @@ def read_workbook(data: bytes, file: str, sheet: str | int | None) -> tuple[Raw,
         The file's name, for messages.
     sheet : str or int, optional
         Name or place (from 1) of the sheet; needed if several have content.
-
-    Returns
-    -------
-    raw : Raw
-        The sheet's columns as text.
-    title : str
-        The sheet's name.
 
     Raises
     ------
@@ -51,26 +45,22 @@ def read_workbook(data: bytes, file: str, sheet: str | int | None) -> tuple[Raw,
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     except Exception as error:
         raise _unreadable(data, file, error) from None
-    chosen = book.get_sheet_by_name(_choose_sheet(book, file, sheet))
-    units, errors = _read_details(data, file, chosen.name)
-    raw = assemble(_spell_rows(chosen, errors), f"{file}, sheet {chosen.name!r}", sheet=True)
-    found = {name: units.get(place) for name, place in zip(raw.names, raw.places, strict=True)}
-    changes = [
-        Change("cells shown as percentages", name, action="kept as shares: 0.12 for 12 %")
-        for name, unit in found.items()
-        if unit == "%"
-    ]
-    named = {name: unit for name, unit in found.items() if unit}
-    return replace(raw, changes=raw.changes + changes, units=named), chosen.name
+    title = _choose_sheet(book, file, sheet)
+    units, errors = _read_details(data, file, title)
+    rows = _spell_rows(book.get_sheet_by_name(title), errors)
+    raw = assemble(rows, f"{file}, sheet {title!r}", sheet=True)
+    raw.units = {name: units.get(i, "") for name, i in zip(raw.names, raw.places, strict=True)}
+    action = "kept as shares: 0.12 for 12 %"
+    shares = [name for name, unit in raw.units.items() if unit == "%"]
+    raw.changes += [Change("cells shown as percentages", name, action=action) for name in shares]
+    return raw, title
 
 
 def _unreadable(data: bytes, file: str, error: Exception) -> UserError:
     if data.startswith(OLE):
-        return UserError(
-            "the file is an old .xls or a password-protected Excel workbook",
-            where=file,
-            remedy="open it in Excel or LibreOffice, save it as .xlsx or CSV without a password",
-        )
+        what = "the file is an old .xls or a password-protected Excel workbook"
+        remedy = "open it in Excel or LibreOffice, save it as .xlsx or CSV without a password"
+        return UserError(what, file, remedy)
     what = f"the workbook cannot be read ({type(error).__name__})"
     return UserError(what, file, SAVE_AGAIN)
 
@@ -81,8 +71,8 @@ def _choose_sheet(book: Any, file: str, wanted: str | int | None) -> str:
     sheets = [about for about in book.sheets_metadata if about.typ == SheetTypeEnum.WorkSheet]
     titles = [about.name for about in sheets]
     if wanted is not None:
-        places = {str(place): title for place, title in enumerate(titles, 1)}
-        known = places | {title.casefold(): title for title in titles}
+        known = {str(place): title for place, title in enumerate(titles, 1)}
+        known |= {title.casefold(): title for title in titles}
         if str(wanted).casefold() not in known:
             raise UserError(
                 f"there is no sheet {str(wanted)!r}",
@@ -103,9 +93,7 @@ def _choose_sheet(book: Any, file: str, wanted: str | int | None) -> str:
     return filled[0]
 
 
-def _read_details(
-    data: bytes, file: str, title: str
-) -> tuple[dict[int, str], dict[int, dict[int, str]]]:
+def _read_details(data: bytes, file: str, title: str) -> tuple[dict[int, str], Errors]:
     """Return what only openpyxl tells of an .xlsx: units of columns, and cells such as #N/A.
 
     Raises
@@ -114,7 +102,7 @@ def _read_details(
         If formulas were never computed: they would read as empty.
     """
     units: dict[int, str] = {}
-    errors: dict[int, dict[int, str]] = {}  # by row and column
+    errors: Errors = {}
     if data.startswith(OLE):
         return units, errors
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -156,10 +144,8 @@ def _open(data: bytes, file: str, title: str, *, data_only: bool) -> Any:
 
 
 def _check_formulas(formulas: Any, stored: Any, file: str, title: str) -> None:
-    pairs = zip(
-        formulas.iter_rows(values_only=True), stored.iter_rows(values_only=True), strict=False
-    )
-    for number, (written, values) in enumerate(pairs, 1):
+    sheets = (sheet.iter_rows(values_only=True) for sheet in (formulas, stored))
+    for number, (written, values) in enumerate(zip(*sheets, strict=False), 1):
         for formula, value in zip(written, values, strict=False):
             if value is None and isinstance(formula, str) and formula.startswith("="):
                 raise UserError(
@@ -176,7 +162,7 @@ def _unit_of(number_format: str) -> str:
     return (found.group(1) or found.group(2)) if found else ""
 
 
-def _spell_rows(sheet: Any, errors: dict[int, dict[int, str]]) -> Iterator[tuple[int, list[str]]]:
+def _spell_rows(sheet: Any, errors: Errors) -> Iterator[tuple[int, list[str]]]:
     """Yield each row's number and its cells as text, without empty ones at its end."""
     above, before = sheet.start or (0, 0)
     for number, row in enumerate(sheet.iter_rows(), above + 1):
