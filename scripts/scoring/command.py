@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,6 @@ from runner.entry import Parser, enter, finish
 from runner.errors import DONE
 
 if TYPE_CHECKING:
-    from scoring.drift_page import DriftFolder
     from scoring.scoring import Result
     from segmentation.drift import Drift
 
@@ -85,57 +84,43 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from scoring.drift_page import PAGE, check_folder
     from scoring.scoring import score_file
+    from segmentation.drift import WORDS, compare_period
 
-    folder, drift = None, None
+    if options.drift:
+        check_folder(options.drift, options.output)
     form = "{desc}, {percentage:.0f}% of the file [{elapsed}]"
-    with ExitStack() as stack:
-        if options.drift:
-            from scoring.drift_page import DriftFolder
-
-            folder = stack.enter_context(DriftFolder(options.drift, beside=options.output))
-        bar = stack.enter_context(tqdm(total=1, bar_format=form, leave=False, disable=None))
+    with tqdm(total=1, bar_format=form, leave=False, disable=None) as bar:
 
         def advance(customers: int, share: float) -> None:
             bar.set_description_str(f"{customers:,} scored", refresh=False)
             bar.update(share - bar.n)
 
         files = (options.model, options.input, options.output)
-        # What is refused about drift leaves no list behind.
         with score_file(*files, accept_units=options.accept_units, advance=advance) as result:
-            if options.drift or options.fail_on_drift:
-                drift = _look(options, result, folder)
-        bar.close()
-        with suppress(BrokenPipeError):  # nobody reads any more: the list is there
-            _report(result, options.output)
-        if not drift:
-            return DONE
-        from segmentation.drift import WORDS
-
-        with suppress(BrokenPipeError):
+            drift = compare_period(result.model, result.period)
+            if options.drift:  # what is refused here leaves no list behind
+                _write_page(options, result, drift)
+    with suppress(BrokenPipeError):  # nobody reads any more: the list is there
+        _report(result, options.output)
+        if options.drift or options.fail_on_drift:
             print(f"{WORDS[drift.verdict]}: {drift.reasons[0]}")
-        if folder:
-            page = folder.keep()
-            with suppress(BrokenPipeError):
-                print(f"What changed: {page}")
+        if options.drift:
+            print(f"What changed: {options.drift / PAGE}")
     return DRIFTED if options.fail_on_drift and drift.verdict != "keep" else DONE
 
 
-def _look(options: argparse.Namespace, result: Result, folder: DriftFolder | None) -> Drift:
-    """Compare the customers with those before, and write the page without its name."""
-    from segmentation.drift import compare_period
+def _write_page(options: argparse.Namespace, result: Result, drift: Drift) -> None:
+    from scoring.drift_page import drift_files, write_folder
+    from scoring.lists import compare_lists
 
-    drift, migration = compare_period(result.model, result.period), None
-    if folder:
-        from scoring.drift_page import drift_files
-        from scoring.lists import compare_lists
-
-        if options.before:
-            names = [entry["name"] for entry in result.model["segments"]]
-            migration = compare_lists(options.before, result.partial, names)
-        about = (result.model, drift, migration, options.input.name, options.min_group_size)
-        folder.stage(drift_files(*about))
-    return drift
+    migration = None
+    if options.before:
+        names = [entry["name"] for entry in result.model["segments"]]
+        migration = compare_lists(options.before, result.partial, names)
+    about = (result.model, drift, migration, options.input.name, options.min_group_size)
+    write_folder(options.drift, drift_files(*about))
 
 
 def _report(result: Result, output: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -113,74 +113,57 @@ def _flow(
     return {"above": above, "below": below, "bands": bands}
 
 
-class DriftFolder:
-    """The folder of the page and its tables, which takes them all or none.
+def check_folder(folder: Path, output: Path) -> None:
+    """Refuse a folder that cannot take the page, or holds files of its names that are others'.
 
     Parameters
     ----------
-    path : pathlib.Path
-    beside : pathlib.Path
+    output : pathlib.Path
         The list that is written in the same run.
 
     Raises
     ------
     UserError
-        If it holds files of those names that belong to something else.
     """
+    if output.name in NAMES and output.resolve().parent == folder.resolve():
+        raise UserError(
+            f"--output and a file of --drift are the same, {output.name}",
+            where=str(output),
+            remedy="give another name to the output, or another folder",
+        )
+    with _writing(folder):
+        taken = [name for name in NAMES if folder.exists() and (folder / name).exists()]
+        if folder.exists():
+            os.scandir(folder).close()
+    if taken and RECORD not in taken:
+        raise UserError(
+            f"the folder holds other files ({', '.join(taken)})",
+            where=f"--drift {folder}",
+            remedy="choose a new or empty folder, or that of an earlier look at drift",
+        )
 
-    def __init__(self, path: Path, beside: Path) -> None:
-        self.path, self._partial = path, path / f".{os.getpid()}.partial"
-        if beside.name in NAMES and beside.resolve().parent == path.resolve():
-            raise UserError(
-                f"--output and a file of --drift are the same, {beside.name}",
-                where=str(beside),
-                remedy="give another name to the output, or another folder",
-            )
-        with self._writing():
-            self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
-            taken = [name for name in NAMES if (path / name).exists()]
-        if taken and RECORD not in taken:
-            raise UserError(
-                f"the folder holds other files ({', '.join(taken)})",
-                where=f"--drift {path}",
-                remedy="choose a new or empty folder, or that of an earlier look at drift",
-            )
 
-    def __enter__(self) -> DriftFolder:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave nothing behind but files that were kept."""
-        shutil.rmtree(self._partial, ignore_errors=True)
-        for folder in self._made:
-            with suppress(OSError):
-                folder.rmdir()
-
-    def stage(self, files: Mapping[str, str]) -> None:
-        """Write files into a place of their own for the time being."""
-        with self._writing():
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._partial.mkdir()
+def write_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Write all files or none, and take an earlier look's others away."""
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".", suffix=".partial", dir=folder) as partial:
             for name, text in files.items():
-                (self._partial / name).write_text(text, encoding="utf-8", newline="\n")
-
-    def keep(self) -> Path:
-        """Give the files their place, take an earlier look's others away, return the page."""
-        with self._writing():
+                Path(partial, name).write_text(text, encoding="utf-8", newline="\n")
             for name in NAMES:
-                if (self._partial / name).exists():
-                    os.replace(self._partial / name, self.path / name)
+                if name in files:
+                    os.replace(Path(partial, name), folder / name)
                 else:
-                    (self.path / name).unlink(missing_ok=True)
-        return self.path / PAGE
+                    (folder / name).unlink(missing_ok=True)
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(
-                f"the drift page cannot be written: {error.strerror or error}",
-                where=str(self.path),
-                remedy="choose another folder with --drift",
-            ) from None
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"the drift page cannot be written: {error.strerror or error}",
+            where=str(folder),
+            remedy="choose another folder with --drift",
+        ) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +34,8 @@ SCHEMA = pa.schema(
         "stranger": pa.bool_(),
     }
 )
+FOUND = ["segment", "second_choice", "confidence", "distance", "stranger"]
 REPEATED = ["segment", "segment_name", "second_choice", "second_choice_name"]
-# Confidence and distance have no pattern to pack, and bounds of theirs would find no block of rows.
-PACKING = dict.fromkeys(SCHEMA.names, "snappy") | {"confidence": "none", "distance": "none"}
-BOUNDED = ["customer", "segment", "second_choice"]
 RISKY = "^[" + "".join(f"\\{c}" if c in "=+-@" else c for c in FORMULA_STARTS) + "]"
 MEMORY = "256MB"  # what DuckDB may use before it goes on from disk
 
@@ -63,49 +60,32 @@ class ScoredList:
         self._ascending, self._last = True, ""
         words = pd.Series([names[segment] for segment in sorted(names)])
         self._words = pa.array(words if parquet else spreadsheet_safe(words), pa.string())
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with ExitStack() as stack:
-            file = stack.enter_context(os.fdopen(os.open(path, flags, 0o600), "wb"))
-            self._writer = stack.enter_context(
-                pq.ParquetWriter(
-                    file,
-                    SCHEMA,
-                    use_dictionary=REPEATED,
-                    compression=PACKING,
-                    write_statistics=BOUNDED,
-                )
-                if parquet
-                else csv.CSVWriter(
-                    file, SCHEMA, write_options=csv.WriteOptions(quoting_style="needed")
-                )
-            )
-            self._open = stack.pop_all()
+        self._file = open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+        how = csv.WriteOptions(quoting_style="needed")
+        self._writer = (
+            pq.ParquetWriter(self._file, SCHEMA, use_dictionary=REPEATED)
+            if parquet
+            else csv.CSVWriter(self._file, SCHEMA, write_options=how)
+        )
 
     def __enter__(self) -> ScoredList:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        with self._file:
+            self._writer.close()
 
     def rows(self, assigned: pd.DataFrame) -> pa.RecordBatch:
         """Bring customers, as `Scored.assigned`, into the form of the list, beside other pieces."""
-        customers = pa.array(assigned.index, pa.string())
-        confidence, distance = (assigned[name].to_numpy() for name in ("confidence", "distance"))
+        columns = {name: pa.array(assigned[name].to_numpy()) for name in FOUND}
+        columns["customer"] = pa.array(assigned.index, pa.string())
+        for name in ("segment", "second_choice"):
+            columns[f"{name}_name"] = self._words.take(pc.subtract(columns[name], 1))
         if not self._parquet:
-            customers = listed(customers)
-            confidence, distance = np.round(confidence, DECIMALS), np.round(distance, DECIMALS)
-        segment, second = (assigned[name].to_numpy() for name in ("segment", "second_choice"))
-        columns = [
-            customers,
-            segment,
-            self._words.take(pa.array(segment - 1)),
-            second,
-            self._words.take(pa.array(second - 1)),
-            confidence,
-            distance,
-            assigned["stranger"].to_numpy(),
-        ]
-        return pa.record_batch([pa.array(column) for column in columns], schema=SCHEMA)
+            columns["customer"] = listed(columns["customer"])
+            for name in ("confidence", "distance"):
+                columns[name] = pa.array(np.round(columns[name].to_numpy(), DECIMALS))
+        return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
     def write(self, rows: pa.RecordBatch) -> None:
         """Write customers, as `rows` gives them."""

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
+from customer_tables.columns import SURE_POINT
 from customer_tables.errors import UserError
 from customer_tables.names import is_date_name
 from customer_tables.numbers import SENTINELS
@@ -35,7 +36,6 @@ SAMPLE = 262_144  # bytes of a text in which delimiter and header are looked for
 BLOCK = 2 << 20  # bytes of a text that are read at a time
 ROWS = 65_536  # of a Parquet file that are read at a time
 ODD_IDENTIFIER = rf"^=|^'\d|^\d+\.0$|{DESTROYED}|[\"\n\r]|^$"
-SURE_POINT = r"\.(\d{0,2}|\d{4,})([eE].*)?$|^-?(0\d*)?\.|\d{4,}\."  # a decimal mark for certain
 
 
 class NotPlain(Exception):

@@ -33,13 +33,7 @@ ROOM = 0.035  # height from which a block has room for a number
 
 
 def stability(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the population stability index of each feature, the largest first, with its bands.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `drift.feature_table`.
-    """
+    """Draw the stability index of each feature, as `Drift.features`, with its bands."""
     for row, entry in enumerate(table.itertuples()):
         colour, marker = BANDS[entry.band]
         ax.plot([0, entry.psi], [row, row], color=PALE, linewidth=2, zorder=1)
@@ -62,13 +56,7 @@ def stability_text(table: pd.DataFrame) -> str:
 
 
 def sizes(table: pd.DataFrame, styles: Mapping[int, SegmentStyle], ax: Axes) -> Axes:
-    """Draw the change of each segment's share with its interval.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `drift.segment_table`.
-    """
+    """Draw the change of each segment's share, as `Drift.segments`, with its interval."""
     ax.axvline(0, color=MUTED, linewidth=1)
     for row, entry in enumerate(table.itertuples()):
         style, points = styles[entry.segment], 100 * np.array([entry.low, entry.change, entry.high])
@@ -83,8 +71,7 @@ def sizes(table: pd.DataFrame, styles: Mapping[int, SegmentStyle], ax: Axes) -> 
 
 def sizes_text(table: pd.DataFrame) -> str:
     """Say which segment lost and which gained most."""
-    places = table["change"].idxmin(), table["change"].idxmax()
-    least, most = (table.loc[place] for place in places)
+    least, most = (table.loc[i] for i in (table["change"].idxmin(), table["change"].idxmax()))
     return (
         f"{least['name']} changed by {100 * least.change:+.1f} percentage points, "
         f"{most['name']} by {100 * most.change:+.1f}."
@@ -99,22 +86,22 @@ def flow(migration: Migration, styles: Mapping[int, SegmentStyle], ax: Axes) -> 
     """
     counts = migration.with_others.to_numpy(float)
     shares = counts / counts.sum()
-    all_styles = [styles[s] for s in range(1, len(counts))] + [SegmentStyle(NOISE, "")]
-    blocks: dict[tuple[int, int], tuple[float, float]] = {}
-    for side, axis in ((0, 1), (1, 0)):
-        heights = shares.sum(axis=axis)
-        tops = np.cumsum([0.0, *(heights[:-1] + GAP)])
-        blocks |= {(side, i): place for i, place in enumerate(zip(tops, heights, strict=True))}
+    drawn = [styles[s] for s in range(1, len(counts))] + [SegmentStyle(NOISE, "")]
+    heights = {0: shares.sum(axis=1), 1: shares.sum(axis=0)}
+    tops = {
+        (side, place): top
+        for side in heights
+        for place, top in enumerate(np.cumsum([0.0, *(heights[side][:-1] + GAP)]))
+    }
     flows = [
-        ((0, row), (1, column), share, all_styles[row].colour)
+        ((0, row), (1, column), share, drawn[row].colour)
         for (row, column), share in np.ndenumerate(shares)
         if share
     ]
-    ribbons(ax, flows, {node: top for node, (top, _) in blocks.items()}, WIDTH)
-    for (side, place), (top, height) in blocks.items():
-        _block(ax, side, top, height, all_styles[place], ("new", "gone")[side])
-    bottom = 1 + GAP * (len(counts) - 1)
-    ax.set(xlim=(-0.12, 1.12), ylim=(bottom + 0.01, -0.01), yticks=[])
+    ribbons(ax, flows, tops, WIDTH)
+    for (side, place), top in tops.items():
+        _block(ax, side, top, heights[side][place], drawn[place])
+    ax.set(xlim=(-0.12, 1.12), ylim=(1 + GAP * (len(counts) - 1) + 0.01, -0.01), yticks=[])
     ax.set_xticks([0, 1], ["Before", "Now"])
     ax.tick_params(length=0)
     ax.spines[["left", "bottom"]].set_visible(False)
@@ -122,32 +109,31 @@ def flow(migration: Migration, styles: Mapping[int, SegmentStyle], ax: Axes) -> 
     return ax
 
 
-def _block(ax: Axes, side: int, top: float, share: float, style: SegmentStyle, word: str) -> None:
-    """Draw one side's block of a segment with its marker, or with a word where it is none."""
+def _block(ax: Axes, side: int, top: float, share: float, style: SegmentStyle) -> None:
+    """Draw one side's block of a segment with its marker, or of those new or gone with a word."""
     if not share:
         return
     border: Style = {"edgecolor": "white", "linewidth": 0.6, "zorder": 3}
-    ax.barh(top + share / 2, 2 * WIDTH, share, side - WIDTH, color=style.colour, **border)
+    middle = top + share / 2
+    ax.barh(middle, 2 * WIDTH, share, side - WIDTH, color=style.colour, **border)
     if share < ROOM:
         return
     text: Style = {"zorder": 4, "ha": "center", "va": "center", "fontsize": 9.5}
-    middle = top + share / 2
     if style.marker:
         ax.plot(side - 0.05, middle, style.marker, color="white", markersize=5, zorder=4)
         ax.text(side + 0.03, middle, f"{share:.0%}", color="white", **text)
     else:
-        ax.text(side, middle, f"{word} {share:.0%}", color=INK, **text)
+        ax.text(side, middle, f"{('new', 'gone')[side]} {share:.0%}", color=INK, **text)
 
 
 def flow_text(migration: Migration, nouns: str) -> str:
     """Say how many stayed, moved, came and went, and which move is the largest."""
     moves = migration.moves.to_numpy(copy=True)
     np.fill_diagonal(moves, 0)
-    row, column = np.unravel_index(moves.argmax(), moves.shape)
-    names = list(migration.moves.columns)
-    largest = (
-        f" The largest move is that from {names[row]} to {names[column]}." if moves.any() else ""
+    row, column = (
+        migration.moves.columns[i] for i in np.unravel_index(moves.argmax(), moves.shape)
     )
+    largest = f" The largest move is that from {row} to {column}." if moves.any() else ""
     return (
         f"Of {migration.both:,} {nouns} of both periods {1 - migration.moved:.0%} are in the same "
         f"segment; {migration.new:,} are new, {migration.gone:,} are gone.{largest}"
