@@ -8,7 +8,6 @@ import pytest
 from conftest import HOSTILE_TEXTS
 
 from segmentation.dataset import Archetype, load_dataset
-from segmentation.kmeans import fit_kmeans
 from segmentation.naming import (
     MATCH_THRESHOLD,
     agreement_after_refits,
@@ -64,41 +63,47 @@ def test_planted_profiles_get_their_names(shop):
 
 
 STRONG, WEAK = {"spent": 1, "ticket": 0}, {"online": 1, "visits": 0}
+FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
 
 
 @pytest.mark.parametrize(
     ("patterns", "effects", "names"),
     [
         # Both are alike; the second one more so.
-        ({"Big": {"spent": 1, "ticket": 1}}, [[1.5, 1, 0, 0, 0], [1, 1, 0, 0, 0]],
-         ["High spent, high ticket", "Big"]),
+        ({"Big": FIRST}, "1.5 1 0 0 0 / 1 1 0 0 0", "High spent, high ticket / Big"),
         # Alone, "first" fits segment 1 best (.97), but then segment 2 has nothing.
-        ({"first": {"spent": 1, "ticket": 1}, "second": {"spent": 1, "ticket": 0.2}},
-         [[1, 0.6, 0, 0, 0], [1, 1.4, 0, 0, 0]], ["second", "first"]),
+        ({"first": FIRST, "second": SECOND}, "1 0.6 0 0 0 / 1 1.4 0 0 0", "second / first"),
         # Summed up, (1: weak .55, 2: strong .94) beats (1: strong .95, 2: nothing). But "weak" is
         # no name for segment 1, so "strong" belongs to the segment that fits it best.
-        ({"strong": STRONG, "weak": WEAK}, [[1, 0.329, 1, 1.52, 0], [1, 0.363, 0, 1, 0]],
-         ["strong", "High spent, high visits"]),
-        ({"Known": STRONG}, [[0.61, np.sqrt(1 - 0.61**2), 0, 0, 0]], ["Known"]),
-        ({"Known": STRONG}, [[0.59, np.sqrt(1 - 0.59**2), 0, 0, 0]], ["High ticket, high spent"]),
+        (
+            {"strong": STRONG, "weak": WEAK},
+            "1 0.329 1 1.52 0 / 1 0.363 0 1 0",
+            "strong / High spent, high visits",
+        ),
+        ({"Known": STRONG}, f"0.61 {np.sqrt(1 - 0.61**2)} 0 0 0", "Known"),
+        ({"Known": STRONG}, f"0.59 {np.sqrt(1 - 0.59**2)} 0 0 0", "High ticket, high spent"),
         # A description is no archetype, though it reads like one.
-        ({"High spent, high ticket": {"online": 1}}, [[2, 1, -1, 0, 0], [0, 0, 1, 0, 0]],
-         ["High spent, high ticket, low online", "High spent, high ticket"]),
+        (
+            {"High spent, high ticket": {"online": 1}},
+            "2 1 -1 0 0 / 0 0 1 0 0",
+            "High spent, high ticket, low online / High spent, high ticket",
+        ),
         # What is left out says nothing; a third trait where two are taken.
-        ({}, [[0.1, -0.5, 2, 0, 9], [0.3, -0.5, 2, 0, 9]],
-         ["High online, low ticket", "High online, low ticket, high spent"]),
+        (
+            {},
+            "0.1 -0.5 2 0 9 / 0.3 -0.5 2 0 9",
+            "High online, low ticket / High online, low ticket, high spent",
+        ),
         # What hardly differs is no trait.
-        ({}, [[1, 0.1, 0, 0, 0], [0.1, -0.2, 0, 0, 0]], ["High spent", "Average clients"]),
+        ({}, "1 0.1 0 0 0 / 0.1 -0.2 0 0 0", "High spent / Average clients"),
     ],
-)  # fmt: skip
+)
 def test_names(make_shop, patterns, effects, names):
     archetypes = [{"name": name, "pattern": pattern} for name, pattern in patterns.items()]
-    shop = make_shop(archetypes=archetypes)
-    named = name_segments(shop_effects(*effects), shop)
-    assert [entry.name for entry in named.values()] == names
-    assert all(
-        entry.archetype is None or entry.score >= MATCH_THRESHOLD for entry in named.values()
-    )
+    rows = [[float(value) for value in row.split()] for row in effects.split(" / ")]
+    named = name_segments(shop_effects(*rows), make_shop(archetypes=archetypes)).values()
+    assert [entry.name for entry in named] == names.split(" / ")
+    assert all(entry.archetype is None or entry.score >= MATCH_THRESHOLD for entry in named)
 
 
 def test_two_archetypes_that_fit_alike(make_shop):
@@ -112,18 +117,15 @@ def test_two_archetypes_that_fit_alike(make_shop):
     assert name_segments(effects.loc[[1]], shop)[1].runner_up_score == pytest.approx(1)
 
 
-@pytest.mark.parametrize("archetypes", [0, 1, 2])
-@pytest.mark.parametrize("segments", [2, 5, 12])
+@pytest.mark.parametrize("archetypes", [0, 2])
+@pytest.mark.parametrize("segments", [2, 12])
 def test_names_differ_whatever_there_is_to_name(make_shop, shop_content, archetypes, segments):
     shop = make_shop(archetypes=shop_content["archetypes"][:archetypes])
     shape = (segments, len(COLUMNS))
-    random = np.random.default_rng(segments).normal(size=shape)
-    for effects in (random, np.zeros(shape), np.ones(shape)):
+    for effects in (np.random.default_rng(segments).normal(size=shape), np.zeros(shape)):
         named = name_segments(shop_effects(*effects), shop)
         assert len({entry.name for entry in named.values()}) == segments == len(named)
         assert sum(entry.archetype is not None for entry in named.values()) <= archetypes
-        if not archetypes:
-            assert {entry.runner_up for entry in named.values()} == {""}
 
 
 def test_a_description_calls_nothing_high_that_is_below_the_average(make_shop):
@@ -139,28 +141,23 @@ def test_a_description_calls_nothing_high_that_is_below_the_average(make_shop):
     assert names_of(effects, shop, clear) == ["High ticket", "Low ticket"]
 
 
-def test_labels_keep_their_capitals(make_shop, shop_content):
-    shop_content["features"][0]["label"] = "ATM use in EUR"
+@pytest.mark.parametrize("text", ["ATM use in EUR", *HOSTILE_TEXTS])
+def test_labels_keep_their_capitals_and_hostile_ones_are_shown_in_plain(
+    make_shop, shop_content, text
+):
+    shop_content["features"][0]["label"] = text
     shop_content["features"][1]["label"] = "Ticket at Aldi"
     shop = make_shop(archetypes=[], features=shop_content["features"])
-    assert names_of(shop_effects([-2, -1, 0, 0, 0]), shop) == [
-        "Low ATM use in EUR, low ticket at Aldi"
-    ]
-
-
-@pytest.mark.parametrize("text", HOSTILE_TEXTS)
-def test_hostile_labels_are_shown_in_plain(make_shop, shop_content, text):
-    shop_content["features"][0]["label"] = text
-    shop = make_shop(archetypes=[], features=shop_content["features"])
-    (name,) = names_of(shop_effects([2, 1, 0, 0, 0]), shop)
+    (name,) = names_of(shop_effects([-2, -1, 0, 0, 0]), shop)
+    assert text in HOSTILE_TEXTS or name == "Low ATM use in EUR, low ticket at Aldi"
     assert len(name) < 150
     assert not any(unicodedata.category(c).startswith("C") for c in name)
 
 
 def test_only_who_draws_cash_at_the_limit_is_called_high_risk():
     known = load_dataset("credit_card")
-    at_the_limit = {"utilisation": 1.3, "balance": 0.9, "payments_to_minimum": -0.8,
-                    "full_payment_share": -0.5}  # fmt: skip
+    at_the_limit = {"utilisation": 1.3, "balance": 0.9}
+    at_the_limit |= {"payments_to_minimum": -0.8, "full_payment_share": -0.5}
     shopping = {"installments_per_month": 1.0, "purchases_frequency": 0.8, "oneoff_per_month": 0.1}
     cash = {"cash_advance_per_month": 0.8, "cash_advance_frequency": 0.3}
     effects = pd.DataFrame([at_the_limit | cash, at_the_limit | shopping], index=[1, 2])
@@ -190,15 +187,3 @@ def two_groups():
 def test_names_after_refits_agree_with_the_true_ones(two_groups, shop, names, agreement):
     found = agreement_after_refits(*two_groups, pd.Series(names), shop, resamples=4, n_init=3)
     assert found.tolist() == [agreement] * 4
-
-
-def test_names_follow_customers_through_a_shuffle(two_groups, shop):
-    matrix, standardised = two_groups
-
-    def names(rows):
-        labels = pd.Series(fit_kmeans(matrix[rows], 2, n_init=3, seed=1).labels)
-        table = standardised.iloc[rows].reset_index(drop=True)
-        named = name_segments(table.groupby(labels).mean(), shop)
-        return labels.map({s: entry.name for s, entry in named.items()}).set_axis(rows).sort_index()
-
-    assert names(np.arange(120)).equals(names(np.random.default_rng(1).permutation(120)))

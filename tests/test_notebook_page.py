@@ -81,11 +81,8 @@ def page(html):
 # --- structure ---------------------------------------------------------------------------------
 
 
-def test_the_same_notebook_gives_the_same_bytes(tmp_path, html):
+def test_title_language_one_main_heading_and_the_same_bytes(page, html, tmp_path):
     assert render(tmp_path, notebook()) == html
-
-
-def test_title_language_and_one_main_heading(page, tmp_path):
     assert page.html["lang"] == "en"
     assert page.title.text == "How many kinds of customers? – Credit-card customers"
     assert [h.text for h in page.find_all("h1")] == ["How many kinds?"]
@@ -94,11 +91,8 @@ def test_title_language_and_one_main_heading(page, tmp_path):
 
 
 def test_code_is_folded_and_the_injected_cell_is_a_table_of_settings(page, html):
-    assert [s.text for s in page.select("details.code summary")] == [
-        "Code 3 lines",
-        "Code 3 lines",
-        "Code 1 line",
-    ]
+    folded = [summary.text for summary in page.select("details.code summary")]
+    assert folded == ["Code 3 lines", "Code 3 lines", "Code 1 line"]
     assert not page.select("details.code[open]")
     settings = {d.dt.text: d.dd.text for d in page.select(".settings dl > div")}
     assert settings == {
@@ -115,18 +109,6 @@ def test_contents_lead_to_the_headings(page):
         targets = [link["href"][1:] for link in contents.find_all("a")]
         assert targets == ["The-scan-over-k", "Numbers", "Numbers-2"]
     assert len(page.select(".toc ol ol")) == 1
-
-
-LINKS = {
-    "03_features.ipynb": "03_features.html",
-    "./03_features.ipynb#A-part": "03_features.html#A-part",
-    "99_other.ipynb": None,
-    "https://doi.org/10.1016/x": "https://doi.org/10.1016/x",
-    "../data/README.md": None,
-    "../tables/04_scores.csv": "../tables/04_scores.csv",
-    "../../etc/passwd": None,
-    "javascript:x()": "#harmful-link",
-}
 
 
 def test_an_optional_section_without_anything_to_show_is_left_out(tmp_path):
@@ -148,26 +130,32 @@ def test_an_optional_section_without_anything_to_show_is_left_out(tmp_path):
         assert ("Look at the last row." in page.text) == bool(outputs)
 
 
-@pytest.mark.parametrize("target", LINKS)
-def test_links_lead_to_what_is_there_and_others_are_dropped(tmp_path, target):
+@pytest.mark.parametrize(
+    ("target", "href"),
+    [
+        ("03_features.ipynb", "03_features.html"),
+        ("./03_features.ipynb#A-part", "03_features.html#A-part"),
+        ("99_other.ipynb", None),
+        ("https://doi.org/10.1016/x", "https://doi.org/10.1016/x"),
+        ("../data/README.md", None),
+        ("../tables/04_scores.csv", "../tables/04_scores.csv"),
+        ("../../etc/passwd", None),
+        ("javascript:x()", "#harmful-link"),
+    ],
+)
+def test_links_lead_to_what_is_there_and_others_are_dropped(tmp_path, target, href):
     link = render_cells(tmp_path, new_markdown_cell(f"See [the text]({target}).")).main.find("a")
-    assert (link and link["href"]) == LINKS[target]
+    assert (link and link["href"]) == href
 
 
-def test_neighbours_and_start_page(tmp_path):
+def test_neighbours_start_page_and_notices(tmp_path, page):
     for number, ends in (("01", ["02"]), ("04", ["03", "05"]), ("06", ["05"])):
-        page = render_cells(tmp_path, new_markdown_cell("# A title"), number=number)
-        assert [page_of["href"][:2] for page_of in page.select(".pager a[rel]")] == ends
+        built = render_cells(tmp_path, new_markdown_cell("# A title"), number=number)
+        assert [page_of["href"][:2] for page_of in built.select(".pager a[rel]")] == ends
     assert page.select_one(".masthead .home")["href"] == "../index.html"
-
-
-def test_the_notebook_itself_is_marked_in_the_series(page):
     assert [a.text for a in page.select(".series [aria-current=page]")] == ["04: K-Means"]
-
-
-def test_notices(tmp_path):
-    page = render_cells(tmp_path, new_markdown_cell("# T"), quick=True, up_to_date=False)
-    assert "Quick settings" in page.text and "Out of date" in page.text
+    warned = render_cells(tmp_path, new_markdown_cell("# T"), quick=True, up_to_date=False)
+    assert "Quick settings" in warned.text and "Out of date" in warned.text
 
 
 # --- what cells show ---------------------------------------------------------------------------
@@ -220,18 +208,16 @@ def test_outputs_in_the_form_that_a_page_can_show(tmp_path, output, text):
     assert page.main.text.replace("K-Means", "").strip() == text
 
 
-def test_a_figure_without_description_says_where_it_stands(tmp_path):
-    picture = shown({"image/png": "iVBORw0KGgo="})
-    page = render_cells(tmp_path, new_markdown_cell("## Sizes"), code(picture))
-    assert page.img["alt"] == "A figure in the section “Sizes” that has no description."
-
-
-def test_pictures_of_prose_are_embedded_or_leave_their_description(tmp_path):
-    cell = new_markdown_cell("![a dot](attachment:dot.png) ![a map](https://example.org/map.png)")
-    cell["attachments"] = {"dot.png": {"image/png": "iVBORw0KGgo="}}
-    page = render_cells(tmp_path, cell)
+def test_pictures_without_description_or_from_elsewhere(tmp_path):
+    prose = "## Sizes\n\n![a dot](attachment:dot.png) ![a map](https://example.org/map.png)"
+    cell = new_markdown_cell(prose, attachments={"dot.png": {"image/png": "iVBORw0KGgo="}})
+    page = render_cells(tmp_path, cell, code(shown({"image/png": "iVBORw0KGgo="})))
     assert [(i["src"], i["alt"]) for i in page.find_all("img")] == [
-        ("data:image/png;base64,iVBORw0KGgo=", "a dot")
+        ("data:image/png;base64,iVBORw0KGgo=", "a dot"),
+        (
+            "data:image/png;base64,iVBORw0KGgo=",
+            "A figure in the section “Sizes” that has no description.",
+        ),
     ]
     assert "a map" in page.main.text
 
@@ -242,21 +228,18 @@ def test_pictures_of_prose_are_embedded_or_leave_their_description(tmp_path):
 def hostile_notebook():
     cells = []
     for text in HOSTILE:
-        about = {"alt": text, "caption": text, "file": text}
         table = f'<table><caption>{text}</caption><tr><td style="x" onclick="x()">{text}</td></tr>'
-        forms = {
+        forms = dict.fromkeys(("text/markdown", "text/plain"), text) | {
             "text/html": table,
-            "text/markdown": text,
-            "text/plain": text,
             "application/javascript": "document.title='run'",
             "image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg' onload=\"x()\"/>",
             "image/png": PICTURE,
         }
+        about = {"alt": text, "caption": text, "file": text}
         outputs = [shown({form: data}, {form: about}) for form, data in forms.items()]
-        cells += [
-            new_markdown_cell(f"## A heading {text}\n\nAnd a text {text}."),
-            code(*outputs, new_output("stream", name="stdout", text=text), source=f"x = {text!r}"),
-        ]
+        printed = new_output("stream", name="stdout", text=text)
+        cells.append(new_markdown_cell(f"## A heading {text}\n\nAnd a text {text}."))
+        cells.append(code(*outputs, printed, source=f"x = {text!r}"))
     return new_notebook(cells=cells)
 
 
@@ -275,6 +258,7 @@ def test_hostile_names_are_words_wherever_they_appear(tmp_path):
     [
         *(f"<table><tr><td class='number'>{text} 12</td></tr></table><p>z</p>" for text in HOSTILE),
         "<script>swallow",
+        "a <script>alert(1)</script><style>alert</style> b",
         "<textarea><p>x",
         "<title>",
         "<!-- ",
@@ -297,11 +281,8 @@ def test_sanitising_leaves_nothing_that_acts(html):
     for tag in soup.find_all(True):
         assert not any(name.startswith("on") or name in {"style", "id"} for name in tag.attrs)
         assert "script:" not in tag.get("href", "") and tag.get("role") != "alert"
+    assert "alert" not in clean, "the content of scripts is no text"
     assert pages.sanitise(clean) == clean, "no text turns into a tag on a second reading"
-
-
-def test_content_of_scripts_is_no_text(tmp_path):
-    assert "alert" not in pages.sanitise("a <script>alert(1)</script><style>alert</style> b")
 
 
 def test_settings_and_titles_are_legible(tmp_path):
