@@ -13,16 +13,16 @@ def write(folder, **more):
         {"name": "Sleep\x1b[31mers", "customers": 8795, "share": 0.8795, "value_share": 0.003},
         {"name": "x" * 99, "customers": 5, "share": 0.0005, "value_share": None},
     ]
-    content = {
-        "customers": 10_000, "nouns": "clients", "k": 3, "quick": False,
-        "verdict": {"word": "constructed"}, "value": {"label": "turnover"}, "segments": segments,
-    } | more  # fmt: skip
+    content = {"customers": 10_000, "nouns": "clients", "k": 3, "quick": False}
+    content |= {"verdict": {"word": "constructed"}, "value": {"label": "turnover"}}
+    content |= {"segments": segments} | more
     (folder / "stages").mkdir(exist_ok=True)
     (folder / "stages" / "06_report.json").write_text(json.dumps(content))
     return answer.lines(folder)
 
 
 def test_segments_have_name_size_and_share_of_the_value(tmp_path):
+    assert answer.lines(tmp_path) == [], "a run without profiles has no answer"
     lines = [line for line in write(tmp_path) if line]
     assert lines[0] == "The 10,000 clients fall into 3 segments; verdict: constructed."
     assert lines[1].split() == ["segment", "clients", "share", "share", "of", "turnover"]
@@ -37,10 +37,6 @@ def test_a_quick_look_says_so_and_no_value_leaves_no_column(tmp_path):
     lines = write(tmp_path, quick=True, value={"label": ""}, segments=none)
     assert "verdict: constructed (quick settings: a look, no basis for a decision)." in lines[1]
     assert lines[3].split() == ["segment", "clients", "share"]
-
-
-def test_a_run_without_profiles_has_no_answer(tmp_path):
-    assert answer.lines(tmp_path) == []
 
 
 def test_the_command_for_jupyterlab_can_be_copied(tmp_path, monkeypatch):

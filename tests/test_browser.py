@@ -87,8 +87,8 @@ def hostile(tmp_path_factory):
 
 
 @contextmanager
-def opened(browser, path: Path, width: int = 1280, scheme: str = "light"):
-    """Open a page in a window of its own, unfolded; it may ask for nothing and say nothing."""
+def opened(browser, path: Path, width: int = 1280, scheme: str = "light", beside: tuple = ()):
+    """Open a page in a window of its own; it may ask for nothing else, and say nothing."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page, requests, said = context.new_page(), [], []
     page.on("request", lambda request: requests.append(request.url))
@@ -98,8 +98,8 @@ def opened(browser, path: Path, width: int = 1280, scheme: str = "light"):
     page.goto(path.as_uri())
     yield page
     # Embedded pictures are inside the file.
-    assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
-    assert said == []
+    allowed = ("data:", path.as_uri(), *beside)
+    assert [url for url in requests if not url.startswith(allowed)] == said == []
     context.close()
 
 
