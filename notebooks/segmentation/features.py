@@ -18,13 +18,7 @@ LARGEST = 1e100  # of a feature: larger ones have no squares, and so no distance
 
 
 def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """Compute every feature of dataset.toml in its real unit, shape (n_customers, n_features).
-
-    Raises
-    ------
-    UserError
-        If a formula gives a value for some customer that is not finite, or too large to square.
-    """
+    """Compute every feature of dataset.toml in its real unit; UserError unless all are finite."""
     features = {}
     for feature in dataset.features:
         values = evaluate(feature.formula, customers).astype("float64")
@@ -50,16 +44,13 @@ def reject_non_finite(feature: Feature, rows: int) -> None:
 
 @dataclass(frozen=True)
 class Scaled:
-    """How one feature becomes a standardised one.
-
-    ``z = (transform(x) - mean) / deviation``; ``power`` is the fitted exponent of Yeo-Johnson.
-    """
+    """How one feature becomes a standardised one."""
 
     name: str
     transform: str
-    mean: float
+    mean: float  # of the transformed feature, as is the deviation
     deviation: float
-    power: float | None = None
+    power: float | None = None  # the fitted exponent of Yeo-Johnson
 
     @cached_property
     def formula(self) -> ast.expr:
@@ -90,11 +81,7 @@ class Preparation:
 
 
 def transformed(name: str, transform: str, power: float | None = None) -> ast.expr:
-    """Return the formula of a transform of a column.
-
-    log1p is signed, so that negatives stay negatives; Yeo-Johnson (Yeo & Johnson 2000) takes
-    negative values, too.
-    """
+    """Return the formula of a transform of a column: signed log1p, Yeo and Johnson's, or none."""
     if transform == "log1p":
         return bind("sign(x) * log1p(abs(x))", x=name)
     if transform == "yeo-johnson" and power is not None:
@@ -114,17 +101,8 @@ def fit_preparation(
 ) -> Preparation:
     """Fit transforms and scaling of chosen features on the training customers.
 
-    Parameters
-    ----------
-    features : DataFrame, shape (n_customers, n_features)
-        In real units.
-    transform : str, optional
-        One transform for all in place of their own, to ask what the choice does.
-
-    Raises
-    ------
-    UserError
-        If a feature is the same for every customer.
+    ``transform`` takes the place of all their own transforms, to ask what the choice does. A
+    feature that is the same for every customer is refused with a UserError.
     """
     steps = []
     for feature in chosen:

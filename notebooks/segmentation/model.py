@@ -35,8 +35,6 @@ def build_model(
 
     Parameters
     ----------
-    fills : dict of str to float
-        What fills a gap in each column.
     centres : ndarray, shape (k, n_features)
         In the standardised space of ``preparation``.
     segments : list of dict

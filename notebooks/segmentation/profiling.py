@@ -14,7 +14,7 @@ from segmentation.dataset import Feature
 from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare, suppressed
 from segmentation.features import apply_transform
 
-CORE_SHARE = 0.10
+CORE_SHARE = 0.10  # of a segment, the customers nearest to its centre
 MOST_CATEGORIES = 12
 BOUNDARY_RATIO = 0.85  # of the distances to both nearest centres: above, a boundary is near
 
@@ -64,26 +64,16 @@ def explained(columns: np.ndarray, labels: np.ndarray) -> float:
 
 def importance(standardised: pd.DataFrame, labels: pd.Series) -> pd.Series:
     """Return the share of each feature's variance that lies between the segments (eta squared)."""
-    groups = labels.to_numpy()
-    shares = {name: explained(column.to_numpy(), groups) for name, column in standardised.items()}
-    return pd.Series(shares).sort_values(ascending=False, kind="stable")
+    shares = standardised.apply(lambda column: explained(column.to_numpy(), labels.to_numpy()))
+    return shares.sort_values(ascending=False, kind="stable")
 
 
 def summaries(features: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     """Tabulate quartiles in real units: a row per segment and feature, and one for everybody."""
-    quartiles = [0.25, 0.5, 0.75]
-    groups = {s: (labels == s).to_numpy() for s in np.unique(labels)} | {"all": slice(None)}
-    table = pd.DataFrame.from_dict(
-        {
-            (group, name): column[rows].quantile(quartiles).to_list()
-            for group, rows in groups.items()
-            for name, column in features.items()
-        },
-        orient="index",
-        columns=["lower_quartile", "median", "upper_quartile"],
-    )
-    table.index = pd.MultiIndex.from_tuples(table.index)
-    return table.rename_axis(["segment", "feature"])
+    groups = {s: features[labels == s] for s in np.unique(labels)} | {"all": features}
+    found = {group: part.quantile([0.25, 0.5, 0.75]).T for group, part in groups.items()}
+    table = pd.concat(found, names=["segment", "feature"])
+    return table.set_axis(["lower_quartile", "median", "upper_quartile"], axis=1)
 
 
 def effect_sizes(standardised: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -97,21 +87,16 @@ def effect_sizes(standardised: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
 
 def levels(features: pd.DataFrame, chosen: list[Feature]) -> pd.Series:
     """Return the level of each feature: the mean; the median of plain ratios, which may explode."""
-    return pd.Series(
-        {
-            f.name: features[f.name].median() if f.kind == "number" else features[f.name].mean()
-            for f in chosen
-        }
-    )
+    return features.agg({f.name: "median" if f.kind == "number" else "mean" for f in chosen})
 
 
 def clear_sides(
     features: pd.DataFrame, labels: pd.Series, effects: pd.DataFrame, chosen: list[Feature]
 ) -> pd.DataFrame:
-    """Tell where a segment's level in real units lies on the same side as its effect.
+    """Tell where a segment's level in real units lies on the side of its effect (k x features).
 
     Where few large values make the average, a segment can be above it after a logarithm and below
-    it in money: neither high nor low is then a fair word. The shape is that of ``effects``.
+    it in money: neither high nor low is then a fair word.
     """
     level = {s: levels(features[labels == s], chosen) for s in effects.index}
     away = pd.DataFrame(level).T - levels(features, chosen)
@@ -152,20 +137,13 @@ def composition(
     answers: pd.Series,
     labels: pd.Series,
     names: dict[int, str],
-    *,
     min_group_size: int = MIN_GROUP_SIZE,
 ) -> pd.DataFrame:
     """Tabulate how the customers of each segment, and all, divide by a category, as shares.
 
     Categories with fewer customers than ``min_group_size`` are merged into one, and those beyond
     `MOST_CATEGORIES`; cells with fewer (but some) are NaN, so that nobody can be recognised.
-
-    Parameters
-    ----------
-    answers, labels : Series, shape (n_customers,)
-        The category; the segment.
-    names : dict of int to str
-        Segments in the order of the rows; everybody follows.
+    ``names`` of the segments order the rows; everybody follows.
     """
     counts, hidden = _counts(answers, labels, names, min_group_size)
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).mask(hidden)
@@ -189,7 +167,6 @@ def leading(
     answers: pd.Series,
     labels: pd.Series,
     names: dict[int, str],
-    *,
     min_group_size: int = MIN_GROUP_SIZE,
 ) -> dict[str, str]:
     """Write each segment's, and everybody's, most frequent category with its share.
@@ -227,34 +204,23 @@ def typical_customers(
     features: pd.DataFrame,
     labels: pd.Series,
     nearest: pd.Series,
-    share: float = CORE_SHARE,
     min_group_size: int = MIN_GROUP_SIZE,
 ) -> pd.DataFrame:
     """Return the median of the customers nearest to each centre, shape (k, n_features).
 
     The typical customer stands for a core of many, at least ``min_group_size``, so that no row of a
-    single customer is shown; the row of a smaller segment is NaN.
-
-    Parameters
-    ----------
-    nearest : Series, shape (n_customers,)
-        Distance to the nearest centre.
-    share : float
-        Part of the segment that makes up the core.
+    single customer is shown; the row of a smaller segment is NaN. ``nearest`` are the distances.
     """
     rows = {}
     for segment, group in nearest.groupby(labels):
-        core = group.nsmallest(max(min_group_size, int(share * len(group)))).index
+        core = group.nsmallest(max(min_group_size, int(CORE_SHARE * len(group)))).index
         typical = features.loc[core].median()
         rows[segment] = typical if len(core) >= min_group_size else typical * np.nan
     return pd.DataFrame(rows).T.rename_axis("segment")
 
 
 def share_near_boundary(distances: np.ndarray) -> float:
-    """Return the share of customers about as near to the second-nearest centre as to the nearest.
-
-    ``distances`` to the k centres have the shape (n, k).
-    """
+    """Return the share of customers about as near to the second-nearest of k centres as to one."""
     nearest, second = np.partition(distances, 1, axis=1)[:, :2].T
     return float((nearest > BOUNDARY_RATIO * second).mean())
 
@@ -264,8 +230,8 @@ def fit_rules(
 ) -> tuple[DecisionTreeClassifier, float, pd.Series]:
     """Restate the segments as rules: a shallow tree on the features in real units.
 
-    Beside the tree, its fidelity is returned, the share of customers whose segment it finds in
-    five-fold cross-validation, and the same within each segment.
+    Beside it, the share of customers whose segment is found in five-fold cross-validation is
+    returned, over all and within each segment.
     """
     tree = DecisionTreeClassifier(
         max_depth=depth, min_samples_leaf=max(10, len(labels) // 100), random_state=seed
@@ -284,15 +250,9 @@ def rule_texts(tree: DecisionTreeClassifier, chosen: list[Feature]) -> pd.DataFr
     def walk(node: int, limits: dict[int, tuple[float, float]]) -> None:
         if nodes.children_left[node] == -1:
             shares = nodes.value[node][0] / nodes.value[node][0].sum()
-            conditions = [_condition(chosen[f], *limits[f]) for f in limits]
-            rows.append(
-                {
-                    "segment": int(tree.classes_[shares.argmax()]),
-                    "rule": " and ".join(conditions) or "everybody",
-                    "customers": int(nodes.n_node_samples[node]),
-                    "purity": float(shares.max()),
-                }
-            )
+            rule = " and ".join(_condition(chosen[f], limits[f]) for f in limits) or "everybody"
+            segment, customers = tree.classes_[shares.argmax()], nodes.n_node_samples[node]
+            rows.append((int(segment), rule, int(customers), float(shares.max())))
             return
         feature, cut = int(nodes.feature[node]), float(nodes.threshold[node])
         low, high = limits.get(feature, (-np.inf, np.inf))
@@ -300,16 +260,14 @@ def rule_texts(tree: DecisionTreeClassifier, chosen: list[Feature]) -> pd.DataFr
         walk(nodes.children_right[node], {**limits, feature: (cut, high)})
 
     walk(0, {})
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=["segment", "rule", "customers", "purity"])
     return table.sort_values(["segment", "customers"], ascending=[True, False], kind="stable")
 
 
-def _condition(feature: Feature, low: float, high: float) -> str:
+def _condition(feature: Feature, limits: tuple[float, float]) -> str:
     """Write one condition of a rule, with its unit."""
-    ends = [("over", low), ("up to", high)]
-    texts = [
-        f"{word} {quantity(end, feature.unit, feature.kind)}"
-        for word, end in ends
-        if np.isfinite(end)
-    ]
-    return " ".join([feature.label or feature.name, *texts])
+    words = [feature.label or feature.name]
+    for word, end in zip(("over", "up to"), limits, strict=True):
+        if np.isfinite(end):
+            words += [word, quantity(end, feature.unit, feature.kind)]
+    return " ".join(words)

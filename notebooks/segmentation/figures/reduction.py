@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -106,27 +106,19 @@ def _window(points: np.ndarray, cut: float) -> tuple[np.ndarray, np.ndarray, np.
 def segment_panels(
     points: np.ndarray, segments: np.ndarray, names: st.Names, styles: st.Styles
 ) -> Figure:
-    """Draw the density of each segment over the grey one of all customers, a panel each.
-
-    Parameters
-    ----------
-    points : ndarray, shape (n_customers, 2)
-        Scores on the first two components.
-    segments : ndarray of int, shape (n_customers,)
-        From 1.
-    """
+    """Draw the density of each segment over the grey one of all customers, a panel each."""
     low, high, visible = _window(points, 0.002)
     figure, axes = st.panels_for(len(names), 2.4, min(len(names), 3))
-    limits: st.Style = {"extent": (low[0], high[0], low[1], high[1]), "gridsize": 44}
+    style: st.Style = {"bins": "log", "mincnt": 1, "linewidths": 0.1, "gridsize": 44}
+    style["extent"] = (low[0], high[0], low[1], high[1])
     for ax, (segment, name) in zip(axes, names.items(), strict=True):
         marker, colour = styles[segment].marker, styles[segment].colour
         inside = segments == segment
         pale = np.add(to_rgb(colour), 1) / 2
         for shown, few, many in ((visible, st.PALE, st.PALE), (visible & inside, pale, colour)):
-            shades: Any = LinearSegmentedColormap.from_list("density", [few, many])
-            style: st.Style = {"bins": "log", "mincnt": 1, "linewidths": 0.1, "cmap": shades}
+            style["cmap"] = sns.blend_palette([few, many], as_cmap=True)
             if shown.any():
-                ax.hexbin(*points[shown].T, **style, **limits)
+                ax.hexbin(*points[shown].T, **style)
         large: st.Style = {"markersize": 11, "markeredgecolor": "white", "markeredgewidth": 1.6}
         ax.plot(*points[inside].mean(axis=0), marker, color=colour, **large)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
