@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import copy
+import csv
+import os
 import re
+import shutil
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from machine import chromium, has_spark, postgresql
 
-from segmentation.dataset import Dataset, build_dataset
+from runner.locking import lock
+from segmentation.dataset import DATA_FOLDER, Dataset, build_dataset
 
 pytest_plugins = ["toy_series"]
 
@@ -134,3 +141,46 @@ def make_shop(shop_content) -> Callable[..., Dataset]:
 def shop(make_shop) -> Dataset:
     """The small dataset."""
     return make_shop()
+
+
+# --- a run that all test processes share ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class QuickRun:
+    """A dataset of a few hundred of the generated card holders, and a quick run of it."""
+
+    dataset: Path
+    results: Path  # with pages and manifest; tests copy what they change
+    settings = ("--quick", "--set", "epochs=3")
+
+    def again(self, results: Path, *argv: object) -> str:
+        """Run the command on the dataset, and return what it says at its good end."""
+        script = Path(__file__).parents[1] / "scripts" / "run.py"
+        command = [sys.executable, script, "--dataset", self.dataset, "--results", results, *argv]
+        done = subprocess.run(
+            list(map(str, command)),
+            env=os.environ | {"SEGMENTATION_NO_VENV": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def card_run(tmp_path_factory) -> QuickRun:
+    """A quick run, made by the first test process that asks for it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    run = QuickRun(folder / "card_holders", folder / "card_run")
+    with lock(folder / "card_run.lock", wait=True):
+        if not run.results.exists():
+            run.dataset.mkdir()
+            shutil.copy(DATA_FOLDER / "credit_card" / "dataset.toml", run.dataset)
+            with (DATA_FOLDER / "credit_card" / "customers.csv").open(newline="") as source:
+                header, *rows = csv.reader(source)
+            with (run.dataset / "customers.csv").open("w", newline="") as target:
+                csv.writer(target, lineterminator="\n").writerows([header, *rows[::15]])
+            run.again(run.results, *run.settings)
+    return run

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import ast
-import io
 import json
 import re
 import statistics
-import tokenize
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from runner.notebook_files import read_notebook
+from runner.parameters import read_parameters
+from segmentation.stages import STAGES
+
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 SERIES = sorted(FOLDER.glob("0*.ipynb"))
-COMMON = {"dataset": "str", "results_dir": "str", "quick": "bool"}  # the first parameters of all
 MOST_CODE_CELLS = 36  # that somebody reads in one sitting
 MEDIAN_LINES, MANY_LINES, MOST_LINES = 6, 15, 25  # of a code cell: median, 90th percentile, most
 PROSE_FOR_CODE = (0.9, 1.2)  # markdown cells for each code cell
@@ -89,14 +89,10 @@ def headings(notebook: NotebookNode) -> list[tuple[str, str]]:
     return re.findall(r"^(#+) (.+)$", prose, flags=re.MULTILINE)
 
 
-def calls(source: str, name: str) -> Iterator[ast.Call]:
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == name:
-            yield node
-
-
-def test_the_series_is_whole():
-    assert [path.name[:2] for path in SERIES] == [f"0{number}" for number in range(1, 10)]
+def test_the_series_is_the_notebooks_in_their_order():
+    assert [stage.file for stage in STAGES.values()] == [path.name for path in SERIES]
+    for stage in STAGES.values():
+        assert all(number < stage.number for number in stage.needs)
 
 
 def test_stored_without_outputs_for_the_general_kernel(notebook):
@@ -119,37 +115,24 @@ def test_opens_with_its_title_its_question_and_what_is_read_and_written(notebook
 def test_one_cell_imports_and_does_nothing_else(notebook):
     statements = [ast.parse(source).body for source in of_kind(notebook, "code")]
     kinds = (ast.Import, ast.ImportFrom)
-    importing = [
+    (importing,) = [
         body for body in statements if any(isinstance(n, kinds) for s in body for n in ast.walk(s))
     ]
-    assert len(importing) == 1
-    assert all(isinstance(statement, kinds) for statement in importing[0])
-
-
-def parameters_cell(notebook: NotebookNode) -> str:
-    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    assert len(tagged) == 1
-    return tagged[0].source
+    assert all(isinstance(statement, kinds) for statement in importing)
 
 
 def test_each_parameter_has_a_type_a_literal_value_and_a_comment(notebook):
-    source = parameters_cell(notebook)
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    commented = {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
-    types = {}
-    for line in ast.parse(source).body:
-        assert isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
-        assert re.fullmatch(r"[a-z][a-z0-9_]*", line.target.id)
-        assert line.lineno in commented, line.target.id
-        ast.literal_eval(line.value)  # an injected value would not reach a derived one
-        types[line.target.id] = ast.unparse(line.annotation)
-    assert list(types.items())[: len(COMMON)] == list(COMMON.items())
-
-
-def test_the_help_of_common_parameters_is_the_same_everywhere():
-    notebooks = [nbformat.read(path, as_version=4) for path in SERIES]
-    first = {tuple(parameters_cell(n).splitlines()[: len(COMMON)]) for n in notebooks}
-    assert len(first) == 1
+    found = list(read_parameters(notebook).values())
+    for parameter in found:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", parameter.name) and parameter.help
+        # The command line can read these types.
+        assert type(parameter.default).__name__ == parameter.annotation
+        assert parameter.annotation in ("int", "float", "bool", "str")
+    (source,) = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
+    assert len(ast.parse(source).body) == len(found)
+    common = list(read_parameters(read_notebook(SERIES[0])).values())[:3]
+    assert [parameter.name for parameter in common] == ["dataset", "results_dir", "quick"]
+    assert found[:3] == common
 
 
 def test_code_comes_in_small_steps_with_prose_between(notebook):
@@ -166,12 +149,11 @@ def test_code_comes_in_small_steps_with_prose_between(notebook):
     assert max(map(len, kinds.split("m"))) <= LONGEST_RUN
 
 
-def test_prose_right_before_a_figure_and_a_caption_and_a_text_with_it(notebook):
+def test_prose_right_before_a_figure(notebook):
     before = ""
     for cell in notebook.cells:
-        figures = list(calls(cell.source, "ws.figure")) if cell.cell_type == "code" else []
-        assert not figures or before == "markdown", cell.source
-        assert all(len(call.args) + len(call.keywords) == 4 for call in figures), cell.source
+        drawn = cell.cell_type == "code" and "ws.figure(" in cell.source
+        assert not drawn or before == "markdown", cell.source
         before = cell.cell_type
 
 

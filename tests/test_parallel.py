@@ -1,5 +1,6 @@
 """Work over the cores keeps its order and its single threads, and changes no bit of a result."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -7,6 +8,9 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -78,78 +82,72 @@ def test_reading_ahead_stops_when_nobody_asks_any_more():
     assert len(drawn) <= 4 and closed == [True, True]
 
 
-# Everything that runs in parallel, or could by a library, in a process of its own: the number of
-# threads is read once, when the libraries load.
-RESULTS = """
-import hashlib, json, sys
-from pathlib import Path
-import numpy as np, pyarrow as pa, pyarrow.parquet as pq
-from segmentation import kmeans, parallel, sampling, streaming
-parallel.available_cores = lambda: int(sys.argv[1])
-kmeans.BLOCK = streaming.BLOCK = sampling.BLOCK = 300
-streaming.SMALL, streaming.LARGE = 400, 900
-from segmentation.alternatives import dbscan, gaussian_mixture, hdbscan, ward_tree
-from segmentation.autoencoder import train_autoencoders
-from segmentation.kmeans import assign, refine, scan_kmeans
-from segmentation.null_reference import gap_statistic, null_statistics
-from segmentation.reduction import split_rows
-from segmentation.silhouette import silhouettes
-from segmentation.stability import bootstrap_agreement, resample_scan
-
 def digest(*arrays):
     found = hashlib.sha256()
     for array in arrays:
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
 
-def parts(fit):
-    return fit.centres, fit.inertias, fit.inertia
 
-matrix = np.random.default_rng(5).normal(size=(1500, 6))
-fits = scan_kmeans(matrix, [3, 5, 8], n_init=4)
-labels = {k: fit.labels for k, fit in fits.items()}
-resamples = resample_scan(matrix, fits, resamples=4, n_init=2)
-null = null_statistics(matrix[:600], [2, 3], draws=1, sample=300)
-networks = train_autoencoders(matrix, [2, 3], [0, 1], split_rows(1500, 1), epochs=2)
-table = Path(sys.argv[2]) / "table.parquet"
-pq.write_table(pa.table({f"x{j}": column for j, column in enumerate(matrix.T)}), table)
-print(json.dumps({
-    "K-Means": digest(*(part for fit in fits.values() for part in (*parts(fit), fit.labels))),
-    "refinement": digest(*parts(refine(matrix, fits[5].centres + 0.2))),
-    "file": digest(*parts(streaming.fit_file(table, 4, n_init=2))),
-    "sample": digest(sampling.stratified(matrix, 300).rows),
-    "assignment": digest(assign(matrix, fits[8].centres)),
-    "silhouettes": digest(*silhouettes(matrix, labels).values()),
-    "bootstrap": digest(*bootstrap_agreement(matrix, [3, 5], pairs=2, n_init=2).values()),
-    "resamples": digest(*(part for r in resamples.values() for part in (r.labels, r.jaccard))),
-    "null reference": digest(null.drop(columns="null").to_numpy(float)),
-    "gap": digest(gap_statistic(matrix, fits, draws=2).to_numpy(float)),
-    "Ward": digest(ward_tree(matrix[:600])),
-    "mixture": digest(gaussian_mixture(matrix, 3, 1)),
-    "density": digest(dbscan(matrix, 1.0, 5), hdbscan(matrix[:600], 10)),
-    "autoencoder": digest(*(weight for n in networks for weight in n.weights)),
-}))
-"""
+def results(cores, folder):
+    """Return a digest of everything that runs in parallel, or could by a library."""
+    from segmentation import alternatives, kmeans, null_reference, sampling, streaming
+    from segmentation.autoencoder import train_autoencoders
+    from segmentation.reduction import split_rows
+    from segmentation.silhouette import silhouettes
+    from segmentation.stability import bootstrap_agreement, resample_scan
+
+    parallel.available_cores = lambda: cores
+    kmeans.BLOCK = streaming.BLOCK = sampling.BLOCK = 300
+    streaming.SMALL, streaming.LARGE = 400, 900
+    matrix = np.random.default_rng(5).normal(size=(1500, 6))
+    fits = kmeans.scan_kmeans(matrix, [3, 5, 8], n_init=4)
+    labels = {k: fit.labels for k, fit in fits.items()}
+    resamples = resample_scan(matrix, fits, resamples=4, n_init=2)
+    null = null_reference.null_statistics(matrix[:600], [2, 3], draws=1, sample=300)
+    networks = train_autoencoders(matrix, [2, 3], [0, 1], split_rows(1500, 1), epochs=2)
+    table = folder / "table.parquet"
+    pq.write_table(pa.table({f"x{j}": column for j, column in enumerate(matrix.T)}), table)
+    more = [kmeans.refine(matrix, fits[5].centres + 0.2)]
+    more += [streaming.fit_file(table, 4, n_init=2)]
+    found = {
+        "K-Means": [labels.values(), [fit.centres for fit in fits.values()]],
+        "inertias": [[fit.inertias for fit in [*fits.values(), *more]]],
+        "refinement and file": [[fit.centres for fit in more]],
+        "sample": [[sampling.stratified(matrix, 300).rows]],
+        "assignment": [kmeans.assign(matrix, fits[8].centres)],
+        "silhouettes": [silhouettes(matrix, labels).values()],
+        "bootstrap": [bootstrap_agreement(matrix, [3, 5], pairs=2, n_init=2).values()],
+        "resamples": [(part.labels, part.jaccard) for part in resamples.values()],
+        "null reference": [[null.drop(columns="null").to_numpy(float)]],
+        "gap": [[null_reference.gap_statistic(matrix, fits, draws=2).to_numpy(float)]],
+        "Ward": [[alternatives.ward_tree(matrix[:600])]],
+        "mixture": [[alternatives.gaussian_mixture(matrix, 3, 1)]],
+        "density": [[alternatives.dbscan(matrix, 1.0, 5), alternatives.hdbscan(matrix[:600], 10)]],
+        "autoencoder": [network.weights for network in networks],
+    }
+    return {name: digest(*(a for part in parts for a in part)) for name, parts in found.items()}
+
+
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
 @pytest.mark.slow
 def test_the_number_of_threads_changes_no_bit_of_any_result(tmp_path):
-    processes = {}
+    processes = []
     for threads in ("1", "4"):
+        # Processes of their own: the number of threads is read once, when the libraries load.
         environ = os.environ | {"PYTHONPATH": str(NOTEBOOKS), "OMP_NUM_THREADS": threads}
         environ |= {"OPENBLAS_NUM_THREADS": threads, "TF_CPP_MIN_LOG_LEVEL": "2"}
         (tmp_path / threads).mkdir()
-        processes[threads] = subprocess.Popen(
-            [sys.executable, "-c", RESULTS, threads, tmp_path / threads],
-            env=environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    found = {}
-    for threads, process in processes.items():
-        printed, errors = process.communicate()
-        assert process.returncode == 0, errors
-        found[threads] = json.loads(printed)
-    assert found["1"] == found["4"]
+        command = [sys.executable, __file__, threads, str(tmp_path / threads)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        processes.append(subprocess.Popen(command, env=environ, **pipes))
+    answers = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], answers
+    one, four = (json.loads(said) for said, _ in answers)
+    assert one == four
+
+
+if __name__ == "__main__":
+    print(json.dumps(results(int(sys.argv[1]), Path(sys.argv[2]))))

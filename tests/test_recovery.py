@@ -28,6 +28,13 @@ KNOWN = load_dataset("credit_card")
 SEGMENTS = 6
 NAMES = {"Cash-advance users", "Instalment buyers", "High spenders", "Low-activity customers"}
 MORE_NAMES = {"Purchase-and-cash revolvers", "Minimum-payment shoppers"}
+NAMED = {
+    "cash-only revolvers": "Cash-advance users",
+    "instalment shoppers": "Instalment buyers",
+    "all-round buyers": "High spenders",
+    "one-off buyers": "Low-activity customers",
+    "purchase-and-cash revolvers": "Purchase-and-cash revolvers",
+}
 
 
 class Prepared:
@@ -76,22 +83,13 @@ def test_segments_agree_with_the_true_groups(generated, truth, seed):
 def test_most_groups_stay_together_in_a_segment_named_after_them(generated, truth, labels):
     together = pd.crosstab(truth, labels, normalize="index").max(axis=1)
     together = together.drop(["purchase-and-cash revolvers", "nearly dormant"])
-    assert together.min() > 0.62
-    assert together.mean() > 0.8
+    assert together.min() > 0.62 and together.mean() > 0.8
     names = generated.names(labels)
     assert set(names) == NAMES | MORE_NAMES
-    shares = pd.crosstab(truth, names, normalize="index")
-    for group, name in {
-        "cash-only revolvers": "Cash-advance users",
-        "instalment shoppers": "Instalment buyers",
-        "all-round buyers": "High spenders",
-        "one-off buyers": "Low-activity customers",
-        "purchase-and-cash revolvers": "Purchase-and-cash revolvers",
-    }.items():
-        assert shares.loc[group].idxmax() == name
+    assert pd.crosstab(truth, names).idxmax(axis=1).to_dict().items() >= NAMED.items()
 
 
-def test_names_survive_bootstrap_samples(generated, labels):
+def test_names_survive_bootstrap_samples_a_shuffle_and_another_seed(generated, labels):
     agreement = naming.agreement_after_refits(
         generated.matrix.to_numpy(),
         generated.standardised,
@@ -100,11 +98,7 @@ def test_names_survive_bootstrap_samples(generated, labels):
         resamples=4,
         n_init=4,
     )
-    assert agreement.min() > 0.93
-    assert agreement.mean() > 0.95
-
-
-def test_names_survive_a_shuffle_and_another_seed(generated, labels):
+    assert agreement.min() > 0.93 and agreement.mean() > 0.95
     order = np.random.default_rng(5).permutation(len(labels))
     renamed = generated.names(generated.labels(n_init=4, seed=77, order=order))
     assert (renamed.loc[labels.index] == generated.names(labels)).mean() > 0.98

@@ -8,11 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import HOSTILE_TEXTS, SHOP
+from conftest import HOSTILE_TEXTS
 
 from customer_tables.errors import UserError
 from segmentation import workspace
-from segmentation.stages import STAGES
+from segmentation.dataset import DATA_FOLDER
 from segmentation.workspace import Workspace
 
 
@@ -39,6 +39,12 @@ def open_stage(results, make_shop, shown):
     return lambda stage: Workspace(stage, make_shop(), results)
 
 
+def refusal(read):
+    with pytest.raises(UserError) as caught:
+        read()
+    return str(caught.value).splitlines()
+
+
 # --- hand-offs ------------------------------------------------------------------------------------
 
 
@@ -51,22 +57,17 @@ def test_tables_and_documents_come_back(open_stage):
     assert later.load("01", "cleaning") == {"fills": {"a": 1.5}, "3": 4}
 
 
-@pytest.mark.parametrize(("stage", "needed"), [("02", "01"), ("04", "03"), ("06", "04")])
-def test_a_missing_hand_off_says_which_notebook_to_run(open_stage, stage, needed):
-    with pytest.raises(UserError) as caught:
-        open_stage(stage).load(needed, "customers")
-    reader, writer = STAGES[stage].name, STAGES[needed].name
-    what, where, remedy = str(caught.value).splitlines()
-    assert what == f"{reader} needs what {writer} makes, and it is not there"
-    assert where.endswith(f"{needed}_customers")
-    assert remedy == f"run {writer}.ipynb first, with the same dataset and results_dir"
+def test_a_missing_hand_off_says_which_notebook_to_run(open_stage):
+    what, where, remedy = refusal(lambda: open_stage("06").load("04", "customers"))
+    assert what == "06_segment_profiling needs what 04_kmeans makes, and it is not there"
+    assert where.endswith("04_customers")
+    assert remedy == "run 04_kmeans.ipynb first, with the same dataset and results_dir"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a system with owners of files, not Windows")
-def test_customers_are_for_the_owner_only(open_stage, results):
-    old = os.umask(0)
+def test_customers_are_for_the_owner_only_and_lists_of_an_earlier_run_go(open_stage, results):
+    old, ws = os.umask(0), open_stage("01")
     try:
-        ws = open_stage("01")
         ws.save("customers", pd.DataFrame({"a": [1]}))
         ws.save("cleaning", {"a": 1})
         ws.export(pd.DataFrame({"a": [1]}), "campaigns/big.csv")
@@ -75,57 +76,40 @@ def test_customers_are_for_the_owner_only(open_stage, results):
         ws.document({"a": 1}, "open.json")
     finally:
         os.umask(old)
-    private = ("stages/01_customers.parquet", "stages/01_cleaning.json", "campaigns/big.csv",
-               "model.json", "model.sql")  # fmt: skip
+    private = "stages/01_customers.parquet stages/01_cleaning.json campaigns/big.csv".split()
+    private += ["model.json", "model.sql"]
     assert {stat.S_IMODE((results / name).stat().st_mode) for name in private} == {0o600}
     assert stat.S_IMODE((results / "open.json").stat().st_mode) == 0o666
-
-
-def test_lists_of_an_earlier_run_are_removed(open_stage, results):
-    ws = open_stage("06")
-    ws.export(pd.DataFrame({"a": [1]}), "campaigns/old.csv")
     ws.clear("campaigns")
-    assert list((results / "campaigns").iterdir()) == []
     ws.clear("never-made")
+    assert list((results / "campaigns").iterdir()) == []
 
 
-def handed_over(open_stage):
-    """Let notebook 03 hand over a table and a document, and end."""
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(
+            (n, c)
+            for n in ("matrix.parquet", "preparation.json")
+            for c in (None, b"\xff" * 30, b"")
+        ),
+        *(("preparation.json", content) for content in (b"[]", b"7", b"null")),
+        ("preparation.json", b'{"steps": [1]}'),
+    ],
+)
+def test_a_hand_off_that_is_damaged_or_was_changed_is_refused(open_stage, results, name, content):
     ws = open_stage("03")
     ws.save("matrix", pd.DataFrame({"a": [1.0, 2.0]}))
     ws.save("preparation", {"steps": []})
     ws.finish()
-
-
-@pytest.mark.parametrize("name", ["03_matrix.parquet", "03_preparation.json"])
-@pytest.mark.parametrize(
-    "damage", [lambda old: old[: len(old) // 2], lambda _: b"\xff" * 30, lambda _: b""]
-)
-def test_a_damaged_hand_off_is_refused(open_stage, results, name, damage):
-    handed_over(open_stage)
-    path = results / "stages" / name
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UserError, match=f"{name} is damaged") as refused:
-        open_stage("04").load("03", name[3:].partition(".")[0])
-    assert "run 03_feature_engineering.ipynb again" in str(refused.value)
-
-
-@pytest.mark.parametrize("content", ["[]", "7", '"x"', "null"])
-def test_a_document_of_another_kind_is_damaged(open_stage, results, content):
-    handed_over(open_stage)
-    (results / "stages" / "03_preparation.json").write_text(content)
-    with pytest.raises(UserError, match="damaged"):
-        open_stage("04").load("03", "preparation")
-
-
-def test_a_changed_hand_off_is_refused(open_stage, results):
-    handed_over(open_stage)
+    path = results / "stages" / f"03_{name}"
     assert len(open_stage("04").load("03", "matrix")) == 2
-    pd.DataFrame({"a": [1.0, 3.0]}).to_parquet(results / "stages" / "03_matrix.parquet")
-    with pytest.raises(UserError, match="its checksum differs"):
-        open_stage("04").load("03", "matrix")
-    handed_over(open_stage)
-    assert len(open_stage("04").load("03", "matrix")) == 2
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half if content is None else content)
+    what, _, remedy = refusal(lambda: open_stage("04").load("03", name.partition(".")[0]))
+    changed = what.endswith("is not what 03_feature_engineering wrote (its checksum differs)")
+    assert changed if content and len(content) == 14 else what == f"03_{name} is damaged"
+    assert remedy.startswith("run 03_feature_engineering.ipynb again")
 
 
 # --- what is shown --------------------------------------------------------------------------------
@@ -170,9 +154,13 @@ def test_a_table_file_is_the_table_and_safe_in_a_spreadsheet(open_stage, shown, 
 
 @pytest.mark.parametrize(
     ("name", "file"),
-    [("composition_gender", "02_composition_gender.csv"), ("../x", r"02_x_[0-9a-f]{6}.csv"),
-     ("東", r"02_[0-9a-f]{6}.csv"), ("a" * 70, r"02_a{60}_[0-9a-f]{6}.csv")],
-)  # fmt: skip
+    [
+        ("composition_gender", "02_composition_gender.csv"),
+        ("../x", r"02_x_[0-9a-f]{6}.csv"),
+        ("東", r"02_[0-9a-f]{6}.csv"),
+        ("a" * 70, r"02_a{60}_[0-9a-f]{6}.csv"),
+    ],
+)
 def test_names_of_tables_stay_in_their_folder(open_stage, results, name, file):
     open_stage("02").table(pd.DataFrame({"a": [1]}), name, "A table")
     (path,) = (results / "tables").iterdir()
@@ -186,28 +174,26 @@ def test_a_figure_has_a_file_and_alternative_text(open_stage, shown, results):
         open_stage("02").figure(figure, name, "A line\x00.", "Rises from 1 to 2 <b>.")
         assert not plt.fignum_exists(figure.number)
     data, metadata = shown[0]
-    about = metadata["image/png"]
+    about, alt = metadata["image/png"], "Rises from 1 to 2 <b>."
     assert 100 < about.pop("width") < 800
-    assert about == {"alt": "Rises from 1 to 2 <b>.", "caption": "A line .",
-                     "file": "../figures/02_line.png"}  # fmt: skip
-    assert data["text/plain"] == "Figure: Rises from 1 to 2 <b>."
+    assert about == {"alt": alt, "caption": "A line .", "file": "../figures/02_line.png"}
+    assert data["text/plain"] == f"Figure: {alt}"
     first, second = (results / "figures" / f"02_{name}.png" for name in ("line", "again"))
     assert first.read_bytes()[:4] == b"\x89PNG"
     assert first.read_bytes() == second.read_bytes(), "the same figure is the same bytes"
-    assert json.loads(first.with_suffix(".json").read_text())["alt"] == about["alt"]
+    assert json.loads(first.with_suffix(".json").read_text())["alt"] == alt
 
 
 @pytest.mark.parametrize(
     ("customers", "rows", "figure_says", "table_says"),
     [
-        (30, None, "A line.", "A table"),
-        (30, 30, "A line.", "A table"),
-        (30, 12, "A line. Rests on 12 of 30 clients.", "A table (12 of 30 clients)"),
-        (25_000, None, "A line. Rests on all 25,000 clients.", "A table"),
-        (25_000, 9_000, "A line. Rests on 9,000 of 25,000 clients.",
-         "A table (9,000 of 25,000 clients)"),
+        (30, None, "", ""),
+        (30, 30, "", ""),
+        (30, 12, " Rests on 12 of 30 clients.", " (12 of 30 clients)"),
+        (25_000, None, " Rests on all 25,000 clients.", ""),
+        (25_000, 9_000, " Rests on 9,000 of 25,000 clients.", " (9,000 of 25,000 clients)"),
     ],
-)  # fmt: skip
+)
 def test_captions_say_on_how_many_customers_they_rest(
     open_stage, shown, customers, rows, figure_says, table_says
 ):
@@ -216,38 +202,28 @@ def test_captions_say_on_how_many_customers_they_rest(
     ws.load("01", "customers")
     ws.rests_on(rows)
     ws.figure(plt.figure(figsize=(4, 3)), "line", "A line.", "Flat.")
-    assert shown[-1][1]["image/png"]["caption"] == figure_says
-    ws.table(pd.DataFrame({"a": [1]}), "table", "A table")
-    assert f"<caption>{table_says}</caption>" in shown[-1].data
-    ws.rests_on()
-    ws.table(pd.DataFrame({"a": [1]}), "table", "A table")
-    assert "<caption>A table</caption>" in shown[-1].data
+    assert shown[-1][1]["image/png"]["caption"] == f"A line.{figure_says}"
+    for expected in (table_says, ""):
+        ws.table(pd.DataFrame({"a": [1]}), "table", "A table")
+        assert f"<caption>A table{expected}</caption>" in shown[-1].data
+        ws.rests_on()
 
 
-# --- what became stale ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def run(open_stage, shown):
-    """Return a function that runs a tiny stage and returns what it says is stale."""
-    needs = {"01": (), "03": ("01",), "04": ("01", "03")}
-
-    def stage(number, content):
+def test_what_is_stale_is_said_by_the_earlier_and_by_the_later_notebook(open_stage, shown):
+    def run(number, content):
         shown.clear()
         ws = open_stage(number)
-        for earlier in needs[number]:
-            ws.load(earlier, "number")
-            if earlier == "03":
-                ws.load(earlier, "again")
+        for earlier, name in {
+            "01": (),
+            "03": (("01", "number"),),
+            "04": (("01", "number"), ("03", "number"), ("03", "again")),
+        }[number]:
+            ws.load(earlier, name)
         ws.save("number", {"number": content})
         ws.save("again", {"number": content})
         ws.finish()
         return [thing.data for thing in shown if "stale" in thing.data]
 
-    return stage
-
-
-def test_what_is_stale_is_said_by_the_earlier_and_by_the_later_notebook(run):
     assert [run(stage, 1) for stage in ("01", "03", "04")] == [[], [], []]
     (announced,) = run("01", 2)
     assert "03" in announced and "04" in announced
@@ -260,33 +236,21 @@ def test_what_is_stale_is_said_by_the_earlier_and_by_the_later_notebook(run):
 # --- where results go -----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def toml(tmp_path):
-    path = tmp_path / "my_shop" / "dataset.toml"
-    path.parent.mkdir()
-    names = [feature["name"] for feature in SHOP["features"][:2]]
-    columns = [f'[columns.{name}]\nkind = "money"\n' for name in names]
-    features = [f'[[features]]\nname = "{name}"\nformula = "{name}"\n' for name in names]
-    path.write_text("".join(columns + features))
-    return path
-
-
-@pytest.mark.parametrize(
-    "spell", [str, lambda path: str(path.parent), lambda path: f"{path.parent}/"]
-)
-def test_results_are_called_after_the_dataset(toml, tmp_path, monkeypatch, spell):
+def test_results_are_called_after_the_dataset_or_go_where_asked(tmp_path, monkeypatch):
+    shop = tmp_path / "my_shop"
+    shop.mkdir()
+    known = (DATA_FOLDER / "mall" / "dataset.toml").read_text(encoding="utf-8")
+    (shop / "dataset.toml").write_text(known, encoding="utf-8")
     monkeypatch.setattr(workspace, "RESULTS_FOLDER", tmp_path / "all")
-    ws = Workspace.open("01", dataset=spell(toml))
-    assert ws.folder == tmp_path / "all" / "my_shop"
-    assert (ws.folder / "stages").is_dir()
-
-
-def test_a_given_folder_is_taken_unless_it_is_a_file(toml, tmp_path):
-    ws = Workspace.open("01", dataset=str(toml), results_dir=str(tmp_path / "a" / "b"), quick=True)
+    for spelt in (f"{shop}/dataset.toml", str(shop), f"{shop}/"):
+        assert Workspace.open("01", dataset=spelt).folder == tmp_path / "all" / "my_shop"
+    assert (tmp_path / "all" / "my_shop" / "stages").is_dir()
+    given = {"dataset": str(shop), "results_dir": str(tmp_path / "a" / "b")}
+    ws = Workspace.open("01", **given, quick=True)
     assert (ws.folder, ws.quick) == (tmp_path / "a" / "b", True)
     (tmp_path / "file").write_text("")
     for place, words in (("file", "'file' is a file"), ("file/below", "cannot be made")):
-        with pytest.raises(UserError, match=words):
-            Workspace.open("01", dataset=str(toml), results_dir=str(tmp_path / place))
-    with pytest.raises(UserError, match="no dataset 'credit_crad'"):
-        Workspace.open("01", dataset="credit_crad", results_dir=str(tmp_path))
+        given["results_dir"] = str(tmp_path / place)
+        assert words in refusal(lambda: Workspace.open("01", **given))[0]
+    given["dataset"] = "credit_crad"
+    assert "no dataset 'credit_crad'" in refusal(lambda: Workspace.open("01", **given))[0]

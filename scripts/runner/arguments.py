@@ -65,10 +65,7 @@ class Options:
 def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
     """Read the command line; --from and --only may name the notebooks of `series`.
 
-    Raises
-    ------
-    UserError
-        At the first argument that cannot be meant.
+    Raises UserError at the first argument that cannot be meant.
     """
     parser = _parser()
     given, unknown = parser.parse_known_args(argv)

@@ -11,9 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import BinaryIO
 
 from customer_tables.errors import UserError
 from runner.locking import Held, lock
@@ -103,10 +101,7 @@ def _stamp(folder: Path, requirements: Path) -> dict[str, str]:
 def prepare(root: Path) -> None:
     """Make the environment, or bring it up to date; two callers take turns.
 
-    Raises
-    ------
-    UserError
-        If it cannot be made: no space, no network, no suitable Python.
+    Raises UserError if it cannot be made: no space, no network, no suitable Python.
     """
     folder, requirements = root / ".venv", root / "requirements.txt"
     if not requirements.is_file():
@@ -143,11 +138,11 @@ def _build(folder: Path, requirements: Path) -> None:
                 shutil.rmtree(entry)
             elif entry.name != ".setup.lock":
                 entry.unlink()
-        _call([_base_python(), "-m", "venv", str(folder)], log, "the environment cannot be made")
+        _call([_base_python(), "-m", "venv", str(folder)], "the environment cannot be made", log)
     _say("Installing the pinned packages: about 2 GB, some minutes the first time …")
     install = [python, "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"]
-    install += ["--no-input", "--disable-pip-version-check", "-r", str(requirements)]
-    _call(install, log, "the packages cannot be installed")
+    install += ["--no-input", "--disable-pip-version-check", "--log", str(log)]
+    _call([*install, "-r", str(requirements)], "the packages cannot be installed", log)
     # List the fonts now: later, matplotlib would say in the middle of a notebook that it does.
     fonts = [python, "-c", "import matplotlib.font_manager"]
     environ = os.environ | {"MPLCONFIGDIR": str(figure_settings(folder))}
@@ -191,54 +186,15 @@ def _base_python() -> str:
     )
 
 
-def _call(command: list[str], log: Path, failure: str) -> None:
-    """Run a command with its words going to a log; a short reason reaches the terminal."""
+def _call(command: list[str], failure: str, log: Path) -> None:
+    """Run a command that shows what it is at; where it fails, say why in short."""
     environ = {k: v for k, v in os.environ.items() if k.upper() not in _MISLEADING}
-    environ["PYTHONUNBUFFERED"] = "1"  # what it says reaches the log at once
-    with log.open("ab") as file, log.open("rb") as words:
-        words.seek(0, os.SEEK_END)
-        with subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environ
-        ) as running:
-            said = _show_life(running, words)
-    if running.returncode:
-        reason, remedy = _diagnose(said)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=subprocess.PIPE, env=environ
+    )
+    if done.returncode:
+        reason, remedy = _diagnose(done.stderr.decode("utf-8", errors="replace"))
         raise UserError(f"{failure}: {reason}", where=f"log: {log}", remedy=remedy)
-
-
-def _show_life(running: subprocess.Popen, words: BinaryIO) -> str:
-    """Show what a command is at: a moving line, or one each half minute; return what it said."""
-    live, began, said = sys.stderr.isatty(), time.monotonic(), ""
-    while True:
-        try:
-            running.wait(0.2 if live else 30)
-            break
-        except subprocess.TimeoutExpired:
-            said += words.read().decode("utf-8", errors="replace")
-        except BaseException:
-            running.kill()
-            raise
-        seconds = time.monotonic() - began
-        if live:
-            mark = "|/-\\"[int(seconds * 5) % 4]
-            line = f"{mark} {seconds:.0f} s  {_at_work_on(said)}"
-            _say(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", end="")
-        else:
-            _say(f"  {seconds:.0f} s: {_at_work_on(said)}")
-    if live:
-        _say("\r\x1b[K", end="")
-    return said + words.read().decode("utf-8", errors="replace")
-
-
-def _at_work_on(said: str) -> str:
-    """Tell from pip's words which package it is at."""
-    for line in reversed(said.splitlines()):
-        word, _, rest = line.strip().partition(" ")
-        if word in ("Collecting", "Downloading", "Processing"):
-            return f"{word.lower()} {rest.partition(' ')[0].rpartition('/')[2]}"
-        if line.startswith("Installing collected packages:"):
-            return f"unpacking {line.count(',') + 1} packages"
-    return "starting"
 
 
 def _diagnose(text: str) -> tuple[str, str]:
@@ -246,8 +202,8 @@ def _diagnose(text: str) -> tuple[str, str]:
     for sign, answer in _DIAGNOSES.items():
         if sign in text:
             return answer
-    last = next((line for line in reversed(text.splitlines()) if line.strip()), "no reason given")
-    return last.strip()[:200], "the log says more"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return (lines or ["no reason given"])[-1][:200], "the lines above, and the log, say more"
 
 
 def _restart(python: Path, script: Path, arguments: list[str]) -> None:
@@ -266,5 +222,5 @@ def _restart(python: Path, script: Path, arguments: list[str]) -> None:
             continue
 
 
-def _say(text: str, end: str = "\n") -> None:
-    print(text, end=end, file=sys.stderr, flush=True)
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ from papermill.exceptions import PapermillExecutionError
 
 from customer_tables.errors import UserError
 from customer_tables.text import printable
+from runner.environment import ROOT
 from runner.errors import DISK_FULL, RunFailed
 from runner.kernels import Kernel
 from runner.traces import described, without_data
+from runner.work import Work
+from segmentation.stages import Stage
 
 _ENGINE = "prepared-kernel"
 OnCell = Callable[[int, float], None]
@@ -31,35 +35,19 @@ _NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
 _LESS_MEMORY = "Close other programs, try --quick, or run on a machine with more memory."
 
 
-@dataclass(frozen=True)
-class Job:
-    """A notebook to run."""
-
-    name: str  # on the terminal
-    source: Path  # it is not changed
-    executed: Path  # where the executed copy goes
-    parameters: dict[str, Any]
-    shown: dict[str, Any]  # those that the copy shows as set, without paths of this machine
-    masks: dict[str, str]  # texts that must not appear in the copy, and what stands in their place
-    time_limit: float  # in seconds, for the notebook as a whole
-    log: Path  # where tracebacks go
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How long a notebook and each of its code cells took, and its memory in bytes, if known."""
-
-    seconds: float
-    cells: list[float]
-    peak_memory: int | None
-
-
 class _PreparedKernelEngine(NBClientEngine):
     """Papermill's own engine, in a kernel that was started beforehand."""
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, kernel: Kernel, job: Job, on_cell: OnCell, **_: Any
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        *,
+        kernel: Kernel,
+        values: dict[str, Any],
+        on_cell: OnCell,
+        **_: Any,
     ) -> None:
         """Run all cells; the values of all parameters are set after the last cell about them."""
         cells = nb_man.nb.cells
@@ -71,7 +59,7 @@ class _PreparedKernelEngine(NBClientEngine):
             on_cell(cell_index, time.monotonic())
             if cell_index == declared + 1:
                 # Paths of this machine too, so without a trace in the notebook.
-                lines = "\n".join(f"{name} = {value!r}" for name, value in job.parameters.items())
+                lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
                 client.kc.execute(lines, silent=True)
 
         client = PapermillNotebookClient(
@@ -96,17 +84,24 @@ papermill_engines.register(_ENGINE, _PreparedKernelEngine)
 
 
 async def run_notebook(
-    job: Job, kernel: Kernel, on_cell: Callable[[int, int], None] = lambda done, total: None
-) -> Outcome:
-    """Run a notebook and write its executed copy.
+    work: Work, stage: Stage, kernel: Kernel, on_cell: Callable[[int, int], None]
+) -> tuple[float, list[float], int | None]:
+    """Run the notebook of a stage and write its executed copy.
 
     Parameters
     ----------
-    job : Job
+    work : Work
+    stage : Stage
     kernel : Kernel
         A started kernel; the caller ends it.
     on_cell : callable
         Told the number of cells behind and the number of all, at every cell.
+
+    Returns
+    -------
+    tuple
+        The seconds that the notebook took, and each of its code cells, and its largest use of
+        memory in bytes where that is known.
 
     Raises
     ------
@@ -116,7 +111,9 @@ async def run_notebook(
         If a cell failed, the kernel died or the time ran out.
     """
     loop, begun = asyncio.get_running_loop(), []
-    total = len(nbformat.read(job.source, as_version=4).cells) + bool(job.shown)
+    source, name = work.plan.folder / stage.file, f"{stage.number} {stage.topic}"
+    values, shown = work.parameters(stage)
+    total = len(work.plan.notebooks[stage.number]["cells"]) + bool(shown)
 
     def tell(index: int, began: float) -> None:
         begun.append(began)
@@ -124,91 +121,84 @@ async def run_notebook(
 
     def through_papermill() -> nbformat.NotebookNode:
         return papermill.execute_notebook(
-            str(job.source),
+            str(source),
             None,
-            parameters=job.shown,
+            parameters=shown,
             engine_name=_ENGINE,
             kernel_name="python3",
             language="python",
             progress_bar=False,
             request_save_on_cell_execute=False,
             kernel=kernel,
-            job=job,
+            values=values,
             on_cell=tell,
         )
 
-    limit, started = asyncio.timeout(job.time_limit), time.monotonic()
+    limit, started = asyncio.timeout(work.plan.options.time_limit), time.monotonic()
     # Papermill waits for its kernel, so it does that in a thread of its own.
     running = asyncio.ensure_future(asyncio.to_thread(through_papermill))
     try:
         async with limit:
             notebook = await asyncio.shield(running)
     except PapermillExecutionError as error:
-        raise _explained(job, error) from None
+        raise _explained(work.place.log, name, error) from None
     except (DeadKernelError, CellTimeoutError, TimeoutError, RuntimeError, OSError) as error:
-        _note(job, f"{type(error).__name__}: {error}")
-        raise _kernel_failed(job, limit.expired(), error) from None
+        _note(work.place.log, name, f"{type(error).__name__}: {error}")
+        late = work.plan.options.time_limit if limit.expired() else None
+        raise _kernel_failed(name, late, error) from None
     finally:
         if not running.done():  # the time has run out, or the run is ending
             await kernel.end()
             await asyncio.wait([running])
             running.exception()  # that the kernel has died is no news
     seconds, peak_memory = time.monotonic() - started, kernel.peak_memory()
-    _check_complete(job, notebook)
-    ends = [*begun[1:], started + seconds]
-    times = [
-        round(end - began, 3)
-        for cell, began, end in zip(notebook.cells, begun, ends, strict=True)
-        if cell.cell_type == "code" and cell.source.strip()
-    ]
-    _write_copy(notebook, job)
-    return Outcome(seconds, times, peak_memory)
+    code = [cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells]
+    for cell, runs in zip(notebook.cells, code, strict=True):
+        if runs and cell.execution_count is None:  # papermill calls such a notebook complete
+            _note(work.place.log, name, f"this cell was not run:\n{cell.source}")
+            raise RunFailed(f"{name} stopped before its last cell.")
+    spans = zip(code, begun, [*begun[1:], started + seconds], strict=True)
+    times = [round(end - began, 3) for runs, began, end in spans if runs]
+    _write_copy(notebook, work, stage, shown)
+    return seconds, times, peak_memory
 
 
-def _check_complete(job: Job, notebook: nbformat.NotebookNode) -> None:
-    """Look at the cells themselves: papermill calls some notebooks complete that are not."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
-            _note(job, f"this cell was not run:\n{cell.source}")
-            raise RunFailed(f"{job.name} stopped before its last cell.")
-
-
-def _explained(job: Job, error: PapermillExecutionError) -> Exception:
+def _explained(log: Path, name: str, error: PapermillExecutionError) -> Exception:
     """Tell a user's mistake, which the notebook has explained, from a failure of ours."""
-    count, kind, said = error.exec_count, error.ename, error.evalue
+    kind, said = error.ename, error.evalue
     trace = _COLOURS.sub("", "\n".join(error.traceback))
     told = described(kind, said, trace)
-    _note(job, f"cell {count}:\n{error.source}\n\n{without_data(trace) or told}")
+    _note(log, name, f"cell {error.exec_count}:\n{error.source}\n\n{without_data(trace) or told}")
     if kind == "UserError":
         return UserError(*(said.splitlines() or [kind])[:3])
     if _NO_MEMORY.search(kind):
-        return RunFailed(f"{job.name} asked for more memory than there is.\n{_LESS_MEMORY}")
+        return RunFailed(f"{name} asked for more memory than there is.\n{_LESS_MEMORY}")
     if kind == "OSError" and re.match(r"\[Errno (28|122)\]", said):
         return RunFailed(DISK_FULL)
-    return RunFailed(f"{job.name} failed in cell [{count}]: {printable(told, 300)}")
+    return RunFailed(f"{name} failed in cell [{error.exec_count}]: {printable(told, 300)}")
 
 
-def _kernel_failed(job: Job, late: bool, error: Exception) -> RunFailed:
-    if late:
+def _kernel_failed(name: str, late: float | None, error: Exception) -> RunFailed:
+    if late is not None:
         return RunFailed(
-            f"{job.name} was stopped after {job.time_limit / 60:g} minutes.\n"
+            f"{name} was stopped after {late / 60:g} minutes.\n"
             "Allow more with --time-limit MINUTES, or try --quick."
         )
     # A kernel that dies while it starts is told by its client in other words.
     if isinstance(error, DeadKernelError) or str(error).startswith("Kernel died"):
-        return RunFailed(
-            f"{job.name} ended without a word: most likely the machine ran out of memory.\n"
-            f"{_LESS_MEMORY}"
-        )
-    return RunFailed(f"{job.name} could not be run: {str(error).splitlines()[0][:300]}")
+        why = "most likely the machine ran out of memory"
+        return RunFailed(f"{name} ended without a word: {why}.\n{_LESS_MEMORY}")
+    return RunFailed(f"{name} could not be run: {str(error).splitlines()[0][:300]}")
 
 
-def _note(job: Job, text: str) -> None:
-    with job.log.open("a", encoding="utf-8", errors="replace") as log:
-        log.write(f"\n--- {job.name} ---\n{text}\n")
+def _note(log: Path, name: str, text: str) -> None:
+    with log.open("a", encoding="utf-8", errors="replace") as file:
+        file.write(f"\n--- {name} ---\n{text}\n")
 
 
-def _write_copy(notebook: nbformat.NotebookNode, job: Job) -> None:
+def _write_copy(
+    notebook: nbformat.NotebookNode, work: Work, stage: Stage, shown: dict[str, Any]
+) -> None:
     """Write the executed copy without what differs from run to run and from machine to machine."""
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
@@ -216,12 +206,22 @@ def _write_copy(notebook: nbformat.NotebookNode, job: Job) -> None:
         if not cell.metadata.get("tags"):
             cell.metadata.pop("tags", None)
         elif "injected-parameters" in cell.metadata["tags"]:
-            lines = [f"{name} = {value!r}" for name, value in job.shown.items()]
+            lines = [f"{name} = {value!r}" for name, value in shown.items()]
             cell.source = "\n".join(["# Parameters of this run", *lines])
             cell.id = "injected-parameters"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["kernelspec"] = kernel
-    nbformat.write(nbformat.from_dict(_masked(notebook, job.masks)), job.executed)
+    tree, source = work.place.tree, work.source
+    masks = {str(tree): f"results/{work.place.results.name}"}
+    masks |= {str(path): path.name for path in (source.table, source.demographics) if path}
+    if source.toml:
+        masks[str(source.toml.parent)] = source.name
+    for folder, stand_in in ((ROOT, ""), (Path.home(), "~/")):
+        if folder != folder.parent:  # the root of the disk is in every path, and in addresses
+            masks[str(folder) + os.sep] = stand_in
+    # A path within quotes has its backslashes doubled.
+    masks = {json.dumps(text)[1:-1]: stand_in for text, stand_in in masks.items()} | masks
+    nbformat.write(nbformat.from_dict(_masked(notebook, masks)), tree / "notebooks" / stage.file)
 
 
 def _masked(value: Any, masks: dict[str, str]) -> Any:

@@ -42,10 +42,7 @@ class Source:
 def check_table(path: Path, option: str = "--input") -> Path:
     """Check that a user's table is a file that can be read, and return its full path.
 
-    Raises
-    ------
-    UserError
-        If it is missing, empty, a folder or closed to this user.
+    Raises UserError if it is missing, empty, a folder or closed to this user.
     """
     where = f"{option} {path}"
     if path.is_dir():
@@ -90,10 +87,7 @@ def resolve_dataset(dataset: str | None, table: Path | None) -> Source:
         The user's table, checked. Without a dataset its columns decide: a table with all columns
         of a dataset under data/ belongs to it; for any other everything is inferred.
 
-    Raises
-    ------
-    UserError
-        If there is no such dataset, or the table's columns allow no decision.
+    Raises UserError if there is no such dataset, or the table's columns allow no decision.
     """
     if dataset is None and table is not None:
         dataset = match_table(table)
@@ -156,10 +150,7 @@ def _texts(value: Any) -> Iterator[str]:
 def check_results(folder: Path) -> Path:
     """Check that a folder may be replaced by results, and return its full path.
 
-    Raises
-    ------
-    UserError
-        If it is a file, or holds something that no run has written.
+    Raises UserError if it is a file, or holds something that no run has written.
     """
     full, where = folder.resolve(), f"--results {folder}"
     if full.exists() and not full.is_dir():

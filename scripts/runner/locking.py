@@ -36,10 +36,7 @@ def lock(
     tell : callable
         Gets the holder once, before the waiting begins.
 
-    Raises
-    ------
-    Held
-        If another process holds it and `wait` is false.
+    Raises Held if another process holds it and `wait` is false.
     """
     descriptor = _open_locked(path)
     if descriptor is None:

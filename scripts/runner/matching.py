@@ -15,10 +15,7 @@ _RESEMBLES, _TELLING = 0.8, 8
 def match_table(table: Path) -> str:
     """Return the dataset under data/ whose columns a table has, or "auto" where none resembles it.
 
-    Raises
-    ------
-    UserError
-        If the table lacks columns of the dataset that it resembles.
+    Raises UserError if the table lacks columns of the dataset that it resembles.
     """
     from segmentation import dataset as definitions  # needs packages
 

@@ -15,10 +15,7 @@ from customer_tables.errors import UserError
 def read_notebook(path: Path) -> dict[str, Any]:
     """Return a notebook's content.
 
-    Raises
-    ------
-    UserError
-        If the file is missing or is no notebook.
+    Raises UserError if the file is missing or is no notebook.
     """
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))

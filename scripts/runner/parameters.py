@@ -70,10 +70,7 @@ def settle_parameters(
 ) -> dict[str, dict[str, Any]]:
     """Turn --set texts into typed values, by the number of each stage that declares their names.
 
-    Raises
-    ------
-    UserError
-        If no notebook declares a name, or a value is not of the declared type.
+    Raises UserError if no notebook declares a name, or a value is not of the declared type.
     """
     known = sorted(set().union(*declared.values()) - RUNNERS_OWN.keys())
     for name in settings:
@@ -111,10 +108,7 @@ _TYPES: dict[str, tuple[Callable[[str], Any], str]] = {
 def coerce(parameter: Parameter, text: str) -> Any:
     """Read a value as the type that its parameter declares.
 
-    Raises
-    ------
-    UserError
-        If the text is no such value.
+    Raises UserError if the text is no such value.
     """
     read, called = _TYPES.get(parameter.annotation, (str, "text"))
     try:

@@ -44,10 +44,7 @@ class Plan:
 def make_plan(options: Options, series: tuple[Stage, ...], folder: Path) -> Plan:
     """Check what can be checked without any package: files, names and types of parameters.
 
-    Raises
-    ------
-    UserError
-        At the first mistake.
+    Raises UserError at the first mistake.
     """
     record = repeating.read_record(options.manifest) if options.manifest else None
     if record:

@@ -91,10 +91,7 @@ class Workplace:
     def publish(self) -> None:
         """Put the tree in the place of the published results, in one step where possible.
 
-        Raises
-        ------
-        RunFailed
-            If the system refuses; the published results are as they were.
+        Raises RunFailed if the system refuses; the published results are as they were.
         """
         try:
             if not self.results.exists():
@@ -129,10 +126,7 @@ class Workplace:
 def claim(results: Path, *, wait: bool = False) -> Iterator[Workplace]:
     """Hold the results folder for one run.
 
-    Raises
-    ------
-    UserError
-        If another run holds it, or nothing can be written there.
+    Raises UserError if another run holds it, or nothing can be written there.
     """
     place = Workplace(results)
     try:

@@ -43,10 +43,7 @@ class Record:
 def read_record(path: Path) -> Record:
     """Read the manifest of a run: manifest.json, or the folder of results that holds it.
 
-    Raises
-    ------
-    UserError
-        If it is no manifest, or one of a run whose notebooks did not belong together.
+    Raises UserError if it is no manifest, or one of a run whose notebooks did not belong together.
     """
     record = Record(path / "manifest.json" if path.is_dir() else path, {})
     name = record.path.name
@@ -95,10 +92,8 @@ def _is_whole(content: Any) -> bool:
 def with_record(options: Options, record: Record) -> Options:
     """Take over what a manifest says about the data and the size of the run.
 
-    Raises
-    ------
-    UserError
-        If the manifest does not say where the data are, which it does not for a user's own.
+    Raises UserError if the manifest does not say where the data are, which it does not for a user's
+    own.
     """
     given = record.content.get("given", {})
     for name in ("input", "demographics"):
@@ -130,11 +125,8 @@ def settings_of(
     given : dict
         Where the file of the next period is, which the manifest knows by name only.
 
-    Raises
-    ------
-    UserError
-        If a notebook has no such parameter any more, a value is not of its type, or it is not said
-        where the file is.
+    Raises UserError if a notebook has no such parameter any more, a value is not of its type, or it
+    is not said where the file is.
     """
     commit = (record.content.get("git") or {}).get("commit")
     older = "use the version of the project that made it"
@@ -172,10 +164,7 @@ def settings_of(
 def check_inputs(record: Record, files: dict[str, list[Path]]) -> None:
     """Hold the files of this run, by their part in it, against those of the old one.
 
-    Raises
-    ------
-    UserError
-        At the first file whose content differs.
+    Raises UserError at the first file whose content differs.
     """
     for part, paths in files.items():
         known = {e["name"]: e["sha256"] for e in record.content["inputs"] if e["part"] == part}

@@ -17,9 +17,8 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 from customer_tables.errors import UserError
 from runner import finishing, stamps
-from runner.environment import ROOT
 from runner.errors import RunFailed
-from runner.execution import Job, run_notebook
+from runner.execution import run_notebook
 from runner.kernels import Kernels
 from runner.notebook_files import imported_names
 from runner.work import Work, now
@@ -99,18 +98,12 @@ class _Schedule:
 
         (tree / "notebooks").mkdir(exist_ok=True)
         async with self._kernels.take(stage.number, _names(work, stage)) as kernel:
-            outcome = await run_notebook(_job(work, stage), kernel, on_cell)
+            seconds, cells, peak_memory = await run_notebook(work, stage, kernel, on_cell)
         _check_reads(tree, stage)
-        stamp = stamps.Stamp(
-            key=key,
-            outputs=stamps.hashes(tree, stage),
-            started=began,
-            seconds=round(outcome.seconds, 2),
-            cells=outcome.cells,
-            peak_memory=outcome.peak_memory,
-        )
+        hashes, took = stamps.hashes(tree, stage), round(seconds, 2)
+        stamp = stamps.Stamp(key, hashes, began, took, cells, peak_memory)
         stamps.write(tree, stage, stamp)
-        work.progress.done(stage, outcome.seconds)
+        work.progress.done(stage, seconds)
 
 
 def _is_large(tree: Path) -> bool:
@@ -153,30 +146,6 @@ def _may_skip(work: Work, stage: Stage, key: str) -> bool:
             )
     work.progress.skipped(stage, word)
     return True
-
-
-def _job(work: Work, stage: Stage) -> Job:
-    """Return the notebook of a stage as it is to be run."""
-    tree, source = work.place.tree, work.source
-    passed, shown = work.parameters(stage)
-    masks = {str(tree): f"results/{work.place.results.name}"}
-    masks |= {str(path): path.name for path in (source.table, source.demographics) if path}
-    if source.toml:
-        masks[str(source.toml.parent)] = source.name
-    for folder, stand_in in ((ROOT, ""), (Path.home(), "~/")):
-        if folder != folder.parent:  # the root of the disk is in every path, and in addresses
-            masks[str(folder) + os.sep] = stand_in
-    return Job(
-        name=f"{stage.number} {stage.topic}",
-        source=work.plan.folder / stage.file,
-        executed=tree / "notebooks" / stage.file,
-        parameters=passed,
-        shown=shown,
-        # A path within quotes has its backslashes doubled.
-        masks={json.dumps(text)[1:-1]: stand_in for text, stand_in in masks.items()} | masks,
-        time_limit=work.plan.options.time_limit,
-        log=work.place.log,
-    )
 
 
 def _check_reads(tree: Path, stage: Stage) -> None:
