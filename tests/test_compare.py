@@ -41,6 +41,10 @@ def measures(pairs):
     return [pair.measure for pair in pairs]
 
 
+def words(tag):
+    return " ".join(tag.text.split())
+
+
 def frame(rows):
     return pd.DataFrame(rows, index=range(1, len(rows) + 1), columns=range(1, len(rows[0]) + 1))
 
@@ -169,7 +173,7 @@ def test_no_customers_in_common_are_paired_by_centres(tmp_path):
     runs = labels(100, 100, 100), labels(100, 100, 100, start=900)
     found, said = compared(tmp_path, *runs, **second)
     assert (found.basis, found.shared, found.agreement) == ("centres", 0, None)
-    assert "no clients in common" in found.note
+    assert found.obstacle == "none"
     assert paired(found.pairs) == "1-2 same, 2-1 same, 3-3 same"
     assert said["Names"] == "“Sleepers” is called “Snoozers” now." and "Who changed" not in said
     assert "nothing here tells which of the two" in said["Why they differ"]
@@ -210,32 +214,30 @@ def test_a_change_of_profile_is_named_with_its_direction(tmp_path):
 
 
 CHANCE = pd.Series(np.tile([1, 2], 500), index=labels(1000).index)
+SAME, LARGE, NO_IDS = labels(50, 50), labels(500, 500), {"changes": [{"action": NUMBERED}]}
+BY_ROW = "The clients have no identifier"
+BY_CHANCE = "do not stand for the same clients"
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "settings", "basis", "shared", "note"),
+    ("before", "after", "settings", "basis", "shared", "said"),
     [
-        (labels(100, 100), labels(100, 100, start=185), OTHERS, "centres", 15, "at least 20"),
+        (SAME, labels(50, 50, start=85), OTHERS, "centres", 15, "15 of the clients"),
         # Row numbers are no identifiers in other data; the same table has the same rows.
-        (
-            labels(50, 50),
-            labels(50, 50),
-            OTHERS | {"changes": [{"action": NUMBERED}]},
-            "centres",
-            None,
-            "no identifier",
-        ),
-        (labels(50, 50), labels(50, 50), {"changes": [{"action": NUMBERED}]}, "customers", 100, ""),
+        (SAME, SAME, OTHERS | NO_IDS, "centres", None, BY_ROW),
+        (SAME, SAME, NO_IDS, "customers", 100, ""),
         # Identifiers that agree by chance do not stand for the same customers.
-        (labels(500, 500), CHANCE, OTHERS, "centres", None, "do not stand for the same clients"),
-        (labels(500, 500), CHANCE, {}, "customers", 1000, ""),
-        (labels(50, 50), labels(50, 50), {"dataset": "february"}, "customers", 100, ""),
+        (LARGE, CHANCE, OTHERS, "centres", None, BY_CHANCE),
+        (LARGE, CHANCE, {}, "customers", 1000, ""),
+        (SAME, SAME, {"dataset": "february"}, "customers", 100, ""),
     ],
 )
-def test_when_customers_in_common_count(tmp_path, before, after, settings, basis, shared, note):
+def test_when_customers_in_common_count(tmp_path, before, after, settings, basis, shared, said):
     found, _ = compared(tmp_path, before, after, **settings)
     assert (found.basis, found.shared) == (basis, shared)
-    assert note in found.note and bool(note) == bool(found.note)
+    page = assert_inert(write_comparison(tmp_path / "a", tmp_path / "b").read_text("utf-8"))
+    notices = [words(notice) for notice in page.select(".notices li")]
+    assert [f"Paired by their {basis}. " in n and said in n for n in notices] == [True] * bool(said)
 
 
 def test_cleaning_says_that_customers_are_numbered_in_these_words(shop):
@@ -304,10 +306,6 @@ def path(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(path):
     return assert_inert(path.read_text("utf-8"))
-
-
-def words(tag):
-    return " ".join(tag.text.split())
 
 
 def test_the_page_lies_beside_the_second_run_and_says_nothing_of_customers(path, page):

@@ -21,7 +21,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
-from customer_tables.text import count
 from runner import pages
 from segmentation.features import Preparation
 from segmentation.profiling import BOUNDARY_RATIO
@@ -106,7 +105,11 @@ class Comparison:
     versions: list[Difference]  # code and packages
     shared: int | None  # customers in both runs; None where the identifiers cannot tell
     basis: str  # what the segments are paired by: "customers", "centres" or "names"
-    note: str  # why not by customers
+    # Why not by customers: "numbered", "chance", "few" or "none"; identifiers that both runs have,
+    # and how many are needed.
+    obstacle: str
+    identifiers: int
+    needed: int
     pairs: list[Pair] = field(default_factory=list)
     # Features whose centre differs clearly, the strongest first, in standard deviations.
     shifts: dict[Pair, list[tuple[str, float]]] = field(default_factory=dict)
@@ -308,8 +311,9 @@ def compare(first: Run, second: Run) -> Comparison:
     before, after = (run.segments.loc[shared, "segment"] for run in (first, second))
     agreement = float(adjusted_rand_score(before, after)) if len(shared) else None
     other_data = _tables(first) != _tables(second)
-    too_few = _too_few(first, second, len(shared))
-    doubt = _doubt(first, second, len(shared), too_few, agreement) if other_data else ""
+    needed = SHARED_PER_SEGMENT * max(len(first.cards), len(second.cards))
+    too_few = "" if len(shared) >= needed else "few" if len(shared) else "none"
+    doubt = _doubt(first, second, None if too_few else agreement) if other_data else ""
     found = Comparison(
         first,
         second,
@@ -319,7 +323,9 @@ def compare(first: Run, second: Run) -> Comparison:
         versions=_different(_versions(first), _versions(second), missing="none"),
         shared=None if doubt else len(shared),
         basis="customers" if not (doubt or too_few) else "centres" if enough else "names",
-        note=doubt or too_few,
+        obstacle=doubt or too_few,
+        identifiers=len(shared),
+        needed=needed,
     )
     centres = _centres(first, second, common)
     if found.basis == "customers":
@@ -351,32 +357,12 @@ def _pair_by_moves(found: Comparison, before: pd.Series, after: pd.Series) -> No
     found.moved_near_boundary = float(near[moved].mean()) if moved.any() else None
 
 
-def _too_few(first: Run, second: Run, shared: int) -> str:
-    """Say why the customers in both runs cannot pair the segments; empty if they can."""
-    nouns = first.report["nouns"]
-    needed = SHARED_PER_SEGMENT * max(len(first.cards), len(second.cards))
-    if not shared:
-        return f"The runs have no {nouns} in common."
-    if shared < needed:
-        return (
-            f"{count(shared)} of the {nouns} are in both runs; at least {needed} are needed "
-            "to pair segments by their members."
-        )
-    return ""
-
-
-def _doubt(first: Run, second: Run, shared: int, too_few: str, agreement: float | None) -> str:
+def _doubt(first: Run, second: Run, agreement: float | None) -> str:
     """Say why the same identifier need not be the same customer in other data; empty if it is."""
-    nouns = first.report["nouns"]
     changes = [change for run in (first, second) for change in run.report.get("changes") or ()]
     if any(change.get("action") == NUMBERED for change in changes):
-        return f"The {nouns} have no identifier, only row numbers, so none can be found again."
-    if agreement is not None and agreement < CHANCE and not too_few:
-        return (
-            f"{count(shared)} identifiers are in both runs, but their segments agree no "
-            f"better than by chance: they do not stand for the same {nouns}."
-        )
-    return ""
+        return "numbered"
+    return "chance" if agreement is not None and agreement < CHANCE else ""
 
 
 # --- pairing -----------------------------------------------------------------------------------
@@ -396,11 +382,10 @@ def pair_by_customers(moves: pd.DataFrame) -> list[Pair]:
     counts = moves.to_numpy()
     union = counts.sum(axis=1)[:, None] + counts.sum(axis=0)[None] - counts
     likeness = moves / np.maximum(union, 1)
-
-    def word(value: float) -> str:
-        return "" if value < KEPT_MEMBERS else "same" if value >= SAME_MEMBERS else "other borders"
-
-    return _pair(likeness, -likeness.to_numpy(), word, pd.Series.max)
+    words = np.select(
+        [likeness >= SAME_MEMBERS, likeness >= KEPT_MEMBERS], ["same", "other borders"], ""
+    )
+    return _pair(likeness, -likeness.to_numpy(), words, pd.Series.max)
 
 
 def pair_by_centres(first: pd.DataFrame, second: pd.DataFrame) -> list[Pair]:
@@ -418,29 +403,25 @@ def pair_by_centres(first: pd.DataFrame, second: pd.DataFrame) -> list[Pair]:
     distance = np.linalg.norm(a[:, None] - b[None], axis=2)
     within = np.linalg.norm(a[:, None] - a[None], axis=2)
     np.fill_diagonal(within, np.inf)
-    relative = pd.DataFrame(
-        distance / within.min(axis=1)[:, None], index=first.index, columns=second.index
-    )
-
-    def word(value: float) -> str:
-        return "" if value >= KEPT_PLACE else "same" if value < SAME_PLACE else "moved"
-
-    return _pair(relative, distance, word, pd.Series.min)
+    relative = distance / within.min(axis=1)[:, None]
+    words = np.select([relative < SAME_PLACE, relative < KEPT_PLACE], ["same", "moved"], "")
+    measure = pd.DataFrame(relative, index=first.index, columns=second.index)
+    return _pair(measure, distance, words, pd.Series.min)
 
 
 def _pair(
     measure: pd.DataFrame,
     cost: np.ndarray,
-    word: Callable[[float], str],
+    words: np.ndarray,
     nearest: Callable[[pd.Series], float],
 ) -> list[Pair]:
     """Pair at the least cost; what has no counterpart, or no word for it, goes last."""
-    pairs = []
-    for row, column in zip(*linear_sum_assignment(cost), strict=True):
-        value = float(measure.iloc[row, column])
-        if word(value):
-            one, other = int(measure.index[row]), int(measure.columns[column])
-            pairs.append(Pair(one, other, value, word(value)))
+    pairs = [
+        Pair(int(measure.index[row]), int(measure.columns[column]), float(value), str(word))
+        for row, column in zip(*linear_sum_assignment(cost), strict=True)
+        for value, word in [(measure.iloc[row, column], words[row, column])]
+        if word
+    ]
     gone = measure.index.difference([pair.first for pair in pairs], sort=False)
     new = measure.columns.difference([pair.second for pair in pairs], sort=False)
     pairs += [Pair(int(n), None, float(nearest(measure.loc[n])), "gone") for n in gone]
@@ -450,15 +431,10 @@ def _pair(
 
 def _pair_by_names(first: Run, second: Run) -> list[Pair]:
     """Pair segments of the same name, for want of anything better."""
-    ours, theirs = (
-        pd.Series({n: card["name"] for n, card in r.cards.items()}) for r in (first, second)
-    )
-    same = pd.DataFrame(
-        np.equal.outer(ours.to_numpy(), theirs.to_numpy()), ours.index, theirs.index
-    )
-    return _pair(
-        same, -same.to_numpy(int), lambda alike: "same name" if alike else "", pd.Series.max
-    )
+    ours, theirs = ({n: card["name"] for n, card in run.cards.items()} for run in (first, second))
+    same = np.equal.outer(np.array([*ours.values()]), np.array([*theirs.values()]))
+    measure = pd.DataFrame(same, index=list(ours), columns=list(theirs))
+    return _pair(measure, -same.astype(int), np.where(same, "same name", ""), pd.Series.max)
 
 
 def _centres(first: Run, second: Run, features: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
