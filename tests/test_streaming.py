@@ -67,24 +67,19 @@ def test_inertia_never_rises_and_passes_are_bounded(path):
     assert len(short.inertias) == 2 and not short.settled
 
 
-def alone(*given):
-    """Follow nothing: Lloyd's steps over the file alone."""
-    return given[1]
-
-
-def astray(sample, centres, lacking, *more):
-    return centres + (9 if np.ndim(lacking) else 0)
-
-
 def test_steps_on_the_sample_save_passes_and_are_left_where_they_lead_astray(path, monkeypatch):
     settings = {"columns": COLUMNS, "n_init": 1, "tolerance": 0.005}
     followed = fit_file(path, OVERLAPPING, **settings)
-    monkeypatch.setattr(streaming, "_follow", alone)
+    monkeypatch.setattr(streaming, "_follow", lambda _, centres, *more: centres)
     lloyd = fit_file(path, OVERLAPPING, **settings)
     assert followed.settled and lloyd.settled
     assert len(followed.inertias) < len(lloyd.inertias) / 2
     assert followed.inertia < lloyd.inertia * (1 + 1e-4)
-    monkeypatch.setattr(streaming, "_follow", astray)
+    monkeypatch.setattr(
+        streaming,
+        "_follow",
+        lambda _, centres, lacking, *more: centres + (9 if np.ndim(lacking) else 0),
+    )
     fit = fit_file(path, OVERLAPPING, **settings)
     assert (fit.inertias == lloyd.inertias).all() and (fit.centres == lloyd.centres).all()
 

@@ -30,20 +30,7 @@ customers have changed (with --fail-on-drift), 130 interrupted.
 
 
 def main(script: Path, argv: list[str]) -> int:
-    """Score customers as the command line says.
-
-    Parameters
-    ----------
-    script : pathlib.Path
-        The command itself, to be started again inside the environment.
-    argv : list of str
-        Its arguments.
-
-    Returns
-    -------
-    int
-        0 done, 2 a user's mistake, 3 drift, 130 interrupted, 143 told to end.
-    """
+    """Score customers as the command line says; return 0, 2 for a user's mistake, 3 for drift."""
 
     def score() -> int:
         options = _parse(argv)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,12 +16,14 @@ from customer_tables.storage import json_text
 from customer_tables.text import points
 from runner import pages
 from runner.shapes import colour_rules, flow_bands, move_rows, stack, style_of
+from scoring import writing
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.drift import RULES, WORDS, Drift
 from segmentation.migration import Migration, published_moves
 from segmentation.palette import colour_and_marker
 from segmentation.presentation import safe_table
 
+ELSEWHERE = "choose another folder with --drift"
 PAGE, RECORD = "index.html", "drift.json"
 NAMES = (PAGE, RECORD, "features.csv", "segments.csv", "moves.csv")
 
@@ -131,7 +132,7 @@ def check_folder(folder: Path, output: Path) -> None:
             where=str(output),
             remedy="give another name to the output, or another folder",
         )
-    with _writing(folder):
+    with writing("the drift page", folder, ELSEWHERE):
         taken = [name for name in NAMES if folder.exists() and (folder / name).exists()]
         if folder.exists():
             os.scandir(folder).close()
@@ -145,7 +146,7 @@ def check_folder(folder: Path, output: Path) -> None:
 
 def write_folder(folder: Path, files: Mapping[str, str]) -> None:
     """Write all files or none, and take an earlier look's others away."""
-    with _writing(folder):
+    with writing("the drift page", folder, ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".", suffix=".partial", dir=folder) as partial:
             for name, text in files.items():
@@ -155,15 +156,3 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> None:
                     os.replace(Path(partial, name), folder / name)
                 else:
                     (folder / name).unlink(missing_ok=True)
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"the drift page cannot be written: {error.strerror or error}",
-            where=str(folder),
-            remedy="choose another folder with --drift",
-        ) from None

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
+from scoring import writing
 from scoring.lists import ScoredList, listed
 from scoring.plain_files import NotPlain, PlainFile
 from segmentation.cleaning import Cleaned, check_types, index_customers
@@ -34,26 +35,13 @@ Advance = Callable[[int, float], None]
 
 @dataclass
 class Result:
-    """What scoring a file gave.
-
-    Attributes
-    ----------
-    model : dict
-    period : Period
-        The customers in counts.
-    partial : pathlib.Path
-        Where the list is until it takes its name.
-    changes : list of Change
-        What was repaired, summed up over the file.
-    why_whole : str
-        Why the file was read as a whole; empty where it was read in pieces.
-    """
+    """What scoring a file gave."""
 
     model: dict[str, Any]
     period: Period
-    partial: Path
-    changes: list[Change] = field(default_factory=list)
-    why_whole: str = ""
+    partial: Path  # where the list is until it takes its name
+    changes: list[Change] = field(default_factory=list)  # summed up over the file
+    why_whole: str = ""  # why the file was not read in pieces
 
 
 @contextmanager
@@ -88,13 +76,14 @@ def score_file(
     _check_paths(model_path, source, output)
     scorer = Scorer(load_model(model_path))
     partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    elsewhere = "choose another place with --output, or make space there"
 
     def new_list() -> ScoredList:
         partial.unlink(missing_ok=True)
         return ScoredList(partial, scorer.names, parquet=output.suffix.lower() == ".parquet")
 
     try:
-        with _writing(output):
+        with writing("the list", output, elsewhere):
             try:
                 result = _score_plain(scorer, source, new_list, advance)
             except NotPlain as reason:
@@ -103,7 +92,7 @@ def score_file(
             remedy = "; or, if the numbers are right, give --accept-units"
             refuse_units(result.model, result.period, str(source), remedy)
         yield result
-        with _writing(output):
+        with writing("the list", output, elsewhere):
             os.replace(partial, output)
     finally:
         with suppress(OSError):
@@ -123,18 +112,6 @@ def _check_paths(model: Path, source: Path, output: Path) -> None:
         raise UserError(
             f"the output {what}", where=str(output), remedy="give a file in a folder that exists"
         )
-
-
-@contextmanager
-def _writing(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"the list cannot be written: {error.strerror or error}",
-            where=str(output),
-            remedy="choose another place with --output, or make space there",
-        ) from None
 
 
 # --- in pieces -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from customer_tables.errors import UserError
 from runner.entry import Parser, enter, finish
 from runner.errors import DONE
+from scoring import writing
 
 _EPILOG = """\
 example:
@@ -51,26 +52,21 @@ def _export(options: argparse.Namespace) -> None:
     from segmentation.model import load_model
     from segmentation.sql import DIALECTS, write_query
 
-    pairs = [pair.partition("=")[::2] for pair in options.column]
-    for name, column in pairs:
+    columns = {}
+    for pair in options.column:
+        name, _, column = pair.partition("=")
         if not (name and column):
-            pair = options.column[pairs.index((name, column))]
             raise UserError(f"{pair!r} is no pair of names", "--column", "write NAME=COLUMN")
+        columns[name] = column
     model = load_model(options.model)
     queries = {
-        dialect: write_query(model, dialect, table=options.table, columns=dict(pairs))
+        dialect: write_query(model, dialect, table=options.table, columns=columns)
         for dialect in options.dialect or DIALECTS
     }
     # A model that its owner keeps to themselves holds a segment of few customers.
     private = os.name != "nt" and not options.model.stat().st_mode & 0o077
     paths = {dialect: options.output / f"model.{dialect}.sql" for dialect in queries}
     for dialect, path in paths.items():
-        try:
+        with writing("the query", path, "choose another folder with --output"):
             (write_private if private else write_atomically)(path, queries[dialect].encode())
-        except OSError as error:
-            raise UserError(
-                f"the query cannot be written: {error.strerror}",
-                where=str(path),
-                remedy="choose another folder with --output",
-            ) from None
     print(*paths.values(), sep="\n")
