@@ -26,7 +26,7 @@ def main(script, arguments):
     # One more than there are cores, as some wait for the programs that they start.
     if not any(argument.startswith(("-n", "--numprocesses")) for argument in arguments):
         workers = str((os.cpu_count() or 1) + 1)
-        arguments = ["-n", workers, "--dist", "loadfile", *arguments]
+        arguments = ["-n", workers, "--dist", "loadfile", "--durations=10", *arguments]
     return int(pytest.main(arguments))
 
 

@@ -59,34 +59,32 @@ def run(card_run) -> Run:
 # --- what is shown and written --------------------------------------------------------------------
 
 
-def test_every_cell_ran_in_order_without_a_word_on_stderr(run):
+def test_every_cell_ran_in_order_without_a_word_on_stderr_or_a_gap_in_the_numbers(run):
     for number, notebook in run.notebooks.items():
         counts = [c.execution_count for c in notebook.cells if c.cell_type == "code" and c.source]
         assert counts == list(range(1, len(counts) + 1)), number
     for number, source, output in run.outputs():
         assert output.output_type in ("display_data", "execute_result"), (number, source)
-        assert " at 0x" not in str(output.get("data", {}).get("text/plain")), (number, source)
+        data = {
+            kind: str(text).replace("finan", "") for kind, text in output.get("data", {}).items()
+        }
+        assert " at 0x" not in data.get("text/plain", ""), (number, source)
+        text = data.get("text/markdown", "")
+        found = [gap for gap in ("nan", "None", "inf%", "np&#46;float") if gap in text]
+        assert found == [], (number, source, text)
 
 
 def test_every_figure_has_a_caption_and_an_alternative_text(run):
     drawing = set()
     for number, source, output in run.outputs():
-        if "image/png" not in output.get("data", {}):
-            continue
-        drawing.add(number)
-        told = output.metadata["image/png"]
-        assert len(told["alt"]) > 20 and told["caption"], (number, source)
-        assert "nan" not in told["alt"].lower().replace("finan", ""), told["alt"]
-        picture = run.results / "figures" / Path(told["file"]).name
-        assert picture.is_file() and json.loads(picture.with_suffix(".json").read_text())["alt"]
+        if "image/png" in output.get("data", {}):
+            drawing.add(number)
+            told = output.metadata["image/png"]
+            assert len(told["alt"]) > 20 and told["caption"], (number, source)
+            assert "nan" not in told["alt"].lower().replace("finan", ""), told["alt"]
+            picture = run.results / "figures" / Path(told["file"]).name
+            assert picture.is_file() and json.loads(picture.with_suffix(".json").read_text())["alt"]
     assert drawing == set(NOTEBOOKS)
-
-
-def test_no_sentence_shows_a_gap_in_the_numbers(run):
-    for number, source, output in run.outputs():
-        text = output.get("data", {}).get("text/markdown", "").replace("finan", "")
-        found = [gap for gap in ("nan", "None", "inf%", "np&#46;float") if gap in text]
-        assert found == [], (number, source, text)
 
 
 def test_every_notebook_writes_tables_and_numbers_that_parse(run):
@@ -107,8 +105,7 @@ def test_every_notebook_writes_tables_and_numbers_that_parse(run):
 def test_metrics_of_all_topics(run):
     merged = run.document("metrics.json")
     assert set(merged) == {stage.topic for stage in STAGES.values()}
-    rows = len(pd.read_csv(run.source))
-    assert merged["cleaning"]["customers"] == merged["cleaning"]["rows_read"] == rows
+    assert merged["cleaning"]["customers"] == merged["cleaning"]["rows_read"] == len(run.table)
     found, profiled = merged["clustering"], merged["profiling"]
     assert 3 <= found["k"] <= 8 and found["stability"][str(found["k"])] <= 1
     assert found["verdict"] in ("natural", "reproducible", "constructed")
@@ -135,9 +132,9 @@ def test_what_later_notebooks_find_reaches_the_start_page(run):
 
 
 def test_one_row_a_customer(run):
-    segments, source = run.segments, pd.read_csv(run.source)
+    segments = run.segments
     assert list(segments) == ["customer", "segment", "segment_name", "confidence", "distance"]
-    assert segments["customer"].tolist() == sorted(source["CUST_ID"])
+    assert segments["customer"].tolist() == sorted(run.table["CUST_ID"])
     assert segments["confidence"].between(0, 1).all() and (segments["distance"] >= 0).all()
     names = segments.groupby("segment")["segment_name"].unique().map(list)
     expected = {int(s): [name] for s, name in run.metrics("clustering")["names"].items()}
@@ -145,14 +142,14 @@ def test_one_row_a_customer(run):
 
 
 def test_campaigns_divide_the_customers(run):
-    segments, cards = run.segments.set_index("customer"), run.report["segments"]
-    lists = [pd.read_csv(run.results / card["campaign"], dtype={"customer": "str"})
-             for card in cards]  # fmt: skip
+    segments, cards = run.by_customer["segment"], run.report["segments"]
+    paths = [run.results / card["campaign"] for card in cards]
+    lists = [pd.read_csv(path, dtype={"customer": "str"}) for path in paths]
     assert len(lists) == len(list((run.results / "campaigns").glob("*.csv")))
     assert sorted(pd.concat(lists)["customer"]) == sorted(segments.index)
     for card, control, members in zip(cards, run.report["control"]["groups"], lists, strict=True):
         assert (members["segment"] == card["segment"]).all()
-        assert (segments.loc[members["customer"], "segment"] == card["segment"]).all()
+        assert (segments.loc[members["customer"]] == card["segment"]).all()
         assert members["confidence"].is_monotonic_decreasing
         assert control["name"] == card["name"]
         assert control["customers"] == card["customers"] == len(members)
@@ -161,7 +158,6 @@ def test_campaigns_divide_the_customers(run):
 
 
 def test_model_and_query_give_every_customer_the_same_segment(run):
-    segments = run.segments.set_index("customer")
     model = load_model(run.results / "model.json")
     query = (run.results / "model.sql").read_text(encoding="utf-8")
     assert query == write_query(model, "duckdb")
@@ -170,17 +166,15 @@ def test_model_and_query_give_every_customer_the_same_segment(run):
         connection.execute("ALTER TABLE customers RENAME CUST_ID TO customer_id")
         by_query = connection.sql(query).df().set_index("customer").sort_index()
     for found in (assign_customers(model, read_table(run.source).table), by_query):
-        assert list(found.index) == list(segments.index)
-        assert (found[["segment", "segment_name"]] == segments[["segment", "segment_name"]]).all(
-            axis=None
-        )
+        assert list(found.index) == list(run.by_customer.index)
+        for name in ("segment", "segment_name"):
+            assert (found[name] == run.by_customer[name]).all()
         for name in ("confidence", "distance"):
-            np.testing.assert_allclose(found[name], segments[name], atol=0.51e-4)
+            np.testing.assert_allclose(found[name], run.by_customer[name], atol=0.51e-4)
 
 
 def test_the_start_page_tells_of_this_file(run):
-    report, known, source = run.report, load_dataset("credit_card"), pd.read_csv(run.source)
-    segments = run.segments.set_index("customer")["segment"]
+    report, known, segments = run.report, load_dataset("credit_card"), run.by_customer["segment"]
     assert (report["title"], report["noun"]) == (known.title, known.noun)
     assert (report["generated"], report["quick"], report["k_set_by_hand"]) == (True, True, False)
     assert (report["customers"], report["k"]) == (len(segments), segments.nunique())
@@ -189,11 +183,12 @@ def test_the_start_page_tells_of_this_file(run):
     assert len(report["verdict"]["reasons"]) >= 3 and len(report["limits"]) > len(known.limits)
     for path in (report["decision"]["figure"], *report["figures"].values()):
         assert (run.results / path).is_file()
-    spent = source.set_index("CUST_ID")["PURCHASES"].groupby(segments)
-    assert report["value"]["total"] == pytest.approx(source["PURCHASES"].sum())
+    total = run.table["PURCHASES"].sum()
+    spent = run.table.set_index("CUST_ID")["PURCHASES"].groupby(segments)
+    assert report["value"]["total"] == pytest.approx(total)
     for card, (segment, amounts) in zip(report["segments"], spent, strict=True):
         assert (card["segment"], card["customers"]) == (segment, len(amounts))
-        assert card["value_share"] == pytest.approx(amounts.sum() / source["PURCHASES"].sum())
+        assert card["value_share"] == pytest.approx(amounts.sum() / total)
         assert card["value_mean"] == pytest.approx(amounts.mean())
         assert card["value_median"] == pytest.approx(amounts.median())
         assert card["value_share_low"] <= card["value_share"] <= card["value_share_high"]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
-import json
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+
+from runner.notebook_files import read_notebook, source_of
 
 ROOT = Path(__file__).resolve().parents[1]
 TOML = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -30,44 +32,38 @@ def project_files() -> list[Path]:
     return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
 
 
-def sources() -> dict[str, str]:
-    """Return all Python of the project: modules, and the code cells of notebooks."""
+def sources() -> dict[str, ast.Module]:
+    """Return all Python of the project, parsed: modules, and the code cells of notebooks."""
     found = {}
     for path in project_files():
         name = path.relative_to(ROOT).as_posix()
         if path.suffix == ".py":
-            found[name] = path.read_text(encoding="utf-8")
+            found[name] = ast.parse(path.read_text(encoding="utf-8"))
         elif path.suffix == ".ipynb" and name.startswith("notebooks/"):
-            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-            code = ("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-            found[name] = "\n".join(re.sub(r"(?m)^[%!].*$", "", source) for source in code)
+            cells = read_notebook(path)["cells"]
+            code = [source_of(cell) for cell in cells if cell["cell_type"] == "code"]
+            found[name] = ast.parse("\n".join(code))
     return found
 
 
-def imported(source: str) -> set[str]:
+def imported(tree: ast.Module) -> set[str]:
     """Return the top-level packages that a source imports, by name or by a fixed text."""
     names = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names.add(node.module or "")
-        elif isinstance(node, ast.Call) and node.args:
-            called = ast.unparse(node.func)
-            first = node.args[0]
-            if called in ("pytest.importorskip", "importlib.import_module", "__import__") and (
-                isinstance(first, ast.Constant)
-            ):
-                names.add(str(first.value))
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            loaders = ("pytest.importorskip", "importlib.import_module", "__import__")
+            if ast.unparse(node.func) in loaders:
+                names.add(str(node.args[0].value))
     return {name.partition(".")[0] for name in names}
 
 
-def packages(requirements: list[str]) -> set[str]:
-    return {folded(re.match(r"[\w.-]+", text).group()) for text in requirements}
-
-
-def folded(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def packages(requirements: Iterable[str]) -> set[str]:
+    names = (re.match(r"[\w.-]+", text).group() for text in requirements)
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
 
 
 def test_every_import_is_declared_and_every_declared_package_is_imported():
@@ -76,16 +72,16 @@ def test_every_import_is_declared_and_every_declared_package_is_imported():
     providers = importlib.metadata.packages_distributions()
     local = {path.stem for name in ("tests", "scripts") for path in (ROOT / name).glob("*.py")}
     undeclared, used = {}, set()
-    for name, source in sources().items():
+    for name, tree in sources().items():
         # What only the project's makers start, which tests it or pictures it, may need more.
         known = declared | (tests if name.startswith(("tests/", "scripts/")) else set())
         if name.startswith(("scripts/spark_engine/", "scripts/benchmarks/files")):
             known = known | spark
-        for package in imported(source) - set(sys.stdlib_module_names) - OURS - local:
-            provided = {folded(p) for p in providers.get(package, [package])}
+        for package in imported(tree) - set(sys.stdlib_module_names) - OURS - local:
+            provided = packages(providers.get(package, [package]))
             used |= provided
             if not provided & known:
-                undeclared.setdefault(package, name)
+                undeclared[package] = name
     assert undeclared == {}
     # Some are used without an import: a file format of pandas, an application, an engine.
     unseen = {"jupyterlab", "ipykernel", "openpyxl", "pyarrow", "hypothesis", "ruff", "tensorflow"}
@@ -98,10 +94,8 @@ def locked(path: Path) -> set[str]:
     text = re.sub(r"(?m)^\s*#.*\n", "", path.read_text(encoding="utf-8"))
     entries = [entry for entry in re.split(r"(?m)^(?=[A-Za-z0-9])", text) if entry.strip()]
     for entry in entries:
-        assert re.match(r"[\w.\[\]-]+==[\w.!+]+", entry), entry[:80]
-        assert "--hash=sha256:" in entry, entry[:80]
-        assert "@" not in entry.split("--hash")[0], entry[:80]
-    return {folded(re.match(r"[\w.-]+", entry).group()) for entry in entries}
+        assert re.match(r"[\w.\[\]-]+==[\w.!+]+[^@]*--hash=sha256:", entry), entry[:80]
+    return packages(entries)
 
 
 def test_packages_are_installed_by_their_hashes():
@@ -142,18 +136,17 @@ CODE_AS_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", 
 
 
 def test_nothing_loads_code_from_a_file():
-    for name, source in sources().items():
+    for name, tree in sources().items():
         if name.startswith("tests/"):
             continue
-        assert imported(source) & CODE_AS_DATA <= {"joblib"}, name
-        nodes = ast.walk(ast.parse(source))
-        calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+        assert imported(tree) & CODE_AS_DATA <= {"joblib"}, name
+        calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
         # The package's own load_model reads a model.json, checked.
         ours = {"load_model", "model.load_model"}
         assert [c for c in calls - ours if re.search(r"(^|\.)(Lambda|load_model)$", c)] == [], name
         assert not calls & {"eval", "exec", "pd.read_pickle", "joblib.load", "joblib.dump"}, name
-        allowed = re.findall(r"allow_pickle=True|\.to_pickle\(|\.save\([^)]*\.(?:keras|h5)", source)
-        assert allowed == [], name
+        unwanted = r"allow_pickle=True|\.to_pickle\(|\.save\([^)]*\.(?:keras|h5)"
+        assert re.findall(unwanted, ast.unparse(tree)) == [], name
 
 
 def test_no_such_file_is_part_of_the_project():

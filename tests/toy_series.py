@@ -71,13 +71,15 @@ SOURCES = {
         wait: bool = False  # whether to dawdle
         ---
         import json, pathlib, time
+        from beside import TIMES
         results = pathlib.Path(results_dir)
         number = json.loads((results / "stages" / "01_number.json").read_text())
         if wait:
             (results / "begun").write_text("")
             time.sleep(120)
-        (results / "tables" / "02_twice.csv").write_text(f"twice\\n{2 * number % 10}\\n")
-        (results / "stages" / "02_twice.json").write_text(json.dumps(2 * number % 10))
+        twice = TIMES * number % 10
+        (results / "tables" / "02_twice.csv").write_text(f"twice\\n{twice}\\n")
+        (results / "stages" / "02_twice.json").write_text(json.dumps(twice))
     """,
     "03": """
         share: float = 0.5  # a share
@@ -114,6 +116,7 @@ class Project:
     def write(self, **changed):
         """Write the notebooks, some of them with other sources: ``write(_02="...")``."""
         self.notebooks.mkdir(exist_ok=True)
+        (self.notebooks / "beside.py").write_text("TIMES = 2\n")
         for stage in SERIES:
             source = changed.get(f"_{stage.number}", SOURCES[stage.number])
             cells = textwrap.dedent(source).strip().split("\n---\n")
