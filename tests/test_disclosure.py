@@ -63,8 +63,7 @@ def test_no_suppressed_cell_stands_alone(cells, least):
 
 
 @pytest.mark.parametrize(
-    ("counts", "hidden"),
-    [([[10, 11], [12, 13]], 0), ([[9, 11], [12, 13]], 4)],
+    ("counts", "hidden"), [([[10, 11], [12, 13]], 0), ([[9, 11], [12, 13]], 4)]
 )
 def test_only_cells_of_too_few_and_their_complements_are_suppressed(counts, hidden):
     assert disclosure.suppressed(np.array(counts)).sum() == hidden

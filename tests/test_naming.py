@@ -8,12 +8,7 @@ import pytest
 from conftest import HOSTILE_TEXTS
 
 from segmentation.dataset import Archetype, load_dataset
-from segmentation.naming import (
-    MATCH_THRESHOLD,
-    agreement_after_refits,
-    match_score,
-    name_segments,
-)
+from segmentation.naming import MATCH_THRESHOLD, agreement_after_refits, match_score, name_segments
 from segmentation.profiling import clear_sides
 
 COLUMNS = ["spent", "ticket", "online", "visits", "rest"]

@@ -41,7 +41,6 @@ def test_traits_strongest_first_in_their_units():
         "Times: 3 against 2 in the middle",
     ]
     assert list(entries[0].values())[:-1] == ["Spent", "money", "EUR", 2740, 1003.4, 2]
-    assert summary.traits(*PROFILE, FEATURES, most=2) == entries[:2]
 
 
 def test_a_level_on_the_other_side_of_its_effect_says_nothing():

@@ -145,10 +145,6 @@ def agreement_after_refits(
         Each customer's segment name in the chosen solution.
     features : DataFrame, shape (n, n_features), optional
         In real units, where those decide what a description may call high or low.
-
-    Returns
-    -------
-    ndarray, shape (resamples,)
     """
     k, n = names.nunique(), len(names)
 

@@ -20,6 +20,7 @@ from segmentation.dataset import Dataset, Feature
 from segmentation.figures.style import SegmentStyle
 from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Name
 
+MOST_TRAITS = 5  # on a card
 WORTH_MORE, WORTH_LESS = 3 / 2, 2 / 3  # share of the value over share of the customers
 VALUE_COLUMNS = ("value_share", "value_share_low", "value_share_high", "value_mean", "value_median")
 CHANGE_COLUMNS = ("what", "column", "rows", "action")
@@ -65,11 +66,7 @@ Rules
 
 
 def traits(
-    effects: pd.Series,
-    typical: pd.Series,
-    overall: pd.Series,
-    chosen: list[Feature],
-    most: int = 5,
+    effects: pd.Series, typical: pd.Series, overall: pd.Series, chosen: list[Feature]
 ) -> list[dict[str, Any]]:
     """List what sets a segment apart, strongest first, in real units.
 
@@ -85,7 +82,7 @@ def traits(
     """
     clear = [f for f in chosen if effects[f.name] * (typical[f.name] - overall[f.name]) >= 0]
     entries = []
-    for f in sorted(clear, key=lambda f: -abs(effects[f.name]))[:most]:
+    for f in sorted(clear, key=lambda f: -abs(effects[f.name]))[:MOST_TRAITS]:
         label = printable(f.label or f.name)
         own, others = (quantity(level[f.name], f.unit, f.kind) for level in (typical, overall))
         middle = "in the middle" if f.kind == "number" else "on average"  # as `levels` has it
@@ -177,7 +174,7 @@ def advice(
     grounds: list[dict[str, Any]],
     ambiguous: float,
 ) -> dict[str, str]:
-    """Give the archetype's advice with the segment's own numbers.
+    """Give the archetype's advice with the segment's own numbers, its caution and its measure.
 
     Of a kind that is not known, only what it is worth tells where to begin.
 
@@ -188,13 +185,7 @@ def advice(
     entries, grounds : list of dict
         The segment's strongest traits, and those from `grounds_of`.
     ambiguous : float
-        Share of the segment near the border to another one; NaN for a segment that is too small to
-        be described.
-
-    Returns
-    -------
-    dict of str to str
-        advice, grounds (the numbers it rests on), caution and measure.
+        Share of the segment near the border to another one; NaN where it is too small to describe.
     """
     caution = "They are too few to be described: figures about them would be about somebody."
     if math.isfinite(ambiguous):
@@ -234,11 +225,8 @@ def _by_worth(dataset: Dataset, size: pd.Series) -> tuple[str, str, str]:
         said = "They are worth about their number: spend on them as on the average."
     label = printable(dataset.value_label)
     basis = f"{share(size['value_share'])} of {label} from {share(size['share'])} of the"
-    return (
-        said,
-        f"{basis} {dataset.nouns}",
-        f"the share that responds and {label} per {dataset.noun}",
-    )
+    measure = f"the share that responds and {label} per {dataset.noun}"
+    return said, f"{basis} {dataset.nouns}", measure
 
 
 def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataFrame:

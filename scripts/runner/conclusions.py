@@ -79,27 +79,21 @@ def _whole(comparison: Comparison) -> str:
 def _cause(comparison: Comparison) -> str:
     nouns = comparison.first.report["nouns"]
     settings = joined([f"{name} ({a}, then {b})" for name, a, b in comparison.settings])
-    if comparison.other_data and settings:
-        return (
-            "Both the data and the settings differ, so nothing here tells which of the two made "
-            f"the difference. To find out, change one at a time. Settings: {settings}."
-        )
-    if comparison.other_data:
-        return (
-            f"The settings are the same and the data differ. A change of segment means that the "
-            f"{nouns} changed or that the borders did: the borders are fitted to each table anew."
-        )
-    if settings:
-        return (
-            f"The data are the same and the settings differ: {settings}. Nobody behaves "
-            "differently; whoever changed segment did so by the settings."
-        )
-    if comparison.versions:
-        return (
-            "Data and settings are the same; code or packages differ. Every difference below "
-            "comes from them."
-        )
-    return "Data, settings, code and packages are the same."
+    texts = {
+        (True, True): "Both the data and the settings differ, so nothing here tells which of the "
+        "two made the difference. To find out, change one at a time. "
+        f"Settings: {settings}.",
+        (True, False): "The settings are the same and the data differ. A change of segment means "
+        f"that the {nouns} changed or that the borders did: the borders are fitted to each table "
+        "anew.",
+        (False, True): f"The data are the same and the settings differ: {settings}. Nobody behaves "
+        "differently; whoever changed segment did so by the settings.",
+        (False, False): "Data and settings are the same; code or packages differ. Every difference "
+        "below comes from them."
+        if comparison.versions
+        else "Data, settings, code and packages are the same.",
+    }
+    return texts[comparison.other_data, bool(settings)]
 
 
 def _lists(comparison: Comparison) -> str:

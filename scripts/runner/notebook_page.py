@@ -64,7 +64,7 @@ def render_notebook(executed: Path, out_html: Path, *, context: Mapping[str, Any
         "notebook.html.j2",
         **context,
         lang=notebook.metadata.get("lang", "en"),
-        heading=notebook.metadata.get("title") or context["title"] or (titles or [""])[0],
+        heading=notebook.metadata.get("title") or context["title"],
         current=out_html.name,
         has_h1=bool(titles),
         toc=body.contents(),

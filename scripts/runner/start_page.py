@@ -31,9 +31,7 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     results : pathlib.Path
         The run's folder, with ``stages/06_report.json`` and ``figures/``.
     run : mapping
-        Where the report comes from, as in manifest.json: ``parameters`` (by notebook),
-        ``started``, ``versions``, ``inputs`` (``{"part", "name", "sha256"}`` each), ``git``,
-        ``platform`` and ``stages`` (``{"number", "title", "href", "seconds", "current"}`` each).
+        Where the report comes from, as in manifest.json.
     """
     report = json.loads((results / "stages" / "06_report.json").read_text(encoding="utf-8"))
     # Notebooks 07 and 08 add evidence if they ran.
