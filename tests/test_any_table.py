@@ -16,7 +16,7 @@ from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from runner import arguments, inputs, matching
 from segmentation import cleaning, intake
-from segmentation.dataset import load_dataset, match_dataset
+from segmentation.dataset import load_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.stages import SERIES
 from segmentation.workspace import Workspace
@@ -101,6 +101,7 @@ def test_a_card_table_without_a_needed_column_is_named(cards, bring):
         "CustomerID,Gender,Age,Annual Income ($),Spending Score (1-100),Profession,Work,Family",
         "age,annual_income,visits,orders,returns",
         "ID,Customer ID,spend,visits",
+        "Gender,Sex,spend",  # two columns for one place
     ],
 )
 def test_a_table_that_only_resembles_a_known_one_is_guessed(header, tmp_path):
@@ -111,80 +112,48 @@ def test_a_table_that_only_resembles_a_known_one_is_guessed(header, tmp_path):
     assert (source.name, source.toml) == ("t", None)
 
 
-def test_two_columns_for_one_place_do_not_stop_other_tables():
-    assert match_dataset(["Gender", "Sex", "spend"]) is None
-
-
 # --- what is guessed ----------------------------------------------------------------------------
 
 
 def test_a_guess_is_written_and_later_notebooks_read_it(shoppers, bring, tmp_path):
     path, results = bring(shoppers), tmp_path / "results"
     ws, cleaned, matrix = understand(path, results)
-    assert ws.dataset.name == "my_shop"
-    assert ws.dataset.id.name == "client"
+    assert (ws.dataset.name, ws.dataset.id.name) == ("my_shop", "client")
     assert set(matrix) == {"spent", "visits", "returns_share"}
     text = (results / "dataset.toml").read_text(encoding="utf-8")
     assert "# Guessed from my shop.csv." in text
     later = Workspace.open("04", dataset="auto", results_dir=str(results))
     assert later.dataset.features == ws.dataset.features
-    assert cleaned.customers.index.is_monotonic_increasing
-
-
-def test_what_could_tell_who_somebody_is_is_left_out_with_the_reason(shoppers, bring, tmp_path):
-    ws, cleaned, _ = understand(bring(shoppers), tmp_path / "results")
+    # What could tell who somebody is is left out, with the reason.
     reasons = {c.column: c.what for c in cleaned.changes if c.action == "left out"}
     assert reasons["Full Name"] == "names a person or how to reach them"
     assert reasons["E-Mail"] == "names a person or how to reach them"
     assert not {"full_name", "e_mail"} & set(cleaned.customers)
     assert any("Full Name" in limit for limit in ws.dataset.limits)
+    understand(path, tmp_path / "again")  # the same bytes
+    assert (tmp_path / "again" / "dataset.toml").read_text(encoding="utf-8") == text
 
 
-def test_an_edited_guess_is_used_as_a_dataset(shoppers, bring, tmp_path):
-    path, results = bring(shoppers), tmp_path / "results"
-    understand(path, results)
-    toml = results / "dataset.toml"
-    edited = toml.read_text().replace('role = "segment"', 'role = "describe"', 1)
-    mine = tmp_path / "mine.toml"
-    mine.write_text(edited)
-    ws, _, matrix = understand(path, tmp_path / "again", str(mine))
-    assert matrix.shape[1] == 2
-    assert not (tmp_path / "again" / "dataset.toml").exists()
-    assert ws.dataset.name == "my_shop"
-
-
-def test_edits_in_the_results_are_never_guessed_over(shoppers, bring, tmp_path):
+def test_an_edited_guess_is_used_as_a_dataset_and_never_guessed_over(shoppers, bring, tmp_path):
     path, results = bring(shoppers), tmp_path / "results"
     understand(path, results)
     source, toml = inputs.resolve_dataset("auto", path), results / "dataset.toml"
     assert is_untouched(toml.read_text())
     assert inputs.with_own_guess(source, results) == source
-    toml.write_text(toml.read_text().replace("customers", "shoppers"))
+    toml.write_text(toml.read_text().replace('role = "segment"', 'role = "describe"', 1))
     edited = inputs.with_own_guess(source, results)
     assert (edited.toml, edited.dataset, edited.table) == (toml, str(toml), path)
     assert inputs.with_own_guess(source, tmp_path / "elsewhere") == source
-
-
-def test_two_guesses_are_the_same_bytes(shoppers, bring, tmp_path):
-    path = bring(shoppers)
-    for name in ("one", "two"):
-        understand(path, tmp_path / name)
-    texts = [(tmp_path / name / "dataset.toml").read_bytes() for name in ("one", "two")]
-    assert texts[0] == texts[1]
+    ws, _, matrix = understand(path, tmp_path / "again", str(toml))
+    assert matrix.shape[1] == 2
+    assert not (tmp_path / "again" / "dataset.toml").exists()
+    with pytest.raises(UserError, match="--input"):  # its table is not beside it
+        intake.open_table(str(toml), results_dir=str(tmp_path / "again"))
 
 
 def test_nothing_to_guess_from(tmp_path):
     with pytest.raises(UserError, match="no table to guess"):
         intake.open_table("auto", results_dir=str(tmp_path))
-
-
-def test_a_description_without_its_table_asks_for_it(shoppers, bring, tmp_path):
-    understand(bring(shoppers), tmp_path / "results")
-    toml = tmp_path / "elsewhere" / "dataset.toml"
-    toml.parent.mkdir()
-    toml.write_text((tmp_path / "results" / "dataset.toml").read_text())
-    with pytest.raises(UserError, match="--input"):
-        intake.open_table(str(toml), results_dir=str(tmp_path / "results"))
 
 
 @pytest.mark.parametrize(
@@ -202,58 +171,40 @@ def test_names_of_datasets_come_from_files(path, name):
 # --- how a table is read ------------------------------------------------------------------------
 
 
-def test_reading_options_are_parameters_of_the_first_notebook():
-    options = arguments.parse(
-        ["--input", "t.csv", "--delimiter", ";", "--decimal", ",", "--date-order", "dmy"],
-        SERIES,
-    )
-    assert options.settings == {"delimiter": ";", "decimal": ",", "date_order": "dmy"}
-
-
 def test_options_reach_the_reader(tmp_path, shoppers):
+    given = ["--delimiter", ";", "--decimal", ",", "--date-order", "dmy"]
+    options = arguments.parse(["--input", "t.csv", *given], SERIES).settings
+    assert options == {"delimiter": ";", "decimal": ",", "date_order": "dmy"}
     path = tmp_path / "t.csv"
     table = shoppers.drop(columns="Returns share")
     table["Spent"] = [f"{value:.3f}".replace(".", ",") for value in table["Spent"]]
     table.to_csv(path, index=False, sep=";")
-    ws, reading = intake.open_table("auto", str(path), results_dir=str(tmp_path / "r"), decimal=",")
+    _, reading = intake.open_table("auto", str(path), results_dir=str(tmp_path / "r"), **options)
     assert reading.table["Spent"].to_numpy() == pytest.approx(shoppers["Spent"].to_numpy())
 
 
-def test_codes_stay_text_where_the_dataset_says_words(tmp_path):
-    toml = tmp_path / "dataset.toml"
-    toml.write_text(
-        '[columns.area]\nkind = "category"\nfound_as = ["Area code"]\n'
-        '[columns.a]\nkind = "number"\n'
-        '[columns.b]\nkind = "number"\n[[features]]\nname = "a"\nformula = "a"\n'
-        '[[features]]\nname = "b"\nformula = "b"\n'
-    )
-    path = tmp_path / "t.csv"
-    path.write_text("Area code,a,b\n" + "".join(f"{i % 3 + 1},{i},{i % 7}\n" for i in range(60)))
-    _, reading = intake.open_table(str(toml), str(path), results_dir=str(tmp_path / "r"))
-    assert set(reading.table["Area code"]) == {"1", "2", "3"}
+def test_codes_stay_text_where_the_dataset_says_words(make_shop, shop_content):
+    shop_content["columns"]["club"]["found_as"] = ["Area code"]
+    kept = intake.text_columns(make_shop(columns=shop_content["columns"]))
+    assert kept == ["client", "Client No.", "club", "Area code"]
 
 
 # --- messages name the right place --------------------------------------------------------------
 
 
-def test_line_numbers_count_skipped_lines(tmp_path):
-    known = load_dataset("mall")
-    rows = (CARDS.parents[1] / "mall" / "customers.csv").read_text().splitlines()
-    path = tmp_path / "t.csv"
-    path.write_text("\n".join(["Export of the mall", "", rows[0], "", *rows[1:], "1,Male,40,99,9"]))
-    reading = read_table(path)
-    assert reading.numbered.index.name == "line"
-    with pytest.raises(UserError, match=r"for example lines 5 and 205"):
-        cleaning.clean(reading.numbered, known)
-
-
-def test_rows_of_a_sheet_are_called_rows(tmp_path):
-    known = load_dataset("mall")
-    table = pd.read_csv(CARDS.parents[1] / "mall" / "customers.csv")
-    table.loc[1, "CustomerID"] = 1
-    table.to_excel(tmp_path / "t.xlsx", index=False)
-    with pytest.raises(UserError, match=r"for example rows 2 and 3"):
-        cleaning.clean(read_table(tmp_path / "t.xlsx").numbered, known)
+@pytest.mark.parametrize(("kind", "place"), [("csv", "lines 5 and 205"), ("xlsx", "rows 2 and 3")])
+def test_places_are_those_of_the_file(tmp_path, kind, place):
+    known, path = load_dataset("mall"), tmp_path / f"t.{kind}"
+    if kind == "csv":
+        rows = known.source_path.read_text().splitlines()
+        lines = ["Export of the mall", "", rows[0], "", *rows[1:], "1,Male,40,99,9"]
+        path.write_text("\n".join(lines))
+    else:
+        table = pd.read_csv(known.source_path)
+        table.loc[1, "CustomerID"] = 1
+        table.to_excel(path, index=False)
+    with pytest.raises(UserError, match=f"for example {place}"):
+        cleaning.clean(read_table(path).numbered, known)
 
 
 # --- from the command line to the report --------------------------------------------------------

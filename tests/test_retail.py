@@ -1,4 +1,4 @@
-"""The retail dataset: summed up from the package's files, checked household by household."""
+"""The retail dataset, checked household by household; its scores and what segments buy."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer_tables.errors import UserError
 from segmentation import cleaning, intake, profiling, rfm, stability
-from segmentation.assortment import goods_of
+from segmentation.assortment import against_everybody, buys_more, goods_of, spending_shares
+from segmentation.dataset import load_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import scan_kmeans
 from segmentation.naming import name_segments
@@ -114,3 +116,63 @@ def test_the_best_scores_hold_most_of_the_value(features, known):
     shown = rfm.score_table(table, features["net_value"])
     assert shown["value_share"].iloc[0] > 2 * shown["share"].iloc[0]
     assert shown["share"].sum() == pytest.approx(1)
+
+
+# --- scores and goods by hand ---
+
+
+def test_scores_at_quintiles_and_at_own_cuts():
+    features = pd.DataFrame({"r": [10, 20, 30, 40, 50], "f": [1, 2, 3, 4, 5], "m": [5, 4, 3, 2, 1]})
+    parts = {"recency": "r", "frequency": "f", "monetary": "m"}
+    table = rfm.scores(features, parts, {})
+    assert table["recency"].to_list() == [5, 4, 3, 2, 1]
+    assert table["frequency"].to_list() == [1, 2, 3, 4, 5]
+    assert table["total"].to_list() == [11, 10, 9, 8, 7]
+    own = rfm.scores(features, parts, rfm.read_cuts("recency = 5, 6, 7, 60"))
+    assert own["recency"].to_list() == [2, 2, 2, 2, 2]
+    assert rfm.read_cuts("") == {}
+    shown = rfm.score_table(table, features["m"], min_group_size=1)
+    assert shown["customers"].to_list() == [0, 2, 3, 0, 0]
+    assert shown["value_share"].sum() == pytest.approx(1)
+    assert rfm.score_groups(table).to_list() == [1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "text", ["recency=1,2", "age=1,2,3,4", "recency=4,3,2,1", "monetary=a,b,c,d"]
+)
+def test_cuts_that_cannot_be_used(text):
+    with pytest.raises(UserError, match="rfm_cuts"):
+        rfm.read_cuts(text)
+
+
+CUSTOMERS = pd.DataFrame(
+    {"spent_on_fish": [30.0, 10.0, 0.0, -5.0], "spent_on_fruit": [10.0, 30.0, 72.0, 8.0]}
+)
+ASKED = (pd.Series([1, 1, 2, 2]), {1: "Fishers", 2: "Growers"})
+TITLES = {"spent_on_fish": "Fish", "spent_on_fruit": "Fruit"}
+
+
+def test_shares_are_of_money_and_in_the_order_of_everybody():
+    shares = spending_shares(CUSTOMERS, *ASKED, TITLES)
+    assert list(shares) == ["Fruit", "Fish"]
+    assert shares.T.to_dict("list") == {
+        "Fishers": [0.5, 0.5], "Growers": [1, 0], "everybody": [0.75, 0.25]}  # fmt: skip
+    multiples = against_everybody(shares)
+    assert multiples["Fish"].to_dict() == {"Fishers": 2, "Growers": 0}
+    assert buys_more(multiples) == {
+        "Fishers": ["Fish (2.0 times)"],
+        "Growers": ["Fruit (1.3 times)"],
+    }
+    assert buys_more(multiples.clip(upper=1.09)) == {"Fishers": [], "Growers": []}
+
+
+def test_nothing_spent_is_no_share():
+    nothing = spending_shares(CUSTOMERS * 0, *ASKED, TITLES)
+    assert (nothing == 0).all(axis=None)
+    assert against_everybody(nothing).isna().all(axis=None)
+
+
+def test_goods_are_found_by_their_columns():
+    known = load_dataset("retail")
+    assert goods_of(known)["spent_on_produce"] == "Fruit and vegetables"
+    assert goods_of(load_dataset("mall")) == {}
