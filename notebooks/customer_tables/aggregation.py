@@ -15,8 +15,9 @@ numbers of type DOUBLE is divided.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
-from typing import NamedTuple
+from types import SimpleNamespace
 
 from customer_tables.changes import Change
 from customer_tables.duckdb_files import Run, literal, quoted
@@ -35,16 +36,21 @@ SELECT avg(CAST(regexp_full_match(basket, 'C?\d+') AS INTEGER)),
     sum(CAST(regexp_full_match(basket, 'C\d+') AS INTEGER))
 FROM lines
 """
-FACTS = """
-SELECT count(*), count(*) FILTER (customer IS NULL), count(*) FILTER (bought IS NULL),
-    count(*) FILTER (amount IS NULL), count(*) FILTER ({whole} AND {cancelled}),
-    count(*) FILTER ({whole} AND {back} AND NOT {cancelled}),
-    count(*) FILTER ({purchase} AND amount = 0), count(*) FILTER ({purchase}),
-    min(bought) FILTER ({purchase}), max(bought) FILTER ({purchase}),
-    max(abs(discount)) FILTER ({purchase}),
-    bool_and(bought = date_trunc('day', bought)) FILTER ({purchase}), count(*) - count(basket)
-FROM lines
-"""
+FACTS = {  # what the lines are like as a whole
+    "total": "count(*)",
+    "no_customer": "count(*) FILTER (customer IS NULL)",
+    "no_time": "count(*) FILTER (bought IS NULL)",
+    "no_amount": "count(*) FILTER (amount IS NULL)",
+    "cancelled": "count(*) FILTER ({whole} AND {cancelled})",
+    "returned": "count(*) FILTER ({whole} AND {back} AND NOT {cancelled})",
+    "free": "count(*) FILTER ({purchase} AND amount = 0)",
+    "bought": "count(*) FILTER ({purchase})",
+    "first": "min(bought) FILTER ({purchase})",  # a text where it is beyond the calendar
+    "last": "max(bought) FILTER ({purchase})",
+    "largest_discount": "max(abs(discount)) FILTER ({purchase})",
+    "by_day": "bool_and(bought = date_trunc('day', bought)) FILTER ({purchase})",
+    "unordered": "count(*) - count(basket)",
+}
 # A discount as a part of the full price, in money; rounded, so that its sum has no order either.
 FROM_RATE = """CAST(CAST(amount AS DOUBLE) * CAST(discount AS DOUBLE)
     / nullif(1 - CAST(discount AS DOUBLE), 0) AS DECIMAL(28, 10))"""
@@ -106,24 +112,6 @@ FROM customers
 """
 
 
-class Facts(NamedTuple):
-    """What the lines are like as a whole: the answer to `FACTS`."""
-
-    total: int
-    no_customer: int
-    no_time: int
-    no_amount: int
-    cancelled: int
-    returned: int  # and not cancelled
-    free: int
-    bought: int
-    first: datetime  # None without purchases; a text where it is beyond the calendar
-    last: datetime
-    largest_discount: float | None
-    by_day: bool  # the file tells no time of day
-    unordered: int  # lines without an order
-
-
 def customers_query(
     run: Run, source: Source, name: str, *, products: bool = False
 ) -> tuple[str, list[Change]]:
@@ -134,8 +122,10 @@ def customers_query(
     cancelled = _cancelled(run)
     back = f"(amount < 0 OR coalesce(quantity, 0) < 0 OR {cancelled})"
     purchase = f"({WHOLE} AND NOT {back})"
-    asked = FACTS.format(whole=WHOLE, cancelled=cancelled, back=back, purchase=purchase)
-    facts = Facts(*run(asked)[0])
+    asked = f"SELECT {', '.join(FACTS.values())} FROM lines".format(
+        whole=WHOLE, cancelled=cancelled, back=back, purchase=purchase
+    )
+    facts = SimpleNamespace(**dict(zip(FACTS, run(asked)[0], strict=True)))
     changes = _changes(facts, source, name)
     run(f"CREATE OR REPLACE VIEW purchases AS SELECT * FROM lines WHERE {purchase}")
     described = source.category or source.own_brand
@@ -165,7 +155,7 @@ def _cancelled(run: Run) -> str:
     return CANCELLED if cancelled and share > 0.9 else "false"
 
 
-def _changes(facts: Facts, source: Source, name: str) -> list[Change]:
+def _changes(facts: SimpleNamespace, source: Source, name: str) -> list[Change]:
     """Count what the rules concern."""
     lacking = facts.no_time + facts.no_amount
     if not facts.bought or lacking > MOST_UNREADABLE * facts.total:
@@ -205,7 +195,7 @@ def _goods(run: Run) -> dict[str, str]:
     return {column: f"sum(amount) FILTER ({condition})" for column, condition in sums.items()}
 
 
-def _aggregated(facts: Facts, goods: dict[str, str], returned: str) -> str:
+def _aggregated(facts: SimpleNamespace, goods: dict[str, str], returned: str) -> str:
     """Return the query that sums up all there is on a customer."""
     rate = facts.largest_discount is not None and facts.largest_discount <= 1
     sums = (f"CAST(coalesce({sql}, 0) AS DOUBLE) AS {quoted(c)}" for c, sql in goods.items())
@@ -260,8 +250,9 @@ def _stamp(at: datetime) -> str:
 def category_columns(categories: list[str]) -> dict[str, str]:
     """Name a column for each category, each name once."""
     names: dict[str, str] = {}
+    taken: Counter[str] = Counter()
     for category in categories:
         base = f"spent_on_{simplify_name(category) or normalise(category) or 'unnamed'}"
-        taken = sum(name == base or name.startswith(f"{base}__") for name in names.values())
-        names[category] = f"{base}__{taken + 1}" if taken else base
+        taken[base] += 1
+        names[category] = base if taken[base] == 1 else f"{base}__{taken[base]}"
     return names

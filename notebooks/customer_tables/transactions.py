@@ -110,15 +110,9 @@ def aggregate_lines(
 
     Returns
     -------
-    str
+    tuple of str and list of Change
         The query of customers, over a table that the engine keeps: one row a customer, all
         columns but customer_id of type DOUBLE, in no order.
-    list of Change
-
-    Raises
-    ------
-    UserError
-        If the lines cannot be understood.
     """
     types = file.types | (products.types if products else {})
     check_columns({source.time: "time"} | _needed_columns(source), types, name)

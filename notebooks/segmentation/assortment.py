@@ -26,12 +26,11 @@ def spending_shares(
     Parameters
     ----------
     customers : DataFrame, shape (n_customers, n_columns)
-        With one column of money for each kind of goods.
     labels : Series, shape (n_customers,)
     names : dict of int to str
         Segments in the order of the rows.
     titles : dict of str to str
-        The columns of money, and what the goods are called.
+        The columns of money spent on each kind of goods, and what the goods are called.
 
     Returns
     -------

@@ -107,14 +107,11 @@ class Feature:
 
 @dataclass(frozen=True, config=STRICT)
 class Archetype:
-    """A kind of customer that is known beforehand: the pattern that earns it, and advice.
-
-    ``pattern`` maps feature names to the direction that the segment should differ from the
-    average customer, in standard deviations (2 very high, 1 high, 0 average, -1 low). Zeros only
-    are the pattern of the average customer.
-    """
+    """A kind of customer that is known beforehand: the pattern that earns it, and advice."""
 
     name: str
+    # By feature, how far the segment should be from the average customer, in standard deviations
+    # (2 very high, 1 high, 0 average, -1 low). Zeros only are the pattern of the average customer.
     pattern: dict[str, FiniteNumber]
     summary: str = ""
     advice: str = ""
@@ -346,14 +343,14 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
 def _with_distinct_labels(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     """Add the name to every label that stands for several columns, or several features."""
     labels = Counter(part.label or part.name for part in parts)
-
-    def told_apart(part: Any) -> str:
-        name = f" ({part.name})"
-        return printable(part.label, max(LABEL - len(name), 20)) + name
-
-    return tuple(
-        replace(part, label=told_apart(part)) if labels[part.label] > 1 else part for part in parts
-    )
+    distinct = []
+    for part in parts:
+        if labels[part.label] > 1:
+            name = f" ({part.name})"
+            label = printable(part.label, max(LABEL - len(name), 20)) + name
+            part = replace(part, label=label)
+        distinct.append(part)
+    return tuple(distinct)
 
 
 def _refusal(error: ValidationError, content: dict[str, Any], path: Path) -> UserError:
@@ -480,11 +477,11 @@ def match_columns(header: Iterable[str], dataset: Dataset) -> dict[str, str]:
         If two columns of the file claim the same place.
     """
     matched = _claims(header, dataset)
-    names = {place: name for name, place in reversed(matched.items())}
+    first: dict[str, str] = {}
     for name, place in matched.items():
-        if names[place] != name:
+        if first.setdefault(place, name) != name:
             raise UserError(
-                f"the columns {names[place]!r} and {name!r} both look like {place!r}",
+                f"the columns {first[place]!r} and {name!r} both look like {place!r}",
                 where="header line",
                 remedy="rename or remove one of them",
             )
@@ -514,13 +511,11 @@ def match_dataset(header: Iterable[str]) -> str | None:
     A few more columns do no harm, such as a record number; with many more it is another table.
     """
     header = list(header)
-    spare = max(2, len(header) // 5)
     for path in sorted(DATA_FOLDER.glob("*/dataset.toml")):
         dataset = load_dataset(path)
         needed = {c.name for c in dataset.columns if c.required and c.kind != "id"}
-        if not needed or dataset.origin.grain == "transaction":
-            continue
         claims = _claims(header, dataset)
-        if needed <= set(claims.values()) and len(header) - len(claims) <= spare:
+        spare = len(header) - len(claims) <= max(2, len(header) // 5)
+        if dataset.origin.grain == "customer" and needed <= set(claims.values()) and spare:
             return path.parent.name
     return None

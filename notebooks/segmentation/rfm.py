@@ -17,12 +17,7 @@ GROUPS = {15: "13 to 15", 12: "10 to 12", 9: "7 to 9", 6: "5 to 6", 4: "3 to 4"}
 
 
 def read_cuts(text: str) -> dict[str, list[float]]:
-    """Read the cut points of parts that are not cut at their quintiles.
-
-    Parameters
-    ----------
-    text : str
-        Such as ``recency=7,30,90,180; monetary=50,200,500,1000``.
+    """Read cut points such as ``recency=7,30,90,180; monetary=50,200,500,1000``.
 
     Raises
     ------
@@ -56,14 +51,9 @@ def scores(
     features : DataFrame, shape (n_customers, n_features)
         In real units.
     parts : dict of str to str
-        The feature behind each part.
+        The feature behind each part; beside their scores, their sum comes as "total".
     cuts : dict of str to list of float
         Four cut points a part; quintiles of these customers where there are none.
-
-    Returns
-    -------
-    DataFrame, shape (n_customers, 4)
-        recency, frequency, monetary and their sum, total.
     """
     table = pd.DataFrame(index=features.index)
     for part, feature in parts.items():
