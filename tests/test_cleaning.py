@@ -8,6 +8,8 @@ from conftest import HOSTILE_TEXTS
 from customer_tables.errors import UserError
 from segmentation import cleaning
 
+NAN = np.nan
+
 
 def customers(n=60, **columns):
     """A table of n customers with the needed columns; others as given."""
@@ -32,27 +34,21 @@ def told(cleaned):
 
 
 def test_columns_are_found_renamed_and_counted(shop):
-    table = customers(colour="red", age=np.nan).rename(
-        columns={"client": "CLIENT NO", "spent": "Spent "}
-    )
-    cleaned = cleaning.select_columns(table, shop)
+    table = customers(colour="red", age=NAN)
+    cleaned = cleaning.select_columns(table.rename(columns={"client": "CLIENT NO"}), shop)
     assert list(cleaned.customers) == ["client", "spent", "visits", "online"]
-    assert [(c.column, c.what) for c in cleaned.changes] == [
-        ("colour", "column is not part of this dataset"),
-        ("age", "column has no value at all"),
-    ]
+    assert {c.column: c.what for c in cleaned.changes} == {
+        "colour": "column is not part of this dataset",
+        "age": "column has no value at all",
+    }
 
 
 @pytest.mark.parametrize(
     ("table", "changes", "index"),
     [
         (customers()[::-1], [], ["c000", "c059"]),
-        (
-            pd.concat([customers(), customers().iloc[[3, 3, 5]]]),
-            [("", 3, "dropped")],
-            ["c000", "c059"],
-        ),
-        (changed(client={1: "  ", 2: None}), [("client", 2, "dropped")], ["c000", "c059"]),
+        (customers().loc[[*range(60), 3, 3, 5]], [("", 3, "dropped")], ["c000", "c059"]),
+        (changed(client={1: "  ", 59: None}), [("client", 2, "dropped")], ["c000", "c058"]),
         (customers(spent=1.0).drop(columns="client"), [("", 60, "numbered by row")], ["01", "60"]),
     ],
 )
@@ -62,7 +58,7 @@ def test_rows_become_customers_sorted_by_identifier(shop, table, changes, index)
     assert cleaned.customers.index.is_monotonic_increasing
     assert cleaned.customers.index.name == "customer"
     assert list(cleaned.customers.index[[0, -1]]) == index
-    assert len(cleaned.customers) == 60 - 2 * (changes[:1] == [("client", 2, "dropped")])
+    assert len(cleaned.customers) == 60 - 2 * (index[1] == "c058")
     assert list(cleaned.customers) == ["spent", "visits", "online"]
 
 
@@ -72,50 +68,40 @@ def test_identifiers_stay_as_they_are(shop):
     assert set(cleaned.customers.index) == {text.strip() for text in ids}
 
 
-TWICE = changed(client={10: "c020", 50: "c040"})
-
-
 @pytest.mark.parametrize(
-    ("table", "parts"),
+    ("table", "message"),
     [
-        (
-            customers().rename(columns={"visits": "Visit"}),
-            [
-                "the table has no column 'visits' (visits)",
-                "not recognised: Visit",
-                "is it 'visit'? ",
-            ],
-        ),
-        (customers(visits=np.nan), ["'visits' has no value at all"]),
-        # Both of c020, not one of each.
-        (TWICE, ["2 identifiers stand on two or more different rows", "lines 12 and 22"]),
-        (customers(49), ["49 clients"]),
-        (
-            customers(visits=["2"] * 58 + ["forty", "<b>"]),
-            ["2 cells", "'forty'", "column 'visits' (count)"],
-        ),
-        (customers(visits=pd.Timestamp("2024-01-01")), ["hold text, such as '2024-01-01"]),
-        *[(customers().rename(columns={"visits": text}), ["'visits'"]) for text in HOSTILE_TEXTS],
+        (customers().rename(columns={"visits": "Visit"}), "no column 'visits'.*: Visit.*'visit'?"),
+        (customers(visits=NAN), "'visits' has no value at all"),
+        (changed(client={10: "c020", 50: "c040"}), "2 identifiers .* lines 12 and 22"),
+        (customers(49), "49 clients"),
+        (customers(visits=[*["2"] * 58, "forty", "<b>"]), "2 cells .*'forty'.*'visits' .count"),
+        (customers(visits=pd.Timestamp("2024-01-01")), "hold text, such as '2024-01-01"),
+        *[(customers().rename(columns={"visits": text}), "'visits'") for text in HOSTILE_TEXTS],
     ],
 )
-def test_what_cannot_be_cleaned_is_refused(shop, table, parts):
-    with pytest.raises(UserError) as caught:
+def test_what_cannot_be_cleaned_is_refused(shop, table, message):
+    with pytest.raises(UserError, match=f"(?s){message}") as caught:
         cleaning.clean(table, shop)
-    assert [part for part in parts if part not in str(caught.value)] == []
     assert len(str(caught.value).splitlines()) == 3
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("text", HOSTILE_TEXTS)
-def test_hostile_column_names_are_left_out_and_told(shop, text):
-    cleaned = cleaning.clean(customers(**{text: 1.0}), shop)
-    assert text not in cleaned.customers
-    assert cleaned.changes[0].column == text
-
-
-def test_a_few_customers_are_enough_where_nothing_is_learnt(shop):
+def test_fifty_customers_do_and_one_where_nothing_is_learnt(shop):
     assert len(cleaning.index_customers(customers(50), shop).customers) == 50
     assert len(cleaning.index_customers(customers(1), shop, least=1).customers) == 1
+
+
+@pytest.mark.parametrize("text", HOSTILE_TEXTS)
+def test_all_steps_in_a_row(shop, text):
+    table = customers(70, **{text: 1.0})
+    table.loc[3, "spent"], table.loc[4, "visits"] = np.inf, 1e9
+    cleaned = cleaning.clean(pd.concat([table, table.iloc[:2]]), shop)
+    assert cleaned.customers.shape == (70, 3)
+    assert cleaned.customers.notna().all().all()
+    assert cleaned.changes[0].column == text
+    assert [change.rows for change in cleaned.changes] == [72, 2, 1, 1, 1]
+    assert set(cleaned.fills) == {"spent", "visits", "online"}
 
 
 # --- numbers --------------------------------------------------------------------------------------
@@ -128,7 +114,9 @@ def test_numbers_become_floats(shop, number):
     assert set(typed["visits"]) == {float(number)}
 
 
-NAN = np.nan
+RANGES = {"spent": {0: -5}, "visits": {0: -1, 1: 500, 2: 400}, "online": {2: 1, 3: 1.1, 4: NAN}}
+RULED = {"visits": {0: 0, 1: 0}, "spent": {0: NAN, 2: NAN}}
+GAPS = {"spent": {0: NAN, 1: NAN, 59: 600}, "online": {5: NAN}}
 
 
 @pytest.mark.parametrize(
@@ -138,33 +126,27 @@ NAN = np.nan
             cleaning.check_types,
             {"spent": {0: np.inf, 1: -np.inf, 2: NAN}},
             {"spent": {0: NAN, 1: NAN, 2: NAN, 3: 4}},
-            [("spent", 2, "treated as missing")],
+            "spent 2 treated as missing",
         ),
         (
             cleaning.apply_valid_ranges,
-            {"spent": {0: -5}, "visits": {0: -1, 1: 500, 2: 400}, "online": {2: 1, 3: 1.1, 4: NAN}},
+            RANGES,
             {"spent": {0: -5}, "visits": {0: 0, 1: 400, 3: 2}, "online": {2: 1, 3: NAN, 4: NAN}},
-            [
-                ("spent", 1, "kept, flagged"),
-                ("visits", 2, "set to the limit"),
-                ("online", 1, "treated as missing"),
-            ],
+            "spent 1 kept, flagged; visits 2 set to the limit; online 1 treated as missing",
         ),
         (
             cleaning.apply_rules,  # structural gaps only
-            {"visits": {0: 0, 1: 0}, "spent": {0: NAN, 2: NAN}},
+            RULED,
             {"spent": {0: 0, 1: 2, 2: NAN}},
-            [("spent", 1, "set to 0: the gap is structural"), ("", 1, "kept, reported")],
+            "spent 1 set to 0: the gap is structural;  1 kept, reported",
         ),
-        (cleaning.apply_rules, {"visits": {0: NAN}, "spent": {1: NAN}}, {"spent": {1: NAN}}, []),
+        # A rule says nothing of what is unknown.
+        (cleaning.apply_rules, {"visits": {0: NAN}, "spent": {1: NAN}}, {"spent": {1: NAN}}, ""),
         (
             cleaning.fill_gaps,  # the median of 3..59 and 600 is 31.5
-            {"spent": {0: NAN, 1: NAN, 59: 600}, "online": {5: NAN}},
+            GAPS,
             {"spent": {0: 31.5, 1: 31.5}, "online": {5: 0}},
-            [
-                ("spent", 2, "filled with the median, 31.50"),
-                ("online", 1, "filled with the zero, 0.00"),
-            ],
+            "spent 2 filled with the median, 31.50; online 1 filled with the zero, 0.00",
         ),
     ],
 )
@@ -175,50 +157,25 @@ def test_each_step_by_hand(shop, step, cells, expected, changes):
     for column, values in expected.items():
         found = cleaned.customers.loc[list(values), column]
         np.testing.assert_array_equal(found, list(values.values()))
-    assert told(cleaned) == changes
+    assert "; ".join(f"{c.column} {c.rows} {c.action}" for c in cleaned.changes) == changes
     pd.testing.assert_frame_equal(table, before)  # what came in is not changed
 
 
-RULES = [
-    {"name": "age if member", "when": "member", "column": "age", "fill": 0},
-    {"name": "adult", "check": "age >= 18"},
-]
-AGES = customers(age=[17.0, np.nan] + [30.0] * 58, member=True)
-
-
-@pytest.mark.parametrize(
-    ("rules", "table", "rows"),
-    [
-        (RULES, customers(), []),  # about absent columns
-        (RULES, AGES, [1, 2]),  # 17 and the 0
-        # A rule says nothing of what is unknown.
-        (
-            [{"name": "r", "when": "not visits > 3", "column": "spent", "fill": 9}],
-            changed(visits={0: NAN}, spent={0: NAN, 1: NAN}),
-            [1],
-        ),
-    ],
-)
-def test_rules_where_something_is_lacking(make_shop, rules, table, rows):
-    ruled = cleaning.apply_rules(table, make_shop(rules=rules))
-    assert [change.rows for change in ruled.changes] == rows
-    assert ruled.customers["spent"].isna().sum() == table["spent"].isna().sum() // 2
+def test_rules_where_something_is_lacking(make_shop):
+    member = {"name": "age if member", "when": "member", "column": "age", "fill": 0}
+    shop = make_shop(rules=[member, {"name": "adult", "check": "age >= 18"}])
+    assert cleaning.apply_rules(customers(), shop).changes == []
+    ages = customers(age=[17.0, NAN] + [30.0] * 58, member=True)
+    assert [c.rows for c in cleaning.apply_rules(ages, shop).changes] == [1, 2]  # 17 and the 0
+    shop = make_shop(rules=[{"name": "r", "when": "not visits > 3", "column": "spent", "fill": 9}])
+    ruled = cleaning.apply_rules(changed(visits={0: NAN}, spent={0: NAN, 1: NAN}), shop)
+    np.testing.assert_array_equal(ruled.customers.loc[[0, 1, 2], "spent"], [NAN, 9, 3])
 
 
 def test_columns_may_keep_their_gaps(shop):
-    filled = cleaning.fill_gaps(customers(age=[np.nan] * 59 + [40.0]), shop)
+    filled = cleaning.fill_gaps(customers(age=[NAN] * 59 + [40.0]), shop)
     assert filled.customers["age"].isna().sum() == 59
     assert filled.fills == {"spent": 30.5, "visits": 2, "online": 0}
-
-
-def test_all_steps_in_a_row(shop):
-    table = customers(70).assign(extra=1)
-    table.loc[3, "spent"], table.loc[4, "visits"] = np.inf, 1e9
-    cleaned = cleaning.clean(pd.concat([table, table.iloc[:2]]), shop)
-    assert cleaned.customers.shape == (70, 3)
-    assert cleaned.customers.notna().all().all()
-    assert [change.rows for change in cleaned.changes] == [72, 2, 1, 1, 1]
-    assert set(cleaned.fills) == {"spent", "visits", "online"}
 
 
 # --- extremes -------------------------------------------------------------------------------------
