@@ -179,11 +179,12 @@ def simulated_period(run: Run) -> dict[str, pd.DataFrame]:
     labels = pd.read_parquet(files["stages/04_segments.parquet"])["segment"]
     chosen = json.loads(files["manifest.json"].read_text())["parameters"]["09"]
     customers = later_period.next_period(
-        pd.read_parquet(files["stages/01_customers.parquet"]), labels,
+        pd.read_parquet(files["stages/01_customers.parquet"]),
+        labels,
         priced=later_period.priced_columns(load_dataset(str(run.source))),
         shrinking=int(labels.value_counts().idxmax()),
         **{name: chosen[name] for name in ("new_share", "inflation", "shrink", "seed")},
-    )  # fmt: skip
+    )
     features = Scorer(model).score(customers).features
     return {"09 customers": customers, "09 features": features}
 

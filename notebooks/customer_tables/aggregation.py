@@ -49,12 +49,10 @@ FACTS = {  # what the lines are like as a whole
     "last": "max(bought) FILTER ({purchase})",
     "largest_discount": "max(abs(discount)) FILTER ({purchase})",
     "by_day": "bool_and(bought = date_trunc('day', bought)) FILTER ({purchase})",
-    "unordered": "count(*) - count(basket)",
 }
 # A discount as a part of the full price, in money; rounded, so that its sum has no order either.
 FROM_RATE = """CAST(CAST(amount AS DOUBLE) * CAST(discount AS DOUBLE)
     / nullif(1 - CAST(discount AS DOUBLE), 0) AS DECIMAL(28, 10))"""
-DAY = "CASE WHEN basket IS NULL THEN CAST(bought AS DATE) END AS day,"
 GOODS = """
 SELECT customer, category, sum(amount) AS amount, sum(amount) FILTER (own) AS own
 FROM ({purchases}) GROUP BY customer, category
@@ -70,7 +68,7 @@ GROUP BY category ORDER BY sum(amount) DESC, category LIMIT {MOST_CATEGORIES}
 """
 CUSTOMERS = """
 WITH baskets AS (
-    SELECT customer, basket, {day}
+    SELECT customer, basket, CASE WHEN basket IS NULL THEN CAST(bought AS DATE) END AS day,
         min(bought) AS bought, sum(amount) AS amount, count(*) AS lines,
         sum({discount}) AS discount, coalesce(sum(coupon), 0) > 0 AS couponed
     FROM purchases GROUP BY ALL
@@ -128,13 +126,11 @@ def customers_query(
     facts = SimpleNamespace(**dict(zip(FACTS, run(asked)[0], strict=True)))
     changes = _changes(facts, source, name)
     run(f"CREATE OR REPLACE VIEW purchases AS SELECT * FROM lines WHERE {purchase}")
-    described = source.category or source.own_brand
     bought = LOOKED_UP if products else "SELECT * FROM purchases"
-    bought = bought if described else "SELECT * FROM purchases WHERE false"
     run(f"CREATE OR REPLACE TABLE goods AS {GOODS.format(purchases=bought)}")
     goods = _goods(run) if source.category else {}
-    returned = f"{WHOLE} AND {back}" if facts.cancelled or facts.returned else "false"
-    run(f"CREATE OR REPLACE TABLE customers AS {_aggregated(facts, goods, returned)}")
+    habits = _aggregated(facts, goods, f"{WHOLE} AND {back}")
+    run(f"CREATE OR REPLACE TABLE customers AS {habits}")
     lost, *most = run(EXTREMES)[0]
     if lost:
         changes.append(Change("customers with returns only", rows=lost, action="left out"))
@@ -200,7 +196,6 @@ def _aggregated(facts: SimpleNamespace, goods: dict[str, str], returned: str) ->
     rate = facts.largest_discount is not None and facts.largest_discount <= 1
     sums = (f"CAST(coalesce({sql}, 0) AS DOUBLE) AS {quoted(c)}" for c, sql in goods.items())
     return CUSTOMERS.format(
-        day=DAY if facts.unordered else "",
         discount=FROM_RATE if rate else "abs(discount)",
         last=_stamp(facts.last),
         middle=_stamp(facts.first + (facts.last - facts.first) / 2),

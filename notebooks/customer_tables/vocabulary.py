@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
-ABBREVIATIONS = {
-    "amt": "amount", "avg": "average", "bal": "balance", "chng": "change", "ct": "count",
-    "cnt": "count", "dt": "date", "mnt": "amount of", "mon": "months", "no": "number",
-    "nr": "number", "num": "number", "pct": "percent", "prc": "percent", "prods": "products",
-    "qty": "quantity", "trans": "transaction", "trx": "transactions",
-}  # fmt: skip
+ABBREVIATIONS = dict(
+    pair.split(":")
+    for pair in (
+        "amt:amount,avg:average,bal:balance,chng:change,ct:count,cnt:count,dt:date,mnt:amount of,"
+        "mon:months,no:number,nr:number,num:number,pct:percent,prc:percent,prods:products,"
+        "qty:quantity,trans:transaction,trx:transactions"
+    ).split(",")
+)
 SENSITIVE = frozenset(
     "age gender genre sex marital marriage married education educational birth birthday birthyear "
     "dob race ethnicity ethnic religion nationality citizenship disability language pregnant "
@@ -77,8 +79,10 @@ COUNT = frozenset(
     "sessions freq times cards".split()
 )
 SCORES = frozenset("score rating rank index satisfaction points".split())
-SHARES = frozenset("ratio rate share frequency percent pct prc percentage utilization utilisation "
-                   "proportion".split())  # fmt: skip
+SHARES = frozenset(
+    "ratio rate share frequency percent pct prc percentage utilization utilisation "
+    "proportion".split()
+)
 VALUES = (
     r"(.* )?(clv|cltv|ltv|lifetime value)",
     r"(.* )?(monetary|revenue|turnover|gmv|umsatz|chiffre d affaires)( .*)?",

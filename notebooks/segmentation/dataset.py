@@ -56,6 +56,7 @@ WORDS = {  # what to write, by the type of error that pydantic finds
     "dataclass_type": "a table of keys",
     "float_type": "a number",
     "finite_number": "finite numbers",
+    "too_short": "at least one entry",
 }
 
 
@@ -112,7 +113,7 @@ class Archetype:
     name: str
     # By feature, how far the segment should be from the average customer, in standard deviations
     # (2 very high, 1 high, 0 average, -1 low). Zeros only are the pattern of the average customer.
-    pattern: dict[str, FiniteNumber]
+    pattern: Annotated[dict[str, FiniteNumber], Field(min_length=1)]
     summary: str = ""
     advice: str = ""
     measure: str = ""
@@ -428,10 +429,6 @@ def _contradictions(dataset: Dataset, file: _File) -> Iterator[tuple[str, str]]:
     for owner, formula in _conditions(dataset):
         if not expressions.is_condition(formula, yes_no):
             yield f"{owner} has to be a condition: {formula[:80]!r}", "such as a > 0"
-    for archetype in dataset.archetypes:
-        if not archetype.pattern:
-            what = f"archetype {archetype.name!r} has an empty pattern"
-            yield what, "give at least one feature a direction, such as 1, 0 or -1"
 
 
 def _conditions(dataset: Dataset) -> list[tuple[str, str]]:
