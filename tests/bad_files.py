@@ -1,8 +1,7 @@
-"""Tables as people really have them: each with what has to come of it.
+"""Tables as people really have them, all generated here: each with what has to come of it.
 
-`BAD_FILES` maps a name to a `BadFile`. Everything is generated here; no file is stored. The
-tables are customers with a number, an age, an income, a spending and a plan, 60 rows unless a case
-needs fewer.
+They hold customers with a number, an age, an income, a spending and a plan; 60 unless a case needs
+fewer. `BAD_FILES` maps a name to the file and to what reading it gives.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,86 +20,70 @@ HEADER = ["customer_id", "age", "income", "spending", "plan"]
 
 @dataclass(frozen=True)
 class BadFile:
-    """A file, and what reading it has to give.
-
-    Attributes
-    ----------
-    content : bytes
-    refused : str
-        Words of the error, if the file has to be refused.
-    changed : str
-        Words of the change that has to be listed, if the file has to be repaired.
-    rows : int
-        How many rows or cells the change counts; 0 for any number.
-    kinds : dict
-        Kinds that columns must have.
-    suffix : str
-        The end of the file's name.
-    """
+    """A file; words of its refusal or of the change to list, with its rows; kinds of columns."""
 
     content: bytes
     refused: str = ""
     changed: str = ""
-    rows: int = 0
+    rows: int = 0  # 0 for any number
     kinds: dict[str, str] = field(default_factory=dict)
-    suffix: str = ".csv"
 
-    def write(self, folder: Path, name: str) -> Path:
-        """Write the file into a folder and return its path."""
-        path = folder / f"{name.replace(' ', '_')}{self.suffix}"
-        path.write_bytes(self.content)
-        return path
+
+def fine(content: bytes, **kinds: str) -> BadFile:
+    return BadFile(content, kinds=kinds)
+
+
+def refused(content: bytes, words: str) -> BadFile:
+    return BadFile(content, refused=words)
+
+
+def changed(content: bytes, words: str, rows: int = 0, **kinds: str) -> BadFile:
+    return BadFile(content, changed=words, rows=rows, kinds=kinds)
 
 
 def customers(rows: int = ROWS) -> list[list[str]]:
-    """Return plain rows, the same at every call."""
     rng = np.random.default_rng(7)
-    plans = ["basic", "plus", "family"]
+    draws = {
+        "age": rng.integers(18, 80, rows),
+        "income": [f"{x:.2f}" for x in rng.lognormal(10, 0.5, rows)],
+        "spending": [f"{x:.2f}" for x in rng.lognormal(5, 1, rows)],
+        "plan": rng.choice(["basic", "plus", "family"], rows),
+    }
     return [
-        [
-            f"C{1000 + i}",
-            str(int(rng.integers(18, 80))),
-            f"{rng.lognormal(10, 0.5):.2f}",
-            f"{rng.lognormal(5, 1):.2f}",
-            plans[int(rng.integers(3))],
-        ]
-        for i in range(rows)
+        [f"C{1000 + i}", *map(str, row)] for i, row in enumerate(zip(*draws.values(), strict=True))
     ]
 
 
-def text(rows: list[list[str]], header: list[str] | None = HEADER, mark: str = ",") -> str:
+def csv(rows: list[list[str]], header: list[str] | None = HEADER, mark: str = ",") -> bytes:
     """Write rows as delimited text, quoting cells that hold the delimiter."""
     rows = ([header] if header else []) + rows
     quoted = [[f'"{c}"' if mark in c or "\n" in c else c for c in row] for row in rows]
-    return "".join(mark.join(row) + "\n" for row in quoted)
+    return "".join(mark.join(row) + "\n" for row in quoted).encode()
 
 
-def with_column(place: int, cells) -> list[list[str]]:
-    """Return the customers with one column written by ``cells(row number, cell)``."""
+def column(place: int | str, write: Any, **options: Any) -> bytes:
+    """Write the customers with one column written by ``write(row number, cell)``, maybe renamed."""
+    if isinstance(place, str):
+        options["header"] = [*HEADER[:4], place]
+        place = 4
     rows = customers()
     for i, row in enumerate(rows):
-        row[place] = cells(i, row[place])
-    return rows
+        row[place] = write(i, row[place])
+    return csv(rows, **options)
 
 
-def with_cells(place: int, **cells: str) -> list[list[str]]:
-    """Return the customers with some cells of a column replaced: ``r3="forty"`` is row 3."""
-    given = {int(key[1:]): cell for key, cell in cells.items()}
-    return with_column(place, lambda i, cell: given.get(i, cell))
+def cells(place: int, **given: str) -> bytes:
+    """Write the customers with some cells of a column replaced: ``r3="forty"`` is row 3."""
+    return column(place, lambda i, cell: given.get(f"r{i}", cell))
 
 
-def csv(rows: list[list[str]], **options) -> bytes:
-    """Write rows as UTF-8 text."""
-    return text(rows, **options).encode()
+def grouped(group: str, decimal: str = ".", before: str = "", after: str = "", **options) -> bytes:
+    """Write incomes as 50,000.00 with the given marks."""
+    marks = str.maketrans({",": group, ".": decimal})
+    return column(2, lambda i, c: before + f"{float(c):,.2f}".translate(marks) + after, **options)
 
 
-def thousands(cell: str, mark: str, decimal: str = ".") -> str:
-    """Write 50000.00 as 50,000.00 with the given marks."""
-    return f"{float(cell):,.2f}".translate(str.maketrans({",": mark, ".": decimal}))
-
-
-def excel(frame: pd.DataFrame, **sheets: pd.DataFrame) -> bytes:
-    """Write a workbook with one sheet, or several."""
+def workbook(frame: pd.DataFrame, **sheets: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     with pd.ExcelWriter(buffer) as writer:
         frame.to_excel(writer, index=False)
@@ -109,361 +92,198 @@ def excel(frame: pd.DataFrame, **sheets: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def parquet(frame: pd.DataFrame, **options) -> bytes:
-    """Write a Parquet file."""
+def parquet(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    frame.to_parquet(buffer, **options)
+    frame.to_parquet(buffer)
     return buffer.getvalue()
 
 
-def _frame() -> pd.DataFrame:
-    frame = pd.DataFrame(customers(), columns=HEADER)
-    return frame.astype({"age": int, "income": float, "spending": float})
-
-
-PLAIN = text(customers())
+FRAME = pd.DataFrame(customers(), columns=HEADER).astype(
+    {"age": int, "income": float, "spending": float}
+)
+PLAIN = csv(customers())
+FIRST, *LINES = PLAIN.splitlines(keepends=True)
 DATES = [f"{1 + i % 12:02d}/{1 + (i * 7) % 12:02d}/2023" for i in range(ROWS)]
-_LINES = PLAIN.splitlines(keepends=True)
-_JOINED = [*HEADER[:4], "joined"]
+NUMBERED = [[str(i), *row] for i, row in enumerate(customers())]
+SUMS = [["a", "1", "2.5"], ["b", "2", "3.5"], ["c", "4", "1.25"], ["", "7", "7.25"]]
+PAIRS = ["id", "x"]
 
-FILES_AND_BYTES = {
-    "empty": BadFile(b"", refused="empty"),
-    "blank lines only": BadFile(b"\n\n  \n", refused="empty"),
-    "header only": BadFile(_LINES[0].encode(), refused="header and no rows"),
-    "byte-order mark": BadFile(b"\xef\xbb\xbf" + PLAIN.encode()),
-    "UTF-16": BadFile(PLAIN.encode("utf-16")),
-    "UTF-16 without mark": BadFile(PLAIN.encode("utf-16-le"), changed="UTF-16 without"),
-    "cp1252": BadFile(
-        text(with_cells(4, r3="Café", r9="Zoë")).encode("cp1252"), changed="not UTF-8", rows=2
-    ),
-    "Cyrillic in cp1251": BadFile(
-        text(with_column(4, lambda i, _: "Москва")).encode("cp1251"), refused="--encoding"
-    ),
-    "NUL bytes": BadFile(PLAIN.encode().replace(b"plus", b"pl\0s", 1), refused="NUL"),
-    "gzip named csv": BadFile(gzip.compress(PLAIN.encode())),
-    "cut-off gzip": BadFile(gzip.compress(PLAIN.encode())[:-40], refused="gzip"),
-    "Excel named csv": BadFile(excel(_frame())),
-    "Excel in gzip": BadFile(gzip.compress(excel(_frame()))),
-    "cut-off Excel": BadFile(excel(_frame())[:-500], refused="damaged"),
-    "Excel with several sheets": BadFile(
-        excel(_frame(), other=_frame()), refused="--sheet", suffix=".xlsx"
-    ),
-    "old Excel": BadFile(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), refused="old .xls"),
-    "Parquet named csv": BadFile(parquet(_frame())),
-    "cut-off Parquet": BadFile(parquet(_frame())[:-10], refused="cut off"),
-    "login page named csv": BadFile(
-        b"<!DOCTYPE html>\n<html><head><title>Log in</title></head></html>", refused="web page"
-    ),
-    "JSON named csv": BadFile(b'[{"id": 1}, {"id": 2}]', refused="JSON"),
-    "ZIP named csv": BadFile(
-        b"PK\x05\x06" + bytes(18), refused="empty ZIP"
-    ),
-    "PDF named csv": BadFile(b"%PDF-1.7\n...", refused="PDF"),
-}  # fmt: skip
 
-DELIMITERS_AND_MARKS = {
-    "semicolon": BadFile(csv(customers(), mark=";")),
-    "tab": BadFile(csv(customers(), mark="\t"), suffix=".tsv"),
-    "pipe": BadFile(csv(customers(), mark="|")),
-    "announced delimiter": BadFile(
-        b"sep=;\n" + csv(customers(), mark=";"), changed="announces the delimiter", rows=1
-    ),
-    "semicolon with decimal comma": BadFile(
-        text(customers(), mark=";").replace(".", ",").encode(), changed="decimal commas"
-    ),
-    "two delimiters fit": BadFile(b"a;b,c\n" + b"1;2,3\n" * 20, refused="--delimiter"),
-    "quoted thousands": BadFile(
-        csv(with_column(2, lambda i, c: thousands(c, ","))), changed="thousands marks", rows=ROWS
-    ),
-    "German numbers": BadFile(
-        csv(with_column(2, lambda i, c: thousands(c, ".", ",")), mark=";"),
-        changed="thousands marks",
-    ),
-    "Swiss numbers": BadFile(
-        csv(with_column(2, lambda i, c: thousands(c, "’"))), changed="thousands marks"
-    ),
-    "NBSP thousands": BadFile(
-        csv(with_column(2, lambda i, c: thousands(c, "\u00a0", ",")), mark=";"),
-        changed="thousands marks",
-    ),
-    "narrow space thousands": BadFile(
-        csv(with_column(2, lambda i, c: thousands(c, "\u202f"))), changed="thousands marks"
-    ),
-    "three digits behind a mark": BadFile(
-        csv([[f"C{i}", f"{1 + i % 9}.{100 + i}"] for i in range(ROWS)], header=["id", "x"],
-            mark=";"),
-        refused="--decimal",
-    ),
-    "decimal point and comma": BadFile(
-        csv([[f"C{i}", f"{i}.5" if i % 2 else f"{i},5"] for i in range(ROWS)],
-            header=["id", "x"], mark=";"),
-        refused="decimal comma",
-    ),
-    "dollars": BadFile(
-        csv(with_column(2, lambda i, c: "$" + thousands(c, ","))), changed="$ beside",
-        rows=ROWS, kinds={"income": "money"},
-    ),
-    "euros": BadFile(
-        csv(with_column(2, lambda i, c: thousands(c, ".", ",") + " €"), mark=";"),
-        changed="€ beside", kinds={"income": "money"},
-    ),
-    "currency codes": BadFile(
-        csv(with_column(2, lambda i, c: f"GBP {c}")), changed="£ beside",
-        kinds={"income": "money"},
-    ),
-    "mixed currencies": BadFile(
-        csv(with_column(2, lambda i, c: ("$" if i % 3 else "€") + c)), refused="currencies"
-    ),
-    "percent": BadFile(
-        csv(with_column(3, lambda i, c: f"{i}%")), changed="percent signs",
-        kinds={"spending": "share"},
-    ),
-    "percent in some cells": BadFile(
-        csv(with_column(3, lambda i, c: f"{i}%" if i % 2 else "0.25")), refused="percent"
-    ),
-    "accountants' negatives": BadFile(
-        csv(with_cells(3, r4="(12.00)", r5="(3.50)")), changed="brackets", rows=2
-    ),
-    "minus behind": BadFile(csv(with_cells(3, r4="12.00-")), changed="minus signs", rows=1),
-    "digits of another script": BadFile(
-        csv(with_column(1, lambda i, c: "".join(chr(0x660 + int(d)) for d in c))),
-        changed="another script", rows=ROWS, kinds={"age": "number"},
-    ),
-    "k for thousand": BadFile(
-        csv(with_column(2, lambda i, c: f"{20 + i}.5k")), changed="k for thousand"
-    ),
-    "millions of dollars": BadFile(
-        csv(with_column(2, lambda i, c: f"${i}.5M")), changed="multiplied", rows=ROWS,
-        kinds={"income": "money"},
-    ),
-    "months behind numbers": BadFile(
-        csv(with_column(1, lambda i, c: f" {36 + 24 * (i % 2)} months")), changed="months beside"
-    ),
-}  # fmt: skip
+def pairs(write: Any) -> bytes:
+    return csv([[f"C{i}", write(i)] for i in range(ROWS)], header=PAIRS, mark=";")
 
-STRUCTURE = {
-    "unclosed quote": BadFile(
-        csv(customers()).replace(b"C1004", b'"C1004', 1), refused="line 6"
+
+BAD_FILES = {
+    # files and bytes
+    "empty": refused(b"", "empty"),
+    "blank lines only": refused(b"\n\n  \n", "empty"),
+    "header only": refused(FIRST, "header and no rows"),
+    "byte-order mark": fine(b"\xef\xbb\xbf" + PLAIN),
+    "UTF-16": fine(PLAIN.decode().encode("utf-16")),
+    "UTF-16 without mark": changed(PLAIN.decode().encode("utf-16-le"), "UTF-16 without"),
+    "cp1252": changed(cells(4, r3="Café", r9="Zoë").decode().encode("cp1252"), "not UTF-8", 2),
+    "cp1251": refused(column(4, lambda i, _: "Москва").decode().encode("cp1251"), "--encoding"),
+    "NUL bytes": refused(PLAIN.replace(b"plus", b"pl\0s", 1), "NUL"),
+    "gzip": fine(gzip.compress(PLAIN)),
+    "cut-off gzip": refused(gzip.compress(PLAIN)[:-40], "gzip"),
+    "Excel": fine(workbook(FRAME)),
+    "Excel in gzip": fine(gzip.compress(workbook(FRAME))),
+    "cut-off Excel": refused(workbook(FRAME)[:-500], "damaged"),
+    "several sheets": refused(workbook(FRAME, other=FRAME), "--sheet"),
+    "old Excel": refused(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "old .xls"),
+    "Parquet": fine(parquet(FRAME)),
+    "cut-off Parquet": refused(parquet(FRAME)[:-10], "cut off"),
+    "login page": refused(b"<!DOCTYPE html>\n<html><head></head></html>", "web page"),
+    "JSON": refused(b'[{"id": 1}, {"id": 2}]', "JSON"),
+    "ZIP": refused(b"PK\x05\x06" + bytes(18), "empty ZIP"),
+    "PDF": refused(b"%PDF-1.7\n...", "PDF"),
+    # delimiters and marks
+    "semicolon": fine(csv(customers(), mark=";")),
+    "tab": fine(csv(customers(), mark="\t")),
+    "pipe": fine(csv(customers(), mark="|")),
+    "announced delimiter": changed(b"sep=;\n" + csv(customers(), mark=";"), "announces", 1),
+    "decimal comma": changed(csv(customers(), mark=";").replace(b".", b","), "decimal commas"),
+    "two delimiters fit": refused(b"a;b,c\n" + b"1;2,3\n" * 20, "--delimiter"),
+    "spaces between cells": refused(csv(customers(), mark=" "), "--delimiter ' '"),
+    "quoted thousands": changed(grouped(","), "thousands marks", ROWS),
+    "German numbers": changed(grouped(".", ",", mark=";"), "thousands marks"),
+    "Swiss numbers": changed(grouped("’"), "thousands marks"),
+    "NBSP thousands": changed(grouped("\u00a0", ",", mark=";"), "thousands marks"),
+    "narrow space thousands": changed(grouped("\u202f"), "thousands marks"),
+    "three digits behind a mark": refused(pairs(lambda i: f"{1 + i % 9}.{100 + i}"), "--decimal"),
+    "point and comma": refused(pairs(lambda i: f"{i}.5" if i % 2 else f"{i},5"), "decimal comma"),
+    "dollars": changed(grouped(",", before="$"), "$ beside", ROWS, income="money"),
+    "euros": changed(grouped(".", ",", after=" €", mark=";"), "€ beside", income="money"),
+    "currency codes": changed(column(2, lambda i, c: f"GBP {c}"), "£ beside", income="money"),
+    "mixed currencies": refused(column(2, lambda i, c: ("$" if i % 3 else "€") + c), "currencies"),
+    "percent": changed(column(3, lambda i, c: f"{i}%"), "percent signs", spending="share"),
+    "some percent": refused(column(3, lambda i, c: f"{i}%" if i % 2 else "0.25"), "percent"),
+    "accountants' negatives": changed(cells(3, r4="(12.00)", r5="(3.50)"), "brackets", 2),
+    "minus behind": changed(cells(3, r4="12.00-"), "minus signs", 1),
+    "other digits": changed(
+        column(1, lambda i, c: "".join(chr(0x660 + int(d)) for d in c)),
+        "another script",
+        ROWS,
+        age="number",
     ),
-    "quotes that swallow lines": BadFile(
-        csv(customers()).replace(b"plus", b'"plus', 1).replace(b"family\n", b'family"\n', 1),
-        refused="quotation mark",
+    "k for thousand": changed(column(2, lambda i, c: f"{20 + i}.5k"), "k for thousand"),
+    "millions": changed(column(2, lambda i, c: f"${i}.5M"), "multiplied", ROWS, income="money"),
+    "months": changed(column(1, lambda i, c: f" {36 + 24 * (i % 2)} months"), "months beside"),
+    # structure
+    "unclosed quote": refused(PLAIN.replace(b"C1004", b'"C1004', 1), "line 6"),
+    "quotes that swallow lines": refused(
+        PLAIN.replace(b"plus", b'"plus', 1).replace(b"family\n", b'family"\n', 1), "quotation mark"
     ),
-    "CR-only line ends": BadFile(PLAIN.replace("\n", "\r").encode()),
-    "Windows line ends": BadFile(PLAIN.replace("\n", "\r\n").encode()),
-    "no last line end": BadFile(PLAIN.rstrip().encode()),
-    "rows too long": BadFile(
-        csv(customers()).replace(b"C1004,", b"C1004,9,", 1), refused="line 6"
+    "CR-only line ends": fine(PLAIN.replace(b"\n", b"\r")),
+    "Windows line ends": fine(PLAIN.replace(b"\n", b"\r\n")),
+    "no last line end": fine(PLAIN.rstrip()),
+    "rows too long": refused(PLAIN.replace(b"C1004,", b"C1004,9,", 1), "line 6"),
+    "rows too short": changed(
+        PLAIN.replace(LINES[4], b"C1004,1,2,3\n").replace(LINES[8], b"C1008,1,2,3\n"),
+        "before the last column",
+        2,
     ),
-    "rows too short": BadFile(
-        "".join(line.rsplit(",", 1)[0] + "\n" if i in (4, 8) else line
-                for i, line in enumerate(_LINES)).encode(),
-        changed="before the last column", rows=2,
+    "rows broken in two": refused(PLAIN.replace(b"C1004,", b"C1004\n,", 1), "line 6"),
+    "cut-off last row": refused(PLAIN[:-25], "cut off"),
+    "delimiters at the end": changed(FIRST + b"".join(LINES).replace(b"\n", b",,\n"), "last cell"),
+    "empty columns": changed(PLAIN.replace(b"\n", b",,\n"), "without a name", 2),
+    "preamble": changed(b"Report\nCreated on 2024-01-05\n\n" + PLAIN, "before the header", 2),
+    "padded preamble": changed(b"Report,,,,\n,,,,\n" + PLAIN, "before the header", 1),
+    "total row": changed(PLAIN + b"TOTAL,,1234567.89,98765.43,\n", "totals at the end", 1),
+    "sums without a label": changed(csv(SUMS, header=["id", "x", "y"]), "row of sums", 1),
+    "remark at the end": changed(PLAIN + b"\n(60 rows affected)\n", "remarks at the end", 1),
+    "blank lines between": changed(PLAIN.replace(b"\nC101", b"\n\nC101"), "empty rows", 10),
+    "units below the header": changed(
+        FIRST + b",(years),(EUR),(EUR),\n" + b"".join(LINES), "second line of headings", 1
     ),
-    "rows broken in two": BadFile(
-        PLAIN.replace("C1004,", "C1004\n,", 1).encode(), refused="line 6"
-    ),
-    "cut-off last row": BadFile("".join(_LINES)[:-25].encode(), refused="cut off"),
-    "delimiters at the end": BadFile(
-        "".join(line if i == 0 else line.rstrip("\n") + ",,\n"
-                for i, line in enumerate(_LINES)).encode(),
-        changed="after the last cell",
-    ),
-    "empty columns at the end": BadFile(
-        "".join(line.rstrip("\n") + ",,\n" for line in _LINES).encode(),
-        changed="without a name", rows=2,
-    ),
-    "preamble": BadFile(
-        b"Customer report\nCreated on 2024-01-05\n\n" + PLAIN.encode(),
-        changed="before the header", rows=2,
-    ),
-    "padded preamble": BadFile(
-        b"Customer report,,,,\n,,,,\n" + PLAIN.encode(), changed="before the header", rows=1
-    ),
-    "total row": BadFile(
-        (PLAIN + "TOTAL,,1234567.89,98765.43,\n").encode(), changed="totals at the end", rows=1
-    ),
-    "sums without a label": BadFile(
-        csv([["a", "1", "2.5"], ["b", "2", "3.5"], ["c", "4", "1.25"], ["", "7", "7.25"]],
-            header=["id", "x", "y"]),
-        changed="row of sums", rows=1,
-    ),
-    "remark at the end": BadFile(
-        (PLAIN + "\n(60 rows affected)\n").encode(), changed="remarks at the end", rows=1
-    ),
-    "blank lines between": BadFile(
-        PLAIN.replace("\nC101", "\n\nC101").encode(), changed="empty rows", rows=10
-    ),
-    "units below the header": BadFile(
-        (_LINES[0] + ",(years),(EUR),(EUR),\n" + "".join(_LINES[1:])).encode(),
-        changed="second line of headings", rows=1,
-    ),
-    "numbers above the names": BadFile(
-        (",X1,X2,X3,Y\n" + PLAIN).encode(), changed="line of numbers above the names", rows=1
-    ),
-    "spaces between cells": BadFile(csv(customers(), mark=" "), refused="--delimiter ' '"),
-    "header repeated": BadFile(
-        (PLAIN + _LINES[0] + "C2000,30,1.5,2.5,plus\n").encode(), changed="header again", rows=1
-    ),
-    "duplicate headers": BadFile(
-        csv(customers(), header=["id", "age", "amount", "amount", "plan"]), changed="share", rows=0
-    ),
-    "spaces in headers": BadFile(
-        csv(customers(), header=[" customer id ", "age ", "\u00a0income", "spending", "plan"]),
-        kinds={"customer id": "id", "income": "number"},
-    ),
-    "script in a header": BadFile(
+    "numbers above the names": changed(b",X1,X2,X3,Y\n" + PLAIN, "line of numbers above", 1),
+    "header repeated": changed(PLAIN + FIRST + b"C2000,30,1.5,2.5,plus\n", "header again", 1),
+    "duplicate headers": changed(csv(customers(), header=["id", "a", "b", "b", "c"]), "share"),
+    "spaces in headers": fine(csv(customers(), header=[" c id ", "\u00a0b ", *"cde"]), b="number"),
+    "script in a header": fine(
         csv(customers(), header=["id", "age", "<script>alert(1)</script>", "spending", "plan"]),
-        kinds={"<script>alert(1)</script>": "number"},
+        **{"<script>alert(1)</script>": "number"},
     ),
-    "a column without a name": BadFile(
-        csv(customers(), header=["id", "age", "", "spending", "plan"]), changed="without a name"
+    "no name": changed(csv(customers(), header=["id", "age", "", "b", "c"]), "without a name"),
+    "no header": refused(csv(customers(), header=None), "header is missing"),
+    "no header, numbers only": refused(
+        csv([[str(i), str(i * 3), f"{i}.5"] for i in range(ROWS)], header=None), "header is missing"
     ),
-    "no header": BadFile(csv(customers(), header=None), refused="header is missing"),
-    "no header, numbers only": BadFile(
-        csv([[str(i), str(i * 3), f"{i}.5"] for i in range(ROWS)], header=None),
-        refused="header is missing",
+    "saved index": changed(csv(NUMBERED, header=["", *HEADER]), "saved row index", ROWS),
+    "index of pandas": changed(csv(NUMBERED, header=["Unnamed: 0", *HEADER]), "row index", ROWS),
+    "row names of R": changed(csv(NUMBERED, header=HEADER), "saved row index", ROWS),
+    # values
+    "exact duplicate rows": changed(csv(customers() + customers()[:4]), "repeat an earlier", 4),
+    "all missing": changed(column(3, lambda i, c: ""), "without any value", ROWS, spending="empty"),
+    "constant column": fine(column(3, lambda i, c: "7")),
+    "infinities": changed(cells(3, r3="inf", r7="-Infinity"), "infinite", 2, spending="number"),
+    "one 1e15": fine(cells(3, r3="1e15"), spending="number"),
+    "negative amounts": fine(cells(3, r3="-12.5", r8="-3.25")),
+    "ten rows": fine(csv(customers(10))),
+    "one row": fine(csv(customers(1))),
+    "all rows the same": changed(csv([customers(1)[0]] * 30), "repeat", 29),
+    "sentinel -999": changed(cells(3, r3="-999", r7="-999"), "-999", 2),
+    "-1 among amounts": changed(cells(3, r3="-1"), "-1 as the only", 1),
+    "question marks": changed(
+        cells(3, r3="?", r7="N/A", r8="null", r9="#N/A", r10="none", r11="-"),
+        "words for missing",
+        6,
+        spending="number",
     ),
-    "saved index": BadFile(
-        csv([[str(i), *row] for i, row in enumerate(customers())], header=["", *HEADER]),
-        changed="saved row index", rows=ROWS,
+    "missing categories": changed(cells(4, r3="N/A", r7="None"), "words for missing", 1),
+    "forty in age": changed(cells(1, r12="forty"), "no numbers", 1, age="number"),
+    "many words in age": refused(cells(1, r2="forty", r12="thirty", r22="ten"), "'age': 3 of 60"),
+    "Y, N, yes, 1": changed(
+        column(4, lambda i, c: ["Y", "N", "yes", "no", "1", "0"][i % 6]),
+        "yes and no",
+        plan="yes_no",
     ),
-    "saved index of pandas": BadFile(
-        csv([[str(i), *row] for i, row in enumerate(customers())], header=["Unnamed: 0", *HEADER]),
-        changed="saved row index", rows=ROWS,
+    "formula in an id": fine(cells(0, r3='"=HYPERLINK(""http://x.test"")"'), customer_id="id"),
+    # identifiers
+    "ids with zeros": fine(column(0, lambda i, c: f"{i:05d}"), customer_id="id"),
+    "ids with zeros, other name": changed(
+        column(0, lambda i, c: f"{i:05d}", header=["shopper", *HEADER[1:]]),
+        "zeros in front",
+        shopper="id",
     ),
-    "row names of R": BadFile(
-        csv([[str(i + 1), *row] for i, row in enumerate(customers())], header=HEADER),
-        changed="saved row index", rows=ROWS,
+    "ids NA and null": fine(cells(0, r3="NA", r5="null")),
+    "ids of 20 digits": changed(
+        column(0, lambda i, c: f"9{i:019d}", header=["who", *HEADER[1:]]), "long numbers", who="id"
     ),
-}  # fmt: skip
-
-VALUES = {
-    "exact duplicate rows": BadFile(
-        csv(customers() + customers()[:4]), changed="repeat an earlier row", rows=4
+    "ids ruined": refused(column(0, lambda i, c: "1.23457E+15"), "lost digits"),
+    "ids ruined, other name": refused(
+        column(0, lambda i, c: "1.23457E+15", header=["who", *HEADER[1:]]), "lost digits"
     ),
-    "all-missing column": BadFile(
-        csv(with_column(3, lambda i, c: "")), changed="without any value", rows=ROWS,
-        kinds={"spending": "empty"},
+    "ids ruined in a workbook": refused(workbook(FRAME.assign(customer_id=1.2e19)), "lost digits"),
+    "ids rounded in Parquet": refused(parquet(FRAME.assign(customer_id=1.2e19)), "stored rounded"),
+    "ids in ='...'": changed(column(0, lambda i, c: f'"=""{i:05d}"""'), '="..."', ROWS),
+    "ids with .0": changed(column(0, lambda i, c: f"{17000 + i}.0"), ".0 behind", ROWS),
+    # dates
+    "ISO dates": fine(column("joined", lambda i, c: f"2023-0{1 + i % 9}-1{i % 9}"), joined="date"),
+    "day first": changed(
+        column("joined", lambda i, c: f"{1 + i % 28}-0{1 + i % 9}-2013"),
+        "day first",
+        ROWS,
+        joined="date",
     ),
-    "constant column": BadFile(csv(with_column(3, lambda i, c: "7"))),
-    "infinities": BadFile(
-        csv(with_cells(3, r3="inf", r7="-Infinity")), changed="infinite", rows=2,
-        kinds={"spending": "number"},
+    "month first": changed(
+        column("joined", lambda i, c: f"{1 + i % 12}/{1 + i % 28}/2013"),
+        "month first",
+        ROWS,
+        joined="date",
     ),
-    "one 1e15": BadFile(csv(with_cells(3, r3="1e15")), kinds={"spending": "number"}),
-    "negative amounts": BadFile(csv(with_cells(3, r3="-12.5", r8="-3.25"))),
-    "ten rows": BadFile(csv(customers(10))),
-    "one row": BadFile(csv(customers(1))),
-    "all rows the same": BadFile(csv([customers(1)[0]] * 30), changed="repeat", rows=29),
-    "sentinel -999": BadFile(
-        csv(with_cells(3, r3="-999", r7="-999")), changed="-999", rows=2
+    "ambiguous dates": refused(column("joined", lambda i, c: DATES[i]), "--date-order"),
+    "mixed orders": refused(
+        column("joined", lambda i, c: "25/12/2023" if i % 2 else "12/25/2023"), "day first"
     ),
-    "-1 among amounts": BadFile(csv(with_cells(3, r3="-1")), changed="-1 as the only", rows=1),
-    "question marks": BadFile(
-        csv(with_cells(3, r3="?", r7="N/A", r8="null", r9="#N/A", r10="none", r11="-")),
-        changed="words for missing", rows=6, kinds={"spending": "number"},
+    "ISO beside day first": changed(
+        column("joined", lambda i, c: "25/12/2023" if i % 2 else "2023-12-24"), "another form"
     ),
-    "missing categories": BadFile(
-        csv(with_cells(4, r3="N/A", r7="None")), changed="words for missing", rows=1
+    "a date that never was": changed(
+        column("joined", lambda i, c: "31/02/2023" if i == 3 else "25/12/2023"), "no dates", 1
     ),
-    "forty in age": BadFile(
-        csv(with_cells(1, r12="forty")), changed="no numbers", rows=1, kinds={"age": "number"}
+    "serial dates": changed(column("join_date", lambda i, c: str(44000 + i)), "day numbers", ROWS),
+    "dates as digits": changed(
+        column("join date", lambda i, c: f"202301{10 + i % 19}"), "20231231"
     ),
-    "many words in age": BadFile(
-        csv(with_cells(1, r2="forty", r12="thirty", r22="ten")), refused="'age': 3 of 60"
-    ),
-    "Y, N, yes, 1": BadFile(
-        csv(with_column(4, lambda i, c: ["Y", "N", "yes", "no", "1", "0"][i % 6])),
-        changed="yes and no", kinds={"plan": "yes_no"},
-    ),
-    "formula in an id": BadFile(
-        csv(with_cells(0, r3='=HYPERLINK("http://x.test")')).replace(
-            b'=HYPERLINK("http://x.test")', b'"=HYPERLINK(""http://x.test"")"'
-        ),
-        kinds={"customer_id": "id"},
-    ),
-}  # fmt: skip
-
-IDENTIFIERS = {
-    "ids with zeros": BadFile(
-        csv(with_column(0, lambda i, c: f"{i:05d}")), kinds={"customer_id": "id"}
-    ),
-    "ids with zeros under another name": BadFile(
-        csv(with_column(0, lambda i, c: f"{i:05d}"), header=["shopper", *HEADER[1:]]),
-        changed="zeros in front", kinds={"shopper": "id"},
-    ),
-    "ids NA and null": BadFile(csv(with_cells(0, r3="NA", r5="null"))),
-    "ids of 20 digits": BadFile(
-        csv(with_column(0, lambda i, c: f"9{i:019d}"), header=["who", *HEADER[1:]]),
-        changed="long numbers", kinds={"who": "id"},
-    ),
-    "ids ruined by a spreadsheet": BadFile(
-        csv(with_column(0, lambda i, c: "1.23457E+15")), refused="lost digits"
-    ),
-    "ids ruined, another name": BadFile(
-        csv(with_column(0, lambda i, c: "1.23457E+15"), header=["who", *HEADER[1:]]),
-        refused="lost digits",
-    ),
-    "ids ruined in a workbook": BadFile(
-        excel(_frame().assign(customer_id=1.23456789012345e19)), refused="lost digits"
-    ),
-    "ids in ='...'": BadFile(
-        csv(with_column(0, lambda i, c: f'="{i:05d}"')).replace(b'="', b'"=""').replace(
-            b'",', b'""",'
-        ),
-        changed='="..."', rows=ROWS, kinds={"customer_id": "id"},
-    ),
-    "ids with .0": BadFile(
-        csv(with_column(0, lambda i, c: f"{17000 + i}.0")), changed=".0 behind", rows=ROWS
-    ),
-}  # fmt: skip
-
-DATES_AND_TIMES = {
-    "ISO dates": BadFile(
-        csv(with_column(4, lambda i, c: f"2023-0{1 + i % 9}-1{i % 9}"), header=_JOINED),
-        kinds={"joined": "date"},
-    ),
-    "day first": BadFile(
-        csv(with_column(4, lambda i, c: f"{1 + i % 28}-0{1 + i % 9}-2013"), header=_JOINED),
-        changed="day first", rows=ROWS, kinds={"joined": "date"},
-    ),
-    "month first": BadFile(
-        csv(with_column(4, lambda i, c: f"{1 + i % 12}/{1 + i % 28}/2013"), header=_JOINED),
-        changed="month first", rows=ROWS, kinds={"joined": "date"},
-    ),
-    "ambiguous dates": BadFile(
-        csv(with_column(4, lambda i, c: DATES[i]), header=_JOINED), refused="--date-order"
-    ),
-    "mixed day and month": BadFile(
-        csv(with_column(4, lambda i, c: "25/12/2023" if i % 2 else "12/25/2023"), header=_JOINED),
-        refused="day first",
-    ),
-    "ISO beside day first": BadFile(
-        csv(with_column(4, lambda i, c: "25/12/2023" if i % 2 else "2023-12-24"), header=_JOINED),
-        changed="another form", kinds={"joined": "date"},
-    ),
-    "a date that never was": BadFile(
-        csv(with_column(4, lambda i, c: "31/02/2023" if i == 3 else "25/12/2023"),
-            header=_JOINED),
-        changed="no dates", rows=1,
-    ),
-    "Excel serial dates": BadFile(
-        csv(with_column(4, lambda i, c: str(44000 + i)), header=[*HEADER[:4], "join_date"]),
-        changed="day numbers", rows=ROWS, kinds={"join_date": "date"},
-    ),
-    "dates as digits": BadFile(
-        csv(with_column(4, lambda i, c: f"202301{1 + i % 28:02d}"),
-            header=[*HEADER[:4], "join date"]),
-        changed="20231231", kinds={"join date": "date"},
-    ),
-}  # fmt: skip
-
-BAD_FILES: dict[str, BadFile] = {
-    **FILES_AND_BYTES,
-    **DELIMITERS_AND_MARKS,
-    **STRUCTURE,
-    **VALUES,
-    **IDENTIFIERS,
-    **DATES_AND_TIMES,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -35,39 +35,32 @@ KIND_REASONS = {
 }
 # Name in the table: label, kind, unit, role, transform, reason.
 MEANINGS = {
-    "customer_id": ("Customer", "id", "", "id", "none", "tells customers apart"),
-    "recency_days": (
-        *("Days since the last purchase", "number", "days", "segment", "log1p"),
+    name: tuple(part.strip() for part in meaning.split("|"))
+    for name, meaning in {
+        "customer_id": "Customer | id | | id | none | tells customers apart",
+        "recency_days": "Days since the last purchase | number | days | segment | log1p | "
         "how recently, counted back from the last purchase in the file",
-    ),
-    "orders": ("Orders", "count", "", "segment", "log1p", "how often"),
-    "spent": ("Spent", "money", "", "segment", "log1p", "how much, before returns"),
-    "net_value": (
-        *("Value net of returns", "money", "", "describe", "log1p"),
+        "orders": "Orders | count | | segment | log1p | how often",
+        "spent": "Spent | money | | segment | log1p | how much, before returns",
+        "net_value": "Value net of returns | money | | describe | log1p | "
         "what a customer is worth; nearly the same as what was spent",
-    ),
-    "tenure_days": (
-        *("Days since the first purchase", "number", "days", "describe", "none"),
+        "tenure_days": "Days since the first purchase | number | days | describe | none | "
         "how long a customer is known in this file",
-    ),
-    "active_months": ("Months with purchases", "months", "", "describe", "none", "how steadily"),
-    "basket_value": (
-        *("Value of an order", "money", "", "describe", "log1p"),
+        "active_months": "Months with purchases | months | | describe | none | how steadily",
+        "basket_value": "Value of an order | money | | describe | log1p | "
         "what was spent, divided by orders",
-    ),
-    "basket_lines": ("Lines in an order", "number", "", "describe", "log1p", "size of a basket"),
-    "products": ("Different products", "count", "", "describe", "log1p", "variety"),
-    "categories": ("Different categories", "count", "", "describe", "none", "variety"),
-    "discount_share": ("Discount", "share", "", "describe", "none", "share of the full price"),
-    "coupon_share": ("Orders with a coupon", "share", "", "describe", "none", "share of orders"),
-    "own_brand_share": ("Own brands", "share", "", "describe", "none", "share of what was spent"),
-    "returns_share": ("Returned", "share", "", "describe", "none", "share of what was spent"),
-    "weekend_share": ("Orders at weekends", "share", "", "describe", "none", "share of orders"),
-    "evening_share": ("Orders after 17:00", "share", "", "describe", "none", "share of orders"),
-    "trend": (
-        *("Trend between the halves", "number", "", "describe", "none"),
+        "basket_lines": "Lines in an order | number | | describe | log1p | size of a basket",
+        "products": "Different products | count | | describe | log1p | variety",
+        "categories": "Different categories | count | | describe | none | variety",
+        "discount_share": "Discount | share | | describe | none | share of the full price",
+        "coupon_share": "Orders with a coupon | share | | describe | none | share of orders",
+        "own_brand_share": "Own brands | share | | describe | none | share of what was spent",
+        "returns_share": "Returned | share | | describe | none | share of what was spent",
+        "weekend_share": "Orders at weekends | share | | describe | none | share of orders",
+        "evening_share": "Orders after 17:00 | share | | describe | none | share of orders",
+        "trend": "Trend between the halves | number | | describe | none | "
         "spent in the second half of the period less the first, over both: -1 to 1",
-    ),
+    }.items()
 }
 RFM = {"recency": "recency_days", "frequency": "orders", "monetary": "spent"}
 # Archetypes of a shop's customers, as they are written into the file.
@@ -143,59 +136,46 @@ def dataset_toml(
         Yes/no questions about customers.
     more : sequence of str
         Further tables in TOML, put at the end.
-
-    Returns
-    -------
-    str
-        Valid TOML.
     """
-    columns = [g for g in guesses if g.role != "dropped" and not g.formula]
-    features = [g for g in guesses if g.role in ("segment", "describe", "left out")]
     dropped = {SingleKey(g.source, KeyType.Basic): g.why for g in guesses if g.role == "dropped"}
     blocks = [
         HEAD.format(source=_comment(str(source["name"]))),
-        _head(name, source, guesses),
-        _value(value, guesses),
+        _table("dataset", _about(name, str(source["name"]), guesses)),
     ]
+    if value:
+        label = next(guess.label for guess in guesses if guess.name == value).lower()
+        blocks += [_table("value", {"column": value, "label": label}, "what a customer is worth")]
+    else:
+        blocks += ["# [value]: no column looks like what a customer is worth; name one here\n"]
     if dropped:
         blocks += [_heading("Columns of the file that are left out, and why")]
         blocks += [_table("left_out", dropped)]
     blocks += [_heading("Columns: the name here, the name in the file, what it holds")]
-    blocks += [_column(guess) for guess in columns]
+    blocks += [_column(guess) for guess in guesses if guess.role != "dropped" and not guess.formula]
     blocks += [_heading("Features: which segment, which describe, which are left out, and why")]
-    blocks += [_feature(guess) for guess in features if guess.is_numeric]
+    shown = (guess for guess in guesses if guess.role in ("segment", "describe", "left out"))
+    blocks += [_feature(guess) for guess in shown if guess.is_numeric]
     if questions:
-        blocks += [
-            _heading("Plain questions: their answers are the baseline that clusters have to beat")
-        ]
-        blocks += [_entry("questions", {"name": n, "when": when}) for n, when in questions]
+        plain = "Plain questions: their answers are the baseline that clusters have to beat"
+        entries = [{"name": name, "when": when} for name, when in questions]
+        blocks += [_heading(plain), *(_written({"questions": [entry]}) for entry in entries)]
     return _sealed("\n".join([*blocks, *more]))
 
 
-def _head(name: str, source: dict[str, str | int], guesses: Sequence[Guess]) -> str:
+def _about(name: str, file: str, guesses: Sequence[Guess]) -> dict[str, Any]:
     signs = {guess.unit for guess in guesses if guess.kind == "money" and guess.unit}
-    personal = [guess.source for guess in guesses if guess.personal]
     limits = ["What the columns mean was guessed from their names and values; see dataset.toml."]
-    if personal:
-        names = ", ".join(personal)
+    if names := ", ".join(guess.source for guess in guesses if guess.personal):
         limits.append(f"Left out because they could tell who somebody is: {names}.")
     if any(guess.role == "describe" and "sensitive" in guess.why for guess in guesses):
         limits.append("Sensitive columns describe the segments and play no part in making them.")
-    entries = {
+    return {
         "name": name,
         "title": name.replace("_", " ").capitalize(),
-        "source": str(source["name"]),
+        "source": file,
         "currency": signs.pop() if len(signs) == 1 else "",
         "limits": limits,
     }
-    return _table("dataset", entries)
-
-
-def _value(value: str, guesses: Sequence[Guess]) -> str:
-    if not value:
-        return "# [value]: no column looks like what a customer is worth; name one here\n"
-    label = next(guess.label for guess in guesses if guess.name == value)
-    return _table("value", {"column": value, "label": label.lower()}, "what a customer is worth")
 
 
 def _column(guess: Guess) -> str:
@@ -208,32 +188,18 @@ def _column(guess: Guess) -> str:
         entries["required"] = False  # a later table without it can still be segmented
     why = KIND_REASONS[guess.kind] if guess.is_numeric else guess.why
     why = "a calendar year" if guess.unit == YEAR else why
-    return _table("columns", {guess.name: _commented(entries, why)})
+    return _written({"columns": {guess.name: _commented(entries, why)}})
 
 
 def _feature(guess: Guess) -> str:
-    entries = {
-        "name": guess.name,
-        "label": guess.label,
-        "formula": guess.formula or guess.name,
-        "kind": guess.kind,
-        "unit": guess.unit,
-        "role": guess.role,
-        "transform": guess.transform,
-        "why": guess.why,
-    }
-    return _entry(
-        "features", {key: entry for key, entry in entries.items() if key != "unit" or entry}
-    )
+    names = "name label formula kind unit role transform why".split()
+    entries = {name: getattr(guess, name) for name in names if name != "unit" or guess.unit}
+    entries["formula"] = guess.formula or guess.name
+    return _written({"features": [entries]})
 
 
 def _heading(text: str) -> str:
     return f"# --- {text} {'-' * max(3, 92 - len(text))}\n"
-
-
-def _entry(name: str, entries: dict) -> str:
-    """Write an entry of a list of tables."""
-    return _written({name: [entries]})
 
 
 def _table(name: str, entries: dict, comment: str = "") -> str:
@@ -243,19 +209,15 @@ def _table(name: str, entries: dict, comment: str = "") -> str:
 def _commented(entries: dict, comment: str) -> tomlkit.items.Table:
     table = tomlkit.table()
     table.update(entries)
-    if comment:
-        table.comment(_comment(comment))
-    return table
+    return table.comment(_comment(comment)) if comment else table
 
 
 def _written(content: dict) -> str:
     """Write TOML; what nobody can see, or turns what follows, is written by its number."""
     text = tomlkit.dumps(content)
-    return "".join(c if c.isprintable() or c == "\n" else _code(c) for c in text)
-
-
-def _code(character: str) -> str:
-    return f"\\U{ord(character):08X}" if ord(character) > 0xFFFF else f"\\u{ord(character):04X}"
+    hidden = {c for c in text if not c.isprintable() and c != "\n"}
+    code: dict = {c: f"\\U{ord(c):08X}" if ord(c) > 0xFFFF else f"\\u{ord(c):04X}" for c in hidden}
+    return text.translate(str.maketrans(code))
 
 
 def _comment(text: str) -> str:
@@ -300,8 +262,7 @@ def describe_transactions(
             remedy="bring purchases of a longer time, or one row a customer with more columns",
         )
     questions = [("more than one order", "orders > 1")] if "orders" not in constant else []
-    given = {f.name: getattr(source, f.name) for f in fields(source)}
-    given = {key: value for key, value in given.items() if value}
+    given = {key: entry for key, entry in asdict(source).items() if entry}
     more = [_table("source", given, "the columns of the file of purchases")]
     if not constant & set(RFM.values()):
         more += [_table("rfm", RFM, "the features behind the table of scores")]

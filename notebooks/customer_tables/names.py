@@ -1,7 +1,4 @@
-"""What the name of a column says: whether it holds identifiers, codes or dates.
-
-Needs the standard library only.
-"""
+"""What the name of a column says: whether it holds identifiers, codes or dates."""
 
 from __future__ import annotations
 

@@ -14,17 +14,8 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write a file so that readers see the old or the new content, never a part of it."""
-    _replace(path, content, mode=0o666)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file about single customers: readable by its owner only, where the system can."""
-    _replace(path, content, mode=0o600)
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The process is in the name, as notebooks may run side by side.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -33,6 +24,11 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
     with open(os.open(partial, flags, mode), "wb") as file:
         file.write(content)
     os.replace(partial, path)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file about single customers: readable by its owner only, where the system can."""
+    write_atomically(path, content, mode=0o600)
 
 
 def write_json(path: Path, content: Any, *, private: bool = False) -> None:

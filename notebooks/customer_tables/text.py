@@ -22,9 +22,6 @@ YEAR = "year"  # the unit of columns that hold calendar years
 AGREEMENT_CUTS = ((0.90, "excellent"), (0.80, "good"), (0.65, "moderate"))
 
 
-# --- texts from a file ----------------------------------------------------------------------------
-
-
 def printable(text: object, longest: int = 120) -> str:
     """Make a text from a file safe to show: no control or direction marks, and not endless."""
     visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in str(text))
@@ -48,12 +45,7 @@ def slug(
     """Turn a text into a name that is safe as a file's or an anchor's everywhere.
 
     Lower-case letters and digits without accents, and the characters of ``keep``, stay; the
-    separator stands for everything between them.
-
-    Examples
-    --------
-    >>> slug("Élite & Co.")
-    'elite-co'
+    separator stands for everything between them: "Élite & Co." becomes "elite-co".
     """
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     safe = re.sub(f"[^a-z0-9{re.escape(keep)}]+", separator, ascii_text).strip(separator)
@@ -70,9 +62,6 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-# --- numbers --------------------------------------------------------------------------------------
-
-
 def number(value: float | None) -> str:
     """Round a number sensibly for reading: 1,243 rather than 1243.4872, 0.37, 12.4."""
     if value is None or not math.isfinite(value):
@@ -80,10 +69,8 @@ def number(value: float | None) -> str:
     size = abs(value)
     if size >= 100 or float(value).is_integer():
         spec = "z,.0f"
-    elif size >= 0.095:
-        spec = ".1f" if size >= 10 else ".2f"
     else:
-        spec = ".2g"
+        spec = ".1f" if size >= 10 else ".2f" if size >= 0.095 else ".2g"
     return format(value, spec).replace("-", "−")
 
 
@@ -112,22 +99,10 @@ def points(value: float | None, *, signed: bool = False) -> str:
 
 
 def quantity(value: float | None, unit: str = "", kind: str = "") -> str:
-    """Write a number with its unit.
+    """Write a number with its unit: ``$2,740``, ``37%``, ``11.4 months``, ``1968`` or ``0.37``.
 
-    Parameters
-    ----------
-    value : float or None
-        A share is a number of one.
-    unit : str
-        A currency sign stands before the amount; a "year" is a calendar year; any other unit
-        follows the number. One that begins with "share" makes a percentage.
-    kind : str
-        Of the column: a "share" or "yes_no" without a unit makes a percentage, too.
-
-    Returns
-    -------
-    str
-        For instance ``$2,740``, ``37%``, ``11.4 months``, ``1968`` or ``0.37``.
+    A currency sign stands before the amount; a "year" is a calendar year; a unit that begins with
+    "share", and the kinds "share" and "yes_no" without a unit, make a percentage.
     """
     if value is None or not math.isfinite(value):
         return "–"
@@ -146,9 +121,6 @@ def answer_or_quantity(value: float, unit: str = "", kind: str = "") -> str:
     if kind == "yes_no" and value in (0, 1):
         return "yes" if value else "no"
     return quantity(value, unit, kind)
-
-
-# --- words ----------------------------------------------------------------------------------------
 
 
 def joined(words: Sequence[str], last: str = "and") -> str:
