@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from segmentation import profiling
-from segmentation.assignment import assignment_confidence
 from segmentation.dataset import Feature
 
 LABELS, NAMES = pd.Series([1] * 100 + [2] * 100 + [3] * 100), {1: "x", 2: "y", 3: "z", 4: "none"}
@@ -88,17 +87,8 @@ def test_the_typical_customer_is_a_core_of_many(customers, median):
     assert typical.loc[1].replace(np.nan, None).to_list() == [median]
 
 
-def test_confidence_by_hand():
+def test_who_is_near_a_boundary():
     away = np.array([[1.0, 4, 2], [3, 3, 9], [5, 0, 1], [0, 0, 0]])
-    found = assignment_confidence(away)
-    assert found[["segment", "second_choice"]].to_numpy().tolist() == [
-        [1, 3],
-        [1, 2],
-        [2, 3],
-        [1, 2],
-    ]
-    assert found["distance"].tolist() == [1, 3, 0, 0]
-    assert found["ratio"].tolist() == (1 - found["confidence"]).tolist() == [0.5, 1, 0, 1]
     assert profiling.share_near_boundary(away) == 0.25, "(0, 0) lies on no boundary, (3, 3) does"
 
 

@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -19,9 +20,8 @@ from sqlglot import exp
 
 from customer_tables.errors import UserError
 from customer_tables.storage import write_json
-from customer_tables.table import read_table
 from scoring import sql_command
-from segmentation.dataset import build_dataset, load_dataset
+from segmentation.dataset import build_dataset
 from segmentation.scoring import assign_customers
 from segmentation.sql import DIALECTS, write_query
 
@@ -110,15 +110,6 @@ def test_every_dialect_means_what_python_computes(model, table, dialect):
     assert found["segment"].nunique() == 5
 
 
-def test_duckdb_gives_the_segments_of_the_card_holders():
-    known = load_dataset("credit_card")
-    read = read_table(known.source_path).table
-    model = fit_model(known, read, 6)
-    query = write_query(model, "duckdb", table="holders", columns={"customer_id": "CUST_ID"})
-    found = ask(query, holders=pd.read_csv(known.source_path))
-    assert_equal(found, assign_customers(model, read))
-
-
 def test_who_cannot_be_computed_has_no_segment(make_shop, shop_content):
     features = [{"name": n, "formula": f} for n, f in (("a", "1 / spent"), ("b", "visits"))]
     shop = make_shop(features=features, archetypes=[], value={}, rules=[])
@@ -132,13 +123,6 @@ def test_who_cannot_be_computed_has_no_segment(make_shop, shop_content):
     assert unknown.isna().all(axis=None)
 
 
-def test_unknown_names_are_refused(model):
-    with pytest.raises(UserError, match="dialect"):
-        write_query(model, "oracle")
-    with pytest.raises(UserError, match="no column 'x'"):
-        write_query(model, "duckdb", columns={"x": "y"})
-
-
 def test_the_command_writes_one_file_for_each_dialect(model, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
     write_json(tmp_path / "model.json", model)
@@ -148,17 +132,14 @@ def test_the_command_writes_one_file_for_each_dialect(model, tmp_path, monkeypat
     assert written == sorted(f"model.{dialect}.sql" for dialect in DIALECTS)
     for more in (["--dialect", "oracle"], ["--column", "x"], ["--column", "x=y"]):
         assert sql_command.main(Path("export_sql.py"), [*command, *more]) == 2
-        assert len(capsys.readouterr().err.strip().splitlines()) <= 3
+        told = capsys.readouterr().err
+        assert more[1][0] in told and len(told.strip().splitlines()) <= 3
 
 
 # --- names that would break out of a query stay names --------------------------------------------
 
 NAMES = [
-    'a"b',
-    "a`b",
-    "a'b",
-    "a]b[c",
-    "a\\",
+    "a\"b`c'd]e[f\\",
     'x"; DROP TABLE customers; --',
     "x`; DROP TABLE customers; --",
     "x'); DROP TABLE customers; --\n SELECT 1",
@@ -219,33 +200,30 @@ def test_a_hostile_name_stays_one_name(small, few, place):
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
+def postgres():
     """A server of our own, reached through a socket in its folder."""
-    programs = postgresql()
-    folder = tmp_path_factory.mktemp("postgres")
-    as_user = []
-    if hasattr(os, "geteuid") and os.geteuid() == 0:  # the server refuses to run as root
-        if not shutil.which("runuser"):
-            pytest.skip("needs an ordinary user for PostgreSQL")
-        as_user = ["runuser", "-u", "nobody", "--"]
-        for path in (folder, *folder.parents):
-            if path.owner() == "root" and path.is_relative_to("/tmp") and path != Path("/tmp"):
-                path.chmod(path.stat().st_mode | 0o011)
-        shutil.chown(folder, "nobody")
+    programs, as_user = postgresql(), []
+    # Not in pytest's folder, which every other session closes to the server's user.
+    with tempfile.TemporaryDirectory() as folder:
+        if hasattr(os, "geteuid") and os.geteuid() == 0:  # the server refuses to run as root
+            if not shutil.which("runuser"):
+                pytest.skip("needs an ordinary user for PostgreSQL")
+            as_user = ["runuser", "-u", "nobody", "--"]
+            shutil.chown(folder, "nobody")
 
-    def run(*command, text=None):
-        settings = {"cwd": folder, "timeout": 60, "capture_output": True, "text": True}
-        done = subprocess.run([*as_user, *command], input=text, **settings)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        def run(*command, text=None):
+            settings = {"cwd": folder, "timeout": 60, "capture_output": True, "text": True}
+            done = subprocess.run([*as_user, *command], input=text, **settings)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
 
-    control = [programs / "pg_ctl", "-D", "data"]
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -F"
-    run(programs / "initdb", *"-D data -U test --auth=trust -E UTF8 -N".split())
-    run(*control, "-l", "log", "-w", "-o", options, "start")
-    psql = [*"psql -U test -d postgres -qX --csv -v ON_ERROR_STOP=1 -f - -h".split(), str(folder)]
-    yield lambda text: run(*psql, text=text)
-    run(*control, "-m", "immediate", "stop")
+        control = [programs / "pg_ctl", "-D", "data"]
+        options = f"-c listen_addresses= -c unix_socket_directories={folder} -F"
+        run(programs / "initdb", *"-D data -U test --auth=trust -E UTF8 -N".split())
+        run(*control, "-l", "log", "-w", "-o", options, "start")
+        psql = [*"psql -U test -d postgres -qX --csv -v ON_ERROR_STOP=1 -f - -h".split(), folder]
+        yield lambda text: run(*psql, text=text)
+        run(*control, "-m", "immediate", "stop")
 
 
 @pytest.mark.slow
