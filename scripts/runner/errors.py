@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-DONE, STAGE_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+DONE, STAGE_FAILED, USER_ERROR = 0, 1, 2
 DISK_FULL = (
     "The disk is full; earlier results are as they were.\n"
     "Make space and start again: finished notebooks are kept."

@@ -28,7 +28,6 @@ from runner.work import Work
 from segmentation.stages import Stage
 
 _ENGINE = "prepared-kernel"
-OnCell = Callable[[int, float], None]
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Of Python and numpy, Arrow, DuckDB and TensorFlow.
 _NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
@@ -39,32 +38,22 @@ class _PreparedKernelEngine(NBClientEngine):
     """Papermill's own engine, in a kernel that was started beforehand."""
 
     @classmethod
-    def execute_managed_notebook(
-        cls,
-        nb_man: Any,
-        kernel_name: str,
-        *,
-        kernel: Kernel,
-        values: dict[str, Any],
-        on_cell: OnCell,
-        **_: Any,
-    ) -> None:
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **given: Any) -> None:
         """Run all cells; the values of all parameters are set after the last cell about them."""
-        cells = nb_man.nb.cells
-        about = {"parameters", "injected-parameters"}
+        cells, about = nb_man.nb.cells, {"parameters", "injected-parameters"}
         tagged = [about & {*cell.metadata.get("tags", ())} for cell in cells]
         declared = max((index for index, tags in enumerate(tagged) if tags), default=-1)
 
         def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
-            on_cell(cell_index, time.monotonic())
+            given["on_cell"](cell_index, time.monotonic())
             if cell_index == declared + 1:
                 # Paths of this machine too, so without a trace in the notebook.
-                lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+                lines = "\n".join(f"{name} = {value!r}" for name, value in given["values"].items())
                 client.kc.execute(lines, silent=True)
 
         client = PapermillNotebookClient(
             nb_man,
-            km=kernel,
+            km=given["kernel"],
             kernel_name=kernel_name,
             timeout=None,
             startup_timeout=120,

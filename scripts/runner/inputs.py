@@ -77,15 +77,10 @@ def _near(path: Path) -> str:
 
 
 def resolve_dataset(dataset: str | None, table: Path | None) -> Source:
-    """Decide which dataset a run is about.
+    """Decide which dataset a run is about, as given by the user or by the user's checked table.
 
-    Parameters
-    ----------
-    dataset : str or None
-        As given by the user.
-    table : pathlib.Path or None
-        The user's table, checked. Without a dataset its columns decide: a table with all columns
-        of a dataset under data/ belongs to it; for any other everything is inferred.
+    Without a dataset the table's columns decide: a table with all columns of a dataset under data/
+    belongs to it; for any other everything is inferred.
 
     Raises UserError if there is no such dataset, or the table's columns allow no decision.
     """

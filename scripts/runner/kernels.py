@@ -127,14 +127,8 @@ class Kernel(AsyncKernelManager):
 class Kernels:
     """The kernels of a run; as a context, it ends them all on the way out.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where they work: the folder of the notebooks.
-    private : pathlib.Path
-        A folder for settings of this run.
-    log : pathlib.Path
-        Where goes what they write past their notebooks.
+    They work in `folder`, that of the notebooks, keep settings of this run in the folder `private`,
+    and write past their notebooks into `log`.
     """
 
     def __init__(self, folder: Path, private: Path, log: Path) -> None:

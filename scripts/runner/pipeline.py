@@ -41,8 +41,7 @@ def run(plan: Plan) -> int:
     source = inputs.with_own_guess(source, results)
     with closing(Progress()) as progress:
         if plan.record:
-            files = source.files() | {"next period": plan.next_period()}
-            repeating.check_inputs(plan.record, files)
+            repeating.check_inputs(plan.record, plan.files(source))
             for note in repeating.differences_of_versions(plan.record):
                 progress.say(note)
         with claim(results, wait=options.wait) as place:

@@ -35,10 +35,10 @@ class Plan:
         """Whether a stage may run at all."""
         return self.options.only in (None, stage)
 
-    def next_period(self) -> list[Path]:
-        """Return the file of the next period, where one is named."""
+    def files(self, source: inputs.Source) -> dict[str, list[Path]]:
+        """Return the files that the run depends on, by their part in it."""
         named = self.options.settings.get(NEXT_PERIOD)
-        return [Path(named)] if named else []
+        return source.files() | {"next period": [Path(named)] if named else []}
 
 
 def make_plan(options: Options, series: tuple[Stage, ...], folder: Path) -> Plan:

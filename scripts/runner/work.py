@@ -41,12 +41,8 @@ class Work:
     def __post_init__(self) -> None:
         self.inputs = {
             part: [(path.name, file_digest(path)) for path in paths]
-            for part, paths in self.files().items()
+            for part, paths in self.plan.files(self.source).items()
         }
-
-    def files(self) -> dict[str, list[Path]]:
-        """Return the files that the run depends on, by their part in it."""
-        return self.source.files() | {"next period": self.plan.next_period()}
 
     def parameters(self, stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values that a notebook gets, and those that its executed copy shows as set.
