@@ -166,10 +166,6 @@ def stability_index(then: np.ndarray, now: np.ndarray) -> float:
     """Return the population stability index of two histograms over the same bins.
 
     Half a customer is added to each bin, so that an empty one weighs no more than it should.
-
-    Parameters
-    ----------
-    then, now : ndarray of counts, shape (bins,)
     """
     p, q = ((counts + 0.5) / (counts.sum() + 0.5 * len(counts)) for counts in (then, now))
     return float(((q - p) * np.log(q / p)).sum())
@@ -254,16 +250,11 @@ def _share(count: int, total: int) -> tuple[float, float, float]:
 
 
 def changed_units(model: dict[str, Any], period: Period) -> dict[str, float]:
-    """Find the columns whose whole distribution lies about 100 or 1000 times higher or lower.
+    """Find columns that lie about 100 or 1000 times higher or lower as a whole, and the factors.
 
     The median of the values other than zero has to be within a fifth of the factor, and the
     quartiles within a factor of two of it: people change a part of their habits, a unit changes
     all of the numbers.
-
-    Returns
-    -------
-    dict of str to float
-        From the column to the factor.
     """
     found = {}
     for name, then, _, _ in _comparable(model, period):
@@ -278,12 +269,7 @@ def changed_units(model: dict[str, Any], period: Period) -> dict[str, float]:
 
 
 def refuse_units(model: dict[str, Any], period: Period, where: str, remedy: str = "") -> None:
-    """Refuse columns in another unit, in one line by factor.
-
-    Raises
-    ------
-    UserError
-    """
+    """Refuse columns in another unit by a `UserError`, in one line by factor."""
     alike: dict[str, list[str]] = {}
     for column, factor in changed_units(model, period).items():
         alike.setdefault(_times(factor), []).append(column)

@@ -42,13 +42,7 @@ def read_period(model: dict[str, Any], path: Path) -> Scored:
 
 
 def read_scored(model: dict[str, Any], path: Path) -> tuple[Scored, Reading]:
-    """Read customers as a run does, and score them.
-
-    Raises
-    ------
-    UserError
-        If the file is refused, or is another dataset's.
-    """
+    """Read customers as a run does, and score them; refuse what is another dataset's."""
     dataset = dataset_of(model)
     reading = read_table(path, text_columns=text_columns(dataset))
     table = reading.numbered

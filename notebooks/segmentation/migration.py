@@ -56,11 +56,6 @@ def published_moves(counts: pd.DataFrame, min_group_size: int = MIN_GROUP_SIZE) 
 
     The sizes of the segments are known, and so is how many stayed: a row, a column or the diagonal
     with one empty cell alone would give it away.
-
-    Parameters
-    ----------
-    counts : DataFrame
-        `Migration.moves` or `Migration.with_others`.
     """
     hidden = suppressed(counts.to_numpy(), min_group_size, diagonal=True)
     return counts.astype(float).mask(hidden)

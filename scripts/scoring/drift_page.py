@@ -35,13 +35,7 @@ def drift_files(
     source: str,
     min_group_size: int = MIN_GROUP_SIZE,
 ) -> dict[str, str]:
-    """Return the texts of the page, of its record and of its tables, by file name.
-
-    Parameters
-    ----------
-    min_group_size : int
-        Moves of fewer customers are suppressed.
-    """
+    """Return the texts of the page, of its record and of its tables, by file name."""
     tables, moved = {"features": drift.features, "segments": drift.segments}, {}
     pairs = (colour_and_marker(entry["segment"]) for entry in model["segments"])
     styles = [
@@ -115,16 +109,9 @@ def _flow(
 
 
 def check_folder(folder: Path, output: Path) -> None:
-    """Refuse a folder that cannot take the page, or holds files of its names that are others'.
+    """Refuse a folder that cannot take the page, or holds others' files of its names.
 
-    Parameters
-    ----------
-    output : pathlib.Path
-        The list that is written in the same run.
-
-    Raises
-    ------
-    UserError
+    `output` is the list that is written in the same run.
     """
     if output.name in NAMES and output.resolve().parent == folder.resolve():
         raise UserError(
