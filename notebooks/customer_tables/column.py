@@ -112,15 +112,7 @@ class Ways:
     say: str
 
     def settle(self, column: Column, shown: dict[str, np.ndarray], given: str, file: str) -> str:
-        """Return the way of a column: given, proven by its own texts, or the file's.
-
-        Parameters
-        ----------
-        column : Column
-        shown : dict of ndarrays of bool
-            The texts that prove each way, and those that can be read in "either".
-        given, file : str
-            What the user said, and what the other columns tell; empty where nothing does.
+        """Return the way of a column: given by the user, shown by its own texts, or the file's.
 
         Raises
         ------

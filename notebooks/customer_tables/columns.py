@@ -61,24 +61,10 @@ class _Open:
 def read_columns(
     raw: Raw, given: dict[str, str], delimiter: str, text_columns: frozenset[str]
 ) -> tuple[list[Column], str]:
-    """Turn columns of text into numbers, dates, truth values and text.
+    """Turn columns of text into numbers, dates, truth values and text; tell the decimal mark.
 
-    Parameters
-    ----------
-    raw : Raw
-        Loses the cells of each column once that is understood.
-    given : dict of str
-        The decimal mark and the date order, empty where the user did not say.
-    delimiter : str
-        What divides the cells of a text; empty for other files.
-    text_columns : frozenset of str
-        Normalised names of the columns to leave as text.
-
-    Returns
-    -------
-    columns : list of Column
-    decimal : str
-        The file's decimal mark.
+    The cells of each column go once that is understood. What the user said about marks and dates
+    is given, empty where nothing; text columns are known by their normalised names.
 
     Raises
     ------

@@ -58,20 +58,12 @@ SPAN = (1900, 2100)
 class Dates:
     """Texts taken apart as dates; one entry for each text.
 
-    Attributes
-    ----------
-    form : ndarray of str
-        "iso", "numbers" ... after `PATTERNS`; "" for what is no date.
-    parts : dict of ndarrays of float
-        After `PARTS`, NaN where there is none. A year of two digits is in "short"; "half" is 0 for
-        am and 12 for pm; "zone" is in minutes.
-    dotted : ndarray of bool
-        Whether points divide day, month and year, which only day-month-year has.
+    Years of two digits are in "short"; "half" is 0 for am and 12 for pm; "zone" is in minutes.
     """
 
-    form: np.ndarray
-    parts: dict[str, np.ndarray]
-    dotted: np.ndarray
+    form: np.ndarray  # "iso", "numbers" ... after `PATTERNS`; "" for what is no date
+    parts: dict[str, np.ndarray]  # after `PARTS`, NaN where there is none
+    dotted: np.ndarray  # whether points divide its parts, which only day-month-year has
 
     @property
     def valid(self) -> np.ndarray:

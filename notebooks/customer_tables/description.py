@@ -123,19 +123,8 @@ def dataset_toml(
 ) -> str:
     """Lay out guesses as the text of a dataset.toml.
 
-    Parameters
-    ----------
-    name : str
-        The dataset's name.
-    source : dict
-        Where the table came from, as in `Reading.source`.
-    guesses : sequence of Guess
-    value : str
-        The column or feature that measures a customer's value; empty if there is none.
-    questions : sequence of (name, condition)
-        Yes/no questions about customers.
-    more : sequence of str
-        Further tables in TOML, put at the end.
+    The value is the column or feature that measures what a customer is worth, or empty; questions
+    are pairs of a name and a condition; more are further tables in TOML, put at the end.
     """
     dropped = {SingleKey(g.source, KeyType.Basic): g.why for g in guesses if g.role == "dropped"}
     blocks = [
@@ -209,7 +198,9 @@ def _table(name: str, entries: dict, comment: str = "") -> str:
 def _commented(entries: dict, comment: str) -> tomlkit.items.Table:
     table = tomlkit.table()
     table.update(entries)
-    return table.comment(_comment(comment)) if comment else table
+    if comment:
+        table.comment(_comment(comment))
+    return table
 
 
 def _written(content: dict) -> str:
@@ -234,18 +225,8 @@ def describe_transactions(
 ) -> str:
     """Write the dataset.toml of customers that were aggregated from transaction lines.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `aggregate`, with the columns of people joined.
-    source : Source
-        What the file's columns are called.
-    about : dict
-        Where the lines came from, as in `Reading.source`.
-    name : str
-        The dataset's name.
-    people : sequence of Guess
-        What the columns of people were taken for.
+    The table is that of `aggregate`, with the columns of people joined; `people` says what these
+    were taken for, and `about` where the lines came from, as in `Reading.source`.
 
     Raises
     ------

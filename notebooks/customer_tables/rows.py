@@ -116,17 +116,10 @@ def _swallows(cell: str, delimiter: str, width: int) -> bool:
 def assemble(
     rows: Iterable[tuple[int, list[str]]], file: str, *, sheet: bool = False, whole: bool = True
 ) -> Raw:
-    """Find the header, and bring the rows below it into equally long columns.
+    """Find the header, and bring the rows below it, with line numbers, into columns.
 
-    Parameters
-    ----------
-    rows : iterable of (line number, cells)
-    file : str
-        The file's name, for messages.
-    sheet : bool
-        Whether the rows come from a sheet, which leaves out the empty cells at a row's end.
-    whole : bool
-        Whether the file ends with a line end, as a file that is not cut off usually does.
+    Rows of a sheet leave out the empty cells at their end; a file that is not whole has no line
+    end behind its last row, as if it were cut off.
 
     Raises
     ------

@@ -257,13 +257,7 @@ def settle_delimiter(
 ) -> tuple[str, bool, list[Change]]:
     """Find the delimiter of a file, or of its beginning, unless the user gave it.
 
-    Returns
-    -------
-    delimiter : str
-        The one that cuts the lines into equally many cells.
-    announced : bool
-        As in `Dialect`.
-    changes : list of Change
+    Returns it with whether the first line announces it, and what was noticed, as in `Dialect`.
 
     Raises
     ------

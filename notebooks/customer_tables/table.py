@@ -58,11 +58,6 @@ def read_table(
     ------
     UserError
         If the file is no table, is damaged, or can be read in more than one way.
-
-    Examples
-    --------
-    >>> reading = read_table("customers.csv")  # doctest: +SKIP
-    >>> reading.table.dtypes  # doctest: +SKIP
     """
     given = {
         "decimal": _choose(decimal, DECIMALS, "--decimal"),
@@ -89,14 +84,7 @@ def read_table(
 
 
 def read_texts(texts: pd.DataFrame, name: str) -> Reading:
-    """Read a table of texts that is in memory, as `read_table` reads a file's columns.
-
-    Parameters
-    ----------
-    texts : pandas.DataFrame
-        Text columns, whose empty or missing cells hold nothing.
-    name : str
-        What messages call it.
+    """Read a table of texts that is in memory, as `read_table` reads a file of that name.
 
     Raises
     ------

@@ -25,14 +25,6 @@ Errors = dict[int, dict[int, str]]  # cells such as #N/A, by row and column
 def read_workbook(data: bytes, file: str, sheet: str | int | None) -> tuple[Raw, str]:
     """Read a sheet of an .xlsx, .xls, .xlsb or .ods workbook; return its columns and its name.
 
-    Parameters
-    ----------
-    data : bytes
-    file : str
-        The file's name, for messages.
-    sheet : str or int, optional
-        Name or place (from 1) of the sheet; needed if several have content.
-
     Raises
     ------
     UserError
