@@ -7,6 +7,7 @@ import signal
 import stat
 import traceback
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,6 +53,7 @@ TABLE = pd.DataFrame({"id": [IDENTIFIER], "spent": [AMOUNT]})
         lambda: np.array([IDENTIFIER]).astype(int),
         lambda: pd.Series(pd.Categorical(["a", None])).fillna(IDENTIFIER),
         lambda: {}[IDENTIFIER],
+        lambda: duckdb.sql(f"SELECT\n'{IDENTIFIER}'::INT").fetchall(),
     ],
 )
 def test_tracebacks_of_libraries_hold_no_row(fail, tmp_path):
