@@ -172,7 +172,7 @@ BAD_FILES = {
     # structure
     "unclosed quote": refused(PLAIN.replace(b"C1004", b'"C1004', 1), "line 6"),
     "quotes that swallow lines": refused(
-        PLAIN.replace(b"plus", b'"plus', 1).replace(b"family\n", b'family"\n', 1), "quotation mark"
+        FIRST + b'C1,1,2.5,3.5,"a\n' + LINES[0] + b'C2,1,2.5,3.5,b"\n', "quotation mark"
     ),
     "CR-only line ends": fine(PLAIN.replace(b"\n", b"\r")),
     "Windows line ends": fine(PLAIN.replace(b"\n", b"\r\n")),
