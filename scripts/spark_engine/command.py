@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from customer_tables.errors import UserError
 from runner.entry import Parser, enter, finish
 from runner.errors import DONE
-from spark_engine.series import SAMPLE_SIZE, SEED
-from spark_engine.session import LOCAL, open_session, settings_of
+from spark_engine.session import LOCAL, SAMPLE_SIZE, SEED, open_session, settings_of
 
 _EPILOG = """\
 examples:
@@ -39,83 +37,65 @@ def main(script: Path, argv: list[str]) -> int:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("spark.py", "Sum up purchases and score customers on Spark.", _EPILOG)
-    steps = parser.add_subparsers(dest="step", required=True, metavar="customers|score",
-                                  parser_class=argparse.ArgumentParser)  # fmt: skip
-    customers = steps.add_parser("customers", allow_abbrev=False,
-                                 help="sum up purchases, and draw a sample")  # fmt: skip
+    steps = parser.add_subparsers(
+        dest="step",
+        required=True,
+        metavar="customers|score",
+        parser_class=argparse.ArgumentParser,
+    )
+    told = "sum up purchases, and draw a sample"
+    customers = steps.add_parser("customers", allow_abbrev=False, help=told)
     add = customers.add_argument
     add("--dataset", metavar="NAME", help="a folder under data/, or a .toml file of your own")
-    add("--input", default="", metavar="PLACE",
-        help="the purchases: file, folder, pattern or URL of Parquet or CSV")  # fmt: skip
-    add("--output", required=True, metavar="PLACE",
-        help="where the customers go: a new folder of Parquet files, or a URL")  # fmt: skip
-    add("--sample", type=Path, required=True, metavar="FILE",
-        help="where the sample for the notebooks goes, on this machine: FILE.parquet")  # fmt: skip
-    add("--sample-size", type=int, default=SAMPLE_SIZE, metavar="N",
-        help="customers in it (default: %(default)d)")  # fmt: skip
+    told = "the purchases: file, folder, pattern or URL of Parquet or CSV"
+    add("--input", default="", metavar="PLACE", help=told)
+    told = "where the customers go: a new folder of Parquet files, or a URL"
+    add("--output", required=True, metavar="PLACE", help=told)
+    told = "where the sample for the notebooks goes, on this machine: FILE.parquet"
+    add("--sample", type=Path, required=True, metavar="FILE", help=told)
+    told = "customers in it (default: %(default)d)"
+    add("--sample-size", type=int, default=SAMPLE_SIZE, metavar="N", help=told)
     add("--seed", type=int, default=SEED, metavar="N", help="draws the sample (default: 20)")
     for name in ("delimiter", "encoding", "decimal", "date-order"):
         add(f"--{name}", default="", metavar="WORD", help="as run.py --help says")
-    score = steps.add_parser("score", allow_abbrev=False, help="find everybody's segment")
-    add = score.add_argument
+    scores = steps.add_parser("score", allow_abbrev=False, help="find everybody's segment")
+    add = scores.add_argument
     add("--model", type=Path, required=True, metavar="FILE", help="model.json of a run")
     add("--input", required=True, metavar="PLACE", help="the customers: Parquet or CSV, or a URL")
     add("--output", required=True, metavar="PLACE", help="where the scored customers go")
-    for step in (customers, score):
-        step.error = parser.error
-        step.add_argument("--master", default=LOCAL, metavar="URL",
-                          help="of Spark (default: local[*], this machine)")  # fmt: skip
-        step.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE",
-                          help="a setting of Spark; again for more")  # fmt: skip
+    for step in (customers, scores):
+        step.error = parser.error  # type: ignore[method-assign]
+        told = "of Spark (default: local[*], this machine)"
+        step.add_argument("--master", default=LOCAL, metavar="URL", help=told)
+        told = "a setting of Spark; again for more"
+        step.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE", help=told)
     return parser.parse_args(argv)
 
 
-def _customers(options: argparse.Namespace) -> int:
-    from segmentation.dataset import load_dataset
-    from spark_engine.customers import Purchases, purchases_of, sum_up_on_spark
-    from spark_engine.engine import Spark
-    from spark_engine.reporting import say, tell_customers
-    from spark_engine.sample_file import check_sample_file, write_sample
+def _customers(given: argparse.Namespace) -> int:
+    from customer_tables.duckdb_files import Options
+    from spark_engine.customers import check_sample, find_purchases, make_customers
 
-    how = {name: getattr(options, name)
-           for name in ("delimiter", "encoding", "decimal", "date_order")}  # fmt: skip
-    if options.dataset:
-        known = load_dataset(options.dataset)
-        purchases = purchases_of(known, options.input, **how)
-    elif options.input:
-        purchases = Purchases(options.input, **how)
-    else:
-        raise UserError(
-            "there are no purchases to sum up",
-            where="on the command line",
-            remedy="give --dataset NAME or --input PLACE, or both",
+    options = Options(
+        delimiter=given.delimiter,
+        encoding=given.encoding,
+        decimal=given.decimal,
+        date_order=given.date_order,
+    )
+    purchases = find_purchases(given.dataset, given.input, options)
+    check_sample(given.sample, given.sample_size)
+    with open_session(given.master, settings_of(given.conf)) as session:
+        made = make_customers(
+            session, purchases, given.output, given.sample, given.sample_size, given.seed
         )
-    if options.sample_size < 1:
-        raise UserError(
-            "the sample is empty", where="--sample-size", remedy="give a number from 1 on"
-        )
-    check_sample_file(options.sample)
-    with open_session(options.master, settings_of(options.conf)) as session:
-        engine = Spark(session, Path(purchases.place).name or purchases.place)
-        summed = sum_up_on_spark(
-            engine, purchases, options.output, options.sample_size, options.seed, say
-        )
-    written = write_sample(options.sample, summed, purchases)
-    tell_customers(summed, options.output, str(options.sample), options.seed)
-    dataset = options.dataset or written
-    print(f"next: run.py --dataset {dataset} --input {options.sample}")
+    made.tell(given.output, given.sample, given.seed)
+    print(f"next: run.py --dataset {given.dataset or made.toml} --input {given.sample}")
     return DONE
 
 
-def _score(options: argparse.Namespace) -> int:
-    from segmentation.model import load_model
-    from spark_engine.engine import Spark
-    from spark_engine.reporting import tell_scores
-    from spark_engine.scores import score_on_spark
+def _score(given: argparse.Namespace) -> int:
+    from spark_engine.scores import score
 
-    model = load_model(options.model)
-    with open_session(options.master, settings_of(options.conf)) as session:
-        engine = Spark(session, Path(options.input).name or options.input)
-        scores = score_on_spark(engine, model, options.input, options.output)
-    tell_scores(scores, model, options.output)
+    with open_session(given.master, settings_of(given.conf)) as session:
+        score(session, given.model, given.input, given.output)
     return DONE

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from customer_tables.changes import Change
-from customer_tables.duckdb_files import Options
+from customer_tables.description import describe_transactions
+from customer_tables.duckdb_files import FOUND_OUT, Options
 from customer_tables.errors import UserError
 from customer_tables.source import Source
+from customer_tables.storage import write_atomically
 from customer_tables.transaction_columns import recognise
 from customer_tables.transactions import aggregate_lines
-from segmentation.dataset import Dataset
-from spark_engine.engine import Spark
-from spark_engine.places import new_folder, readable
-from spark_engine.sampling import Sample, draw_sample
+from segmentation.dataset import load_dataset
+from segmentation.intake import name_of
+from spark_engine.dialect import to_spark
+from spark_engine.engine import Spark, new_folder
+from spark_engine.sampling import draw_sample
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @dataclass(frozen=True)
@@ -24,100 +33,144 @@ class Purchases:
 
     Attributes
     ----------
-    place : str
-        A file, folder or pattern; a path or a URL.
+    place, products : str
+        A file, folder or pattern; a path or a URL. No products: empty.
     source : Source or None
         What the columns are called; None where they are to be recognised.
-    products : str
-        The columns of products; empty without.
-    delimiter, encoding, decimal, date_order : str
+    options : Options
         What the files leave open.
     """
 
     place: str
     source: Source | None = None
     products: str = ""
-    delimiter: str = ""
-    encoding: str = ""
-    decimal: str = ""
-    date_order: str = ""
+    options: Options = FOUND_OUT
 
 
 @dataclass(frozen=True)
-class Summed:
-    """What came out."""
+class Customers:
+    """What came out: how many in all and in the sample, and the dataset.toml written beside it."""
 
-    sample: Sample
-    source: Source
+    total: int
+    drawn: int
     changes: list[Change]
+    toml: Path | None
+
+    def tell(self, place: Path | str, sample: Path, seed: int) -> None:
+        """Say how many customers there are, what was left out, and where they are."""
+        print(f"{self.total:,} customers: {place}")
+        for change in self.changes:
+            print(f"  {change.what}: {change.rows:,} ({change.action})")
+        print(f"{self.drawn:,} of them drawn with seed {seed}: {sample}", flush=True)
 
 
-def purchases_of(dataset: Dataset, place: str = "", **options: str) -> Purchases:
-    """Return the purchases of a known dataset, or others of the same form.
+def say(text: str) -> None:
+    """Say on the terminal what is done next."""
+    print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+
+
+def find_purchases(dataset: str | None, place: str, options: Options) -> Purchases:
+    """Return the purchases of a dataset, others of the same form, or some to be recognised.
 
     Raises
     ------
     UserError
-        If the dataset is one of customers.
+        If there are none, or the dataset is one of customers.
     """
-    origin = dataset.origin
+    if not dataset:
+        if not place:
+            raise UserError(
+                "there are no purchases to sum up",
+                where="on the command line",
+                remedy="give --dataset NAME or --input PLACE, or both",
+            )
+        return Purchases(place, options=options)
+    known = load_dataset(dataset)
+    origin = known.origin
     if origin.grain != "transaction":
         raise UserError(
             "the dataset has a row for each customer; there is nothing to sum up",
             where="[source] in dataset.toml",
             remedy='grain = "transaction" there, or go on with scoring',
         )
-    products = str(dataset.locate(origin.products)) if origin.products else ""
-    return Purchases(place or str(dataset.source_path), origin, products, **options)
+    products = str(known.locate(origin.products)) if origin.products else ""
+    return Purchases(place or str(known.source_path), origin, products, options)
 
 
-def sum_up_on_spark(
-    engine: Spark,
-    purchases: Purchases,
-    output: str,
-    size: int,
-    seed: int,
-    say: Callable[[str], None] = lambda text: None,
-) -> Summed:
-    """Sum purchases up to customers, write them, and draw a sample.
+def make_customers(
+    session: SparkSession, purchases: Purchases, output: str, sample: Path, size: int, seed: int
+) -> Customers:
+    """Sum purchases up to customers, write them, and write a sample of them on this machine.
+
+    Where the columns were recognised, a dataset.toml is written beside the sample.
 
     Parameters
     ----------
-    engine : Spark
+    session : SparkSession
     purchases : Purchases
     output : str
         The folder of Parquet files to write; a path or a URL.
+    sample : Path
     size, seed : int
         Of the sample; see `draw_sample`.
-    say : callable, optional
-        Told what is done next.
 
     Raises
     ------
     UserError
         If the purchases cannot be read or understood, or nothing can be written.
     """
+    engine, products, options = Spark(session, purchases.place), None, purchases.options
     with new_folder(output) as folder:
         say(f"Reading {purchases.place}")
-        how = {"delimiter": purchases.delimiter, "encoding": purchases.encoding}
-        name = Path(purchases.place).name or purchases.place
-        file = engine.open(readable(purchases.place), "purchases_file", **how)
-        products = None
+        file = engine.open(purchases.place, "purchases_file", options)
         if purchases.products:
-            products = engine.open(readable(purchases.products), "products_file")
+            products = engine.open(purchases.products, "products_file")
         source = purchases.source or recognise(file.types)
         if source is None:
             raise UserError(
                 "the columns of the purchases are not recognised",
-                where=f"{name}: {', '.join(file.types)[:300]}",
+                where=f"{engine.name}: {', '.join(file.types)[:300]}",
                 remedy="describe them under [source] in a dataset.toml and give it as --dataset",
             )
-        options = Options(decimal=purchases.decimal, date_order=purchases.date_order)
         say("Summing up to customers")
-        query, changes = aggregate_lines(engine.ask, file, source, options, name, products)
-        engine.write(query, folder)
+        query, changes = aggregate_lines(engine.ask, file, source, options, engine.name, products)
+        engine.write(to_spark(query), folder)
         engine.release()
         say("Drawing the sample")
         engine.open(folder, "everybody")
-        sample = draw_sample(engine, "everybody", size, seed)
-    return Summed(sample, source, [*file.changes, *changes])
+        table, total = draw_sample(engine.table, "everybody", size, seed)
+    buffer, toml = io.BytesIO(), None
+    table.to_parquet(buffer, index=False)
+    try:
+        write_atomically(sample, buffer.getvalue())
+        if purchases.source is None:
+            toml = sample.with_suffix(".toml")
+            about: dict[str, str | int] = {
+                "name": sample.name,
+                "format": "parquet",
+                "rows": len(table),
+            }
+            text = describe_transactions(table, source, about, name_of(purchases.place))
+            write_atomically(toml, text.encode())
+    except OSError as error:
+        raise _unwritten(sample, str(error.strerror), "choose another place") from None
+    return Customers(total, len(table), [*file.changes, *changes], toml)
+
+
+def check_sample(path: Path, size: int) -> None:
+    """Refuse a sample that cannot be written, before the work begins."""
+    if size < 1:
+        remedy = "give a number from 1 on"
+        raise UserError("the sample is empty", where="--sample-size", remedy=remedy)
+    wrong = {
+        "it is a folder": path.is_dir(),
+        "its folder does not exist": not path.parent.is_dir(),
+        "it has to be a Parquet file": path.suffix.lower() != ".parquet",
+    }
+    remedy = "give a file such as sample.parquet in a folder that exists"
+    for reason in (reason for reason, holds in wrong.items() if holds):
+        raise _unwritten(path, reason, remedy)
+
+
+def _unwritten(path: Path, reason: str, remedy: str) -> UserError:
+    return UserError(f"the sample cannot be written: {reason}", f"--sample {path}", remedy)

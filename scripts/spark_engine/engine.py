@@ -1,7 +1,10 @@
-"""Spark as an engine for purchases and customers."""
+"""Spark as an engine for purchases and customers, and the places where it reads and writes."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +12,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import sqlglot
 
-from customer_tables.duckdb_files import Relation, unreadable
+from customer_tables.changes import Change
+from customer_tables.duckdb_files import FOUND_OUT, Options, Relation, unreadable
 from customer_tables.errors import UserError
 from customer_tables.sniff import settle_delimiter
 from spark_engine.dialect import to_spark
@@ -31,11 +35,11 @@ class Spark:
     ----------
     session : SparkSession
     name : str
-        What the data are called in messages.
+        What the data are called in messages; a path is cut to its end.
     """
 
     def __init__(self, session: SparkSession, name: str) -> None:
-        self.session, self.name = session, name
+        self.session, self.name = session, Path(name).name or name
         self._kept: list[DataFrame] = []
 
     def ask(self, query: str) -> list[tuple]:
@@ -61,38 +65,26 @@ class Spark:
         with self._told():
             return self.session.sql(to_spark(query)).toArrow().to_pandas()
 
-    def write(self, query: str, place: str) -> None:
-        """Write the rows of a query as a folder of Parquet files, which must not be there yet."""
+    def write(self, spark_query: str, place: str) -> None:
+        """Write the rows of a query in Spark's own dialect as a new folder of Parquet files."""
         with self._told():
-            self.session.sql(to_spark(query)).write.parquet(place)
-
-    def write_spark(self, query: str, place: str) -> None:
-        """Write the rows of a query that is in Spark's own dialect."""
-        with self._told():
-            self.session.sql(query).write.parquet(place)
+            self.session.sql(spark_query).write.parquet(place)
 
     def release(self) -> None:
         """Free what was kept."""
         while self._kept:
             self._kept.pop().unpersist()
 
-    def open(self, place: str, name: str, *, delimiter: str = "", encoding: str = "") -> Relation:
-        """Make files readable in SQL under a name.
-
-        Parameters
-        ----------
-        place : str
-            A file, a folder or a pattern, on anything that Spark reads.
-        name : str
-            The name of the view.
-        delimiter, encoding : str, optional
-            How text is written; otherwise found out, and UTF-8.
+    def open(self, place: str, name: str, options: Options = FOUND_OUT) -> Relation:
+        """Make a file, a folder or a pattern, on anything that Spark reads, a view of that name.
 
         Raises
         ------
         UserError
             If there is nothing, or it is neither Parquet nor text.
         """
+        place = readable(place)
+        changes: tuple[Change, ...] = ()
         with self._told():
             paths = self.session.read.format("binaryFile").option("recursiveFileLookup", "true")
             first = paths.load(place).select("path").orderBy("path").first()
@@ -101,11 +93,11 @@ class Spark:
             stem = first["path"].lower()
             for ending in PACKED:
                 stem = stem.removesuffix(ending)
-            if stem.endswith(PARQUET):
-                frame, changes, form = self.session.read.parquet(place), (), "parquet"
+            form = "parquet" if stem.endswith(PARQUET) else "text"
+            if form == "parquet":
+                frame = self.session.read.parquet(place)
             elif stem.endswith(TEXT):
-                frame, changes = self._text(place, delimiter, encoding)
-                form = "text"
+                frame, changes = self._text(place, options)
             else:
                 raise UserError(
                     f"Spark is not told how to read {Path(first['path']).name!r}",
@@ -117,12 +109,12 @@ class Spark:
         named = {column: TYPES.get(kind, kind.upper()) for column, kind in types.items()}
         return Relation(name, named, tuple(changes), form)
 
-    def _text(self, place: str, delimiter: str, encoding: str):
+    def _text(self, place: str, options: Options) -> tuple[DataFrame, tuple[Change, ...]]:
         """Open delimited text with a header, every cell as text, a line for each record."""
         lines = self.session.read.text(place).limit(HEAD_LINES).collect()
-        head = "\n".join(row["value"] for row in lines) + "\n"
+        head = "".join(row["value"] + "\n" for row in lines) or "\n"
         mark, announced, changes = settle_delimiter(
-            head.encode(), Path(place).name, "utf-8", delimiter or None
+            head.encode(), Path(place).name, "utf-8", options.delimiter or None
         )
         if announced:
             raise UserError(
@@ -130,27 +122,60 @@ class Spark:
                 where=place,
                 remedy="remove the line; Spark takes the first line of each file for its header",
             )
-        frame = self.session.read.csv(
-            place, header=True, sep=mark, quote='"', escape='"', enforceSchema=False,
-            encoding=encoding or "UTF-8",
-        )  # fmt: skip
-        return frame, changes
+        how = {"header": True, "sep": mark, "quote": '"', "escape": '"', "enforceSchema": False}
+        frame = self.session.read.csv(place, encoding=options.encoding or "UTF-8", **how)
+        return frame, tuple(changes)
 
     @contextmanager
-    def _told(self):
-        """Turn what Spark says about data into an error of the user's files."""
+    def _told(self) -> Iterator[None]:
+        """Turn what Spark says about data into an error of the user's files, in one line."""
         from py4j.protocol import Py4JJavaError
         from pyspark.errors import PySparkException
 
         try:
             yield
         except (PySparkException, Py4JJavaError) as error:
-            raise unreadable(self.name, _short(error)) from None
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            wanted = [line for line in lines if line.startswith("[") or "Exception: [" in line]
+            said = (wanted or lines or [type(error).__name__])[0]
+            raise unreadable(self.name, Exception(said[max(said.find("["), 0) :])) from None
 
 
-def _short(error: Exception) -> Exception:
-    """Keep the line that says what is the matter, without Java's names of places."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    wanted = [line for line in lines if line.startswith("[") or "Exception: [" in line]
-    said = (wanted or lines or [type(error).__name__])[0]
-    return Exception(said[said.find("[") :] if "[" in said else said)
+def readable(place: str) -> str:
+    """Return a place as Spark reads it; a path is one of this machine, whatever the cluster's."""
+    return place if "://" in place else f"file://{Path(place).absolute().as_posix()}"
+
+
+@contextmanager
+def new_folder(place: str) -> Iterator[str]:
+    """Give a place to write a folder to; on this machine it appears as a whole or not at all.
+
+    Storage with a URL is left to Spark, which puts a file _SUCCESS into a folder that is complete.
+
+    Raises
+    ------
+    UserError
+        If something is there already, or nothing can be written there.
+    """
+    if "://" in place:
+        yield place
+        return
+    path, where = Path(place).absolute(), f"--output {place}"
+    if path.exists():
+        remedy = "choose a new folder, or delete this one"
+        raise UserError("the output is there already", where, remedy)
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        remedy = "choose a folder inside one that exists and is yours"
+        raise UserError("nothing can be written there", where, remedy)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield readable(str(partial))
+        if not (partial / "_SUCCESS").is_file():
+            raise UserError(
+                "the workers do not write to this machine's disk",
+                where,
+                "give a URL of a storage that all of them reach, such as hdfs:// or s3a://",
+            )
+        os.replace(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

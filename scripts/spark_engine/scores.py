@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from customer_tables.errors import UserError
 from segmentation.dataset import match_columns
-from segmentation.model import dataset_of
+from segmentation.model import dataset_of, load_model
 from segmentation.sql import write_query
-from spark_engine.engine import Spark
-from spark_engine.places import new_folder, readable
+from spark_engine.engine import Spark, new_folder
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 LIMIT = 4.0  # standard errors of a share in a sample that chance seldom exceeds
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Who was scored.
-
-    Attributes
-    ----------
-    sizes : DataFrame, shape (n_segments,)
-        By segment from 1 on: name, customers, share; trained, its share in training; standard
-        errors between the two, where the training is a sample of everybody.
-    customers, unscored, strangers : int
-        All; those whose features cannot be computed; those unlike any in training.
-    """
-
-    sizes: pd.DataFrame
-    customers: int
-    unscored: int
-    strangers: int
-
-
-def score_on_spark(engine: Spark, model: dict[str, Any], place: str, output: str) -> Scores:
-    """Write the segment of every customer.
+def score(session: SparkSession, path: Path, place: str, output: str) -> None:
+    """Write everybody's segment, and say how large the segments are.
 
     Parameters
     ----------
-    engine : Spark
-    model : dict
-        As `load_model` gives it.
+    session : SparkSession
+    path : Path
+        The model.json of a run.
     place, output : str
         The customers, and the folder of Parquet files to write; paths or URLs.
 
@@ -52,17 +33,16 @@ def score_on_spark(engine: Spark, model: dict[str, Any], place: str, output: str
     UserError
         If customers lack a column, or nothing can be read or written.
     """
+    model, engine = load_model(path), Spark(session, place)
     with new_folder(output) as folder:
-        file = engine.open(readable(place), "everybody")
-        query = write_query(
-            model, "spark", table="everybody", columns=_columns(model, list(file.types), place)
-        )
-        engine.write_spark(query, folder)
+        file = engine.open(place, "everybody")
+        columns = _columns(model, list(file.types), place)
+        engine.write(write_query(model, "spark", table="everybody", columns=columns), folder)
         engine.open(folder, "scored")
         counted = engine.ask(
             "SELECT segment, count(*), count(*) FILTER (stranger) FROM scored GROUP BY segment"
         )
-    return _summary(model, counted)
+    _tell(model, counted, output)
 
 
 def _columns(model: dict[str, Any], header: list[str], place: str) -> dict[str, str]:
@@ -79,21 +59,24 @@ def _columns(model: dict[str, Any], header: list[str], place: str) -> dict[str, 
     return names
 
 
-def _summary(model: dict[str, Any], counted: list[tuple]) -> Scores:
-    customers = sum(row[1] for row in counted)
+def _tell(model: dict[str, Any], counted: list[tuple], output: str) -> None:
+    """Say how large the segments are among everybody, and in training."""
+    customers, strangers = (sum(row[place] for row in counted) for place in (1, 2))
     by_segment = {row[0]: row[1] for row in counted}
     unscored = by_segment.pop(None, 0)
-    known = max(customers - unscored, 1)
-    trained = pd.Series(model["reference"]["segments"], dtype=float)
-    sizes = pd.DataFrame(
-        {
-            "name": [entry["name"] for entry in model["segments"]],
-            "customers": [by_segment.get(entry["segment"], 0) for entry in model["segments"]],
-        },
-        index=pd.Index([entry["segment"] for entry in model["segments"]], name="segment"),
-    )
-    sizes["share"] = sizes["customers"] / known
-    sizes["trained"] = (trained / trained.sum()).to_numpy()
-    error = (sizes["trained"] * (1 - sizes["trained"]) / trained.sum()) ** 0.5
-    sizes["errors"] = ((sizes["share"] - sizes["trained"]).abs() / error).fillna(0.0)
-    return Scores(sizes, customers, unscored, sum(row[2] for row in counted))
+    print(f"{customers:,} {model['nouns']} scored: {output}")
+    trained = model["reference"]["segments"]
+    for segment, before in zip(model["segments"], trained, strict=True):
+        count = by_segment.get(segment["segment"], 0)
+        share, expected = count / max(customers - unscored, 1), before / sum(trained)
+        error = (expected * (1 - expected) / sum(trained)) ** 0.5
+        apart = abs(share - expected) / error if error else 0.0
+        odd = f"  {apart:.0f} standard errors apart" if apart > LIMIT else ""
+        print(
+            f"  {segment['segment']} {segment['name']}: {count:,} ({share:.1%};"
+            f" {expected:.1%} in training){odd}"
+        )
+    if unscored:
+        print(f"{unscored:,} have no segment: a feature of theirs cannot be computed.")
+    if strangers:
+        print(f"{strangers:,} are unlike any in training (column stranger).")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -10,8 +9,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LOCAL = "local[*]"
+SAMPLE_SIZE, SEED = 100_000, 20  # of the customers drawn for the notebooks
 OLDEST_JAVA = 17
 PACKAGES = Path(__file__).with_name("requirements.txt")
 REACHED = 10.0  # seconds until a master has to answer
@@ -42,10 +44,7 @@ AT_HOME = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.
 
 @contextmanager
 def open_session(
-    master: str = LOCAL,
-    settings: Mapping[str, str] | None = None,
-    *,
-    granted: float = GRANTED,
+    master: str = LOCAL, settings: Mapping[str, str] | None = None
 ) -> Iterator[SparkSession]:
     """Open a session, and end it with all of its processes.
 
@@ -55,8 +54,6 @@ def open_session(
         ``local[*]``, ``spark://host:7077``, ``k8s://…``, ``yarn``: any URL that Spark knows.
     settings : mapping of str to str, optional
         Further settings of Spark, such as ``spark.driver.memory``.
-    granted : float
-        Seconds within which a first piece of work has to be done.
 
     Raises
     ------
@@ -69,13 +66,15 @@ def open_session(
         log = Path(folder) / "spark.log"
         chosen = SETTINGS | (AT_HOME if LOCAL_MASTER.fullmatch(master) else {})
         chosen |= {"spark.sql.warehouse.dir": str(Path(folder) / "warehouse")}
+        log.touch()
         session = None
         try:
             try:
                 session = _start(master, chosen | dict(settings or {}), log)
             except Exception as error:  # of Java, whose kinds do not tell what is the matter
-                raise _unreachable(master, _told(log) or _reason(error)) from None
-            _wait_for_worker(session, master, granted)
+                logged = re.search(r" ERROR (.*)", log.read_text("utf-8", errors="replace"))
+                raise _unusable(master, logged[1] if logged else _reason(error)) from None
+            _wait_for_worker(session, master)
             yield session
         finally:
             if session is not None:
@@ -85,23 +84,25 @@ def open_session(
 
 
 def check_installed() -> None:
-    """Check that PySpark and Java are there.
-
-    Raises
-    ------
-    UserError
-        With the command that installs what is missing.
-    """
-    if not has_pyspark():
+    """Refuse with the command that installs what is missing, PySpark or Java."""
+    if find_spec("pyspark") is None:
         raise UserError(
             "PySpark is not installed; it comes apart from the other packages, as it is large",
             where="packages of this Python",
             remedy=f"{sys.executable} -m pip install --require-hashes --no-build-isolation "
             f"-r {PACKAGES}",
         )
-    version = java_version()
-    if version is None or version < OLDEST_JAVA:
-        found = f"Java {version} is too old for Spark" if version else "Java is not installed"
+    home = os.environ.get("JAVA_HOME")
+    program = shutil.which("java", path=str(Path(home) / "bin") if home else None)
+    said = ""
+    with suppress(OSError, subprocess.SubprocessError):
+        if program:
+            command = [program, "-version"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            said = done.stderr + done.stdout
+    version = re.search(r'version "(?:1\.)?(\d+)', said)
+    if version is None or int(version[1]) < OLDEST_JAVA:
+        found = f"Java {version[1]} is too old for Spark" if version else "Java is not installed"
         raise UserError(
             f"{found}; Spark runs on Java {OLDEST_JAVA} or newer",
             where="JAVA_HOME and PATH",
@@ -109,34 +110,9 @@ def check_installed() -> None:
         )
 
 
-def has_pyspark() -> bool:
-    """Tell whether PySpark is installed."""
-    return importlib.util.find_spec("pyspark") is not None
-
-
-def java_version() -> int | None:
-    """Return the main number of the Java that Spark would run on, None without one."""
-    home = os.environ.get("JAVA_HOME")
-    program = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
-    if program is None:
-        return None
-    try:
-        done = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)
-    return int(found.group(1)) if found else None
-
-
 def check_master(master: str) -> None:
-    """Check that somebody answers where a master is said to be; Spark would ask for a minute.
-
-    Raises
-    ------
-    UserError
-        If the address cannot be meant, or nobody answers there.
-    """
-    if LOCAL_MASTER.fullmatch(master) or master in ("yarn",) or master.startswith("local-cluster["):
+    """Refuse a master that cannot be meant or does not answer; Spark would ask for a minute."""
+    if LOCAL_MASTER.fullmatch(master) or master == "yarn" or master.startswith("local-cluster["):
         return
     found = MASTER.fullmatch(master)
     if not found:
@@ -155,10 +131,10 @@ def check_master(master: str) -> None:
                 return
         except OSError as error:
             reasons.append(f"{host}:{port}: {error.strerror or error}")
-    raise _unreachable(master, "; ".join(reasons))
+    raise _unusable(master, "; ".join(reasons))
 
 
-def _unreachable(master: str, reason: str) -> UserError:
+def _unusable(master: str, reason: str) -> UserError:
     return UserError(
         f"the Spark master cannot be used: {' '.join(reason.split())[:300]}",
         where=f"--master {master[:120]}",
@@ -167,54 +143,41 @@ def _unreachable(master: str, reason: str) -> UserError:
 
 
 def _start(master: str, settings: Mapping[str, str], log: Path) -> SparkSession:
-    """Start Java with its words going to a log, and the session in it."""
+    """Start Java and the session in it; what Java says goes to a log."""
     from pyspark.logger import PySparkLogger
     from pyspark.sql import SparkSession
 
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         PySparkLogger.getLogger(name).disabled = True  # what they would write is in the errors
     builder = SparkSession.builder.master(master).appName("customer segmentation")
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    with _redirected(log):
-        session = builder.getOrCreate()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(number) for number in (1, 2)]  # a started program takes over where these point
+    try:
+        with log.open("ab") as file:
+            for number in (1, 2):
+                os.dup2(file.fileno(), number)
+        session = builder.config(map=dict(settings)).getOrCreate()
+    finally:
+        for number, copy in enumerate(kept, start=1):
+            os.dup2(copy, number)
+            os.close(copy)
     session.sparkContext.setLogLevel("ERROR")
     return session
 
 
-@contextmanager
-def _redirected(log: Path) -> Iterator[None]:
-    """Let what a started program says go to a file: it takes over where 1 and 2 point to."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [(number, os.dup(number)) for number in (1, 2)]
-    try:
-        with log.open("ab") as file:
-            for number, _ in kept:
-                os.dup2(file.fileno(), number)
-        yield
-    finally:
-        for number, copy in kept:
-            os.dup2(copy, number)
-            os.close(copy)
-
-
-def _wait_for_worker(session: SparkSession, master: str, seconds: float) -> None:
+def _wait_for_worker(session: SparkSession, master: str) -> None:
     """Have a first piece of work done; without workers Spark would wait for ever."""
-    context, late = session.sparkContext, threading.Event()
-
-    def give_up() -> None:
-        late.set()
-        context.cancelAllJobs()
-
-    timer = threading.Timer(seconds, give_up)
+    timer = threading.Timer(GRANTED, session.sparkContext.cancelAllJobs)
     timer.daemon = True
     timer.start()
+    began = time.monotonic()
     try:
         session.range(1).count()
     except Exception as error:  # of Java: cancelled, or the master gave up
-        reason = f"no worker within {seconds:g} seconds" if late.is_set() else _reason(error)
-        raise _unreachable(master, reason) from None
+        late = time.monotonic() - began >= GRANTED
+        reason = f"no worker within {GRANTED:g} seconds" if late else _reason(error)
+        raise _unusable(master, reason) from None
     finally:
         timer.cancel()
 
@@ -225,16 +188,6 @@ def _reason(error: Exception) -> str:
     causes = [line for line in lines if "Exception:" in line or "Error:" in line]
     said = (causes or lines or [type(error).__name__])[0]
     return re.sub(r"^(Caused by: |: )?([\w$]+\.)+", "", said)
-
-
-def _told(log: Path) -> str:
-    """Return the first error that Java wrote to its log."""
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    errors = [line.partition(" ERROR ")[2] for line in lines if " ERROR " in line]
-    return errors[0].strip() if errors else ""
 
 
 def _end_java() -> None:
@@ -259,13 +212,7 @@ def _end_java() -> None:
 
 
 def settings_of(pairs: Iterable[str]) -> dict[str, str]:
-    """Read settings of Spark.
-
-    Raises
-    ------
-    UserError
-        If one is no pair.
-    """
+    """Read settings of Spark, KEY=VALUE each, or raise a `UserError`."""
     settings = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")
