@@ -64,8 +64,6 @@ DRAWN = {
     # quantiles of the minimum payments themselves.
     "cover": "payments",
 }
-AMOUNTS = ("limit", "use", "one_off", "instalment", "ticket", "cash", "cash_ticket", "payments",
-           "cover", "minimum")  # fmt: skip
 LEVELS = {  # quantities with few values: what the shares in generator.toml stand for
     "tenure": range(6, 13),
     "balance_months": range(1, 12),
@@ -75,16 +73,15 @@ LEVELS = {  # quantities with few values: what the shares in generator.toml stan
     "cash_months": range(1, 13),
     "full": range(13),
 }
+AMOUNTS = [name for name in DRAWN if name not in LEVELS]
 # Probabilities of the knots of an amount's quantile function. The last knot is no customer's
 # value: it is set so that the mean logarithm of the top twentieth comes out right.
 KNOTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1)
-MONEY = ("BALANCE", "PURCHASES", "ONEOFF_PURCHASES", "INSTALLMENTS_PURCHASES", "CASH_ADVANCE",
-         "CREDIT_LIMIT", "PAYMENTS", "MINIMUM_PAYMENTS")  # fmt: skip
-COLUMNS = ["CUST_ID", "BALANCE", "BALANCE_FREQUENCY", "PURCHASES", "ONEOFF_PURCHASES",
-           "INSTALLMENTS_PURCHASES", "CASH_ADVANCE", "PURCHASES_FREQUENCY",
-           "ONEOFF_PURCHASES_FREQUENCY", "PURCHASES_INSTALLMENTS_FREQUENCY",
-           "CASH_ADVANCE_FREQUENCY", "CASH_ADVANCE_TRX", "PURCHASES_TRX", "CREDIT_LIMIT",
-           "PAYMENTS", "MINIMUM_PAYMENTS", "PRC_FULL_PAYMENT", "TENURE"]  # fmt: skip
+MONEY = (
+    *("BALANCE", "PURCHASES", "ONEOFF_PURCHASES", "INSTALLMENTS_PURCHASES", "CASH_ADVANCE"),
+    *("CREDIT_LIMIT", "PAYMENTS", "MINIMUM_PAYMENTS"),
+)
+MALL_KNOTS = (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)  # of a group of visitors
 
 
 class Uniform:
@@ -132,14 +129,7 @@ def correlation_matrix(cell: dict) -> np.ndarray:
 
 
 def quantiles(probability: np.ndarray, figures: dict) -> np.ndarray:
-    """Look amounts up: a share of zeros, then knots joined on a logarithmic scale.
-
-    Parameters
-    ----------
-    probability : array of numbers in (0, 1)
-    figures : dict
-        ``zero``, the share of zeros, and ``knots``, the values of the positive amounts at `KNOTS`.
-    """
+    """Look amounts up: a share of zeros, then knots joined on a logarithmic scale."""
     positive = (probability - figures["zero"]) / (1 - figures["zero"])
     amounts = np.exp(np.interp(positive, KNOTS, np.log(figures["knots"])))
     # Rounded here, before anything is built on it, so that no last bit reaches the file.
@@ -281,39 +271,20 @@ def put_flaws_in(customers: pd.DataFrame, flaws: dict, uniform: Uniform) -> pd.D
 
 
 def make_customers(parameters: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Generate the card holders and the group each was drawn from.
-
-    Parameters
-    ----------
-    parameters : dict
-        The contents of generator.toml.
-
-    Returns
-    -------
-    customers : DataFrame
-        One row a customer, in the columns and units of the public table.
-    truth : DataFrame
-        ``CUST_ID`` and ``group``.
-    """
+    """Generate the card holders, as the public table has them, and the group of each."""
     uniform = Uniform(parameters["seed"])
     drawn = [draw_cell(cell, uniform) for cell in parameters["cell"]]
     table = build_columns(pd.concat(drawn, ignore_index=True))
     shuffled = np.argsort(uniform.draw(len(table)), kind="stable")
     table = put_flaws_in(table.iloc[shuffled].reset_index(drop=True), parameters["flaws"], uniform)
-    table["CUST_ID"] = [f"C{10001 + i}" for i in range(len(table))]
-    return table[COLUMNS], table[["CUST_ID", "group"]]
+    table.insert(0, "CUST_ID", [f"C{10001 + i}" for i in range(len(table))])
+    return table.drop(columns="group"), table[["CUST_ID", "group"]]
 
 
 def resize(parameters: dict, rows: int) -> dict:
-    """Return the parameters of a table with more or fewer card holders, for trials of size.
+    """Return the parameters of a table with so many card holders, for trials of size.
 
-    Parameters
-    ----------
-    parameters : dict
-        The contents of generator.toml.
-    rows : int
-        How many card holders there shall be. Cells and flaws keep their shares, as far as whole
-        customers allow.
+    Cells and flaws keep their shares, as far as whole customers allow.
     """
     cells = parameters["cell"]
     before = sum(cell["customers"] for cell in cells)
@@ -324,41 +295,21 @@ def resize(parameters: dict, rows: int) -> dict:
     return parameters | {"cell": resized, "flaws": flaws}
 
 
-MALL_KNOTS = (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)  # probabilities of the quantiles of a group
-
-
 def make_mall_customers(parameters: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Generate the visitors of a mall and the group each was drawn from.
-
-    Parameters
-    ----------
-    parameters : dict
-        The contents of data/mall/generator.toml.
-
-    Returns
-    -------
-    customers : DataFrame
-        One row a customer, in the columns and units of the public table.
-    truth : DataFrame
-        ``CustomerID`` and ``group``.
-    """
+    """Generate the visitors of a mall, as the public table has them, and the group of each."""
+    spellings = {"age": "Age", "income": "Annual Income (k$)", "score": "Spending Score (1-100)"}
     uniform, groups = Uniform(parameters["seed"]), []
     for group in parameters["group"]:
         chance = uniform.draw(4, group["customers"])
-        columns = {
-            name: np.round(np.interp(even_ranks(scores), MALL_KNOTS, group[name])).astype(int)
-            for name, scores in zip(("age", "income", "score"), chance, strict=False)
-        }
         women = even_ranks(chance[3]) < group["women"]
-        columns["gender"] = np.where(women, "Female", "Male")
+        columns = {"Gender": np.where(women, "Female", "Male")}
+        for (name, column), scores in zip(spellings.items(), chance, strict=False):
+            drawn = np.interp(even_ranks(scores), MALL_KNOTS, group[name])
+            columns[column] = np.round(drawn).astype(int)
         groups.append(pd.DataFrame(columns).assign(group=group["name"]))
-    table = pd.concat(groups, ignore_index=True)
-    table = table.sort_values("income", kind="stable", ignore_index=True)  # as the public table is
+    table = pd.concat(groups).sort_values(spellings["income"], kind="stable", ignore_index=True)
     table.insert(0, "CustomerID", [str(place) for place in range(1, len(table) + 1)])
-    spellings = {"gender": "Gender", "age": "Age", "income": "Annual Income (k$)",
-                 "score": "Spending Score (1-100)"}  # fmt: skip
-    customers = table[["CustomerID", *spellings]].rename(columns=spellings)
-    return customers, table[["CustomerID", "group"]]
+    return table.drop(columns="group"), table[["CustomerID", "group"]]
 
 
 def as_csv(table: pd.DataFrame) -> bytes:
@@ -367,15 +318,10 @@ def as_csv(table: pd.DataFrame) -> bytes:
     def text(value: object, decimals: int) -> str:
         return "" if pd.isna(value) else f"{value:.{decimals}f}".rstrip("0").rstrip(".")
 
-    columns = {}
-    for name, column in table.items():
-        if pd.api.types.is_numeric_dtype(column):
-            decimals = 2 if name in MONEY else 6
-            columns[name] = [text(value, decimals) for value in column]
-        else:
-            columns[name] = list(column)
-    lines = [",".join(table.columns), *map(",".join, zip(*columns.values(), strict=True))]
-    return ("\n".join(lines) + "\n").encode("ascii")
+    written = table.astype("str")
+    for name in table.select_dtypes("number"):
+        written[name] = table[name].map(lambda value, d=2 if name in MONEY else 6: text(value, d))
+    return written.to_csv(index=False, lineterminator="\n").encode("ascii")
 
 
 MAKERS = {"credit_card": make_customers, "mall": make_mall_customers}
@@ -391,28 +337,19 @@ def build(dataset: str = "credit_card", rows: int | None = None) -> dict[str, by
 def main(arguments: list[str] | None = None) -> int:
     """Write the two files, or with ``--check`` compare them with what is there."""
     parser = argparse.ArgumentParser(description="Generate the embedded tables.")
-    parser.add_argument("--dataset", choices=MAKERS, default="credit_card", help="which table")
-    parser.add_argument(
-        "--folder", type=Path, help="where the files are (default: its data folder)"
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="compare with the files, write nothing"
-    )
-    parser.add_argument(
-        "--rows", type=int, help="another number of card holders, for trials; needs --folder"
-    )
+    add = parser.add_argument
+    add("--dataset", choices=MAKERS, default="credit_card", help="which table")
+    add("--folder", type=Path, help="where the files are (default: its data folder)")
+    add("--check", action="store_true", help="compare with the files, write nothing")
+    add("--rows", type=int, help="another number of card holders, for trials; needs --folder")
     options = parser.parse_args(arguments)
     if options.rows and (not options.folder or options.dataset != "credit_card"):
         parser.error("--rows is for card holders, and needs a --folder of its own")
     options.folder = options.folder or DATA / options.dataset
     files = build(options.dataset, options.rows)
     if options.check:
-        stale = [
-            name
-            for name, content in files.items()
-            if not (options.folder / name).is_file()
-            or (options.folder / name).read_bytes() != content
-        ]
+        there = {path.name: path.read_bytes() for path in options.folder.glob("*.csv")}
+        stale = [name for name, content in files.items() if there.get(name) != content]
         print(f"differ from a rebuild: {', '.join(stale)}" if stale else "both files are as built")
         return 1 if stale else 0
     options.folder.mkdir(parents=True, exist_ok=True)
