@@ -16,21 +16,11 @@ BLOCK = 65_536  # customers a block: fixed, so that sums do not depend on the nu
 
 @dataclass(frozen=True)
 class Sample:
-    """Some of the customers, one drawn from each stratum, or all.
+    """Some of the customers, one drawn from each stratum, or all."""
 
-    Attributes
-    ----------
-    rows : ndarray of int, shape (m,)
-        Positions of the customers drawn, ascending.
-    strata : ndarray of int, shape (m,)
-        The stratum of each, numbered along the first principal component.
-    customers : int
-        How many there are in all.
-    """
-
-    rows: np.ndarray
-    strata: np.ndarray
-    customers: int
+    rows: np.ndarray  # positions of the customers drawn, ascending, shape (m,)
+    strata: np.ndarray  # of each, numbered along the first principal component
+    customers: int  # in all
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -41,13 +31,7 @@ class Sample:
         return len(self.rows) == self.customers
 
     def narrowed(self, matrix: np.ndarray, size: int, *, seed: int = 20) -> Sample:
-        """Return a stratified sample of the customers drawn, for what takes longer still.
-
-        Parameters
-        ----------
-        matrix : ndarray, shape (m, d)
-            Of the customers drawn.
-        """
+        """Return a stratified sample of the customers drawn, whose features are `matrix`."""
         fewer = stratified(matrix, size, seed=seed)
         return Sample(self.rows[fewer.rows], fewer.strata, self.customers)
 
@@ -58,10 +42,7 @@ class Sample:
         strata take its place, which are a little larger (Wolter 2007, *Introduction to Variance
         Estimation*, section 8.2.2, estimator 2).
 
-        Parameters
-        ----------
-        values : ndarray of float or bool, shape (m,)
-            In the order of `rows`. Customers without a value (NaN) are left out.
+        Values stand in the order of `rows`; customers without one (NaN) are left out.
         """
         along = np.asarray(values, dtype=float)[np.argsort(self.strata)]
         along = along[np.isfinite(along)]
