@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 from sklearn.metrics import davies_bouldin_score
 
 from segmentation.kmeans import KMeansFit, scan_kmeans
 from segmentation.parallel import parallel_map
 from segmentation.silhouette import macro, mean, silhouettes
+from segmentation.stability import bootstrap_agreement
+
+CALIBRATIONS = 8  # steps towards the latent correlations of `same_margins`
+ATOM = 0.05  # share of customers at a column's lowest value that makes it part of a pattern
 
 
 def permuted(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -24,6 +29,64 @@ def gaussian_like(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return rng.multivariate_normal(matrix.mean(axis=0), covariance, len(matrix), method="eigh")
 
 
+def same_margins(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One latent Gaussian with the table's rank correlations, mapped to each column's own values.
+
+    A Gaussian copula (Nelsen 2006, *An Introduction to Copulas*, section 2.3): every column keeps
+    its values, zeros included, and about its rank correlations with the others; there is one
+    single mass behind them.
+    """
+    target = spearmanr_matrix(matrix)
+    ordered = np.sort(matrix, axis=0)
+    scores = rng.standard_normal(matrix.shape)
+    latent, best = target, (np.inf, matrix)
+    for _ in range(CALIBRATIONS):  # ties in a column weaken a correlation: the latent one is higher
+        table = _map_ranks(scores @ _root(latent), ordered)
+        off = target - spearmanr_matrix(table)
+        best = min(best, (np.abs(off).max(), table), key=lambda tried: tried[0])
+        latent = np.clip(latent + off, -1, 1)
+    return best[1]
+
+
+def spearmanr_matrix(matrix: np.ndarray) -> np.ndarray:
+    """Rank correlations of the columns, shape (d, d); zero with a constant column."""
+    with np.errstate(invalid="ignore"):
+        found = np.atleast_2d(np.corrcoef(rankdata(matrix, axis=0), rowvar=False))
+    return np.where(np.eye(len(found)), 1.0, np.nan_to_num(found))
+
+
+def _root(correlation: np.ndarray) -> np.ndarray:
+    """Symmetric root of the nearest correlation matrix that is positive definite."""
+    values, vectors = np.linalg.eigh(correlation)
+    root = (vectors * np.sqrt(np.maximum(values, 1e-6))) @ vectors.T
+    return root / np.linalg.norm(root, axis=0)
+
+
+def _map_ranks(latent: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """Give the lowest of each latent column the lowest value of that column, and so on."""
+    ranks = latent.argsort(axis=0).argsort(axis=0)
+    return np.take_along_axis(ordered, ranks, axis=0)
+
+
+def same_zeros(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Amounts shuffled among customers who are alike in what they do at all.
+
+    Customers are alike where the same columns are at their lowest value, as amounts at zero are.
+    """
+    lowest = matrix == matrix.min(axis=0)
+    pattern = np.unique(lowest[:, lowest.mean(axis=0) >= ATOM], axis=0, return_inverse=True)[1]
+    return shuffled_within(matrix, pattern.ravel(), rng)
+
+
+def shuffled_within(matrix: np.ndarray, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Each column shuffled on its own among the customers of each cell, shape (n,)."""
+    shuffled = matrix.copy()
+    for cell in np.unique(cells):
+        rows = np.flatnonzero(cells == cell)
+        shuffled[rows] = rng.permuted(matrix[rows], axis=0)
+    return shuffled
+
+
 def uniform_box(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Uniform in the box around the data along their principal axes, the gap's reference."""
     middle = matrix.mean(axis=0)
@@ -32,7 +95,12 @@ def uniform_box(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(scores.min(axis=0), scores.max(axis=0), scores.shape) @ axes + middle
 
 
-NULLS: dict[str, Callable] = {"permuted": permuted, "gaussian": gaussian_like}
+NULLS: dict[str, Callable] = {
+    "permuted": permuted,
+    "gaussian": gaussian_like,
+    "same_margins": same_margins,
+    "same_zeros": same_zeros,
+}
 
 
 def scan_statistics(
@@ -80,6 +148,8 @@ def null_statistics(
     n_init: int = 3,
     seed: int = 20,
     sample: int = 2000,
+    stability_ks: Iterable[int] = (),
+    pairs: int = 5,
 ) -> pd.DataFrame:
     """Compute the statistics of a scan on null reference data, several draws of each kind.
 
@@ -92,13 +162,18 @@ def null_statistics(
     sample : int
         Customers whose silhouettes are averaged, at most. On 2,000 the standard error is about
         .003, which is small beside the differences the null reference is there to show.
+    stability_ks : iterable of int
+        For which k the agreement of bootstrap fits is computed, too; not on permuted columns.
+    pairs : int
+        Pairs of bootstrap fits on each draw.
 
     Returns
     -------
     DataFrame
-        A row per null, draw and k: null, draw, k and the columns of `scan_statistics`.
+        A row per null, draw and k: null, draw, k, the columns of `scan_statistics`, and stability
+        (NaN where it is not computed).
     """
-    ks = list(ks)
+    ks, stability_ks = list(ks), list(stability_ks)
 
     def table(task: tuple[str, int]) -> pd.DataFrame:
         null, draw = task
@@ -108,6 +183,12 @@ def null_statistics(
         rows = rng.choice(len(matrix), sample, replace=False) if sample < len(matrix) else None
         scores = silhouettes(reference, {k: fit.labels for k, fit in fits.items()}, rows=rows)
         statistics = scan_statistics(reference, fits, scores).reset_index()
+        again = (
+            {}
+            if null == "permuted"
+            else bootstrap_agreement(reference, stability_ks, pairs=pairs, seed=seed)
+        )
+        statistics["stability"] = statistics["k"].map({k: a.mean() for k, a in again.items()})
         statistics.insert(0, "null", null)
         statistics.insert(1, "draw", draw)
         return statistics

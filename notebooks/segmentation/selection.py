@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from customer_tables.errors import UserError
+from customer_tables.text import joined
+from segmentation.kmeans import KMeansFit, scan_kmeans
+from segmentation.separation import least_apart, without_ends
+from segmentation.stability import Resamples, resample_scan
 
 # Kaufman & Rousseeuw (1990), Finding Groups in Data, table 4.
 SILHOUETTE_WORDS = ((0.25, "no substantial"), (0.50, "weak"), (0.70, "reasonable"))
-# What makes a solution natural; found on 20 seeds each of blobs, single Gaussians, uniform squares,
-# and independent columns with normal, heavy-tailed and yes/no values: all blobs pass, none of the
-# others.
-NATURAL_SILHOUETTE = 0.50  # above it Kaufman & Rousseeuw speak of a reasonable structure
-EMPTY_BORDERS = 0.02  # share of customers near a border that still leaves empty space there
-NATURAL_EXCESS = 0.10  # above the best that data without segments reached
-VALID_JACCARD = 0.85  # Hennig (2007): every segment highly stable
+NATURAL_VALLEY = 1 / 3  # the density between two groups that stand apart, of the lower peak
+STABLE_JACCARD = 0.75  # Hennig (2007): a valid, stable segment
+AGREEMENT = 0.80  # mean adjusted Rand index below which a partition is not found again
+TOLERANCE = 0.03  # adjusted Rand index that two numbers of segments may differ by and be as stable
+EXCESS = 0.02  # mean silhouette above null reference data that is more than their own spread
 
 
 def elbow(ks: np.ndarray, inertia: np.ndarray) -> int:
@@ -39,60 +43,77 @@ def elbow(ks: np.ndarray, inertia: np.ndarray) -> int:
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen number of segments and what the single criteria would have said.
+    """The chosen number of segments.
 
     Attributes
     ----------
     k : int
     qualified : tuple of int
-        Every k in the actionable range, and the one set by hand, that is stable enough and has no
-        tiny segment.
+        Every k in the actionable range, and the one set by hand, whose segments are each found
+        again and none tiny.
+    natural : tuple of int
+        Every k of the whole scan at which groups stand apart.
     by_hand : bool
         Whether the user set k.
-    elbow, silhouette : int
-        What the elbow alone and the mean silhouette alone would pick.
+    reason : str
     """
 
     k: int
     qualified: tuple[int, ...]
     natural: tuple[int, ...]
     by_hand: bool
-    elbow: int
-    silhouette: int
     reason: str
 
     @property
-    def reproducible(self) -> bool:
-        """Whether the chosen k meets the rule's conditions."""
-        return self.k in self.qualified
+    def apart(self) -> bool:
+        """Whether the chosen segments are groups that stand apart."""
+        return self.k in self.natural and self.k in self.qualified
+
+    def state(self, clearer: bool) -> str:
+        """Return *natural*, *reproducible* or *constructed* (Dolnicar & Leisch 2010).
+
+        Parameters
+        ----------
+        clearer : bool
+            Whether the segments are clearer than those of null reference data. Without groups, a
+            sample can favour one of several partitions in all of its resamples; on simulated tables
+            without groups, only this condition told such a partition from one that a new sample
+            gives as well.
+        """
+        if self.apart:
+            return "natural"
+        return "reproducible" if self.k in self.qualified and clearer else "constructed"
 
 
 def choose_k(
     scan: pd.DataFrame,
     *,
+    customers: int,
     lowest: int = 3,
     highest: int = 8,
-    stability: float = 0.85,
     smallest: float = 0.02,
     by_hand: int = 0,
 ) -> Choice:
     """Choose the number of segments by the rule.
 
-    The largest k in the actionable range whose mean adjusted Rand index over pairs of bootstrap
-    fits reaches ``stability`` (Dolnicar & Leisch 2010) and whose smallest segment holds at least
-    the share ``smallest`` of the customers; where none qualifies, the most stable k in the range.
+    A k of the actionable range qualifies if its smallest segment holds the share `smallest` of the
+    customers, up to the sampling error of such a share, and if it is found again: as a whole (mean
+    adjusted Rand index of pairs of bootstrap fits, Dolnicar & Leisch 2010, of at least `AGREEMENT`)
+    and in each segment (mean Jaccard similarity of at least `STABLE_JACCARD`, Hennig 2007). Of
+    those, it is the largest whose adjusted Rand index lies within `TOLERANCE` of the best one.
+    Where none qualifies, it is the most stable k in the range.
 
-    Where groups stand apart (`natural_ks`) there is no reason to prefer more segments: half of a
-    compact group is stable, too. Then it is the natural k with the highest silhouette, which
-    measures how clearly they stand apart.
+    Where groups stand apart (`natural_ks`) there is no reason to cut them: then it is the largest
+    natural k in the range without a tiny segment.
 
     Parameters
     ----------
     scan : DataFrame, indexed by k
-        With the columns ``stability``, ``smallest_share``, ``silhouette``, ``inertia``,
-        ``null_silhouette`` (the largest on null reference data), ``worst_jaccard`` (mean
-        Jaccard similarity of the least stable segment) and ``border_share`` (of customers about
-        as near to a second centre).
+        With the columns ``stability``, ``smallest_share``, ``worst_jaccard`` (mean Jaccard
+        similarity of the least stable segment) and ``valley`` (deepest density between the two
+        segments that are least apart).
+    customers : int
+        How many the shares are of.
     by_hand : int
         A k that the user has set; 0 lets the rule decide.
 
@@ -103,27 +124,30 @@ def choose_k(
         holds no scanned k.
     """
     _check_range(scan, lowest, highest, by_hand)
+    error = np.sqrt(smallest * (1 - smallest) / customers)
+    sizeable = scan["smallest_share"] >= smallest - 1.645 * error
+    again = (scan["stability"] >= AGREEMENT) & (scan["worst_jaccard"] >= STABLE_JACCARD)
+    natural = natural_ks(scan)
     actionable = scan.loc[lowest:highest]
-    enough = (scan["stability"] >= stability) & (scan["smallest_share"] >= smallest)
-    qualified = [k for k in scan.index[enough] if k in actionable.index or k == by_hand]
-    natural = [k for k in natural_ks(scan, stability) if k in qualified]
+    possible = scan.index[sizeable & (again | scan.index.isin(natural))]
+    qualified = [k for k in possible if k in actionable.index or k == by_hand]
+    apart = [k for k in natural if k in qualified]
     if by_hand:
         k, reason = by_hand, "set by hand"
-    elif natural:
-        k = scan.loc[natural, "silhouette"].idxmax()
-        reason = "the number at which groups stand apart most clearly"
+    elif apart:
+        k, reason = max(apart), "the largest number of groups that stand apart"
     elif qualified:
-        k, reason = max(qualified), "the largest reproducible number of segments"
+        stable = scan.loc[qualified, "stability"]
+        k = stable.index[stable >= stable.max() - TOLERANCE].max()
+        reason = "the largest number of segments that is about as stable as the most stable one"
     else:
         k = actionable["stability"].idxmax()
         reason = "the most stable number of segments, though none meets the rule"
     return Choice(
         k=int(k),
         qualified=tuple(int(n) for n in qualified),
-        natural=tuple(int(n) for n in natural),
+        natural=tuple(natural),
         by_hand=bool(by_hand),
-        elbow=elbow(scan.index.to_numpy(), scan["inertia"].to_numpy()),
-        silhouette=int(scan["silhouette"].idxmax()),
         reason=reason,
     )
 
@@ -144,27 +168,131 @@ def _check_range(scan: pd.DataFrame, lowest: int, highest: int, by_hand: int) ->
         )
 
 
-def natural_ks(scan: pd.DataFrame, stability: float = 0.85) -> list[int]:
-    """List every k at which groups stand apart, not a continuum cut into pieces.
-
-    The silhouette lies clearly (`NATURAL_EXCESS`) above the best on data without segments, fits on
-    other samples agree, every segment is stable, and there is space between the segments: the
-    silhouette is reasonable (above `NATURAL_SILHOUETTE`), or hardly anybody stands near a border
-    (`EMPTY_BORDERS`), which features that do not matter to the groups leave visible.
+def natural_ks(scan: pd.DataFrame) -> list[int]:
+    """List every k at which groups stand apart: with a gap between any two of them.
 
     Parameters
     ----------
     scan : DataFrame, indexed by k
         As for `choose_k`.
     """
-    apart = (scan["silhouette"] > NATURAL_SILHOUETTE) | (scan["border_share"] <= EMPTY_BORDERS)
-    clear = (
-        apart
-        & (scan["silhouette"] - scan["null_silhouette"] >= NATURAL_EXCESS)
-        & (scan["stability"] >= stability)
-        & (scan["worst_jaccard"] >= VALID_JACCARD)
-    )
-    return [int(k) for k in scan.index[clear]]
+    return [int(k) for k in scan.index[scan["valley"] <= NATURAL_VALLEY]]
+
+
+def decide(
+    matrix: np.ndarray,
+    ks: Iterable[int],
+    *,
+    n_init: int = 3,
+    pairs: int = 20,
+    seed: int = 20,
+    **rule: Any,
+) -> tuple[Choice, pd.DataFrame, pd.Series]:
+    """Scan, resample and choose in one go, as notebook 04 does step by step.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, d)
+    ks : iterable of int
+    n_init, pairs, seed : int
+        Initialisations of each fit of the scan, pairs of bootstrap fits.
+    **rule
+        As in `choose_k`.
+
+    Returns
+    -------
+    Choice
+    DataFrame, indexed by k
+        What the rule reads.
+    Series
+        As `choice_frequency` gives it.
+    """
+    fits = scan_kmeans(matrix, ks, n_init=n_init, seed=seed, sweeps=1)
+    resampled = resample_scan(matrix, fits, resamples=2 * pairs, seed=seed)
+    scan = stability_over_k(resampled).join(sizes_and_valleys(matrix, fits, seed=seed))
+    rule["customers"] = len(matrix)
+    return choose_k(scan, **rule), scan, choice_frequency(scan, resampled, seed=seed, **rule)
+
+
+def stability_over_k(resampled: Mapping[int, Resamples]) -> pd.DataFrame:
+    """Tabulate, by k, the mean agreement of pairs of fits, its spread, and the worst segment's."""
+    rows = {
+        k: (found.agreement.mean(), found.agreement.std(), found.jaccard.mean(axis=0).min())
+        for k, found in resampled.items()
+    }
+    columns = ["stability", "stability_spread", "worst_jaccard"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("k")
+
+
+def sizes_and_valleys(
+    matrix: np.ndarray, fits: Mapping[int, KMeansFit], *, seed: int = 20
+) -> pd.DataFrame:
+    """Tabulate, by k, the smallest segment's share and how empty the space between segments is.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, d)
+    fits : mapping of k to KMeansFit
+
+    Returns
+    -------
+    DataFrame, indexed by k
+        smallest_share; valley, between the two segments that are least apart, in
+        `separation.without_ends` of the matrix; valley_with_ends, the same in the matrix itself.
+    """
+    amounts = without_ends(matrix, seed=seed)
+    rows = {
+        k: (np.bincount(fit.labels).min() / len(matrix), *least)
+        for k, fit in fits.items()
+        for least in [[least_apart(table, fit.labels) for table in (amounts, matrix)]]
+    }
+    columns = ["smallest_share", "valley", "valley_with_ends"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("k")
+
+
+def choice_frequency(
+    scan: pd.DataFrame,
+    resampled: Mapping[int, Resamples],
+    *,
+    draws: int = 400,
+    seed: int = 20,
+    **rule: Any,
+) -> pd.Series:
+    """How often each k would be chosen, over bootstrap samples of the pairs of fits.
+
+    A pair brings its samples and its seeds, so other pairs stand for other samples and seeds. Held
+    against new tables (`scripts/simulate_decision.py`), the frequencies are those with which such
+    tables choose.
+
+    Parameters
+    ----------
+    scan : DataFrame, indexed by k
+        As for `choose_k`.
+    resampled : mapping of k to Resamples
+        For every k of `scan`.
+    draws, seed : int
+        Bootstrap samples of the pairs.
+    **rule
+        As in `choose_k`.
+
+    Returns
+    -------
+    Series, indexed by k
+        Shares of the bootstrap samples, which sum to 1.
+    """
+    rng, chosen = np.random.default_rng(seed), []
+    pairs = len(next(iter(resampled.values())).agreement)
+    for _ in range(draws):
+        drawn = rng.integers(0, pairs, pairs)
+        refits = np.concatenate([2 * drawn, 2 * drawn + 1])
+        table = scan.assign(
+            stability=[found.agreement[drawn].mean() for found in resampled.values()],
+            worst_jaccard=[
+                found.jaccard[refits].mean(axis=0).min() for found in resampled.values()
+            ],
+        )
+        chosen.append(choose_k(table, **rule).k)
+    return pd.Series(chosen).value_counts(normalize=True).rename_axis("k").sort_index()
 
 
 def silhouette_word(value: float) -> str:
@@ -176,77 +304,118 @@ def silhouette_word(value: float) -> str:
 class Verdict:
     """How far the segments can be trusted, and why.
 
-    ``word`` is "natural", "reproducible" or "constructed".
+    Attributes
+    ----------
+    word : str
+        "natural", "reproducible" or "constructed" (Dolnicar & Leisch 2010).
+    sentence : str
+        What the word means for those who use the segments.
+    clearer : bool
+        Whether the segments are clearer than those of null reference data.
+    reasons : tuple of str
+        The answers to three questions: are there groups? would the partition be found again? is it
+        more than data without groups give?
     """
 
     word: str
-    reasons: tuple[str, ...]
-
-    @property
-    def sentence(self) -> str:
-        """What the word means for those who use the segments."""
-        return {
-            "natural": "The segments are groups that stand apart in the data.",
-            "reproducible": "The customers form a continuum. The segments divide it in a way "
-            "that comes back on other customers of the same kind.",
-            "constructed": "The segments are a useful division at most. Other customers of the "
-            "same kind could be divided differently.",
-        }[self.word]
+    sentence: str
+    clearer: bool
+    reasons: tuple[str, str, str]
 
 
 def verdict(
-    scan: pd.DataFrame,
-    choice: Choice,
-    *,
-    null_silhouettes: dict[str, float],
-    gap_k: int,
-    needed_stability: float = 0.85,
+    scan: pd.DataFrame, choice: Choice, null_scan: pd.DataFrame, *, actionable: tuple[int, int]
 ) -> Verdict:
-    """Judge a solution against resamples and against data without segments.
-
-    *Natural*: the chosen k is among `natural_ks`. *Reproducible*: it meets the rule's conditions,
-    though the data are a continuum. *Constructed*: neither. The gap statistic is reported and does
-    not decide: it also sees one group in some data whose groups stand apart.
+    """Judge the chosen solution: three questions, each by its own evidence.
 
     Parameters
     ----------
     scan : DataFrame, indexed by k
-        As for `choose_k`.
-    null_silhouettes : dict of str to float
-        The largest mean silhouette at the chosen k on each kind of null reference data.
-    gap_k : int
-        The number of segments that the gap statistic chooses.
+        As for `choose_k`, with silhouette and valley_with_ends.
+    null_scan : DataFrame
+        From `null_reference.null_statistics`. Permuted columns do not count: they keep a column
+        with two peaks, and with it the groups.
+    actionable : tuple of int
+        The smallest and the largest k of the actionable range.
     """
-    word = "constructed"
-    if choice.k in choice.natural:
-        word = "natural"
-    elif choice.reproducible:
-        word = "reproducible"
-    reasons = _reasons(scan.loc[choice.k], choice, null_silhouettes, needed_stability)
-    if gap_k == scan.index.max():
-        found = f"rises to the end of the scan (k = {gap_k})"
+    at = scan.loc[choice.k]
+    nulls = null_scan[(null_scan["k"] == choice.k) & (null_scan["null"] != "permuted")]
+    highest = nulls["silhouette"].max()
+    clearer = bool(at["silhouette"] >= highest + EXCESS)
+    again = f"adjusted Rand index {at['stability']:.2f}"
+    if nulls["stability"].notna().any():
+        again += f"; null reference data without groups reach {nulls['stability'].max():.2f}"
+    meaning = {
+        "natural": "The segments are groups that stand apart in the data.",
+        "reproducible": "The segments are zones that are found again in new samples of similar "
+        f"customers ({again}): useful for what is done with them, no discovery.",
+        "constructed": f"The segments are one possible partition ({again})"
+        + (": " if clearer else "; data without any groups give segments as clear as these: ")
+        + "another sample of similar customers could be divided differently.",
+    }
+    word = choice.state(clearer)
+    sentence = (
+        meaning[word] if choice.apart else f"{_elsewhere(choice, actionable)} {meaning[word]}"
+    )
+    told = (
+        f"The mean silhouette is {at['silhouette']:.2f} ({silhouette_word(at['silhouette'])} "
+        f"structure, Kaufman & Rousseeuw 1990), on null reference data at most {highest:.2f}: "
+    )
+    if clearer:
+        told += "the segments are clearer than what one mass with the same columns gives."
+    elif choice.apart:
+        told += "that does not count where single columns have gaps, which the null data keep."
     else:
-        found = f"sees {gap_k} groups" if gap_k > 1 else "sees no more than one group"
-    return Verdict(word, (*reasons, f"The gap statistic {found}."))
+        told += "the segments are no clearer than what one mass with the same columns gives."
+    again = _found_again(at, nulls["stability"].dropna())
+    return Verdict(word, sentence, clearer, (_groups(scan, choice, actionable), again, told))
 
 
-def _reasons(
-    at: pd.Series, choice: Choice, null_silhouettes: dict[str, float], needed: float
-) -> list[str]:
-    """Say what the scan holds at the chosen k, a sentence a statistic."""
-    stable = at["stability"] >= needed
-    digits = 2 if f"{at['stability']:.2f}" != f"{needed:.2f}" else 4
-    listed = ", ".join(f"{value:.2f} on {name}" for name, value in null_silhouettes.items())
-    relation = "more" if at["silhouette"] > max(null_silhouettes.values()) else "not more"
-    tiny = f"The smallest segment holds {at['smallest_share']:.1%} of the customers, too few."
-    return [
-        f"Fits on other samples agree to an adjusted Rand index of {at['stability']:.{digits}f}; "
-        f"{needed:.2f} is {'reached' if stable else 'not reached'}.",
-        f"The least stable segment reaches a Jaccard similarity of {at['worst_jaccard']:.2f} with "
-        f"its best match; {VALID_JACCARD:.2f} is highly stable (Hennig 2007).",
-        f"The mean silhouette of {at['silhouette']:.2f} means {silhouette_word(at['silhouette'])} "
-        "structure (Kaufman & Rousseeuw 1990).",
-        f"That is {relation} than on data without segments: at most {listed}.",
-        *([tiny] if stable and not choice.reproducible else []),
-        f"{at['border_share']:.0%} of the customers stand near a border between two segments.",
+def _elsewhere(choice: Choice, actionable: tuple[int, int]) -> str:
+    """Say in one sentence whether there are groups, where the chosen segments are none."""
+    if not choice.natural:
+        return "No separate groups were shown."
+    ks = joined([str(k) for k in choice.natural])
+    low, high = actionable
+    outside = all(not low <= k <= high for k in choice.natural)
+    where = f"outside the actionable range of {low} to {high}" if outside else "not at this k"
+    return f"Groups stand apart at k = {ks}, {where}."
+
+
+def _groups(scan: pd.DataFrame, choice: Choice, actionable: tuple[int, int]) -> str:
+    """Answer whether there are groups, from the density between segments."""
+    at = scan.loc[choice.k]
+    if choice.apart:
+        return (
+            f"Groups stand apart: between any two of the {choice.k} segments the density of "
+            f"customers falls to {at['valley']:.0%} of the lower peak or less."
+        )
+    told = (
+        f"{_elsewhere(choice, actionable)} At k = {choice.k} some two segments meet where the "
+        f"density of customers is still {at['valley']:.0%} of the lower peak; up to "
+        f"{NATURAL_VALLEY:.0%} would be a gap."
+    )
+    gaps = scan.index[
+        (scan["valley_with_ends"] <= NATURAL_VALLEY) & (scan["valley"] > NATURAL_VALLEY)
     ]
+    if len(gaps):
+        told += (
+            f" The gaps at k = {joined([str(k) for k in gaps])} are only those between customers "
+            "who do something and customers who do not."
+        )
+    return told
+
+
+def _found_again(at: pd.Series, null_stability: pd.Series) -> str:
+    """Answer whether the partition would be found again, beside null reference data."""
+    told = (
+        f"Fits on two samples agree to an adjusted Rand index of {at['stability']:.2f}; the least "
+        f"stable segment reaches a Jaccard similarity of {at['worst_jaccard']:.2f} with its best "
+        f"match ({STABLE_JACCARD:.2f} is stable, Hennig 2007)."
+    )
+    if len(null_stability):
+        told += (
+            f" On null reference data, fits agree to {null_stability.min():.2f} to "
+            f"{null_stability.max():.2f}: a mass without groups can be stable, too."
+        )
+    return told

@@ -13,6 +13,7 @@ from sklearn.cluster import KMeans
 from segmentation.kmeans import KMeansFit, assign
 from segmentation.parallel import parallel_map
 
+RESAMPLE_SIZE = 4_000  # customers in each bootstrap sample, at most
 # The cuts that Hennig gives in the help page of clusterboot (R package fpc).
 JACCARD_CUTS = ((0.85, "highly stable"), (0.75, "stable"), (0.60, "a pattern, unsure members"))
 
@@ -25,8 +26,8 @@ class Resamples:
     ----------
     labels : ndarray of int16, shape (resamples, n)
         Everybody's segment by each refit, numbered as in the solution.
-    drawn : ndarray of bool, shape (resamples, n)
-        Who was in the sample.
+    counts : ndarray of int16, shape (resamples, n)
+        How often each customer was drawn.
     jaccard : ndarray of float64, shape (resamples, k)
         How like each segment of the solution its best match in the refit is.
     agreement : ndarray of float64, shape (resamples // 2,)
@@ -34,7 +35,7 @@ class Resamples:
     """
 
     labels: np.ndarray
-    drawn: np.ndarray
+    counts: np.ndarray
     jaccard: np.ndarray
     agreement: np.ndarray
 
@@ -50,16 +51,19 @@ def resample_scan(
     fits: Mapping[int, KMeansFit],
     *,
     resamples: int = 40,
-    n_init: int = 8,
+    n_init: int = 4,
     seed: int = 20,
 ) -> dict[int, Resamples]:
     """Refit the solutions of a scan on bootstrap samples, the same samples for all k.
 
-    Every refit assigns all customers. Pairs of refits are compared by the adjusted Rand index
-    (Dolnicar & Leisch 2010). Each segment of the solution is compared with its best match in the
-    refit by the Jaccard similarity among the customers drawn, each once (Hennig 2007, "Cluster-wise
-    assessment of cluster stability"). The labels are matched one to one, by the assignment of
-    largest total similarity.
+    Every sample holds `RESAMPLE_SIZE` customers, or as many as there are where they are fewer, so
+    that the answer does not depend on the size of the table: with samples as large as the table,
+    any unique optimum is stable in the end (Ben-David, von Luxburg & Pál 2006, "A sober look at
+    clustering stability"). Every refit assigns all customers. Pairs of refits are compared by the
+    adjusted Rand index (Dolnicar & Leisch 2010). Each segment of the solution is compared with its
+    best match in the refit by the Jaccard similarity (Hennig 2007, "Cluster-wise assessment of
+    cluster stability"). The labels are matched one to one, by the assignment of largest total
+    similarity.
 
     Parameters
     ----------
@@ -73,16 +77,16 @@ def resample_scan(
     dict of k to Resamples
     """
     samples = _bootstrap(len(matrix), resamples, seed)
-    drawn = np.array([counts > 0 for counts, _ in samples])
+    counts = np.array([drawn for drawn, _ in samples], dtype=np.int16)
     result = {}
     for k, found in _assign_by_samples(matrix, fits, samples, n_init).items():
         similarity = []
-        for labels, who in zip(found, drawn, strict=True):
-            similarity.append(jaccard(fits[k].labels[who], labels[who], k))
+        for labels in found:
+            similarity.append(jaccard(fits[k].labels, labels, k))
             original, refitted = linear_sum_assignment(similarity[-1], maximize=True)
             labels[:] = original[np.argsort(refitted)][labels]
         best = np.max(similarity, axis=2)
-        result[k] = Resamples(labels=found, drawn=drawn, jaccard=best, agreement=_by_pairs(found))
+        result[k] = Resamples(found, counts, jaccard=best, agreement=_by_pairs(found))
     return result
 
 
@@ -91,16 +95,38 @@ def bootstrap_agreement(
     ks: Iterable[int],
     *,
     pairs: int = 20,
-    n_init: int = 8,
+    n_init: int = 4,
     seed: int = 20,
 ) -> dict[int, np.ndarray]:
     """Return only the agreement of pairs of bootstrap fits, shape (pairs,), for each k.
 
     Equal to `agreement` of `resample_scan` with twice as many resamples.
     """
-    samples = _bootstrap(len(matrix), 2 * pairs, seed)
-    found = _assign_by_samples(matrix, ks, samples, n_init)
+    found = resample_labels(matrix, ks, resamples=2 * pairs, n_init=n_init, seed=seed)
     return {k: _by_pairs(labels) for k, labels in found.items()}
+
+
+def resample_labels(
+    matrix: np.ndarray, ks: Iterable[int], *, resamples: int, n_init: int = 4, seed: int = 20
+) -> dict[int, np.ndarray]:
+    """Everybody's segment by fits on the samples of `resample_scan`, shape (resamples, n)."""
+    return _assign_by_samples(matrix, ks, _bootstrap(len(matrix), resamples, seed), n_init)
+
+
+def agreement_within(labels: np.ndarray, cells: np.ndarray) -> float:
+    """Mean adjusted Rand index of pairs of labelings inside the cells of a given partition.
+
+    Where segments only restate the cells, their agreement inside them is low.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (2 * pairs, n)
+    cells : ndarray, shape (n,)
+        Every cell counts by its customers; one whose customers share a segment counts as agreeing.
+    """
+    found, sizes = np.unique(cells, return_counts=True)
+    within = [_by_pairs(labels[:, cells == cell]).mean() for cell in found]
+    return float(np.average(within, weights=sizes))
 
 
 def _by_pairs(labels: np.ndarray) -> np.ndarray:
@@ -110,10 +136,10 @@ def _by_pairs(labels: np.ndarray) -> np.ndarray:
 
 def _bootstrap(customers: int, samples: int, seed: int) -> list[tuple[np.ndarray, int]]:
     """How often each customer is drawn, shape (customers,), and a seed, for each sample."""
-    draws = []
+    draws, size = [], min(customers, RESAMPLE_SIZE)
     for source in np.random.SeedSequence(seed).spawn(samples):
         rng = np.random.default_rng(source)
-        counts = np.bincount(rng.integers(0, customers, customers), minlength=customers)
+        counts = np.bincount(rng.integers(0, customers, size), minlength=customers)
         draws.append((counts, int(rng.integers(2**31))))
     return draws
 
@@ -132,7 +158,7 @@ def _assign_by_samples(
         return assign(matrix, _fit_sample(matrix, k, n_init, *sample)).astype(np.int16)
 
     found = list(parallel_map(labels, [(k, sample) for k in ks for sample in samples]))
-    return dict(zip(ks, np.reshape(found, (len(ks), len(samples), -1)), strict=True))
+    return dict(zip(ks, np.reshape(found, (len(ks), len(samples), len(matrix))), strict=True))
 
 
 def _fit_sample(
@@ -177,9 +203,55 @@ def stability_word(value: float) -> str:
     return next((word for cut, word in JACCARD_CUTS if value >= cut), "unstable")
 
 
-def assignment_agreement(labels: np.ndarray, resamples: Resamples) -> np.ndarray:
-    """Share of the refits that leave each customer in the segment `labels`, shape (n,), says."""
-    return (resamples.labels == np.asarray(labels)).mean(axis=0)
+def assignment_agreement(resamples: Resamples) -> np.ndarray:
+    """How often two refits agree on each customer's segment, shape (n,).
+
+    The segments at hand come from a sample, too: so two refits stand for them and for the segments
+    of a new sample.
+    """
+    refits, n = resamples.labels.shape
+    same = np.zeros(n)
+    for segment in range(resamples.jaccard.shape[1]):
+        votes = (resamples.labels == segment).sum(axis=0, dtype=np.int64)
+        same += votes * (votes - 1)
+    return same / (refits * (refits - 1))
+
+
+def refit_intervals(resamples: Resamples, values: np.ndarray, *, customers: int) -> pd.DataFrame:
+    """How far a segment's shares would move in a new sample whose segments are found anew.
+
+    Resampling customers whose segments stay fixed leaves out that segments move as well. So the
+    shares come from the refits, each among the customers it drew. Their spread is scaled from the
+    size of a resample to that of the table (m out of n bootstrap, Bickel, Götze & van Zwet 1997),
+    and counts twice: for this sample and for the new one.
+
+    Parameters
+    ----------
+    resamples : Resamples
+    values : ndarray, shape (n,)
+        What each customer is worth.
+    customers : int
+        In the table, and in the new sample.
+
+    Returns
+    -------
+    DataFrame
+        A row per segment from 1; share and value_share: half the width of a 95 % interval.
+    """
+    k = resamples.jaccard.shape[1]
+    shares, worth = (
+        np.array(
+            [
+                np.bincount(labels, weights=counts * weight, minlength=k) / (counts * weight).sum()
+                for labels, counts in zip(resamples.labels, resamples.counts, strict=True)
+            ]
+        )
+        for weight in (np.ones(len(values)), values)
+    )
+    drawn = int(resamples.counts[0].sum())
+    scale = 1.96 * np.sqrt(2 * drawn / customers)
+    table = pd.DataFrame({"share": shares.std(axis=0), "value_share": worth.std(axis=0)})
+    return (scale * table).set_axis(range(1, k + 1)).rename_axis("segment")
 
 
 def calibration(

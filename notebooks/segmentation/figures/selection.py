@@ -16,7 +16,6 @@ from segmentation.figures.style import (
     INK,
     MUTED,
     NOISE,
-    PATCH,
     SIDE,
     TOP,
     SegmentStyle,
@@ -26,12 +25,15 @@ from segmentation.figures.style import (
     panels,
 )
 from segmentation.palette import COLOURS
-from segmentation.selection import Choice
+from segmentation.selection import TOLERANCE, Choice
 
 NULL_STYLES = {
-    "permuted": ("columns permuted", "#B8BEC6", ".."),
-    "gaussian": ("one Gaussian", "#8C95A1", "//"),
+    "permuted": ("permuted columns", "#D4D9DF", ".."),
+    "gaussian": ("one Gaussian", "#B8BEC6", "//"),
+    "same_margins": ("same margins", "#8C95A1", "\\\\"),
+    "same_zeros": ("same zeros", "#6B7480", "--"),
 }
+DECISIVE = ("same_margins", "same_zeros")
 CRITERIA = {
     "inertia": "Inertia (elbow)",
     "silhouette": "Silhouette, mean",
@@ -75,21 +77,23 @@ def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], 
         ax.yaxis.set_major_formatter(FuncFormatter(_short))
         ax.margins(y=0.14)
     worst = scan["inertia"] * (1 + scan["worst_start"])
-    reach: Style = {"color": SECOND, "linewidth": 3, "label": "random starts"}
+    reach: Style = {"color": SECOND, "linewidth": 3, "label": "initialisations"}
     axes[0, 0].vlines(scan.index, scan["inertia"], worst, **reach)
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3)
     return figure
 
 
-def _bands(ax: Axes, nulls: pd.DataFrame, column: str) -> None:
+def _bands(
+    ax: Axes, nulls: pd.DataFrame, column: str, kinds: Collection[str] = tuple(NULL_STYLES)
+) -> None:
     """Draw the range of a criterion on each kind of null reference data."""
-    for null, (label, colour, hatch) in NULL_STYLES.items():
-        band = nulls[nulls["null"] == null].groupby("k")[column].agg(["min", "max"])
-        if len(band):
-            style: Style = {"color": colour, "edgecolor": colour, "alpha": 0.45, "linewidth": 1.5}
-            style |= {"hatch": hatch, "label": label}
-            ax.fill_between(band.index, band["min"], band["max"], **style)
+    for null in kinds:
+        label, colour, hatch = NULL_STYLES[null]
+        band = nulls[nulls["null"] == null].dropna(subset=column)
+        band = band.groupby("k")[column].agg(["min", "max"])
+        style: Style = {"color": colour, "edgecolor": colour, "alpha": 0.45, "linewidth": 1.5}
+        ax.fill_between(band.index, band["min"], band["max"], hatch=hatch, label=label, **style)
 
 
 def criteria_text(
@@ -99,8 +103,8 @@ def criteria_text(
     return (
         f"Alone, the elbow picks {alone['inertia']}, the silhouette {alone['silhouette']}, "
         f"Calinski-Harabasz {alone['calinski_harabasz']}, Davies-Bouldin {alone['davies_bouldin']}."
-        f" At k = {k} the silhouette is {scan.silhouette[k]:.2f}, on one Gaussian at most "
-        f"{null_silhouette:.2f}."
+        f" At k = {k} the silhouette is {scan.silhouette[k]:.2f}, with the same margins and no "
+        f"groups at most {null_silhouette:.2f}."
     )
 
 
@@ -111,60 +115,106 @@ def _short(value: float, _: int) -> str:
 
 def decision(
     agreement: Mapping[int, np.ndarray],
+    choice: Choice,
     ax: Axes,
     *,
-    k: int,
-    threshold: float,
     actionable: tuple[int, int],
-    tiny: Collection[int] = (),
+    nulls: pd.DataFrame,
+    often: pd.Series,
 ) -> Axes:
-    """Draw how far fits on other samples agree at each k, the threshold and the choice.
+    """Draw how far fits on other samples agree at each k, on null reference data too.
 
     Parameters
     ----------
     agreement : mapping of k to ndarray, shape (pairs,)
         Adjusted Rand indices of pairs of bootstrap fits.
-    tiny : collection of int
-        Every k whose smallest segment is too small.
+    choice : Choice
+        Its qualified k are filled, the chosen one has a ring.
+    nulls : DataFrame
+        From `null_reference.null_statistics`.
+    often : Series, indexed by k
+        How often each k would be chosen, written above it.
     """
     ks = np.array(sorted(agreement))
-    means = np.array([agreement[n].mean() for n in ks])
+    means = {n: agreement[n].mean() for n in ks}
     ax.axvspan(actionable[0] - 0.4, actionable[1] + 0.4, color="#EEF2F6", zorder=0)
     note(ax, "actionable range", (actionable[0] - 0.3, 0.02), (0, 0), color=MUTED, xycoords=TOP)
-    ax.axhline(threshold, color=INK, linewidth=1)
-    note(ax, f"needed: {threshold:.2f}", (1, threshold), (4, 0), va="center", xycoords=SIDE)
+    _bands(ax, nulls, "stability", DECISIVE)
+    if choice.qualified:
+        needed = max(means[n] for n in choice.qualified) - TOLERANCE
+        ax.axhline(needed, color=INK, linewidth=1, linestyle="--")
+        note(ax, f"needed: {needed:.2f}", (1, needed), (4, 0), va="center", xycoords=SIDE)
+    scatter = np.random.default_rng(0)
     for n in ks:
-        spots = n + np.linspace(-0.16, 0.16, len(agreement[n]))
-        ax.plot(spots, np.sort(agreement[n]), ".", color=NOISE, markersize=4, zorder=1)
-    ax.plot(ks, means, color=ACCENT, zorder=2)
-    for n, mean in zip(ks, means, strict=True):
-        fill = ACCENT if mean >= threshold and n not in tiny else "white"
+        spots = n + scatter.uniform(-0.16, 0.16, len(agreement[n]))
+        ax.plot(spots, agreement[n], ".", color=NOISE, markersize=4, zorder=1)
+    ax.plot(ks, list(means.values()), color=ACCENT, zorder=2, label="the customers")
+    for n, mean in means.items():
+        fill = ACCENT if n in choice.qualified else "white"
         ax.plot(n, mean, "o", markersize=8, color=ACCENT, markerfacecolor=fill, zorder=3)
-    chosen = (k, agreement[k].mean())
+    for n, share in often.items():
+        note(ax, f"{share:.0%}", (n, 0.97), (0, 0), ha="center", color=SECOND, xycoords=TOP)
     ring: Style = {"markersize": 17, "markerfacecolor": "none", "markeredgewidth": 2.2}
-    ax.plot(*chosen, "o", markeredgecolor=SECOND, zorder=4, **ring)
-    text: Style = {
-        "ha": "center",
-        "color": SECOND,
-        "fontsize": None,
-        "fontweight": "bold",
-        "bbox": PATCH,
-    }
-    note(ax, f"chosen: {k}", chosen, (0, -24), **text)
+    ax.plot(choice.k, means[choice.k], "o", markeredgecolor=SECOND, zorder=4, **ring)
     over_k(ax, ks)
     lowest = min(values.min() for values in agreement.values())
-    ax.set(ylabel="Agreement of two fits (ARI)", ylim=(min(0.4, lowest - 0.05), 1.05))
+    ax.set(ylabel="Agreement of two fits (ARI)", ylim=(min(0.4, lowest - 0.05), 1.1))
+    ax.set_title(f"k = {choice.k} is chosen; above each k, how often it would be")
+    ax.legend(loc="upper right", fontsize=10)
     return ax
 
 
-def decision_text(scan: pd.DataFrame, choice: Choice, needed: float) -> str:
-    """Say how far fits agree at the chosen k, and which numbers of segments reach the threshold."""
-    reached = joined([f"k = {n}" for n in choice.qualified] or ["no k"])
+def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> str:
+    """Say how far fits agree at the chosen k, which k qualify, and how often each is chosen."""
+    qualified = joined([f"k = {n}" for n in choice.qualified] or ["no k"])
     return (
         f"Mean agreement over k. It is {scan.stability[choice.k]:.2f} at the chosen {choice.k}; "
-        f"{reached} {'reaches' if len(choice.qualified) < 2 else 'reach'} {needed:.2f} in the "
-        "actionable range."
+        f"{qualified} {'qualifies' if len(choice.qualified) < 2 else 'qualify'} in the actionable "
+        f"range. Chosen: {joined([f'{n} in {share:.0%}' for n, share in often.items()])}."
     )
+
+
+def separation(scan: pd.DataFrame, threshold: float, ax: Axes) -> Axes:
+    """Draw the density between the two segments that are least apart, over k.
+
+    Parameters
+    ----------
+    scan : DataFrame, indexed by k
+        With valley and valley_with_ends, from `selection.sizes_and_valleys`.
+    threshold : float
+        At or below it, groups stand apart.
+    """
+    ax.axhline(threshold, color=INK, linewidth=1)
+    note(ax, f"gap: {threshold:.2f}", (1, threshold), (4, 0), va="center", xycoords=SIDE)
+    with_ends: Style = {
+        "color": MUTED,
+        "markersize": 5,
+        "label": "zeros and full shares as they are",
+    }
+    ax.plot(scan["valley_with_ends"], "s:", **with_ends)
+    ax.plot(scan["valley"], "o-", color=ACCENT, markersize=6, label="amounts only")
+    over_k(ax, scan.index.to_numpy())
+    ax.set(ylabel="Density between segments", ylim=(-0.03, 1.08))
+    apart = scan.index[scan["valley"] <= threshold]
+    ax.set_title(
+        f"Groups stand apart at k = {joined([str(k) for k in apart])}"
+        if len(apart)
+        else "At no k do all segments stand apart"
+    )
+    ax.legend(fontsize=10)
+    return ax
+
+
+def separation_text(scan: pd.DataFrame, threshold: float) -> str:
+    """Say at which k all segments stand apart, with and without the customers at the ends."""
+    told = []
+    for column, values in (
+        ("valley", "Amounts only"),
+        ("valley_with_ends", "with zeros as they are"),
+    ):
+        ks = [f"k = {k}" for k in scan.index[scan[column] <= threshold]] or ["no k"]
+        told.append(f"{values}: gaps between all segments at {joined(ks)}")
+    return "; ".join(told) + "."
 
 
 def silhouette_plot(
@@ -224,9 +274,10 @@ def stability_rows(
     for cut, word in ((0.6, "doubtful below"), (0.75, "valid"), (0.85, "highly stable")):
         ax.axvline(cut, color=MUTED, linewidth=1, linestyle=":")
         note(ax, word, (cut, 1), (2, 3), color=MUTED, fontsize=9.5, xycoords=TOP)
+    scatter = np.random.default_rng(0)
     for row, segment in enumerate(sorted(names)):
-        values, style = np.sort(jaccard[:, segment - 1]), styles[segment]
-        heights = row + np.linspace(-0.2, 0.2, len(values))
+        values, style = jaccard[:, segment - 1], styles[segment]
+        heights = row + scatter.uniform(-0.2, 0.2, len(values))
         ax.plot(values, heights, ".", color=style.colour, alpha=0.55, markersize=5)
         large: Style = {"markeredgecolor": "white", "markersize": 10}
         ax.plot(values.mean(), row, style.marker, color=style.colour, **large)

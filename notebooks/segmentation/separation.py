@@ -1,0 +1,134 @@
+"""Separation: whether there is empty space between segments, or one mass that they divide."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+FEW_VALUES = 10  # a column with so few different values is a scale, not an amount
+ATOM = 0.02  # share of customers tied at the end of an amount, such as its zeros
+BINS = 512
+FEWEST = 10  # members without which a density says nothing
+
+
+def without_ends(matrix: np.ndarray, *, seed: int = 20) -> np.ndarray:
+    """Take out of each column who does and who does not, and leave how much.
+
+    Zeros of an amount, and shares of 0 or 1, leave a gap beside the other values that says only
+    that some do and others do not. Customers tied at either end of a column get a value drawn from
+    the other customers' (hot-deck imputation, Little & Rubin 2019, section 4.3). Values are then
+    spread evenly between their neighbours, so that a scale of whole numbers has no gaps either.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, d)
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (n, d)
+    """
+    rng = np.random.default_rng(seed)
+    filled = np.array(matrix, dtype=np.float64)
+    for column in filled.T:
+        values = np.unique(column)
+        if len(values) > FEW_VALUES:
+            for end in values[[0, -1]]:
+                tied = column == end
+                if ATOM <= tied.mean():
+                    column[tied] = rng.choice(column[~tied], tied.sum())
+        column[:] = _spread_ties(column, rng)
+    return filled
+
+
+def _spread_ties(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Move each value by less than half of the way to its neighbours among the values."""
+    values, place = np.unique(column, return_inverse=True)
+    if len(values) < 2:
+        return column
+    middles = (values[1:] + values[:-1]) / 2
+    low = np.concatenate([[2 * values[0] - middles[0]], middles])
+    high = np.concatenate([middles, [2 * values[-1] - middles[-1]]])
+    return rng.uniform(low[place], high[place])
+
+
+def valley(below: np.ndarray, above: np.ndarray) -> float:
+    """Lowest density between two groups on a line, as a share of their lower peak.
+
+    Parameters
+    ----------
+    below, above : ndarray, shape (m,) and (n,)
+        Where the members of each group lie; the mean of the first is the lower one.
+
+    Returns
+    -------
+    float
+        0 where nobody lies between the peaks, 1 where the density does not fall at all. The
+        bandwidth is Silverman's (1986) for the smaller group.
+    """
+    both = np.concatenate([below, above])
+    small = min(below, above, key=len)
+    quartiles = np.subtract(*np.percentile(small, [75, 25])) / 1.34
+    width = 0.9 * min(small.std(), quartiles or np.inf) * len(small) ** -0.2
+    low, high = np.quantile(both, [0.002, 0.998])
+    if not width or high <= low:
+        return float(below.max() >= above.min())
+    edges = np.linspace(low, high, BINS + 1)
+    sigma = width / (edges[1] - edges[0])
+    first, second = (
+        gaussian_filter1d(np.histogram(part, edges)[0].astype(float), sigma, mode="constant")
+        for part in (below, above)
+    )
+    left, right = first.argmax(), second.argmax()
+    if left >= right:
+        return 1.0
+    density = first + second
+    return float(density[left : right + 1].min() / min(density[left], density[right]))
+
+
+def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Valley of density between each pair of segments.
+
+    Each pair is projected on the line between its centres and on its linear discriminant (Fisher
+    1936); the deeper valley counts.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, d)
+    labels : ndarray of int, shape (n,)
+        From 0.
+
+    Returns
+    -------
+    ndarray, shape (k, k)
+        Symmetric, ones on the diagonal; 1 for a segment of fewer than `FEWEST` members.
+    """
+    k = int(labels.max()) + 1
+    parts = [matrix[labels == segment] for segment in range(k)]
+    depths = np.ones((k, k))
+    for i, j in combinations(range(k), 2):
+        if min(len(parts[i]), len(parts[j])) >= FEWEST:
+            lines = _lines(parts[i], parts[j])
+            depths[i, j] = depths[j, i] = min(valley(parts[i] @ w, parts[j] @ w) for w in lines)
+    return depths
+
+
+def least_apart(matrix: np.ndarray, labels: np.ndarray) -> float:
+    """Valley between the two segments that are least apart; 1 where there is only one."""
+    depths = valleys(matrix, labels)
+    return (
+        float(depths[~np.eye(len(depths), dtype=bool)].max(initial=0.0)) if len(depths) > 1 else 1.0
+    )
+
+
+def _lines(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
+    """Directions from the first group to the second: between the means, and the discriminant."""
+    step = second.mean(axis=0) - first.mean(axis=0)
+    spread = np.atleast_2d(np.cov(first.T)) * len(first) + np.atleast_2d(np.cov(second.T)) * len(
+        second
+    )
+    spread /= len(first) + len(second)
+    ridge = 1e-6 * np.trace(spread) / len(spread) + 1e-12
+    return [step, np.linalg.solve(spread + ridge * np.eye(len(step)), step)]
