@@ -87,7 +87,7 @@ def card_margins(n: int, rng: np.random.Generator) -> np.ndarray:
 
 def card_zeros(n: int, rng: np.random.Generator) -> np.ndarray:
     """Card holders whose amounts say no more than who does what."""
-    return null_reference.within_pattern(cards(n, rng), rng)
+    return null_reference.same_zeros(cards(n, rng), rng)
 
 
 def one_gaussian(n: int, rng: np.random.Generator) -> np.ndarray:
@@ -102,7 +102,7 @@ def heavy_tails(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def recency_frequency_value(n: int, rng: np.random.Generator) -> np.ndarray:
-    """A continuum of loyalty, as in tables of orders."""
+    """Draw a continuum of loyalty, as in tables of orders."""
     loyalty = rng.normal(size=n)
     orders = np.log1p(rng.poisson(np.exp(1 + 0.8 * loyalty)))
     noise = rng.normal(size=(n, 3))

@@ -20,33 +20,34 @@ BOUNDARY_RATIO = 0.85  # of the distances to both nearest centres: above, a boun
 
 
 def sizes_and_value(
-    labels: pd.Series, value: pd.Series, *, resamples: int = 200, seed: int = 20
+    labels: pd.Series, value: pd.Series, half_widths: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Tabulate size and value of each segment, with a 95 % bootstrap interval of the value share.
+    """Tabulate size and value of each segment, with an interval for a new sample's value share.
 
     Shares of a total that is not above zero mean nothing and are 0.
+
+    Parameters
+    ----------
+    labels, value : Series, shape (n,)
+        Segments from 1, and what each customer is worth.
+    half_widths : Series, indexed by segment, optional
+        Of the intervals: value_share of `stability.refit_intervals`.
     """
     grouped = value.groupby(labels)
-    table = pd.DataFrame(
+    shares = grouped.sum() / value.sum() if value.sum() > 0 else grouped.sum() * 0.0
+    half = shares * 0 if half_widths is None else half_widths.reindex(shares.index)
+    return pd.DataFrame(
         {
             "customers": grouped.size(),
             "share": grouped.size() / len(value),
             "value_total": grouped.sum(),
-            "value_share": grouped.sum() / value.sum() if value.sum() > 0 else 0.0,
+            "value_share": shares,
             "value_mean": grouped.mean(),
             "value_median": grouped.median(),
+            "value_share_low": (shares - half).clip(0, 1),
+            "value_share_high": (shares + half).clip(0, 1),
         }
     )
-    generator = np.random.default_rng(seed)
-    codes, amounts = labels.to_numpy() - labels.min(), value.to_numpy(float)
-    shares = np.empty((resamples, codes.max() + 1))
-    for sample in range(resamples):
-        weights = np.bincount(generator.integers(0, len(codes), len(codes)), minlength=len(codes))
-        totals = np.bincount(codes, weights * amounts)
-        shares[sample] = totals / totals.sum() if totals.sum() > 0 else 0.0
-    low, high = np.percentile(shares, [2.5, 97.5], axis=0)
-    present = table.index - labels.min()
-    return table.assign(value_share_low=low[present], value_share_high=high[present])
 
 
 def segment_means(amounts: np.ndarray, labels: np.ndarray) -> np.ndarray:

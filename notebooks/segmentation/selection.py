@@ -18,6 +18,7 @@ from segmentation.stability import Resamples, resample_scan
 # Kaufman & Rousseeuw (1990), Finding Groups in Data, table 4.
 SILHOUETTE_WORDS = ((0.25, "no substantial"), (0.50, "weak"), (0.70, "reasonable"))
 NATURAL_VALLEY = 1 / 3  # the density between two groups that stand apart, of the lower peak
+NATURAL_JACCARD = 0.85  # Hennig (2007): each of the groups highly stable
 STABLE_JACCARD = 0.75  # Hennig (2007): a valid, stable segment
 AGREEMENT = 0.80  # mean adjusted Rand index below which a partition is not found again
 TOLERANCE = 0.03  # adjusted Rand index that two numbers of segments may differ by and be as stable
@@ -110,8 +111,8 @@ def choose_k(
     ----------
     scan : DataFrame, indexed by k
         With the columns ``stability``, ``smallest_share``, ``worst_jaccard`` (mean Jaccard
-        similarity of the least stable segment) and ``valley`` (deepest density between the two
-        segments that are least apart).
+        similarity of the least stable segment), and ``valley`` and ``apart_jaccard`` of
+        `separation_over_k`.
     customers : int
         How many the shares are of.
     by_hand : int
@@ -169,14 +170,17 @@ def _check_range(scan: pd.DataFrame, lowest: int, highest: int, by_hand: int) ->
 
 
 def natural_ks(scan: pd.DataFrame) -> list[int]:
-    """List every k at which groups stand apart: with a gap between any two of them.
+    """List every k at which groups stand apart.
+
+    There is a gap between any two of them, and each is found again on bootstrap samples.
 
     Parameters
     ----------
     scan : DataFrame, indexed by k
         As for `choose_k`.
     """
-    return [int(k) for k in scan.index[scan["valley"] <= NATURAL_VALLEY]]
+    apart = (scan["valley"] <= NATURAL_VALLEY) & (scan["apart_jaccard"] >= NATURAL_JACCARD)
+    return [int(k) for k in scan.index[apart]]
 
 
 def decide(
@@ -209,7 +213,7 @@ def decide(
     """
     fits = scan_kmeans(matrix, ks, n_init=n_init, seed=seed, sweeps=1)
     resampled = resample_scan(matrix, fits, resamples=2 * pairs, seed=seed)
-    scan = stability_over_k(resampled).join(sizes_and_valleys(matrix, fits, seed=seed))
+    scan = stability_over_k(resampled).join(separation_over_k(matrix, fits, seed=seed))
     rule["customers"] = len(matrix)
     return choose_k(scan, **rule), scan, choice_frequency(scan, resampled, seed=seed, **rule)
 
@@ -224,7 +228,7 @@ def stability_over_k(resampled: Mapping[int, Resamples]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("k")
 
 
-def sizes_and_valleys(
+def separation_over_k(
     matrix: np.ndarray, fits: Mapping[int, KMeansFit], *, seed: int = 20
 ) -> pd.DataFrame:
     """Tabulate, by k, the smallest segment's share and how empty the space between segments is.
@@ -238,16 +242,24 @@ def sizes_and_valleys(
     -------
     DataFrame, indexed by k
         smallest_share; valley, between the two segments that are least apart, in
-        `separation.without_ends` of the matrix; valley_with_ends, the same in the matrix itself.
+        `separation.without_ends` of the matrix; valley_with_ends, the same in the matrix itself;
+        and, where the valley is a gap, apart_jaccard: the mean Jaccard similarity of the least
+        stable segment in refits that begin at the solution, too (else NaN).
     """
-    amounts = without_ends(matrix, seed=seed)
-    rows = {
-        k: (np.bincount(fit.labels).min() / len(matrix), *least)
-        for k, fit in fits.items()
-        for least in [[least_apart(table, fit.labels) for table in (amounts, matrix)]]
-    }
-    columns = ["smallest_share", "valley", "valley_with_ends"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("k")
+    amounts, rows = without_ends(matrix, seed=seed), {}
+    for k, fit in fits.items():
+        depth = least_apart(amounts, fit.labels)
+        rows[k] = {
+            "smallest_share": np.bincount(fit.labels).min() / len(matrix),
+            "valley": depth,
+            "valley_with_ends": least_apart(matrix, fit.labels),
+            "apart_jaccard": float("nan"),
+        }
+        if depth <= NATURAL_VALLEY:
+            settings = {"resamples": 20, "seed": seed, "from_solution": True}
+            found = resample_scan(matrix, {k: fit}, **settings)[k]
+            rows[k]["apart_jaccard"] = found.jaccard.mean(axis=0).min()
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("k")
 
 
 def choice_frequency(
@@ -345,13 +357,14 @@ def verdict(
     again = f"adjusted Rand index {at['stability']:.2f}"
     if nulls["stability"].notna().any():
         again += f"; null reference data without groups reach {nulls['stability'].max():.2f}"
+    why = ["data without any groups give segments as clear as these"] * (not clearer)
+    if choice.k not in choice.qualified:
+        why.append("another sample of similar customers could be divided differently")
     meaning = {
         "natural": "The segments are groups that stand apart in the data.",
         "reproducible": "The segments are zones that are found again in new samples of similar "
         f"customers ({again}): useful for what is done with them, no discovery.",
-        "constructed": f"The segments are one possible partition ({again})"
-        + (": " if clearer else "; data without any groups give segments as clear as these: ")
-        + "another sample of similar customers could be divided differently.",
+        "constructed": f"The segments are one possible partition ({again}): {' and '.join(why)}.",
     }
     word = choice.state(clearer)
     sentence = (

@@ -28,10 +28,16 @@ CHANGE_COLUMNS = ("what", "column", "rows", "action")
 # Each rule used, its source and this run's numbers.
 METHODS = """
 Number of segments
-| largest k in the actionable range with mean ARI and size above their thresholds; where groups
-  stand apart, the k at which they do so most clearly; where none qualifies, the most stable k
-| Dolnicar & Leisch 2010
-| k = {k}, mean ARI {agreement}, needed {needed}
+| largest k in the actionable range whose agreement lies within 0.03 of the best one, each segment
+  found again and none tiny; where groups stand apart, their number; where none qualifies, the most
+  stable k
+| Dolnicar & Leisch 2010; Hennig 2007
+| k = {k}, mean ARI {agreement}
+
+Groups that stand apart
+| lowest density between two segments, as a share of the lower peak; a third is a gap
+| Fisher 1936; Silverman 1986
+| natural at {natural} of the scan
 
 Elbow | farthest point below the chord | Satopaa et al. 2011 | k = {elbow_k}
 
@@ -40,10 +46,12 @@ Silhouette
 | Rousseeuw 1987; Kaufman & Rousseeuw 1990
 | {silhouette:.3f}, {silhouette_word} structure
 
-Data without segments
-| same statistics on permuted columns and one Gaussian
-| Tibshirani, Walther & Hastie 2001 (gap)
-| silhouette {null_silhouette_permuted:.3f} and {null_silhouette_gaussian:.3f}; gap picks {gap_k}
+Null reference data
+| same statistics on one latent Gaussian with the same margins, on shuffled amounts with the same
+  zeros, on one Gaussian and on permuted columns
+| Nelsen 2006 (copula); Tibshirani, Walther & Hastie 2001 (gap)
+| silhouette {null_silhouette_same_margins:.3f}, {null_silhouette_same_zeros:.3f},
+  {null_silhouette_gaussian:.3f} and {null_silhouette_permuted:.3f}; gap picks {gap_k}
 
 Stability of a segment
 | mean Jaccard similarity with its best match in resamples
@@ -143,12 +151,14 @@ def answer(
     else:
         top = sizes["share"].idxmax()
         start = f"Start with the largest, {shown[top]}: {of_customers[top]} of the {nouns}."
+    verdict = solution["verdict"]
+    if verdict["word"] != "natural" and not verdict["clearer"]:  # nothing to rank segments by
+        start = "None of them is a place to start: the verdict says why."
     return [
         f"The {sizes['customers'].sum():,} {nouns} fall into {solution['k']} segments: "
         f"{joined([*shown.values()])}.",
         start,
-        f"How sure: {solution['verdict']['sentence']} Segments found on two samples agree to "
-        f"{solution['decision']['agreement']:.2f} of 1.",
+        f"How sure: {solution['verdict']['sentence']}",
     ]
 
 
@@ -233,7 +243,8 @@ def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataF
     """List each rule used, its source and this run's numbers."""
     decision, jaccard = solution["decision"], metrics["clustering"]["jaccard"].values()
     numbers = metrics["clustering"] | metrics["profiling"]
-    numbers |= {name: number(decision[name]) for name in ("agreement", "needed")}
+    natural = [f"k = {k}" for k in numbers["natural_ks"]] or ["no k"]
+    numbers |= {"agreement": number(decision["agreement"]), "natural": joined(natural)}
     numbers |= {"k": solution["k"], "lowest": min(jaccard), "highest": max(jaccard)}
     rows = [
         [" ".join(cell.split()).format_map(numbers) for cell in row.split(" | ")]
@@ -345,16 +356,14 @@ def page(
 def _decision_sentences(solution: dict[str, Any]) -> list[str]:
     """Say why there are k segments, how far two samples agree, and what other rules would pick."""
     k, decision = solution["k"], solution["decision"]
-    agreement, needed = f"{decision['agreement']:.2f}", f"{decision['needed']:.2f}"
-    if agreement == needed:  # rounded alike, though one may fall short of the other
-        agreement = f"{decision['agreement']:.4f}"
+    often = [f"{n} in {share(part)}" for n, part in decision["often"].items()]
     return [
         f"The number of segments, {k}, was set by hand."
         if solution["by_hand"]
         else f"The rule chose {k} segments: {solution['reason']}.",
-        f"Two samples of the customers give the same segments to an agreement of {agreement} of 1 "
-        f"({needed} is needed); the elbow alone would pick {decision['elbow']}, the silhouette "
-        f"alone {decision['silhouette']}.",
+        f"Fits on two samples agree to an adjusted Rand index of {decision['agreement']:.2f}. "
+        f"Repeated on other samples, the rule chooses {joined(often)}; the elbow alone would pick "
+        f"{decision['elbow']}, the silhouette alone {decision['silhouette']}.",
     ]
 
 

@@ -180,7 +180,7 @@ def separation(scan: pd.DataFrame, threshold: float, ax: Axes) -> Axes:
     Parameters
     ----------
     scan : DataFrame, indexed by k
-        With valley and valley_with_ends, from `selection.sizes_and_valleys`.
+        With valley and valley_with_ends, from `selection.separation_over_k`.
     threshold : float
         At or below it, groups stand apart.
     """
