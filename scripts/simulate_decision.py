@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -249,25 +250,52 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def stored_runs() -> list[dict[str, Any]]:
+    """Read the repetitions that were made before."""
+    path = STORED / "runs.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def report(runs: list[dict[str, Any]]) -> str:
+    """Write the table of all repetitions with what its columns say."""
+    order = ["one table of card holders, other seeds", *CASES]
+    runs = sorted(runs, key=lambda run: (order.index(run["case"]), run["n"], run["seed"]))
+    table = summarise(pd.DataFrame(runs))
+    rows = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
+    return ABOUT + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+ABOUT = """# How the decision on the number of segments behaves where the truth is known
+
+Made by `scripts/simulate_decision.py`; each line summarises simulated tables, each with its own
+seed. *Natural*: groups stand apart at some k from 2 to 8; *with a right k*: the largest such k is
+right. *Reproducible* and *clearer* (than null reference data) are about the chosen k of the range
+from 3 to 8. Where the verdict is *reproducible*: how often a second table of the same size and
+population, segmented anew, agrees to an adjusted Rand index of at least .8; how many segments'
+shares of that table lie inside their 95% intervals; and for customers whose segment two refits
+share in more than 80%, but not all, of the cases: the share promised and the share that stayed.
+
+"""
+
+
 def main() -> int:
     """Run what is missing, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seeds", type=int, default=20, help="repetitions of each case")
-    parser.add_argument("--only", default="", help="cases whose name holds this text")
+    parser.add_argument("--only", default="", help="cases whose name this pattern finds")
     parser.add_argument("--input", type=Path, default=CARDS / "customers.csv", help="card table")
     options = parser.parse_args()
     STORED.mkdir(parents=True, exist_ok=True)
-    path = STORED / "runs.jsonl"
-    known = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    done = {(run["case"], run["n"], run["seed"]) for run in known}
+    runs = stored_runs()
+    done = {(run["case"], run["n"], run["seed"]) for run in runs}
     for name, n, seed, draw in tasks(options.seeds, options.input):
-        if (name, n, seed) not in done and options.only in name:
-            known.append(json.loads(json.dumps(repeat(name, n, seed, draw), default=float)))
-            with path.open("a") as file:
-                file.write(json.dumps(known[-1]) + "\n")
-            run = known[-1]
+        if (name, n, seed) not in done and re.search(options.only, name):
+            run = json.loads(json.dumps(repeat(name, n, seed, draw), default=float))
+            runs.append(run)
+            with (STORED / "runs.jsonl").open("a") as file:
+                file.write(json.dumps(run) + "\n")
             print(name, n, seed, run["k"], run["word"], run["natural"], flush=True)
-    print(summarise(pd.DataFrame(known)).to_markdown(index=False))
+    (STORED / "README.md").write_text(report(runs), encoding="utf-8")
     return 0
 
 

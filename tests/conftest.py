@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from machine import chromium, has_spark, postgresql
 
+import simulate_decision
 from runner.locking import lock
 from segmentation.dataset import DATA_FOLDER, Dataset, build_dataset
 
@@ -184,3 +185,9 @@ def card_run(tmp_path_factory) -> QuickRun:
                 csv.writer(target, lineterminator="\n").writerows([header, *rows[::15]])
             run.again(run.results, *run.settings)
     return run
+
+
+@pytest.fixture(scope="session")
+def embedded_matrix():
+    """Return the standardised features of the embedded card holders, shape (8950, 11)."""
+    return simulate_decision.card_features(DATA_FOLDER / "credit_card" / "customers.csv")

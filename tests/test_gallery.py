@@ -47,7 +47,7 @@ def test_the_gallery_tells_of_the_same_segments_as_the_data(content):
     fit = order_by(fit, value.groupby(fit.labels).mean().to_numpy())
     labels = pd.Series(fit.labels + 1, index=matrix.index)
     effects = effect_sizes(standardise_evenly(features, list(known.features)), labels)
-    sizes = sizes_and_value(labels, value, resamples=2, seed=1)
+    sizes = sizes_and_value(labels, value)
     assert content["customers"] == len(customers), again
     for entry, name in zip(
         content["segments"], name_segments(effects, known).values(), strict=True

@@ -2,20 +2,18 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import silhouette_score
 
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from make_sample_data import main
-from segmentation import cleaning, null_reference, profiling, selection, stability
-from segmentation.assignment import assignment_confidence
+from segmentation import cleaning, profiling, selection, stability
 from segmentation.dataset import DATA_FOLDER, load_dataset, match_dataset
 from segmentation.features import build_features, fit_preparation
-from segmentation.kmeans import distances, scan_kmeans
+from segmentation.kmeans import scan_kmeans
 from segmentation.naming import name_segments
-from segmentation.silhouette import silhouettes
 
 FOLDER = DATA_FOLDER / "mall"
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "mall_customers.csv"
@@ -40,19 +38,10 @@ def decide(matrix):
     """Scan k as notebook 04 does, with fewer resamples; return scan, fits and the choice."""
     X = matrix.to_numpy()
     fits = scan_kmeans(X, KS, n_init=20, seed=20)
-    own = silhouettes(X, {k: fit.labels for k, fit in fits.items()})
     refits = stability.resample_scan(X, fits, resamples=16, seed=20)
-    nothing = null_reference.null_statistics(X, KS, draws=1, seed=20)
-    scan = null_reference.scan_statistics(X, fits, own)
-    scan["smallest_share"] = [np.bincount(fits[k].labels).min() / len(X) for k in KS]
-    scan["stability"] = [refits[k].agreement.mean() for k in KS]
-    scan["worst_jaccard"] = [refits[k].jaccard.mean(axis=0).min() for k in KS]
-    scan["null_silhouette"] = nothing.groupby("k")["silhouette"].max()
-    to_centres = [assignment_confidence(distances(X, fits[k].centres)) for k in KS]
-    scan["border_share"] = [
-        (table["ratio"] > profiling.BOUNDARY_RATIO).mean() for table in to_centres
-    ]
-    return scan, fits, selection.choose_k(scan)
+    scan = selection.stability_over_k(refits).join(selection.separation_over_k(X, fits))
+    scan["silhouette"] = [silhouette_score(X, fits[k].labels) for k in KS]
+    return scan, fits, selection.choose_k(scan, customers=len(X))
 
 
 def test_the_files_are_rebuilt_byte_for_byte(tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from sklearn.datasets import make_blobs
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
@@ -11,6 +12,8 @@ from segmentation.null_reference import (
     gaussian_like,
     null_statistics,
     permuted,
+    same_margins,
+    same_zeros,
     scan_statistics,
     uniform_box,
 )
@@ -46,6 +49,45 @@ def test_gaussian_keeps_mean_and_covariance(mass):
     assert gaussian_like(mass[:, :1], np.random.default_rng(1)).shape == (300, 1)
 
 
+def zero_inflated(n=3_000):
+    rng = np.random.default_rng(1)
+    latent = rng.multivariate_normal([0, 0, 0], [[1, 0.6, -0.4], [0.6, 1, 0], [-0.4, 0, 1]], n)
+    return np.column_stack([np.maximum(latent[:, 0], 0.3), latent[:, 1], latent[:, 2].round()])
+
+
+def test_same_margins_keeps_every_column_s_values_and_the_rank_correlations():
+    table = zero_inflated()
+    reference = same_margins(table, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.sort(reference, axis=0), np.sort(table, axis=0))
+    np.testing.assert_allclose(
+        spearmanr(reference).statistic, spearmanr(table).statistic, atol=0.03
+    )
+    assert not np.array_equal(reference, same_margins(table, np.random.default_rng(1)))
+
+
+def test_same_margins_of_the_cards(embedded_matrix):
+    reference = same_margins(embedded_matrix, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.sort(reference, axis=0), np.sort(embedded_matrix, axis=0))
+    off = spearmanr(reference).statistic - spearmanr(embedded_matrix).statistic
+    assert np.abs(off).max() <= 0.03
+
+
+def test_same_margins_of_what_has_one_mass_only():
+    one = np.column_stack([np.arange(50.0), np.full(50, 7.0)])  # a constant column has no ranks
+    reference = same_margins(one, np.random.default_rng(0))
+    assert sorted(reference[:, 0]) == list(range(50)) and (reference[:, 1] == 7).all()
+
+
+def test_same_zeros_keeps_who_does_what_and_nothing_else():
+    table = zero_inflated()
+    reference = same_zeros(table, np.random.default_rng(0))
+    does = table[:, 0] > table[:, 0].min()
+    np.testing.assert_array_equal(reference[:, 0] > table[:, 0].min(), does)
+    np.testing.assert_array_equal(np.sort(reference, axis=0), np.sort(table, axis=0))
+    assert abs(spearmanr(reference[does, 0], reference[does, 1]).statistic) < 0.1
+    assert spearmanr(table[does, 0], table[does, 1]).statistic > 0.3
+
+
 def test_uniform_fills_the_box_along_the_principal_axes():
     line = np.linspace(-1, 1, 200)
     matrix = np.column_stack([line, line]) + [3, 7]
@@ -73,11 +115,13 @@ def test_scan_statistics_agree_with_scikit_learn(blobs):
 
 
 def test_the_null_table_is_tidy(mass):
-    table = null_statistics(mass, KS, draws=2, sample=100)
+    table = null_statistics(mass, KS, draws=2, sample=100, stability_ks=[3], pairs=2)
     assert list(table.columns[:4]) == ["null", "draw", "k", "inertia"]
     assert not table.duplicated(["null", "draw", "k"]).any()
-    assert len(table) == 2 * 2 * len(KS)
-    assert table.notna().all(axis=None)
+    assert len(table) == 4 * 2 * len(KS)
+    assert table.drop(columns="stability").notna().all(axis=None)
+    known = table.groupby("null")["stability"].count()
+    assert known.to_dict() == {"gaussian": 2, "permuted": 0, "same_margins": 2, "same_zeros": 2}
     assert table.duplicated("inertia").sum() == 0  # draws differ
 
 

@@ -104,7 +104,9 @@ def results(cores, folder):
     fits = kmeans.scan_kmeans(matrix, [3, 5, 8], n_init=4)
     labels = {k: fit.labels for k, fit in fits.items()}
     resamples = resample_scan(matrix, fits, resamples=4, n_init=2)
-    null = null_reference.null_statistics(matrix[:600], [2, 3], draws=1, sample=300)
+    null = null_reference.null_statistics(
+        matrix[:600], [2, 3], draws=1, sample=300, stability_ks=[2], pairs=2
+    )
     networks = train_autoencoders(matrix, [2, 3], [0, 1], split_rows(1500, 1), epochs=2)
     table = folder / "table.parquet"
     pq.write_table(pa.table({f"x{j}": column for j, column in enumerate(matrix.T)}), table)

@@ -35,14 +35,12 @@ def test_sizes_and_value(labels, values, sizes, shares):
     assert np.isfinite(table.to_numpy()).all()
 
 
-def test_the_interval_of_a_share_of_equals_is_binomial():
-    # 1,000 customers of the same value, 300 of them in segment 1: the share is a binomial one.
+def test_an_interval_lies_around_the_share_and_inside_0_and_1():
     labels = pd.Series(np.repeat([1, 2], [300, 700]))
-    table = profiling.sizes_and_value(labels, pd.Series(np.ones(1000)), resamples=2000, seed=1)
-    half = 1.96 * np.sqrt(0.3 * 0.7 / 1000)
+    half_widths = pd.Series({1: 0.1, 2: 0.4})
+    table = profiling.sizes_and_value(labels, pd.Series(np.ones(1000)), half_widths)
     bounds = table[["value_share_low", "value_share_high"]].to_numpy()
-    assert bounds[0] == pytest.approx([0.3 - half, 0.3 + half], abs=0.003)
-    assert bounds[1] == pytest.approx(1 - bounds[0, ::-1])
+    assert bounds == pytest.approx(np.array([[0.2, 0.4], [0.3, 1.0]]))
 
 
 # --- what sets a segment apart --------------------------------------------------------------------

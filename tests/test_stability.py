@@ -7,13 +7,17 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
+from segmentation import stability
 from segmentation.kmeans import fit_kmeans, order_by, scan_kmeans
 from segmentation.stability import (
+    Resamples,
     adjusted_rand,
+    agreement_within,
     assignment_agreement,
     bootstrap_agreement,
     calibration,
     jaccard,
+    refit_intervals,
     resample_scan,
     stability_word,
 )
@@ -82,8 +86,8 @@ def test_separate_blobs_are_stable_and_matched(blobs):
     np.testing.assert_array_equal(found[4].jaccard, np.ones((12, 4)))
     np.testing.assert_array_equal(found[4].labels, np.tile(fits[4].labels, (12, 1)))
     np.testing.assert_array_equal(found[4].agreement, np.ones(6))
-    np.testing.assert_array_equal(assignment_agreement(fits[4].labels, found[4]), np.ones(240))
-    assert 0.55 < found[4].drawn.mean() < 0.7
+    np.testing.assert_array_equal(assignment_agreement(found[4]), np.ones(240))
+    assert (found[4].counts.sum(axis=1) == 240).all()
     # With one segment more, a blob is cut in two, which shows in its halves.
     halves = np.argsort(np.bincount(fits[5].labels))[:2]
     stable = found[5].jaccard.mean(axis=0)
@@ -100,6 +104,51 @@ def test_a_scan_holds_what_pairs_alone_give_in_any_numbering(mass):
     turned = resample_scan(mass, {4: order_by(fits[4], key)}, resamples=6, n_init=2)[4]
     np.testing.assert_array_equal(found[4].order_by(key).labels, turned.labels)
     np.testing.assert_allclose(found[4].order_by(key).jaccard, turned.jaccard)
+
+
+def resamples_of(labels, counts=None):
+    labels = np.array(labels)
+    counts = np.ones_like(labels) if counts is None else np.array(counts)
+    k = labels.max() + 1
+    return Resamples(labels, counts, np.ones((len(labels), k)), np.ones(len(labels) // 2))
+
+
+def test_two_refits_agree_on_a_customer_as_often_as_pairs_of_votes_do():
+    votes = [[0, 0, 1], [0, 0, 1], [0, 1, 2], [0, 1, 0]]
+    # the second customer: two pairs of six agree; the third: one of six
+    assert assignment_agreement(resamples_of(votes)) == pytest.approx([1, 1 / 3, 1 / 6])
+
+
+def test_intervals_come_from_the_refits_shares_and_from_both_samples():
+    found = resamples_of([[0, 0, 0, 1], [0, 0, 1, 1]], [[1, 1, 1, 1], [2, 0, 1, 1]])
+    table = refit_intervals(found, np.array([1.0, 1.0, 1.0, 5.0]), customers=8)
+    # shares .75 and .5, worth 3/8 and 2/8: half of their difference is the standard deviation
+    scale = 1.96 * np.sqrt(2 * 4 / 8)
+    assert table["share"].to_numpy() == pytest.approx([0.125 * scale] * 2)
+    assert table["value_share"].to_numpy() == pytest.approx([0.0625 * scale] * 2)
+    assert list(table.index) == [1, 2]
+
+
+def test_samples_have_a_fixed_size(mass, monkeypatch):
+    monkeypatch.setattr(stability, "RESAMPLE_SIZE", 100)
+    found = resample_scan(mass, scan_kmeans(mass, [2], n_init=2), resamples=3)[2]
+    assert (found.counts.sum(axis=1) == 100).all() and found.labels.shape == (3, len(mass))
+
+
+def test_a_solution_among_the_starts_is_found_again(blobs):
+    fits = {4: fit_kmeans(blobs, 4, n_init=10)}
+    alone = resample_scan(blobs, fits, resamples=20, n_init=1, seed=2)[4]
+    helped = resample_scan(blobs, fits, resamples=20, n_init=1, seed=2, from_solution=True)[4]
+    assert helped.jaccard.min() == 1 and alone.jaccard.min() <= helped.jaccard.min()
+
+
+def test_agreement_inside_cells_leaves_out_what_the_cells_say():
+    cells = np.repeat([0, 1], 50)
+    halves = np.tile([0, 1], 50)
+    both = np.array([2 * cells + halves, 2 * cells + halves])
+    assert agreement_within(both, cells) == 1
+    other = np.array([2 * cells + halves, 2 * cells + np.repeat([0, 1], 25).repeat(2)])
+    assert adjusted_rand(*other) > 0.4 and abs(agreement_within(other, cells)) < 0.1
 
 
 def test_calibration_by_hand():
