@@ -21,7 +21,7 @@ NATURAL_VALLEY = 1 / 3  # the density between two groups that stand apart, of th
 NATURAL_JACCARD = 0.85  # Hennig (2007): each of the groups highly stable
 STABLE_JACCARD = 0.75  # Hennig (2007): a valid, stable segment
 AGREEMENT = 0.80  # mean adjusted Rand index below which a partition is not found again
-TOLERANCE = 0.03  # adjusted Rand index that two numbers of segments may differ by and be as stable
+TOLERANCE = 0.06  # adjusted Rand index that two numbers of segments may differ by and be as stable
 EXCESS = 0.02  # mean silhouette above null reference data that is more than their own spread
 
 

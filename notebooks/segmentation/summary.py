@@ -28,7 +28,7 @@ CHANGE_COLUMNS = ("what", "column", "rows", "action")
 # Each rule used, its source and this run's numbers.
 METHODS = """
 Number of segments
-| largest k in the actionable range whose agreement lies within 0.03 of the best one, each segment
+| largest k in the actionable range whose agreement lies within 0.06 of the best one, each segment
   found again and none tiny; where groups stand apart, their number; where none qualifies, the most
   stable k
 | Dolnicar & Leisch 2010; Hennig 2007
