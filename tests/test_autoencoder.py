@@ -19,7 +19,7 @@ from segmentation.autoencoder import (
 from segmentation.reduction import reconstruction_r2, split_rows
 
 PACKAGE = Path(__file__).parents[1] / "notebooks" / "segmentation"
-SMALL = {"hidden": (16, 16), "epochs": 25, "batch": 32}
+SMALL = {"hidden": (16, 16), "epochs": 50, "batch": 32}
 
 
 def curve(rows=500):
@@ -68,15 +68,24 @@ def test_the_weights_are_those_of_the_best_epoch(trained, split):
     rows = curve()[split.validation]
     for model in trained:
         rebuilt = model.inverse_transform(model.transform(rows))
-        best = model.history["val_loss"].min()
-        assert np.square(rebuilt - rows).mean() == pytest.approx(best, rel=1e-4)
+        kept = model.history["val_loss"][model.kept]
+        assert np.square(rebuilt - rows).mean() == pytest.approx(kept, rel=1e-4)
+        assert kept <= model.history["val_loss"].min() * 1.01
 
 
 def test_training_stops_when_nothing_gets_better(split):
     noise = np.random.default_rng(3).normal(size=(500, 6))
     (model,) = train_autoencoders(noise, [2], [0], split, epochs=200, patience=3, hidden=(64, 64))
     assert len(model.history) < 200
-    assert len(model.history) - 1 - model.history["val_loss"].idxmin() == 3
+    assert len(model.history) - 1 - model.kept == 3
+
+
+def test_each_network_stops_for_itself(trained, split):
+    ends = [len(model.history) - 1 - model.kept for model in trained]
+    assert max(ends) == 8 and len({len(model.history) for model in trained}) > 1
+    for model in trained:  # no later epoch was better by the gain that counts
+        lowest = model.history["val_loss"][model.kept]
+        assert (model.history["val_loss"][model.kept + 1 :] >= lowest * 0.99).all()
 
 
 def test_codes_are_standardised_on_the_training_rows(trained, split):

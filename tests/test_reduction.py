@@ -11,10 +11,13 @@ from customer_tables.errors import UserError
 from segmentation.reduction import (
     Split,
     complete_matrix,
+    evidence,
     judge_labelings,
     judge_reductions,
     loadings,
+    outside_measures,
     reconstruction_r2,
+    sampling_margin,
     split_rows,
     verdict,
 )
@@ -111,15 +114,50 @@ def test_labelings_are_judged_in_one_space():
     assert found["ari_between"].tolist() == pytest.approx([1, 1, np.nan], nan_ok=True)
 
 
+def test_outside_measures_have_chance_at_zero_and_ignore_constants():
+    rng = np.random.default_rng(3)
+    truth = np.repeat([0, 1, 2], 400)
+    described = pd.DataFrame({"amount": np.exp(truth * 9.0), "flat": 1.0})
+    labelings = {("right", 1, 0): truth, ("chance", 1, 0): rng.permutation(truth)}
+    found = outside_measures(labelings, described, truth % 2).droplevel(["rank", "seed"])
+    assert found.loc["right", "described"] == pytest.approx(1)  # ranks: a heavy tail is no matter
+    assert found.loc["right", "rules"] > 0.5
+    assert found.loc["chance"].abs().max() < 0.01
+    one = outside_measures({("all", 1, 0): truth * 0}, described, None)
+    assert one.loc[("all", 1, 0)].to_dict() == {"described": 0}
+    assert outside_measures(labelings, described[["flat"]], None).shape == (2, 0)
+
+
+def test_evidence_needs_every_training_and_every_measure():
+    keys = [("features", 9, 0), ("features", 9, 1)]
+    keys += [("autoencoder", rank, seed) for rank in (2, 4, 6) for seed in (0, 1)]
+    scored = pd.DataFrame(
+        {
+            "ari_between": [1, 1, 0.96, 0.96, 0.9, 0.9, 1, 1],
+            "described": [0.3, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4, 0.3],
+            "rules": [0.3, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4],
+        },
+        index=pd.MultiIndex.from_tuples(keys, names=["method", "rank", "seed"]),
+    )
+    found = evidence(scored, ["described", "rules"], 0.05)
+    assert found["repeats"].to_dict() == {2: True, 4: False, 6: True}
+    assert found["tells"].to_dict() == {2: True, 4: True, 6: False}
+    assert not evidence(scored, [], 0)["tells"].any()
+    assert not evidence(scored, ["described", "rules"], 0.11)["tells"].any()
+    # The largest standard error of a share is .77 / √n: 2 (1/3)^.5 (2/3) = .77.
+    assert sampling_margin(100) == pytest.approx(2 * 2 * (1 / 3) ** 0.5 * (2 / 3) / 10)
+
+
 @pytest.mark.parametrize(
-    ("rebuilds", "separates", "repeats", "words"),
+    ("rebuilds", "tells", "repeats", "words"),
     [
         (True, True, True, "a place in the segmentation"),
         (False, True, True, "a place in the segmentation"),
-        (True, True, False, "other ones at each training"),
+        (True, True, False, "a compression: its segments say more"),
+        (False, True, False, "no place here: its segments say more"),
         (True, False, True, "as a compression"),
         (False, False, True, "no place"),
     ],
 )
-def test_the_verdict_follows_the_evidence(rebuilds, separates, repeats, words):
-    assert words in verdict(rebuilds, separates, repeats)
+def test_the_verdict_follows_the_evidence(rebuilds, tells, repeats, words):
+    assert words in verdict(rebuilds, tells, repeats)

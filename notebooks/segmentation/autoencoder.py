@@ -14,6 +14,8 @@ import pandas as pd
 from segmentation.kmeans import assign
 from segmentation.reduction import Split, complete_matrix
 
+RATE_KEPT = 0.9  # of the learning rate, from one epoch to the next
+
 
 @contextmanager
 def _quiet():
@@ -51,13 +53,15 @@ class Autoencoder:
     """A trained network as its weights, rebuilt in Keras when it is used.
 
     `weights` holds kernel and bias of each layer, `history` the loss in each epoch on training
-    and validation rows, `centres` (k x rank) is for clustering autoencoders.
+    and validation rows up to the end of its training, `kept` the epoch its weights are from,
+    `centres` (k x rank) is for clustering autoencoders.
     """
 
     rank: int
     seed: int
     weights: list[np.ndarray]
     history: pd.DataFrame
+    kept: int
     centres: np.ndarray | None = None
 
     @cached_property
@@ -125,12 +129,16 @@ class _SideBySide:
         rebuilt = self.decoder(self.encoder(rows))
         return tf.reduce_mean(tf.square(rebuilt - rows[:, None]), axis=(0, 2))
 
-    def epoch_runner(self, losses, arrays, epochs: int, batch: int, rate: float, others=()):
-        """Return what runs one epoch of Adam over such arrays and gives each network's loss."""
+    def epoch_runner(self, losses, arrays, batch: int, rate: float, others=()):
+        """Return what runs one epoch of Adam over such arrays and gives each network's loss.
+
+        The rate falls from epoch to epoch, whatever the largest number of epochs: a rate that
+        reaches zero with the last of them would make the last the best.
+        """
         weights, rows = [*self.weights, *others], len(arrays[0])
         batch = min(batch, max(rows // 16, min(rows, 16)))  # few rows still give many steps
         steps = rows // batch  # rows left over have their turn in another epoch's order
-        schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * steps)
+        schedule = keras.optimizers.schedules.ExponentialDecay(rate, steps, RATE_KEPT)
         optimiser, random = keras.optimizers.Adam(schedule), np.random.default_rng(rows)
         optimiser.build(weights)
 
@@ -156,36 +164,42 @@ def train_autoencoders(
     split: Split,
     *,
     hidden: Sequence[int] = (64, 64),
-    epochs: int = 30,
-    patience: int = 6,
+    epochs: int = 50,
+    patience: int = 8,
+    gain: float = 0.01,
     batch: int = 128,
     rate: float = 0.01,
 ) -> list[Autoencoder]:
     """Train an autoencoder for each rank and seed: Adam on the mean squared error.
 
-    Each keeps the weights of its best epoch on the validation rows; training stops when none
-    found a better one for `patience` epochs. Held-out rows stay unseen. The seed sets the first
-    weights; all networks meet the rows in one order. Codes have mean 0 and standard deviation
-    1 on the training rows. UserError for missing values and for a rank that does not reduce.
+    Early stopping (Prechelt 1998): a network's training ends when its loss on the validation
+    rows has not fallen by a share `gain` for `patience` epochs, and the weights of the last such
+    fall are kept. Held-out rows stay unseen. The seed sets the first weights; all networks meet
+    the rows in one order. Codes have mean 0 and standard deviation 1 on the training rows.
+    UserError for missing values and for a rank that does not reduce.
     """
     values = complete_matrix(matrix, max(ranks)).astype(np.float32)
     pairs = [(rank, seed) for rank in ranks for seed in seeds]
     networks = _SideBySide(values.shape[1], hidden, *zip(*pairs, strict=True))
     train, validation = tf.constant(values[split.train]), tf.constant(values[split.validation])
-    one_epoch = networks.epoch_runner(networks.errors, [train], epochs, batch, rate)
+    one_epoch = networks.epoch_runner(networks.errors, [train], batch, rate)
     best, history = [weight.numpy().copy() for weight in networks.weights], []
+    lowest, kept = np.full(len(pairs), np.inf), np.zeros(len(pairs), dtype=int)
     for epoch in range(epochs):
         history.append((one_epoch(train), networks.errors(validation).numpy()))
-        best_epoch = np.array(history)[:, 1].argmin(axis=0)
-        for kept, weight in zip(best, networks.weights, strict=True):
-            kept[best_epoch == epoch] = weight.numpy()[best_epoch == epoch]
-        if epoch - best_epoch.max() >= patience:
+        still = epoch - kept <= patience  # those that ended run on beside the others, unheard
+        better = still & (history[-1][1] < lowest * (1 - gain))
+        lowest[better], kept[better] = history[-1][1][better], epoch
+        for own, weight in zip(best, networks.weights, strict=True):
+            own[better] = weight.numpy()[better]
+        if (epoch - kept >= patience).all():
             break
-    for weight, kept in zip(networks.weights, best, strict=True):
-        weight.assign(kept)
+    for weight, own in zip(networks.weights, best, strict=True):
+        weight.assign(own)
     codes, losses = networks.encoder(train).numpy().astype(np.float64), np.array(history)
+    curves = [_table(losses[: at + patience + 1, :, j]) for j, at in enumerate(kept)]
     return [
-        Autoencoder(rank, seed, _scaled(best, j, codes[:, j, :rank]), _table(losses[..., j]))
+        Autoencoder(rank, seed, _scaled(best, j, codes[:, j, :rank]), curves[j], int(kept[j]))
         for j, (rank, seed) in enumerate(pairs)
     ]
 
@@ -233,9 +247,7 @@ def train_clustering_autoencoders(
         divergence = tf.reduce_sum(target * tf.math.log(target / memberships(rows)), axis=-1)
         return networks.errors(rows) + weight * tf.reduce_mean(divergence, axis=0)
 
-    one_epoch = networks.epoch_runner(
-        losses, [train, memberships(train)], epochs, batch, rate, [moving]
-    )
+    one_epoch = networks.epoch_runner(losses, [train, memberships(train)], batch, rate, [moving])
     for _ in range(epochs):
         shares = memberships(train).numpy()
         nearest = shares.argmax(axis=-1)
@@ -245,8 +257,11 @@ def train_clustering_autoencoders(
         target /= target.sum(axis=-1, keepdims=True)
         history.append((one_epoch(train, target), networks.errors(validation).numpy()))
     ends, curves = [weight.numpy() for weight in networks.weights], np.array(history)
+    last = len(curves) - 1
     return [
-        Autoencoder(one.rank, one.seed, [end[j] for end in ends], _table(curves[..., j]), centre)
+        Autoencoder(
+            one.rank, one.seed, [end[j] for end in ends], _table(curves[..., j]), last, centre
+        )
         for j, (one, centre) in enumerate(zip(trained, moving.numpy(), strict=True))
     ]
 

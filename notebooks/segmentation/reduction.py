@@ -12,10 +12,14 @@ import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
+from sklearn.metrics import adjusted_mutual_info_score
 
 from customer_tables.errors import UserError
+from segmentation.profiling import explained
 from segmentation.silhouette import silhouettes
 from segmentation.stability import adjusted_rand
+
+REPEATS_WITHIN = 0.05  # of the ARI of fits on the features: trainings agree as well as these
 
 
 @dataclass(frozen=True)
@@ -124,34 +128,101 @@ def judge_labelings(matrix, labelings: dict, reference) -> pd.DataFrame:
     return pd.DataFrame(found, index=index, columns=["silhouette", "ari", "ari_between"])
 
 
+def outside_measures(labelings: dict, described: pd.DataFrame, rules) -> pd.DataFrame:
+    """Measure what labelings say about variables that did not make them; 0 is chance.
+
+    Parameters
+    ----------
+    labelings : dict
+        Keys (method, rank, seed), which become the index; values: labels.
+    described : DataFrame, shape (n, variables)
+    rules : ndarray of int, or None
+        The customers' groups by yes/no rules.
+
+    Returns
+    -------
+    DataFrame with `described`, the share of the ranked variables' variance between the segments,
+    adjusted for chance (epsilon squared: Kelley 1935; of ranks: Tomczak & Tomczak 2014), mean over
+    the variables; and `rules`, the adjusted mutual information with the rule groups (Vinh, Epps &
+    Bailey 2010). A column is missing where there is nothing to measure it by.
+    """
+    ranks = described.loc[:, described.max() > described.min()].rank()
+    found = {}
+    for key, labels in labelings.items():
+        shares = [explained(column, labels) for _, column in ranks.items()]
+        chance = (len(labels) - 1) / (len(labels) - len(np.unique(labels)))
+        found[key] = {"described": 1 - (1 - np.mean(shares)) * chance} if shares else {}
+        if rules is not None:
+            found[key]["rules"] = adjusted_mutual_info_score(rules, labels)
+    table = pd.DataFrame(list(found.values()), pd.MultiIndex.from_tuples(found))
+    return table.rename_axis(["method", "rank", "seed"])
+
+
 def by_method(scored: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the trainings of each method and rank that `judge_labelings` has judged."""
-    return scored.groupby(["method", "rank"], sort=False).agg(
-        trainings=("ari", "size"),
-        silhouette_lowest=("silhouette", "min"),
-        silhouette_highest=("silhouette", "max"),
-        ari_lowest=("ari", "min"),
-        ari_highest=("ari", "max"),
-        ari_between_trainings=("ari_between", "mean"),
-    )
+    """Sum up the trainings of each method and rank: their agreement, and the range of the rest.
+
+    Parameters
+    ----------
+    scored : DataFrame
+        From `judge_labelings`, joined with `outside_measures`.
+    """
+    groups = scored.groupby(["method", "rank"], sort=False)
+    table = groups.agg(trainings=("ari", "size"), ari_between_trainings=("ari_between", "mean"))
+    for column in scored.columns.drop("ari_between"):
+        ends = {f"{column}_lowest": (column, "min"), f"{column}_highest": (column, "max")}
+        table = table.join(groups.agg(**ends))
+    return table
 
 
-def verdict(rebuilds: bool, separates: bool, repeats: bool) -> str:
+def sampling_margin(customers: int) -> float:
+    """Return two standard errors of a share of variance, at most: 2 R (1 - R²) / √n, at R² = 1/3.
+
+    Olkin & Finn, "Correlations redux", Psychological Bulletin 118 (1995).
+    """
+    return 2 * 4 / (27 * customers) ** 0.5
+
+
+def evidence(scored: pd.DataFrame, measures: list[str], margin: float) -> pd.DataFrame:
+    """Hold the segments from each rank's codes against those from the features.
+
+    Parameters
+    ----------
+    scored : DataFrame
+        From `judge_labelings`, joined with `outside_measures`, whose columns `measures` names.
+
+    Returns
+    -------
+    DataFrame, indexed by rank
+        tells: in every training, every measure is above all fits on the features by more than
+        `margin`; repeats: trainings agree as fits on the features do, to within `REPEATS_WITHIN`.
+    """
+    groups = scored.groupby(["method", "rank"])
+    between = groups["ari_between"].mean()
+    direct = between.loc["features"].iloc[0] - REPEATS_WITHIN
+    table = pd.DataFrame({"repeats": between.loc["autoencoder"] >= direct, "tells": False})
+    if measures:
+        rival = scored.xs("features", level="method")[measures].max()
+        table["tells"] = (groups[measures].min().loc["autoencoder"] > rival + margin).all(axis=1)
+    return table
+
+
+def verdict(rebuilds: bool, tells: bool, repeats: bool) -> str:
     """Say whether an autoencoder earned its place beside PCA and K-Means on the features.
 
     Parameters
     ----------
     rebuilds : bool
         Its worst training rebuilt held-out rows better than PCA, at every rank.
-    separates : bool
-        Some code's segments are better separated in the features than those they compete with.
+    tells : bool
+        Some code's segments say more about outside variables than segments from the features.
     repeats : bool
-        Two trainings of that code agree on the segments as two fits on the features do.
+        Trainings of that code agree on the segments as fits on the features do.
     """
-    if separates and repeats:
+    if tells and repeats:
         return "earns a place in the segmentation"
-    if separates:
-        return "finds better separated segments, but other ones at each training"
+    if tells:
+        place = "earns a place as a compression" if rebuilds else "earns no place here"
+        return f"{place}: its segments say more of outside variables, but differ at each training"
     if rebuilds:
         return "earns a place as a compression, not as a ground for segments"
     return "earns no place here"

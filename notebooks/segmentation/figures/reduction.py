@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,10 @@ METHODS = {
     "PCA": (st.INK, "s", "--"),
     "autoencoder": (st.ACCENT, "o", "-"),
     "clustering autoencoder": (SECOND, "^", "-"),
+}
+OUTSIDE = {
+    "described": "Share of the describing features explained, chance 0",
+    "rules": "Adjusted mutual information with the yes/no rules, chance 0",
 }
 
 
@@ -171,13 +176,14 @@ def maps(
     return figure
 
 
-def training(histories: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
-    """Draw the histories (loss and val_loss by epoch, from 0) of trainings, a panel per title."""
-    figure, axes = st.panels(1, len(histories), 3.3, sharey=True)
+def training(networks: Mapping[str, Sequence[Any]]) -> Figure:
+    """Draw the losses by epoch of trained autoencoders, and the epochs kept, a panel per title."""
+    figure, axes = st.panels(1, len(networks), 3.3, sharey=True)
     ring: st.Style = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.8}
-    for ax, (title, trainings) in zip(axes.flat, histories.items(), strict=True):
-        for history in trainings:
-            epochs, best = history.index + 1, history["val_loss"].idxmin()
+    for ax, (title, trainings) in zip(axes.flat, networks.items(), strict=True):
+        for network in trainings:
+            history, best = network.history, network.kept
+            epochs = history.index + 1
             dashed: st.Style = {"color": st.MUTED, "linewidth": 1.3, "label": "training rows"}
             ax.plot(epochs, history["loss"], "--", **dashed)
             validation = history["val_loss"]
@@ -227,12 +233,33 @@ def neighbourhoods(judged: pd.DataFrame) -> Figure:
     return figure
 
 
-def silhouette_rows(found: pd.DataFrame, reference: float, ax: Axes) -> Axes:
-    """Draw each labelling's silhouette as a mark, a row for each method and rank.
+def outside_rows(scored: pd.DataFrame, reference: pd.Series, measures: Sequence[str]) -> Figure:
+    """Draw each labelling's score by outside variables, a panel for each measure."""
+    rows = scored.groupby(["method", "rank"]).ngroups
+    figure, axes = st.panels(len(measures), 1, 0.36 * rows + 1.1)
+    for measure, ax in zip(measures, axes[:, 0], strict=True):
+        score_rows(scored[measure], reference[measure], OUTSIDE[measure], ax)
+    return figure
 
-    ``reference`` is the silhouette, in the same space, of the segments to compare with.
+
+def outside_text(ends: pd.DataFrame) -> str:
+    """Say between which scores the codes lie; rows min and max, a column per measure."""
+    reach = [f"{name} {column['min']:.2f} to {column['max']:.2f}" for name, column in ends.items()]
+    return f"Marks by method and rank. Learned codes: {joined(reach)}."
+
+
+def silhouette_rows(found: pd.DataFrame, reference: float, ax: Axes) -> Axes:
+    """Draw each labelling's silhouette beside that of the segments to compare with."""
+    label = "Mean silhouette in the reference space"
+    return score_rows(found["silhouette"], reference, label, ax)
+
+
+def score_rows(found: pd.Series, reference: float, label: str, ax: Axes) -> Axes:
+    """Draw scores, indexed by method, rank and seed, as marks: a row for each method and rank.
+
+    ``reference`` is the score, on the same scale, of the segments to compare with.
     """
-    groups = list(found["silhouette"].groupby(["method", "rank"], sort=False))
+    groups = list(found.groupby(["method", "rank"], sort=False))
     for row, ((method, _), values) in enumerate(groups):
         colour, marker, _ = METHODS[method]
         ring: st.Style = {"markersize": 7, "markerfacecolor": "none", "markeredgewidth": 1.6}
@@ -241,5 +268,5 @@ def silhouette_rows(found: pd.DataFrame, reference: float, ax: Axes) -> Axes:
     text: st.Style = {"ha": "right", "fontsize": None, "xycoords": st.TOP}
     st.note(ax, "segments of notebook 04", (reference, 1), (0, 5), **text)
     st.label_rows(ax, [f"{method}, rank {rank}" for (method, rank), _ in groups])
-    ax.set_xlabel("Mean silhouette in the reference space")
+    ax.set_xlabel(label)
     return ax
