@@ -1,4 +1,4 @@
-"""Code and notebooks keep to the linter's and the formatter's rules, as pyproject.toml has them."""
+"""Code and notebooks keep to the linter, the formatter and their type hints."""
 
 import subprocess
 import sys
@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+COMMANDS = (
+    "ruff check --no-cache .",
+    "ruff format --check --no-cache .",
+    "mypy --cache-dir=/dev/null",
+)
 
-@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_style(command):
-    words = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
+    words = [sys.executable, "-m", *command.split()]
     done = subprocess.run(words, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -96,7 +96,8 @@ def fit(
         shares, heights, parameters = _climb(statistics, best[0], LONG_RUN)
     bic = free * np.log(len(matrix)) - 2 * heights[-1]
     labels = np.unique(shares.argmax(axis=1), return_inverse=True)[1]  # a class may be nobody's
-    return HurdleMixture(*parameters, heights, float(bic), labels)
+    weights, does, means, variances = parameters
+    return HurdleMixture(weights, does, means, variances, heights, float(bic), labels)
 
 
 def scan(

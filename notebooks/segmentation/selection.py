@@ -256,8 +256,7 @@ def separation_over_k(
             "apart_jaccard": float("nan"),
         }
         if depth <= NATURAL_VALLEY:
-            settings = {"resamples": 20, "seed": seed, "from_solution": True}
-            found = resample_scan(matrix, {k: fit}, **settings)[k]
+            found = resample_scan(matrix, {k: fit}, resamples=20, seed=seed, from_solution=True)[k]
             rows[k]["apart_jaccard"] = found.jaccard.mean(axis=0).min()
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("k")
 
