@@ -29,7 +29,7 @@ DEFINITIONS = (
     r"\bk = \d+\b",
     r"(?:[A-ZÀ-Ý][\w-]+|al\.) (?:18|19|20)\d\d\b",  # citations
     r"\b1\.5 interquartile ranges\b",
-    r"\b(?:5 to 95|95|1|2|30) %",  # quantiles and intervals
+    r"\b(?:5 to 95|95|1|2|30) ?%",  # quantiles and intervals
     r"\b(?:80|90) % of the variance\b",
     r"\b99th percentile\b",
     r"\bbetween 0 and 1\b",

@@ -32,7 +32,7 @@ def test_a_mass_with_zeros_is_no_discovery(embedded_matrix):
     customers = embedded_matrix[rng.choice(len(embedded_matrix), 2_000, replace=False)]
     for make in (null_reference.same_margins, null_reference.same_zeros):
         found = simulation.repeat("mass", 1_500, 1, partial(one_mass, make, customers))
-        assert (found["natural"], found["word"], found["clearer"]) == ([], "constructed", False)
+        assert (found["natural"], found["word"], found["clearer"]) == ((), "constructed", False)
 
 
 def one_mass(make, customers, n, rng):

@@ -255,7 +255,7 @@ def refit_intervals(resamples: Resamples, values: np.ndarray, *, customers: int)
     shares, worth = (
         np.array(
             [
-                np.bincount(labels, weights=counts * weight, minlength=k) / (counts * weight).sum()
+                _parts(np.bincount(labels, weights=counts * weight, minlength=k))
                 for labels, counts in zip(resamples.labels, resamples.counts, strict=True)
             ]
         )
@@ -265,6 +265,12 @@ def refit_intervals(resamples: Resamples, values: np.ndarray, *, customers: int)
     scale = 1.96 * np.sqrt(2 * drawn / customers)
     table = pd.DataFrame({"share": shares.std(axis=0), "value_share": worth.std(axis=0)})
     return (scale * table).set_axis(range(1, k + 1)).rename_axis("segment")
+
+
+def _parts(amounts: np.ndarray) -> np.ndarray:
+    """Shares of a total; of one that is not above zero they mean nothing and are 0."""
+    total = amounts.sum()
+    return amounts / total if total > 0 else np.zeros(len(amounts))
 
 
 def calibration(
