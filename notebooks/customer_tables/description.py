@@ -145,7 +145,7 @@ def dataset_toml(
     shown = (guess for guess in guesses if guess.role in ("segment", "describe", "left out"))
     blocks += [_feature(guess) for guess in shown if guess.is_numeric]
     if questions:
-        plain = "Plain questions: their answers are the baseline that clusters have to beat"
+        plain = "Yes/no rules: their answers are the baseline that clusters have to beat"
         entries = [{"name": name, "when": when} for name, when in questions]
         blocks += [_heading(plain), *(_written({"questions": [entry]}) for entry in entries)]
     return _sealed("\n".join([*blocks, *more]))

@@ -121,7 +121,7 @@ class Archetype:
 
 @dataclass(frozen=True, config=STRICT)
 class Question:
-    """A plain yes/no question about a customer; together they are the rule baseline."""
+    """A yes/no question about a customer; together they are the rule baseline."""
 
     name: str
     when: str

@@ -224,5 +224,5 @@ def verdict(rebuilds: bool, tells: bool, repeats: bool) -> str:
         place = "earns a place as a compression" if rebuilds else "earns no place here"
         return f"{place}: its segments say more of outside variables, but differ at each training"
     if rebuilds:
-        return "earns a place as a compression, not as a ground for segments"
+        return "earns a place as a compression, not as a basis for segments"
     return "earns no place here"

@@ -385,17 +385,17 @@ def _limits(dataset: Dataset, cards: list[dict[str, Any]], clustering: dict[str,
 
 
 def added_sentences(alternatives: dict[str, Any]) -> list[str]:
-    """Say what the segments add to plain questions, from the numbers of notebook 07."""
+    """Say what the segments add to yes/no rules, from the numbers of notebook 07."""
     found, sentences = alternatives, []
     if "rule_baseline_explained" in found:
         sentences.append(
-            f"Plain yes/no questions explain {share(found['rule_baseline_explained'])} of the "
+            f"Yes/no rules explain {share(found['rule_baseline_explained'])} of the "
             f"differences between customers, the segments {share(found['segments_explained'])}"
             f"; the two divisions agree to {found['rule_baseline_ari']:.2f} of 1."
         )
     if "rule_baseline_explained_value" in found:
         sentences.append(
-            f"Of the differences in value, plain questions explain "
+            f"Of the differences in value, yes/no rules explain "
             f"{share(found['rule_baseline_explained_value'])}, the segments "
             f"{share(found['segments_explained_value'])}."
         )
