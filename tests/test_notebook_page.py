@@ -17,6 +17,8 @@ from segmentation.presentation import html_table
 
 PICTURE = base64.b64encode(png()).decode()
 ABOUT = {"alt": "Stability falls.", "caption": "Agreement.", "file": "../figures/04_decision.png"}
+DECLARED = 'k: int = 0  # 0: by the rule\nseed: int = 20\nresults_dir: str = ""'
+INJECTED = "k = 5\nresults_dir = '/tmp/a1b2/results'\ndataset = '/tmp/a1b2/cards'"
 SCORES = pd.DataFrame({"inertia": [64555.0, 12.5]}, index=pd.Index([5, 6], name="k"))
 
 
@@ -32,14 +34,8 @@ def notebook():
     """An executed notebook with everything that a page has to lay out."""
     cells = [
         new_markdown_cell("# How many kinds?\n\nCosts between $2,740 and $1,003."),
-        code(
-            source='k: int = 0  # 0: by the rule\nseed: int = 20\nresults_dir: str = ""',
-            tags=["parameters"],
-        ),
-        code(
-            source="k = 5\nresults_dir = '/tmp/a1b2/results'\ndataset = '/tmp/a1b2/cards'",
-            tags=["injected-parameters"],
-        ),
+        code(source=DECLARED, tags=["parameters"]),
+        code(source=INJECTED, tags=["injected-parameters"]),
         new_markdown_cell("## The scan over k\n\n| k | agreement |\n|---|---|\n| 5 | 0.90 |"),
         code(
             shown({"image/png": PICTURE, "text/plain": "Figure"}, {"image/png": ABOUT}),
@@ -178,11 +174,14 @@ def test_tables_scroll_by_keyboard_and_numbers_stand_right(page):
 
 def test_a_table_as_pandas_writes_it_gets_frame_and_headers(tmp_path):
     data = {"text/html": pd.DataFrame({"n": [1.5], "word": ["x"]}).to_html(), "text/plain": "…"}
-    output = new_output("execute_result", data=data, execution_count=1)
-    table = render_cells(tmp_path, code(output)).select_one(".scroll.table table")
+    table = render_cells(tmp_path, code(shown(data))).select_one(".scroll.table table")
     assert [cell.name for cell in table.thead.tr.find_all(True)] == ["td", "th", "th"]
     assert table.tbody.th["scope"] == "row"
     assert [cell.get("class") for cell in table.select("tbody td")] == [["number"], None]
+
+
+FAILED = {"ename": "E", "evalue": "v", "traceback": ["\x1b[31mE\x1b[0m: <script>no"]}
+WIDGET = {"application/vnd.jupyter.widget-view+json": "{}", "text/plain": "Box()"}
 
 
 @pytest.mark.parametrize(
@@ -190,17 +189,11 @@ def test_a_table_as_pandas_writes_it_gets_frame_and_headers(tmp_path):
     [
         (new_output("stream", name="stdout", text="a <b>"), "a <b>"),
         (new_output("stream", name="stderr", text="for the log"), ""),
-        (
-            new_output("error", ename="E", evalue="v", traceback=["\x1b[31mE\x1b[0m: <script>no"]),
-            "E: <script>no",
-        ),
-        (
-            new_output("execute_result", data={"text/plain": "{'k': 6}"}, execution_count=1),
-            "{'k': 6}",
-        ),
+        (new_output("error", **FAILED), "E: <script>no"),
+        (new_output("execute_result", data={"text/plain": "{'k': 6}"}), "{'k': 6}"),
         (shown({"text/markdown": "**6** kinds", "text/plain": "?"}), "6 kinds"),
         (shown({"application/javascript": "document.title='run'"}), ""),
-        (shown({"application/vnd.jupyter.widget-view+json": "{}", "text/plain": "Box()"}), "Box()"),
+        (shown(WIDGET), "Box()"),
     ],
 )
 def test_outputs_in_the_form_that_a_page_can_show(tmp_path, output, text):
@@ -212,20 +205,16 @@ def test_pictures_without_description_or_from_elsewhere(tmp_path):
     prose = "## Sizes\n\n![a dot](attachment:dot.png) ![a map](https://example.org/map.png)"
     cell = new_markdown_cell(prose, attachments={"dot.png": {"image/png": "iVBORw0KGgo="}})
     page = render_cells(tmp_path, cell, code(shown({"image/png": "iVBORw0KGgo="})))
-    assert [(i["src"], i["alt"]) for i in page.find_all("img")] == [
-        ("data:image/png;base64,iVBORw0KGgo=", "a dot"),
-        (
-            "data:image/png;base64,iVBORw0KGgo=",
-            "A figure in the section “Sizes” that has no description.",
-        ),
-    ]
+    assert {i["src"] for i in page.find_all("img")} == {"data:image/png;base64,iVBORw0KGgo="}
+    described = "A figure in the section “Sizes” that has no description."
+    assert [i["alt"] for i in page.find_all("img")] == ["a dot", described]
     assert "a map" in page.main.text
 
 
 # --- safety ------------------------------------------------------------------------------------
 
 
-def hostile_notebook():
+def hostile_cells():
     cells = []
     for text in HOSTILE:
         table = f'<table><caption>{text}</caption><tr><td style="x" onclick="x()">{text}</td></tr>'
@@ -240,13 +229,19 @@ def hostile_notebook():
         printed = new_output("stream", name="stdout", text=text)
         cells.append(new_markdown_cell(f"## A heading {text}\n\nAnd a text {text}."))
         cells.append(code(*outputs, printed, source=f"x = {text!r}"))
-    return new_notebook(cells=cells)
+    return cells
 
 
 def test_hostile_names_are_words_wherever_they_appear(tmp_path):
-    page = assert_inert(
-        render(tmp_path, hostile_notebook(), dataset_title=HOSTILE[0], title=HOSTILE[1])
-    )
+    titles = {"dataset_title": f"shop\u2066\u2069 {HOSTILE[0]}", "title": HOSTILE[1]}
+    cells = [
+        code(source='input_file: str = ""', tags=["parameters"]),
+        code(source="input_file = 'a\u202eb\\x1b[31m.csv'", tags=["injected-parameters"]),
+        *hostile_cells(),
+    ]
+    page = render_cells(tmp_path, *cells, **titles)
+    assert not re.search("[\x1b\u202e\u2066\u2069]", str(page))
+    assert "a b [31m.csv" in page.text
     assert not page.main.find_all("svg")
     assert not [a for a in page.select("figure a") if "figures/" not in a["href"]]
     printed = [pre.text.strip() for pre in page.select(".printed pre")]
@@ -283,11 +278,3 @@ def test_sanitising_leaves_nothing_that_acts(html):
         assert "script:" not in tag.get("href", "") and tag.get("role") != "alert"
     assert "alert" not in clean, "the content of scripts is no text"
     assert pages.sanitise(clean) == clean, "no text turns into a tag on a second reading"
-
-
-def test_settings_and_titles_are_legible(tmp_path):
-    injected = code(source="input_file = 'a\u202eb\\x1b[31m.csv'", tags=["injected-parameters"])
-    declared = code(source='input_file: str = ""', tags=["parameters"])
-    page = render_cells(tmp_path, declared, injected, dataset_title="shop\u2066\u2069")
-    assert not re.search("[\x1b\u202e\u2066\u2069]", str(page))
-    assert "a b [31m.csv" in page.text
