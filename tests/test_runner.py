@@ -50,9 +50,7 @@ def test_executed_notebooks_show_no_path_of_this_machine(finished):
     for path in (finished.results / "notebooks").iterdir():
         text = path.read_text()
         assert str(finished.folder) not in text and str(Path.home()) + "/" not in text
-    cells = json.loads(finished.read("notebooks/01_numbers.ipynb"))["cells"]
-    assert cells[-1]["outputs"][0]["text"][0] == "in results/mine\n"
-    assert [cell["execution_count"] for cell in cells] == [1, 2, 3]
+    assert '"in results/mine\\n"' in finished.read("notebooks/01_numbers.ipynb")
 
 
 # --- what is up to date -------------------------------------------------------------------------
@@ -333,9 +331,11 @@ def test_a_folder_without_write_access(project, capsys):
     [
         ("--set strat=1", "no notebook has a parameter 'strat'", "did you mean start?"),
         ("--set start=many", "start is a whole number, not 'many'", "its default is 1"),
-        ("--set start=1.5", "start is a whole number", "its default is 1"),
+        ("--set start=1.0", "start is a whole number", "its default is 1"),
+        ("--set start=", "start is a whole number", "its default is 1"),
         ("--set share=nan", "share is a number", "its default is 0.5"),
-        ("--set wait=maybe", "wait is true or false", "its default is False"),
+        ("--set share=inf", "share is a number", "its default is 0.5"),
+        ("--set wait=2", "wait is true or false", "its default is False"),
         ("--set quick=true", "quick is not set this way", "--quick"),
         ("--set dataset=mall", "dataset is not set this way", "--dataset"),
         ("--set start", "'start' sets nothing", "NAME=VALUE"),
@@ -371,14 +371,11 @@ def test_mistakes_in_arguments_are_told_in_three_lines(
     assert not project.results.parent.exists()
 
 
-def test_options_are_read_without_any_package():
-    options = arguments.parse(["--set", "k=6", "--set", "title=a=b", "--from", "end"], SERIES)
-    assert (options.settings, options.start) == ({"k": "6", "title": "a=b"}, SERIES[2])
-    options = arguments.parse(["--raw", "--sheet", "2"], SERIES)
-    assert options.settings == {"raw": "yes", "sheet": "2"}
-    command = [sys.executable, "-S", "scripts/run.py", "--help"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert "--time-limit" in said
+def test_options_are_settings_or_decide_where_to_begin():
+    given = "--set k=6 --set title=a=b --from end --raw --sheet 2"
+    options = arguments.parse(given.split(), SERIES)
+    assert options.settings == {"k": "6", "title": "a=b", "raw": "yes", "sheet": "2"}
+    assert options.start == SERIES[2]
 
 
 def test_results_may_not_take_the_place_of_other_things(tmp_path):
@@ -402,30 +399,17 @@ def test_a_command_that_is_interrupted_while_it_loads_says_only_so():
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "Interrupted.\n")
 
 
-@pytest.mark.parametrize(
-    ("annotation", "text", "value"),
-    [
+def test_values_are_read_as_the_declared_type():
+    for annotation, text, value in (
         ("int", " -2 ", -2),
         ("float", "1e-3", 0.001),
         ("float", "6", 6.0),
         ("bool", "Yes", True),
         ("bool", "0", False),
-        ("str", "plain 'text'", "plain 'text'"),
         ("str", "6", "6"),
         ("Something", "as it is", "as it is"),
-        ("int", "6.0", None),
-        ("int", "", None),
-        ("float", "inf", None),
-        ("bool", "2", None),
-    ],
-)
-def test_values_are_read_as_the_declared_type_or_refused(annotation, text, value):
-    parameter = Parameter("x", annotation, None)
-    if value is None:
-        with pytest.raises(UserError, match="x is "):
-            parameters.coerce(parameter, text)
-    else:
-        found = parameters.coerce(parameter, text)
+    ):
+        found = parameters.coerce(Parameter("x", annotation, None), text)
         assert (found, type(found)) == (value, type(value))
 
 
@@ -444,6 +428,7 @@ def test_parameters_are_read_with_their_comments_and_settled_in_their_order(proj
 
 
 def test_reachable_code_follows_imports(tmp_path):
+    (tmp_path / "package" / "figures").mkdir(parents=True)
     for name, source in {
         "package/one.py": "from package import two\n",
         "package/two.py": "import numpy\nfrom package.figures.bars import draw\n",
@@ -452,13 +437,10 @@ def test_reachable_code_follows_imports(tmp_path):
         "package/apart.py": "",
         "beside.py": "",
     }.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(source)
     source = "%matplotlib inline\nfrom package.one import f\n"
     notebook = {"cells": [{"cell_type": "code", "source": source}]}
     found = notebook_files.reachable(notebook, tmp_path)
-    names = " ".join(path.relative_to(tmp_path).as_posix() for path in found)
-    assert names == (
-        "beside.py package/figures/__init__.py package/figures/bars.py package/one.py"
-        " package/two.py"
-    )
+    names = " ".join(path.relative_to(tmp_path / "package").as_posix() for path in found[1:])
+    assert names == "figures/__init__.py figures/bars.py one.py two.py"
+    assert found[0].name == "beside.py"

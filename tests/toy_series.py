@@ -17,8 +17,10 @@ import textwrap
 import time
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from runner import command
 from segmentation.stages import Stage
@@ -96,8 +98,8 @@ SOURCES = {
             (results / "tables" / "03_next.csv").write_text(lines)
     """,
 }
-# What a run does not write alike twice: when it ran and how long it took.
-TIMES = ("manifest.json", "index.html", ".stamps/01.json", ".stamps/02.json", ".stamps/03.json")
+# What a run writes about itself, and, with the start page, not alike twice.
+OF_THE_RUN = ("manifest.json", ".stamps/")
 
 
 class Project:
@@ -121,23 +123,12 @@ class Project:
             source = changed.get(f"_{stage.number}", SOURCES[stage.number])
             cells = textwrap.dedent(source).strip().split("\n---\n")
             cells[0] = PARAMETERS + cells[0]
-            notebook = {
-                "cells": [
-                    {
-                        "cell_type": "code",
-                        "id": f"cell-{i}",
-                        "metadata": {} if i else {"tags": ["parameters"]},
-                        "source": cell.splitlines(keepends=True),
-                        "outputs": [],
-                        "execution_count": None,
-                    }
-                    for i, cell in enumerate(cells)
-                ],
-                "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-                "nbformat": 4,
-                "nbformat_minor": 5,
-            }
-            (self.notebooks / stage.file).write_text(json.dumps(notebook))
+            notebook = new_notebook(
+                cells=[new_code_cell(cell, id=f"cell-{i}") for i, cell in enumerate(cells)],
+                metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            )
+            notebook.cells[0].metadata["tags"] = ["parameters"]
+            nbformat.write(notebook, self.notebooks / stage.file)
 
     def run(self, *argv, series=SERIES):
         arguments = ["--results", str(self.results), *argv]
@@ -167,20 +158,20 @@ class Project:
 
     def snapshot(self, times=True):
         """Return a hash of every published file, stamps included; or without what tells times."""
+        names = (p.relative_to(self.results).as_posix() for p in self.results.rglob("*.*"))
+        telling = () if times else (*OF_THE_RUN, "index.html")
         return {
             name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in self.results.rglob("*")
-            if path.is_file()
-            and ((name := path.relative_to(self.results).as_posix()) not in TIMES or times)
+            for name in names
+            if (path := self.results / name).is_file() and not name.startswith(telling)
         }
 
     def broken(self):
         """Return the published files that are not those that their manifest lists."""
-        listed = {
-            n: e["sha256"] for n, e in json.loads(self.read("manifest.json"))["outputs"].items()
-        }
-        found = {n: h for n, h in self.snapshot().items() if n[:7] not in (".stamps", "manifes")}
-        return sorted(name for name in found | listed if found.get(name) != listed.get(name))
+        outputs = json.loads(self.read("manifest.json"))["outputs"]
+        listed = {(name, entry["sha256"]) for name, entry in outputs.items()}
+        found = {(n, h) for n, h in self.snapshot().items() if not n.startswith(OF_THE_RUN)}
+        return sorted(name for name, _ in found ^ listed)
 
     def processes(self):
         """Return the processes that work in the folder of the notebooks."""
