@@ -214,7 +214,7 @@ def test_pictures_without_description_or_from_elsewhere(tmp_path):
 # --- safety ------------------------------------------------------------------------------------
 
 
-def hostile_cells():
+def hostile_notebook():
     cells = []
     for text in HOSTILE:
         table = f'<table><caption>{text}</caption><tr><td style="x" onclick="x()">{text}</td></tr>'
@@ -229,7 +229,7 @@ def hostile_cells():
         printed = new_output("stream", name="stdout", text=text)
         cells.append(new_markdown_cell(f"## A heading {text}\n\nAnd a text {text}."))
         cells.append(code(*outputs, printed, source=f"x = {text!r}"))
-    return cells
+    return new_notebook(cells=cells)
 
 
 def test_hostile_names_are_words_wherever_they_appear(tmp_path):
@@ -237,7 +237,7 @@ def test_hostile_names_are_words_wherever_they_appear(tmp_path):
     cells = [
         code(source='input_file: str = ""', tags=["parameters"]),
         code(source="input_file = 'a\u202eb\\x1b[31m.csv'", tags=["injected-parameters"]),
-        *hostile_cells(),
+        *hostile_notebook().cells,
     ]
     page = render_cells(tmp_path, *cells, **titles)
     assert not re.search("[\x1b\u202e\u2066\u2069]", str(page))
