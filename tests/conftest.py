@@ -23,7 +23,7 @@ import simulate_decision
 from runner.locking import lock
 from segmentation.dataset import DATA_FOLDER, Dataset, build_dataset
 
-pytest_plugins = ["toy_series"]
+pytest_plugins = ["fitted", "toy_series"]
 
 # A test process that runs beside others ignores Ctrl-C, and so would every run that it starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+import pytest
 
+from customer_tables.storage import write_json
+from customer_tables.table import read_table
 from segmentation.cleaning import check_types, clean, index_customers, select_columns
-from segmentation.dataset import Dataset
+from segmentation.dataset import Dataset, load_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans
-from segmentation.model import build_model
+from segmentation.model import build_model, load_model
+from segmentation.scoring import assign_customers
 
 
 def fit_model(known: Dataset, table: pd.DataFrame, k: int, name: str = "Kind") -> dict[str, Any]:
@@ -25,3 +30,16 @@ def fit_model(known: Dataset, table: pd.DataFrame, k: int, name: str = "Kind") -
     numeric = [c.name for c in known.columns if c.is_numeric and c.name in as_read]
     training = (features, as_read[numeric])
     return build_model(known, cleaned.fills, preparation, fit.centres, entries, training)
+
+
+@pytest.fixture(scope="session")
+def holders(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """Everything about the embedded card holders and a model of them, to be read only."""
+    known = load_dataset("credit_card")
+    table = read_table(known.source_path).table
+    path = tmp_path_factory.mktemp("model") / "model.json"
+    write_json(path, fit_model(known, table, 6))
+    model = load_model(path)
+    customers, assigned = clean(table, known).customers, assign_customers(model, table)
+    labels = assigned["segment"].loc[customers.index]
+    return SimpleNamespace(**vars() | {"largest": int(labels.value_counts().idxmax())})

@@ -4,7 +4,6 @@ import io
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -36,19 +35,6 @@ from segmentation.scoring import Scorer, score_customers
 KNOWN = load_dataset("credit_card")
 MONEY = [c.name.upper() for c in KNOWN.columns if c.kind == "money"]
 SIMULATED = {"new_share": 0.1, "inflation": 0.6, "shrink": 0.5}
-
-
-@pytest.fixture(scope="module")
-def holders():
-    """The training table, its model, the cleaned customers, their segments and the largest one."""
-    table = read_table(KNOWN.source_path).table
-    model = fit_model(KNOWN, table, 6)
-    customers, labels = clean(table, KNOWN).customers, score_customers(model, table).assigned
-    labels = labels["segment"].loc[customers.index]
-    largest = int(labels.value_counts().idxmax())
-    return SimpleNamespace(
-        table=table, model=model, customers=customers, labels=labels, largest=largest
-    )
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The mall's visitors: rebuilt byte for byte, read under every spelling, five segments by name."""
+"""The mall's visitors: read under every spelling, five segments by name."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from sklearn.metrics import silhouette_score
 
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
-from make_sample_data import main
 from segmentation import cleaning, profiling, selection, stability
 from segmentation.dataset import DATA_FOLDER, load_dataset, match_dataset
 from segmentation.features import build_features, fit_preparation
@@ -26,7 +25,6 @@ def known():
 
 
 def prepare(path, known, *, segment_on=()):
-    """Return features in units and the standardised matrix of a table of visitors."""
     known = known.segment_on(segment_on)
     customers = cleaning.clean(read_table(path).table, known).customers
     features = build_features(customers, known)
@@ -42,13 +40,6 @@ def decide(matrix):
     scan = selection.stability_over_k(refits).join(selection.separation_over_k(X, fits))
     scan["silhouette"] = [silhouette_score(X, fits[k].labels) for k in KS]
     return scan, fits, selection.choose_k(scan, customers=len(X))
-
-
-def test_the_files_are_rebuilt_byte_for_byte(tmp_path):
-    assert main(["--dataset", "mall", "--folder", str(tmp_path)]) == 0
-    for name in ("customers.csv", "truth.csv"):
-        assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes(), name
-    assert main(["--dataset", "mall", "--check"]) == 0
 
 
 def test_the_planted_groups_come_back_with_their_names(known):

@@ -136,10 +136,11 @@ def test_a_changed_model_is_refused(saved, change, words):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "{}", '{"checksum": 1}', '{"checksum": 1, "x": NaN}', "\x00"]
+    "text",
+    ["", "{", "[]", "null", "{}", '{"checksum": 1}', '{"checksum": 1, "x": NaN}', "\x00", "\xff"],
 )
 def test_no_model_is_refused(tmp_path, text):
-    (tmp_path / "model.json").write_text(text)
+    (tmp_path / "model.json").write_text(text, encoding="latin-1")
     for path in (tmp_path / "model.json", tmp_path / "absent.json", tmp_path):
         with pytest.raises(UserError, match="is no model|its checksum differs"):
             load_model(path)

@@ -155,6 +155,9 @@ def test_neither_the_order_of_rows_nor_copies_of_all_matter(table, seed):
         _, _, again, same = prepare(other)
         pd.testing.assert_frame_equal(matrix, same)
         assert preparation == again
+    # Copies under other names are customers of their own, and change no mean nor deviation.
+    doubled = prepare(pd.concat([table, table.assign(client="again " + table["client"])]))[3]
+    np.testing.assert_allclose(matrix, doubled.loc[matrix.index], rtol=1e-6, atol=1e-9)
 
 
 @QUICK
@@ -171,20 +174,6 @@ def test_another_currency_changes_no_label_where_the_scale_is_linear(table, fact
     np.testing.assert_allclose(first, second, rtol=1e-6, atol=1e-6)
     fit, again = (fit_kmeans(values, 3, n_init=STARTS) for values in (first, second))
     assert (fit.labels == again.labels).all() or again.inertia == pytest.approx(fit.inertia)
-
-
-@QUICK
-@given(tables())
-def test_customers_twice_under_other_names_change_no_centre(table):
-    _, _, _, matrix = prepare(table)
-    twice = table.assign(client="again " + table["client"])
-    _, _, _, doubled = prepare(pd.concat([table, twice]))
-    values = matrix.to_numpy()
-    assume(has_groups(values, 3))
-    np.testing.assert_allclose(values, doubled.loc[matrix.index].to_numpy(), rtol=1e-6, atol=1e-9)
-    fit = fit_kmeans(values, 3, n_init=STARTS)
-    centres = np.array([values[fit.labels == s].mean(axis=0) for s in range(3)])
-    np.testing.assert_allclose(centres, fit.centres, atol=1e-9)
 
 
 # --- dataset.toml ---------------------------------------------------------------------------------
@@ -427,14 +416,3 @@ def test_a_changed_model_is_refused_or_used_as_it_is(model, data):
             compare_scored(loaded, score_customers(loaded, model[1]))
         with refused_well():
             write_query(loaded, data.draw(st.sampled_from(DIALECTS)))
-
-
-@MANY
-@given(st.integers(0, 10**6), st.binary(min_size=1, max_size=3))
-def test_a_damaged_model_is_refused(model, place, bytes_):
-    content = model[0].read_bytes()
-    place %= len(content)
-    path = model[0].with_name("damaged.json")
-    path.write_bytes(content[:place] + bytes_ + content[place + len(bytes_) :])
-    with refused_well():
-        assert load_model(path) == load_model(model[0]), "only the layout was changed"

@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 from calibrate_sample_data import main as calibrate
 from make_sample_data import FOLDER, PARAMETERS, main, make_customers, resize
 from segmentation.cleaning import clean
-from segmentation.dataset import load_dataset
+from segmentation.dataset import DATA_FOLDER, load_dataset
 from segmentation.features import apply_transform, build_features
 from segmentation.kmeans import assign, fit_kmeans
 
@@ -38,7 +38,6 @@ def real():
 
 
 def count_flaws(table):
-    """Count the public table's known flaws in a table."""
     unpaid = table["PAYMENTS"] == 0
     parts = table["ONEOFF_PURCHASES"] + table["INSTALLMENTS_PURCHASES"]
     gap = (parts - table["PURCHASES"]).abs()
@@ -61,7 +60,6 @@ def notebook_features(table):
 
 
 def total_features(table):
-    """Return other features: totals, transactions, the limit; nothing per month."""
     limit = table["CREDIT_LIMIT"].fillna(table["CREDIT_LIMIT"].median())
     logged = table[["ONEOFF_PURCHASES", "INSTALLMENTS_PURCHASES", "CASH_ADVANCE", "BALANCE",
                     "PAYMENTS", "PURCHASES_TRX", "CASH_ADVANCE_TRX"]]  # fmt: skip
@@ -73,19 +71,20 @@ FEATURES = (notebook_features, total_features)  # the resemblance does not hang 
 
 
 def standardised(table, like):
-    """Standardise features by the mean and deviation of (another) table's."""
     return ((table - like.mean()) / like.std(ddof=0)).to_numpy()
 
 
-def test_the_files_are_rebuilt_byte_for_byte(tmp_path):
-    assert main(["--folder", str(tmp_path), "--check"]) == 1
-    assert main(["--folder", str(tmp_path)]) == 0
+@pytest.mark.parametrize("dataset", ["credit_card", "mall"])
+def test_the_files_are_rebuilt_byte_for_byte(tmp_path, dataset):
+    make = ["--dataset", dataset, "--folder", str(tmp_path)]
+    assert main([*make, "--check"]) == 1
+    assert main(make) == 0
     for name in ("customers.csv", "truth.csv"):
-        assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes(), name
-    assert main(["--folder", str(tmp_path), "--check"]) == 0
+        assert (tmp_path / name).read_bytes() == (DATA_FOLDER / dataset / name).read_bytes()
+    assert main([*make, "--check"]) == main(["--dataset", dataset, "--check"]) == 0
     with (tmp_path / "customers.csv").open("ab") as file:
         file.write(b"\n")
-    assert main(["--folder", str(tmp_path), "--check"]) == 1
+    assert main([*make, "--check"]) == 1
 
 
 def test_flaws_are_those_of_the_public_table(customers):

@@ -8,35 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fitted import fit_model
 
 from customer_tables.errors import UserError
-from customer_tables.storage import write_json
 from customer_tables.table import read_table
 from scoring import command, plain_files, scoring
 from scoring.scoring import score_file
 from segmentation import parallel
 from segmentation.cleaning import clean
-from segmentation.dataset import load_dataset
-from segmentation.model import load_model
 from segmentation.scoring import assign_customers
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "data" / "credit_card" / "customers.csv"
-
-
-@pytest.fixture(scope="module")
-def model_path(tmp_path_factory):
-    model = fit_model(load_dataset("credit_card"), read_table(TABLE).table, 6)
-    path = tmp_path_factory.mktemp("model") / "model.json"
-    write_json(path, model)
-    return path
-
-
-@pytest.fixture(scope="module")
-def expected(model_path):
-    """What the notebooks' own path says about the training customers."""
-    return assign_customers(load_model(model_path), read_table(TABLE).table)
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +35,14 @@ def several_pieces(monkeypatch):
 
 
 @pytest.fixture
-def score(model_path, tmp_path):
+def score(holders, tmp_path):
     """Score a file or a table of text; return the result and the list."""
 
     def scored(source, name="scored.csv", **settings):
         if isinstance(source, pd.DataFrame):
             source.to_csv(tmp_path / "new.csv", index=False)
             source = tmp_path / "new.csv"
-        with score_file(model_path, source, tmp_path / name, **settings) as result:
+        with score_file(holders.path, source, tmp_path / name, **settings) as result:
             pass
         read = pd.read_parquet if name.endswith("parquet") else pd.read_csv
         kwargs = {} if name.endswith("parquet") else {"dtype": {"customer": str}}
@@ -78,20 +60,20 @@ def assert_same(scored, expected):
 
 
 def test_the_training_customers_come_back_in_the_order_of_the_file(
-    score, expected, table, tmp_path, monkeypatch
+    score, holders, table, tmp_path, monkeypatch
 ):
     result, scored = score(TABLE)
     assert not result.why_whole
     assert scored.index.tolist() == table["CUST_ID"].tolist()
-    assert_same(scored, expected)
+    assert_same(scored, holders.assigned)
     assert (scored["second_choice"] != scored["segment"]).all()
     assert (tmp_path / "scored.csv").stat().st_mode & 0o777 == 0o600 or sys.platform == "win32"
     assert result.period.customers == len(table)
-    assert result.period.strangers.sum() == expected["stranger"].sum() > 0
+    assert result.period.strangers.sum() == holders.assigned["stranger"].sum() > 0
     paid = pd.to_numeric(table["PAYMENTS"])
     exact = np.quantile(paid[paid > 0], [0.25, 0.5, 0.75])
     assert result.period.quartiles("payments") == pytest.approx(exact, rel=0.03)
-    known = clean(read_table(TABLE).table, load_dataset("credit_card")).changes
+    known = clean(holders.table, holders.known).changes
     rows = {(change.what, change.column): change.rows for change in known}
     assert {c.column for c in result.changes} >= {"credit_limit", "minimum_payments"}
     assert all(rows[change.what, change.column] == change.rows for change in result.changes)
@@ -124,12 +106,12 @@ PLAIN = {
 
 
 @pytest.mark.parametrize("kind", PLAIN)
-def test_plain_files_of_every_kind_go_through_in_pieces(score, expected, table, tmp_path, kind):
+def test_plain_files_of_every_kind_go_through_in_pieces(score, holders, table, tmp_path, kind):
     (tmp_path / "new").write_bytes(PLAIN[kind](table))
     result, scored = score(tmp_path / "new")
     assert not result.why_whole
     assert len(scored) == (1 if kind == "one customer" else len(table))
-    assert_same(scored, expected)
+    assert_same(scored, holders.assigned)
 
 
 REPAIRS = {
@@ -147,36 +129,36 @@ REPAIRS = {
 
 
 @pytest.mark.parametrize("repair", REPAIRS)
-def test_what_needs_repair_is_repaired_as_in_a_run(score, model_path, table, tmp_path, repair):
+def test_what_needs_repair_is_repaired_as_in_a_run(score, holders, table, tmp_path, repair):
     few = REPAIRS[repair](table.head(300).sample(frac=1, random_state=1))
     result, scored = score(few)
-    again = assign_customers(load_model(model_path), read_table(tmp_path / "new.csv").table)
+    again = assign_customers(holders.model, read_table(tmp_path / "new.csv").table)
     assert result.why_whole and len(scored) == len(again) == 300 == result.period.customers
     assert_same(scored, again)
     if repair == "currency":
         assert scored.index.tolist() == few["CUST_ID"].tolist()
 
 
-def test_a_workbook_is_read_and_infinite_numbers_are_gaps(score, expected, tmp_path):
-    holders = pd.read_csv(TABLE).head(60)
-    holders.to_excel(tmp_path / "new.xlsx", index=False)
+def test_a_workbook_is_read_and_infinite_numbers_are_gaps(score, holders, tmp_path):
+    few = pd.read_csv(TABLE).head(60)
+    few.to_excel(tmp_path / "new.xlsx", index=False)
     _, scored = score(tmp_path / "new.xlsx")
     assert len(scored) == 60
-    assert_same(scored, expected)
+    assert_same(scored, holders.assigned)
     for gap, name in ((np.inf, "endless"), (np.nan, "gap")):
-        holders.assign(PAYMENTS=gap).to_parquet(tmp_path / name)
+        few.assign(PAYMENTS=gap).to_parquet(tmp_path / name)
     (endless, scored), (_, gaps) = score(tmp_path / "endless"), score(tmp_path / "gap")
     assert scored.equals(gaps) and not endless.why_whole
     assert [c.rows for c in endless.changes if c.what == "infinite value"] == [60]
 
 
 @pytest.mark.parametrize("name", ["scored.csv", "scored.parquet"])
-def test_exact_copies_far_apart_are_dropped(score, expected, table, name):
+def test_exact_copies_far_apart_are_dropped(score, holders, table, name):
     few = table.head(2000).replace({"CUST_ID": {"C10006": "@6"}})
     result, scored = score(pd.concat([few, few.iloc[[5, 700]]]), name)
     assert not result.why_whole and len(scored) == 2000 == result.period.customers
     assert [c.rows for c in result.changes if "exact copy" in c.what] == [2]
-    assert_same(scored.drop(scored.index[5]).round(4), expected)
+    assert_same(scored.drop(scored.index[5]).round(4), holders.assigned)
 
 
 def test_two_rows_of_one_customer_are_refused_with_their_lines(score, table, tmp_path):
@@ -208,12 +190,12 @@ BAD = {
 
 @pytest.mark.parametrize("bad", BAD)
 def test_bad_input_ends_with_a_few_lines_and_no_file(
-    model_path, table, tmp_path, bad, monkeypatch, capsys
+    holders, table, tmp_path, bad, monkeypatch, capsys
 ):
     write, words = BAD[bad]
     (tmp_path / "new.csv").write_text(write(table))
     monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
-    arguments = ["--model", model_path, "--input", tmp_path / "new.csv"]
+    arguments = ["--model", holders.path, "--input", tmp_path / "new.csv"]
     arguments += ["--output", tmp_path / "scored.csv"]
     assert command.main(ROOT / "scripts" / "score.py", [str(a) for a in arguments]) == 2
     said = capsys.readouterr()
@@ -228,7 +210,7 @@ def test_other_units_pass_when_the_user_says_so_and_inflation_is_none(score, tab
         assert score(period, accept_units=accept)[0].period.customers == len(table)
 
 
-def test_the_command_says_what_it_did_without_the_heavy_libraries(model_path, tmp_path):
+def test_the_command_says_what_it_did_without_the_heavy_libraries(holders, tmp_path):
     code = (
         "import sys; sys.path[:0] = ['scripts']; from pathlib import Path\n"
         "from scoring import command\n"
@@ -239,7 +221,7 @@ def test_the_command_says_what_it_did_without_the_heavy_libraries(model_path, tm
     )
 
     def run(*arguments):
-        line = [sys.executable, "-c", code, "--model", str(model_path), *map(str, arguments)]
+        line = [sys.executable, "-c", code, "--model", str(holders.path), *map(str, arguments)]
         environ = {"SEGMENTATION_NO_VENV": "1", "PATH": ""}
         return subprocess.run(line, capture_output=True, text=True, env=environ, cwd=ROOT)
 
@@ -251,12 +233,12 @@ def test_the_command_says_what_it_did_without_the_heavy_libraries(model_path, tm
 
 
 @pytest.mark.parametrize("place", ["model", "folder", "absent", "input"])
-def test_the_output_has_to_be_a_place_of_its_own(model_path, tmp_path, place):
-    before = model_path.read_bytes()
-    outputs = {"model": model_path, "folder": tmp_path, "absent": tmp_path / "no" / "o.csv"}
-    with pytest.raises(UserError), score_file(model_path, TABLE, outputs.get(place, TABLE)):
+def test_the_output_has_to_be_a_place_of_its_own(holders, tmp_path, place):
+    before = holders.path.read_bytes()
+    outputs = {"model": holders.path, "folder": tmp_path, "absent": tmp_path / "no" / "o.csv"}
+    with pytest.raises(UserError), score_file(holders.path, TABLE, outputs.get(place, TABLE)):
         pass
-    assert model_path.read_bytes() == before and not list(tmp_path.iterdir())
+    assert holders.path.read_bytes() == before and not list(tmp_path.iterdir())
 
 
 def test_a_failure_late_in_the_file_leaves_the_old_list(score, tmp_path):

@@ -21,12 +21,10 @@ from customer_tables.duckdb_files import Options, open_duckdb, open_file, rows_o
 from customer_tables.errors import UserError
 from customer_tables.source import Source
 from customer_tables.storage import write_json
-from customer_tables.table import read_table
 from customer_tables.transactions import aggregate, aggregate_lines, create_lines
 from runner import command as run_command
 from runner import pipeline
 from segmentation.dataset import load_dataset
-from segmentation.scoring import assign_customers
 from segmentation.sql import write_query
 from spark_engine import command, series, session
 from spark_engine.customers import Purchases, make_customers
@@ -53,7 +51,6 @@ SMALL = {"spark.sql.shuffle.partitions": "4", "spark.driver.memory": "2g"}
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch, tmp_path):
-    """Run commands in a folder of its own, with the Python of the tests."""
     monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
     monkeypatch.chdir(tmp_path)
 
@@ -131,7 +128,6 @@ def everybody():
 
 
 def drawn(everybody: pd.DataFrame, size: int = 1000, seed: int = 20) -> pd.DataFrame:
-    """Draw a sample by DuckDB."""
     with duckdb.connect() as connection:
         connection.register("everybody", everybody)
         table, total = draw_sample(lambda q: connection.execute(q).df(), "everybody", size, seed)
@@ -156,9 +152,8 @@ def test_a_sample_repeats_and_has_the_shares_of_everybody(everybody):
 
 
 def customers(*more: str) -> int:
-    arguments = ["customers", "--dataset", "retail", "--output", "everybody",
-                 "--sample", "sample.parquet", *more]  # fmt: skip
-    return command.main(Path("spark.py"), arguments)
+    given = "customers --dataset retail --output everybody --sample sample.parquet"
+    return command.main(Path("spark.py"), [*given.split(), *more])
 
 
 def refusal(capsys) -> str:
@@ -208,27 +203,20 @@ def test_a_missing_package_or_java_is_said_with_the_command(monkeypatch, capsys,
         (["--master", "sprk://x:1"], "no master of Spark"),
         (["--master", "local["], "no master of Spark"),
         (["--dataset", ""], "no purchases"),
+        (["run"], "no purchases"),
+        (["run", "--dataset", "mall"], "a row for each customer"),
+        (["run", "--dataset", "retail", "--set", "kk=3"], "parameter 'kk'"),
+        (["run", "--dataset", "retail", "--master", "mesos"], "no master of Spark"),
+        (["run", "--dataset", "retail", "--sample-size", "-1"], "sample is empty"),
     ],
 )
 def test_wrong_arguments(monkeypatch, capsys, more, what):
     monkeypatch.setattr(session, "check_installed", lambda: None)
-    assert customers(*more) == 2
-    assert what in refusal(capsys)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "what"),
-    [
-        ([], "no purchases"),
-        (["--dataset", "mall"], "a row for each customer"),
-        (["--dataset", "retail", "--set", "kk=3"], "parameter 'kk'"),
-        (["--dataset", "retail", "--master", "mesos"], "no master of Spark"),
-        (["--dataset", "retail", "--sample-size", "-1"], "sample is empty"),
-    ],
-)
-def test_wrong_arguments_of_a_run(capsys, arguments, what):
-    arguments = ["--engine", "spark", *arguments, "--results", "r"]
-    assert run_command.main(Path("run.py"), arguments) == 2
+    if "run" in more:
+        arguments = ["--engine", "spark", *more[1:], "--results", "r"]
+        assert run_command.main(Path("run.py"), arguments) == 2
+    else:
+        assert customers(*more) == 2
     assert what in refusal(capsys)
 
 
@@ -328,20 +316,10 @@ def test_the_sample_is_that_of_duckdb(engine, spark, everybody):
     pd.testing.assert_frame_equal(found, drawn(everybody), check_dtype=False)
 
 
-@pytest.fixture(scope="module")
-def card_model(tmp_path_factory):
-    known = load_dataset("credit_card")
-    model = fit_model(known, read_table(known.source_path).table, 6)
-    path = tmp_path_factory.mktemp("model") / "model.json"
-    write_json(path, model)
-    return model, path, known.source_path
-
-
 @pytest.mark.slow
-def test_spark_gives_the_segments_of_python(spark, card_model, capsys):
-    model, path, source = card_model
-    expected = assign_customers(model, read_table(source).table)
-    score(spark, path, str(source), "scored")
+def test_spark_gives_the_segments_of_python(spark, holders, capsys):
+    expected = holders.assigned
+    score(spark, holders.path, str(holders.known.source_path), "scored")
     found = pd.read_parquet("scored").set_index("customer").sort_index()
     assert found.index.tolist() == expected.index.tolist()
     for column in ("segment", "second_choice", "segment_name", "stranger"):
@@ -356,13 +334,12 @@ def test_spark_gives_the_segments_of_python(spark, card_model, capsys):
 
 
 @pytest.mark.slow
-def test_bad_input_leaves_nothing(spark, card_model, tmp_path, capfd):
-    _, path, _ = card_model
+def test_bad_input_leaves_nothing(spark, holders, tmp_path, capfd):
     invoices(200).to_csv("lines.csv", index=False)
     Path("bad.parquet").write_bytes(b"PAR1 is all there is")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(UserError, match="no column"):
-        score(spark, path, "lines.csv", "out")
+        score(spark, holders.path, "lines.csv", "out")
     for place in ("nothing.csv", "bad.parquet", "lines.xlsx"):
         with pytest.raises(UserError) as caught:
             make_customers(spark, Purchases(place, SHOP), "out", Path("s.parquet"), 10, 1)
@@ -375,12 +352,12 @@ def test_bad_input_leaves_nothing(spark, card_model, tmp_path, capfd):
 
 
 @pytest.mark.slow
-def test_a_query_of_the_model_runs_without_this_project(spark, card_model):
+def test_a_query_of_the_model_runs_without_this_project(spark, holders):
     """The text alone, in a session with Spark's own settings for numbers and times."""
-    model, _, source = card_model
-    spark.read.csv(str(source), header=True, inferSchema=True).createOrReplaceTempView("holders")
-    query = write_query(model, "spark", table="holders", columns={"customer_id": "CUST_ID"})
-    assert spark.sql(query).count() == len(read_table(source).table)
+    source = str(holders.known.source_path)
+    spark.read.csv(source, header=True, inferSchema=True).createOrReplaceTempView("holders")
+    query = write_query(holders.model, "spark", table="holders", columns={"customer_id": "CUST_ID"})
+    assert spark.sql(query).count() == len(holders.table)
 
 
 @pytest.fixture
