@@ -7,7 +7,7 @@
 Every repetition draws a table, decides as notebook 04 does, draws a second table from the same
 population and holds the promises of the first against it. A line is stored for each in
 results/decision/runs.jsonl, so an interrupted simulation goes on where it stopped; the table of
-all of them is written to results/decision/README.md.
+all of them is written to results/decision/README.md and into notebooks/README.md.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from segmentation import cleaning, null_reference, sampling, selection, stabilit
 from segmentation.dataset import load_dataset  # noqa: E402
 from segmentation.features import build_features, fit_preparation  # noqa: E402
 from segmentation.intake import text_columns  # noqa: E402
-from segmentation.kmeans import KMeansFit, assign, scan_kmeans  # noqa: E402
+from segmentation.kmeans import KMeansFit, assign, refine, scan_kmeans  # noqa: E402
 
 STORED = ROOT / "results" / "decision"
 CARDS = ROOT / "data" / "credit_card"
@@ -194,9 +194,13 @@ def promises(
 ) -> dict[str, Any]:
     """Hold agreement, intervals and confidence of a table against a second one."""
     k = fit.k
-    new = scan_kmeans(second[:EVIDENCE], [k], n_init=5, seed=seed + 1)[k].centres
     resampled = stability.resample_scan(evidence, {k: fit}, seed=seed)[k]
-    here, again = assign(first, fit.centres), assign(first, new)
+    other = second[sampling.stratified(second, EVIDENCE, seed=seed).rows]
+    new = scan_kmeans(other, [k], n_init=5, seed=seed + 1)[k].centres
+    old = fit.centres
+    if len(first) > EVIDENCE:  # as the notebook goes on from a sample with everybody
+        old, new = refine(first, old).centres, refine(second, new).centres
+    here, again = assign(first, old), assign(first, new)
     match = linear_sum_assignment(stability.jaccard(here, again, k), maximize=True)[1]
     shares = np.bincount(here, minlength=k) / len(first)
     new_shares = np.bincount(assign(second, new), minlength=k)[match] / len(second)
@@ -204,7 +208,7 @@ def promises(
     half = stability.refit_intervals(resampled, worth, customers=len(first))["share"]
     kept = stability.assignment_agreement(resampled)
     sure = (kept > 0.8) & (kept < 1)  # promised to stay, though not by all refits
-    stays = match[assign(evidence, fit.centres)] == assign(evidence, new)
+    stays = match[assign(evidence, old)] == assign(evidence, new)
     return {
         "fresh_ari": stability.adjusted_rand(here, again),
         "covered": np.mean(np.abs(shares - new_shares) <= half.to_numpy()),
@@ -257,7 +261,7 @@ def stored_runs() -> list[dict[str, Any]]:
 
 
 def report(runs: list[dict[str, Any]]) -> str:
-    """Write the table of all repetitions with what its columns say."""
+    """Write the table of all repetitions, after what its columns say."""
     order = ["one table of card holders, other seeds", *CASES]
     runs = sorted(runs, key=lambda run: (order.index(run["case"]), run["n"], run["seed"]))
     table = summarise(pd.DataFrame(runs))
@@ -265,6 +269,20 @@ def report(runs: list[dict[str, Any]]) -> str:
     return ABOUT + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def with_table(readme: str, table: str) -> str:
+    """Put the table between its marks in the notebooks' README."""
+    before, _, after = readme.partition(MARKS[0])
+    return (
+        before
+        + MARKS[0]
+        + "\n"
+        + table[table.index("| case") :]
+        + MARKS[1]
+        + after.partition(MARKS[1])[2]
+    )
+
+
+MARKS = ("<!-- simulated decisions -->", "<!-- end of simulated decisions -->")
 ABOUT = """# How the decision on the number of segments behaves where the truth is known
 
 Made by `scripts/simulate_decision.py`; each line summarises simulated tables, each with its own
@@ -296,6 +314,10 @@ def main() -> int:
                 file.write(json.dumps(run) + "\n")
             print(name, n, seed, run["k"], run["word"], run["natural"], flush=True)
     (STORED / "README.md").write_text(report(runs), encoding="utf-8")
+    readme = ROOT / "notebooks" / "README.md"
+    readme.write_text(
+        with_table(readme.read_text(encoding="utf-8"), report(runs)), encoding="utf-8"
+    )
     return 0
 
 
