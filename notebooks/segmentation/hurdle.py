@@ -62,7 +62,7 @@ def hurdle_values(matrix: np.ndarray, features: pd.DataFrame) -> np.ndarray:
 
 
 def fit(
-    matrix: np.ndarray, hurdles: np.ndarray, k: int, seed: int, n_init: int = 8
+    matrix: np.ndarray, hurdles: np.ndarray, k: int, seed: int, n_init: int = 5
 ) -> HurdleMixture:
     """Fit k classes by EM, from the best of several short runs (Biernacki et al. 2003).
 
