@@ -107,10 +107,13 @@ def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     k = int(labels.max()) + 1
     parts = [matrix[labels == segment] for segment in range(k)]
+    means = [part.mean(axis=0) for part in parts]
+    spreads = [(part - mean).T @ (part - mean) for part, mean in zip(parts, means, strict=True)]
     depths = np.ones((k, k))
     for i, j in combinations(range(k), 2):
         if min(len(parts[i]), len(parts[j])) >= FEWEST:
-            lines = _lines(parts[i], parts[j])
+            within = (spreads[i] + spreads[j]) / (len(parts[i]) + len(parts[j]))
+            lines = _lines(means[j] - means[i], within)
             depths[i, j] = depths[j, i] = min(valley(parts[i] @ w, parts[j] @ w) for w in lines)
     return depths
 
@@ -123,12 +126,7 @@ def least_apart(matrix: np.ndarray, labels: np.ndarray) -> float:
     )
 
 
-def _lines(first: np.ndarray, second: np.ndarray) -> list[np.ndarray]:
-    """Directions from the first group to the second: between the means, and the discriminant."""
-    step = second.mean(axis=0) - first.mean(axis=0)
-    spread = np.atleast_2d(np.cov(first.T)) * len(first) + np.atleast_2d(np.cov(second.T)) * len(
-        second
-    )
-    spread /= len(first) + len(second)
-    ridge = 1e-6 * np.trace(spread) / len(spread) + 1e-12
-    return [step, np.linalg.solve(spread + ridge * np.eye(len(step)), step)]
+def _lines(step: np.ndarray, within: np.ndarray) -> list[np.ndarray]:
+    """Directions from one group to another: between the means, and their linear discriminant."""
+    ridge = 1e-6 * np.trace(within) / len(within) + 1e-12
+    return [step, np.linalg.solve(within + ridge * np.eye(len(step)), step)]
