@@ -38,6 +38,7 @@ def test_a_table_beyond_the_memory_is_refused_with_the_arithmetic(tmp_path, monk
         (b"PK\x03\x04torn", 8),
         (gzip.compress(b"a,b\n")[:-4] + b"\xff" * 4, 1032 * 24),  # damaged: no more than possible
     ],
+    ids=["plain", "gzip", "small gzip", "torn zip", "damaged gzip"],  # gzip packs the time, too
 )
 def test_the_size_is_that_of_the_unpacked_file(tmp_path, content, size):
     (tmp_path / "t").write_bytes(content)
