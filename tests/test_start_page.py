@@ -68,15 +68,6 @@ def test_a_card_says_who_how_many_what_worth_what_to_do_and_how_sure(page):
     assert len(cards[0].select(".typical details dt")) == 1
 
 
-def test_a_constructed_partition_is_described_without_advice(page, tmp_path):
-    verdict = report()["verdict"] | {"word": "constructed"}
-    constructed = assert_inert(build(tmp_path, verdict=verdict))
-    assert "No basis for different treatment." in constructed.select_one(".notices").text
-    assert not constructed.select(".advice") and "What to measure" not in constructed.main.text
-    assert constructed.select("a.download") and constructed.select(".traits li")
-    assert page.select(".advice") and "No basis" not in page.text
-
-
 def test_bars_of_one_trait_share_a_scale_and_units_are_said_once(page):
     rows = {
         (place, row.select_one(".label").text): row
