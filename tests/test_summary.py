@@ -186,14 +186,17 @@ def test_the_page_has_its_sentences_in_order(make_shop):
     assert by_hand[0] == "The number of segments, 2, was set by hand."
 
 
-@pytest.mark.parametrize(
-    ("word", "start"),
-    [("constructed", "None of them"), ("reproducible", "Start with"), ("natural", "Start with")],
-)
-def test_a_constructed_partition_has_no_place_to_start(make_shop, word, start):
-    solution = SOLUTION | {"verdict": {"word": word, "sentence": ""}}
-    told = summary.answer(make_shop(), SIZES, {1: "Big", 2: "Small"}, solution)
-    assert told[1].startswith(start)
+def test_segments_no_clearer_than_those_of_data_without_groups_are_no_place_to_start(make_shop):
+    for word, clearer, start in (
+        ("constructed", False, "None of them"),
+        ("constructed", True, "Start with"),
+        ("natural", False, "Start with"),
+    ):
+        verdict = {"word": word, "sentence": "", "clearer": clearer}
+        told = summary.answer(
+            make_shop(), SIZES, {1: "Big", 2: "Small"}, SOLUTION | {"verdict": verdict}
+        )
+        assert told[1].startswith(start)
 
 
 def test_descriptors_one_text_a_segment():

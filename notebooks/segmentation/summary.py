@@ -151,7 +151,8 @@ def answer(
     else:
         top = sizes["share"].idxmax()
         start = f"Start with the largest, {shown[top]}: {of_customers[top]} of the {nouns}."
-    if solution["verdict"]["word"] == "constructed":  # nothing to rank segments by
+    verdict = solution["verdict"]
+    if verdict["word"] != "natural" and not verdict["clearer"]:  # nothing to rank segments by
         start = "None of them is a place to start: the verdict says why."
     return [
         f"The {sizes['customers'].sum():,} {nouns} fall into {solution['k']} segments: "
