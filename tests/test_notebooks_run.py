@@ -123,7 +123,7 @@ def test_metrics_of_all_topics(run):
 
 def test_what_later_notebooks_find_reaches_the_start_page(run):
     added = run.document("stages/07_findings.json")["reasons"]
-    assert [text.split()[0] for text in added] == ["Plain", "Of"]
+    assert [text.split()[0] for text in added] == ["Yes/no", "Of"]
     (changed,) = run.document("stages/08_findings.json")["reasons"]
     assert run.metrics("robustness")["most_sensitive"] in changed
 
