@@ -396,6 +396,14 @@ def test_the_first_lines_settle_what_all_lines_settle(tmp_path_factory, data):
     assert outcome(path, options, data.draw(st.sampled_from([5, 30]))) == outcome(path, options, 0)
 
 
+def test_what_the_first_lines_do_not_show_is_read_all_the_same(bring):
+    path = bring(listed("who,basket,day,item,kind,paid", [(7, 1, "2024-01-01", 1, "a", 1)] * 9))
+    path.write_text(path.read_text() + "007,2,2024-01-01,1,a,1\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transactions, "SAMPLE_ROWS", 5)
+        assert set(aggregate(path, SHOP).table["customer_id"]) == {"7", "007"}
+
+
 def test_a_look_at_lines_computes_nothing_else(tmp_path):
     """A list behind IN would be joined to the lines even where its column is not asked for."""
     path = tmp_path / "lines.parquet"
