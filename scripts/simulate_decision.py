@@ -271,27 +271,24 @@ def report(runs: list[dict[str, Any]]) -> str:
 
 def with_table(readme: str, table: str) -> str:
     """Put the table between its marks in the notebooks' README."""
-    before, _, after = readme.partition(MARKS[0])
-    return (
-        before
-        + MARKS[0]
-        + "\n"
-        + table[table.index("| case") :]
-        + MARKS[1]
-        + after.partition(MARKS[1])[2]
-    )
+    before, _, rest = readme.partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    return f"{before}{MARKS[0]}\n{table[table.index('| case') :]}{MARKS[1]}{after}"
 
 
 MARKS = ("<!-- simulated decisions -->", "<!-- end of simulated decisions -->")
 ABOUT = """# How the decision on the number of segments behaves where the truth is known
 
 Made by `scripts/simulate_decision.py`; each line summarises simulated tables, each with its own
-seed. *Natural*: groups stand apart at some k from 2 to 8; *with a right k*: the largest such k is
-right. *Reproducible* and *clearer* (than null reference data) are about the chosen k of the range
-from 3 to 8. Where the verdict is *reproducible*: how often a second table of the same size and
-population, segmented anew, agrees to an adjusted Rand index of at least .8; how many segments'
-shares of that table lie inside their 95% intervals; and for customers whose segment two refits
-share in more than 80%, but not all, of the cases: the share promised and the share that stayed.
+seed. The one table is the public one of card holders (`--input "CC GENERAL.csv"`). Agreement
+comes from 20 pairs of fits, as in notebook 04, and from 8 where there are groups or none.
+*Natural*: groups stand apart at some k from 2 to 8; *with a right k*: the largest such k is
+right. *Reproducible* and *clearer* (than null reference data) are about the chosen k of the
+range from 3 to 8. Where the verdict is *reproducible*: how often a second table of the same
+size and population, segmented anew, agrees to an adjusted Rand index of at least .8; how many
+segments' shares of that table lie inside their 95% intervals; and for customers whose segment
+two refits share in more than 80%, but not all, of the cases: the share promised and the share
+that stayed.
 
 """
 

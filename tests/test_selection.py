@@ -92,6 +92,7 @@ def test_how_often_each_k_is_chosen_follows_the_pairs():
     }
     scan = scan_of([0.0] * 3).set_axis([3, 4, 5])
     often = choice_frequency(scan, resampled, draws=300, customers=2_000)
+    assert choice_frequency(scan, resampled, customers=2_000, lowest=20, by_hand=3).empty
     # 4 is chosen where its mean is at least .87: where the odd pair is drawn at most once
     assert often.sum() == pytest.approx(1) and set(often.index) == {3, 4}
     assert often[4] == pytest.approx(0.9**10 + 0.9**9, abs=0.06)
@@ -192,7 +193,8 @@ def test_the_verdict_and_its_sentence(scan, settings, word, texts):
     [
         ({}, ["At k = 3 some two segments meet where the density of customers is still 50%"]),
         ({"valley": [0.9, 0.3, 0.9], "apart_jaccard": 0.9}, ["falls to 30% of the lower peak"]),
-        ({"valley_with_ends": [0.2, 0.9, 0.9]}, ["The gaps at k = 2 are only those between"]),
+        ({"valley_with_ends": [0.2, 0.9, 0.9]}, ["The gaps at k = 2 are only those at the ends"]),
+        ({"valley": np.nan}, ["At k = 3 a segment has fewer than 10 members"]),
         ({}, ["agree to an adjusted Rand index of 0.90", "On null reference data, fits agree to"]),
         ({}, ["mean silhouette is 0.30 (weak structure", "at most 0.15: the segments are clearer"]),
     ],

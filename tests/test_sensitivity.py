@@ -56,7 +56,7 @@ def test_every_choice_is_tried_once(vary, transforms, labels, expected):
     assert {name for choice, name in tried if choice in ("transform", "features")} == expected
     assert {key for key in tried if key[0] not in ("transform", "features")} == {
         ("scaling", "0 to 1"),
-        ("scaling", "median and quartiles"),
+        ("scaling", "robust (median and IQR)"),
         ("algorithm", "Ward"),
         ("algorithm", "Gaussian mixture"),
         ("seed", "seed 2"),

@@ -68,6 +68,17 @@ def test_a_card_says_who_how_many_what_worth_what_to_do_and_how_sure(page):
     assert len(cards[0].select(".typical details dt")) == 1
 
 
+def test_segments_as_clear_as_those_of_data_without_groups_get_no_advice(page, tmp_path):
+    verdict = report()["verdict"] | {"word": "constructed", "clearer": False}
+    few = report()["segments"]
+    few[-1] = few[-1] | {"traits": [], "caution": "They are too few to be described."}
+    plain = assert_inert(build(tmp_path, verdict=verdict, segments=few))
+    assert "No basis for different treatment." in plain.select_one(".notices").text
+    assert not plain.select(".advice") and "What to measure" not in plain.main.text
+    assert plain.select("a.download") and plain.main.text.count("too few to be described") == 1
+    assert page.select(".advice") and "No basis" not in page.text
+
+
 def test_bars_of_one_trait_share_a_scale_and_units_are_said_once(page):
     rows = {
         (place, row.select_one(".label").text): row

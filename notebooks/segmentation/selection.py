@@ -12,11 +12,12 @@ import pandas as pd
 from customer_tables.errors import UserError
 from customer_tables.text import joined
 from segmentation.kmeans import KMeansFit, scan_kmeans
-from segmentation.separation import least_apart, without_ends
+from segmentation.separation import FEWEST, least_apart, without_ends
 from segmentation.stability import Resamples, resample_scan
 
 # Kaufman & Rousseeuw (1990), Finding Groups in Data, table 4.
 SILHOUETTE_WORDS = ((0.25, "no substantial"), (0.50, "weak"), (0.70, "reasonable"))
+LOWEST, HIGHEST = 3, 8  # the actionable range, unless said otherwise
 NATURAL_VALLEY = 1 / 3  # the density between two groups that stand apart, of the lower peak
 NATURAL_JACCARD = 0.85  # Hennig (2007): each of the groups highly stable
 STABLE_JACCARD = 0.75  # Hennig (2007): a valid, stable segment
@@ -77,9 +78,8 @@ class Choice:
         ----------
         clearer : bool
             Whether the segments are clearer than those of null reference data. Without groups, a
-            sample can favour one of several partitions in all of its resamples; on simulated tables
-            without groups, only this condition told such a partition from one that a new sample
-            gives as well.
+            sample can favour one of several partitions in all of its resamples, and a new sample
+            another; results/decision shows how seldom this condition lets that pass.
         """
         if self.apart:
             return "natural"
@@ -90,8 +90,8 @@ def choose_k(
     scan: pd.DataFrame,
     *,
     customers: int,
-    lowest: int = 3,
-    highest: int = 8,
+    lowest: int = LOWEST,
+    highest: int = HIGHEST,
     smallest: float = 0.02,
     by_hand: int = 0,
 ) -> Choice:
@@ -242,7 +242,8 @@ def separation_over_k(
     -------
     DataFrame, indexed by k
         smallest_share; valley, between the two segments that are least apart, in
-        `separation.without_ends` of the matrix; valley_with_ends, the same in the matrix itself;
+        `separation.without_ends` of the matrix (NaN where a segment is too small to say);
+        valley_with_ends, the same in the matrix itself;
         and, where the valley is a gap, apart_jaccard: the mean Jaccard similarity of the least
         stable segment in refits that begin at the solution, too (else NaN).
     """
@@ -289,9 +290,13 @@ def choice_frequency(
     Returns
     -------
     Series, indexed by k
-        Shares of the bootstrap samples, which sum to 1.
+        Shares of the bootstrap samples, which sum to 1; empty where the rule has no k to choose
+        from, because the one set by hand is the only one scanned, say.
     """
     rng, chosen = np.random.default_rng(seed), []
+    rule["by_hand"] = 0
+    if scan.loc[rule.get("lowest", LOWEST) : rule.get("highest", HIGHEST)].empty:
+        return pd.Series(dtype=float).rename_axis("k")
     pairs = len(next(iter(resampled.values())).agreement)
     for _ in range(draws):
         drawn = rng.integers(0, pairs, pairs)
@@ -379,8 +384,8 @@ def verdict(
         told += "that does not count where single columns have gaps, which the null data keep."
     else:
         told += "the segments are no clearer than what one mass with the same columns gives."
-    again = _found_again(at, nulls["stability"].dropna())
-    return Verdict(word, sentence, clearer, (_groups(scan, choice, actionable), again, told))
+    found = _found_again(at, nulls["stability"].dropna())
+    return Verdict(word, sentence, clearer, (_groups(scan, choice, actionable), found, told))
 
 
 def _elsewhere(choice: Choice, actionable: tuple[int, int]) -> str:
@@ -402,18 +407,21 @@ def _groups(scan: pd.DataFrame, choice: Choice, actionable: tuple[int, int]) -> 
             f"Groups stand apart: between any two of the {choice.k} segments the density of "
             f"customers falls to {at['valley']:.0%} of the lower peak or less."
         )
-    told = (
-        f"{_elsewhere(choice, actionable)} At k = {choice.k} some two segments meet where the "
-        f"density of customers is still {at['valley']:.0%} of the lower peak; up to "
-        f"{NATURAL_VALLEY:.0%} would be a gap."
-    )
+    told = f"{_elsewhere(choice, actionable)} At k = {choice.k} "
+    if np.isnan(at["valley"]):
+        told += f"a segment has fewer than {FEWEST} members, too few to show a gap."
+    else:
+        told += (
+            "some two segments meet where the density of customers is still "
+            f"{at['valley']:.0%} of the lower peak; up to {NATURAL_VALLEY:.0%} would be a gap."
+        )
     gaps = scan.index[
         (scan["valley_with_ends"] <= NATURAL_VALLEY) & (scan["valley"] > NATURAL_VALLEY)
     ]
     if len(gaps):
         told += (
-            f" The gaps at k = {joined([str(k) for k in gaps])} are only those between customers "
-            "who do something and customers who do not."
+            f" The gaps at k = {joined([str(k) for k in gaps])} are only those at the ends of "
+            "columns, such as between customers who do something and customers who do not."
         )
     return told
 

@@ -49,7 +49,7 @@ def vary_choices(
         if {feature.transform for feature in chosen} != {transform}:  # that is the chosen one
             trials["transform", name] = partial(transformed, transform)
     trials["scaling", "0 to 1"] = partial(scaled, MinMaxScaler())
-    trials["scaling", "median and quartiles"] = partial(scaled, RobustScaler())
+    trials["scaling", "robust (median and IQR)"] = partial(scaled, RobustScaler())
     for feature in chosen if len(chosen) > 2 else ():
         label = f"without {feature.label or feature.name}"
         trials["features", label] = partial(segment, matrix.drop(columns=feature.name))

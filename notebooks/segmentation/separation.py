@@ -103,7 +103,7 @@ def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, shape (k, k)
-        Symmetric, ones on the diagonal; 1 for a segment of fewer than `FEWEST` members.
+        Symmetric, ones on the diagonal; NaN beside a segment of fewer than `FEWEST` members.
     """
     k = int(labels.max()) + 1
     parts = [matrix[labels == segment] for segment in range(k)]
@@ -111,6 +111,7 @@ def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
     spreads = [(part - mean).T @ (part - mean) for part, mean in zip(parts, means, strict=True)]
     depths = np.ones((k, k))
     for i, j in combinations(range(k), 2):
+        depths[i, j] = depths[j, i] = np.nan
         if min(len(parts[i]), len(parts[j])) >= FEWEST:
             within = (spreads[i] + spreads[j]) / (len(parts[i]) + len(parts[j]))
             lines = _lines(means[j] - means[i], within)
@@ -119,11 +120,9 @@ def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def least_apart(matrix: np.ndarray, labels: np.ndarray) -> float:
-    """Valley between the two segments that are least apart; 1 where there is only one."""
+    """Valley between the two of two or more segments that are least apart; NaN as in `valleys`."""
     depths = valleys(matrix, labels)
-    return (
-        float(depths[~np.eye(len(depths), dtype=bool)].max(initial=0.0)) if len(depths) > 1 else 1.0
-    )
+    return float(depths[np.triu_indices(len(depths), 1)].max())
 
 
 def _lines(step: np.ndarray, within: np.ndarray) -> list[np.ndarray]:

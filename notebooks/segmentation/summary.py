@@ -19,6 +19,7 @@ from customer_tables.text import (
 from segmentation.dataset import Dataset, Feature
 from segmentation.figures.style import SegmentStyle
 from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Name
+from segmentation.selection import NATURAL_VALLEY, TOLERANCE
 
 MOST_TRAITS = 5  # on a card
 WORTH_MORE, WORTH_LESS = 3 / 2, 2 / 3  # share of the value over share of the customers
@@ -28,14 +29,14 @@ CHANGE_COLUMNS = ("what", "column", "rows", "action")
 # Each rule used, its source and this run's numbers.
 METHODS = """
 Number of segments
-| largest k in the actionable range whose agreement lies within 0.06 of the best one, each segment
-  found again and none tiny; where groups stand apart, their number; where none qualifies, the most
-  stable k
+| largest k in the actionable range whose agreement lies within {tolerance} of the best one, each
+  segment found again and none tiny; where groups stand apart, their number; where none qualifies,
+  the most stable k
 | Dolnicar & Leisch 2010; Hennig 2007
 | k = {k}, mean ARI {agreement}
 
 Groups that stand apart
-| lowest density between two segments, as a share of the lower peak; a third is a gap
+| lowest density between two segments, as a share of the lower peak; up to {valley:.0%} is a gap
 | Fisher 1936; Silverman 1986
 | natural at {natural} of the scan
 
@@ -245,6 +246,7 @@ def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataF
     numbers = metrics["clustering"] | metrics["profiling"]
     natural = [f"k = {k}" for k in numbers["natural_ks"]] or ["no k"]
     numbers |= {"agreement": number(decision["agreement"]), "natural": joined(natural)}
+    numbers |= {"tolerance": TOLERANCE, "valley": NATURAL_VALLEY}
     numbers |= {"k": solution["k"], "lowest": min(jaccard), "highest": max(jaccard)}
     rows = [
         [" ".join(cell.split()).format_map(numbers) for cell in row.split(" | ")]
@@ -356,7 +358,7 @@ def page(
 def _decision_sentences(solution: dict[str, Any]) -> list[str]:
     """Say why there are k segments, how far two samples agree, and what other rules would pick."""
     k, decision = solution["k"], solution["decision"]
-    often = [f"{n} in {share(part)}" for n, part in decision["often"].items()]
+    often = [f"{n} in {share(part)}" for n, part in decision["often"].items()] or ["no k"]
     return [
         f"The number of segments, {k}, was set by hand."
         if solution["by_hand"]

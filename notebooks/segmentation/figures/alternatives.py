@@ -127,7 +127,8 @@ def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
         "cbar": False,
         "annot_kws": {"fontsize": 10},
     }
-    sns.heatmap(table.to_numpy(), annot=True, fmt=".2f", yticklabels=names, ax=ax, **style)
+    values = table.to_numpy().round(2) + 0.0  # no minus before a zero
+    sns.heatmap(values, annot=True, fmt=".2f", yticklabels=names, ax=ax, **style)
     slanted(ax, list(table))
     return ax
 

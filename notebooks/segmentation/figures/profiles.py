@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from customer_tables.text import printable
+from customer_tables.text import printable, share
 from segmentation.dataset import Feature
 from segmentation.figures import style as st
 
@@ -25,9 +25,9 @@ def shares(
         interval = entry[["value_share_low", "value_share_high"]]
         ax.plot(interval, [row + 0.2] * 2, color=st.INK, linewidth=1.4)
         style: st.Style = {"va": "center", "fontsize": 10.5}
-        st.note(ax, f"{entry['share']:.0%}", (entry["share"], row - 0.2), (5, 0), **style)
+        st.note(ax, share(entry["share"]), (entry["share"], row - 0.2), (5, 0), **style)
         end = (entry["value_share_high"], row + 0.2)
-        st.note(ax, f"{entry['value_share']:.0%}", end, (5, 0), **style)
+        st.note(ax, share(entry["value_share"]), end, (5, 0), **style)
     st.label_rows(ax, [names[segment] for segment in sizes.index])
     ax.set_xlim(0, sizes[["share", "value_share_high"]].to_numpy().max() * 1.12)
     ax.set_xlabel(f"Grey: share of customers. Colour: share of {printable(value_label)}")

@@ -36,7 +36,7 @@ def scree(shares: np.ndarray, ax: Axes) -> Axes:
     numbers = np.arange(1, len(shares) + 1)
     ax.bar(numbers, shares, color=st.ACCENT, width=0.7, label="this component")
     total = shares.cumsum()
-    ax.plot(numbers, total, "s--", color=SECOND, markersize=5, label="all up to it")
+    ax.plot(numbers, total, "s--", color=SECOND, markersize=5, label="cumulative")
     for number, share in zip(numbers, total, strict=True):
         st.note(ax, f"{share:.0%}", (float(number), share), (-4, 5), ha="right", color=SECOND)
     mean = 1 / len(shares)

@@ -185,19 +185,19 @@ def agreement_text(table: pd.DataFrame) -> str:
 
 
 def calibration_curve(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw how many customers keep their segment in resamples, by their confidence."""
+    """Draw how often two refits agree on a customer's segment, by their confidence."""
     ax.plot(table["confidence"], table["kept"], "o-", color=ACCENT)
     for row in table.itertuples():
         note(ax, f"{row.kept:.0%}", (row.confidence, row.kept), (0, -17), ha="center", bbox=PATCH)
-    ax.set(xlabel="Confidence: 0 on the border, 1 at the centre", ylim=(0, 1.04))
-    ax.set_ylabel("Keep their segment in resamples")
+    ax.set(xlabel="Confidence: 0 on the boundary, 1 at the centre", ylim=(0, 1.04))
+    ax.set_ylabel("Pairs of refits that agree")
     percent(ax.yaxis)
     return ax
 
 
 def calibration_text(table: pd.DataFrame) -> str:
-    """Say how many of the least and of the most sure customers keep their segment."""
+    """Say how often two refits agree on the least and on the most confident customers."""
     return (
-        f"The curve goes from {table['kept'].iloc[0]:.0%} for the least sure 2% to "
-        f"{table['kept'].iloc[-1]:.0%} for the surest."
+        f"The curve goes from {table['kept'].iloc[0]:.0%} for the least confident to "
+        f"{table['kept'].iloc[-1]:.0%} for the most confident."
     )

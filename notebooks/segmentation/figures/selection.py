@@ -167,10 +167,11 @@ def decision(
 def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> str:
     """Say how far fits agree at the chosen k, which k qualify, and how often each is chosen."""
     qualified = joined([f"k = {n}" for n in choice.qualified] or ["no k"])
+    chosen = joined([f"{n} in {share:.0%}" for n, share in often.items()] or ["no k"])
     return (
         f"Mean agreement over k. It is {scan.stability[choice.k]:.2f} at the chosen {choice.k}; "
         f"{qualified} {'qualifies' if len(choice.qualified) < 2 else 'qualify'} in the actionable "
-        f"range. Chosen: {joined([f'{n} in {share:.0%}' for n, share in often.items()])}."
+        f"range. Chosen: {chosen}."
     )
 
 
