@@ -102,17 +102,13 @@ def choose_k(
     adjusted Rand index of pairs of bootstrap fits, Dolnicar & Leisch 2010, of at least `AGREEMENT`)
     and in each segment (mean Jaccard similarity of at least `STABLE_JACCARD`, Hennig 2007). Of
     those, it is the largest whose adjusted Rand index lies within `TOLERANCE` of the best one.
-    Where none qualifies, it is the most stable k in the range.
-
-    Where groups stand apart (`natural_ks`) there is no reason to cut them: then it is the largest
-    natural k in the range without a tiny segment.
+    Where none qualifies, it is the most stable k in the range. Where groups stand apart
+    (`natural_ks`), it is the largest natural k in the range without a tiny segment.
 
     Parameters
     ----------
     scan : DataFrame, indexed by k
-        With the columns ``stability``, ``smallest_share``, ``worst_jaccard`` (mean Jaccard
-        similarity of the least stable segment), and ``valley`` and ``apart_jaccard`` of
-        `separation_over_k`.
+        With ``stability``, ``smallest_share``, ``worst_jaccard`` and `separation_over_k`.
     customers : int
         How many the shares are of.
     by_hand : int
@@ -121,8 +117,7 @@ def choose_k(
     Raises
     ------
     UserError
-        If the k set by hand was not scanned, or, where the rule decides, the actionable range
-        holds no scanned k.
+        If the k set by hand, or every k of the actionable range, was not scanned.
     """
     _check_range(scan, lowest, highest, by_hand)
     error = np.sqrt(smallest * (1 - smallest) / customers)

@@ -72,6 +72,21 @@ class _PreparedKernelEngine(NBClientEngine):
 papermill_engines.register(_ENGINE, _PreparedKernelEngine)
 
 
+def _through_papermill(source: Path, shown: dict[str, Any], **given: Any) -> nbformat.NotebookNode:
+    """Run a notebook on a prepared kernel; `given` reaches the engine."""
+    return papermill.execute_notebook(
+        str(source),
+        None,
+        parameters=shown,
+        engine_name=_ENGINE,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        request_save_on_cell_execute=False,
+        **given,
+    )
+
+
 async def run_notebook(
     work: Work, stage: Stage, kernel: Kernel, on_cell: Callable[[int, int], None]
 ) -> tuple[float, list[float], int | None]:
@@ -79,18 +94,16 @@ async def run_notebook(
 
     Parameters
     ----------
-    work : Work
-    stage : Stage
     kernel : Kernel
         A started kernel; the caller ends it.
     on_cell : callable
-        Told the number of cells behind and the number of all, at every cell.
+        Called at every cell with the number of cells done and the number of all.
 
     Returns
     -------
     tuple
-        The seconds that the notebook took, and each of its code cells, and its largest use of
-        memory in bytes where that is known.
+        The seconds that the notebook took, those of each code cell, and the peak memory in bytes
+        where that is known.
 
     Raises
     ------
@@ -108,24 +121,10 @@ async def run_notebook(
         begun.append(began)
         loop.call_soon_threadsafe(on_cell, index, total)
 
-    def through_papermill() -> nbformat.NotebookNode:
-        return papermill.execute_notebook(
-            str(source),
-            None,
-            parameters=shown,
-            engine_name=_ENGINE,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            request_save_on_cell_execute=False,
-            kernel=kernel,
-            values=values,
-            on_cell=tell,
-        )
-
     limit, started = asyncio.timeout(work.plan.options.time_limit), time.monotonic()
     # Papermill waits for its kernel, so it does that in a thread of its own.
-    running = asyncio.ensure_future(asyncio.to_thread(through_papermill))
+    given = {"kernel": kernel, "values": values, "on_cell": tell}
+    running = asyncio.ensure_future(asyncio.to_thread(_through_papermill, source, shown, **given))
     try:
         async with limit:
             notebook = await asyncio.shield(running)
@@ -141,15 +140,21 @@ async def run_notebook(
             await asyncio.wait([running])
             running.exception()  # that the kernel has died is no news
     seconds, peak_memory = time.monotonic() - started, kernel.peak_memory()
-    code = [cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells]
-    for cell, runs in zip(notebook.cells, code, strict=True):
-        if runs and cell.execution_count is None:  # papermill calls such a notebook complete
-            _note(work.place.log, name, f"this cell was not run:\n{cell.source}")
-            raise RunFailed(f"{name} stopped before its last cell.")
+    code = _code_cells(notebook, work.place.log, name)
     spans = zip(code, begun, [*begun[1:], started + seconds], strict=True)
     times = [round(end - began, 3) for runs, began, end in spans if runs]
     _write_copy(notebook, work, stage, shown)
     return seconds, times, peak_memory
+
+
+def _code_cells(notebook: nbformat.NotebookNode, log: Path, name: str) -> list[bool]:
+    """Say of each cell whether it is code; RunFailed if one was not run, which papermill allows."""
+    code = [cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells]
+    for cell, runs in zip(notebook.cells, code, strict=True):
+        if runs and cell.execution_count is None:
+            _note(log, name, f"this cell was not run:\n{cell.source}")
+            raise RunFailed(f"{name} stopped before its last cell.")
+    return code
 
 
 def _explained(log: Path, name: str, error: PapermillExecutionError) -> Exception:

@@ -25,18 +25,8 @@ def run_on_spark(
 
     Customers and their segments go into a folder beside the results: their name and _everybody.
 
-    Parameters
-    ----------
-    options : Options
-    series, notebooks
-        As in `make_plan`.
-    enter : callable
-        Goes on inside the environment.
-
-    Returns
-    -------
-    int
-        The exit code.
+    `series` and `notebooks` are those of `make_plan`; `enter` goes on inside the environment.
+    Returns the exit code.
     """
     make_plan(options, series, notebooks)  # what is wrong there is said before anything is read
     master, settings = options.master or LOCAL, settings_of(options.conf)
