@@ -141,45 +141,85 @@ def test_what_leads_in_a_segment_is_published_as_far_as_it_may_be(a, b, leaders)
 
 # --- rules ----------------------------------------------------------------------------------------
 
+CHOSEN = [
+    Feature("spent", "spent", "Spent per month", "money", "EUR"),
+    Feature("visits", "visits", "Visits", "count", "visits"),
+    Feature("online", "online", "Share online", "share"),
+    Feature("club", "club", "Club member", "yes_no"),
+    Feature("change", "change", "Change", "number"),
+]
+
+
+def people(**columns):
+    """Sixty customers of each kind; what is not said is 0."""
+    known = {f.name: [0.0] * len(next(iter(columns.values()))) for f in CHOSEN} | columns
+    table = pd.DataFrame(known, dtype=float)
+    return table.loc[table.index.repeat(60)].reset_index(drop=True)
+
 
 @pytest.mark.parametrize(
-    ("spent", "visits", "labels", "rules"),
+    ("columns", "labels", "rule"),
     [
-        ([9, 9, 191], [0, 1, 0.5], [1, 2, 3], ["{s} up to 100 EUR and {v} up to 0.50"]),
-        ([9, 9, 191], [0, 1, 0.5], [3, 2, 1], ["{s} over 100 EUR"]),
-        ([0, 0, 0], [1, 5, 9], [1, 2, 1], ["{v} up to 3", "{v} over 7"]),
-        ([0, 0, 0], [1, 5, 9], [2, 1, 2], ["{v} over 3 up to 7"]),
-        ([0, 0, 0], [0, 0, 0], [1, 2, 1], ["everybody"]),
+        ({"spent": [9, 9, 191]}, [2, 2, 1], "Spent per month over 100 EUR"),
+        ({"spent": [9, 9, 191]}, [1, 1, 2], "Spent per month up to 100 EUR"),
+        ({"visits": [1, 4, 9]}, [2, 1, 2], "Visits over 2 and up to 6"),
+        ({"online": [0.1, 0.4, 0.43]}, [1, 2, 2], "Share online up to 25%"),
+        ({"online": [0, 0.0001, 0.0002]}, [1, 2, 2], "Share online up to 0%"),
+        ({"club": [0, 1, 1]}, [1, 2, 2], "Club member: no"),
+        ({"club": [0, 1, 1]}, [2, 1, 1], "Club member: yes"),
+        ({"change": [-900.25, -700.25, 5]}, [1, 2, 2], "Change up to −800"),
+        (
+            {"spent": [9, 9, 191, 191], "club": [0, 1, 0, 1]},
+            [2, 2, 2, 1],
+            "Spent per month over 100 EUR and Club member: yes",
+        ),
+        ({"spent": [5, 5, 5]}, [1, 2, 1], "everybody"),
     ],
 )
-def test_rules_find_what_made_the_segments(spent, visits, labels, rules):
-    chosen = [
-        Feature("spent", "spent", "Spent", "money", "EUR"),
-        Feature("visits", "visits", "Visits", "number"),
-    ]
-    table = pd.DataFrame({"spent": spent, "visits": visits}, dtype=float)
-    many = table.loc[table.index.repeat(60)]
-    tree, _, _ = profiling.fit_rules(many, pd.Series(np.repeat(labels, 60)))
-    found = profiling.rule_texts(tree, chosen)
-    first = found[found["segment"] == 1]
-    assert first["rule"].tolist() == [rule.format(s="Spent", v="Visits") for rule in rules]
-    pure = rules != ["everybody"]
-    assert first["customers"].tolist() == ([60] * len(rules) if pure else [180])
-    assert first["purity"].tolist() == ([1] * len(rules) if pure else [2 / 3])
+def test_a_rule_finds_what_made_a_segment(columns, labels, rule):
+    table = people(**columns)
+    labels = pd.Series(np.repeat(labels, 60))
+    first = profiling.segment_rules(table, labels, CHOSEN, [1]).loc[1]
+    assert sorted(first["rule"].split(" and ")) == sorted(rule.split(" and "))
+    precision = 2 / 3 if rule == "everybody" else 1
+    assert first[["precision", "recall"]].tolist() == [precision, 1]
 
 
-def test_fidelity_is_not_that_of_the_training_rows():
+def test_a_limit_means_what_its_text_says():
+    rng = np.random.default_rng(2)
+    table = people(spent=[0.0] * 40).assign(spent=rng.lognormal(3, 2, 2400))
+    members = (table["spent"] > 33.3333).to_numpy()
+    (clause,) = profiling.fit_rule(table, members, CHOSEN, 3, seed=1)
+    assert profiling.rule_text([clause]) == f"Spent per month over {clause.limit} EUR"
+    assert (clause.holds(table) == (table["spent"] > clause.limit)).all()
+
+
+def test_clauses_that_add_nothing_go_and_none_is_deeper_than_asked():
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(rng.uniform(0, 100, (4000, 5)), columns=[f.name for f in CHOSEN])
+    inside = (table[["spent", "visits", "online"]] > 50).all(axis=1)
+    rule = profiling.segment_rules(table, inside + 0, CHOSEN, [1]).loc[1]
+    assert rule["clauses"] == 3 and min(rule["precision"], rule["recall"]) > 0.95
+    shallow = profiling.segment_rules(table, inside + 0, CHOSEN, [1], depth=2).loc[1]
+    assert shallow["clauses"] == 2 and shallow["precision"] < 0.6
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_precision_is_not_that_of_the_customers_who_made_the_rule(share):
     rng = np.random.default_rng(4)
-    features = pd.DataFrame(rng.normal(size=(300, 4)), columns=list("abcd"))
-    _, fidelity, _ = profiling.fit_rules(features, pd.Series(rng.integers(1, 4, 300)))
-    assert fidelity < 0.45  # noise cannot be foretold, though a tree fits it
+    table = pd.DataFrame(rng.normal(size=(600, 5)), columns=[f.name for f in CHOSEN])
+    labels = pd.Series((rng.uniform(size=600) < share) + 1)
+    noise = profiling.segment_rules(table, labels, CHOSEN, [2], depth=5).loc[2]
+    assert noise["precision"] < share + 0.1  # noise cannot be foretold, though a tree fits it
 
 
-@pytest.mark.parametrize("alone", [1, 4, 50])
-def test_fidelity_of_two_halves_even_where_one_is_too_small_for_the_folds(alone):
+@pytest.mark.parametrize("alone", [0, 1, 4, 50])
+def test_rules_even_where_a_segment_is_too_small_for_the_folds(alone):
+    table = people(spent=[0.0]).head(0).reindex(range(100), fill_value=0.0)
+    table["spent"] = np.arange(100.0)
     labels = pd.Series([2] * (100 - alone) + [1] * alone)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _, fidelity, recall = profiling.fit_rules(pd.DataFrame({"x": np.arange(100.0)}), labels)
-    assert fidelity >= 0.9
-    assert set(recall.index) == {1, 2}
+        rules = profiling.segment_rules(table, labels, CHOSEN, [1, 2])
+    assert list(rules.index) == ([1, 2] if alone else [2])
+    assert rules.loc[2, "recall"] >= 0.9

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from customer_tables.text import printable, quantity, share
@@ -16,6 +20,8 @@ from segmentation.features import apply_transform
 
 CORE_SHARE = 0.10  # of a segment, the customers nearest to its centre
 MOST_CATEGORIES = 12
+FOLDS = 5  # of the cross-validation of rules
+LEAST_GAIN = 0.005  # of a rule's F1, for a clause to stay
 BOUNDARY_RATIO = 0.85  # of the distances to both nearest centres: above, a boundary is near
 
 
@@ -226,49 +232,154 @@ def share_near_boundary(distances: np.ndarray) -> float:
     return float((nearest > BOUNDARY_RATIO * second).mean())
 
 
-def fit_rules(
-    features: pd.DataFrame, labels: pd.Series, *, depth: int = 4, seed: int = 20
-) -> tuple[DecisionTreeClassifier, float, pd.Series]:
-    """Restate the segments as rules: a shallow tree on the features in real units.
+# --- rules ----------------------------------------------------------------------------------------
 
-    Beside it, the share of customers whose segment is found in five-fold cross-validation is
-    returned, over all and within each segment.
+
+@dataclass(frozen=True)
+class Clause:
+    """One condition of a rule: a feature is over a limit, or up to it."""
+
+    feature: Feature
+    over: bool
+    limit: float  # as printed, so that the text means what was measured
+
+    def holds(self, features: pd.DataFrame) -> np.ndarray:
+        """Tell for each customer whether the condition holds, shape (n,)."""
+        values = features[self.feature.name].to_numpy()
+        return values > self.limit if self.over else values <= self.limit
+
+
+def segment_rules(
+    features: pd.DataFrame,
+    labels: pd.Series,
+    chosen: Sequence[Feature],
+    segments: Iterable[int],
+    *,
+    depth: int = 5,
+    seed: int = 20,
+) -> pd.DataFrame:
+    """Describe each segment against the rest by one short rule, with its precision and recall.
+
+    Each rule is the branch of a shallow decision tree with the best F1 (Breiman et al. 1984), its
+    limits rounded as printed and its clauses dropped where little is lost. Precision and recall
+    are those of rules found in the same way without the customers they are measured on, in
+    five-fold cross-validation.
+
+    Parameters
+    ----------
+    features : DataFrame, shape (n, n_features)
+        In real units, with the columns of ``chosen``.
+    labels : Series of int, shape (n,)
+    segments : iterable of int
+        The segments to describe; those without customers here are left out.
+    depth : int
+        Levels of the trees, and so the most clauses of a rule.
+
+    Returns
+    -------
+    DataFrame, indexed by segment
+        rule (a text), precision (share of those it meets who belong to the segment; NaN where it
+        meets none), recall (share of the segment that it meets) and clauses (their number).
     """
+    rows = {}
+    for segment in segments:
+        members = (labels == segment).to_numpy()
+        if not members.any():
+            continue
+        even = min(members.sum(), (~members).sum()) >= FOLDS
+        folds = (StratifiedKFold if even else KFold)(FOLDS, shuffle=True, random_state=seed)
+        found = np.zeros(len(members), dtype=bool)
+        for train, test in folds.split(features, members):
+            rule = fit_rule(features.iloc[train], members[train], chosen, depth, seed)
+            found[test] = meets(rule, features.iloc[test])
+        rule, hits = fit_rule(features, members, chosen, depth, seed), (found & members).sum()
+        rows[segment] = {
+            "rule": rule_text(rule),
+            "precision": hits / found.sum() if found.any() else math.nan,
+            "recall": hits / members.sum(),
+            "clauses": len(rule),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("segment")
+
+
+def fit_rule(
+    features: pd.DataFrame, members: np.ndarray, chosen: Sequence[Feature], depth: int, seed: int
+) -> list[Clause]:
+    """Find the branch of a tree that tells members from the rest best; empty where none does."""
+    table = features[[f.name for f in chosen]].to_numpy()
     tree = DecisionTreeClassifier(
-        max_depth=depth, min_samples_leaf=max(10, len(labels) // 100), random_state=seed
-    )
-    stratified = labels.value_counts().min() >= 5  # a smaller segment cannot be in every fold
-    folds = (StratifiedKFold if stratified else KFold)(5, shuffle=True, random_state=seed)
-    found = cross_val_predict(tree, features, labels, cv=folds)
-    hit = pd.Series(found == labels.to_numpy(), index=labels.index)
-    return tree.fit(features, labels), float(hit.mean()), hit.groupby(labels).mean()
+        max_depth=depth,
+        min_samples_leaf=max(10, len(members) // 100),
+        class_weight="balanced",
+        random_state=seed,
+    ).fit(table, members)
+    path, nodes = tree.decision_path(table), tree.tree_
+    hits, met = path.T @ members, path.T @ np.ones(len(members))
+    best = int((2 * hits / (met + members.sum())).argmax())
+    # Nodes are numbered from the root down, so those on the way to this one come before it.
+    way = path[path[:, [best]].nonzero()[0][0]].indices
+    branch: dict[tuple[int, bool], Clause] = {}
+    for node, child in pairwise(sorted(way[way <= best])):
+        place, over = int(nodes.feature[node]), child == nodes.children_right[node]
+        values, limit = table[:, place], float(nodes.threshold[node])
+        clause = Clause(chosen[place], bool(over), _as_printed(chosen[place], limit, values))
+        branch[place, bool(over)] = clause  # a later limit on the same side is the tighter one
+    return _without_idle_clauses(list(branch.values()), features, members)
 
 
-def rule_texts(tree: DecisionTreeClassifier, chosen: list[Feature]) -> pd.DataFrame:
-    """Write each leaf of a tree as a sentence of conditions, a segment's largest leaves first."""
-    nodes, rows = tree.tree_, []
+def _without_idle_clauses(
+    rule: list[Clause], features: pd.DataFrame, members: np.ndarray
+) -> list[Clause]:
+    """Drop clauses, the least useful first, while that costs less than `LEAST_GAIN` of F1."""
 
-    def walk(node: int, limits: dict[int, tuple[float, float]]) -> None:
-        if nodes.children_left[node] == -1:
-            shares = nodes.value[node][0] / nodes.value[node][0].sum()
-            rule = " and ".join(_condition(chosen[f], limits[f]) for f in limits) or "everybody"
-            segment, customers = tree.classes_[shares.argmax()], nodes.n_node_samples[node]
-            rows.append((int(segment), rule, int(customers), float(shares.max())))
-            return
-        feature, cut = int(nodes.feature[node]), float(nodes.threshold[node])
-        low, high = limits.get(feature, (-np.inf, np.inf))
-        walk(nodes.children_left[node], {**limits, feature: (low, cut)})
-        walk(nodes.children_right[node], {**limits, feature: (cut, high)})
+    def f1(clauses: list[Clause]) -> float:
+        found = meets(clauses, features)
+        return 2 * (found & members).sum() / (found.sum() + members.sum())
 
-    walk(0, {})
-    table = pd.DataFrame(rows, columns=["segment", "rule", "customers", "purity"])
-    return table.sort_values(["segment", "customers"], ascending=[True, False], kind="stable")
+    while len(rule) > 1:
+        shorter = max(([c for c in rule if c is not out] for out in rule), key=f1)
+        if f1(shorter) < f1(rule) - LEAST_GAIN:
+            break
+        rule = shorter
+    return rule
 
 
-def _condition(feature: Feature, limits: tuple[float, float]) -> str:
-    """Write one condition of a rule, with its unit."""
-    words = [feature.label or feature.name]
-    for word, end in zip(("over", "up to"), limits, strict=True):
-        if np.isfinite(end):
-            words += [word, quantity(end, feature.unit, feature.kind)]
-    return " ".join(words)
+def meets(rule: Iterable[Clause], features: pd.DataFrame) -> np.ndarray:
+    """Tell for each customer whether all clauses of a rule hold, shape (n,)."""
+    found = np.ones(len(features), dtype=bool)
+    for clause in rule:
+        found &= clause.holds(features)
+    return found
+
+
+def _as_printed(feature: Feature, limit: float, values: np.ndarray) -> float:
+    """Round a limit to what its text says; between whole numbers, to the lower one."""
+    if feature.kind == "yes_no":
+        return 0.5
+    limit = math.floor(limit) if (values % 1 == 0).all() else limit
+    text = _limit_text(feature, limit)
+    digits = re.search(r"\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?", text.replace("−", "-"))
+    size = float(digits.group().replace(",", "")) if digits else 0.0
+    size /= 100 if "%" in text else 1
+    return -size if text.startswith("−") else size
+
+
+def _limit_text(feature: Feature, limit: float) -> str:
+    """Write a limit with its unit, where the label does not hold that already."""
+    label = (feature.label or feature.name).lower()
+    unit = "" if feature.unit and feature.unit.lower() in label else feature.unit
+    is_share = quantity(0.5, unit, feature.kind).endswith("%")
+    return quantity(round(limit, 3) if is_share else limit, unit, feature.kind)
+
+
+def rule_text(rule: Sequence[Clause]) -> str:
+    """Write a rule as a sentence of conditions; both limits of a feature stand together."""
+    parts: dict[str, list[str]] = {}
+    for clause in sorted(rule, key=lambda clause: not clause.over):
+        feature, words = clause.feature, "over" if clause.over else "up to"
+        limit = f"{words} {_limit_text(feature, clause.limit)}"
+        answer = ": yes" if clause.over else ": no"
+        written = answer if feature.kind == "yes_no" else f" {limit}"
+        parts.setdefault(feature.label or feature.name, []).append(written)
+    order = {clause.feature.label or clause.feature.name: None for clause in rule}
+    return " and ".join(printable(n) + " and".join(parts[n]) for n in order) or "everybody"

@@ -70,7 +70,9 @@ Segment profiles
 | table 06_effects.csv
 
 Rules
-| shallow decision tree, cross-validated | Breiman et al. 1984 | fidelity {rules_fidelity:.0%}
+| branch of a shallow decision tree for each segment against the rest, cross-validated
+| Breiman et al. 1984
+| recall {least_met:.0%} to {most_met:.0%}
 """
 
 
@@ -247,6 +249,8 @@ def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataF
     natural = [f"k = {k}" for k in numbers["natural_ks"]] or ["no k"]
     numbers |= {"agreement": number(decision["agreement"]), "natural": joined(natural)}
     numbers |= {"tolerance": TOLERANCE, "valley": NATURAL_VALLEY}
+    met = numbers["rules_recall"].values()
+    numbers |= {"least_met": min(met), "most_met": max(met)}
     numbers |= {"k": solution["k"], "lowest": min(jaccard), "highest": max(jaccard)}
     rows = [
         [" ".join(cell.split()).format_map(numbers) for cell in row.split(" | ")]
@@ -410,6 +414,56 @@ def sensitivity_sentences(robustness: dict[str, Any]) -> list[str]:
         f"Of all other defensible choices, this would change the segments most: "
         f"{robustness['most_sensitive']} (agreement {robustness['most_sensitive_ari']:.2f} of 1)."
     ]
+
+
+def profile_rows(
+    chosen: list[Feature],
+    effects: pd.DataFrame,
+    markers: pd.DataFrame,
+    importance: pd.Series,
+    levels: tuple[dict[int, pd.Series], pd.Series],
+    names: dict[int, str],
+) -> list[dict[str, Any]]:
+    """List the variables that made the segments, those that separate them most first.
+
+    Parameters
+    ----------
+    effects, markers : DataFrame, segments x features
+        From `profiling.effect_sizes` and `profiling.marker_variables`, of the segments that may be
+        described.
+    importance : Series
+        By feature, the share of its variance that lies between the segments.
+    levels : tuple
+        In real units, of each segment and of everybody.
+    names : dict
+        Of all segments, in their order.
+
+    Returns
+    -------
+    list of dict
+        label, importance, overall (a text) and segments: for each its text, effect and whether the
+        variable is one of its marker variables; None where it may not be described.
+    """
+    by_segment, overall = levels
+    rows = []
+    for feature in sorted(chosen, key=lambda f: -importance[f.name]):
+        cells = {
+            s: {
+                "text": quantity(by_segment[s][feature.name], feature.unit, feature.kind),
+                "effect": float(effects.loc[s, feature.name]),
+                "marker": bool(markers.loc[s, feature.name]),
+            }
+            for s in effects.index
+        }
+        rows.append(
+            {
+                "label": printable(feature.label or feature.name),
+                "importance": float(importance[feature.name]),
+                "overall": quantity(overall[feature.name], feature.unit, feature.kind),
+                "segments": [cells.get(s) for s in names],
+            }
+        )
+    return rows
 
 
 def descriptor_rows(

@@ -38,7 +38,6 @@ METRICS = (
     ("Variation that the segments explain", "alternatives.segments_explained", "%"),
     ("Share near a border", "clustering.ambiguous_share", "%"),
     ("Share with the same segment name after refits", "profiling.names_agreement", "%"),
-    ("Share whose segment a short rule finds", "profiling.rules_fidelity", "%"),
     ("Variance on the first two components", "reduction.pca_two_components", "%"),
 )
 
