@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -247,6 +248,32 @@ def test_a_real_period_takes_the_place_of_the_generated_one(run, card_run, tmp_p
     assert "Amounts of money are larger" in text and "40 are new" in text
     shown = json.dumps([output for number, _, output in again.outputs() if number == "09"])
     assert "planted" not in shown and no_small_moves(results)
+
+
+# --- cells in other orders ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "step"), [("01", 0), ("03", 0), ("03", 2), ("04", 0), ("06", 0)]
+)
+def test_a_notebook_does_not_end_before_its_cells_have_run(
+    run, tmp_path, monkeypatch, number, step
+):
+    monkeypatch.setattr(workspace, "display", lambda *shown, **about: None)
+    results = Path(shutil.copytree(run.results, tmp_path / "results"))
+    source = nbformat.read(NOTEBOOKS[number], as_version=4)
+    cells = [cell.source for cell in source.cells if cell.cell_type == "code"]
+    opened = 1 + next(i for i, cell in enumerate(cells) if "ws = " in cell or "ws, " in cell)
+    names: dict = {}
+    for cell in cells[:opened]:
+        exec(cell.replace('results_dir: str = ""', f"results_dir: str = {str(results)!r}"), names)
+    for cell in cells[opened:-1:step] if step else ():
+        with suppress(NameError):
+            exec(cell, names)
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="Run All Cells"):
+        exec(cells[-1], names)
+    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
 
 
 # --- twice the same -------------------------------------------------------------------------------

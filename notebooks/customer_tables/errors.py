@@ -31,3 +31,7 @@ class UserError(ValueError):
         # A cell of the user's file may hold line breaks: each part stays on its own line.
         parts = (printable(part, 600) for part in (self.what, self.where, self.remedy))
         return "\n".join(part for part in parts if part)
+
+    def _render_traceback_(self) -> list[str]:
+        """Show in a notebook what a user has to know, without frames of the program."""
+        return [f"{type(self).__name__}: {self}"]

@@ -6,6 +6,7 @@ table on the page and the file beside it are the same object.
 
 from __future__ import annotations
 
+import ast
 import base64
 import importlib.metadata
 import io
@@ -33,7 +34,8 @@ from segmentation.dataset import Dataset, load_dataset, locate_dataset
 from segmentation.progress import progress
 from segmentation.stages import STAGES
 
-RESULTS_FOLDER = Path(__file__).resolve().parents[2] / "results"
+NOTEBOOKS = Path(__file__).resolve().parents[1]
+RESULTS_FOLDER = NOTEBOOKS.parent / "results"
 GUESSED = "auto"  # the dataset whose description notebook 01 guesses from the table
 PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "seaborn", "tensorflow", "papermill")
 LARGE = 20_000  # customers beyond which every figure says on how many it rests
@@ -54,6 +56,7 @@ class Workspace:
         self.metrics: dict[str, Any] = {}
         self._read: dict[str, str] = {}
         self._written: dict[str, str] = {}
+        self._due: set[str] = set()  # what has to be saved or recorded before the end
         self._sentences = 0
         self._customers = 0  # how many there are in all, known from the tables handed over
         self._rows: int | None = None  # how many of them figures rest on; None: all
@@ -93,7 +96,9 @@ class Workspace:
         if stage > "03" and chosen.is_file():
             steps = _read_stage_file(chosen).get("steps", [])
             known = known.segment_on([step["name"] for step in steps])
-        return cls(stage, known, folder, quick)
+        opened = cls(stage, known, folder, quick)
+        opened._due = _always_done(NOTEBOOKS / STAGES[stage].file)
+        return opened
 
     # --- hand-off files ---------------------------------------------------------------------------
 
@@ -109,6 +114,7 @@ class Workspace:
             path = self._stage_file(self.stage, name)
             write_json(path, content, private=True)
         self._written[path.name] = file_digest(path)
+        self._due.discard(f"save {name}")
 
     def load(self, stage: str, name: str) -> Any:
         """Read what an earlier notebook handed over.
@@ -275,9 +281,25 @@ class Workspace:
     def record(self, **numbers: Any) -> None:
         """Note numbers that the prose or the report quotes, by name."""
         self.metrics |= {name: to_plain(value) for name, value in numbers.items()}
+        self._due -= {f"record {name}" for name in numbers}
 
     def finish(self) -> None:
-        """Write the stage's numbers, merge them into metrics.json and show the versions."""
+        """Write the stage's numbers, merge them into metrics.json and show the versions.
+
+        Raises
+        ------
+        UserError
+            If cells that save or record something have not run since the results were opened: what
+            the last complete run left stays as it is.
+        """
+        if self._due:
+            name, missing = STAGES[self.stage].name, sorted(self._due)
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            raise UserError(
+                f"{name} cannot end: cells before this one have not run ({len(self._due)})",
+                where=f"missing: {', '.join(missing[:3])}{more}",
+                remedy="run all cells from the first one on (Run > Run All Cells)",
+            )
         self.save("metrics", self.metrics)
         self.save("reads", self._read)
         self.save("writes", self._written)
@@ -292,6 +314,26 @@ class Workspace:
         versions = [f"Python {platform.python_version()}"]
         versions += [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
         self.say("*Made with {versions}.*", versions=joined(versions))
+
+
+def _always_done(notebook: Path) -> set[str]:
+    """List what every run of a notebook saves and records, by the calls outside of any branch."""
+    due: set[str] = set()
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] != "code" or "ws." not in source:
+            continue
+        try:
+            steps = ast.parse(source).body
+        except SyntaxError:  # a magic of IPython, which saves nothing
+            continue
+        for step in steps:
+            match getattr(step, "value", None):
+                case ast.Call(ast.Attribute(ast.Name("ws"), "save"), [ast.Constant(name), *_]):
+                    due.add(f"save {name}")
+                case ast.Call(ast.Attribute(ast.Name("ws"), "record"), keywords=numbers):
+                    due |= {f"record {number.arg}" for number in numbers if number.arg}
+    return due
 
 
 def _read_stage_file(path: Path) -> Any:
