@@ -81,7 +81,8 @@ def understand(reading: Reading) -> Dataset:
 def parts(dataset: Dataset) -> dict[str, str]:
     """What each column of the file became: its kind, and the part that its feature plays."""
     played = {f.name: f" {f.role}" + " log1p" * (f.transform == "log1p") for f in dataset.features}
-    return {c.found_as[0]: c.kind + played.get(c.name, "") for c in dataset.columns}
+    columns = (*dataset.columns, *dataset.outcomes)
+    return {c.found_as[0]: c.kind + played.get(c.name, c.role and f" {c.role}") for c in columns}
 
 
 BANK = {
@@ -96,7 +97,7 @@ BANK = {
     "NumOfProducts": ("1:5", "count segment"),
     "HasCrCard": ("flags", "yes_no"),
     "EstimatedSalary": ("even", "money describe"),
-    "Exited": ("flags", "yes_no"),
+    "Exited": ("flags", "yes_no outcome"),
 }
 CAMPAIGN = {
     "ID": ("keys", "id"),

@@ -111,13 +111,19 @@ FROM customers
 
 
 def customers_query(
-    run: Run, source: Source, name: str, *, products: bool = False
+    run: Run,
+    source: Source,
+    name: str,
+    *,
+    products: bool = False,
+    settled: tuple[str, dict[str, str]] | None = None,
 ) -> tuple[str, list[Change]]:
     """Aggregate `lines`, which the engine has, to customers; see `aggregate_lines`.
 
-    Where `products` is true, goods are looked up in the table `catalogue`.
+    Where `products` is true, goods are looked up in the table `catalogue`. Where the lines are a
+    part of a history, `settled` says what the whole of it told, from `settle`.
     """
-    cancelled = _cancelled(run)
+    cancelled = settled[0] if settled else _cancelled(run)
     back = f"(amount < 0 OR coalesce(quantity, 0) < 0 OR {cancelled})"
     purchase = f"({WHOLE} AND NOT {back})"
     asked = f"SELECT {', '.join(FACTS.values())} FROM lines".format(
@@ -128,7 +134,7 @@ def customers_query(
     run(f"CREATE OR REPLACE VIEW purchases AS SELECT * FROM lines WHERE {purchase}")
     bought = LOOKED_UP if products else "SELECT * FROM purchases"
     run(f"CREATE OR REPLACE TABLE goods AS {GOODS.format(purchases=bought)}")
-    goods = _goods(run) if source.category else {}
+    goods = settled[1] if settled else _goods(run) if source.category else {}
     habits = _aggregated(facts, goods, f"{WHOLE} AND {back}")
     run(f"CREATE OR REPLACE TABLE customers AS {habits}")
     lost, *most = run(EXTREMES)[0]
@@ -138,6 +144,14 @@ def customers_query(
     listed = ", ".join(f"CAST({value} AS DOUBLE) AS {quoted(key)}" for key, value in shown.items())
     query = f"SELECT CAST(customer AS VARCHAR) AS customer_id, {listed} FROM customers "
     return f"{query}WHERE orders IS NOT NULL", changes
+
+
+def settle(run: Run, source: Source) -> tuple[str, dict[str, str]]:
+    """Return how cancelled orders are called and which categories have a column, once aggregated.
+
+    Parts of a history are aggregated by the same rules as the whole, so that their columns agree.
+    """
+    return _cancelled(run), _goods(run) if source.category else {}
 
 
 def _cancelled(run: Run) -> str:

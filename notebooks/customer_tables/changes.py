@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from customer_tables.periods import History
+
 
 @dataclass(frozen=True)
 class Change:
@@ -41,6 +43,8 @@ class Reading:
         Where in the file each row of the table stands, counted from 1.
     word : str
         What `lines` counts: "line" of a text, "row" of a sheet or a Parquet file.
+    history : History, optional
+        The same customers before and after a day; of transaction lines only.
     """
 
     table: pd.DataFrame
@@ -50,6 +54,7 @@ class Reading:
     source: dict[str, str | int] = field(default_factory=dict)
     lines: np.ndarray | None = None
     word: str = "line"
+    history: History | None = None
 
     @property
     def numbered(self) -> pd.DataFrame:

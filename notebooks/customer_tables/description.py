@@ -24,6 +24,7 @@ HEAD = """\
 # then run again with --dataset and the path of this file, and the same --input.
 # kind: id, money, count, share, months, number, date, yes_no, category or text
 # role of a feature: "segment" (makes the segments), "describe" (only describes them), "left out"
+# role of a column: "outcome" (known afterwards: makes and describes no segment)
 # transform: "none", "log1p" (for many small and few large values) or "yeo-johnson"
 """
 KIND_REASONS = {
@@ -173,6 +174,8 @@ def _column(guess: Guess) -> str:
         entries["unit"] = guess.unit
     if guess.valid:
         entries["valid"] = [limit if math.isinf(limit) else int(limit) for limit in guess.valid]
+    if guess.role == "outcome":
+        entries["role"] = guess.role
     if not guess.is_numeric:
         entries["required"] = False  # a later table without it can still be segmented
     why = KIND_REASONS[guess.kind] if guess.is_numeric else guess.why

@@ -24,6 +24,7 @@ YEARS = (1850, 2100)
 RESERVED = frozenset({"abs", "log1p", "max", "min", "ratio", "inf", "nan", *keyword.kwlist})
 MANY = 1000  # whole numbers from 0 or 1 that stay below are taken for counts
 SENSITIVE = "sensitive: describes, and stays out of the distance"
+OUTCOME = "an outcome: makes and describes no segment; segments are held against it"
 EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
 PHONE = r"^\+?[\d\s()/.-]{7,20}$"
 
@@ -36,8 +37,8 @@ class Guess:
     name: str  # in the formulas: lower case, letters, digits and underscores
     label: str
     kind: str
-    # "id", "segment", "describe", "left out" (a feature that is shown but plays no part) or
-    # "dropped" (not part of the dataset)
+    # "id", "segment", "describe", "left out" (a feature that is shown but plays no part),
+    # "outcome" or "dropped" (not part of the dataset)
     role: str
     why: str  # the reason for the role
     unit: str = ""
@@ -70,6 +71,9 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
         return replace(base, why=f"the same value in every row ({values.iloc[0]})")
     if (missing := values.isna().mean()) > MOSTLY_MISSING:
         return replace(base, why=f"missing in {missing:.0%} of the rows")
+    if vocabulary.KNOWN_LATER.fullmatch(words) and (kind == "yes_no" or values.nunique() == 2):
+        kind = "yes_no" if kind == "yes_no" else "category"
+        return replace(base, kind=kind, role="outcome", why=OUTCOME)
     if kind in ("yes_no", "date"):
         why = "an outcome or a date: describes" if kind == "date" else "yes or no: describes"
         return replace(base, kind=kind, role="describe", why=why)

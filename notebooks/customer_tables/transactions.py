@@ -36,6 +36,7 @@ from customer_tables.duckdb_files import (
     rows_of,
 )
 from customer_tables.errors import UserError
+from customer_tables.periods import NO_CUT, by_customer, split_history
 from customer_tables.source import Source
 from customer_tables.storage import file_digest
 from customer_tables.transaction_columns import summands
@@ -49,7 +50,12 @@ NO_TEXT, NO_NUMBER = "CAST(NULL AS VARCHAR)", f"CAST(NULL AS {MONEY})"
 
 
 def aggregate(
-    path: Path, source: Source, options: Options = FOUND_OUT, *, products: Path | None = None
+    path: Path,
+    source: Source,
+    options: Options = FOUND_OUT,
+    *,
+    products: Path | None = None,
+    cut: str = NO_CUT,
 ) -> Reading:
     """Aggregate transaction lines to customers, straight from a file of text, Parquet or Excel.
 
@@ -62,6 +68,8 @@ def aggregate(
         How the file is written.
     products : Path, optional
         What is known about products, joined by `Source.product`.
+    cut : str, optional
+        Where the history is cut in two, as in `periods.split_history`; by default it is not.
 
     Returns
     -------
@@ -79,12 +87,12 @@ def aggregate(
         require_space(path)
         catalogue = open_file(connection, products) if products else None
         query, changes = aggregate_lines(run, file, source, options, path.name, catalogue)
-        table = connection.execute(query).df()
-    table = table.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
+        table = by_customer(connection.execute(query).df())
+        history = split_history(connection, source, path.name, cut, list(table), bool(products))
     about: dict[str, str | int] = {"name": path.name, "format": file.format}
     about |= {"sha256": file_digest(path), "rows": len(table)}
     kinds = {name: "id" if name == "customer_id" else "number" for name in table}
-    return Reading(table, [*file.changes, *changes], kinds, {}, about)
+    return Reading(table, [*file.changes, *changes], kinds, {}, about, history=history)
 
 
 def aggregate_lines(

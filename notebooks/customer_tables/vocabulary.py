@@ -40,6 +40,12 @@ OUTCOMES = frozenset(
     "churn churned exited attrition default defaulted target label response complain fraud "
     "converted subscribed cancelled left".split()
 )
+# What is known of customers afterwards, for certain where it is answered by yes or no.
+KNOWN_LATER = re.compile(
+    r"((has|is|customer|client) )*(churn|churned|attrition|attrited|exited|defaulted)"
+    r"( (value|label|flag|status|indicator))?"
+    r"|(default|arrears)( payment)? next month|responded|response|converted|subscribed"
+)
 PERSONAL = re.compile(
     r"(.+ )?(first|last|sur|fore|given|family|full|user|middle|maiden|customer|client|holder|person"
     r"|contact) ?names?|name|surname|(.+ )?(e ?mail|mail)( address)?"

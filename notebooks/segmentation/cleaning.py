@@ -56,9 +56,44 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     for name, place in matched.items():
         if place not in needed and table[name].isna().all():
             why[name] = "column has no value at all"
-    changes = [Change(what, str(name), len(table), "left out") for name, what in why.items()]
+    outcomes = match_columns(left, replace(dataset, columns=dataset.outcomes))
+    changes = [
+        Change("an outcome", name, len(table), "kept apart: makes and describes no segment")
+        if name in outcomes
+        else Change(what, name, len(table), "left out")
+        for name, what in why.items()
+    ]
     kept = {name: place for name, place in matched.items() if name not in why}
     return Cleaned(table[list(kept)].rename(columns=kept), changes)
+
+
+def select_outcomes(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Pick the dataset's outcomes as numbers, one row per customer, indexed as the customers are.
+
+    Yes is 1. Of an outcome in words the rarer of two is 1, and the column says which; one with
+    more than two words says nothing.
+
+    Raises
+    ------
+    UserError
+        If one identifier has two different outcomes.
+    """
+    own = [dataset.id] if dataset.id else []
+    parts = replace(dataset, columns=(*own, *dataset.outcomes))
+    matched = match_columns(table.columns, parts)
+    picked = table[list(matched)].rename(columns=matched)
+    indexed = index_customers(picked, dataset).customers
+    found = {}
+    for column in (column for column in dataset.outcomes if column.name in indexed):
+        cells = indexed[column.name]
+        if column.kind == "category":
+            counts = cells.value_counts()
+            rarer = counts.index[-1] if len(counts) == 2 else None
+            name = f"{column.label}: {rarer}"
+            found[name] = (cells == rarer).astype(float).where(cells.notna() & (len(counts) == 2))
+        else:
+            found[column.label or column.name] = pd.to_numeric(cells, errors="coerce").astype(float)
+    return pd.DataFrame(found, index=indexed.index)
 
 
 def _needed(dataset: Dataset) -> set[str]:

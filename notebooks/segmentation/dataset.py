@@ -39,6 +39,7 @@ Kind = Literal[
 ]
 ComputableKind = Literal["money", "count", "share", "months", "number", "yes_no"]
 NUMERIC_KINDS = ("money", "count", "share", "months", "number")
+OUTCOME_KINDS = ("yes_no", "category", "money", "count", "share", "months", "number")
 # By these columns customers are recognised that were summed up from purchases.
 SUMMED_UP = ("customer_id", "recency_days", "orders", "spent", "net_value")
 CampaignColumn = Literal[  # of the lists in campaigns/, in their order
@@ -73,6 +74,7 @@ class Column:
     missing: Literal["median", "zero", "keep"] = "median"  # what fills a gap
     valid: tuple[Number, Number] = (-math.inf, math.inf)
     outside: Literal["flag", "clip", "missing"] = "flag"  # what happens outside the valid range
+    role: Literal["", "outcome"] = ""  # an outcome stays apart until segments are held against it
 
     @property
     def is_numeric(self) -> bool:
@@ -175,6 +177,7 @@ class Dataset(Heading, Tables):
     value: str = ""
     value_label: str = ""
     columns: tuple[Column, ...] = ()
+    outcomes: tuple[Column, ...] = ()  # of the table, too; they make and describe no segment
     origin: Source = Source()
     campaign: dict[CampaignColumn, str] = Field(default_factory=dict)  # the tool's names
 
@@ -331,7 +334,8 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
         folder=path.parent,
         value=value,
         value_label=file.value.get("label", value.replace("_", " ")),
-        columns=tuple(file.columns.values()),
+        columns=tuple(c for c in file.columns.values() if c.role != "outcome"),
+        outcomes=tuple(c for c in file.columns.values() if c.role == "outcome"),
         origin=file.source,
         campaign=file.campaign.get("columns", {}),
     )
@@ -418,6 +422,14 @@ def _contradictions(dataset: Dataset, file: _File) -> Iterator[tuple[str, str]]:
             yield f"two {part} share a name", "rename one"
     if len(dataset.features_with("segment")) < 2:
         yield "fewer than two features segment", 'give at least two features role = "segment"'
+    for outcome in dataset.outcomes:
+        if outcome.kind not in OUTCOME_KINDS:
+            what = f"the outcome {outcome.name!r} is of the kind {outcome.kind}"
+            yield what, f"outcomes are of the kinds {', '.join(OUTCOME_KINDS)}"
+        users = [owner for owner, name, _ in _named_parts(dataset) if name == outcome.name]
+        if users:
+            what = f"{users[0]} {outcome.name!r}, which is an outcome"
+            yield what, "an outcome makes and describes no segment: take it out, or its role"
     for rule in dataset.rules:
         if not rule.check and (not rule.when or not rule.column or rule.fill is None):
             yield f"rule {rule.name!r} neither checks nor fills", "see data/README.md"

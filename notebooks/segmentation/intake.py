@@ -30,6 +30,7 @@ def open_table(
     *,
     results_dir: str = "",
     quick: bool = False,
+    prediction_cut: str = "",
     **options: str,
 ) -> tuple[Workspace, Reading]:
     """Open the workspace of notebook 01 and read its table, one row a customer.
@@ -47,6 +48,8 @@ def open_table(
         A table in place of the dataset's own.
     demographics_file : str
         A second table, of who the customers are; only for lines of purchases.
+    prediction_cut : str
+        Where a history of purchases is cut in two, as in `split_history`.
     **options : str
         How to read them, as in `read_table`; empty where it is to be found out.
 
@@ -64,13 +67,15 @@ def open_table(
                 where="parameter input_file",
                 remedy="give a table, or the name of a dataset",
             )
-        reading, text = _guess(Path(input_file), people, given)
+        reading, text = _guess(Path(input_file), people, given, prediction_cut)
         write_atomically(results_folder(dataset, results_dir) / "dataset.toml", text.encode())
     ws = Workspace.open("01", dataset=dataset, results_dir=results_dir, quick=quick)
-    return ws, reading if dataset == GUESSED else _read(ws.dataset, input_file, people, given)
+    if dataset != GUESSED:
+        reading = _read(ws.dataset, input_file, people, given, prediction_cut)
+    return ws, reading
 
 
-def _guess(path: Path, people: Path | None, given: dict[str, str]) -> tuple[Reading, str]:
+def _guess(path: Path, people: Path | None, given: dict[str, str], cut: str) -> tuple[Reading, str]:
     """Read a table of which nothing is known, and describe it."""
     name, options = name_of(path), Options(**given)
     source = find_transactions(path, options)
@@ -79,7 +84,7 @@ def _guess(path: Path, people: Path | None, given: dict[str, str]) -> tuple[Read
         reading = read_table(path, **given)
         return reading, infer_dataset(reading, name)
     source = find_descriptors(path, source, options)
-    reading = aggregate(path, source, options)
+    reading = aggregate(path, source, options, cut=cut)
     guesses: list[Guess] = []
     if people:  # what they say goes before what the lines say under the same name
         reading, guesses = join_demographics(reading, people, source.customer)
@@ -88,7 +93,9 @@ def _guess(path: Path, people: Path | None, given: dict[str, str]) -> tuple[Read
     return reading, describe_transactions(reading.table, source, reading.source, name, guesses)
 
 
-def _read(known: Dataset, input_file: str, people: Path | None, given: dict[str, str]) -> Reading:
+def _read(
+    known: Dataset, input_file: str, people: Path | None, given: dict[str, str], cut: str
+) -> Reading:
     """Read the table of a known dataset, or another in its place."""
     path, source = Path(input_file) if input_file else known.source_path, known.origin
     if not input_file and not path.is_file():
@@ -105,7 +112,7 @@ def _read(known: Dataset, input_file: str, people: Path | None, given: dict[str,
         reading = read_table(path, text_columns=["customer_id"])
     else:
         products = known.locate(source.products) if source.products else None
-        reading = aggregate(path, source, options, products=products)
+        reading = aggregate(path, source, options, products=products, cut=cut)
     people = people or (known.locate(source.demographics) if source.demographics else None)
     if people:
         reading, _ = join_demographics(reading, people, source.customer)
@@ -137,5 +144,6 @@ def name_of(path: str | Path) -> str:
 
 def text_columns(known: Dataset) -> list[str]:
     """Return what the columns of words and identifiers may be called, to keep them as written."""
-    kept = [column for column in known.columns if column.kind in ("id", "category", "text")]
+    columns = (*known.columns, *known.outcomes)
+    kept = [column for column in columns if column.kind in ("id", "category", "text")]
     return [name for column in kept for name in (column.name, *column.found_as)]

@@ -54,7 +54,8 @@ def build_model(
         "noun": dataset.noun,
         "nouns": dataset.nouns,
         "columns": [
-            asdict(c) | {"valid": [None if math.isinf(end) else end for end in c.valid]}
+            {key: entry for key, entry in asdict(c).items() if key != "role"}
+            | {"valid": [None if math.isinf(end) else end for end in c.valid]}
             for c in dataset.columns
         ],
         "rules": [asdict(rule) for rule in dataset.rules],

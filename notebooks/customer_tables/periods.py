@@ -1,0 +1,152 @@
+"""A history of transaction lines, cut in two: what came before a day, and what came after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from customer_tables.aggregation import customers_query, settle
+from customer_tables.duckdb_files import rows_of
+from customer_tables.errors import UserError
+from customer_tables.source import Source
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+NO_CUT = "none"
+LATER_SHARE = 0.25  # of the days of a history that come after the cut, unless said otherwise
+LEAST_DAYS = 28  # after the cut: every day of the week as often, and customers who buy monthly
+
+
+@dataclass(frozen=True)
+class History:
+    """The customers of parts of one history, each aggregated from the lines of its part alone.
+
+    Attributes
+    ----------
+    first, cut, last : date or None
+        First day, first day after the cut, and last day; None where the history is not cut.
+    why_not : str
+        Why it is not.
+    periods : dict of str to DataFrame
+        "earlier", all before the cut; "after", the rest; "before", as many days as "after", up to
+        the cut. One row a customer who bought in the period, with the columns of all of them.
+    """
+
+    first: date | None = None
+    cut: date | None = None
+    last: date | None = None
+    why_not: str = ""
+    periods: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def about(self) -> dict[str, str | int]:
+        """Return what is known of the cut but the customers, as plain texts and numbers."""
+        days = {"first": self.first, "cut": self.cut, "last": self.last}
+        told: dict[str, str | int] = {name: str(day or "") for name, day in days.items()}
+        return told | {"days_after": self.days_after, "why_not": self.why_not}
+
+    @property
+    def days_after(self) -> int:
+        """How many days come after the cut."""
+        return (self.last - self.cut).days + 1 if self.cut and self.last else 0
+
+
+def by_customer(table: pd.DataFrame) -> pd.DataFrame:
+    """Sort customers as they come from the engine by their identifiers, which are texts."""
+    return table.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
+
+
+def split_history(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    name: str,
+    cut: str,
+    columns: Iterable[str],
+    products: bool,
+) -> History:
+    """Aggregate the parts of a history whose lines have been aggregated as a whole.
+
+    Nothing but the rules by which lines are read and the choice of the categories that have a
+    column of their own is taken from the whole, so what a customer does after the cut changes
+    nothing in the table of what they did before.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        With the tables `lines`, `purchases` and `goods`, and `catalogue` for products.
+    source, name
+        As in `transactions.aggregate_lines`.
+    cut : str
+        The first day after the cut, as 2017-10-02; empty: the last quarter of the days comes after
+        it; "none": the history is not cut.
+    columns : iterable of str
+        Of the customers as a whole. What a part does not tell counts as 0.
+    products : bool
+        Whether goods are looked up.
+
+    Raises
+    ------
+    UserError
+        If the cut is no day, or leaves more days after it than before it, or too few.
+    """
+    if cut.strip().lower() == NO_CUT:
+        return History(why_not="it was switched off")
+    run = rows_of(connection)
+    first, last = (
+        moment.date() for moment in run("SELECT min(bought), max(bought) FROM purchases")[0]
+    )
+    at = settle_cut(cut, first, last)
+    if at is None:
+        days = (last - first).days + 1
+        return History(why_not=f"a history of {days:,} days is too short to be cut in two")
+    settled = settle(run, source)
+    after = last + timedelta(days=1) - at
+    bounds = {"earlier": (None, at), "before": (at - after, at), "after": (at, at + after)}
+    found: dict[str, pd.DataFrame] = {}
+    run("CREATE SCHEMA period")
+    run("SET search_path = 'period,main'")
+    for period, (start, end) in bounds.items():
+        within = f"bought < TIMESTAMP '{end}'"
+        within += f" AND bought >= TIMESTAMP '{start}'" if start else ""
+        run(f"CREATE OR REPLACE VIEW period.lines AS SELECT * FROM main.lines WHERE {within}")
+        if not run("SELECT count(*) FROM main.purchases WHERE " + within)[0][0]:
+            return History(why_not=f"nobody bought anything between {start or first} and {end}")
+        query, _ = customers_query(run, source, name, products=products, settled=settled)
+        table = by_customer(connection.execute(query).df())
+        found[period] = table.reindex(columns=list(columns), fill_value=0.0)
+    return History(first, at, last, "", found)
+
+
+def settle_cut(cut: str, first: date, last: date) -> date | None:
+    """Return the first day after the cut; None where a history is too short for one.
+
+    Raises
+    ------
+    UserError
+        As in `split_history`.
+    """
+    days = (last - first).days + 1
+    if not cut.strip():
+        after = round(LATER_SHARE * days)
+        return last + timedelta(days=1 - after) if after >= LEAST_DAYS else None
+    try:
+        at = datetime.strptime(cut.strip(), "%Y-%m-%d").date()
+    except ValueError:
+        at = last
+    before, after = (at - first).days, (last - at).days + 1
+    if not LEAST_DAYS <= after <= before:
+        latest, earliest = (
+            last + timedelta(days=1 - LEAST_DAYS),
+            first + timedelta(days=-(-days // 2)),
+        )
+        possible = f"a day from {earliest} to {latest}" if earliest <= latest else "none"
+        raise UserError(
+            f"the history from {first} to {last} cannot be cut at {cut.strip()[:40]!r}",
+            where=f"parameter prediction_cut; after the cut come at least {LEAST_DAYS} days, and "
+            "no more than before it",
+            remedy=f"give {possible}",
+        )
+    return at
