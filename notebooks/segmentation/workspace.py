@@ -329,7 +329,7 @@ def _always_done(notebook: Path) -> set[str]:
             continue
         for step in steps:
             match getattr(step, "value", None):
-                case ast.Call(ast.Attribute(ast.Name("ws"), "save"), [ast.Constant(name), *_]):
+                case ast.Call(ast.Attribute(ast.Name("ws"), "save"), [ast.Constant(str(name)), *_]):
                     due.add(f"save {name}")
                 case ast.Call(ast.Attribute(ast.Name("ws"), "record"), keywords=numbers):
                     due |= {f"record {number.arg}" for number in numbers if number.arg}
