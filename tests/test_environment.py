@@ -9,10 +9,13 @@ import threading
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
+from jupyter_server.services.contents.filemanager import FileContentsManager
+from traitlets.config import Config
 
 from customer_tables.errors import UserError
-from runner import environment
+from runner import environment, notebook_files
 from runner.locking import Held, lock
 
 ROOT = Path(__file__).parents[1]
@@ -171,3 +174,23 @@ def test_a_lock_file_that_was_removed_meanwhile_does_not_count(tmp_path):
         path.unlink()
     thread.join()
     assert there == [True]  # or a third process could take a lock of the same name
+
+
+@pytest.mark.parametrize(("folder", "kept"), [("notebooks", []), ("my own", ["customer 00123"])])
+def test_jupyterlab_saves_the_notebooks_of_the_project_without_outputs(
+    tmp_path, monkeypatch, folder, kept
+):
+    config, place = Config(), tmp_path / folder
+    exec(environment._JUPYTER.format(scripts=str(environment.ROOT / "scripts")), {"c": config})
+    monkeypatch.setattr(notebook_files, "NOTEBOOKS", tmp_path / "notebooks")
+    output = nbformat.v4.new_output("stream", text="customer 00123")
+    cell = nbformat.v4.new_code_cell("k = 5", outputs=[output], metadata={"scrolled": True})
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={})
+    notebook.metadata["kernelspec"] = {"name": "mine", "display_name": "Mine"}
+    notebook.metadata["widgets"] = {"state": "customer 00123"}
+    place.mkdir()
+    manager = FileContentsManager(root_dir=str(tmp_path), config=config)
+    manager.save({"type": "notebook", "content": notebook}, f"/{folder}/04.ipynb")
+    (saved,) = nbformat.read(place / "04.ipynb", as_version=4).cells
+    assert saved.source == "k = 5" and [output.text for output in saved.outputs] == kept
+    assert ("00123" in (place / "04.ipynb").read_text()) is bool(kept)

@@ -427,6 +427,24 @@ def test_parameters_are_read_with_their_comments_and_settled_in_their_order(proj
 # --- data and code that a stage depends on ------------------------------------------------------
 
 
+def test_an_edited_cell_of_parameters_is_told(tmp_path):
+    cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}}
+    path = tmp_path / "04.ipynb"
+
+    def told(source):
+        path.write_text(json.dumps({"cells": [cell | {"source": source}]}))
+        found = parameters.read_parameters(notebook_files.read_notebook(path))
+        return parameters.edited(path, found)
+
+    assert told("k: int = 0\ndataset: str = 'cards'") == []  # no repository, nothing to compare
+    for command in ("init -q", "add .", "-c user.name=a -c user.email=a@b commit -qm a"):
+        subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
+    assert told("k: int = 0  # decided by the rule\ndataset: str = 'mall'") == []
+    assert told("k: int = 5\nmore: int = 1") == [
+        "04.ipynb says k = 5 (committed: 0): this run uses it."
+    ]
+
+
 def test_reachable_code_follows_imports(tmp_path):
     (tmp_path / "package" / "figures").mkdir(parents=True)
     for name, source in {

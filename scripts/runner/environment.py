@@ -21,6 +21,14 @@ STAMP = "segmentation-environment.json"
 OPT_OUT = "SEGMENTATION_NO_VENV"
 SUPPORTED = ((3, 11), (3, 13))  # first and last minor version that the lock has packages for
 
+# What JupyterLab reads from the environment when it starts.
+_JUPYTER = """\
+# Written by scripts/run.py: the project's notebooks are saved without outputs.
+import sys
+sys.path.append({scripts!r})
+c.ContentsManager.pre_save_hook = "runner.notebook_files.without_outputs"
+"""
+
 # Settings of pip that would send the packages elsewhere than into the environment.
 _MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONPATH", "PYTHONHOME")
 _NO_INDEX = (
@@ -95,6 +103,7 @@ def _stamp(folder: Path, requirements: Path) -> dict[str, str]:
         "requirements": hashlib.sha256(requirements.read_bytes()).hexdigest(),
         "python": version.strip(),
         "folder": str(folder.resolve()),
+        "jupyter": hashlib.sha256(_JUPYTER.encode()).hexdigest(),
     }
 
 
@@ -147,6 +156,10 @@ def _build(folder: Path, requirements: Path) -> None:
     fonts = [python, "-c", "import matplotlib.font_manager"]
     environ = os.environ | {"MPLCONFIGDIR": str(figure_settings(folder))}
     subprocess.run(fonts, capture_output=True, stdin=subprocess.DEVNULL, env=environ)
+    settings = folder / "etc" / "jupyter" / "jupyter_server_config.py"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    scripts = str(requirements.resolve().parent / "scripts")
+    settings.write_text(_JUPYTER.format(scripts=scripts), encoding="utf-8")
     partial = folder / f"{STAMP}.partial"
     partial.write_text(json.dumps(_stamp(folder, requirements), indent=1) + "\n", encoding="utf-8")
     os.replace(partial, folder / STAMP)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
+from runner.environment import ROOT
+
+NOTEBOOKS = ROOT / "notebooks"
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
@@ -33,6 +37,34 @@ def read_notebook(path: Path) -> dict[str, Any]:
 def source_of(cell: dict[str, Any]) -> str:
     """Return a cell's text, which notebook files hold as one string or as a list of lines."""
     return "".join(cell.get("source", ""))
+
+
+def without_outputs(model: dict[str, Any], path: str, contents_manager: Any, **_: Any) -> None:
+    """Leave outputs out of one of the project's notebooks that JupyterLab is about to save.
+
+    They may hold customers, and the notebooks are under version control; executed copies are in the
+    results. A hook of Jupyter's contents manager, which names its arguments.
+    """
+    place = Path(contents_manager.root_dir, path.strip("/")).resolve()
+    if model["type"] != "notebook" or place.parent != NOTEBOOKS or not model.get("content"):
+        return
+    notebook = model["content"]
+    notebook["metadata"].pop("widgets", None)
+    notebook["metadata"]["language_info"] = {"name": "python"}
+    notebook["metadata"]["kernelspec"]["name"] = "python3"
+    for cell in notebook["cells"]:
+        cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k == "tags"}
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+
+
+def committed(path: Path) -> dict[str, Any] | None:
+    """Return a notebook as it was committed; None where there is no repository, or no commit."""
+    command = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+    try:
+        return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
 
 
 def imported_names(notebook: dict[str, Any]) -> set[str]:

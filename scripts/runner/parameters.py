@@ -8,11 +8,12 @@ import math
 import tokenize
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
 from runner.errors import did_you_mean
-from runner.notebook_files import source_of
+from runner.notebook_files import committed, source_of
 
 # Parameters that the runner sets itself, and the option that decides each of them.
 RUNNERS_OWN = {
@@ -63,6 +64,17 @@ def declared(source: str) -> dict[str, Parameter]:
             text = comments.get(node.end_lineno or 0, "")
             found[target.id] = Parameter(target.id, annotation, default, text)
     return found
+
+
+def edited(path: Path, found: dict[str, Parameter]) -> list[str]:
+    """Say which values of a notebook's cell of parameters are not those that were committed."""
+    before = read_parameters(committed(path) or {"cells": []})
+    return [
+        f"{path.name} says {name} = {parameter.default!r} (committed: {before[name].default!r}): "
+        "this run uses it."
+        for name, parameter in found.items()
+        if name in before.keys() - RUNNERS_OWN.keys() and before[name].default != parameter.default
+    ]
 
 
 def settle_parameters(

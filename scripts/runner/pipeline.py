@@ -11,6 +11,7 @@ from customer_tables.errors import UserError
 from runner import answer, finishing, inputs, repeating
 from runner.environment import ROOT
 from runner.errors import DONE, RunFailed
+from runner.parameters import edited
 from runner.plan import Plan
 from runner.progress import Progress
 from runner.publishing import claim
@@ -40,6 +41,9 @@ def run(plan: Plan) -> int:
     new_parents = [parent for parent in results.parents if not parent.exists()]
     source = inputs.with_own_guess(source, results)
     with closing(Progress()) as progress:
+        for stage in plan.series:
+            for note in edited(plan.folder / stage.file, plan.declared[stage.number]):
+                progress.say(note)
         if plan.record:
             repeating.check_inputs(plan.record, plan.files(source))
             for note in repeating.differences_of_versions(plan.record):
