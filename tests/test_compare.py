@@ -134,7 +134,7 @@ def test_other_settings_on_the_same_customers(tmp_path):
     before = labels(100, 100, 100)
     confidence = pd.Series(0.5, before.index).where(before != 3, 0.05)
     second = {"parameters": {"k": 2, "draws": 4}, "k_set_by_hand": True}
-    first = {"confidence": confidence, "parameters": {"starts": 30, "results_dir": "/a"}}
+    first = {"confidence": confidence, "parameters": {"initialisations": 30, "results_dir": "/a"}}
     found, said = compared(tmp_path, before, before.where(before != 3, 2), first, **second)
     assert paired(found.pairs) == "1-1 same, 2-2 other borders, 3- gone"
     assert found.moved == pytest.approx(1 / 3)

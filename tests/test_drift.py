@@ -20,11 +20,11 @@ from segmentation import later_period
 from segmentation.cleaning import clean
 from segmentation.dataset import build_dataset, load_dataset, match_columns
 from segmentation.drift import (
-    STRANGERS_WATCH,
+    OUTLIERS_WATCH,
     compare_scored,
     noise_level,
+    outlier_level,
     stability_index,
-    stranger_level,
 )
 from segmentation.features import build_features
 from segmentation.later_period import drift_between_halves, read_period
@@ -106,9 +106,9 @@ def test_small_segments_have_strangers_by_chance(model):
     large, small = (
         model | {"reference": model["reference"] | {"segments": [size] * 5}} for size in (9000, 20)
     )
-    assert 0.001 < stranger_level(large) < STRANGERS_WATCH
+    assert 0.001 < outlier_level(large) < OUTLIERS_WATCH
     beyond = np.random.default_rng(2).beta(1, 20, (20_000, 5)).mean(axis=1)
-    assert np.mean(beyond > stranger_level(small)) == pytest.approx(0.001, abs=0.0015)
+    assert np.mean(beyond > outlier_level(small)) == pytest.approx(0.001, abs=0.0015)
 
 
 @pytest.mark.parametrize("factor", [1.3, 1.15, 1 / 1.3])
@@ -130,7 +130,7 @@ def test_customers_of_another_kind_are_strangers(model, table):
     odd = table.head(400).assign(CASH_ADVANCE=4e6, PURCHASES_FREQUENCY=1.0, ONEOFF_PURCHASES=3e6)
     odd = odd.assign(CUST_ID=[f"new{i}" for i in range(400)])
     drift = look_at(model, pd.concat([table, odd]))
-    assert drift.strangers[1] > 0.02 and drift.verdict == "rebuild"
+    assert drift.outliers[1] > 0.02 and drift.verdict == "rebuild"
     assert any("unlike any customer in training" in reason for reason in drift.reasons)
 
 

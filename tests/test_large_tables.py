@@ -102,7 +102,7 @@ def test_the_pages_say_how_many_carry_the_evidence(results, pages):
     basis = f"{EVIDENCE} of {CUSTOMERS} "
     figures = {path.stem: json.loads(path.read_text())["caption"] for path in
                (results / "figures").glob("0[478]_*.json")}  # fmt: skip
-    assert len(figures) > 8 and all(f"Rests on {basis}" in text for text in figures.values())
+    assert len(figures) > 8 and all(f"Based on {basis}" in text for text in figures.values())
     texts = [thing.data for thing in pages if isinstance(getattr(thing, "data", None), str)]
     captions = [re.search("<caption>(.*?)</caption>", text) for text in texts]
     captions = [found.group(1) for found in captions if found]
@@ -110,9 +110,9 @@ def test_the_pages_say_how_many_carry_the_evidence(results, pages):
     assert any(text.startswith("Every statistic over k") for text in sampled)
     assert any(text.startswith("Rules that restate") for text in sampled)
     assert not any(text.startswith(("The segments", "Size and value")) for text in sampled)
-    assert any(f"The evidence rests on {basis}" in text for text in texts)
+    assert any(f"The evidence is based on {basis}" in text for text in texts)
     flow = json.loads((results / "figures" / "09_flow.json").read_text())
-    assert f"Rests on {basis}" in flow["caption"]
+    assert f"Based on {basis}" in flow["caption"]
     report = json.loads((results / "stages" / "06_report.json").read_text())
     assert any(f"sample of {basis}" in text for text in report["limits"])
 

@@ -44,9 +44,9 @@ def test_the_training_customers_come_back_in_any_order_and_company(table, model,
     found = assign_customers(load_model(saved), table)
     assert found["segment"].value_counts().sort_index().tolist() == model["reference"]["segments"]
     assert found["segment_name"].equals("Group " + found["segment"].astype("str"))
-    assert 1 <= found["stranger"].sum() <= 3  # the farthest of each segment
+    assert 1 <= found["outlier"].sum() <= 3  # the farthest of each segment
     odd = table.iloc[:1].assign(SPENT=1e7, online=0.0)
-    assert assign_customers(model, odd)["stranger"].all()
+    assert assign_customers(model, odd)["outlier"].all()
     shuffled = table.sample(frac=1, random_state=1)[["online", "visits", "SPENT", "Client No."]]
     pd.testing.assert_frame_equal(assign_customers(model, shuffled), found)
     alone = assign_customers(model, table.iloc[[17]])
@@ -119,7 +119,7 @@ CHANGED = "was changed after it was written"
         (lambda m: m["preparation"]["steps"][0].update(transform="yeo-johnson"), "power"),
         (lambda m: m["centres"].pop(), "centres has 2 entries for 3 segments"),
         (lambda m: m["centres"][0].pop(), "not one number for each of 3 features"),
-        (lambda m: m["strangers"]["distances"].pop(), "strangers has 2 entries"),
+        (lambda m: m["outliers"]["distances"].pop(), "outliers has 2 entries"),
         (lambda m: m["features"].pop(), "a feature that has no formula"),
         (lambda m: m["reference"]["features"].reverse(), "name different features"),
         (lambda m: m["reference"]["features"][0]["shares"].pop(), "not one share each"),

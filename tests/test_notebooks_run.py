@@ -220,8 +220,8 @@ def no_small_moves(results: Path) -> bool:
 def test_a_planted_period_is_told_from_a_quiet_one(run):
     found, segments = run.metrics("drift"), run.segments
     largest = segments["segment_name"].value_counts()
-    left = round(found["planted"]["shrink"] * largest.iloc[0])
-    joined = round(found["planted"]["new_share"] * len(segments))
+    left = round(found["simulated"]["shrink"] * largest.iloc[0])
+    joined = round(found["simulated"]["new_share"] * len(segments))
     assert found["generated"] and found["customers"] == len(segments) - left + joined
     assert found["verdict"] != "keep"
     assert found["named"]["new_share"] and found["named"]["inflation"]
@@ -241,13 +241,13 @@ def test_a_real_period_takes_the_place_of_the_generated_one(run, card_run, tmp_p
     assert said.count("up to date") == 8, "more than the last notebook ran"
     again = Run(results, run.source)
     found = again.metrics("drift")
-    assert not found["generated"] and "planted" not in found
+    assert not found["generated"] and "simulated" not in found
     assert found["customers"] == 500 and found["verdict"] != "keep" and 0 < found["moved"] < 1
     text = json.dumps(again.notebooks["09"])
     assert "**The second period is real**: 500 card holders." in text
     assert "Amounts of money are larger" in text and "40 are new" in text
     shown = json.dumps([output for number, _, output in again.outputs() if number == "09"])
-    assert "planted" not in shown and no_small_moves(results)
+    assert "simulated" not in shown and no_small_moves(results)
 
 
 # --- cells in other orders ------------------------------------------------------------------------

@@ -30,12 +30,12 @@ DEFINITIONS = (
     r"(?:[A-ZÀ-Ý][\w-]+|al\.) (?:18|19|20)\d\d\b",  # citations
     r"\b1\.5 interquartile ranges\b",
     r"\b(?:5 to 95|95|1|2|30) ?%",  # quantiles and intervals
-    r"\b(?:80|90) % of the variance\b",
+    r"\b(?:80|90) ?% of the variance\b",
     r"\b99th percentile\b",
     r"\bbetween 0 and 1\b",
     r"\bmean 0 and standard deviation 1\b",
     r"(?:least|±)\.\d\b|(?:least|from) [±]?\.\d\b",  # thresholds that the code applies
-    r"\bnothing to divide by is 0\b",
+    r"\bzero denominator is 0\b",
     r"\b1 (?:when|is|at|for)\b[^.]*?(?:\b0 (?:when|is|on)\b|alike|match|perfect|both)",  # scales
     r"\babout 0 when\b",
     r"\b[23]-D\b",

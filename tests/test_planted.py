@@ -32,7 +32,7 @@ PAGES = ("index", *(stage.name for stage in SERIES))
 # As little work as possible: what is looked at is texts, not numbers.
 SMALL = ["--quick", "--set", "epochs=2"]
 # With six segments the customer with the largest amount has one alone.
-for setting in ("k=6", "k_max=6", "starts=2", "epochs=2", "refits=2"):
+for setting in ("k=6", "k_max=6", "initialisations=2", "epochs=2", "refits=2"):
     SMALL += ["--set", setting]
 # Files about single customers; everything else is for colleagues.
 CUSTOMERS = re.compile(r"segments\.csv|campaigns/.*\.csv|stages/.*|model\.(?:json|sql)")

@@ -53,7 +53,7 @@ def score(holders, tmp_path):
 
 def assert_same(scored, expected):
     expected = expected.loc[scored.index]
-    for column in ("segment", "second_choice", "segment_name", "stranger"):
+    for column in ("segment", "second_choice", "segment_name", "outlier"):
         assert (scored[column] == expected[column]).all()
     for column in ("confidence", "distance"):
         assert (scored[column] == expected[column].round(4)).all()
@@ -69,7 +69,7 @@ def test_the_training_customers_come_back_in_the_order_of_the_file(
     assert (scored["second_choice"] != scored["segment"]).all()
     assert (tmp_path / "scored.csv").stat().st_mode & 0o777 == 0o600 or sys.platform == "win32"
     assert result.period.customers == len(table)
-    assert result.period.strangers.sum() == holders.assigned["stranger"].sum() > 0
+    assert result.period.outliers.sum() == holders.assigned["outlier"].sum() > 0
     paid = pd.to_numeric(table["PAYMENTS"])
     exact = np.quantile(paid[paid > 0], [0.25, 0.5, 0.75])
     assert result.period.quartiles("payments") == pytest.approx(exact, rel=0.03)

@@ -322,7 +322,7 @@ def test_spark_gives_the_segments_of_python(spark, holders, capsys):
     score(spark, holders.path, str(holders.known.source_path), "scored")
     found = pd.read_parquet("scored").set_index("customer").sort_index()
     assert found.index.tolist() == expected.index.tolist()
-    for column in ("segment", "second_choice", "segment_name", "stranger"):
+    for column in ("segment", "second_choice", "segment_name", "outlier"):
         assert (found[column] == expected[column]).all()
     for column in ("confidence", "distance"):
         assert (found[column] - expected[column]).abs().max() < 1e-9

@@ -85,7 +85,7 @@ def assert_equal(found, expected):
     assert found.index.tolist() == expected.index.tolist()
     for column in ("segment", "second_choice", "segment_name"):
         assert (found[column] == expected[column]).all()
-    assert (found["stranger"].astype(bool) == expected["stranger"]).all()
+    assert (found["outlier"].astype(bool) == expected["outlier"]).all()
     names = expected.set_index("segment")["segment_name"].drop_duplicates()
     assert (found["second_choice_name"] == found["second_choice"].map(names)).all()
     for column in ("confidence", "distance"):
@@ -99,7 +99,7 @@ def assert_equal(found, expected):
 def test_every_dialect_means_what_python_computes(model, table, dialect):
     text = write_query(model, dialect)
     [query] = sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)
-    columns = "segment segment_name second_choice second_choice_name confidence distance stranger"
+    columns = "segment segment_name second_choice second_choice_name confidence distance outlier"
     assert query.named_selects == ["customer", *columns.split()]
     assert max(map(len, text.splitlines())) < 300
     assert sqlglot.parse_one(query.sql(dialect, pretty=True), read=dialect) == query

@@ -184,9 +184,9 @@ def test_a_figure_has_a_file_and_alternative_text(open_stage, shown, results):
     [
         (30, None, "", ""),
         (30, 30, "", ""),
-        (30, 12, " Rests on 12 of 30 clients.", " (12 of 30 clients)"),
-        (25_000, None, " Rests on all 25,000 clients.", ""),
-        (25_000, 9_000, " Rests on 9,000 of 25,000 clients.", " (9,000 of 25,000 clients)"),
+        (30, 12, " Based on 12 of 30 clients.", " (12 of 30 clients)"),
+        (25_000, None, " Based on all 25,000 clients.", ""),
+        (25_000, 9_000, " Based on 9,000 of 25,000 clients.", " (9,000 of 25,000 clients)"),
     ],
 )
 def test_captions_say_on_how_many_customers_they_rest(
@@ -195,13 +195,13 @@ def test_captions_say_on_how_many_customers_they_rest(
     open_stage("01").save("customers", pd.DataFrame({"a": np.zeros(customers)}))
     ws = open_stage("02")
     ws.load("01", "customers")
-    ws.rests_on(rows)
+    ws.based_on(rows)
     ws.figure(plt.figure(figsize=(4, 3)), "line", "A line.", "Flat.")
     assert shown[-1][1]["image/png"]["caption"] == f"A line.{figure_says}"
     for expected in (table_says, ""):
         ws.table(pd.DataFrame({"a": [1]}), "table", "A table")
         assert f"<caption>A table{expected}</caption>" in shown[-1].data
-        ws.rests_on()
+        ws.based_on()
 
 
 def test_what_is_stale_is_said_by_the_earlier_and_by_the_later_notebook(open_stage, shown):

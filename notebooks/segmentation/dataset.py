@@ -41,7 +41,7 @@ ComputableKind = Literal["money", "count", "share", "months", "number", "yes_no"
 NUMERIC_KINDS = ("money", "count", "share", "months", "number")
 OUTCOME_KINDS = ("yes_no", "category", "money", "count", "share", "months", "number")
 # By these columns customers are recognised that were summed up from purchases.
-SUMMED_UP = ("customer_id", "recency_days", "orders", "spent", "net_value")
+AGGREGATED = ("customer_id", "recency_days", "orders", "spent", "net_value")
 CampaignColumn = Literal[  # of the lists in campaigns/, in their order
     "customer", "segment", "segment_name", "confidence", "action", "campaign", "model", "group"
 ]

@@ -19,7 +19,7 @@ WATCH, REBUILD = 0.10, 0.25  # the usual bands of the population stability index
 BANDS = ("stable", "changed", "changed much")
 MANY = 0.5  # share of the features beyond `WATCH` from which a model is to be rebuilt
 SEGMENT_CHANGE = 0.02  # of all customers: smaller changes of a segment are no reason to act
-STRANGERS_WATCH, STRANGERS_REBUILD = 0.005, 0.02  # of the customers; 0.1 % in training
+OUTLIERS_WATCH, OUTLIERS_REBUILD = 0.005, 0.02  # of the customers; 0.1 % in training
 Z = 3.29  # two-sided 99.9 %: some twenty comparisons together raise a false alarm in one of fifty
 
 FACTORS = (100.0, 1000.0, 1_000_000.0)  # cents, thousands, millions; and the other way round
@@ -45,8 +45,8 @@ RULES = [
     f"A feature changed where its population stability index reaches {WATCH:g}, and changed "
     f"much from {REBUILD:g} on, and by more than chance reaches in one of a thousand periods.",
     f"Rebuild where a feature changed much, where {MANY:.0%} of the features changed, or where "
-    f"more than {STRANGERS_REBUILD:.0%} are strangers.",
-    f"Watch where a feature changed, where more than {STRANGERS_WATCH:.1%} are strangers, or "
+    f"more than {OUTLIERS_REBUILD:.0%} are outliers.",
+    f"Watch where a feature changed, where more than {OUTLIERS_WATCH:.1%} are outliers, or "
     f"where a segment's share of all customers changed by {100 * SEGMENT_CHANGE:g} percentage "
     "points or more.",
     f"Watch, too, where the medians of at least {SHARE_MOVED:.0%} of the columns of money moved"
@@ -54,7 +54,7 @@ RULES = [
     "thousand periods: what each feature alone may hide, amounts show together.",
     "Intervals are of 99.9%, because many comparisons are made; a change counts where its "
     "interval does not reach back to none.",
-    "A stranger is farther from the own centre than 99.9% of the segment's customers in "
+    "An outlier is farther from the own centre than 99.9% of the segment's customers in "
     "training. Their share counts beyond what chance reaches in one of a thousand periods: "
     "where segments are small, few are needed to be the farthest.",
 ]
@@ -82,7 +82,7 @@ class Drift:
         feature, psi, noise (what chance alone reaches in one of a thousand), band.
     segments : DataFrame
         segment, name, customers, share_then, share_now, change, low, high.
-    strangers : tuple of float
+    outliers : tuple of float
         Share, and its interval.
     units : dict of str to float
         Columns in another unit, and by what factor.
@@ -95,7 +95,7 @@ class Drift:
     reasons: list[str]
     features: pd.DataFrame
     segments: pd.DataFrame
-    strangers: tuple[float, float, float]
+    outliers: tuple[float, float, float]
     units: dict[str, float]
     level: LocationShift | None
     customers: int
@@ -104,15 +104,15 @@ class Drift:
 def compare_period(model: dict[str, Any], period: Period) -> Drift:
     """Hold a scored period against the customers that the model was fitted on."""
     features, segments = _feature_table(model, period), _segment_table(model, period)
-    strangers = _share(int(period.strangers.sum()), period.customers)
+    outliers = _share(int(period.outliers.sum()), period.customers)
     units, level = changed_units(model, period), location_shift(model, period)
     rebuild, watch = _reasons(features, segments, level if not units else None)
-    share, low, _ = strangers
-    chance = stranger_level(model)
-    if low > max(STRANGERS_WATCH, chance):
-        reasons = rebuild if low > max(STRANGERS_REBUILD, chance) else watch
+    share, low, _ = outliers
+    chance = outlier_level(model)
+    if low > max(OUTLIERS_WATCH, chance):
+        reasons = rebuild if low > max(OUTLIERS_REBUILD, chance) else watch
         reasons.append(f"{share:.1%} are unlike any customer in training.")
-    told = (features, segments, strangers, units, level, period.customers)
+    told = (features, segments, outliers, units, level, period.customers)
     if units:  # nothing is known of the customers until the numbers are right
         first = [
             f"The column {column} is in another unit: its values are {_times(factor)}. "
@@ -122,7 +122,7 @@ def compare_period(model: dict[str, Any], period: Period) -> Drift:
         return Drift("watch", first + watch + rebuild, *told)
     if rebuild or watch:
         return Drift("rebuild" if rebuild else "watch", rebuild + watch, *told)
-    none = "No feature, no segment and no share of strangers changed beyond the rules."
+    none = "No feature, no segment and no share of outliers changed beyond the rules."
     return Drift("keep", [none], *told)
 
 
@@ -159,7 +159,7 @@ def _reasons(
     return rebuild, watch
 
 
-# --- features, segments and strangers ------------------------------------------------------------
+# --- features, segments and outliers ------------------------------------------------------------
 
 
 def stability_index(then: np.ndarray, now: np.ndarray) -> float:
@@ -190,8 +190,8 @@ def _highest(mean: float, spread: float) -> float:
     return mean * (1 - spread + 3.09 * math.sqrt(spread)) ** 3
 
 
-def stranger_level(model: dict[str, Any]) -> float:
-    """Return the share of strangers that chance reaches in one of a thousand periods without drift.
+def outlier_level(model: dict[str, Any]) -> float:
+    """Return the share of outliers that chance reaches in one of a thousand periods without drift.
 
     The limit of a segment of n training customers is one of their largest distances, so the share
     of other such customers beyond it is a beta variable (David & Nagaraja 2003): about one in a
@@ -199,7 +199,7 @@ def stranger_level(model: dict[str, Any]) -> float:
     taken for a gamma variable of the same mean and variance.
     """
     sizes = np.array(model["reference"]["segments"], float)
-    beyond = np.maximum(1.0, (1 - model["strangers"]["quantile"]) * (sizes + 1))
+    beyond = np.maximum(1.0, (1 - model["outliers"]["quantile"]) * (sizes + 1))
     shares = sizes / sizes.sum()
     mean = float((shares * beyond / (sizes + 1)).sum())
     variance = float((shares**2 * beyond / (sizes + 1) ** 2).sum())

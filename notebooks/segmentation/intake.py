@@ -19,7 +19,7 @@ from customer_tables.storage import write_atomically
 from customer_tables.table import read_table
 from customer_tables.transaction_columns import find_descriptors, find_transactions
 from customer_tables.transactions import aggregate
-from segmentation.dataset import SUMMED_UP, Dataset
+from segmentation.dataset import AGGREGATED, Dataset
 from segmentation.workspace import GUESSED, Workspace, results_folder
 
 
@@ -107,8 +107,8 @@ def _read(
     if source.grain != "transaction":
         _refuse_people(people)
         return read_table(path, text_columns=text_columns(known), **given)
-    options, summed_up = Options(**given), bool(input_file) and _is_summed_up(path)
-    if summed_up:
+    options, aggregated = Options(**given), bool(input_file) and _is_summed_up(path)
+    if aggregated:
         reading = read_table(path, text_columns=["customer_id"])
     else:
         products = known.locate(source.products) if source.products else None
@@ -116,13 +116,13 @@ def _read(
     people = people or (known.locate(source.demographics) if source.demographics else None)
     if people:
         reading, _ = join_demographics(reading, people, source.customer)
-    return reading if summed_up else join_descriptors(reading, path, source, options)[0]
+    return reading if aggregated else join_descriptors(reading, path, source, options)[0]
 
 
 def _is_summed_up(path: Path) -> bool:
     """Tell whether a file in place of purchases holds customers summed up from them already."""
     try:
-        return set(SUMMED_UP) <= set(pq.read_schema(path).names)
+        return set(AGGREGATED) <= set(pq.read_schema(path).names)
     except (pa.ArrowException, OSError):
         return False
 

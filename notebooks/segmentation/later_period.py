@@ -13,7 +13,7 @@ from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from customer_tables.transaction_columns import recognise
 from segmentation import expressions
-from segmentation.dataset import SUMMED_UP, Dataset, match_columns
+from segmentation.dataset import AGGREGATED, Dataset, match_columns
 from segmentation.drift import GROWN, Drift, compare_scored, refuse_units
 from segmentation.features import build_features, fit_preparation
 from segmentation.intake import text_columns
@@ -52,7 +52,7 @@ def read_scored(model: dict[str, Any], path: Path) -> tuple[Scored, Reading]:
     if len(missing) * 2 < len(needed):
         return score_customers(model, table), reading
     lines = (
-        recognise(table.columns) if set(SUMMED_UP) <= {c.name for c in dataset.columns} else None
+        recognise(table.columns) if set(AGGREGATED) <= {c.name for c in dataset.columns} else None
     )
     if lines:
         raise UserError(

@@ -15,11 +15,11 @@ import pandas as pd
 from customer_tables.errors import UserError
 from customer_tables.storage import checksum, to_plain
 from segmentation.assignment import OUTLIER_QUANTILE, assign, distances, outlier_distances
-from segmentation.dataset import SUMMED_UP, Column, Dataset, Feature, Rule
+from segmentation.dataset import AGGREGATED, Column, Dataset, Feature, Rule
 from segmentation.features import Preparation
 from segmentation.reference import describe_training
 
-VERSION = 2
+VERSION = 3
 SCHEMA = Path(__file__).with_name("model.schema.json")
 
 
@@ -65,7 +65,7 @@ def build_model(
         "assignment": "nearest centre, Euclidean distance in the prepared space",
         "centres": centres,
         "segments": segments,
-        "strangers": {
+        "outliers": {
             "quantile": OUTLIER_QUANTILE,
             "distances": outlier_distances(assigned, len(centres)),
         },
@@ -105,7 +105,7 @@ def _disagreements(content: dict[str, Any]) -> list[str]:
     k, reference = len(content["segments"]), content["reference"]
     lengths = {
         "centres": len(content["centres"]),
-        "strangers": len(content["strangers"]["distances"]),
+        "outliers": len(content["outliers"]["distances"]),
         "reference.segments": len(reference["segments"]),
     }
     found = {f"{name} has {n} entries for {k} segments": n != k for name, n in lengths.items()}
@@ -124,13 +124,13 @@ def _disagreements(content: dict[str, Any]) -> list[str]:
 
 def dataset_of(model: dict[str, Any]) -> Dataset:
     """Rebuild the part of the dataset that scoring needs from a model."""
-    summed_up = set(SUMMED_UP) <= {entry["name"] for entry in model["columns"]}
+    aggregated = set(AGGREGATED) <= {entry["name"] for entry in model["columns"]}
     columns = []
     for entry in model["columns"]:
         low, high = entry["valid"]
         limits = (-math.inf if low is None else low, math.inf if high is None else high)
         # What notebook 01 sums up has the identifier's name of all its tables.
-        more = ["customer"] if summed_up and entry["kind"] == "id" else []
+        more = ["customer"] if aggregated and entry["kind"] == "id" else []
         columns.append(Column(**entry | {"valid": limits, "found_as": entry["found_as"] + more}))
     return Dataset(
         name=model["dataset"],

@@ -18,7 +18,7 @@ class Period:
 
     Attributes
     ----------
-    segments, strangers : ndarray of int, shape (k,)
+    segments, outliers : ndarray of int, shape (k,)
     features : dict of str to ndarray
         Customers in each of the reference's bins.
     sizes : dict of str to ndarray
@@ -28,7 +28,7 @@ class Period:
     def __init__(self, model: dict[str, Any]) -> None:
         k, reference = len(model["segments"]), model["reference"]
         self._edges = {entry["name"]: entry["edges"] for entry in reference["features"]}
-        self.segments, self.strangers = np.zeros(k, np.int64), np.zeros(k, np.int64)
+        self.segments, self.outliers = np.zeros(k, np.int64), np.zeros(k, np.int64)
         self.features = {n: np.zeros(len(e) + 1, np.int64) for n, e in self._edges.items()}
         steps = (HIGHEST - LOWEST) * STEPS
         self.sizes = {entry["name"]: np.zeros(steps, np.int64) for entry in reference["columns"]}
@@ -42,7 +42,7 @@ class Period:
         """Count some customers; return the period."""
         k, segment = len(self.segments), scored.assigned["segment"].to_numpy() - 1
         self.segments += np.bincount(segment, minlength=k)
-        self.strangers += np.bincount(segment[scored.assigned["stranger"].to_numpy()], minlength=k)
+        self.outliers += np.bincount(segment[scored.assigned["outlier"].to_numpy()], minlength=k)
         for name, edges in self._edges.items():
             self.features[name] += bin_counts(scored.features[name].to_numpy(), edges)
         for name in self.sizes.keys() & set(scored.as_read):
@@ -53,7 +53,7 @@ class Period:
     def merge(self, other: Period) -> None:
         """Add the counts of another part of the same period."""
         self.segments += other.segments
-        self.strangers += other.strangers
+        self.outliers += other.outliers
         for mine, others in ((self.features, other.features), (self.sizes, other.sizes)):
             for name, counts in mine.items():
                 counts += others[name]

@@ -36,9 +36,9 @@ COLUMN_FORMATS = {
     "silhouette_error": ".4f",
     "stability": ".2f",
     "stability_spread": ".2f",
-    "starts_near_best": ".0%",
+    "initialisations_near_best": ".0%",
     "worst_jaccard": ".2f",
-    "worst_start": ".2%",
+    "worst_initialisation": ".2%",
 }
 SHARE_FORMAT = ".1%"  # of columns that carry the word, such as smallest_share
 LONGEST_SENTENCE = 600

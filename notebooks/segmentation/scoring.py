@@ -33,7 +33,7 @@ class Scored:
     Attributes
     ----------
     assigned : DataFrame, indexed by customer
-        As `segmentation.assignment.assign`, the segment's name, and ``stranger``: whether the
+        As `segmentation.assignment.assign`, the segment's name, and ``outlier``: whether the
         customer is an outlier, outside the range of the training customers.
     features : DataFrame, indexed by customer
         In real units.
@@ -66,7 +66,7 @@ class Scorer:
         self._repairs = range_repairs(self.dataset.columns) + rule_repairs(rules) + fills
         self._steps = Preparation.from_dict(model["preparation"]).steps
         self._centres = np.array(model["centres"])
-        self._limits = np.array(model["strangers"]["distances"])
+        self._limits = np.array(model["outliers"]["distances"])
 
     def score(self, typed: pd.DataFrame) -> Scored:
         """Score customers that are one row each, indexed, with numbers where numbers belong.
@@ -111,7 +111,7 @@ class Scorer:
     def _assign(self, features: Columns) -> Columns:
         matrix = np.stack([evaluate(step.formula, features) for step in self._steps])
         found = assign(block_distances(matrix, self._centres))
-        return found | {"stranger": found["distance"] > self._limits[found["segment"] - 1]}
+        return found | {"outlier": found["distance"] > self._limits[found["segment"] - 1]}
 
 
 def _joined(blocks: Iterable[Columns], index: pd.Index) -> pd.DataFrame:

@@ -158,7 +158,7 @@ def _listed(model: dict[str, Any]) -> dict[str, ast.expr]:
         return choose(cases)
 
     names = [entry["name"] for entry in model["segments"]]
-    limit = chosen("segment", model["strangers"]["distances"])
+    limit = chosen("segment", model["outliers"]["distances"])
     return {
         "segment": bind("segment"),
         "segment_name": chosen("segment", names),
@@ -166,7 +166,7 @@ def _listed(model: dict[str, Any]) -> dict[str, ast.expr]:
         "second_choice_name": chosen("second_choice", names),
         "confidence": bind("1 - ratio"),
         "distance": bind("nearest"),
-        "stranger": bind("nearest > limit", limit=limit),
+        "outlier": bind("nearest > limit", limit=limit),
     }
 
 

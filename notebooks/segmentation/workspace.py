@@ -182,7 +182,7 @@ class Workspace:
             quoted = self.metrics.setdefault("quoted", {})
             quoted[f"sentence {self._sentences:02d}: {field}"] = to_plain(value)
 
-    def rests_on(self, rows: int | None = None) -> None:
+    def based_on(self, rows: int | None = None) -> None:
         """Tell on how many customers the figures and tables from here on rest; None: on all.
 
         Captions say so where a sample was taken, and those of figures also where a sample would
@@ -231,7 +231,7 @@ class Workspace:
         import matplotlib.pyplot as plt
 
         if basis := self._basis():
-            caption = f"{caption.rstrip('.')}. Rests on {basis}."
+            caption = f"{caption.rstrip('.')}. Based on {basis}."
         caption, alt = printable(caption, 600), printable(alt, 900)
         buffer = io.BytesIO()
         figure.savefig(

@@ -71,7 +71,7 @@ def _copy(folder: Path, settings: Settings) -> Result:
         SELECT {names[0]} AS customer, segment, 'Kind ' || segment AS segment_name, second_choice,
             'Kind ' || second_choice AS second_choice_name,
             {number.format(f"1 / ({everything})")} AS confidence,
-            {number.format("BALANCE / 3")} AS distance, BALANCE > 1000 AS stranger
+            {number.format("BALANCE / 3")} AS distance, BALANCE > 1000 AS outlier
         FROM (SELECT *, CAST(PURCHASES_TRX AS BIGINT) % 6 + 1 AS segment,
                   CAST(PURCHASES_TRX + 1 AS BIGINT) % 6 + 1 AS second_choice FROM '{source}')
         ) TO '{output}'""")

@@ -36,7 +36,7 @@ METRICS = (
     ("Mean silhouette", "clustering.silhouette", ".3f"),
     ("Mean silhouette of one Gaussian", "clustering.null_silhouette_gaussian", ".3f"),
     ("Variation that the segments explain", "alternatives.segments_explained", "%"),
-    ("Share near a border", "clustering.ambiguous_share", "%"),
+    ("Share near a boundary", "clustering.share_near_boundary", "%"),
     ("Share with the same segment name after refits", "profiling.names_agreement", "%"),
     ("Variance on the first two components", "reduction.pca_two_components", "%"),
 )

@@ -112,10 +112,10 @@ def _write_page(options: argparse.Namespace, result: Result, drift: Drift) -> No
 
 def _report(result: Result, output: Path) -> None:
     """Say in a few lines what was scored and what was repaired."""
-    strangers = int(result.period.strangers.sum())
+    outliers = int(result.period.outliers.sum())
     print(f"{result.period.customers:,} {result.model['nouns']} scored: {output}")
-    if strangers:
-        print(f"{strangers:,} of them are unlike any in training (column stranger).")
+    if outliers:
+        print(f"{outliers:,} of them are unlike any in training (column outlier).")
     for change in result.changes:
         if not change.action.startswith(("kept", "left")):
             column = f" in {change.column}" if change.column else ""

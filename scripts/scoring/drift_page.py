@@ -82,7 +82,7 @@ def _record(drift: Drift, migration: Migration | None) -> dict[str, Any]:
         "customers": drift.customers,
         "psi": dict(zip(drift.features["feature"], drift.features["psi"], strict=True)),
         "segment_change": dict(zip(drift.segments["name"], drift.segments["change"], strict=True)),
-        "strangers": drift.strangers,
+        "outliers": drift.outliers,
         "units": drift.units,
         "amounts": drift.level.ratio if drift.level else None,
     }

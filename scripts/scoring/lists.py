@@ -31,10 +31,10 @@ SCHEMA = pa.schema(
         "second_choice_name": pa.string(),
         "confidence": pa.float64(),
         "distance": pa.float64(),
-        "stranger": pa.bool_(),
+        "outlier": pa.bool_(),
     }
 )
-FOUND = ["segment", "second_choice", "confidence", "distance", "stranger"]
+FOUND = ["segment", "second_choice", "confidence", "distance", "outlier"]
 REPEATED = ["segment", "segment_name", "second_choice", "second_choice_name"]
 RISKY = "^[" + "".join(f"\\{c}" if c in "=+-@" else c for c in FORMULA_STARTS) + "]"
 MEMORY = "256MB"  # what DuckDB may use before it goes on from disk

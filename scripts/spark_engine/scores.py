@@ -40,7 +40,7 @@ def score(session: SparkSession, path: Path, place: str, output: str) -> None:
         engine.write(write_query(model, "spark", table="everybody", columns=columns), folder)
         engine.open(folder, "scored")
         counted = engine.ask(
-            "SELECT segment, count(*), count(*) FILTER (stranger) FROM scored GROUP BY segment"
+            "SELECT segment, count(*), count(*) FILTER (outlier) FROM scored GROUP BY segment"
         )
     _tell(model, counted, output)
 
@@ -61,7 +61,7 @@ def _columns(model: dict[str, Any], header: list[str], place: str) -> dict[str, 
 
 def _tell(model: dict[str, Any], counted: list[tuple], output: str) -> None:
     """Say how large the segments are among everybody, and in training."""
-    customers, strangers = (sum(row[place] for row in counted) for place in (1, 2))
+    customers, outliers = (sum(row[place] for row in counted) for place in (1, 2))
     by_segment = {row[0]: row[1] for row in counted}
     unscored = by_segment.pop(None, 0)
     print(f"{customers:,} {model['nouns']} scored: {output}")
@@ -78,5 +78,5 @@ def _tell(model: dict[str, Any], counted: list[tuple], output: str) -> None:
         )
     if unscored:
         print(f"{unscored:,} have no segment: a feature of theirs cannot be computed.")
-    if strangers:
-        print(f"{strangers:,} are unlike any in training (column stranger).")
+    if outliers:
+        print(f"{outliers:,} are unlike any in training (column outlier).")

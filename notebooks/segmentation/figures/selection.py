@@ -76,7 +76,7 @@ def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], 
         over_k(ax, scan.index.to_numpy())
         ax.yaxis.set_major_formatter(FuncFormatter(_short))
         ax.margins(y=0.14)
-    worst = scan["inertia"] * (1 + scan["worst_start"])
+    worst = scan["inertia"] * (1 + scan["worst_initialisation"])
     reach: Style = {"color": SECOND, "linewidth": 3, "label": "initialisations"}
     axes[0, 0].vlines(scan.index, scan["inertia"], worst, **reach)
     handles = axes[0, 0].get_legend_handles_labels()
