@@ -23,7 +23,7 @@ from segmentation.drift import (
     OUTLIERS_WATCH,
     compare_scored,
     noise_level,
-    outlier_level,
+    outliers_by_chance,
     stability_index,
 )
 from segmentation.features import build_features
@@ -81,7 +81,7 @@ def test_halves_of_a_small_table_raise_no_alarm():
 def test_a_small_period_raises_no_alarm(model, table, size):
     found = [look_at(model, table.sample(size, random_state=seed)) for seed in range(8)]
     assert [drift.verdict for drift in found].count("keep") >= 7
-    assert [drift.level for drift in found].count(None) >= 7
+    assert [drift.shift for drift in found].count(None) >= 7
 
 
 def test_the_training_table_itself_has_not_drifted(model, table):
@@ -102,36 +102,36 @@ def test_the_index_is_that_of_the_books_and_chance_stays_below_its_level():
     assert noise_level(10, 1000, 500) == pytest.approx(chi2.ppf(0.999, 9) * 0.003, rel=0.01)
 
 
-def test_small_segments_have_strangers_by_chance(model):
+def test_small_segments_have_outliers_by_chance(model):
     large, small = (
         model | {"reference": model["reference"] | {"segments": [size] * 5}} for size in (9000, 20)
     )
-    assert 0.001 < outlier_level(large) < OUTLIERS_WATCH
+    assert 0.001 < outliers_by_chance(large) < OUTLIERS_WATCH
     beyond = np.random.default_rng(2).beta(1, 20, (20_000, 5)).mean(axis=1)
-    assert np.mean(beyond > outlier_level(small)) == pytest.approx(0.001, abs=0.0015)
+    assert np.mean(beyond > outliers_by_chance(small)) == pytest.approx(0.001, abs=0.0015)
 
 
 @pytest.mark.parametrize("factor", [1.3, 1.15, 1 / 1.3])
 def test_what_all_amounts_show_together_is_found(model, table, factor):
     drift = look_at(model, times(table, factor))
     assert drift.verdict == "watch" and drift.features["band"].eq("stable").all()
-    assert drift.level.ratio == pytest.approx(factor, rel=0.01)
-    assert drift.level.moved == drift.level.columns
+    assert drift.shift.ratio == pytest.approx(factor, rel=0.01)
+    assert drift.shift.moved == drift.shift.columns
     word = "larger" if factor > 1 else "smaller"
     assert drift.reasons[0].startswith(f"Amounts of money are {word}: the medians of ")
 
 
 @pytest.mark.parametrize(("names", "factor"), [(MONEY, 1.05), (["PAYMENTS"], 1.3)])
 def test_one_column_or_a_small_growth_is_not_the_level(model, table, names, factor):
-    assert look_at(model, times(table, factor, names)).level is None
+    assert look_at(model, times(table, factor, names)).shift is None
 
 
-def test_customers_of_another_kind_are_strangers(model, table):
+def test_customers_of_another_kind_are_outliers(model, table):
     odd = table.head(400).assign(CASH_ADVANCE=4e6, PURCHASES_FREQUENCY=1.0, ONEOFF_PURCHASES=3e6)
     odd = odd.assign(CUST_ID=[f"new{i}" for i in range(400)])
     drift = look_at(model, pd.concat([table, odd]))
     assert drift.outliers[1] > 0.02 and drift.verdict == "rebuild"
-    assert any("unlike any customer in training" in reason for reason in drift.reasons)
+    assert any("outside the range of the training customers" in reason for reason in drift.reasons)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whether the customers of a period are still those that the segments were made for."""
+"""Whether the customers of a period still resemble those on whom the segments were fitted."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Z = 3.29  # two-sided 99.9 %: some twenty comparisons together raise a false ala
 
 FACTORS = (100.0, 1000.0, 1_000_000.0)  # cents, thousands, millions; and the other way round
 TOLERANCE = 0.2  # of the median's ratio to a factor
-FEWEST = 50  # values that a judgement of a column needs, here and in training
+MIN_VALUES = 50  # values that a column needs to be judged, now and in training
 LEAST = 0.10  # part by which a median has to move; less is no reason to act
 SHARE_MOVED = 0.5  # share of the columns of money that have to move the same way
 GROWN, SHRUNK = "Amounts of money are larger", "Amounts of money are smaller"
 
-PLAINLY = {  # what readers of a table see in place of a column's name
+COLUMN_LABELS = {  # of tables that are shown
     "psi": "index",
-    "noise": "by chance up to",
+    "noise": "reached by chance",
     "band": "judgement",
     "low": "interval from",
     "high": "interval to",
@@ -51,12 +51,12 @@ RULES = [
     "points or more.",
     f"Watch, too, where the medians of at least {SHARE_MOVED:.0%} of the columns of money moved"
     f" the same way by {LEAST:.0%} or more, and by more than chance reaches in one of a "
-    "thousand periods: what each feature alone may hide, amounts show together.",
-    "Intervals are of 99.9%, because many comparisons are made; a change counts where its "
-    "interval does not reach back to none.",
-    "An outlier is farther from the own centre than 99.9% of the segment's customers in "
-    "training. Their share counts beyond what chance reaches in one of a thousand periods: "
-    "where segments are small, few are needed to be the farthest.",
+    "thousand periods: a location shift, which single features may not show.",
+    "Intervals are at 99.9%, because many comparisons are made; a change counts where its "
+    "interval does not contain zero.",
+    "An outlier is outside the range of the training customers: farther from the nearest centre "
+    "than 99.9% of the segment's members in training. The share of outliers counts beyond what "
+    "chance reaches in one of a thousand periods.",
 ]
 
 
@@ -70,14 +70,14 @@ class LocationShift(NamedTuple):
 
 @dataclass(frozen=True)
 class Drift:
-    """A period held against the training customers.
+    """A period compared with the training customers.
 
     Attributes
     ----------
     verdict : str
         "keep", "watch" or "rebuild".
     reasons : list of str
-        What the verdict rests on, the weightiest first.
+        What the verdict is based on, the most serious first.
     features : DataFrame
         feature, psi, noise (what chance alone reaches in one of a thousand), band.
     segments : DataFrame
@@ -86,7 +86,7 @@ class Drift:
         Share, and its interval.
     units : dict of str to float
         Columns in another unit, and by what factor.
-    level : LocationShift or None
+    shift : LocationShift or None
         How amounts of money as a whole moved, where they did.
     customers : int
     """
@@ -97,42 +97,42 @@ class Drift:
     segments: pd.DataFrame
     outliers: tuple[float, float, float]
     units: dict[str, float]
-    level: LocationShift | None
+    shift: LocationShift | None
     customers: int
 
 
 def compare_period(model: dict[str, Any], period: Period) -> Drift:
-    """Hold a scored period against the customers that the model was fitted on."""
+    """Compare a scored period with the customers that the model was fitted on."""
     features, segments = _feature_table(model, period), _segment_table(model, period)
     outliers = _share(int(period.outliers.sum()), period.customers)
-    units, level = changed_units(model, period), location_shift(model, period)
-    rebuild, watch = _reasons(features, segments, level if not units else None)
+    units, shift = changed_units(model, period), location_shift(model, period)
+    rebuild, watch = _reasons(features, segments, shift if not units else None)
     share, low, _ = outliers
-    chance = outlier_level(model)
+    chance = outliers_by_chance(model)
     if low > max(OUTLIERS_WATCH, chance):
         reasons = rebuild if low > max(OUTLIERS_REBUILD, chance) else watch
-        reasons.append(f"{share:.1%} are unlike any customer in training.")
-    told = (features, segments, outliers, units, level, period.customers)
-    if units:  # nothing is known of the customers until the numbers are right
+        reasons.append(f"{share:.1%} are outliers, outside the range of the training customers.")
+    tables = (features, segments, outliers, units, shift, period.customers)
+    if units:  # until these are corrected, no other comparison means anything
         first = [
-            f"The column {column} is in another unit: its values are {_times(factor)}. "
-            "Correct the table before anything else is concluded from it."
+            f"The column {column} seems to be in another unit: its values are {_times(factor)}. "
+            "Check the table before any other conclusion."
             for column, factor in units.items()
         ]
-        return Drift("watch", first + watch + rebuild, *told)
+        return Drift("watch", first + watch + rebuild, *tables)
     if rebuild or watch:
-        return Drift("rebuild" if rebuild else "watch", rebuild + watch, *told)
+        return Drift("rebuild" if rebuild else "watch", rebuild + watch, *tables)
     none = "No feature, no segment and no share of outliers changed beyond the rules."
-    return Drift("keep", [none], *told)
+    return Drift("keep", [none], *tables)
 
 
 def compare_scored(model: dict[str, Any], scored: Scored) -> Drift:
-    """Hold customers that were scored at once against those that the model was fitted on."""
+    """Compare customers that were scored at once with those that the model was fitted on."""
     return compare_period(model, Period(model).add(scored))
 
 
 def _reasons(
-    features: pd.DataFrame, segments: pd.DataFrame, level: LocationShift | None
+    features: pd.DataFrame, segments: pd.DataFrame, shift: LocationShift | None
 ) -> tuple[list[str], list[str]]:
     """Say what is a reason to rebuild the segments, and what to watch them."""
     rebuild: list[str] = []
@@ -144,11 +144,11 @@ def _reasons(
     changed = (features["band"] != "stable").mean()
     if changed >= MANY:
         rebuild.append(f"{changed:.0%} of the features changed.")
-    if level:
-        change = f"{level.ratio - 1:+.0%}".replace("-", "−")
+    if shift:
+        change = f"{shift.ratio - 1:+.0%}".replace("-", "−")
         watch.append(
-            f"{GROWN if level.ratio > 1 else SHRUNK}: the medians of {level.moved} of "
-            f"{level.columns} columns moved, in the middle by {change}."
+            f"{GROWN if shift.ratio > 1 else SHRUNK}: the medians of {shift.moved} of "
+            f"{shift.columns} columns moved, the middle one of them by {change}."
         )
     for row in segments.itertuples():
         if abs(row.change) >= SEGMENT_CHANGE and (row.low > 0 or row.high < 0):
@@ -165,7 +165,7 @@ def _reasons(
 def stability_index(then: np.ndarray, now: np.ndarray) -> float:
     """Return the population stability index of two histograms over the same bins.
 
-    Half a customer is added to each bin, so that an empty one weighs no more than it should.
+    Half a customer is added to each bin, because the index is not defined for an empty one.
     """
     p, q = ((counts + 0.5) / (counts.sum() + 0.5 * len(counts)) for counts in (then, now))
     return float(((q - p) * np.log(q / p)).sum())
@@ -190,13 +190,13 @@ def _highest(mean: float, spread: float) -> float:
     return mean * (1 - spread + 3.09 * math.sqrt(spread)) ** 3
 
 
-def outlier_level(model: dict[str, Any]) -> float:
+def outliers_by_chance(model: dict[str, Any]) -> float:
     """Return the share of outliers that chance reaches in one of a thousand periods without drift.
 
     The limit of a segment of n training customers is one of their largest distances, so the share
     of other such customers beyond it is a beta variable (David & Nagaraja 2003): about one in a
     thousand in a large segment, and one in n + 1 in a small one. The sum over the segments is
-    taken for a gamma variable of the same mean and variance.
+    approximated by a gamma variable of the same mean and variance.
     """
     sizes = np.array(model["reference"]["segments"], float)
     beyond = np.maximum(1.0, (1 - model["outliers"]["quantile"]) * (sizes + 1))
@@ -246,15 +246,15 @@ def _share(count: int, total: int) -> tuple[float, float, float]:
     return p, max(0.0, middle - half), min(1.0, middle + half)
 
 
-# --- columns whose numbers as a whole moved ------------------------------------------------------
+# --- changed units and location shifts -----------------------------------------------------------
 
 
 def changed_units(model: dict[str, Any], period: Period) -> dict[str, float]:
     """Find columns that lie about 100 or 1000 times higher or lower as a whole, and the factors.
 
     The median of the values other than zero has to be within a fifth of the factor, and the
-    quartiles within a factor of two of it: people change a part of their habits, a unit changes
-    all of the numbers.
+    quartiles within a factor of two of it: a change of habits moves some of the values, a change
+    of unit moves all of them.
     """
     found = {}
     for name, then, _, _ in _comparable(model, period):
@@ -322,5 +322,5 @@ def _comparable(
     """Yield columns with enough values: name, quartiles in training, values then and now."""
     for entry in model["reference"]["columns"]:
         then, now = entry["values"], int(period.sizes[entry["name"]].sum())
-        if entry["quartiles"] and min(then, now) >= FEWEST:
+        if entry["quartiles"] and min(then, now) >= MIN_VALUES:
             yield entry["name"], entry["quartiles"], then, now

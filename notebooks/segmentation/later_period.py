@@ -42,7 +42,7 @@ def read_period(model: dict[str, Any], path: Path) -> Scored:
 
 
 def read_scored(model: dict[str, Any], path: Path) -> tuple[Scored, Reading]:
-    """Read customers as a run does, and score them; refuse what is another dataset's."""
+    """Read customers as a run does and score them; refuse a table of another dataset."""
     dataset = dataset_of(model)
     reading = read_table(path, text_columns=text_columns(dataset))
     table = reading.numbered
@@ -56,10 +56,10 @@ def read_scored(model: dict[str, Any], path: Path) -> tuple[Scored, Reading]:
     )
     if lines:
         raise UserError(
-            f"the table holds lines of purchases, and the model needs one row for each "
+            f"the table holds transaction lines, and the model needs one row for each "
             f"{model['noun']}",
             where=f"{path}; columns {lines.customer!r} and {lines.time!r}",
-            remedy=f"sum them up first with run.py --dataset {model['dataset']} --input FILE "
+            remedy=f"aggregate them first with run.py --dataset {model['dataset']} --input FILE "
             "--only 01 --results FOLDER, then give FOLDER/stages/01_customers.parquet",
         )
     raise UserError(
@@ -72,14 +72,18 @@ def read_scored(model: dict[str, Any], path: Path) -> tuple[Scored, Reading]:
 
 # --- simulated -----------------------------------------------------------------------------------
 
-PRICED = ("money", "number", "count")  # kinds whose values prices move; the first that is there
+PRICED = (
+    "money",
+    "number",
+    "count",
+)  # kinds that prices multiply; the first present
 MOVED = 0.5  # share of the customers whose value of a feature has to differ
 
 
 def priced_columns(dataset: Dataset) -> list[str]:
-    """Return the columns that dearer prices multiply: money, or else numbers, or else counts.
+    """Return the columns that larger prices multiply: money, or else numbers, or else counts.
 
-    Only columns that a feature reads take part: another one could not be noticed.
+    Only columns that a segmentation variable reads: a change in others could not be detected.
     """
     formulas = [feature.formula for feature in dataset.features_with("segment")]
     read = {name for formula in formulas for name in expressions.columns_of(formula)}
@@ -99,10 +103,10 @@ def next_period(
     shrink: float = 0.0,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Make a later period of the same customers; the new ones come last.
+    """Simulate a later period of the same customers; the new ones come last.
 
-    Each change is drawn on its own: planting one of them alone leaves the same customers out, or
-    brings the same ones in, as planting all of them together.
+    Each change is drawn independently: simulating one of them alone removes or adds the same
+    customers as simulating all of them together.
 
     Parameters
     ----------
@@ -113,14 +117,14 @@ def next_period(
     priced : list of str
         The columns that inflation multiplies.
     new_share : float
-        New customers, as a part of those who were there. Each is like a customer of the first
+        New customers, as a share of the existing ones. Each is a copy of a customer of the first
         period, drawn with replacement.
     inflation : float
-        Part by which the priced columns grow.
+        Share by which the priced columns grow.
     shrinking : int
         The segment that customers leave.
     shrink : float
-        Part of it that leaves.
+        Share of it that leaves.
     """
     leaving, joining = (np.random.default_rng([seed, stream]) for stream in (1, 2))
     members = np.flatnonzero((labels.loc[customers.index] == shrinking).to_numpy())
@@ -140,18 +144,18 @@ def next_period(
 def moved_features(
     customers: pd.DataFrame, dataset: Dataset, priced: list[str], inflation: float
 ) -> list[str]:
-    """Return the labels of the features that prices move for most customers who have any.
+    """Return the labels of the features that prices move for most customers (zeros left out).
 
-    A share of two amounts stays what it is when both of them grow.
+    A ratio of two amounts stays the same when both of them grow.
     """
-    dearer = customers.assign(**{name: customers[name] * (1 + inflation) for name in priced})
-    then, now = (build_features(table, dataset) for table in (customers, dearer))
+    priced_up = customers.assign(**{name: customers[name] * (1 + inflation) for name in priced})
+    then, now = (build_features(table, dataset) for table in (customers, priced_up))
     differs = (now - then).abs() > 1e-9 * then.abs()
     moved = differs.sum() > MOVED * (then != 0).sum()
     return [f.label or f.name for f in dataset.features_with("segment") if moved[f.name]]
 
 
-# --- was it named? -------------------------------------------------------------------------------
+# --- was the change detected? --------------------------------------------------------------------
 
 WORDS = {
     "new_share": "new customers",
@@ -160,13 +164,13 @@ WORDS = {
 }
 
 
-def new_named(counted: int, planted: int) -> str:
-    """Say that all planted new customers were counted; empty where they were not."""
-    return f"{counted:,} new identifiers" if planted and counted == planted else ""
+def new_named(counted: int, simulated: int) -> str:
+    """Say that all simulated new customers were counted; empty where they were not."""
+    return f"{counted:,} new identifiers" if simulated and counted == simulated else ""
 
 
 def features_named(drift: Drift, moved: list[str]) -> str:
-    """Return the reason that names a feature which prices move, or else all amounts; or nothing."""
+    """Return the reason that names a feature which prices move, or all amounts, or no text."""
     changed = drift.features[drift.features["band"] != "stable"]["feature"]
     return _reason(drift, [*(name for name in changed if name in moved), GROWN])
 
@@ -177,13 +181,13 @@ def segment_named(drift: Drift, segment: int) -> str:
     return _reason(drift, [f"The segment {name} shrank" for name in rows["name"]])
 
 
-def _reason(drift: Drift, starts: list[str]) -> str:
-    return next((r for start in starts for r in drift.reasons if r.startswith(start)), "")
+def _reason(drift: Drift, beginnings: list[str]) -> str:
+    return next((r for text in beginnings for r in drift.reasons if r.startswith(text)), "")
 
 
 # --- two halves of one table: nothing has changed ------------------------------------------------
 
-MOST = 20_000  # customers that take part: more would make every interval narrower, and all slower
+MOST = 20_000  # customers that take part, to limit the time
 
 
 def drift_between_halves(
@@ -196,7 +200,7 @@ def drift_between_halves(
     k: int,
     seed: int,
 ) -> Drift:
-    """Fit segments on one half of the customers, and hold the other half against them.
+    """Fit segments on one half of the customers, and compare the other half with them.
 
     Parameters
     ----------
@@ -206,7 +210,7 @@ def drift_between_halves(
         What fills a gap in each column.
     k : int
     seed : int
-        Draws the halves and starts K-Means.
+        For the halves and the initialisations of K-Means.
     """
     order = np.random.default_rng(seed).permutation(len(customers))[:MOST]
     first, second = (customers.index[half] for half in np.array_split(order, 2))

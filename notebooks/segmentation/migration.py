@@ -1,4 +1,4 @@
-"""Who moved between two periods."""
+"""Moves of customers between segments from one period to the next."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Migration:
 
     @property
     def moved(self) -> float:
-        """Share, of those in both periods, that are in another segment now."""
+        """Share of the customers in both periods that are in another segment now."""
         return 1 - int(self.moves.to_numpy().trace()) / self.both
 
     @property
@@ -52,17 +52,17 @@ class Migration:
 
 
 def published_moves(counts: pd.DataFrame, min_group_size: int = MIN_GROUP_SIZE) -> pd.DataFrame:
-    """Leave moves of too few customers empty, and what they could be worked out from.
+    """Suppress moves of too few customers, and cells from which those could be worked out.
 
-    The sizes of the segments are known, and so is how many stayed: a row, a column or the diagonal
-    with one empty cell alone would give it away.
+    The sizes of the segments are published, and so is how many stayed: a single suppressed cell in
+    a row, a column or the diagonal could be computed from the others.
     """
     hidden = suppressed(counts.to_numpy(), min_group_size, diagonal=True)
     return counts.astype(float).mask(hidden)
 
 
 def follow_customers(before: pd.Series, now: pd.Series, names: list[str]) -> Migration:
-    """Count who was in which segment before and is in which now, as `migration_of`.
+    """Count the customers by their segment before and now, as `migration_of`.
 
     Parameters
     ----------
@@ -76,12 +76,12 @@ def follow_customers(before: pd.Series, now: pd.Series, names: list[str]) -> Mig
 def migration_of(
     counts: Iterable[tuple[object, object, int]], names: list[str], where: str = ""
 ) -> Migration:
-    """Sum up counts of customers by segment before and segment now.
+    """Tabulate counts of customers by segment before and segment now.
 
     Parameters
     ----------
     counts : iterable of (before, now, customers)
-        What is missing (None or NaN) stands for a period in which the customer is not.
+        A missing segment (None or NaN) means that the customer is not in that period.
     names : list of str
         The segments, in order.
     where : str
@@ -102,7 +102,7 @@ def migration_of(
         for name in pair:
             if pd.notna(name) and name not in places:
                 raise UserError(
-                    f"a list has the segment {str(name)[:60]!r}, and the model has not",
+                    f"a list has the segment {str(name)[:60]!r}, which the model does not have",
                     where=where,
                     remedy="give a list that was scored by the same model",
                 )

@@ -1,4 +1,4 @@
-"""Null reference data: samples without segments, and the statistics of a scan on them."""
+"""Null reference data, without groups of their own, and the statistics of a scan on them."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def _map_ranks(latent: np.ndarray, ordered: np.ndarray) -> np.ndarray:
 
 
 def same_zeros(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Amounts shuffled among customers who are alike in what they do at all.
+    """Amounts shuffled among customers with the same pattern of zeros.
 
-    Customers are alike where the same columns are at their lowest value, as amounts at zero are.
+    The pattern is the set of columns at their lowest value, as amounts at zero are.
     """
     lowest = matrix == matrix.min(axis=0)
     pattern = np.unique(lowest[:, lowest.mean(axis=0) >= ATOM], axis=0, return_inverse=True)[1]

@@ -12,7 +12,7 @@ import pandas as pd
 from customer_tables.errors import UserError
 from customer_tables.text import joined
 from segmentation.kmeans import KMeansFit, scan_kmeans
-from segmentation.separation import FEWEST, least_apart, without_ends
+from segmentation.separation import MIN_MEMBERS, least_apart, without_ends
 from segmentation.stability import Resamples, resample_scan
 
 # Kaufman & Rousseeuw (1990), Finding Groups in Data, table 4.
@@ -22,8 +22,8 @@ NATURAL_VALLEY = 1 / 3  # the density between two groups that stand apart, of th
 NATURAL_JACCARD = 0.85  # Hennig (2007): each of the groups highly stable
 STABLE_JACCARD = 0.75  # Hennig (2007): a valid, stable segment
 AGREEMENT = 0.80  # mean adjusted Rand index below which a partition is not found again
-TOLERANCE = 0.06  # adjusted Rand index that two numbers of segments may differ by and be as stable
-EXCESS = 0.02  # mean silhouette above null reference data that is more than their own spread
+TOLERANCE = 0.06  # difference in adjusted Rand index up to which two k are about equally stable
+EXCESS = 0.02  # excess over the mean silhouette of null reference data that counts as clearer
 
 
 def elbow(ks: np.ndarray, inertia: np.ndarray) -> int:
@@ -79,7 +79,7 @@ class Choice:
         clearer : bool
             Whether the segments are clearer than those of null reference data. Without groups, a
             sample can favour one of several partitions in all of its resamples, and a new sample
-            another; results/decision shows how seldom this condition lets that pass.
+            another; results/decision shows how often this condition still lets that pass.
         """
         if self.apart:
             return "natural"
@@ -110,7 +110,7 @@ def choose_k(
     scan : DataFrame, indexed by k
         With ``stability``, ``smallest_share``, ``worst_jaccard`` and `separation_over_k`.
     customers : int
-        How many the shares are of.
+        Number of customers behind the shares.
     by_hand : int
         A k that the user has set; 0 lets the rule decide.
 
@@ -202,7 +202,7 @@ def decide(
     -------
     Choice
     DataFrame, indexed by k
-        What the rule reads.
+        The statistics that the rule uses.
     Series
         As `choice_frequency` gives it.
     """
@@ -226,7 +226,7 @@ def stability_over_k(resampled: Mapping[int, Resamples]) -> pd.DataFrame:
 def separation_over_k(
     matrix: np.ndarray, fits: Mapping[int, KMeansFit], *, seed: int = 20
 ) -> pd.DataFrame:
-    """Tabulate, by k, the smallest segment's share and how empty the space between segments is.
+    """Tabulate, by k, the smallest segment's share and the density between segments.
 
     Parameters
     ----------
@@ -265,11 +265,10 @@ def choice_frequency(
     seed: int = 20,
     **rule: Any,
 ) -> pd.Series:
-    """How often each k would be chosen, over bootstrap samples of the pairs of fits.
+    """Return how often each k would be chosen, over bootstrap samples of the pairs of fits.
 
-    A pair brings its samples and its seeds, so other pairs stand for other samples and seeds. Held
-    against new tables (`scripts/simulate_decision.py`), the frequencies are those with which such
-    tables choose.
+    Each pair has samples and seeds of its own, so other pairs stand for other samples and seeds.
+    `scripts/simulate_decision.py` compares the frequencies with those on new tables.
 
     Parameters
     ----------
@@ -285,8 +284,8 @@ def choice_frequency(
     Returns
     -------
     Series, indexed by k
-        Shares of the bootstrap samples, which sum to 1; empty where the rule has no k to choose
-        from, because the one set by hand is the only one scanned, say.
+        Shares of the bootstrap samples, which sum to 1; empty where no k of the actionable range
+        was scanned.
     """
     rng, chosen = np.random.default_rng(seed), []
     rule["by_hand"] = 0
@@ -325,7 +324,7 @@ class Verdict:
         Whether the segments are clearer than those of null reference data.
     reasons : tuple of str
         The answers to three questions: are there groups? would the partition be found again? is it
-        more than data without groups give?
+        clearer than null reference data?
     """
 
     word: str
@@ -355,32 +354,32 @@ def verdict(
     clearer = bool(at["silhouette"] >= highest + EXCESS)
     again = f"adjusted Rand index {at['stability']:.2f}"
     if nulls["stability"].notna().any():
-        again += f"; null reference data without groups reach {nulls['stability'].max():.2f}"
-    why = ["data without any groups give segments as clear as these"] * (not clearer)
+        again += f"; null reference data reach {nulls['stability'].max():.2f}"
+    why = ["null reference data give segments that are as clear"] * (not clearer)
     if choice.k not in choice.qualified:
-        why.append("another sample of similar customers could be divided differently")
+        why.append("another sample of similar customers could be partitioned differently")
     meaning = {
         "natural": "The segments are groups that stand apart in the data.",
-        "reproducible": "The segments are zones that are found again in new samples of similar "
-        f"customers ({again}): useful for what is done with them, no discovery.",
+        "reproducible": "The partition is found again in new samples of similar customers "
+        f"({again}); the boundaries between its segments are a convention, no discovery.",
         "constructed": f"The segments are one possible partition ({again}): {' and '.join(why)}.",
     }
     word = choice.state(clearer)
     sentence = (
         meaning[word] if choice.apart else f"{_elsewhere(choice, actionable)} {meaning[word]}"
     )
-    told = (
+    text = (
         f"The mean silhouette is {at['silhouette']:.2f} ({silhouette_word(at['silhouette'])} "
-        f"structure, Kaufman & Rousseeuw 1990), on null reference data at most {highest:.2f}: "
+        f"structure, Kaufman & Rousseeuw 1990); on null reference data, at most {highest:.2f}. "
     )
     if clearer:
-        told += "the segments are clearer than what one mass with the same columns gives."
+        text += "The segments are clearer than those of null reference data."
     elif choice.apart:
-        told += "that does not count where single columns have gaps, which the null data keep."
+        text += "That does not count here: null reference data keep gaps in single columns."
     else:
-        told += "the segments are no clearer than what one mass with the same columns gives."
+        text += "The segments are no clearer than those of null reference data."
     found = _found_again(at, nulls["stability"].dropna())
-    return Verdict(word, sentence, clearer, (_groups(scan, choice, actionable), found, told))
+    return Verdict(word, sentence, clearer, (_groups(scan, choice, actionable), found, text))
 
 
 def _elsewhere(choice: Choice, actionable: tuple[int, int]) -> str:
@@ -402,35 +401,35 @@ def _groups(scan: pd.DataFrame, choice: Choice, actionable: tuple[int, int]) -> 
             f"Groups stand apart: between any two of the {choice.k} segments the density of "
             f"customers falls to {at['valley']:.0%} of the lower peak or less."
         )
-    told = f"{_elsewhere(choice, actionable)} At k = {choice.k} "
+    text = f"{_elsewhere(choice, actionable)} At k = {choice.k} "
     if np.isnan(at["valley"]):
-        told += f"a segment has fewer than {FEWEST} members, too few to show a gap."
+        text += f"a segment has fewer than {MIN_MEMBERS} members, too few to show a gap."
     else:
-        told += (
-            "some two segments meet where the density of customers is still "
+        text += (
+            "the density of customers between the two segments least apart is still "
             f"{at['valley']:.0%} of the lower peak; up to {NATURAL_VALLEY:.0%} would be a gap."
         )
     gaps = scan.index[
         (scan["valley_with_ends"] <= NATURAL_VALLEY) & (scan["valley"] > NATURAL_VALLEY)
     ]
     if len(gaps):
-        told += (
+        text += (
             f" The gaps at k = {joined([str(k) for k in gaps])} are only those at the ends of "
-            "columns, such as between customers who do something and customers who do not."
+            "columns, for example between customers with a zero and the others."
         )
-    return told
+    return text
 
 
 def _found_again(at: pd.Series, null_stability: pd.Series) -> str:
     """Answer whether the partition would be found again, beside null reference data."""
-    told = (
-        f"Fits on two samples agree to an adjusted Rand index of {at['stability']:.2f}; the least "
-        f"stable segment reaches a Jaccard similarity of {at['worst_jaccard']:.2f} with its best "
-        f"match ({STABLE_JACCARD:.2f} is stable, Hennig 2007)."
+    text = (
+        f"The mean adjusted Rand index of fits on two samples is {at['stability']:.2f}; the least "
+        f"stable segment has a Jaccard similarity of {at['worst_jaccard']:.2f} with its best match "
+        f"({STABLE_JACCARD:.2f} is stable, Hennig 2007)."
     )
     if len(null_stability):
-        told += (
-            f" On null reference data, fits agree to {null_stability.min():.2f} to "
-            f"{null_stability.max():.2f}: a mass without groups can be stable, too."
+        text += (
+            f" On null reference data, the index is {null_stability.min():.2f} to "
+            f"{null_stability.max():.2f}: a partition without groups can be stable, too."
         )
-    return told
+    return text

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 FEW_VALUES = 10  # a column with so few different values is a scale, not an amount
 ATOM = 0.02  # share of customers tied at the end of an amount, such as its zeros
 BINS = 512
-FEWEST = 10  # members without which a density says nothing
+MIN_MEMBERS = 10  # members without which a density says nothing
 
 
 def without_ends(matrix: np.ndarray, *, seed: int = 20) -> np.ndarray:
@@ -103,7 +103,7 @@ def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, shape (k, k)
-        Symmetric, ones on the diagonal; NaN beside a segment of fewer than `FEWEST` members.
+        Symmetric, ones on the diagonal; NaN beside a segment of fewer than `MIN_MEMBERS` members.
     """
     k = int(labels.max()) + 1
     parts = [matrix[labels == segment] for segment in range(k)]
@@ -112,7 +112,7 @@ def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
     depths = np.ones((k, k))
     for i, j in combinations(range(k), 2):
         depths[i, j] = depths[j, i] = np.nan
-        if min(len(parts[i]), len(parts[j])) >= FEWEST:
+        if min(len(parts[i]), len(parts[j])) >= MIN_MEMBERS:
             within = (spreads[i] + spreads[j]) / (len(parts[i]) + len(parts[j]))
             lines = _lines(means[j] - means[i], within)
             depths[i, j] = depths[j, i] = min(valley(parts[i] @ w, parts[j] @ w) for w in lines)

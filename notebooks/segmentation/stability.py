@@ -1,4 +1,4 @@
-"""Stability: whether other customers of the same kind would give the same segments."""
+"""Stability: whether other samples of similar customers give the same segments."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ JACCARD_CUTS = ((0.85, "highly stable"), (0.75, "stable"), (0.60, "a pattern, un
 
 @dataclass(frozen=True)
 class Resamples:
-    """What bootstrap samples make of one solution.
+    """Refits of one solution on bootstrap samples.
 
     Attributes
     ----------
     labels : ndarray of int16, shape (resamples, n)
-        Everybody's segment by each refit, numbered as in the solution.
+        The segment of every customer by each refit, numbered as in the solution.
     counts : ndarray of int16, shape (resamples, n)
         How often each customer was drawn.
     jaccard : ndarray of float64, shape (resamples, k)
-        How like each segment of the solution its best match in the refit is.
+        Similarity of each segment of the solution with its best match in the refit.
     agreement : ndarray of float64, shape (resamples // 2,)
         Adjusted Rand index of the refits, two by two.
     """
@@ -74,7 +74,7 @@ def resample_scan(
         Bootstrap samples, initialisations of each refit.
     from_solution : bool
         Whether the solution is one more initialisation: then a refit differs because its customers
-        do, and never because its starts were unlucky.
+        do, and never because of its initialisations.
 
     Returns
     -------
@@ -83,8 +83,8 @@ def resample_scan(
     samples = _bootstrap(len(matrix), resamples, seed)
     counts = np.array([drawn for drawn, _ in samples], dtype=np.int16)
     result = {}
-    starts = {k: [fit.centres] if from_solution else [] for k, fit in fits.items()}
-    for k, found in _assign_by_samples(matrix, starts, samples, n_init).items():
+    centres = {k: [fit.centres] if from_solution else [] for k, fit in fits.items()}
+    for k, found in _assign_by_samples(matrix, centres, samples, n_init).items():
         similarity = []
         for labels in found:
             similarity.append(jaccard(fits[k].labels, labels, k))
@@ -114,9 +114,9 @@ def bootstrap_agreement(
 def resample_labels(
     matrix: np.ndarray, ks: Iterable[int], *, resamples: int, n_init: int = 4, seed: int = 20
 ) -> dict[int, np.ndarray]:
-    """Everybody's segment by fits on the samples of `resample_scan`, shape (resamples, n)."""
-    starts: dict[int, list[np.ndarray]] = {k: [] for k in ks}
-    return _assign_by_samples(matrix, starts, _bootstrap(len(matrix), resamples, seed), n_init)
+    """Return every customer's segment by fits on the samples of `resample_scan`, (resamples, n)."""
+    centres: dict[int, list[np.ndarray]] = {k: [] for k in ks}
+    return _assign_by_samples(matrix, centres, _bootstrap(len(matrix), resamples, seed), n_init)
 
 
 def agreement_within(labels: np.ndarray, cells: np.ndarray) -> float:
@@ -152,25 +152,25 @@ def _bootstrap(customers: int, samples: int, seed: int) -> list[tuple[np.ndarray
 
 def _assign_by_samples(
     matrix: np.ndarray,
-    starts: Mapping[int, list[np.ndarray]],
+    centres: Mapping[int, list[np.ndarray]],
     samples: list[tuple[np.ndarray, int]],
     n_init: int,
 ) -> dict[int, np.ndarray]:
-    """Everybody's segment by the fit on each sample, shape (samples, n), for each k."""
+    """Return every customer's segment by the fit on each sample, shape (samples, n), for each k."""
 
     def labels(task: tuple[int, tuple[np.ndarray, int]]) -> np.ndarray:
         k, sample = task
-        return assign(matrix, _fit_sample(matrix, k, starts[k], n_init, *sample)).astype(np.int16)
+        return assign(matrix, _fit_sample(matrix, k, centres[k], n_init, *sample)).astype(np.int16)
 
-    found = list(parallel_map(labels, [(k, sample) for k in starts for sample in samples]))
-    by_k = np.reshape(found, (len(starts), len(samples), len(matrix)))
-    return dict(zip(starts, by_k, strict=True))
+    found = list(parallel_map(labels, [(k, sample) for k in centres for sample in samples]))
+    by_k = np.reshape(found, (len(centres), len(samples), len(matrix)))
+    return dict(zip(centres, by_k, strict=True))
 
 
 def _fit_sample(
     matrix: np.ndarray,
     k: int,
-    starts: list[np.ndarray],
+    initial: list[np.ndarray],
     n_init: int,
     counts: np.ndarray,
     seed: int,
@@ -182,7 +182,7 @@ def _fit_sample(
     """
     rows, weights = matrix[counts > 0], counts[counts > 0]
     models = [KMeans(k, n_init=n_init, tol=0, random_state=seed)]
-    models += [KMeans(k, n_init=1, tol=0, init=start) for start in starts]
+    models += [KMeans(k, n_init=1, tol=0, init=centres) for centres in initial]
     fits = [model.fit(rows, sample_weight=weights) for model in models]
     return min(fits, key=lambda fit: fit.inertia_).cluster_centers_
 
@@ -217,10 +217,10 @@ def stability_word(value: float) -> str:
 
 
 def assignment_agreement(resamples: Resamples) -> np.ndarray:
-    """How often two refits agree on each customer's segment, shape (n,).
+    """Return how often two refits agree on each customer's segment, shape (n,).
 
-    The segments at hand come from a sample, too: so two refits stand for them and for the segments
-    of a new sample.
+    The segments themselves come from a sample, too, so two refits are compared: one stands for
+    them, the other for the segments of a new sample.
     """
     refits, n = resamples.labels.shape
     same = np.zeros(n)
@@ -231,10 +231,10 @@ def assignment_agreement(resamples: Resamples) -> np.ndarray:
 
 
 def refit_intervals(resamples: Resamples, values: np.ndarray, *, customers: int) -> pd.DataFrame:
-    """How far a segment's shares would move in a new sample whose segments are found anew.
+    """Return half-widths of 95% intervals for a segment's shares in a new sample that is refitted.
 
-    Resampling customers whose segments stay fixed leaves out that segments move as well. So the
-    shares come from the refits, each among the customers it drew. Their spread is scaled from the
+    Resampling customers with fixed segments ignores that the segments vary as well. So the shares
+    come from the refits, each among the customers it drew. Their spread is scaled from the
     size of a resample to that of the table (m out of n bootstrap, Bickel, Götze & van Zwet 1997),
     and counts twice: for this sample and for the new one.
 
@@ -249,7 +249,7 @@ def refit_intervals(resamples: Resamples, values: np.ndarray, *, customers: int)
     Returns
     -------
     DataFrame
-        A row per segment from 1; share and value_share: half the width of a 95 % interval.
+        A row per segment from 1; share and value_share: half the width of a 95% interval.
     """
     k = resamples.jaccard.shape[1]
     shares, worth = (
@@ -268,7 +268,7 @@ def refit_intervals(resamples: Resamples, values: np.ndarray, *, customers: int)
 
 
 def _parts(amounts: np.ndarray) -> np.ndarray:
-    """Shares of a total; of one that is not above zero they mean nothing and are 0."""
+    """Return shares of a total; 0 where the total is not above zero."""
     total = amounts.sum()
     return amounts / total if total > 0 else np.zeros(len(amounts))
 

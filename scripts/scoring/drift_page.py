@@ -84,7 +84,7 @@ def _record(drift: Drift, migration: Migration | None) -> dict[str, Any]:
         "segment_change": dict(zip(drift.segments["name"], drift.segments["change"], strict=True)),
         "outliers": drift.outliers,
         "units": drift.units,
-        "amounts": drift.level.ratio if drift.level else None,
+        "amounts": drift.shift.ratio if drift.shift else None,
     }
     if migration:
         record |= {"moved": migration.moved, "gone": migration.gone, "new": migration.new}
