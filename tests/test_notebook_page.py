@@ -86,10 +86,22 @@ def test_title_language_one_main_heading_and_the_same_bytes(page, html, tmp_path
     assert bare.h1.text == "K-Means" and not bare.select(".toc, .notices")
 
 
-def test_code_is_folded_and_the_injected_cell_is_a_table_of_settings(page, html):
-    folded = [summary.text for summary in page.select("details.code summary")]
-    assert folded == ["Code 3 lines", "Code 3 lines", "Code 1 line"]
-    assert not page.select("details.code[open]")
+def test_one_switch_a_section_and_one_for_the_page(page, html):
+    switches = [" ".join(each.text.split()) for each in page.select("details.code summary")]
+    assert switches == [
+        "Method and code of this page 7 lines",
+        "Method and code: The scan over k 3 lines",
+        "Method and code: Numbers 1 line",
+    ]
+    assert not page.select("details[open]")
+    sections = page.select("main > .part")
+    assert [len(section.select(":scope > details.code")) for section in sections] == [1, 1, 1, 0]
+
+
+def test_the_injected_cell_is_a_table_of_settings(page, html):
+    assert (
+        page.select_one(".settings summary").text == "Settings of this run k = 5, dataset = cards"
+    )
     settings = {d.dt.text: d.dd.text for d in page.select(".settings dl > div")}
     assert settings == {
         "k": "5 (default 0) 0: by the rule",
@@ -98,6 +110,44 @@ def test_code_is_folded_and_the_injected_cell_is_a_table_of_settings(page, html)
     }
     assert len(page.select(".settings .changed")) == 2
     assert "/tmp/a1b2" not in html
+
+
+RESULT = shown({"text/plain": "a result"})
+
+
+@pytest.mark.parametrize(
+    ("cells", "folded"),
+    [
+        (["## Scan\n\nWhat it is.", RESULT], []),
+        (["## Scan\n\nWhat it is.", None], ["What it is."]),  # a section that is all method
+        (["## Scan\n\nWhat it is.", None, "Look here.", RESULT], []),
+        (["## Scan\n\nWhat.", RESULT, "Prepare.", None, None, "Look.", RESULT], ["Prepare."]),
+        (["## Scan\n\nWhat.", RESULT, "It shows much.", "Prepare.", None], ["Prepare."]),
+        (["## Scan\n\nWhat.", RESULT, "Twice.", None, RESULT, "Limits."], []),
+        (["Limits.\n\n## Outputs\n\nChecks.", None], ["Checks."]),
+        (["# Title\n\nThe question.", None], []),  # what a page begins with is always shown
+    ],
+)
+def test_prose_that_introduces_code_alone_is_folded_with_it(tmp_path, cells, folded):
+    built = [
+        new_markdown_cell(each) if isinstance(each, str) else code(*([each] if each else []))
+        for each in cells
+    ]
+    page = render_cells(tmp_path, *built)
+    assert [each.text.strip() for each in page.select(".text.method")] == folded
+    paragraphs = [p for cell in cells if isinstance(cell, str) for p in cell.split("\n\n")]
+    assert all(paragraph.lstrip("# ") in page.main.text for paragraph in paragraphs)
+
+
+@pytest.mark.parametrize(("rows", "first"), [(6, 6), (8, 8), (9, 6), (40, 6)])
+@pytest.mark.parametrize("write", [lambda t: html_table(t, "Long"), pd.DataFrame.to_html])
+def test_a_long_table_shows_its_head_and_a_switch(tmp_path, rows, first, write):
+    table = pd.DataFrame({"n": range(rows), "m": 1}, index=[f"row {n}" for n in range(rows)])
+    page = render_cells(tmp_path, code(shown({"text/html": write(table), "text/plain": "x"})))
+    bodies = [len(body.find_all("tr")) for body in page.select("main tbody")]
+    assert bodies == ([first, rows - first] if first < rows else [rows])
+    switches = page.select(".scroll.table + details.rows summary")
+    assert [each.text for each in switches] == ([f"All {rows} rows"] if first < rows else [])
 
 
 def test_contents_lead_to_the_headings(page):

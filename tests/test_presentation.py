@@ -62,20 +62,87 @@ def test_tables_hold_texts_and_nothing_else(text):
         "div table caption thead tbody tr th td".split()
     )
     assert {key for tag in page.find_all() for key in tag.attrs} <= set(
-        "class scope role aria-label tabindex".split()
+        "class scope role aria-label tabindex style".split()
     )
     name, cell = printable(text).replace("_", " "), printable(text, 400)
     assert [th.get_text() for th in page.find_all("th")] == [name, name, "n", cell]
     assert page.td.get_text() == cell
 
 
-def test_cells_are_formatted_and_every_header_cell_is_named():
-    row = {"a_share": 0.25, "x": 1234.5, "ok": True, "gap": np.nan, "none": None, "na": pd.NA}
-    page = BeautifulSoup(html_table(pd.DataFrame([row]), "c", {"a_share": ".0%"}), "html.parser")
-    assert [td.get_text() for td in page.find_all("td")] == ["25%", "1,234", "yes", "–", "–", "–"]
-    heads = [th.get_text() for th in page.thead.find_all("th")]
-    assert heads == ["row", "a share", *list(row)[1:]]
-    assert page.caption.get_text() == "c"
+def grid(table, formats=None):
+    """The texts of a table as it is shown, row by row, its headings first."""
+    page = BeautifulSoup(html_table(table, "What it holds", formats), "html.parser")
+    assert page.caption.get_text() == "What it holds"
+    return [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in page.find_all("tr")]
+
+
+def test_rows_without_names_are_named_by_their_first_column():
+    row = {"what": "cards", "a_share": 0.25, "ok": True, "gap": np.nan, "none": None, "na": pd.NA}
+    assert grid(pd.DataFrame([row])) == [
+        ["what", "a share", "ok", "gap", "none", "na"],
+        ["cards", "25%", "yes", "–", "–", "–"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "column", "spec", "text"),
+    [
+        (0.452, "x", ".0%", "45%"),
+        (0.003, "x", ".0%", "0.3%"),
+        (0.0, "share of cards", None, "0%"),
+        (0.9996, "largest_share", None, "over 99.9%"),
+        (-0.031, "x", "+.2f", "−0.03"),
+        (-0.001, "x", ".2f", "0.00"),
+        (0.12, "x", "+.0%", "+12%"),
+        (1243.4872, "x", None, "1,243"),
+        (0.9876, "silhouette", None, "0.988"),
+    ],
+)
+def test_numbers_are_written_in_one_way_in_tables_and_in_sentences(value, column, spec, text):
+    table = pd.DataFrame({column: [value]}, index=["a"])
+    assert grid(table, {column: spec} if spec else None)[1][1] == text
+    if spec:
+        assert sentence(f"{{x:{spec}}}", x=value) == text
+
+
+def test_no_heading_is_the_name_of_a_variable():
+    names = ["worst_jaccard", "davies_bouldin", "value_total", "ari_between"]
+    shown = grid(pd.DataFrame(1.5, index=["a"], columns=names))[0][1:]
+    assert shown[:2] == ["lowest Jaccard similarity", "Davies–Bouldin index"]
+    assert shown[2:] == ["value total", "ARI between trainings"]
+
+
+@pytest.mark.parametrize(
+    ("index", "columns", "turned"),
+    [
+        (["High spenders", "Others"], 8, False),
+        (["High spenders", "Others"], 9, True),  # more columns than a page holds
+        ([f"feature {n}" for n in range(20)], 12, False),  # turned it were wider still
+        ([3, 4, 5, 6], 2, True),  # over k
+        (["High spenders", "Others", "Instalments", "Cash"], 2, False),
+        ([3, 4, 5, 6], 4, False),
+    ],
+)
+def test_a_wide_table_is_turned_and_says_the_same(index, columns, turned):
+    names = [f"c{n}" for n in range(columns)]
+    values = np.arange(len(index) * columns).reshape(len(index), columns) + 0.5
+    table = pd.DataFrame(values, index=pd.Index(index, name="k"), columns=names)
+    shown = grid(table, ".2f")
+    assert shown[0] == ["k", *(map(str, index) if turned else names)]
+    wanted = table.T if turned else table
+    assert [row[0] for row in shown[1:]] == [str(name) for name in wanted.index]
+    assert [row[1:] for row in shown[1:]] == [
+        [f"{v:.2f}" for v in row] for row in wanted.to_numpy()
+    ]
+
+
+def test_numbers_stand_right_and_texts_left_with_and_without_a_stylesheet():
+    table = pd.DataFrame({"n": [1, 2], "word": ["a", "b"]}, index=["x", "y"])
+    page = BeautifulSoup(html_table(table, "c"), "html.parser")
+    for row in page.find_all("tr"):
+        name, number, word = row.find_all(["th", "td"])
+        assert number["class"] == ["number"] and not number.get("style")
+        assert name["style"] == word["style"] == "text-align: left"
 
 
 # --- lists for a spreadsheet ----------------------------------------------------------------------

@@ -137,14 +137,24 @@ def test_hostile_texts_are_shown_as_texts(open_stage, shown, text):
         assert act not in markdown + html
 
 
-def test_a_table_file_is_the_table_and_safe_in_a_spreadsheet(open_stage, shown, results):
+@pytest.mark.parametrize(
+    ("seen", "said"), [(True, "<td"), (False, '<a href="../tables/02_x.csv">What there is</a>')]
+)
+def test_a_table_file_is_the_table_and_safe_in_a_spreadsheet(
+    open_stage, shown, results, seen, said
+):
     table = pd.DataFrame({"=n": [1.5, 2], "text": ["=1+1", "fine"]}, index=["a", "b"])
-    open_stage("02").table(table, "x", "What there is", rows=1)
+    open_stage("02").table(table, "x", "What there is", shown=seen)
     assert (results / "tables" / "02_x.csv").read_text() == (
         "row,'=n,text\na,1.5,'=1+1\nb,2.0,fine\n"
     )
-    assert "first 1 of 2 rows; all in tables/02_x.csv" in shown[0].data
-    assert "fine" not in shown[0].data
+    assert said in shown[0].data and ("fine" in shown[0].data) == seen
+
+
+def test_a_table_without_rows_is_said_in_words(open_stage, shown, results):
+    open_stage("02").table(pd.DataFrame({"a": []}), "x", "Pairs that are close")
+    assert shown[0].data == "Pairs that are close: none."
+    assert (results / "tables" / "02_x.csv").read_text() == "row,a\n"
 
 
 @pytest.mark.parametrize(

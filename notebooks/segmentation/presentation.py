@@ -10,42 +10,64 @@ import html
 import math
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from customer_tables.text import legible, number, printable
+from customer_tables.text import legible, number, printable, share
 
 MARKUP = re.compile(r"[&<>\"'\\`*_{}\[\]()#+\-.!|~$^:@=]")  # of HTML, Markdown and its links
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# How columns are written wherever they come up; others are rounded by `number`.
+# How columns are headed and written wherever they come up; others by their name and `number`.
+COLUMN_LABELS = {
+    "apart_jaccard": "lowest Jaccard similarity, groups refitted",
+    "ari": "ARI with the segments",
+    "ari_between": "ARI between trainings",
+    "calinski_harabasz": "Calinski–Harabasz index",
+    "davies_bouldin": "Davies–Bouldin index",
+    "initialisations_near_best": "initialisations near the best",
+    "macro_silhouette": "silhouette, mean of segments",
+    "rows": "customers",
+    "share_near_boundary": "share near a boundary",
+    "silhouette_error": "standard error of the silhouette",
+    "stability": "stability (ARI)",
+    "stability_spread": "spread of the stability",
+    "valley": "valley of density",
+    "valley_with_ends": "valley, ends as they are",
+    "worst_jaccard": "lowest Jaccard similarity",
+    "worst_initialisation": "worst initialisation above the best",
+}
 COLUMN_FORMATS = {
     "ARI": ".2f",
+    "ari_between": ".2f",
     "correlation": ".2f",
     "davies_bouldin": ".2f",
-    "eps": ".2f",
     "gap": ".3f",
     "macro_silhouette": ".3f",
     "match": ".2f",
-    "null_silhouette": ".3f",
-    "purity": ".0%",
+    "purity": "%",
     "silhouette": ".3f",
     "silhouette_error": ".4f",
     "stability": ".2f",
     "stability_spread": ".2f",
-    "initialisations_near_best": ".0%",
+    "initialisations_near_best": "%",
+    "valley": ".2f",
+    "valley_with_ends": ".2f",
+    "worst_initialisation": "%",
     "worst_jaccard": ".2f",
-    "worst_initialisation": ".2%",
 }
-SHARE_FORMAT = ".1%"  # of columns that carry the word, such as smallest_share
+SHARE_FORMAT = "%"  # of columns that carry the word, such as smallest_share
+MANY_COLUMNS = 8  # beyond so many, a table that has fewer rows is shown turned
 LONGEST_SENTENCE = 600
 SHORT_NAME = 28  # letters of a row's name that stay on one line where there is room
-# What counts as a number in a cell: 1,243, −0.5, $12, 45%, 3.2e-5, 12 months; and as no value.
-NUMERIC = re.compile(r"[-+−±$£€¥~<≤≥]*\s*\d[\d,.\s]*(?:e[-+]?\d+)?\s*[%×a-zA-Z²³]{0,9}\Z")
-NOTHING = ("", "-", "–", "—", "nan", "None", "<NA>")
+# What counts as a number in a cell: 1,243, −0.5, $12, 45%, 3.2e-5, 12 months; and as neither.
+NUMERIC = re.compile(
+    r"(?:under |over )?[-+−±$£€¥~<≤≥]*\s*\d[\d,.\s]*(?:e[-+]?\d+)?\s*[%×a-zA-Z²³]{0,9}\Z"
+)
+NOTHING = ("", "-", "–", "—", "nan", "None", "<NA>", "yes", "no")
 
 
 def escape(text: object) -> str:
@@ -88,8 +110,9 @@ class _Template(string.Formatter):
     def format_field(self, value: object, spec: str) -> str:
         if value is None:
             return "–"
-        if isinstance(value, (float, np.floating)) and not (spec and math.isfinite(value)):
-            return number(float(value))
+        if isinstance(value, (float, np.floating)):
+            plain = not (spec and math.isfinite(value))
+            return number(float(value)) if plain else _formatted(float(value), spec)
         if _is_number(value):
             return format(value, spec or ",")
         return escape(format(value, spec))
@@ -134,38 +157,40 @@ def html_table(
 ) -> str:
     """Write a table as HTML with a caption, formatted numbers and every text escaped.
 
-    The markup is that of a page: the table scrolls by keyboard, columns of numbers stand right.
+    The markup is that of a page: the table scrolls by keyboard, columns of numbers stand right. A
+    table of many columns and fewer rows is turned, so that it is as wide as it has rows; so is one
+    of few columns over a short scale, such as k. Where rows have no names, the first column names
+    them.
 
     Parameters
     ----------
     caption : str
         A sentence that lets the table be read alone.
     formats : mapping of str to str, or str, optional
-        A format specification, such as ``".2f"`` or ``".0%"``, for single columns or for all that
-        hold fractions; by default as `COLUMN_FORMATS` says, and the rest rounded by `number`.
+        A format specification, such as ``".2f"``, or ``"%"`` for shares of one, for single columns
+        or for all that hold fractions; by default as `COLUMN_FORMATS` says, and the rest rounded
+        by `number`.
     """
-    names = ["", *map(str, table.columns)]
-    known = dict(formats) if isinstance(formats, Mapping) else {}
-    shares = {name: SHARE_FORMAT for name in names if "share" in name.split("_")}
-    specs = [
-        formats if isinstance(formats, str) else (shares | COLUMN_FORMATS | known).get(name, "")
-        for name in names
+    if table.index.name is None and isinstance(table.index, pd.RangeIndex) and table.shape[1] > 1:
+        table = table.set_index(table.columns[0])  # numbers of rows say nothing to a reader
+    names = [str(table.index.name or "row"), *map(str, table.columns)]
+    specs = _column_specs(names, formats)
+    columns = [
+        [printable(COLUMN_LABELS.get(name, name)).replace("_", " "), *texts]
+        for name, texts in zip(names, _cell_texts(table, specs), strict=True)
     ]
-    rows = [
-        [_cell_text(value, spec) for value, spec in zip(values, specs, strict=True)]
-        for values in table.itertuples(name=None)
-    ]
-    filled = [[text for text in column if text not in NOTHING] for column in zip(*rows)]  # noqa: B905
+    lines = columns if _reads_better_turned(columns) else [*zip(*columns, strict=True)]
+    width = len(lines[0])
+    filled = [[t for t in texts if t not in NOTHING] for texts in zip(*lines[1:], strict=True)]
     numeric = [bool(texts) and all(map(NUMERIC.match, texts)) for texts in filled]
+    numeric = numeric or [False] * width
 
-    def line(texts: list[str], *tags: str) -> str:
-        parts = zip(texts, tags, numeric or [False] * len(texts), strict=True)
+    def line(texts: Sequence[str], *tags: str) -> str:
+        parts = zip(texts, tags, numeric, strict=True)
         return f"<tr>{''.join(_table_cell(*part) for part in parts)}</tr>"
 
-    width = len(names)
-    names[0] = str(table.index.name or "row")
-    head = line([printable(name).replace("_", " ") for name in names], *[HEAD] * width)
-    body = "".join(line(cells, ROW, *[CELL] * (width - 1)) for cells in rows)
+    head = line(lines[0], *[HEAD] * width)
+    body = "".join(line(texts, ROW, *[CELL] * (width - 1)) for texts in lines[1:])
     title = html.escape(printable(caption, LONGEST_SENTENCE))
     # On paper nothing scrolls: the more columns, the smaller the type.
     size = "" if width <= 7 else " wide" if width <= 12 else " widest"
@@ -176,20 +201,61 @@ def html_table(
     )
 
 
+def table_link(file: str, caption: str) -> str:
+    """Write where the numbers of a table are, as seen from the folder of the notebooks' pages."""
+    title = html.escape(printable(caption, LONGEST_SENTENCE))
+    return f'<p class="numbers">Numbers: <a href="../tables/{html.escape(file)}">{title}</a></p>'
+
+
+def _column_specs(names: list[str], formats: Mapping[str, str] | str | None) -> list[str]:
+    """Return the format of each column, the index first."""
+    if isinstance(formats, str):
+        return [formats] * len(names)
+    shares = {name: SHARE_FORMAT for name in names if "share" in re.split(r"[_ ]", name)}
+    known = shares | COLUMN_FORMATS | dict(formats or {})
+    return [known.get(name, "") for name in names]
+
+
+def _cell_texts(table: pd.DataFrame, specs: list[str]) -> list[list[str]]:
+    """Write the cells of each column, the index first."""
+    rows = table.itertuples(name=None)
+    texts = [[*map(_cell_text, values, specs)] for values in rows]
+    return [list(column) for column in zip(*texts, strict=True)] or [[] for _ in specs]
+
+
+def _reads_better_turned(columns: list[list[str]]) -> bool:
+    """Whether a table, each column with its heading, fits a page better on its side."""
+    rows, others = len(columns[0]) - 1, len(columns) - 1
+    if others > MANY_COLUMNS:
+        return 0 < rows < others
+    short = all(len(text) <= 3 for text in columns[0][1:])
+    return others <= 3 < rows <= 12 and short
+
+
 def _cell_text(value: object, spec: str) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (float, np.floating)) and spec and math.isfinite(value):
-        return format(value, spec)
+        return _formatted(float(value), spec)
     if isinstance(value, (int, float, np.integer, np.floating)):
         return number(float(value))
     return "–" if value is None or value is pd.NaT or value is pd.NA else printable(value, 400)
 
 
+def _formatted(value: float, spec: str) -> str:
+    """Write a number as a specification asks, shares of one and signs as everywhere else."""
+    if spec.endswith("%") and spec[0] not in "+ ":
+        return share(value)
+    spec = re.sub(r"^[+ -]?", r"\g<0>z", spec)  # no negative zero
+    return format(value, spec).replace("-", "−")
+
+
 def _table_cell(text: str, tag: str, is_number: bool) -> str:
     is_long = len(text) > SHORT_NAME
-    words = ["sentence"] if is_long and tag == CELL else []
-    words += ["short"] if not is_long and tag == ROW else []
-    words += ["number"] if is_number else []
-    attribute = f' class="{" ".join(words)}"' if words else ""
+    classes = ["sentence"] if is_long and tag == CELL else []
+    classes += ["short"] if not is_long and tag == ROW else []
+    classes += ["number"] if is_number else []
+    attribute = f' class="{" ".join(classes)}"' if classes else ""
+    # JupyterLab would set texts right; a page has the stylesheet, and drops this.
+    attribute += "" if is_number else ' style="text-align: left"'
     return f"<{tag}{attribute}>{html.escape(text)}</{tag[:2]}>"

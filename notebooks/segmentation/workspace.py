@@ -202,20 +202,24 @@ class Workspace:
         name: str,
         caption: str,
         formats: Mapping[str, str] | str | None = None,
-        rows: int | None = None,
+        shown: bool = True,
     ) -> None:
-        """Write a table to tables/ and show it, or its first rows, with a caption."""
+        """Write a table to tables/ and show it with a caption, or only where its numbers are.
+
+        Not shown is what a figure beside it says already.
+        """
         name = file_name(name)
         safe = presentation.safe_table(table.rename_axis(table.index.name or "row"))
         text = safe.to_csv(lineterminator="\n")
         write_atomically(self.folder / "tables" / f"{self.stage}_{name}.csv", text.encode())
         basis = self._basis()
         caption += f" ({basis})" if basis and not basis.startswith("all") else ""
-        shown = table if rows is None else table.head(rows)
-        if len(shown) < len(table):
-            place = f"tables/{self.stage}_{name}.csv"
-            caption += f" (first {len(shown)} of {len(table)} rows; all in {place})"
-        display(HTML(presentation.html_table(shown, caption, formats)))
+        if table.empty:
+            self.say("{caption}: none.", caption=caption)
+        elif shown:
+            display(HTML(presentation.html_table(table, caption, formats)))
+        else:
+            display(HTML(presentation.table_link(f"{self.stage}_{name}.csv", caption)))
 
     def figure(self, figure, name: str, caption: str, alt: str) -> None:
         """Write a figure to figures/ and show it with its caption and alternative text.

@@ -19,8 +19,8 @@ from urllib.parse import unquote
 
 import mistune
 import nbformat
-from bs4 import BeautifulSoup, Tag
-from markupsafe import Markup
+from bs4 import BeautifulSoup, PageElement, Tag
+from markupsafe import Markup, escape
 from nbconvert.filters import Highlight2HTML, ansi2html
 
 from runner import pages
@@ -37,6 +37,7 @@ _NUMBER = re.compile(r"\s*[-+−]?[$£€]?\d[\d.,]*\s*%?\s*")
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 # Scripts and widgets are not among them: what a page shows, it shows without running anything.
 _FORMS = ("text/html", "text/markdown", *_PICTURES, "text/plain")
+HEAD_ROWS, FOLDED_ROWS = 6, 3  # of a long table: those always shown, and the fewest worth folding
 
 _highlight = Highlight2HTML(pygments_lexer="ipython3")
 
@@ -54,40 +55,31 @@ def render_notebook(executed: Path, out_html: Path, *, context: Mapping[str, Any
     notebook = nbformat.read(executed, as_version=4)
     hrefs = [Path(entry["href"]).name for entry in context["notebooks"]]
     body = _Body({href.removesuffix(".html") + ".ipynb": href for href in hrefs})
-    cells = [
-        body.text(cell) if cell.cell_type == "markdown" else body.code(cell)
-        for cell in _without_empty_sections(notebook.cells)
-        if cell.cell_type in ("markdown", "code")
-    ]
-    titles = [text for level, _, text in body.headings if level == 1]
+    sections = body.sections(notebook.cells)
     html = pages.render(
         "notebook.html.j2",
         **context,
         lang=notebook.metadata.get("lang", "en"),
         heading=notebook.metadata.get("title") or context["title"],
         current=out_html.name,
-        has_h1=bool(titles),
-        toc=body.contents(),
-        cells=cells,
+        has_h1=any(level == 1 for level, _, _ in body.headings),
+        toc=_contents(sections),
+        sections=sections,
         settings=_settings(notebook),
     )
     pages.write(out_html, html)
 
 
-def _without_empty_sections(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
-    """Leave out sections tagged as optional whose code shows nothing for this dataset."""
-    sections: list[list[nbformat.NotebookNode]] = []
-    for cell in cells:
-        if not sections or (cell.cell_type == "markdown" and cell.source.startswith("#")):
-            sections.append([])
-        sections[-1].append(cell)
-    return [
-        cell
-        for section in sections
-        if "optional" not in section[0].metadata.get("tags", ())
-        or any(other.get("outputs") for other in section)
-        for cell in section
-    ]
+def _contents(sections: list[_Section]) -> list[dict[str, Any]]:
+    """Nest the headings of the second and third level for the table of contents."""
+    tree: list[dict[str, Any]] = []
+    for section in sections:
+        entry = {"id": section.id, "text": section.title, "children": []}
+        if section.level == 2 or (section.level == 3 and not tree):
+            tree.append(entry)
+        elif section.level == 3:
+            tree[-1]["children"].append(entry)
+    return tree
 
 
 def _settings(notebook: nbformat.NotebookNode) -> list[dict[str, Any]]:
@@ -115,38 +107,94 @@ def _markdown() -> mistune.Markdown:
 
 
 @dataclass
+class _Section:
+    """A heading, and what stands under it up to the next one."""
+
+    optional: bool = False  # tagged so: without anything to show for this dataset it is left out
+    level: int = 0
+    id: str = ""
+    title: str = ""
+    heading: Markup = field(default_factory=Markup)
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its code shows nothing."""
+        return not any(block.get("outputs") for block in self.blocks)
+
+    @property
+    def lines(self) -> int:
+        """How many lines of code it has."""
+        return sum(block.get("lines", 0) for block in self.blocks)
+
+    def settle(self) -> None:
+        """Mark prose that introduces nothing but code as a part of the method, folded with it.
+
+        Under a heading that is the first text only where all of the section is method.
+        """
+        follower = "text"
+        for place in reversed(range(len(self.blocks))):
+            block = self.blocks[place]
+            if block["kind"] != "text":
+                follower = "shown" if block["outputs"] or follower == "shown" else "silent"
+                continue
+            opens = place == 0 and (self.level == 1 or not self.is_silent)
+            block["is_method"] = follower == "silent" and not opens
+            follower = "text"
+
+
+@dataclass
 class _Body:
-    """The cells of a notebook as HTML, with the headings that were met on the way."""
+    """The cells of a notebook as HTML, in sections, with the headings that were met on the way."""
 
     linked: dict[str, str]  # by the notebook's file name, the page that a link to it leads to
     headings: list[tuple[int, str, str]] = field(default_factory=list)  # level, id, text
     framed: int = 0  # how many tables got their frame here
 
-    def contents(self) -> list[dict[str, Any]]:
-        """Nest the headings of the second and third level for the table of contents."""
-        tree: list[dict[str, Any]] = []
-        for level, name, text in self.headings:
-            entry = {"id": name, "text": text, "children": []}
-            if level == 2 or (level == 3 and not tree):
-                tree.append(entry)
-            elif level == 3:
-                tree[-1]["children"].append(entry)
-        return tree
+    def sections(self, cells: list[nbformat.NotebookNode]) -> list[_Section]:
+        """Divide the cells at their headings; leave out what has nothing to show."""
+        found = [_Section()]
+        for cell in cells:
+            if cell.cell_type == "markdown":
+                self._divide(cell, found)
+            elif cell.cell_type == "code":
+                found[-1].blocks.append(self._code(cell))
+        for section in found:
+            section.settle()
+        return [
+            section
+            for section in found
+            if not (section.optional and section.is_silent) and (section.level or section.blocks)
+        ]
 
-    def text(self, cell: nbformat.NotebookNode) -> dict[str, Any]:
-        """Return a cell of prose for the template."""
-        html = str(_markdown()(cell.source))
-        return {"kind": "text", "html": self._fragment(html, cell.get("attachments", {}))}
+    def _divide(self, cell: nbformat.NotebookNode, found: list[_Section]) -> None:
+        """Add a cell of prose to the last section, and begin one at each of its headings."""
+        soup = self._soup(str(_markdown()(cell.source)), cell.get("attachments", {}))
+        optional = "optional" in cell.metadata.get("tags", ())
+        prose: dict[str, Any] = {}
+        for node in soup.contents:
+            html = _written(node)
+            if isinstance(node, Tag) and node.name in ("h1", "h2", "h3"):
+                title = " ".join(node.get_text().split())
+                about = (int(node.name[1]), str(node["id"]), title)
+                found.append(_Section(optional, *about, html))
+                prose = {}
+            elif prose:
+                prose["html"] += html
+            elif html.strip():
+                prose = {"kind": "text", "html": html}
+                found[-1].blocks.append(prose)
 
-    def code(self, cell: nbformat.NotebookNode) -> dict[str, Any]:
+    def _code(self, cell: nbformat.NotebookNode) -> dict[str, Any]:
         """Return a cell of code, and what it shows, for the template."""
         source = cell.source.strip()
         tags = cell.metadata.get("tags", [])
         outputs = (self._output(output) for output in cell.outputs)
+        injected = "injected-parameters" in tags
         return {
-            "kind": "injected" if "injected-parameters" in tags else "code",
-            "html": Markup(_highlight(cell.source)) if source else "",
-            "lines": len(source.splitlines()),
+            "kind": "code",
+            "html": Markup(_highlight(cell.source)) if source and not injected else "",
+            "lines": 0 if injected else len(source.splitlines()),
             "is_parameters": "parameters" in tags,
             "outputs": [output for output in outputs if output],
         }
@@ -189,16 +237,19 @@ class _Body:
 
     # --- fragments of HTML -------------------------------------------------------------------
 
-    def _fragment(self, html: str, attachments: Mapping[str, Any] | None = None) -> Markup:
+    def _fragment(self, html: str) -> Markup:
+        return _written(self._soup(html, {}))
+
+    def _soup(self, html: str, attachments: Mapping[str, Any]) -> BeautifulSoup:
         soup = BeautifulSoup(pages.sanitise(html), "html.parser")
         self._name_headings(soup)
         self._settle_links(soup)
-        self._settle_images(soup, attachments or {})
+        self._settle_images(soup, attachments)
         for table in soup.find_all("table"):
             if not table.find_parent(class_="scroll"):
                 self._frame(soup, table)
-        # `minimal` escapes &, < and > again, also those that the parser had decoded.
-        return Markup(soup.decode(formatter="minimal"))
+            _fold_rows(soup, table)
+        return soup
 
     def _name_headings(self, soup: BeautifulSoup) -> None:
         """Give each heading an id, as JupyterLab does, so that links to it work in both."""
@@ -258,3 +309,24 @@ class _Body:
         frame = {"class": "scroll table", "role": "region", "tabindex": "0"}
         frame["aria-label"] = f"Table: {label}" if label else f"Table {self.framed}"
         table.wrap(soup.new_tag("div", attrs=frame))
+
+
+def _written(node: PageElement) -> Markup:
+    # `minimal` escapes &, < and > again, also those that the parser had decoded.
+    return Markup(node.decode(formatter="minimal") if isinstance(node, Tag) else escape(node))
+
+
+def _fold_rows(soup: BeautifulSoup, table: Tag) -> None:
+    """Fold a long table after its first rows, with a switch for the others below it."""
+    rows = table.select(":scope > tbody > tr")
+    if len(rows) < HEAD_ROWS + FOLDED_ROWS or table.find("table"):
+        return
+    rest = soup.new_tag("tbody", attrs={"class": "rest"})
+    rest.extend(row.extract() for row in rows[HEAD_ROWS:])
+    table.append(rest)
+    summary = soup.new_tag("summary")
+    summary.string = f"All {len(rows)} rows"
+    switch = soup.new_tag("details", attrs={"class": "rows"})
+    switch.append(summary)
+    frame = table.find_parent(class_="scroll") or table
+    frame.insert_after(switch)
