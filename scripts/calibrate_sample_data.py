@@ -1,4 +1,4 @@
-"""Compute the figures behind the generated card holders from the public table.
+"""Compute the figures behind the generated cardholders from the public table.
 
 Reads "CC GENERAL.csv" (Kaggle, arjunbhasin2013/ccdata, CC0) and writes the figures in
 ``data/credit_card/generator.toml`` anew: for each behavioural cell, whose condition stands there,

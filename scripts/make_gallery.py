@@ -118,7 +118,7 @@ def make_gallery(results, gallery):
     record, report = manifest.read(results) or {}, results / "stages" / "06_report.json"
     report = json.loads(report.read_text("utf-8")) if report.is_file() else {}
     if not report.get("generated") or record.get("quick", True) or record["settings"]:
-        what = "the gallery shows a full run on the embedded card holders, and this is none"
+        what = "the gallery shows a full run on the embedded cardholders, and this is none"
         remedy = f"make one: scripts/run.py --results {results} --force"
         raise UserError(what, where=str(results), remedy=remedy)
     contents, pictures = dict(photograph(results)), []

@@ -1,6 +1,6 @@
 """Generate the embedded tables: the credit-card portfolio, and the visitors of a mall.
 
-The table of card holders in ``data/credit_card`` is made up by this script. It has the columns of
+The table of cardholders in ``data/credit_card`` is made up by this script. It has the columns of
 the public table "Credit Card Dataset for Clustering" (Kaggle, arjunbhasin2013/ccdata, CC0) and
 follows that table's figures, but holds none of its rows. What is known about the public table is
 written in ``data/credit_card/generator.toml``: customers in some twenty behavioural cells, for
@@ -271,7 +271,7 @@ def put_flaws_in(customers: pd.DataFrame, flaws: dict, uniform: Uniform) -> pd.D
 
 
 def make_customers(parameters: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Generate the card holders, as the public table has them, and the group of each."""
+    """Generate the cardholders, as the public table has them, and the group of each."""
     uniform = Uniform(parameters["seed"])
     drawn = [draw_cell(cell, uniform) for cell in parameters["cell"]]
     table = build_columns(pd.concat(drawn, ignore_index=True))
@@ -282,7 +282,7 @@ def make_customers(parameters: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def resize(parameters: dict, rows: int) -> dict:
-    """Return the parameters of a table with so many card holders, for trials of size.
+    """Return the parameters of a table with so many cardholders, for trials of size.
 
     Cells and flaws keep their shares, as far as whole customers allow.
     """
@@ -328,7 +328,7 @@ MAKERS = {"credit_card": make_customers, "mall": make_mall_customers}
 
 
 def build(dataset: str = "credit_card", rows: int | None = None) -> dict[str, bytes]:
-    """Return the two files' names and bytes; with another number of card holders if given."""
+    """Return the two files' names and bytes; with another number of cardholders if given."""
     parameters = tomllib.loads((DATA / dataset / "generator.toml").read_text("utf-8"))
     customers, truth = MAKERS[dataset](resize(parameters, rows) if rows else parameters)
     return {"customers.csv": as_csv(customers), "truth.csv": as_csv(truth)}
@@ -341,10 +341,10 @@ def main(arguments: list[str] | None = None) -> int:
     add("--dataset", choices=MAKERS, default="credit_card", help="which table")
     add("--folder", type=Path, help="where the files are (default: its data folder)")
     add("--check", action="store_true", help="compare with the files, write nothing")
-    add("--rows", type=int, help="another number of card holders, for trials; needs --folder")
+    add("--rows", type=int, help="another number of cardholders, for trials; needs --folder")
     options = parser.parse_args(arguments)
     if options.rows and (not options.folder or options.dataset != "credit_card"):
-        parser.error("--rows is for card holders, and needs a --folder of its own")
+        parser.error("--rows is for cardholders, and needs a --folder of its own")
     options.folder = options.folder or DATA / options.dataset
     files = build(options.dataset, options.rows)
     if options.check:

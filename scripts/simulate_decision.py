@@ -49,7 +49,7 @@ Draw = Callable[[int, np.random.Generator], np.ndarray]
 
 
 def card_features(table: Path) -> np.ndarray:
-    """Features that segment card holders, transformed, shape (n, d)."""
+    """Features that segment cardholders, transformed, shape (n, d)."""
     known = load_dataset(CARDS)
     reading = read_table(table, text_columns=text_columns(known))
     step: Any = cleaning.select_columns(reading.numbered, known)
@@ -67,7 +67,7 @@ def card_features(table: Path) -> np.ndarray:
 
 @functools.cache
 def card_population() -> np.ndarray:
-    """Many generated card holders."""
+    """Many generated cardholders."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "scripts" / "make_sample_data.py")]
         command += ["--rows", str(POPULATION), "--folder", folder]
@@ -76,18 +76,18 @@ def card_population() -> np.ndarray:
 
 
 def cards(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Card holders of the embedded generator."""
+    """Cardholders of the embedded generator."""
     population = card_population()
     return population[rng.choice(len(population), n, replace=False)]
 
 
 def card_margins(n: int, rng: np.random.Generator) -> np.ndarray:
-    """One latent Gaussian with the card holders' margins, zeros included."""
+    """One latent Gaussian with the cardholders' margins, zeros included."""
     return null_reference.same_margins(cards(n, rng), rng)
 
 
 def card_zeros(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Card holders whose amounts say no more than who does what."""
+    """Cardholders whose amounts say no more than who does what."""
     return null_reference.same_zeros(cards(n, rng), rng)
 
 
@@ -138,9 +138,9 @@ PLANE = groups(7.2 * np.array([[0, 0], [1, 0], [0, 1], [1, 1], [0.5, 0.5]]), [0.
 # What is drawn, how many customers, and the numbers of segments that are right (None: no groups).
 SIZES, FEW = (4_000, 8_950, 20_000, 60_000, 100_000), (300, 1_000, 4_000, 20_000)
 CASES: dict[str, tuple[Draw, tuple[int, ...], tuple[int, ...] | None]] = {
-    "card holders": (cards, (1_000, 2_000, *SIZES), None),
-    "no groups: card holders' margins": (card_margins, FEW, None),
-    "no groups: card holders' zeros": (card_zeros, FEW, None),
+    "cardholders": (cards, (1_000, 2_000, *SIZES), None),
+    "no groups: cardholders' margins": (card_margins, FEW, None),
+    "no groups: cardholders' zeros": (card_zeros, FEW, None),
     "no groups: one Gaussian": (one_gaussian, FEW, None),
     "no groups: heavy tails": (heavy_tails, FEW, None),
     "no groups: recency, frequency, value": (recency_frequency_value, FEW, None),
@@ -224,7 +224,7 @@ def tasks(seeds: int, table: Path) -> Iterator[tuple[str, int, int, Draw]]:
     """List every repetition, one seed of all cases after the other."""
     real = functools.cache(lambda: card_features(table))
     for seed in range(seeds):
-        yield "one table of card holders, other seeds", 0, seed, lambda n, rng: real()
+        yield "one table of cardholders, other seeds", 0, seed, lambda n, rng: real()
         for name, (draw, sizes, _) in CASES.items():
             yield from ((name, n, seed, draw) for n in sizes)
 
@@ -262,7 +262,7 @@ def stored_runs() -> list[dict[str, Any]]:
 
 def report(runs: list[dict[str, Any]]) -> str:
     """Write the table of all repetitions, after what its columns say."""
-    order = ["one table of card holders, other seeds", *CASES]
+    order = ["one table of cardholders, other seeds", *CASES]
     runs = sorted(runs, key=lambda run: (order.index(run["case"]), run["n"], run["seed"]))
     table = summarise(pd.DataFrame(runs))
     rows = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
@@ -280,12 +280,12 @@ MARKS = ("<!-- simulated decisions -->", "<!-- end of simulated decisions -->")
 ABOUT = """# How the decision on the number of segments behaves where the truth is known
 
 Made by `scripts/simulate_decision.py`; each line summarises simulated tables, each with its own
-seed. The one table is the public one of card holders (`--input "CC GENERAL.csv"`). Agreement
+seed. The one table is the public one of cardholders (`--input "CC GENERAL.csv"`). Agreement
 comes from 20 pairs of fits, as in notebook 04, and from 8 where there are groups or none.
 *Natural*: groups stand apart at some k from 2 to 8; *with a right k*: the largest such k is
 right. *Reproducible* and *clearer* (than null reference data) are about the chosen k of the
 range from 3 to 8. Where the verdict is *reproducible*: how often a second table of the same
-size and population, segmented anew, agrees to an adjusted Rand index of at least .8; how many
+size and population, segmented again, agrees with an adjusted Rand index of at least .8; how many
 segments' shares of that table lie inside their 95% intervals; and for customers whose segment
 two refits share in more than 80%, but not all, of the cases: the share promised and the share
 that stayed.

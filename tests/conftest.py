@@ -149,7 +149,7 @@ def shop(make_shop) -> Dataset:
 
 @dataclass(frozen=True)
 class QuickRun:
-    """A dataset of a few hundred of the generated card holders, and a quick run of it."""
+    """A dataset of a few hundred of the generated cardholders, and a quick run of it."""
 
     dataset: Path
     results: Path  # with pages and manifest; tests copy what they change
@@ -189,5 +189,5 @@ def card_run(tmp_path_factory) -> QuickRun:
 
 @pytest.fixture(scope="session")
 def embedded_matrix():
-    """Return the standardised features of the embedded card holders, shape (8950, 11)."""
+    """Return the standardised features of the embedded cardholders, shape (8950, 11)."""
     return simulate_decision.card_features(DATA_FOLDER / "credit_card" / "customers.csv")

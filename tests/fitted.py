@@ -34,7 +34,7 @@ def fit_model(known: Dataset, table: pd.DataFrame, k: int, name: str = "Kind") -
 
 @pytest.fixture(scope="session")
 def holders(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """Everything about the embedded card holders and a model of them, to be read only."""
+    """Everything about the embedded cardholders and a model of them, to be read only."""
     known = load_dataset("credit_card")
     table = read_table(known.source_path).table
     path = tmp_path_factory.mktemp("model") / "model.json"

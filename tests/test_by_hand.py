@@ -12,13 +12,13 @@ import pytest
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
-EVERY = 30  # of the card holders, every so many-th takes part
+EVERY = 30  # of the cardholders, every so many-th takes part
 
 pytestmark = pytest.mark.slow
 
 
 class Desk:
-    """A copy of the project to work in, with a part of the card holders."""
+    """A copy of the project to work in, with a part of the cardholders."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.results = folder, folder / "results" / "credit_card"

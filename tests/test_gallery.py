@@ -116,7 +116,7 @@ def write_run(folder, record=None, **about):
 )
 def test_only_a_full_run_on_the_embedded_data_is_shown(tmp_path, changes):
     results = write_run(tmp_path / "run", **changes)
-    with pytest.raises(UserError, match="a full run on the embedded card holders") as error:
+    with pytest.raises(UserError, match="a full run on the embedded cardholders") as error:
         make_gallery(results, tmp_path / "gallery")
     assert len(str(error.value).splitlines()) == 3
     assert not (tmp_path / "gallery").exists()

@@ -1,7 +1,7 @@
-"""Whether the segmentation finds what is there: the true groups of the generated card holders, and
+"""Whether the segmentation finds what is there: the true groups of the generated cardholders, and
 the segments that are known of the public table.
 
-Measured on the generated table (8,950 card holders, seven true groups, six segments, the best of
+Measured on the generated table (8,950 cardholders, seven true groups, six segments, the best of
 three to ten initialisations, seven seeds): an adjusted Rand index of .495 to .496. It is no higher
 because purchase-and-cash revolvers, a quarter of all, and the nearly dormant shade into their
 neighbours; of each of the other five groups, 69 to 99 % lie in one segment. Names agreed for 97 to

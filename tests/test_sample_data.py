@@ -1,4 +1,4 @@
-"""The embedded card holders: rebuilt byte for byte, flawed and shaped as the public table is."""
+"""The embedded cardholders: rebuilt byte for byte, flawed and shaped as the public table is."""
 
 import tomllib
 from pathlib import Path
@@ -134,7 +134,7 @@ def test_columns_agree_with_one_another(customers):
 
 
 def test_segments_recover_the_groups(customers, truth):
-    """Measured: .50 and .53. Groups of real card holders overlap, so 1 is out of reach."""
+    """Measured: .50 and .53. Groups of real cardholders overlap, so 1 is out of reach."""
     for k, features in zip((6, 7), FEATURES, strict=True):
         table = features(customers)
         fit = fit_kmeans(standardised(table, table), k, n_init=20, seed=20)

@@ -11,8 +11,8 @@ import numpy as np
 from benchmarks.measure import Entry, Equality, Result, Settings, goal
 
 
-def prepared_card_holders() -> tuple[Any, Any, np.ndarray]:
-    """Return how the embedded card holders were cleaned, their preparation, and the features."""
+def prepared_cardholders() -> tuple[Any, Any, np.ndarray]:
+    """Return how the embedded cardholders were cleaned, their preparation, and the features."""
     from customer_tables.table import read_table
     from segmentation.cleaning import clean
     from segmentation.dataset import load_dataset
@@ -26,14 +26,14 @@ def prepared_card_holders() -> tuple[Any, Any, np.ndarray]:
 
 
 def load_features(settings: Settings, folder: Path) -> np.ndarray:
-    """Prepare the card holders' features as the notebooks do, shape (rows, d).
+    """Prepare the cardholders' features as the notebooks do, shape (rows, d).
 
-    Beyond the 8,950 embedded ones, card holders are repeated with a little noise.
+    Beyond the 8,950 embedded ones, cardholders are repeated with a little noise.
     """
     import segmentation.alternatives
     import segmentation.stability  # noqa: F401  (what all ways use is loaded)
 
-    _, preparation, features = prepared_card_holders()
+    _, preparation, features = prepared_cardholders()
     return _some_rows(preparation.transform(features).to_numpy(), settings["rows"])
 
 

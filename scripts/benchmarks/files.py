@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.analysis import prepared_card_holders
+from benchmarks.analysis import prepared_cardholders
 from benchmarks.measure import Entry, Equality, Result, Settings, goal
 from benchmarks.runs import call
 from runner.environment import ROOT
@@ -18,7 +18,7 @@ MODEL = "model.json"
 
 
 def _write_customers(settings: Settings, folder: Path) -> None:
-    """Fit a model to the embedded card holders, and write many who resemble them."""
+    """Fit a model to the embedded cardholders, and write many who resemble them."""
     import duckdb
 
     from customer_tables.storage import write_json
@@ -28,7 +28,7 @@ def _write_customers(settings: Settings, folder: Path) -> None:
     from segmentation.model import build_model
 
     known = load_dataset("credit_card")
-    cleaned, preparation, features = prepared_card_holders()
+    cleaned, preparation, features = prepared_cardholders()
     fit = fit_kmeans(preparation.transform(features).to_numpy(), 6, n_init=5)
     segments = [{"segment": s, "name": f"Kind {s}", "slug": f"s-{s}"} for s in range(1, 7)]
     training = (features, cleaned.customers.select_dtypes("number"))

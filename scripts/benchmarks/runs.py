@@ -134,7 +134,7 @@ ROOM = 1.5e9  # bytes that a run may use beside four times the table as float64
 
 
 def _write_table(settings: Settings, folder: Path) -> None:
-    """Make card holders, and give them columns of numbers up to twenty."""
+    """Make cardholders, and give them columns of numbers up to twenty."""
     made = folder / "made"
     call(ROOT / "scripts" / "make_sample_data.py", "--rows", settings["rows"], "--folder", made)
     table = pd.read_csv(made / "customers.csv")
