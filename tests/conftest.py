@@ -67,8 +67,28 @@ SHOP = {
         {"name": "rest", "formula": "visits", "kind": "count", "role": "left out"},
     ],
     "archetypes": [
-        {"name": "Big spenders", "pattern": {"spent": 1, "ticket": 1}, "advice": "Thank them."},
-        {"name": "Web visitors", "pattern": {"online": 1, "ticket": -1}, "advice": "Write."},
+        {
+            "name": "Big spenders",
+            "pattern": {"spent": 1, "ticket": 1},
+            "when": "share(spent >= 0) > 0.5",
+            "summary": [
+                {"text": "spend over 100", "when": "median(spent) > 100"},
+                {"text": "come online", "when": "share(online > 0) >= 0.5"},
+            ],
+            "advice": [
+                {"text": "Thank them for {of_total(spent)}.", "when": "of_total(spent) >= 0.5"},
+                {"text": "Greet them.", "when": "share(spent > 0) >= 0.5"},
+            ],
+            "avoid": [{"text": "No discounts.", "when": "share(spent > 100) >= 0.5"}],
+            "measure": "repeats",
+        },
+        {
+            "name": "Web visitors",
+            "pattern": {"online": 1, "ticket": -1},
+            "when": "share(online >= 0) > 0.5",
+            "advice": [{"text": "Write.", "when": "share(online >= 0) > 0.5"}],
+            "leave_out": "online == 0",
+        },
     ],
     "questions": [{"name": "ever online", "when": "online > 0"}],
 }

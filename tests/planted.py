@@ -123,8 +123,9 @@ def description() -> dict[str, Any]:
             {
                 "name": name,
                 "pattern": pattern,
-                "summary": text(2 * i + 2),
-                "advice": text(3 * i, "Do"),
+                "when": "share(spent > 0) > 0.5",
+                "summary": [{"text": text(2 * i + 2), "when": "share(spent > 0) > 0.5"}],
+                "advice": [{"text": text(3 * i, "Do"), "when": "share(spent > 0) > 0.5"}],
                 "measure": text(2 * i + 1, "Measure"),
             }
             for i, (name, pattern) in enumerate(archetypes)

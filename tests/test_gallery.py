@@ -17,6 +17,7 @@ from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from make_gallery import END, MOST_BYTES, START, insert, make_gallery, snippet
 from segmentation.cleaning import clean
+from segmentation.conditions import Customers, Members
 from segmentation.dataset import DATA_FOLDER, load_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans, order_by
@@ -49,9 +50,8 @@ def test_the_gallery_tells_of_the_same_segments_as_the_data(content):
     effects = effect_sizes(standardise_evenly(features, list(known.features)), labels)
     sizes = sizes_and_value(labels, value)
     assert content["customers"] == len(customers), again
-    for entry, name in zip(
-        content["segments"], name_segments(effects, known).values(), strict=True
-    ):
+    named = name_segments(effects, known, Members(Customers(known, customers, features), labels))
+    for entry, name in zip(content["segments"], named.values(), strict=True):
         assert entry["name"] == name.name, again
         for column, tolerance in TOLERANCES.items():
             expected = pytest.approx(sizes.loc[name.segment, column], **tolerance)

@@ -7,9 +7,15 @@ import pandas as pd
 import pytest
 from conftest import HOSTILE_TEXTS
 
-from segmentation.dataset import Archetype, load_dataset
-from segmentation.naming import MATCH_THRESHOLD, agreement_after_refits, match_score, name_segments
-from segmentation.profiling import clear_sides
+from segmentation.conditions import Customers, Members
+from segmentation.dataset import Archetype
+from segmentation.naming import (
+    MATCH_THRESHOLD,
+    agreement_after_refits,
+    contradicted,
+    match_score,
+    name_segments,
+)
 
 COLUMNS = ["spent", "ticket", "online", "visits", "rest"]
 
@@ -19,8 +25,24 @@ def shop_effects(*rows):
     return pd.DataFrame(rows, columns=COLUMNS, dtype=float).set_axis(range(1, len(rows) + 1))
 
 
-def names_of(effects, dataset, clear=None):
-    return [entry.name for entry in name_segments(effects, dataset, clear).values()]
+def members_of(effects, dataset, levels=None):
+    """Two customers a segment, whose features are the segment's effect, or its given level."""
+    labels = np.repeat(effects.index, 2)
+    features = (effects if levels is None else levels).loc[labels].reset_index(drop=True)
+    customers = pd.DataFrame(index=features.index)
+    return Members(Customers(dataset, customers, features), labels)
+
+
+def named(effects, dataset, levels=None):
+    return name_segments(effects, dataset, members_of(effects, dataset, levels))
+
+
+def names_of(effects, dataset, levels=None):
+    return [entry.name for entry in named(effects, dataset, levels).values()]
+
+
+def archetype(name, pattern, when="mean(spent) == mean(spent)"):
+    return {"name": name, "pattern": pattern, "when": when}
 
 
 @pytest.mark.parametrize(
@@ -41,20 +63,34 @@ def names_of(effects, dataset, clear=None):
     ],
 )
 def test_match_by_hand(profile, pattern, score):
-    found = match_score(pd.Series(profile, dtype=float), Archetype("x", pattern))
+    found = match_score(pd.Series(profile, dtype=float), Archetype("x", pattern, ""))
     assert found == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("profile", "pattern", "against"),
+    [
+        ({"a": 1, "b": -0.24}, {"a": 1, "b": 1}, False),  # not notable
+        ({"a": 1, "b": -0.25}, {"a": 1, "b": 1}, True),
+        ({"a": 1, "b": 0.25}, {"a": 1, "b": -0.1}, True),  # a sign is a sign
+        ({"a": 1, "b": -9}, {"a": 1, "b": 0}, False),  # 0 has none
+        ({"a": 1, "c": -9}, {"a": 1}, False),
+    ],
+)
+def test_signs_that_contradict(profile, pattern, against):
+    assert contradicted(pd.Series(profile), Archetype("x", pattern, "")) is against
 
 
 # --- who gets which name --------------------------------------------------------------------------
 
 
 def test_planted_profiles_get_their_names(shop):
-    named = name_segments(shop_effects([-1, -1, 1.2, 0, 0], [2, 1.5, -1, 1, 1]), shop)
-    assert {s: entry.name for s, entry in named.items()} == {1: "Web visitors", 2: "Big spenders"}
-    assert named[1].archetype.advice == "Write."
-    assert named[2].score == pytest.approx(3.5 / np.sqrt(2 * 6.25))
-    assert named[2].runner_up == "Web visitors"
-    assert named[2].runner_up_score == pytest.approx((-1 - 1.5) / np.sqrt(2 * 3.25))
+    found = named(shop_effects([-1, -1, 1.2, 0, 0], [2, 1.5, -1, 1, 1]), shop)
+    assert {s: entry.name for s, entry in found.items()} == {1: "Web visitors", 2: "Big spenders"}
+    assert found[2].score == pytest.approx(3.5 / np.sqrt(2 * 6.25))
+    assert found[2].runner_up == "Web visitors"
+    assert found[2].runner_up_score == pytest.approx((-1 - 1.5) / np.sqrt(2 * 3.25))
+    assert [claim.condition for claim in found[2].claims] == ["share(spent >= 0) > 0.5"]
 
 
 STRONG, WEAK = {"spent": 1, "ticket": 0}, {"online": 1, "visits": 0}
@@ -65,7 +101,7 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
     ("patterns", "effects", "names"),
     [
         # Both are alike; the second one more so.
-        ({"Big": FIRST}, "1.5 1 0 0 0 / 1 1 0 0 0", "High spent, high ticket / Big"),
+        ({"Big": FIRST}, "1.5 1 0 0 0 / 1 1 0 0 -0.5", "Highest spent / Big"),
         # Alone, "first" fits segment 1 best (.97), but then segment 2 has nothing.
         ({"first": FIRST, "second": SECOND}, "1 0.6 0 0 0 / 1 1.4 0 0 0", "second / first"),
         # Summed up, (1: weak .55, 2: strong .94) beats (1: strong .95, 2: nothing). But "weak" is
@@ -73,43 +109,83 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
         (
             {"strong": STRONG, "weak": WEAK},
             "1 0.329 1 1.52 0 / 1 0.363 0 1 0",
-            "strong / High spent, high visits",
+            "strong / Highest ticket",
         ),
-        ({"Known": STRONG}, f"0.61 {np.sqrt(1 - 0.61**2)} 0 0 0", "Known"),
-        ({"Known": STRONG}, f"0.59 {np.sqrt(1 - 0.59**2)} 0 0 0", "High ticket, high spent"),
+        ({"Known": STRONG}, f"0.61 {np.sqrt(1 - 0.61**2)} 0 0 0 / 0 0 0 0 0", "Known / Average"),
+        (
+            {"Known": STRONG},
+            f"0.59 {np.sqrt(1 - 0.59**2)} 0 0 0 / 0 0 0 0 0",
+            "Highest ticket, highest spent / Average",
+        ),
         # A description is no archetype, though it reads like one.
         (
-            {"High spent, high ticket": {"online": 1}},
+            {"Highest spent, highest ticket": {"online": 1}},
             "2 1 -1 0 0 / 0 0 1 0 0",
-            "High spent, high ticket, low online / High spent, high ticket",
+            "Highest spent, lowest online / Highest spent, highest ticket",
         ),
-        # What is left out says nothing; a third trait where two are taken.
+        # What is left out says nothing.
+        ({}, "0.1 0 2 0 9 / 0.1 0 0 0 -9", "Highest online / Average"),
+        # What hardly differs is no trait.
+        ({}, "1 0.1 0 0 0 / 0.1 -0.2 0 0 0", "Highest spent / Average"),
+        # High and low are not enough: who is neither first nor last is described by neither.
+        ({}, "2 0 1 0 0 / 1 0 0 0 0 / 0 0 2 0 0", "Highest spent / Other / Highest online"),
+        # No description mirrors another: the second takes what is left to it, or nothing.
         (
             {},
-            "0.1 -0.5 2 0 9 / 0.3 -0.5 2 0 9",
-            "High online, low ticket / High online, low ticket, high spent",
+            "2 1 0 -0.5 0 / -2 -1 0 0.5 0",
+            "Highest spent, highest ticket / Lowest spent, highest visits",
         ),
-        # What hardly differs is no trait.
-        ({}, "1 0.1 0 0 0 / 0.1 -0.2 0 0 0", "High spent / Average clients"),
+        ({}, "2 1 0 0 0 / -2 -1 0 0 0", "Highest spent, highest ticket / Lowest spent"),
+        ({}, "2 0 0 0 0 / -2 0 0 0 0", "Highest spent / Other"),
     ],
 )
 def test_names(make_shop, patterns, effects, names):
-    archetypes = [{"name": name, "pattern": pattern} for name, pattern in patterns.items()]
+    shop = make_shop(archetypes=[archetype(*entry) for entry in patterns.items()])
     rows = [[float(value) for value in row.split()] for row in effects.split(" / ")]
-    named = name_segments(shop_effects(*rows), make_shop(archetypes=archetypes)).values()
-    assert [entry.name for entry in named] == names.split(" / ")
-    assert all(entry.archetype is None or entry.score >= MATCH_THRESHOLD for entry in named)
+    found = named(shop_effects(*rows), shop).values()
+    assert [entry.name.removesuffix(" clients") for entry in found] == names.split(" / ")
+    assert all(entry.archetype is None or entry.score >= MATCH_THRESHOLD for entry in found)
+
+
+@pytest.mark.parametrize(
+    ("when", "effects", "name", "obstacle"),
+    [
+        ("median(spent) >= 2", [2, 1.5, 0, 0, 0], "Big", ""),
+        ("median(spent) > 2", [2, 1.5, 0, 0, 0], "Highest spent, highest ticket", "condition"),
+        ("mean(spent) > mean_all(spent)", [2, 1.5, 0, 0, 0], "Big", ""),
+        ("mean(spent) > mean_all(spent)", [2, -0.25, 0, 0, 0], "Highest spent", "contradicted"),
+        ("mean(spent) > mean_all(spent)", [0.3, -0.9, 0, 0, 0], "Lowest ticket", "too weak"),
+    ],
+)
+def test_a_name_needs_its_condition_and_nothing_against_it(
+    make_shop, when, effects, name, obstacle
+):
+    shop = make_shop(archetypes=[archetype("Big", {"spent": 1, "ticket": 0.1}, when)])
+    found = named(shop_effects(effects, [-1, -0.5, 0, 0, 0]), shop)[1]
+    assert found.name.startswith(name)
+    assert obstacle in found.obstacle and bool(obstacle) == bool(found.obstacle)
+
+
+def test_the_next_best_name_is_given_where_the_best_does_not_hold(make_shop):
+    best = archetype("Best", {"spent": 1, "ticket": 1}, "mean(spent) > 5")
+    shop = make_shop(archetypes=[best, archetype("Next", {"spent": 1, "ticket": 0.5})])
+    (found,) = named(shop_effects([2, 2, 0, 0, 0]), shop).values()
+    assert (found.name, found.runner_up) == ("Next", "Best")
 
 
 def test_two_archetypes_that_fit_alike(make_shop):
-    archetypes = [{"name": name, "pattern": {"spent": 1, "ticket": 1}} for name in ("A", "B")]
-    shop = make_shop(archetypes=archetypes)
+    pattern = {"spent": 1, "ticket": 1}
+    shop = make_shop(archetypes=[archetype("A", pattern), archetype("B", pattern)])
     effects = shop_effects([1, 1, 0, 0, 0], [-1, -1, 0, 0, 0], [1, 1, 0, 0, 0])
-    named = name_segments(effects, shop)
-    assert {named[1].name, named[3].name} == {"A", "B"}
-    assert named[2].archetype is None
-    assert name_segments(effects, shop) == named
-    assert name_segments(effects.loc[[1]], shop)[1].runner_up_score == pytest.approx(1)
+    found = named(effects, shop)
+    assert {found[1].name, found[3].name} == {"A", "B"}
+    assert found[2].archetype is None
+    assert named(effects, shop) == found
+    assert named(effects.loc[[1]], shop)[1].runner_up_score == pytest.approx(1)
+    third = named(shop_effects(*[[1, 1, 0, 0, 0]] * 3), shop)
+    assert [entry.obstacle for entry in third.values() if not entry.archetype] == [
+        "given to another segment"
+    ]
 
 
 @pytest.mark.parametrize("archetypes", [0, 2])
@@ -118,22 +194,30 @@ def test_names_differ_whatever_there_is_to_name(make_shop, shop_content, archety
     shop = make_shop(archetypes=shop_content["archetypes"][:archetypes])
     shape = (segments, len(COLUMNS))
     for effects in (np.random.default_rng(segments).normal(size=shape), np.zeros(shape)):
-        named = name_segments(shop_effects(*effects), shop)
-        assert len({entry.name for entry in named.values()}) == segments == len(named)
-        assert sum(entry.archetype is not None for entry in named.values()) <= archetypes
+        found = named(shop_effects(*effects), shop)
+        assert len({entry.name for entry in found.values()}) == segments == len(found)
+        assert sum(entry.archetype is not None for entry in found.values()) <= archetypes
 
 
-def test_a_description_calls_nothing_high_that_is_below_the_average(make_shop):
-    # Few large values make the average of money: most of segment 1 spend more than most others.
+@pytest.mark.parametrize(
+    ("others", "name"),
+    [
+        ([9, 9, 40], "Highest spent"),
+        ([90, 90, 400], "Highest ticket"),  # the mean of another segment is higher
+        ([60, 60, 1], "Highest ticket"),  # the highest mean, and a median below everybody's
+    ],
+)
+def test_a_description_calls_nothing_highest_that_most_members_have_little_of(
+    make_shop, others, name
+):
     shop = make_shop(archetypes=[])
-    features = pd.DataFrame({"spent": [50.0] * 8 + [1.0] * 6 + [400.0, 500.0], "visits": 1.0})
-    features = features.assign(ticket=[9.0] * 8 + [5.0] * 8, online=0.5, rest=1.0)
-    labels = pd.Series([1] * 8 + [2] * 8)
-    effects = shop_effects([0.6, 0.4, 0.3, 0, 0], [-0.6, -0.4, -0.3, 0, 0])
-    clear = clear_sides(features, labels, effects, [f for f in shop.features if f.name in features])
-    assert clear[["spent", "ticket", "online"]].to_numpy().tolist() == [[False, True, False]] * 2
-    assert names_of(effects, shop)[0] == "High spent, high ticket"
-    assert names_of(effects, shop, clear) == ["High ticket", "Low ticket"]
+    own = [50.0, 50.0, 500.0] if others[1] == 60 else [50.0, 50.0, 56.0]
+    features = pd.DataFrame({"spent": [*own, *others], "ticket": [3.0] * 3 + [1.0] * 3})
+    features = features.assign(online=0.0, visits=0.0, rest=0.0)
+    labels = np.repeat([1, 2], 3)
+    effects = shop_effects([0.6, 0.4, 0, 0, 0], [-0.6, -0.4, 0, 0, 0])
+    members = Members(Customers(shop, pd.DataFrame(index=features.index), features), labels)
+    assert name_segments(effects, shop, members)[1].name.split(",")[0] == name
 
 
 @pytest.mark.parametrize("text", ["ATM use in EUR", *HOSTILE_TEXTS])
@@ -143,21 +227,10 @@ def test_labels_keep_their_capitals_and_hostile_ones_are_shown_in_plain(
     shop_content["features"][0]["label"] = text
     shop_content["features"][1]["label"] = "Ticket at Aldi"
     shop = make_shop(archetypes=[], features=shop_content["features"])
-    (name,) = names_of(shop_effects([-2, -1, 0, 0, 0]), shop)
-    assert text in HOSTILE_TEXTS or name == "Low ATM use in EUR, low ticket at Aldi"
+    name, _ = names_of(shop_effects([-2, -1, 0, 0, 0], [0, 0, 0, 0, 0]), shop)
+    assert text in HOSTILE_TEXTS or name == "Lowest ATM use in EUR, lowest ticket at Aldi"
     assert len(name) < 150
     assert not any(unicodedata.category(c).startswith("C") for c in name)
-
-
-def test_only_who_draws_cash_at_the_limit_is_called_high_risk():
-    known = load_dataset("credit_card")
-    at_the_limit = {"utilisation": 1.3, "balance": 0.9}
-    at_the_limit |= {"payments_to_minimum": -0.8, "full_payment_share": -0.5}
-    shopping = {"installments_per_month": 1.0, "purchases_frequency": 0.8, "oneoff_per_month": 0.1}
-    cash = {"cash_advance_per_month": 0.8, "cash_advance_frequency": 0.3}
-    effects = pd.DataFrame([at_the_limit | cash, at_the_limit | shopping], index=[1, 2])
-    effects = effects.reindex(columns=[f.name for f in known.features]).fillna(0.0)
-    assert names_of(effects, known) == ["High-risk borrowers", "Minimum-payment shoppers"]
 
 
 # --- the same names after a refit -----------------------------------------------------------------
@@ -180,5 +253,35 @@ def two_groups():
     ],
 )
 def test_names_after_refits_agree_with_the_true_ones(two_groups, shop, names, agreement):
-    found = agreement_after_refits(*two_groups, pd.Series(names), shop, resamples=4, n_init=3)
+    found = refits_of(*two_groups, names, shop, resamples=4)
     assert found.tolist() == [agreement] * 4
+
+
+def refits_of(matrix, standardised, names, dataset, resamples):
+    nothing = pd.DataFrame(index=standardised.index)
+    customers = Customers(dataset, nothing, standardised)
+    said = (matrix, standardised, pd.Series(names), dataset, customers)
+    return agreement_after_refits(*said, resamples=resamples, n_init=3)
+
+
+BIG = archetype("Big", {"spent": 1, "ticket": 1})
+SMALL = archetype("Small", {"spent": -1, "ticket": -1})
+
+
+def test_a_refit_is_fitted_to_its_sample_only(make_shop):
+    """Samples of a mass without groups put the boundary elsewhere; a fit of everybody would not."""
+    table = pd.DataFrame(0.0, index=range(200), columns=COLUMNS)
+    table["spent"] = table["ticket"] = np.linspace(-2, 2, 200)
+    shop = make_shop(archetypes=[BIG, SMALL])
+    names = np.where(table["spent"] > 0, "Big", "Small")
+    found = refits_of(table.to_numpy(), table, names, shop, resamples=10)
+    assert len(set(found)) > 3 and 0.8 < found.min() < 1
+
+
+def test_a_refit_is_named_by_its_sample_only(two_groups, make_shop):
+    """Half of the first group spend more than the cut; in some samples it is fewer."""
+    matrix, standardised = two_groups
+    big = BIG | {"when": f"share(spent > {standardised['spent'][:60].median()}) >= 0.5"}
+    names, shop = ["Big"] * 60 + ["Small"] * 60, make_shop(archetypes=[big, SMALL])
+    found = refits_of(matrix, standardised, names, shop, resamples=20)
+    assert set(found) == {0.5, 1}

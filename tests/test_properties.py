@@ -26,6 +26,7 @@ from customer_tables.storage import write_json
 from runner import arguments, repeating
 from runner.parameters import Parameter, coerce
 from segmentation import cleaning, expressions, naming, profiling, rfm
+from segmentation.conditions import Customers, Members
 from segmentation.dataset import DATA_FOLDER, build_dataset, load_dataset
 from segmentation.drift import compare_scored
 from segmentation.features import build_features, fit_preparation
@@ -138,7 +139,9 @@ def test_segments_part_the_customers_and_have_names_of_their_own(table, k):
     assert sizes["share"].sum() == pytest.approx(1)
     even = profiling.standardise_evenly(features, list(SHOP_DATASET.features))
     effects = profiling.effect_sizes(even, labels)
-    names = {s: entry.name for s, entry in naming.name_segments(effects, SHOP_DATASET).items()}
+    members = Members(Customers(SHOP_DATASET, cleaned.customers, features), labels)
+    named = naming.name_segments(effects, SHOP_DATASET, members)
+    names = {s: entry.name for s, entry in named.items()}
     assert len(set(names.values())) == k, "no two share a name"
     assert all(sentence("{name}", name=name) for name in names.values())
     compositions = profiling.composition(cleaned.customers["club"], labels, names)

@@ -18,6 +18,7 @@ import pytest
 
 from customer_tables.table import read_table
 from segmentation import cleaning, naming, profiling
+from segmentation.conditions import Customers, Members
 from segmentation.dataset import DATA_FOLDER, load_dataset
 from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans
@@ -26,13 +27,13 @@ from segmentation.stability import adjusted_rand, bootstrap_agreement
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "cc_general.csv"
 KNOWN = load_dataset("credit_card")
 SEGMENTS = 6
-NAMES = {"Cash-advance users", "Instalment buyers", "High spenders", "Low-activity customers"}
-MORE_NAMES = {"Purchase-and-cash revolvers", "Minimum-payment shoppers"}
+NAMES = {"Cash-advance users", "Instalment buyers", "High spenders", "Occasional one-off buyers"}
+MORE_NAMES = {"Purchase-and-cash revolvers", "Revolving shoppers"}
 NAMED = {
     "cash-only revolvers": "Cash-advance users",
     "instalment shoppers": "Instalment buyers",
     "all-round buyers": "High spenders",
-    "one-off buyers": "Low-activity customers",
+    "one-off buyers": "Occasional one-off buyers",
     "purchase-and-cash revolvers": "Purchase-and-cash revolvers",
 }
 
@@ -45,6 +46,7 @@ class Prepared:
         features = build_features(customers, KNOWN)
         steps = fit_preparation(features, KNOWN.features_with("segment"))
         self.matrix = steps.transform(features)
+        self.customers = Customers(KNOWN, customers, features)
         self.standardised = profiling.standardise_evenly(features, list(KNOWN.features))
 
     def labels(self, n_init: int = 10, seed: int = 20, order=slice(None)) -> pd.Series:
@@ -54,7 +56,9 @@ class Prepared:
 
     def names(self, labels: pd.Series) -> pd.Series:
         effects = profiling.effect_sizes(self.standardised.loc[labels.index], labels)
-        named = naming.name_segments(effects, KNOWN)
+        rows = self.matrix.index.get_indexer(labels.index)
+        members = Members(self.customers.take(rows), labels)
+        named = naming.name_segments(effects, KNOWN, members)
         return labels.map({segment: entry.name for segment, entry in named.items()})
 
 
@@ -95,6 +99,7 @@ def test_names_survive_bootstrap_samples_a_shuffle_and_another_seed(generated, l
         generated.standardised,
         generated.names(labels),
         KNOWN,
+        generated.customers,
         resamples=4,
         n_init=4,
     )

@@ -1,21 +1,24 @@
 """What the start page says, from made-up numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from segmentation import summary
-from segmentation.dataset import Archetype, Feature
-from segmentation.naming import Name
+from segmentation.conditions import Customers, Members
+from segmentation.dataset import Feature, Phrase
+from segmentation.naming import Description, Name
 
 SPENT = Feature("spent", "spent", "Spent", "money", "EUR")
 ONLINE = Feature("online", "online", "Online share", "share")
 TIMES = Feature("times", "times", "Times", "number")
 FEATURES = [SPENT, ONLINE, TIMES]
-PATTERN = {"spent": 1, "online": -1}
-THANKS = Archetype("Big spenders", PATTERN, "spend much", "Thank them.", "repeats")
-MATCHED = Name(1, "Big spenders", THANKS, 0.91, "Web visitors", 0.4)
-UNKNOWN = Name(2, "High spent, low online", None, 0.3, "Big spenders", 0.3)
+APART = Description("Highest spent", "highest spent of all segments", (), frozenset({"spent"}))
+ALIKE = Description("Average clients", "close to the average in everything", (), frozenset())
+MATCHED = Name(1, "Big spenders", None, 0.91, "Web visitors", 0.4, APART)
+UNKNOWN = Name(2, "Highest spent", None, 0.3, "Big spenders", 0.3, APART, (), "too weak a match")
 # Effects, the segment's level, everybody's level.
 PROFILE = [
     pd.Series(values, [feature.name for feature in FEATURES])
@@ -56,89 +59,117 @@ def test_a_level_on_the_other_side_of_its_effect_says_nothing():
     )
 
 
+# --- words ----------------------------------------------------------------------------------------
+
+
+NONE = "None of the advice for this kind of customer holds here: test one offer on a part."
+
+
+def said(dataset, spent, *, archetype=0, apart=APART, others=(10.0, 10.0)):
+    """What is said of a segment whose members spent so much, beside one of other customers."""
+    spent = [*map(float, spent), *others]
+    features = pd.DataFrame(0.0, index=range(len(spent)), columns=["ticket", "visits", "rest"])
+    features = features.assign(spent=spent, online=[0.5] * (len(spent) - 1) + [0.0])
+    customers = Customers(dataset, pd.DataFrame(index=features.index), features)
+    members = Members(customers, np.repeat([1, 2], [len(spent) - len(others), len(others)]))
+    known = None if archetype is None else dataset.archetypes[archetype]
+    claims = (members.claim(Phrase(known.name, known.when), 1),) if known else ()
+    name = Name(1, known.name if known else apart.name, known, 0.9, "", 0.0, apart, claims)
+    return summary.words(dataset, name, members)
+
+
 @pytest.mark.parametrize(
-    ("effects", "most", "phrase"),
+    ("spent", "summarised", "advice", "avoid", "grounds"),
     [
-        ([2.0, -1.0, 0.5], 2, "high spent and low online share"),
-        ([2.0, -1.0, 0.5], 3, "high spent, low online share and high times"),
-        ([0.9, -0.1, 0.1], 2, "high spent"),
-        ([0.25, -0.2, 0.1], 2, "high spent"),
-        ([0.24, -0.1, 0.1], 2, "close to the average in everything"),
-        ([], 2, ""),
+        (
+            [400, 200],
+            "spend over 100 and come online",
+            "Thank them for 97%.",
+            "No discounts.",
+            "97% of all spent; median spent 300; 100% with online above 0%",
+        ),
+        # Each goes with its condition: first the median, then the share, then everything.
+        ([400, 50, 50], "come online", "Thank them for 96%.", "", "96% of all spent"),
+        ([5, 5], "come online", "Greet them.", "", "100% with some spent"),
+        ([0, 0], "come online", NONE, "", "100% with online above 0%"),
     ],
 )
-def test_traits_in_words(effects, most, phrase):
-    labels = [feature.label for feature in FEATURES]
-    entries = [{"label": n, "effect": e} for n, e in zip(labels, effects, strict=False)]
-    assert summary.describe_traits(entries, most) == phrase
+def test_only_what_holds_is_said(make_shop, spent, summarised, advice, avoid, grounds):
+    found = said(make_shop(), spent)
+    assert (found["summary"], found["avoid"]) == (summarised, avoid)
+    assert found["advice"] == advice and found["measure"] == "repeats"
+    assert found["grounds"].startswith(f"Based on: {grounds}")
+    for claim in found["claims"]:
+        assert claim["holds"] and set(claim) == {"text", "condition", "values", "holds"}
+    printed = {claim["text"] for claim in found["claims"]}
+    phrases = {text for text in ("spend over 100", "come online") if text in summarised}
+    assert printed == {"Big spenders", *phrases, advice, avoid} - {NONE, ""}
 
 
-# --- advice ---------------------------------------------------------------------------------------
+def test_claims_can_be_evaluated_again(shop):
+    claims = {claim["text"]: claim for claim in said(shop, [400, 200])["claims"]}
+    thanks = claims["Thank them for 97%."]
+    assert thanks["condition"] == "of_total(spent) >= 0.5"
+    assert thanks["values"] == {"of_total(spent)": pytest.approx(600 / 620)}
 
 
-def advised(dataset, name, features=FEATURES, ambiguous=0.104, value_share=np.nan, sides=(1, 1, 1)):
-    effects, level, overall = PROFILE
-    grounds = summary.grounds_of(name, effects * np.array(sides), level, overall, features)
-    size = pd.Series({"share": 0.2, "value_share": value_share})
-    entries = summary.traits(*PROFILE, features)
-    return summary.advice(dataset, name, size, entries, grounds, ambiguous)
-
-
-def test_advice_rests_on_what_the_archetype_names(shop):
-    assert advised(shop, MATCHED) == {
-        "advice": "Thank them.",
-        "grounds": "Rests on: Spent: 2,740 EUR against 1,003 EUR on average; "
-        "Online share: 10% against 50% on average.",
-        "caution": "10% of them are near the border to another segment: address the sure ones "
-        "first.",
-        "measure": "repeats",
-    }
-    against = advised(shop, MATCHED, sides=(1, -1, 1))["grounds"]
-    assert "Online" not in against, "it speaks against them"
-    assert advised(shop, MATCHED, [TIMES])["grounds"] == ""
-    assert "too few to be described" in advised(shop, MATCHED, ambiguous=np.nan)["caution"]
+def test_where_no_phrase_holds_the_segment_is_described(make_shop, shop_content):
+    archetypes = [{**shop_content["archetypes"][0], "summary": []}]
+    assert said(make_shop(archetypes=archetypes), [5])["summary"] == APART.phrase
 
 
 @pytest.mark.parametrize(
-    ("value_share", "said"),
-    [(0.31, "more than"), (0.29, "about"), (0.14, "about"), (0.13, "less than")],
+    ("spent", "compared"),
+    [([31], "far above"), ([29], "close to"), ([14], "close to"), ([13], "far below")],
 )
-def test_an_unknown_kind_of_customer_is_told_by_what_it_is_worth(shop, value_share, said):
-    given = advised(shop, UNKNOWN, value_share=value_share)
-    assert given["advice"].startswith(f"They are worth {said} their number: ")
-    assert "No advice is on file" in given["advice"]
-    assert given["grounds"] == f"Rests on: {value_share:.0%} of spent from 20% of the clients."
-    assert given["measure"] == (
+def test_an_unknown_kind_of_customer_is_told_by_what_it_is_worth(make_shop, spent, compared):
+    """One of five; above a share of .3 it is far above, below .1333 far below."""
+    found = said(make_shop(), spent, archetype=None, others=[(100 - spent[0]) / 4] * 4)
+    first = f"Their part of spent is {compared} their share of clients: "
+    assert found["advice"].startswith(first)
+    assert found["advice"].endswith(
+        "No advice is on file for this kind of customer. Start from what sets it apart (highest "
+        "spent of all segments) and test one offer on a part of it."
+    )
+    assert found["grounds"] == f"Based on: {spent[0]}% of all spent; 20% of all clients."
+    assert found["measure"] == (
         "the share that responds and spent per client, against a control group without the offer"
     )
 
 
-@pytest.mark.parametrize(("value", "value_share"), [(None, np.nan), (None, -0.1), ({}, 0.5)])
-def test_an_unknown_kind_of_unknown_worth_gets_no_invented_advice(make_shop, value, value_share):
-    shop = make_shop() if value is None else make_shop(value=value)
-    assert advised(shop, UNKNOWN, value_share=value_share) == {
-        "advice": "No advice is on file for this kind of customer. Start from what sets it apart "
-        "(high spent and low online share) and test one offer on a part of the list.",
-        "grounds": "",
-        "caution": advised(shop, MATCHED)["caution"],
-        "measure": "the share that responds, against a control group without the offer",
-    }
-    size = pd.Series({"share": 0.2, "value_share": value_share})
-    average = summary.advice(shop, UNKNOWN, size, [{"label": "Spent", "effect": 0.1}], [], 0.1)
-    assert "Nothing sets it apart: ask its members" in average["advice"]
+@pytest.mark.parametrize(("value", "spent"), [({"column": "spent"}, [-3]), ({}, [30])])
+def test_an_unknown_kind_of_unknown_worth_gets_no_invented_advice(make_shop, value, spent):
+    shop = make_shop(value=value)
+    found = said(shop, spent, archetype=None, apart=ALIKE, others=[0.0])
+    assert found["advice"] == (
+        "No advice is on file for this kind of customer. Nothing sets it apart: ask its members, "
+        "or test one offer on a part of the list."
+    )
+    assert found["grounds"] == "" and found["claims"] == []
+
+
+def test_of_too_few_nothing_is_said(shop):
+    found = summary.words(shop, MATCHED, None)
+    assert found["advice"] == "No advice is given."
+    assert not any(found[key] for key in ("summary", "avoid", "grounds", "claims"))
+    assert "too few to be described" in summary.caution(np.nan)
+    assert summary.caution(0.104).startswith("10% of them")
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        (MATCHED, "Match with the pattern: 0.91 of 1; next Web visitors (0.40)."),
-        (UNKNOWN, "what sets it apart. Nearest: Big spenders (0.30 of 1)."),
-        (Name(1, "x", None, 0.0, "B", 0.6), "Nearest: B (0.60 of 1, given to another segment)."),
-        (Name(1, "x", None, 0.0, "", 0.0), "so the name describes what sets it apart."),
+        (
+            replace(MATCHED, archetype="known"),
+            "Match with the pattern: 0.91 of 1; next Web visitors (0.40). A segment of null "
+            "reference data with the same margins reaches 0.88.",
+        ),
+        (UNKNOWN, "what sets it apart. Nearest: Big spenders (0.30 of 1; too weak a match)."),
+        (replace(UNKNOWN, runner_up=""), "so the name describes what sets it apart."),
     ],
 )
 def test_evidence(name, text):
-    assert summary.evidence(name).endswith(text)
+    assert summary.evidence(name, pd.Series({"Big spenders": 0.88})).endswith(text)
 
 
 # --- the page -------------------------------------------------------------------------------------

@@ -68,38 +68,87 @@ RFM = {"recency": "recency_days", "frequency": "orders", "monetary": "spent"}
 ARCHETYPES = """\
 [[archetypes]]
 name = "Frequent shoppers"
-pattern = { recency_days = -0.8, orders = 1.2, spent = 1.0 }
-summary = "buy often, recently and much"
-advice = "Keep them: rewards for loyalty, first access to what is new; no needless discounts."
+pattern = { recency_days = -1, orders = 1, spent = 1 }
+when = "median(orders) >= 1.5 * median_all(orders)"
 measure = "orders per month and share still buying after half a year, against a control group"
+[[archetypes.summary]]
+text = "order more often than most"
+when = "median(orders) >= 1.5 * median_all(orders)"
+[[archetypes.summary]]
+text = "spend more than most"
+when = "median(spent) >= 1.5 * median_all(spent)"
+[[archetypes.summary]]
+text = "ordered more recently than most"
+when = "median(recency_days) < median_all(recency_days)"
+[[archetypes.advice]]
+text = "Keep them: rewards for loyalty, first access to what is new."
+when = "median(orders) >= 1.5 * median_all(orders)"
 
 [[archetypes]]
 name = "Lapsing customers"
-pattern = { recency_days = 1.0, orders = -0.7, spent = -0.7 }
-summary = "have not bought for long, and never bought often"
-advice = "Ask once what would bring them back, with an offer that ends; then save the contact."
+pattern = { recency_days = 1, orders = -1, spent = -1 }
+when = "median(recency_days) >= 1.5 * median_all(recency_days)"
 measure = "share who buy again within two months, and its cost, against a control group"
+[[archetypes.summary]]
+text = "have not bought for longer than most"
+when = "median(recency_days) >= 1.5 * median_all(recency_days)"
+[[archetypes.summary]]
+text = "bought no more often than most"
+when = "median(orders) <= median_all(orders)"
+[[archetypes.summary]]
+text = "spent no more than most"
+when = "median(spent) <= median_all(spent)"
+[[archetypes.advice]]
+text = "Ask once what would bring them back, with an offer that ends; then save the contact."
+when = "median(recency_days) >= 1.5 * median_all(recency_days)"
 
 [[archetypes]]
 name = "Slipping customers"
-pattern = { recency_days = 0.9, orders = 0.3, spent = 0.5 }
-summary = "bought no less than others, but not for some time"
-advice = "Remind them before they are gone: what they bought, and what is new beside it."
+pattern = { recency_days = 1, orders = 1, spent = 1 }
+when = "median(recency_days) > median_all(recency_days) and median(orders) >= median_all(orders)"
 measure = "share who buy again within two months, against a control group"
+[[archetypes.summary]]
+text = "bought at least as often as most"
+when = "median(orders) >= median_all(orders)"
+[[archetypes.summary]]
+text = "have not bought for longer than most"
+when = "median(recency_days) > median_all(recency_days)"
+[[archetypes.advice]]
+text = "Remind them before they are gone: what they bought, and what is new beside it."
+when = "median(recency_days) > median_all(recency_days)"
 
 [[archetypes]]
 name = "Recent customers"
-pattern = { recency_days = -1.0, orders = -0.1, spent = 0.0 }
-summary = "bought lately, not far from the average in number and amount"
-advice = "Use the moment: what goes with the last purchase, within days of it."
+pattern = { recency_days = -1, orders = 0, spent = 0 }
+when = "median(recency_days) <= 0.75 * median_all(recency_days)"
 measure = "orders within the next two months, against a control group"
+[[archetypes.summary]]
+text = "bought more recently than most"
+when = "median(recency_days) <= 0.75 * median_all(recency_days)"
+[[archetypes.advice]]
+text = "Use the moment: what goes with the last purchase, within days of it."
+when = "median(recency_days) <= 0.75 * median_all(recency_days)"
 
 [[archetypes]]
 name = "New or rare customers"
-pattern = { recency_days = -0.7, orders = -0.8, spent = -0.8 }
-summary = "bought lately, but seldom and little so far"
-advice = "Win the second order: a welcome, a reminder of what goes with the first purchase."
-measure = "share with a second order within two months, against a control group"
+pattern = { recency_days = -1, orders = -1, spent = -1 }
+when = "median(recency_days) < median_all(recency_days) and median(orders) <= median_all(orders)"
+measure = "share with one more order within two months, against a control group"
+[[archetypes.summary]]
+text = "bought more recently than most"
+when = "median(recency_days) < median_all(recency_days)"
+[[archetypes.summary]]
+text = "mostly bought once"
+when = "share(orders <= 1) > 0.5"
+[[archetypes.summary]]
+text = "bought no more often than most"
+when = "share(orders <= 1) <= 0.5 and median(orders) <= median_all(orders)"
+[[archetypes.advice]]
+text = "Win the second order: a welcome, a reminder of what goes with the first purchase."
+when = "share(orders <= 1) > 0.5"
+[[archetypes.advice]]
+text = "Win the next order: a reminder of what goes with the last purchase."
+when = "median(orders) <= median_all(orders)"
 """
 
 

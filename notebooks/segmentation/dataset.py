@@ -109,16 +109,39 @@ class Feature:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Phrase:
+    """Words about a segment, and the condition over its members under which they are true.
+
+    The text may quote aggregates in braces: ``hold {of_total(balance)} of all balances``.
+    """
+
+    text: str
+    when: str
+
+
+@dataclass(frozen=True, config=STRICT)
 class Archetype:
-    """A kind of customer that is known beforehand: the pattern that earns it, and advice."""
+    """A kind of customer that is known beforehand: what earns its name, and what to do."""
 
     name: str
     # By feature, how far the segment should be from the average customer, in standard deviations
     # (2 very high, 1 high, 0 average, -1 low). Zeros only are the pattern of the average customer.
     pattern: Annotated[dict[str, FiniteNumber], Field(min_length=1)]
-    summary: str = ""
-    advice: str = ""
+    when: str  # the condition of the name, over the segment's members
+    summary: tuple[Phrase, ...] = ()  # those that hold are printed
+    advice: tuple[Phrase, ...] = ()  # the first that holds is printed
+    avoid: tuple[Phrase, ...] = ()  # what not to do: the first that holds
     measure: str = ""
+    leave_out: str = ""  # a condition over one customer for whom the advice makes no sense
+
+    @property
+    def phrases(self) -> list[tuple[str, Phrase]]:
+        """Every text that has a condition, the name first, and where it stands."""
+        listed = [("name", Phrase(self.name, self.when))]
+        for key in ("summary", "advice", "avoid"):
+            entries = enumerate(getattr(self, key), start=1)
+            listed += [(f"{key} {place}", phrase) for place, phrase in entries]
+        return listed
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -369,12 +392,16 @@ def _refusal(error: ValidationError, content: dict[str, Any], path: Path) -> Use
         place.pop()
         kind = "unexpected_keyword_argument"
     elif kind == "unexpected_keyword_argument":
-        hint = get_type_hints(_File)[str(place[0])] if len(place) > 1 else _File
-        owner_type = next(part for part in (hint, *get_args(hint)) if is_dataclass(part))
+        owner_type: Any = _File
+        for part in place[:-1]:
+            hint = get_type_hints(owner_type).get(str(part))
+            owner_type = next(filter(is_dataclass, (hint, *get_args(hint))), owner_type)
         choices = [f.name for f in fields(owner_type)]
     if len(place) > 1 and isinstance(place[1], int):  # an entry of a list goes by its name
         entry = content[str(place[0])][place[1]]
         place[1] = entry.get("name", place[1] + 1) if isinstance(entry, dict) else place[1] + 1
+    if len(place) > 4 and isinstance(place[3], int):  # a phrase goes by its place
+        place[3] += 1
     *owner, key = (str(part)[:80] for part in place)
     within = ".".join(owner) or "dataset.toml"
     if kind == "unexpected_keyword_argument":
@@ -441,6 +468,30 @@ def _contradictions(dataset: Dataset, file: _File) -> Iterator[tuple[str, str]]:
     for owner, formula in _conditions(dataset):
         if not expressions.is_condition(formula, yes_no):
             yield f"{owner} has to be a condition: {formula[:80]!r}", "such as a > 0"
+    yield from _false_words(dataset)
+
+
+def _false_words(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Yield what cannot be in the conditions and texts of archetypes."""
+    parts: list[Column | Feature] = [*dataset.columns, *dataset.features]
+    computable = [part for part in parts if part.kind in get_args(ComputableKind)]
+    kinds: dict[str, str] = {part.name: part.kind for part in computable}
+    yes_no = [name for name, kind in kinds.items() if kind == "yes_no"]
+    for archetype in dataset.archetypes:
+        texts = [(place, phrase.when, True) for place, phrase in archetype.phrases]
+        for place, phrase in archetype.phrases[1:]:  # a name quotes nothing
+            texts += [(place, quoted, False) for quoted in expressions.quoted(phrase.text)]
+        if archetype.leave_out:
+            texts.append(("leave_out", f"share({archetype.leave_out})", False))
+        for place, text, condition in texts:
+            if fault := expressions.fault_of(text, kinds, yes_no, condition=condition):
+                yield f"archetype {archetype.name[:80]!r}, {place}: {fault}", _hint(fault, kinds)
+
+
+def _hint(fault: str, known: Iterable[str]) -> str:
+    """Return the remedy of a fault in a condition over a segment."""
+    name = re.search(r"column '(.*)'", fault)
+    return _nearest(name[1], known) if name else "such as share(a > 0) >= 0.5, or median(a) > 10"
 
 
 def _conditions(dataset: Dataset) -> list[tuple[str, str]]:

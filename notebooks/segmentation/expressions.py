@@ -5,16 +5,19 @@ arithmetic, comparisons, ``and``/``or``/``not`` and the functions in `ARGUMENTS`
 dataset.toml from elsewhere can compute but cannot act. The program's own steps (ranges, gaps,
 transforms) are formulas as well, made by `bind`, which may use a little more. Everywhere a formula
 is a text or its tree. `translate` says what a formula means in a target: arrays here, SQL in `sql`.
+Conditions over a segment are formulas over aggregates of formulas; `split` takes them apart.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 import math
 import operator
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache, reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +29,10 @@ if TYPE_CHECKING:  # most of a second, and checking a description computes nothi
 LONGEST, DEEPEST = 5_000, 300  # characters and levels of a formula; more is a mistake or an attack
 # Of the documented functions, the least and the most arguments.
 ARGUMENTS = {"abs": (1, 1), "log1p": (1, 1), "max": (2, 99), "min": (2, 99), "ratio": (2, 2)}
+# Of the members of a segment; with a scope, of all customers, or of the segment that has most or
+# least of it. ``of_total`` is the members' part of the sum over all customers.
+AGGREGATES = ("share", "median", "mean", "of_total")
+SCOPES = ("", "_all", "_highest", "_lowest")
 OWN = {ast.Pow, "missing", "sign", "sqrt", "where"}  # in the program's own formulas only
 
 
@@ -34,6 +41,17 @@ def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.where(denominator == 0, 0.0, numerator / np.where(denominator == 0, 1, denominator))
 
 
+class Aggregate(NamedTuple):
+    """An aggregate of a formula over the members of a segment, or in another scope."""
+
+    function: str  # of AGGREGATES
+    scope: str  # of SCOPES
+    formula: ast.expr
+
+
+AGGREGATED = {function + scope: (function, scope) for function in AGGREGATES for scope in SCOPES}
+del AGGREGATED["of_total_all"]  # always 1
+QUOTE = re.compile(r"\{(\w+\([^{}]*\))\}")  # an aggregate in a text
 Operation = type[ast.AST] | str  # an operator, or the name of a function
 ON_ARRAYS: dict[Operation, Callable] = {
     ast.Add: operator.add,
@@ -64,26 +82,29 @@ ON_ARRAYS: dict[Operation, Callable] = {
 
 
 @lru_cache(maxsize=256)
-def parse(formula: str) -> ast.expr:
-    """Parse a formula; UserError unless it is an expression of the documented language."""
+def parse(formula: str, *, aggregated: bool = False) -> ast.expr:
+    """Parse a formula; UserError unless it is an expression of the documented language.
+
+    With ``aggregated`` it may hold aggregates, and is one over a segment.
+    """
     try:
         if len(formula) > LONGEST:
             raise ValueError(f"it has more than {LONGEST:,} characters")
         tree = ast.parse(formula.strip(), mode="eval").body
-        _check(tree)
+        _check(tree, aggregated=aggregated)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)[:120]
         raise UserError(
             f"the formula {formula[:80]!r} cannot be read ({reason or 'too deeply nested'})",
             where="dataset.toml",
             remedy="use column names, numbers, + - * /, comparisons, and, or, not, "
-            + ", ".join(f"{name}()" for name in ARGUMENTS),
+            + ", ".join(f"{name}()" for name in [*ARGUMENTS, *(AGGREGATES if aggregated else ())]),
         ) from None
     return tree
 
 
-def _check(node: ast.expr, level: int = 0) -> None:
-    """Refuse every node that is not part of the language."""
+def _check(node: ast.expr, level: int = 0, *, aggregated: bool = False) -> None:
+    """Refuse every node that is not part of the language; aggregates hold no others."""
     if level > DEEPEST:
         raise ValueError("it is too deeply nested")
     match node:
@@ -94,6 +115,8 @@ def _check(node: ast.expr, level: int = 0) -> None:
                 raise ValueError("a number is too large")
             return
     operation, parts = _take_apart(node)
+    if aggregated and operation in AGGREGATED and len(parts) == 1:
+        return _check(parts[0], level + 1)
     if operation not in ON_ARRAYS or operation in OWN:
         raise ValueError(f"{getattr(operation, '__name__', operation)} is not allowed")
     least, most = ARGUMENTS.get(operation, (0, math.inf))
@@ -101,7 +124,7 @@ def _check(node: ast.expr, level: int = 0) -> None:
         needed = f"{least}" if least == most else f"{least} or more"
         raise ValueError(f"{operation}() takes {needed} value(s), not {len(parts)}")
     for part in parts:
-        _check(part, level + 1)
+        _check(part, level + 1, aggregated=aggregated)
 
 
 def _take_apart(node: ast.expr) -> tuple[Any, list[ast.expr]]:
@@ -167,6 +190,64 @@ def columns_of(formula: str | ast.expr) -> frozenset[str]:
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
     names = (node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in called)
     return frozenset(names)
+
+
+def split(condition: str | ast.expr) -> tuple[ast.expr, dict[str, Aggregate]]:
+    """Take a condition over a segment apart.
+
+    Returns
+    -------
+    outer : ast.expr
+        The condition with a name in place of each aggregate.
+    aggregates : dict of str to Aggregate
+        By that name, which is the aggregate's own text: ``share(balance >= 0.9 * credit_limit)``.
+
+    Raises
+    ------
+    UserError
+        If it is outside the language.
+    """
+    aggregates: dict[str, Aggregate] = {}
+
+    class Naming(ast.NodeTransformer):
+        def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802  (ast's own name)
+            function = getattr(node.func, "id", "")
+            if function not in AGGREGATED:
+                return ast.Call(node.func, [self.visit(part) for part in node.args], [])
+            text = ast.unparse(node)
+            aggregates[text] = Aggregate(*AGGREGATED[function], node.args[0])
+            return ast.Name(text)
+
+    tree = parse(condition, aggregated=True) if isinstance(condition, str) else condition
+    return Naming().visit(copy.deepcopy(tree)), aggregates
+
+
+def quoted(text: str) -> list[str]:
+    """Return the aggregates that a text quotes in braces."""
+    return QUOTE.findall(text)
+
+
+def fault_of(text: str, known: Collection[str], yes_no: Collection[str], *, condition: bool) -> str:
+    """Say what is wrong with a condition over a segment, or with a quoted number; "" if nothing.
+
+    ``known`` are the names of what can be computed with, ``yes_no`` those that say yes or no.
+    """
+    try:
+        outer, aggregates = split(text)
+    except UserError as error:
+        return error.what
+    if bare := columns_of(outer) - set(aggregates):
+        return f"{min(bare)!r} stands outside of an aggregate"
+    for name, (function, _, formula) in aggregates.items():
+        if unknown := columns_of(formula) - set(known):
+            return f"it uses the column {min(unknown)!r}, which does not exist or holds no numbers"
+        if function == "share" and not is_condition(formula, yes_no):
+            return f"{name[:80]!r} has to hold a condition"
+    if condition and not (aggregates and is_condition(outer)):
+        return f"{text[:80]!r} is no condition over the segment"
+    if not condition and text not in aggregates and len(aggregates) != 1:
+        return f"{text[:80]!r} is no aggregate"
+    return ""
 
 
 def is_condition(formula: str | ast.expr, yes_no: Collection[str] = ()) -> bool:

@@ -1,23 +1,44 @@
-"""Names of segments: archetypes matched one to one to profiles, with the evidence."""
+"""Names of segments: archetypes matched one to one to profiles, where their conditions hold."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ast
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from customer_tables.text import lower_first, printable, sentence_case
-from segmentation.dataset import Archetype, Dataset
+from customer_tables.text import joined, lower_first, printable, sentence_case
+from segmentation.conditions import Claim, Customers, Members
+from segmentation.dataset import Archetype, Dataset, Feature, Phrase
+from segmentation.expressions import bind
+from segmentation.features import Preparation
 from segmentation.kmeans import assign, fit_kmeans
+from segmentation.null_reference import same_margins
 from segmentation.parallel import parallel_map
-from segmentation.profiling import clear_sides
+from segmentation.profiling import effect_sizes, standardise_evenly
 
 MATCH_THRESHOLD = 0.6
 LONGEST_LABEL = 60  # of a feature in a description
 NOTABLE_EFFECT = 0.25  # below which a feature does not set a segment apart
 CLEAR_EFFECT = 0.5  # average absolute effect from which a profile is no longer "average"
+MOST_TRAITS = 2  # in a description
+# Of a feature x: its average is the largest (smallest) of all segments, and above (below)
+# everybody's, and its median is not on the other side.
+EXTREME = "{0}(x) {1}= {0}_{2}(x) and {0}(x) {1} {0}_all(x) and median(x) {1}= median_all(x)"
+TAKEN = "given to another segment"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What sets a segment apart from all others: a name, a phrase, and the claims behind both."""
+
+    name: str
+    phrase: str
+    claims: tuple[Claim, ...]
+    features: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -30,6 +51,9 @@ class Name:
     score: float  # match of the best-assigned archetype, at most 1
     runner_up: str  # the archetype that came second
     runner_up_score: float
+    description: Description
+    claims: tuple[Claim, ...] = ()  # of the name
+    obstacle: str = ""  # where there is no archetype, why the nearest is none
 
 
 def match_score(effects: pd.Series, archetype: Archetype) -> float:
@@ -57,68 +81,156 @@ def score_table(effects: pd.DataFrame, archetypes: tuple[Archetype, ...]) -> pd.
     )
 
 
-def name_segments(
-    effects: pd.DataFrame, dataset: Dataset, clear: pd.DataFrame | None = None
-) -> dict[int, Name]:
+def contradicted(effects: pd.Series, archetype: Archetype) -> bool:
+    """Whether a segment lies clearly on the other side of any sign of an archetype's pattern."""
+    pattern = pd.Series(archetype.pattern, dtype=float)
+    return bool((np.sign(pattern) * effects[pattern.index] <= -NOTABLE_EFFECT).any())
+
+
+def name_segments(effects: pd.DataFrame, dataset: Dataset, members: Members) -> dict[int, Name]:
     """Name segments by matching archetypes one to one, so that no name comes twice.
 
-    The assignment maximises the summed match (Kuhn 1955) over the pairs that reach
-    `MATCH_THRESHOLD`; a segment without such a pair gets a plain description of what sets it apart.
+    An archetype is a candidate for a segment where its match reaches `MATCH_THRESHOLD`, no sign of
+    its pattern is `contradicted`, and its condition holds among the segment's members. The
+    assignment maximises the summed match over candidates (Kuhn 1955); a segment without one gets a
+    plain description of what sets it apart.
 
     Parameters
     ----------
     effects : DataFrame, shape (n_segments, n_features)
         Indexed by segment; means in standard deviations from the average customer.
-    clear : DataFrame of bool, shape (n_segments, n_features), optional
-        What a description may call high or low, from `profiling.clear_sides`; by default all.
+    members : Members
+        Of the same segments, in real units.
     """
     scores = score_table(effects, dataset.archetypes)
-    possible = scores.where(scores >= MATCH_THRESHOLD, 0.0)
+    obstacles, claims = _obstacles(scores, effects, dataset, members)
+    possible = scores.where(obstacles == "", 0.0)
     pairs = zip(*linear_sum_assignment(possible.to_numpy(float), maximize=True), strict=True)
     assigned = {
         scores.index[row]: scores.columns[column]
         for row, column in pairs
-        if scores.iloc[row, column] >= MATCH_THRESHOLD
+        if possible.iloc[row, column] > 0
     }
     archetypes = {archetype.name: archetype for archetype in dataset.archetypes}
-    names, taken = {}, set(assigned.values())
+    described = describe(effects, dataset, members, assigned)
+    names = {}
     for segment in effects.index:
-        sides = effects.loc[segment] if clear is None else effects.loc[segment][clear.loc[segment]]
-        name = assigned.get(segment) or describe(sides, dataset, taken)
-        taken.add(name)
-        matches = scores.loc[segment].to_dict()
-        others = {other: score for other, score in matches.items() if other != name}
-        runner_up = max(others, key=others.__getitem__, default="")
+        name = assigned.get(segment, "")
+        others = scores.loc[segment].drop(name, errors="ignore")
+        runner_up = str(others.idxmax()) if len(others) else ""
+        obstacle = (obstacles.loc[segment, runner_up] or TAKEN) if runner_up and not name else ""
         names[int(segment)] = Name(
             segment=int(segment),
-            name=name,
-            archetype=archetypes[name] if segment in assigned else None,
-            score=matches.get(name, max(matches.values(), default=0.0)),
+            name=name or described[segment].name,
+            archetype=archetypes.get(name),
+            score=float(scores.loc[segment].get(name, others.max() if runner_up else 0.0)),
             runner_up=runner_up,
-            runner_up_score=others.get(runner_up, 0.0),
+            runner_up_score=float(others.max()) if runner_up else 0.0,
+            description=described[segment],
+            claims=(claims[segment, name],) if name else described[segment].claims,
+            obstacle=obstacle,
         )
     return names
 
 
-def describe(effects: pd.Series, dataset: Dataset, taken: set[str]) -> str:
-    """Describe a segment by what sets it apart most, in words no other segment has.
+def _obstacles(
+    scores: pd.DataFrame, effects: pd.DataFrame, dataset: Dataset, members: Members
+) -> tuple[pd.DataFrame, dict[tuple[int, str], Claim]]:
+    """Say of each segment and archetype why it is no candidate; and evaluate names' conditions."""
+    obstacles, claims = scores.astype("object"), {}
+    for segment, row in effects.iterrows():
+        for archetype in dataset.archetypes:
+            name, why = archetype.name, ""
+            if scores.loc[segment, name] < MATCH_THRESHOLD:
+                why = "too weak a match"
+            elif contradicted(row, archetype):
+                why = "contradicted by part of the profile"
+            else:
+                claim = members.claim(Phrase(name, archetype.when), int(segment))
+                claims[segment, name] = claim
+                why = "" if claim.holds else "its condition does not hold"
+            obstacles.loc[segment, name] = why
+    return obstacles, claims
 
-    Only features that segment or describe take part. Two traits are named, where both set the
-    segment apart by at least `NOTABLE_EFFECT`, and more until the description is unique; a segment
-    without such a trait is average.
+
+def describe(
+    effects: pd.DataFrame, dataset: Dataset, members: Members, assigned: dict[int, str]
+) -> dict[int, Description]:
+    """Describe each segment by what sets it apart from all others.
+
+    A trait is a segmenting or describing feature of which the segment has most or least of all, by
+    at least `NOTABLE_EFFECT`, and its median is not on the other side of everybody's. The
+    `MOST_TRAITS` strongest make the description. No two segments without an archetype, in
+    ``assigned``, are described by the same features: one would be the other's mirror.
     """
+    described: dict[int, Description] = {}
+    used: set[frozenset[str]] = {frozenset()}
+    taken = set(assigned.values())
+    for segment, row in effects.iterrows():
+        found = _traits(row, dataset, members, int(segment))
+        sets = [*combinations(found, min(MOST_TRAITS, len(found))), *((one,) for one in found)]
+        options = [_description(chosen) for chosen in sets if chosen]
+        free = (o for o in options if o.features not in used and o.name not in taken)
+        nothing = _without_traits(row, dataset)
+        if segment in assigned:
+            described[segment] = options[0] if options else nothing
+            continue
+        chosen = next(free, nothing)
+        if chosen.name in taken:
+            chosen = replace(chosen, name=f"{chosen.name} ({len(taken) + 1})")
+        described[segment] = chosen
+        used.add(chosen.features)
+        taken.add(chosen.name)
+    return described
+
+
+def _traits(
+    effects: pd.Series, dataset: Dataset, members: Members, segment: int
+) -> list[tuple[Feature, bool, Claim]]:
+    """List features of which the segment has most (true) or least of all, strongest first."""
+    shown = [f for f in dataset.features_with("segment", "describe") if f.name in effects]
+    traits = []
+    for feature in sorted(shown, key=lambda f: -abs(effects[f.name])):
+        effect = effects[feature.name]
+        if abs(effect) < NOTABLE_EFFECT:
+            break
+        average = "median" if feature.kind == "number" else "mean"  # plain ratios may explode
+        sides = (">", "highest") if effect > 0 else ("<", "lowest")
+        tree = bind(EXTREME.format(average, *sides), x=feature.name)
+        claim = members.claim(Phrase(_trait(feature, effect > 0), ast.unparse(tree)), segment, tree)
+        if claim.holds:
+            traits.append((feature, bool(effect > 0), claim))
+    return traits
+
+
+def _trait(feature: Feature, most: bool) -> str:
+    """Name a trait: highest balance, least often a member."""
+    label = lower_first(printable(feature.label or feature.name, LONGEST_LABEL))
+    if feature.kind == "yes_no":
+        return f"{'most' if most else 'least'} often {label}"
+    return f"{'highest' if most else 'lowest'} {label}"
+
+
+def _description(traits: tuple[tuple[Feature, bool, Claim], ...]) -> Description:
+    """Put traits into words."""
+    words = [_trait(feature, most) for feature, most, _ in traits]
+    phrase = f"{joined(words)} of all segments"
+    claims = tuple(claim for *_, claim in traits)
+    features = frozenset(feature.name for feature, *_ in traits)
+    return Description(sentence_case(", ".join(words)), phrase, claims, features)
+
+
+def _without_traits(effects: pd.Series, dataset: Dataset) -> Description:
+    """Describe a segment that has most or least of nothing."""
     shown = [f.name for f in dataset.features_with("segment", "describe") if f.name in effects]
-    ranked = effects[shown].sort_values(key=np.abs, ascending=False, kind="stable")
-    traits, name = [], f"Average {dataset.nouns}"
-    for feature, effect in ranked.items():
-        if abs(effect) < NOTABLE_EFFECT and name not in taken:
-            return name
-        label = printable(dataset.feature(feature).label or feature, LONGEST_LABEL)
-        traits.append(f"{'high' if effect > 0 else 'low'} {lower_first(label)}")
-        name = sentence_case(", ".join(traits))
-        if len(traits) > 1 and name not in taken:
-            return name
-    return f"{name} ({len(taken) + 1})" if name in taken else name
+    shown = effects[shown]
+    if (shown.abs() >= NOTABLE_EFFECT).any():
+        phrase = "neither highest nor lowest in what sets segments apart"
+        return Description(f"Other {dataset.nouns}", phrase, (), frozenset())
+    name, phrase = f"Average {dataset.nouns}", "close to the average in everything"
+    condition = f"abs(effect) < {NOTABLE_EFFECT}"
+    values = {f"effect({feature})": float(effect) for feature, effect in shown.items()}
+    return Description(name, phrase, (Claim(phrase, condition, values, True, ()),), frozenset())
 
 
 def agreement_after_refits(
@@ -126,7 +238,7 @@ def agreement_after_refits(
     standardised: pd.DataFrame,
     names: pd.Series,
     dataset: Dataset,
-    features: pd.DataFrame | None = None,
+    customers: Customers,
     *,
     resamples: int = 10,
     n_init: int = 10,
@@ -134,7 +246,8 @@ def agreement_after_refits(
 ) -> np.ndarray:
     """Return the share of customers whose segment has the same name after a refit.
 
-    Each refit sees a bootstrap sample, assigns everybody, and its segments are named afresh.
+    Each refit sees a bootstrap sample only: K-Means is fitted to it, and its segments are named by
+    their members in it. Then everybody is assigned to the segments.
 
     Parameters
     ----------
@@ -143,8 +256,8 @@ def agreement_after_refits(
         For effect sizes, from `profiling.standardise_evenly`.
     names : Series, shape (n,)
         Each customer's segment name in the chosen solution.
-    features : DataFrame, shape (n, n_features), optional
-        In real units, where those decide what a description may call high or low.
+    customers : Customers
+        The same n, in real units, for the conditions of names.
     """
     k, n = names.nunique(), len(names)
 
@@ -152,11 +265,38 @@ def agreement_after_refits(
         generator = np.random.default_rng(source)
         drawn = generator.integers(0, n, n)
         fit = fit_kmeans(matrix[drawn], k, n_init=n_init, seed=int(generator.integers(2**31)))
-        labels = pd.Series(assign(matrix, fit.centres), index=names.index)
-        effects = standardised.groupby(labels).mean()
-        chosen = [feature for feature in dataset.features if feature.name in effects]
-        clear = None if features is None else clear_sides(features, labels, effects, chosen)
-        refitted = name_segments(effects, dataset, clear)
-        return float((labels.map({s: e.name for s, e in refitted.items()}) == names).mean())
+        labels = assign(matrix, fit.centres)
+        effects = standardised.iloc[drawn].groupby(labels[drawn]).mean()
+        refitted = name_segments(effects, dataset, Members(customers.take(drawn), labels[drawn]))
+        again = pd.Series(labels, index=names.index).map({s: e.name for s, e in refitted.items()})
+        return float((again == names).mean())
 
     return np.array(list(parallel_map(same_name, np.random.SeedSequence(seed).spawn(resamples))))
+
+
+def null_matches(
+    features: pd.DataFrame, preparation: Preparation, dataset: Dataset, k: int, *, seed: int = 20
+) -> pd.Series:
+    """Return how well segments of null reference data match each archetype at best.
+
+    One sample of `null_reference.same_margins` of the features in real units, prepared like the
+    table and cut into k segments. A name whose match is no better says nothing about groups.
+
+    Parameters
+    ----------
+    features : DataFrame, shape (n, n_features)
+        In real units.
+
+    Returns
+    -------
+    Series
+        By archetype's name; none where the dataset has no archetypes.
+    """
+    patterns = {name for archetype in dataset.archetypes for name in archetype.pattern}
+    used = [f for f in dataset.features if f.role == "segment" or f.name in patterns]
+    table = features[[f.name for f in used]]
+    rng = np.random.default_rng(seed)
+    null = pd.DataFrame(same_margins(table.to_numpy(), rng), columns=table.columns)
+    fit = fit_kmeans(preparation.transform(null).to_numpy(), k, seed=seed)
+    effects = effect_sizes(standardise_evenly(null, used), pd.Series(fit.labels))
+    return score_table(effects, dataset.archetypes).max()

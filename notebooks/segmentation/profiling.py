@@ -97,19 +97,6 @@ def levels(features: pd.DataFrame, chosen: list[Feature]) -> pd.Series:
     return features.agg({f.name: "median" if f.kind == "number" else "mean" for f in chosen})
 
 
-def clear_sides(
-    features: pd.DataFrame, labels: pd.Series, effects: pd.DataFrame, chosen: list[Feature]
-) -> pd.DataFrame:
-    """Tell where a segment's level in real units lies on the side of its effect (k x features).
-
-    Where few large values make the average, a segment can be above it after a logarithm and below
-    it in money: neither high nor low is then a fair word.
-    """
-    level = {s: levels(features[labels == s], chosen) for s in effects.index}
-    away = pd.DataFrame(level).T - levels(features, chosen)
-    return (away * effects[away.columns] > 0).reindex(columns=effects.columns, fill_value=False)
-
-
 def marker_variables(effects: pd.DataFrame, threshold: float = 0.25) -> pd.DataFrame:
     """Mark effects of at least ``threshold`` of the largest (Dolnicar et al. 2018, ch. 8)."""
     return effects.abs() >= threshold * effects.abs().to_numpy().max()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -10,19 +12,40 @@ import pandas as pd
 from customer_tables.text import (
     answer_or_quantity,
     joined,
-    lower_first,
     number,
     printable,
     quantity,
     share,
 )
-from segmentation.dataset import Dataset, Feature
+from segmentation.conditions import Claim, Members, because
+from segmentation.dataset import Archetype, Dataset, Feature, Phrase
+from segmentation.expressions import bind
 from segmentation.figures.style import SegmentStyle
-from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Name
+from segmentation.naming import Description, Name
 from segmentation.selection import NATURAL_VALLEY, TOLERANCE
 
 MOST_TRAITS = 5  # on a card
 WORTH_MORE, WORTH_LESS = 3 / 2, 2 / 3  # share of the value over share of the customers
+# What to do with a segment of no known kind: the condition over the value v, words and action.
+WORTH = (
+    (
+        "of_total(v) >= {MORE} * of_total(1) and mean_all(v) > 0",
+        "far above",
+        "keep them before you spend on others",
+    ),
+    (
+        "of_total(v) <= {LESS} * of_total(1) and mean_all(v) > 0",
+        "far below",
+        "reach them by the cheapest channel",
+    ),
+    (
+        "of_total(v) > {LESS} * of_total(1) and of_total(v) < {MORE} * of_total(1)",
+        "close to",
+        "spend on them as on others",
+    ),
+)
+ADVISED = ("advice", "avoid", "grounds", "caution", "measure")
+CLAIM = ("text", "condition", "values", "holds")  # what is saved of a claim
 VALUE_COLUMNS = ("value_share", "value_share_low", "value_share_high", "value_mean", "value_median")
 CHANGE_COLUMNS = ("what", "column", "rows", "action")
 
@@ -111,28 +134,6 @@ def traits(
     return entries
 
 
-def grounds_of(
-    name: Name, effects: pd.Series, typical: pd.Series, overall: pd.Series, chosen: list[Feature]
-) -> list[dict[str, Any]]:
-    """List the traits on which a segment's archetype rests, strongest first."""
-    pattern = name.archetype.pattern if name.archetype else {}
-    meant = [f for f in chosen if pattern.get(f.name, 0) * effects[f.name] > 0]
-    return traits(effects, typical, overall, meant)
-
-
-def describe_traits(entries: list[dict[str, Any]], most: int = 2) -> str:
-    """Write the strongest traits as a phrase: high balance, low payments per month.
-
-    What hardly differs from the average is no trait.
-    """
-    notable = [entry for entry in entries if abs(entry["effect"]) >= NOTABLE_EFFECT][:most]
-    if entries and not notable:
-        return "close to the average in everything"
-    return joined(
-        [f"{'high' if e['effect'] > 0 else 'low'} {lower_first(e['label'])}" for e in notable]
-    )
-
-
 def answer(
     dataset: Dataset, sizes: pd.DataFrame, names: dict[int, str], solution: dict[str, Any]
 ) -> list[str]:
@@ -165,81 +166,110 @@ def answer(
     ]
 
 
-def evidence(name: Name) -> str:
-    """Say why a segment has its name, and which name came second."""
-    other, score = name.runner_up, name.runner_up_score
-    if name.archetype:
-        second = f"; next {other} ({score:.2f})" if other else ""
-        return f"Match with the pattern: {name.score:.2f} of 1{second}."
-    taken = ", given to another segment" if score >= MATCH_THRESHOLD else ""
-    nearest = f" Nearest: {other} ({score:.2f} of 1{taken})." if other else ""
-    return (
-        "No known kind of customer is left for it, so the name describes what sets it apart."
-        + nearest
-    )
-
-
-def advice(
-    dataset: Dataset,
-    name: Name,
-    size: pd.Series,
-    entries: list[dict[str, Any]],
-    grounds: list[dict[str, Any]],
-    ambiguous: float,
-) -> dict[str, str]:
-    """Give the archetype's advice with the segment's own numbers, its caution and its measure.
-
-    Of a kind that is not known, only what it is worth tells where to begin.
+def evidence(name: Name, null_matches: pd.Series) -> str:
+    """Say why a segment has its name, which name came second, and what null data reach.
 
     Parameters
     ----------
-    size : Series
-        share and value_share, from `profiling.sizes_and_value`.
-    entries, grounds : list of dict
-        The segment's strongest traits, and those from `grounds_of`.
-    ambiguous : float
-        Share of the segment near the border to another one; NaN where it is too small to describe.
+    null_matches : Series
+        By archetype, from `naming.null_matches`.
     """
-    caution = "They are too few to be described: figures about them would be about somebody."
-    if math.isfinite(ambiguous):
-        caution = (
-            f"{share(ambiguous)} of them are near the border to another segment: address the sure "
-            "ones first."
-        )
+    other, score = name.runner_up, name.runner_up_score
     if name.archetype:
-        basis = "; ".join(entry["text"] for entry in grounds[:2])
-        said, measure = name.archetype.advice, name.archetype.measure
-    else:
-        worth, basis, measure = _by_worth(dataset, size)
-        said = f"{worth} No advice is on file for this kind of customer. {_start(entries)}".strip()
-        measure = f"{measure}, against a control group without the offer"
-    grounded = f"Rests on: {basis}." if basis else ""
-    return {"advice": said, "grounds": grounded, "caution": caution, "measure": measure}
+        second = f"; next {other} ({score:.2f})" if other else ""
+        return (
+            f"Match with the pattern: {name.score:.2f} of 1{second}. A segment of null reference "
+            f"data with the same margins reaches {null_matches[name.name]:.2f}."
+        )
+    nearest = f" Nearest: {other} ({score:.2f} of 1; {name.obstacle})." if other else ""
+    return f"No known kind of customer fits, so the name describes what sets it apart.{nearest}"
 
 
-def _start(entries: list[dict[str, Any]]) -> str:
-    """Say where to start with a kind of customer that is not known."""
-    if entries and max(abs(entry["effect"]) for entry in entries) < NOTABLE_EFFECT:
-        return "Nothing sets it apart: ask its members, or test one offer on a part of the list."
-    apart = f" ({describe_traits(entries)})" if entries else ""
-    return f"Start from what sets it apart{apart} and test one offer on a part of the list."
+def words(dataset: Dataset, name: Name, members: Members | None) -> dict[str, Any]:
+    """Return what may be said of a segment: each text only where its condition holds.
+
+    Parameters
+    ----------
+    members : Members, optional
+        Of all segments that are large enough to be described; None where this one is not.
+
+    Returns
+    -------
+    dict
+        summary, advice, avoid, measure and grounds, texts; claims, a list of dict: every
+        conditional text that is among them, with its condition and the members' numbers.
+    """
+    if members is None:
+        nothing = dict.fromkeys(("summary", "avoid", "grounds"), "")
+        nothing |= {"advice": "No advice is given.", "measure": "nothing, they are too few"}
+        return nothing | {"claims": []}
+
+    def holding(phrases: Iterable[Phrase]) -> list[Claim]:
+        claims = (members.claim(phrase, name.segment) for phrase in phrases)
+        return [claim for claim in claims if claim.holds]
+
+    known, apart = name.archetype, name.description
+    phrases = holding(known.summary) if known else []
+    advised = holding(known.advice)[:1] if known else _by_worth(dataset, name, members)
+    avoided = holding(known.avoid)[:1] if known else []
+    described = () if phrases else apart.claims
+    grounds = [*advised, *phrases, *(name.claims if known else ())]
+    printed = [*name.claims, *phrases, *described, *advised, *avoided]
+    distinct = {(claim.text, claim.condition): claim for claim in printed}
+    return {
+        "summary": joined([claim.text for claim in phrases]) or apart.phrase,
+        "advice": _advice(known, advised, apart),
+        "avoid": "".join(claim.text for claim in avoided),
+        "measure": known.measure if known else _measure(dataset),
+        "grounds": because(grounds),
+        "claims": [{key: getattr(claim, key) for key in CLAIM} for claim in distinct.values()],
+    }
 
 
-def _by_worth(dataset: Dataset, size: pd.Series) -> tuple[str, str, str]:
-    """Say what to do with a segment by what it is worth, on what grounds, and what to measure."""
-    if not dataset.value or not size["value_share"] >= 0:  # nor where it is unknown
-        return "", "", "the share that responds"
-    ratio = size["value_share"] / size["share"]
-    if ratio >= WORTH_MORE:
-        said = "They are worth more than their number: keep them before you spend on others."
-    elif ratio <= WORTH_LESS:
-        said = "They are worth less than their number: reach them by the cheapest channel."
-    else:
-        said = "They are worth about their number: spend on them as on the average."
-    label = printable(dataset.value_label)
-    basis = f"{share(size['value_share'])} of {label} from {share(size['share'])} of the"
-    measure = f"the share that responds and {label} per {dataset.noun}"
-    return said, f"{basis} {dataset.nouns}", measure
+def _advice(known: Archetype | None, advised: list[Claim], apart: Description) -> str:
+    """Write the advice that holds; where there is none, say so and where to start."""
+    said = "".join(claim.text for claim in advised)
+    if known:
+        none = "None of the advice for this kind of customer holds here: test one offer on a part."
+        return said or none
+    start = "Nothing sets it apart: ask its members, or test one offer on a part of the list."
+    if apart.features:
+        start = (
+            f"Start from what sets it apart ({apart.phrase}) and test one offer on a part of it."
+        )
+    return f"{said} No advice is on file for this kind of customer. {start}".strip()
+
+
+def _measure(dataset: Dataset) -> str:
+    """Say what to measure in a segment that matches no archetype."""
+    value = f" and {printable(dataset.value_label)} per {dataset.noun}" if dataset.value else ""
+    return f"the share that responds{value}, against a control group without the offer"
+
+
+def _by_worth(dataset: Dataset, name: Name, members: Members) -> list[Claim]:
+    """Say what to do with a segment by what it is worth, where that is known."""
+    if not dataset.value:
+        return []
+    claims = []
+    for condition, compared, action in WORTH:
+        tree = bind(condition.format(MORE=WORTH_MORE, LESS=WORTH_LESS), v=dataset.value)
+        part = f"Their part of {printable(dataset.value_label)} is {compared} their share of"
+        text = f"{part} {dataset.nouns}: {action}."
+        claims.append(members.claim(Phrase(text, ast.unparse(tree)), name.segment, tree))
+    return [claim for claim in claims if claim.holds]
+
+
+def caution(ambiguous: float) -> str:
+    """Say how to take the words about a segment, from the share of it that is near a boundary.
+
+    The share is NaN where the segment is too small to be described.
+    """
+    if not math.isfinite(ambiguous):
+        return "They are too few to be described: figures about them would be about somebody."
+    return (
+        f"{share(ambiguous)} of them are near the border to another segment: address the sure ones "
+        "first."
+    )
 
 
 def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataFrame:
@@ -274,7 +304,7 @@ def card(
     name: Name,
     size: pd.Series,
     distinct: list[dict[str, Any]],
-    advised: dict[str, str],
+    said: dict[str, Any],
     portrait: pd.Series,
     style: SegmentStyle,
     file_name: str,
@@ -284,6 +314,8 @@ def card(
 
     Parameters
     ----------
+    said : dict
+        What `words` returns; caution and evidence.
     trust : dict
         stability, stability_word, sure_share and second_choice.
     """
@@ -293,16 +325,14 @@ def card(
         "slug": file_name,
         "colour": style.colour,
         "marker": style.marker,
-        "summary": name.archetype.summary if name.archetype else describe_traits(distinct),
         "customers": int(size["customers"]),
         "share": size["share"],
         **{column: size[column] if dataset.value else None for column in VALUE_COLUMNS},
         "traits": distinct,
         "typical": [{"label": label, "text": text} for label, text in portrait.items()],
         **trust,
-        **advised,
+        **said,
         "matched": name.archetype is not None,
-        "evidence": evidence(name),
         "campaign": f"campaigns/{file_name}.csv",
     }
 

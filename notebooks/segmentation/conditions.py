@@ -1,0 +1,235 @@
+"""Words that are printed only while their condition holds: conditions over a segment's members.
+
+A *claim* is a text with the condition that it was printed under and the numbers that the condition
+was evaluated with.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from customer_tables.text import lower_first, number, printable, quantity, share
+from segmentation import expressions
+from segmentation.dataset import Column, Dataset, Feature, Phrase
+
+EVERYBODY = "everybody"
+SIGNS = {
+    ast.Lt: "below",
+    ast.LtE: "at most",
+    ast.Gt: "above",
+    ast.GtE: "at least",
+    ast.Eq: "of",
+    ast.NotEq: "other than",
+}
+ARITHMETIC = {ast.Add: "+", ast.Sub: "−", ast.Mult: "×", ast.Div: "÷"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A text, its condition, and what the aggregates of both were among the members."""
+
+    text: str
+    condition: str
+    values: dict[str, float]  # by the aggregate's own text
+    holds: bool
+    because: tuple[str, ...]  # the condition in words, with the members' numbers
+
+
+class Customers:
+    """What is known of each customer, by the names that conditions use.
+
+    Columns and features both have names; where one name stands for both, it is the feature.
+
+    Parameters
+    ----------
+    customers : DataFrame, shape (n, n_columns)
+        Cleaned, in real units.
+    features : DataFrame, shape (n, n_features)
+        In real units.
+    """
+
+    def __init__(self, dataset: Dataset, customers: pd.DataFrame, features: pd.DataFrame) -> None:
+        columns = [c for c in dataset.columns if c.is_numeric or c.kind == "yes_no"]
+        columns = [column for column in columns if column.name in customers]
+        self.parts: dict[str, Column | Feature] = {c.name: c for c in columns}
+        self.parts |= {f.name: f for f in dataset.features}
+        tables = {c.name: customers for c in columns} | {f.name: features for f in dataset.features}
+        self.table = {
+            name: tables[name][name].to_numpy(dtype=float, na_value=np.nan) for name in self.parts
+        }
+        for name, part in self.parts.items():
+            if part.kind == "yes_no":
+                self.table[name] = self.table[name] == 1
+        self.nouns = dataset.nouns
+        self._found: dict[str, np.ndarray] = {}
+
+    def rows(self, formula: str | ast.expr) -> np.ndarray:
+        """Compute a formula for every customer, shape (n,); of bool for a condition."""
+        text = formula if isinstance(formula, str) else ast.unparse(formula)
+        if text not in self._found:
+            self._found[text] = expressions.evaluate(formula, self.table)
+        return self._found[text]
+
+    def take(self, rows: np.ndarray) -> Customers:
+        """Return some of the customers, by position; a customer may come several times."""
+        taken = object.__new__(Customers)
+        taken.parts, taken.nouns, taken._found = self.parts, self.nouns, {}
+        taken.table = {name: values[rows] for name, values in self.table.items()}
+        return taken
+
+
+class Members:
+    """The members of each segment, over whom conditions are evaluated.
+
+    Parameters
+    ----------
+    customers : Customers
+    labels : Series or ndarray, shape (n,)
+        Each customer's segment, in the order of ``customers``.
+    """
+
+    def __init__(self, customers: Customers, labels: pd.Series | np.ndarray) -> None:
+        self.customers, self.labels = customers, np.asarray(labels)
+        self._found: dict[str, pd.Series] = {}
+
+    def by_segment(self, aggregate: expressions.Aggregate) -> pd.Series:
+        """Return an aggregate of every segment, and under `EVERYBODY` of all customers."""
+        function, _, formula = aggregate
+        text = f"{function} {ast.unparse(formula)}"
+        if text not in self._found:
+            values = pd.Series(self.customers.rows(formula)).astype(float)
+            grouped = values.groupby(self.labels)
+            if function == "of_total":
+                found, whole = grouped.sum(), values.sum()
+                found = found / whole if whole else found * 0.0
+                found.loc[EVERYBODY] = 1.0
+            else:
+                name = "mean" if function == "share" else function
+                found = grouped.agg(name)
+                found.loc[EVERYBODY] = values.agg(name)
+            self._found[text] = found
+        return self._found[text]
+
+    def value(self, aggregate: expressions.Aggregate, segment: int) -> float:
+        """Return an aggregate of one segment, or in the scope that it names."""
+        found = self.by_segment(aggregate)
+        segments = found.drop(EVERYBODY)
+        match aggregate.scope:
+            case "_all":
+                return float(found[EVERYBODY])
+            case "_highest":
+                return float(segments.max())
+            case "_lowest":
+                return float(segments.min())
+        return float(found[segment])
+
+    def claim(self, phrase: Phrase, segment: int, condition: ast.expr | None = None) -> Claim:
+        """Evaluate a phrase's condition for a segment, and fill in the numbers that it quotes.
+
+        What cannot be evaluated, such as the median of unknown amounts, does not hold. The tree of
+        a condition stands in for its text where names of columns are no words of the language.
+        """
+        outer, aggregates = expressions.split(condition or phrase.when)
+        values = {text: self.value(found, segment) for text, found in aggregates.items()}
+        arrays = {text: np.array([value]) for text, value in values.items()}
+        known = all(map(math.isfinite, values.values()))
+        holds = known and bool(expressions.evaluate(outer, arrays)[0])
+        because = tuple(self._in_words(aggregates, values))
+        text = phrase.text
+        for quoted in expressions.quoted(text):
+            ((name, found),) = expressions.split(quoted)[1].items()
+            values[name] = self.value(found, segment)
+            text = text.replace(f"{{{quoted}}}", self._amount(found, values[name]))
+        return Claim(text, phrase.when, values, holds, because)
+
+    def _in_words(
+        self, aggregates: dict[str, expressions.Aggregate], values: dict[str, float]
+    ) -> Iterable[str]:
+        """Write each aggregate of the members in words, with everybody's where that is compared."""
+        for text, aggregate in aggregates.items():
+            if aggregate.scope:
+                continue
+            words = self._described(aggregate.formula)
+            amount = self._amount(aggregate, values[text])
+            others = {a.scope: values[t] for t, a in aggregates.items() if _same(a, aggregate)}
+            of_all = ""
+            if "_all" in others:
+                of_all = f" (everybody: {self._amount(aggregate, others['_all'])})"
+            match aggregate.function:
+                case "share":
+                    yield f"{amount} with {words}{of_all}"
+                case "of_total":
+                    flagged = self.customers.rows(aggregate.formula).dtype == bool
+                    yield f"{amount} of all {'with ' if flagged else ''}{words}"
+                case function:
+                    yield f"{function} {words} {amount}{of_all}"
+
+    def _amount(self, aggregate: expressions.Aggregate, value: float) -> str:
+        """Write the number of an aggregate in its unit."""
+        if aggregate.function in ("share", "of_total"):
+            return share(value)
+        part = self.customers.parts.get(getattr(aggregate.formula, "id", ""))
+        return quantity(value, part.unit, part.kind) if part else number(value)
+
+    def _described(self, node: ast.expr) -> str:
+        """Write a formula over customers in the labels of the dataset."""
+        match node:
+            case ast.Name(id=name) if name in self.customers.parts:
+                part = self.customers.parts[name]
+                return lower_first(printable(part.label or name).partition(":")[0])
+            case ast.Constant(value=1):
+                return self.customers.nouns
+            case ast.Constant(value=int() | float() as value):
+                return number(value)
+            case ast.Compare(left=ast.Name(id=name) as left, ops=[op], comparators=[right]):
+                return self._compared(left, type(op), right)
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                return f"{self._described(left)} {SIGNS[type(op)]} {self._described(right)}"
+            case ast.BoolOp(op=op, values=parts):
+                word = "and" if isinstance(op, ast.And) else "or"
+                return f" {word} ".join(map(self._described, parts))
+            case ast.BinOp(
+                left=ast.Constant(value=int() | float() as times), op=ast.Mult(), right=right
+            ):
+                factor = share(times) if times <= 1.5 else f"{number(times)} times"
+                return f"{factor}{' of' if times <= 1.5 else ''} {self._described(right)}"
+            case ast.Call(func=ast.Name(id="ratio"), args=[above, below]):
+                return f"{self._described(above)} ÷ {self._described(below)}"
+            case ast.UnaryOp(op=ast.Not(), operand=part):
+                return f"not {self._described(part)}"
+            case ast.UnaryOp(operand=part):
+                return f"−{self._described(part)}"
+            case ast.BinOp(left=left, op=op, right=right):
+                return f"{self._described(left)} {ARITHMETIC[type(op)]} {self._described(right)}"
+            case ast.Call(func=ast.Name(id=function), args=parts):
+                return f"{function}({', '.join(map(self._described, parts))})"
+        raise TypeError(f"no formula: {ast.dump(node)}")
+
+    def _compared(self, left: ast.Name, sign: type[ast.cmpop], right: ast.expr) -> str:
+        """Write how a column compares: some cash advances, balance at least 90% of credit limit."""
+        words, part = self._described(left), self.customers.parts[left.id]
+        if isinstance(right, ast.Constant) and isinstance(right.value, int | float):
+            value = right.value
+            if value == 0 and part.kind in ("money", "count"):
+                some = {ast.Gt: "some", ast.Eq: "no", ast.LtE: "no", ast.NotEq: "some"}
+                if sign in some:
+                    return f"{some[sign]} {words}"
+            return f"{words} {SIGNS[sign]} {quantity(value, part.unit, part.kind)}"
+        return f"{words} {SIGNS[sign]} {self._described(right)}"
+
+
+def _same(one: expressions.Aggregate, other: expressions.Aggregate) -> bool:
+    """Whether two aggregates differ in their scope at most."""
+    return one.function == other.function and ast.dump(one.formula) == ast.dump(other.formula)
+
+
+def because(claims: Iterable[Claim], most: int = 3) -> str:
+    """Say what claims are based on, each number once."""
+    reasons = list(dict.fromkeys(reason for claim in claims for reason in claim.because))[:most]
+    return f"Based on: {'; '.join(reasons)}." if reasons else ""
