@@ -75,7 +75,7 @@ def quantities(real: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_parts(share: pd.Series, parts: int) -> pd.Series:
-    """Count a share in so many parts: at least one where there is any."""
+    """Count a share in a number of parts: at least one where there is any."""
     return (share * parts).round().clip(1, parts).where(share > 0, 0)
 
 

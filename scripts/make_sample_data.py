@@ -186,7 +186,7 @@ def round_limit(limit: np.ndarray) -> np.ndarray:
 
 
 def months(twelfths: np.ndarray, tenure: np.ndarray, scale: float = 12) -> np.ndarray:
-    """Whole months out of the tenure; whoever was active at all was so in one month at least."""
+    """Whole months out of the tenure; an active customer was so in one month at least."""
     whole = np.floor(twelfths * tenure / scale + 0.5)
     return np.where(twelfths > 0, np.clip(whole, 1, tenure), 0)
 
@@ -244,7 +244,7 @@ def put_flaws_in(customers: pd.DataFrame, flaws: dict, uniform: Uniform) -> pd.D
     no_full = (table["PRC_FULL_PAYMENT"] == 0).to_numpy()
     pays = (table["PAYMENTS"] > 0).to_numpy()
 
-    # Nobody who pays nothing has a minimum payment; the others without one owe next to nothing.
+    # Without payments there is no minimum payment; the others without one owe very little.
     owed = (table["BALANCE"] * chance[0] ** 2).round(6).to_numpy()
     others = flaws["missing_minimum_payments"] - int((~pays).sum())
     missing = pick(pays & no_full, owed, others)
@@ -282,7 +282,7 @@ def make_customers(parameters: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def resize(parameters: dict, rows: int) -> dict:
-    """Return the parameters of a table with so many cardholders, for trials of size.
+    """Return the parameters of a table with this number of cardholders, for trials of size.
 
     Cells and flaws keep their shares, as far as whole customers allow.
     """

@@ -34,7 +34,7 @@ from segmentation.cleaning import check_types, select_columns
 from segmentation.dataset import load_dataset
 from segmentation.silhouette import mean, silhouettes
 
-# Public notebooks on the table (17 columns, gaps filled with the median, ten starts), k = 2 to 10;
+# Public notebooks on the table (17 columns, gaps filled with the median, n_init=10), k = 2 to 10;
 # "log" takes log1p of amounts and counts first. PCA: cumulative share of variance.
 SILHOUETTE = {
     "z-scores": (0.210, 0.251, 0.198, 0.193, 0.203, 0.208, 0.222, 0.226, 0.220),

@@ -184,8 +184,8 @@ def clearer(matrix: np.ndarray, fit: KMeansFit, seed: int) -> bool:
     """Whether the segments are clearer than those of null reference data."""
     sample = np.random.default_rng(seed).permutation(len(matrix))[:2_000]
     scores = null_reference.silhouettes(matrix, {"k": fit.labels}, rows=sample)["k"]
-    nulls = null_reference.null_statistics(matrix, [fit.k], draws=2, seed=seed)
-    highest = nulls.loc[nulls["null"] != "permuted", "silhouette"].max()
+    references = null_reference.null_statistics(matrix, [fit.k], draws=2, seed=seed)
+    highest = references.loc[references["null"] != "permuted", "silhouette"].max()
     return bool(null_reference.mean(scores) >= highest + selection.EXCESS)
 
 

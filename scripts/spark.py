@@ -1,4 +1,4 @@
-r"""Sum up purchases and score customers on Spark, on this machine or on a cluster.
+r"""Aggregate purchases and score customers on Spark, on this machine or on a cluster.
 
     python3 scripts/spark.py customers --dataset retail --output everybody --sample sample.parquet
     python3 scripts/spark.py score --model results/retail/model.json \\

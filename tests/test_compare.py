@@ -93,12 +93,12 @@ def test_identifiers_stay_texts_and_files_changed_after_the_run_are_noted(tmp_pa
         # Of those in either, 1 and 2 share 90 of 110, 2 and 1 share 60 of 100; 3 meets none of it.
         (
             [[10, 90, 0], [60, 0, 20], [10, 10, 0]],
-            "1-2 same, 2-1 other borders, 3- gone, -3 new",
+            "1-2 same, 2-1 other boundaries, 3- gone, -3 new",
             [90 / 110, 60 / 100, 10 / 90, 20 / 80],
         ),
         ([[75, 25], [0, 100]], "1-1 same, 2-2 same", [0.75, 0.8]),
-        ([[50, 50], [0, 100]], "1-1 other borders, 2-2 other borders", [0.5, 2 / 3]),
-        ([[49, 51], [0, 100]], "2-2 other borders, 1- gone, -1 new", [100 / 151, 0.49, 0.49]),
+        ([[50, 50], [0, 100]], "1-1 other boundaries, 2-2 other boundaries", [0.5, 2 / 3]),
+        ([[49, 51], [0, 100]], "2-2 other boundaries, 1- gone, -1 new", [100 / 151, 0.49, 0.49]),
         ([[9, 0, 1]], "1-1 same, -2 new, -3 new", [0.9, 0, 0.1]),
     ],
 )
@@ -112,7 +112,7 @@ def test_pairs_by_centres_measure_distance_by_the_nearest_other_centre():
     first = frame([[0.0, 0.0], [4.0, 0.0], [0.0, 8.0]])
     found = pair_by_centres(first, frame([[4.4, 0.0], [0.0, 1.6], [0.0, 4.1]]))
     assert paired(found) == "1-2 moved, 2-1 same, 3-3 moved"
-    # 3.9 of the 8 to the nearest centre: still within the borders.
+    # 3.9 of the 8 to the nearest centre: still within the boundaries.
     assert [pair.measure for pair in found] == pytest.approx([1.6 / 4, 0.4 / 4, 3.9 / 8])
     far = pair_by_centres(first, frame([[0.0, 0.0], [4.0, 0.0], [0.0, 3.9]]))
     assert paired(far) == "1-1 same, 2-2 same, 3- gone, -3 new"
@@ -127,7 +127,7 @@ def test_the_same_run_twice_changes_nothing(tmp_path):
     assert paired(found.pairs) == "1-1 same, 2-2 same, 3-3 same"
     assert said["Why they differ"] == "Data, settings, code and packages are the same."
     assert "changed by 2 points or more" in said["Size and value"]
-    assert not {"Who changed", "Gone and new", "Names"} & said.keys()
+    assert not {"Customers who changed", "Gone and new", "Names"} & said.keys()
 
 
 def test_other_settings_on_the_same_customers(tmp_path):
@@ -136,16 +136,16 @@ def test_other_settings_on_the_same_customers(tmp_path):
     second = {"parameters": {"k": 2, "draws": 4}, "k_set_by_hand": True}
     first = {"confidence": confidence, "parameters": {"initialisations": 30, "results_dir": "/a"}}
     found, said = compared(tmp_path, before, before.where(before != 3, 2), first, **second)
-    assert paired(found.pairs) == "1-1 same, 2-2 other borders, 3- gone"
+    assert paired(found.pairs) == "1-1 same, 2-2 other boundaries, 3- gone"
     assert found.moved == pytest.approx(1 / 3)
     assert (found.moved_near_boundary, found.near_boundary) == (1.0, pytest.approx(1 / 3))
     assert found.settings == [("k", "by the rule", "2")]  # others are a matter of the notebooks
     for part in (
-        "k (by the rule, then 2). Nobody behaves differently",
+        "k (by the rule, then 2). Every change of segment comes",
         "“Sleepers” has no counterpart: 100% went to “Bargain hunters”.",
         "Plans and lists for Big spenders hold. Plans for Bargain hunters hold, but take",
         "from 33% to 67% of clients",
-        "Most changes are a matter of borders",
+        "Most changes are a matter of boundaries",
         "In b the number of segments was set by hand",
     ):
         assert part in " ".join(said.values())
@@ -170,8 +170,11 @@ def test_no_customers_in_common_are_paired_by_centres(tmp_path):
     assert (found.basis, found.shared, found.agreement) == ("centres", 0, None)
     assert found.obstacle == "none"
     assert paired(found.pairs) == "1-2 same, 2-1 same, 3-3 same"
-    assert said["Names"] == "“Sleepers” is called “Snoozers” now." and "Who changed" not in said
-    assert "nothing here tells which of the two" in said["Why they differ"]
+    assert (
+        said["Names"] == "“Sleepers” is called “Snoozers” now."
+        and "Customers who changed" not in said
+    )
+    assert "this page cannot show which of the two" in said["Why they differ"]
 
 
 # Another table has other means and deviations; the same place has to stay the same place.
@@ -266,7 +269,7 @@ def test_other_features_without_common_customers_leave_the_names(tmp_path):
     [
         ("same, same", 0.90, "same"),
         ("same, same", 0.89, "redrawn"),
-        ("same, other borders", 0.95, "same"),
+        ("same, other boundaries", 0.95, "same"),
         ("same, same", None, "again"),
         ("same, moved", None, "redrawn"),
         ("same, gone", 0.99, "partly"),

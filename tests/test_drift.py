@@ -220,7 +220,11 @@ def test_the_command_writes_the_page_and_tells_schedulers(score, table, tmp_path
     written = {path.name for path in folder.iterdir()}
     assert written == {"index.html", "drift.json", "features.csv", "segments.csv", "moves.csv"}
     page = (folder / "index.html").read_text()
-    assert "Rebuild the segments" in page and "<script" not in page and "Who moved" in page
+    assert (
+        "Rebuild the segments" in page
+        and "<script" not in page
+        and "moved since the earlier list" in page
+    )
     assert str(tmp_path) not in page and "of fewer than 10 card holders" in page
     first = record()
     assert first["verdict"] == "rebuild" and 0 < first["moved"] < 1

@@ -153,8 +153,8 @@ def test_evidence_needs_every_training_and_every_measure():
     [
         (True, True, True, "a place in the segmentation"),
         (False, True, True, "a place in the segmentation"),
-        (True, True, False, "a compression: its segments say more"),
-        (False, True, False, "no place here: its segments say more"),
+        (True, True, False, "a compression: its segments explain more"),
+        (False, True, False, "no place here: its segments explain more"),
         (True, False, True, "as a compression"),
         (False, False, True, "no place"),
     ],

@@ -104,7 +104,7 @@ def assign(distances: np.ndarray) -> dict[str, np.ndarray]:
     -------
     dict of str to ndarray, shape (n,)
         segment and second_choice (from 1), distance (to the nearest centre), ratio (nearest to
-        second-nearest distance: 0 at the centre, 1 on the border) and confidence (1 - ratio).
+        second-nearest distance: 0 at the centre, 1 on the boundary) and confidence (1 - ratio).
     """
     found = {f"distance_{s}": distance for s, distance in enumerate(distances, start=1)}
     for step in assignment_steps(len(distances)):
@@ -119,7 +119,7 @@ def assign(distances: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:
-    """Say how surely customers belong to a centre: `assign` of distances, shape (n, k)."""
+    """Tabulate `assign` of distances, shape (n, k)."""
     return pd.DataFrame(assign(np.asarray(distances).T))
 
 
@@ -134,7 +134,7 @@ def outlier_distances(assigned: dict[str, np.ndarray], k: int) -> np.ndarray:
     Returns
     -------
     ndarray, shape (k,)
-        Who is farther away is unlike the customers that made the segment.
+        Customers who are farther away are outliers.
     """
     segment, distance = assigned["segment"], assigned["distance"]
     return np.array(

@@ -147,7 +147,7 @@ def _refuse_twice(ids: pd.Series, identifier: str) -> None:
         raise UserError(
             f"{twice.nunique()} identifiers stand on two or more different rows",
             where=f"column {identifier!r}, for example {word}s {rows[0]} and {rows[1]}",
-            remedy="keep one row per customer, or sum the rows up before",
+            remedy="keep one row per customer, or aggregate the rows before",
         )
 
 

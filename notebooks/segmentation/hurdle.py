@@ -95,7 +95,7 @@ def fit(
         best = max(starts, key=lambda found: found[1][-1])
         shares, heights, parameters = _climb(statistics, best[0], LONG_RUN)
     bic = free * np.log(len(matrix)) - 2 * heights[-1]
-    labels = np.unique(shares.argmax(axis=1), return_inverse=True)[1]  # a class may be nobody's
+    labels = np.unique(shares.argmax(axis=1), return_inverse=True)[1]  # a class may be empty
     weights, does, means, variances = parameters
     return HurdleMixture(weights, does, means, variances, heights, float(bic), labels)
 
@@ -112,14 +112,14 @@ def scan(
 def meaning(nearer: float, with_hurdle: int) -> str:
     """Say what follows if the classes agree with yes/no rules by so much more than segments do."""
     if not with_hurdle:
-        return "Without zeros to set apart, it is a mixture of Gaussians with independent columns."
+        return "No column has a hurdle, so it is a mixture of Gaussians with independent columns."
     if nearer > CLEARLY:
-        return "Who does something counts for more in it, and how much for less."
+        return (
+            "The classes depend more than the segments on who does something, and less on how much."
+        )
     if nearer < -CLEARLY:
-        return "The segments already tell who does something more clearly than it does."
-    return (
-        "Modelling the zeros apart brings its classes clearly neither nearer to the rules nor away."
-    )
+        return "The segments separate who does something more clearly than the classes do."
+    return "The classes are about as near to the rules as the segments are."
 
 
 def _parameters(hurdles: np.ndarray, k: int) -> int:

@@ -35,8 +35,8 @@ def open_table(
 ) -> tuple[Workspace, Reading]:
     """Open the workspace of notebook 01 and read its table, one row a customer.
 
-    Lines of purchases are summed up to customers, unless the input holds customers that were
-    summed up from such lines before. Where the dataset is "auto", what the table is gets guessed
+    Transaction lines are aggregated to customers, unless the input holds customers that were
+    aggregated from such lines before. Where the dataset is "auto", what the table is gets guessed
     from the table itself and written as dataset.toml into the results, where the later notebooks
     read it.
 
@@ -47,7 +47,7 @@ def open_table(
     input_file : str
         A table in place of the dataset's own.
     demographics_file : str
-        A second table, of who the customers are; only for lines of purchases.
+        A second table, of who the customers are; only for transaction lines.
     prediction_cut : str
         Where a history of purchases is cut in two, as in `split_history`.
     **options : str
@@ -120,7 +120,7 @@ def _read(
 
 
 def _is_summed_up(path: Path) -> bool:
-    """Tell whether a file in place of purchases holds customers summed up from them already."""
+    """Tell whether a file in place of purchases holds customers aggregated from them already."""
     try:
         return set(AGGREGATED) <= set(pq.read_schema(path).names)
     except (pa.ArrowException, OSError):

@@ -177,7 +177,7 @@ def refine(matrix: np.ndarray, centres: np.ndarray, *, passes: int = 300) -> KMe
     matrix : ndarray, shape (n, d)
     centres : ndarray, shape (k, d)
     passes : int
-        At most so many, as in scikit-learn.
+        Maximum, as in scikit-learn.
 
     Returns
     -------

@@ -129,7 +129,7 @@ def dataset_of(model: dict[str, Any]) -> Dataset:
     for entry in model["columns"]:
         low, high = entry["valid"]
         limits = (-math.inf if low is None else low, math.inf if high is None else high)
-        # What notebook 01 sums up has the identifier's name of all its tables.
+        # What notebook 01 aggregates has the identifier's name of all its tables.
         more = ["customer"] if aggregated and entry["kind"] == "id" else []
         columns.append(Column(**entry | {"valid": limits, "found_as": entry["found_as"] + more}))
     return Dataset(

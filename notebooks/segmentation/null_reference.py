@@ -95,7 +95,7 @@ def uniform_box(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(scores.min(axis=0), scores.max(axis=0), scores.shape) @ axes + middle
 
 
-NULLS: dict[str, Callable] = {
+REFERENCES: dict[str, Callable] = {
     "permuted": permuted,
     "gaussian": gaussian_like,
     "same_margins": same_margins,
@@ -178,7 +178,7 @@ def null_statistics(
     def table(task: tuple[str, int]) -> pd.DataFrame:
         null, draw = task
         rng = np.random.default_rng([seed, draw, *null.encode()])
-        reference = NULLS[null](matrix, rng)
+        reference = REFERENCES[null](matrix, rng)
         fits = scan_kmeans(reference, ks, n_init=n_init, seed=seed, sweeps=0)
         rows = rng.choice(len(matrix), sample, replace=False) if sample < len(matrix) else None
         scores = silhouettes(reference, {k: fit.labels for k, fit in fits.items()}, rows=rows)
@@ -193,7 +193,7 @@ def null_statistics(
         statistics.insert(1, "draw", draw)
         return statistics
 
-    tasks = [(null, draw) for null in NULLS for draw in range(draws)]
+    tasks = [(null, draw) for null in REFERENCES for draw in range(draws)]
     return pd.concat(parallel_map(table, tasks), ignore_index=True)
 
 

@@ -1,4 +1,4 @@
-"""Show whoever is looking that a long step is under way; nothing of it stays in the notebook."""
+"""Show the progress of long steps in a live notebook; nothing of it stays in the saved one."""
 
 from __future__ import annotations
 

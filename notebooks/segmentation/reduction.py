@@ -159,7 +159,7 @@ def outside_measures(labelings: dict, described: pd.DataFrame, rules) -> pd.Data
 
 
 def by_method(scored: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the trainings of each method and rank: their agreement, and the range of the rest.
+    """Tabulate each method and rank over its trainings: their agreement, and the range of the rest.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def sampling_margin(customers: int) -> float:
 
 
 def evidence(scored: pd.DataFrame, measures: list[str], margin: float) -> pd.DataFrame:
-    """Hold the segments from each rank's codes against those from the features.
+    """Compare the segments from each rank's codes with those from the features.
 
     Parameters
     ----------
@@ -201,20 +201,20 @@ def evidence(scored: pd.DataFrame, measures: list[str], margin: float) -> pd.Dat
     direct = between.loc["features"].iloc[0] - REPEATS_WITHIN
     table = pd.DataFrame({"repeats": between.loc["autoencoder"] >= direct, "tells": False})
     if measures:
-        rival = scored.xs("features", level="method")[measures].max()
-        table["tells"] = (groups[measures].min().loc["autoencoder"] > rival + margin).all(axis=1)
+        direct = scored.xs("features", level="method")[measures].max()
+        table["tells"] = (groups[measures].min().loc["autoencoder"] > direct + margin).all(axis=1)
     return table
 
 
 def verdict(rebuilds: bool, tells: bool, repeats: bool) -> str:
-    """Say whether an autoencoder earned its place beside PCA and K-Means on the features.
+    """Say whether an autoencoder is worth using beside PCA and K-Means on the features.
 
     Parameters
     ----------
     rebuilds : bool
-        Its worst training rebuilt held-out rows better than PCA, at every rank.
+        Its worst training reconstructed held-out rows better than PCA, at every rank.
     tells : bool
-        Some code's segments say more about outside variables than segments from the features.
+        Some code's segments explain more of outside variables than segments from the features.
     repeats : bool
         Trainings of that code agree on the segments as fits on the features do.
     """
@@ -222,7 +222,9 @@ def verdict(rebuilds: bool, tells: bool, repeats: bool) -> str:
         return "earns a place in the segmentation"
     if tells:
         place = "earns a place as a compression" if rebuilds else "earns no place here"
-        return f"{place}: its segments say more of outside variables, but differ at each training"
+        return (
+            f"{place}: its segments explain more of outside variables, but differ between trainings"
+        )
     if rebuilds:
         return "earns a place as a compression, not as a basis for segments"
     return "earns no place here"

@@ -1,4 +1,4 @@
-"""What the training customers looked like, as a few numbers to hold later periods against."""
+"""The training customers in a few numbers, for comparison with later periods."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ BINS = 10  # of equally many training customers, as far as equal values allow
 def describe_training(
     features: pd.DataFrame, names: list[str], as_read: pd.DataFrame, segments: pd.Series
 ) -> dict[str, Any]:
-    """Sum up the training customers for comparisons with later periods.
+    """Describe the training customers for comparisons with later periods.
 
     Parameters
     ----------
     features : DataFrame, shape (n_customers, n_features)
         In real units.
     names : list of str
-        Those that are summed up.
+        The features that are described.
     as_read : DataFrame, shape (n_customers, n_columns)
         The columns of numbers before ranges and rules touched them: there a change of unit shows.
     segments : Series of int, shape (n_customers,)
@@ -56,7 +56,7 @@ def bin_edges(values: np.ndarray, bins: int = BINS) -> np.ndarray:
     A value that very many customers share, such as zero, has a bin of its own.
     """
     inner = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf"))
-    return inner[inner < values.max()]  # above the last edge there has to be somebody
+    return inner[inner < values.max()]  # the last bin must not be empty
 
 
 def bin_counts(values: np.ndarray, edges: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -349,12 +349,12 @@ def verdict(
         The smallest and the largest k of the actionable range.
     """
     at = scan.loc[choice.k]
-    nulls = null_scan[(null_scan["k"] == choice.k) & (null_scan["null"] != "permuted")]
-    highest = nulls["silhouette"].max()
+    references = null_scan[(null_scan["k"] == choice.k) & (null_scan["null"] != "permuted")]
+    highest = references["silhouette"].max()
     clearer = bool(at["silhouette"] >= highest + EXCESS)
     again = f"adjusted Rand index {at['stability']:.2f}"
-    if nulls["stability"].notna().any():
-        again += f"; null reference data reach {nulls['stability'].max():.2f}"
+    if references["stability"].notna().any():
+        again += f"; null reference data reach {references['stability'].max():.2f}"
     why = ["null reference data give segments that are as clear"] * (not clearer)
     if choice.k not in choice.qualified:
         why.append("another sample of similar customers could be partitioned differently")
@@ -378,7 +378,7 @@ def verdict(
         text += "That does not count here: null reference data keep gaps in single columns."
     else:
         text += "The segments are no clearer than those of null reference data."
-    found = _found_again(at, nulls["stability"].dropna())
+    found = _found_again(at, references["stability"].dropna())
     return Verdict(word, sentence, clearer, (_groups(scan, choice, actionable), found, text))
 
 

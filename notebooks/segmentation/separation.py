@@ -55,7 +55,7 @@ def _spread_ties(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def valley(below: np.ndarray, above: np.ndarray) -> float:
-    """Lowest density between two groups on a line, as a share of their lower peak.
+    """Return the lowest density between two groups on a line, as a share of their lower peak.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def valley(below: np.ndarray, above: np.ndarray) -> float:
     Returns
     -------
     float
-        0 where nobody lies between the peaks, 1 where the density does not fall at all. The
+        0 where no customer lies between the peaks, 1 where the density does not fall at all. The
         bandwidth is Silverman's (1986) for the smaller group.
     """
     both = np.concatenate([below, above])
@@ -89,7 +89,7 @@ def valley(below: np.ndarray, above: np.ndarray) -> float:
 
 
 def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Valley of density between each pair of segments.
+    """Return the valley of density between each pair of segments.
 
     Each pair is projected on the line between its centres and on its linear discriminant (Fisher
     1936); the deeper valley counts.
@@ -120,7 +120,7 @@ def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def least_apart(matrix: np.ndarray, labels: np.ndarray) -> float:
-    """Valley between the two of two or more segments that are least apart; NaN as in `valleys`."""
+    """Return the shallowest valley between any two segments; NaN as in `valleys`."""
     depths = valleys(matrix, labels)
     return float(depths[np.triu_indices(len(depths), 1)].max())
 

@@ -86,7 +86,7 @@ def fit_file(
         The passes end when Lloyd's step would move no centre farther than this, in units of the
         columns' mean deviation.
     passes : int
-        At most so many.
+        Maximum number.
 
     Raises
     ------

@@ -36,7 +36,7 @@ NUMBERED = "numbered by row"
 # segment counts as dissolved, from .75 on as stable (Hennig 2007; help of clusterboot in fpc).
 SAME_MEMBERS, KEPT_MEMBERS = 0.75, 0.50
 # Distance of a pair's centres over the distance to the nearest other centre of the first run. Below
-# one half, the new centre lies on its own side of every border of the first run.
+# one half, the new centre lies on its own side of every boundary of the first run.
 SAME_PLACE, KEPT_PLACE = 0.25, 0.50
 # Fewer customers in common, per segment, say too little about segments.
 SHARED_PER_SEGMENT = 10
@@ -86,7 +86,7 @@ class Pair:
     # Jaccard similarity of the members, or relative distance of the centres; of the nearest
     # relative where there is no counterpart.
     measure: float | None
-    word: str  # "same", "other borders", "moved", "same name", "gone" or "new"
+    word: str  # "same", "other boundaries", "moved", "same name", "gone" or "new"
 
     @property
     def kept(self) -> bool:
@@ -115,7 +115,7 @@ class Comparison:
     shifts: dict[Pair, list[tuple[str, float]]] = field(default_factory=dict)
     # Of the customers in both runs, unless paired otherwise: the adjusted Rand index; how many went
     # from which segment (rows) to which; the share that is not in the counterpart of its former
-    # segment; the share that was near a border, of these and of all.
+    # segment; the share that was near a boundary, of these and of all.
     agreement: float | None = None
     moves: pd.DataFrame = field(default_factory=pd.DataFrame)
     moved: float | None = None
@@ -383,7 +383,7 @@ def pair_by_customers(moves: pd.DataFrame) -> list[Pair]:
     union = counts.sum(axis=1)[:, None] + counts.sum(axis=0)[None] - counts
     likeness = moves / np.maximum(union, 1)
     words = np.select(
-        [likeness >= SAME_MEMBERS, likeness >= KEPT_MEMBERS], ["same", "other borders"], ""
+        [likeness >= SAME_MEMBERS, likeness >= KEPT_MEMBERS], ["same", "other boundaries"], ""
     )
     return _pair(likeness, -likeness.to_numpy(), words, pd.Series.max)
 

@@ -1,4 +1,4 @@
-"""What to conclude from two runs side by side: sentences by stated rules, nothing by eye."""
+"""Conclusions from two runs side by side: sentences by stated rules."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from runner import pages
 from runner.comparison import Comparison, Pair, Run
 
 SAME_AGREEMENT = AGREEMENT_CUTS[0][0]
-# From here on a segment's share counts as changed: two in a hundred customers, or of the value.
+# From this change on, a segment's share of the customers or of the value counts as changed.
 CLEAR_CHANGE = 0.02
-# From this share of movers on that had been near a border, borders explain most changes.
+# From this share of movers on that had been near a boundary, boundaries explain most changes.
 MOSTLY = 0.5
 
 HEADLINES = {
     "same": "It is the same segmentation.",
-    "again": "The same segments, in other customers.",
-    "redrawn": "The same segments, with other borders.",
+    "again": "The same segments, among other customers.",
+    "redrawn": "The same segments, with other boundaries.",
     "partly": "Some segments are the same, others are not.",
     "another": "It is another segmentation.",
 }
@@ -46,7 +46,7 @@ def headline(pairs: Sequence[Pair], agreement: float | None) -> str:
 
 
 def conclude(comparison: Comparison) -> list[tuple[str, str]]:
-    """Say what follows from a comparison, the most important first: topics, and plain texts."""
+    """Return the conclusions from a comparison, the most important first: topics and texts."""
     found = {
         "On the whole": _whole(comparison),
         "Why they differ": _cause(comparison),
@@ -54,7 +54,7 @@ def conclude(comparison: Comparison) -> list[tuple[str, str]]:
         "Gone and new": _lost_and_new(comparison),
         "Size and value": _sizes(comparison),
         "Names": _renamed(comparison),
-        "Who changed": _boundaries(comparison),
+        "Customers who changed": _boundaries(comparison),
         "How far to trust it": _trust(comparison),
     }
     return [(topic, text) for topic, text in found.items() if text]
@@ -72,7 +72,7 @@ def _whole(comparison: Comparison) -> str:
     return (
         f"{text} Of the {count(comparison.shared or 0)} {nouns} in both, "
         f"{pages.percent(comparison.moved)} changed segment; the agreement is "
-        f"{agreement_word(comparison.agreement)} ({comparison.agreement:.2f} of 1)."
+        f"{agreement_word(comparison.agreement)} (adjusted Rand index {comparison.agreement:.2f})."
     )
 
 
@@ -80,14 +80,13 @@ def _cause(comparison: Comparison) -> str:
     nouns = comparison.first.report["nouns"]
     settings = joined([f"{name} ({a}, then {b})" for name, a, b in comparison.settings])
     texts = {
-        (True, True): "Both the data and the settings differ, so nothing here tells which of the "
-        "two made the difference. To find out, change one at a time. "
+        (True, True): "Both the data and the settings differ, so this page cannot show which of "
+        "the two made the difference. To find out, change one at a time. "
         f"Settings: {settings}.",
         (True, False): "The settings are the same and the data differ. A change of segment means "
-        f"that the {nouns} changed or that the borders did: the borders are fitted to each table "
-        "anew.",
-        (False, True): f"The data are the same and the settings differ: {settings}. Nobody behaves "
-        "differently; whoever changed segment did so by the settings.",
+        f"that the {nouns} changed or that the boundaries did: they are fitted to each table.",
+        (False, True): f"The data are the same and the settings differ: {settings}. Every change "
+        "of segment comes from the settings, not from behaviour.",
         (False, False): "Data and settings are the same; code or packages differ. Every difference "
         "below comes from them."
         if comparison.versions
@@ -99,15 +98,15 @@ def _cause(comparison: Comparison) -> str:
 def _lists(comparison: Comparison) -> str:
     names = {pair: comparison.sides(pair, "name")[0] for pair in comparison.kept}
     if not names:
-        return "Plan anew from the second run; no advice carries over."
+        return "Make new plans from the second run; no advice carries over."
     if comparison.basis != "customers" or comparison.other_data:
         return (
             f"Plans for {joined(list(names.values()))} carry over. Take the "
-            f"{comparison.first.report['nouns']} from the second run's lists: the first run's do "
-            "not know the other table."
+            f"{comparison.first.report['nouns']} from the second run's lists: the first run's "
+            "lists do not cover the other table."
         )
-    redrawn = [name for pair, name in names.items() if pair.word == "other borders"]
-    same = [name for pair, name in names.items() if pair.word != "other borders"]
+    redrawn = [name for pair, name in names.items() if pair.word == "other boundaries"]
+    same = [name for pair, name in names.items() if pair.word != "other boundaries"]
     parts = [f"Plans and lists for {joined(same)} hold."] if same else []
     if redrawn:
         parts.append(f"Plans for {joined(redrawn)} hold, but take the second run's lists.")
@@ -179,8 +178,8 @@ def _boundaries(comparison: Comparison) -> str:
         return ""
     return (
         f"Of the {comparison.first.report['nouns']} who changed segment, {pages.percent(moved)} "
-        f"had been near a border in the first run; of all, {pages.percent(every)}."
-        f"{' Most changes are a matter of borders.' if moved >= MOSTLY else ''}"
+        f"had been near a boundary in the first run; of all, {pages.percent(every)}."
+        f"{' Most changes are a matter of boundaries.' if moved >= MOSTLY else ''}"
     )
 
 

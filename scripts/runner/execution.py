@@ -178,7 +178,7 @@ def _kernel_failed(name: str, late: float | None, error: Exception) -> RunFailed
             f"{name} was stopped after {late / 60:g} minutes.\n"
             "Allow more with --time-limit MINUTES, or try --quick."
         )
-    # A kernel that dies while it starts is told by its client in other words.
+    # A kernel that dies while it starts is reported by its client in other words.
     if isinstance(error, DeadKernelError) or str(error).startswith("Kernel died"):
         why = "most likely the machine ran out of memory"
         return RunFailed(f"{name} ended without a word: {why}.\n{_LESS_MEMORY}")

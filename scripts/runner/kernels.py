@@ -158,7 +158,7 @@ class Kernels:
 
     @asynccontextmanager
     async def take(self, number: str, names: list[str]) -> AsyncIterator[Kernel]:
-        """Lend the kernel for a stage, started ahead or now; nobody waits for its end."""
+        """Lend the kernel for a stage, started ahead or now; its end is not awaited."""
         self.prepare(number, names)
         try:
             await self._started[number]

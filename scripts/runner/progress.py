@@ -50,7 +50,7 @@ class Progress:
     def say(self, text: str) -> None:
         """Print a line."""
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        with suppress(OSError):  # nobody reads any more: no reason to end the run
+        with suppress(OSError):  # the reader is gone: no reason to end the run
             tqdm.write(text.encode(encoding, "replace").decode(encoding), file=sys.stdout)
             sys.stdout.flush()
 

@@ -66,7 +66,7 @@ def read_record(path: Path) -> Record:
 
 
 def _is_whole(content: Any) -> bool:
-    """Whether a manifest, which anybody may have written, has the parts of one, of their types."""
+    """Whether a manifest, which may have any origin, has the parts of one, of their types."""
     try:
         tables = [content["parameters"], content["outputs"], content.get("versions", {})]
         tables += [given := content.get("given", {}), git := content.get("git") or {}]

@@ -20,7 +20,7 @@ _EPILOG = """\
 example:
   score.py --model results/credit_card/model.json --input march.csv --output march_scored.csv
 
-every month, with a look at what changed since training and since the month before:
+every month, with what changed since training and since the month before:
   score.py --model results/credit_card/model.json --input april.csv --output april_scored.csv \\
       --drift april_drift --before march_scored.csv --fail-on-drift
 
@@ -53,12 +53,12 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add("--output", **path, required=True, help=where)
     units = "go on where columns seem to be in another unit than in training"
     add("--accept-units", action="store_true", help=units)
-    page = "write there a page that says what changed since training"
+    page = "write a page there that says what changed since training"
     add("--drift", type=Path, metavar="FOLDER", help=page)
-    add("--before", **path, help="an earlier scored list: the page shows who moved")
+    add("--before", **path, help="an earlier scored list: the page shows which customers moved")
     fail = "end with exit code 3 where the verdict is watch or rebuild"
     add("--fail-on-drift", action="store_true", help=fail)
-    fewer = "the page withholds moves of fewer customers (10)"
+    fewer = "the page suppresses moves of fewer customers (10)"
     add("--min-group-size", type=int, default=10, metavar="N", help=fewer)
     options = parser.parse_args(argv)
     if options.before and not options.drift:
@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
             drift = compare_period(result.model, result.period)
             if options.drift:  # what is refused here leaves no list behind
                 _write_page(options, result, drift)
-    with suppress(BrokenPipeError):  # nobody reads any more: the list is there
+    with suppress(BrokenPipeError):  # the reader is gone: the list is written
         _report(result, options.output)
         if options.drift or options.fail_on_drift:
             print(f"{WORDS[drift.verdict]}: {drift.reasons[0]}")
@@ -115,7 +115,8 @@ def _report(result: Result, output: Path) -> None:
     outliers = int(result.period.outliers.sum())
     print(f"{result.period.customers:,} {result.model['nouns']} scored: {output}")
     if outliers:
-        print(f"{outliers:,} of them are unlike any in training (column outlier).")
+        what = "outside the range of the training customers (column outlier)"
+        print(f"{outliers:,} of them are {what}.")
     for change in result.changes:
         if not change.action.startswith(("kept", "left")):
             column = f" in {change.column}" if change.column else ""

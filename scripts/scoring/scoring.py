@@ -40,7 +40,7 @@ class Result:
     model: dict[str, Any]
     period: Period
     partial: Path  # where the list is until it takes its name
-    changes: list[Change] = field(default_factory=list)  # summed up over the file
+    changes: list[Change] = field(default_factory=list)  # totals over the file
     why_whole: str = ""  # why the file was not read in pieces
 
 

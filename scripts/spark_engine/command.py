@@ -36,14 +36,14 @@ def main(script: Path, argv: list[str]) -> int:
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = Parser("spark.py", "Sum up purchases and score customers on Spark.", _EPILOG)
+    parser = Parser("spark.py", "Aggregate purchases and score customers on Spark.", _EPILOG)
     steps = parser.add_subparsers(
         dest="step",
         required=True,
         metavar="customers|score",
         parser_class=argparse.ArgumentParser,
     )
-    told = "sum up purchases, and draw a sample"
+    told = "aggregate purchases, and draw a sample"
     customers = steps.add_parser("customers", allow_abbrev=False, help=told)
     add = customers.add_argument
     add("--dataset", metavar="NAME", help="a folder under data/, or a .toml file of your own")

@@ -1,4 +1,4 @@
-"""From lines of purchases anywhere to customers, and to a sample of them for the notebooks."""
+"""From transaction lines anywhere to customers, and to a sample of them for the notebooks."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def find_purchases(dataset: str | None, place: str, options: Options) -> Purchas
     if not dataset:
         if not place:
             raise UserError(
-                "there are no purchases to sum up",
+                "there are no purchases to aggregate",
                 where="on the command line",
                 remedy="give --dataset NAME or --input PLACE, or both",
             )
@@ -89,7 +89,7 @@ def find_purchases(dataset: str | None, place: str, options: Options) -> Purchas
     origin = known.origin
     if origin.grain != "transaction":
         raise UserError(
-            "the dataset has a row for each customer; there is nothing to sum up",
+            "the dataset has a row for each customer; there is nothing to aggregate",
             where="[source] in dataset.toml",
             remedy='grain = "transaction" there, or go on with scoring',
         )
@@ -100,7 +100,7 @@ def find_purchases(dataset: str | None, place: str, options: Options) -> Purchas
 def make_customers(
     session: SparkSession, purchases: Purchases, output: str, sample: Path, size: int, seed: int
 ) -> Customers:
-    """Sum purchases up to customers, write them, and write a sample of them on this machine.
+    """Aggregate purchases to customers, write them, and write a sample of them on this machine.
 
     Where the columns were recognised, a dataset.toml is written beside the sample.
 
@@ -132,7 +132,7 @@ def make_customers(
                 where=f"{engine.name}: {', '.join(file.types)[:300]}",
                 remedy="describe them under [source] in a dataset.toml and give it as --dataset",
             )
-        say("Summing up to customers")
+        say("Aggregating to customers")
         query, changes = aggregate_lines(engine.ask, file, source, options, engine.name, products)
         engine.write(to_spark(query), folder)
         engine.release()

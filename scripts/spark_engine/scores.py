@@ -60,7 +60,7 @@ def _columns(model: dict[str, Any], header: list[str], place: str) -> dict[str, 
 
 
 def _tell(model: dict[str, Any], counted: list[tuple], output: str) -> None:
-    """Say how large the segments are among everybody, and in training."""
+    """Print how large the segments are among all customers, and in training."""
     customers, outliers = (sum(row[place] for row in counted) for place in (1, 2))
     by_segment = {row[0]: row[1] for row in counted}
     unscored = by_segment.pop(None, 0)
@@ -79,4 +79,4 @@ def _tell(model: dict[str, Any], counted: list[tuple], output: str) -> None:
     if unscored:
         print(f"{unscored:,} have no segment: a feature of theirs cannot be computed.")
     if outliers:
-        print(f"{outliers:,} are unlike any in training (column outlier).")
+        print(f"{outliers:,} are outside the range of the training customers (column outlier).")

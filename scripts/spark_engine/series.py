@@ -21,7 +21,7 @@ from spark_engine.session import LOCAL, SAMPLE_SIZE, SEED, check_master, open_se
 def run_on_spark(
     options: Options, series: tuple[Stage, ...], notebooks: Path, enter: Callable[[], None]
 ) -> int:
-    """Sum up purchases on Spark, run the notebooks on a sample, and score everybody.
+    """Aggregate purchases on Spark, run the notebooks on a sample, and score everybody.
 
     Customers and their segments go into a folder beside the results: their name and _everybody.
 
