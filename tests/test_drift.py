@@ -225,7 +225,7 @@ def test_the_command_writes_the_page_and_tells_schedulers(score, table, tmp_path
         and "<script" not in page
         and "moved since the earlier list" in page
     )
-    assert str(tmp_path) not in page and "of fewer than 10 card holders" in page
+    assert str(tmp_path) not in page and "of fewer than 10 cardholders" in page
     first = record()
     assert first["verdict"] == "rebuild" and 0 < first["moved"] < 1
     moves = pd.read_csv(folder / "moves.csv", index_col=0)
@@ -399,7 +399,7 @@ def test_lines_of_purchases_are_refused_with_the_way_to_sum_them_up(holders, tmp
     what, where, remedy = str(refused.value).splitlines()
     assert what.endswith("needs one row for each household") and "'household_id'" in where
     assert "--dataset retail --input FILE --only 01" in remedy
-    with pytest.raises(UserError, match="the model is of 'Credit-card holders'"):
+    with pytest.raises(UserError, match="the model is of 'Credit cardholders'"):
         read_period(model, tmp_path / "next.csv")
     # What is given in their place calls the identifier as all tables of notebook 01 do.
     assert match_columns(["customer", "spent"], dataset_of(of_retail))["customer"] == "customer_id"

@@ -244,7 +244,7 @@ def test_a_real_period_takes_the_place_of_the_generated_one(run, card_run, tmp_p
     assert not found["generated"] and "simulated" not in found
     assert found["customers"] == 500 and found["verdict"] != "keep" and 0 < found["moved"] < 1
     text = json.dumps(again.notebooks["09"])
-    assert "**The second period is real**: 500 card holders." in text
+    assert "**The second period is real**: 500 cardholders." in text
     assert "Amounts of money are larger" in text and "40 are new" in text
     shown = json.dumps([output for number, _, output in again.outputs() if number == "09"])
     assert "simulated" not in shown and no_small_moves(results)

@@ -227,7 +227,7 @@ def test_the_command_says_what_it_did_without_the_heavy_libraries(holders, tmp_p
 
     done = run("--input", TABLE, "--output", tmp_path / "o.csv")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("8,950 card holders scored") and "\r" not in done.stdout
+    assert done.stdout.startswith("8,950 cardholders scored") and "\r" not in done.stdout
     wrong = run("--inptu", TABLE)
     assert wrong.returncode == 2 and len(wrong.stderr.strip().splitlines()) == 3
 

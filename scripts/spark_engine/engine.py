@@ -100,7 +100,7 @@ class Spark:
                 frame, changes = self._text(place, options)
             else:
                 raise UserError(
-                    f"Spark is not told how to read {Path(first['path']).name!r}",
+                    f"no Spark reader is set up for {Path(first['path']).name!r}",
                     where=place,
                     remedy=f"files have to end in one of {', '.join((*PARQUET, *TEXT))}",
                 )
