@@ -17,6 +17,7 @@ import pandas as pd
 from customer_tables.text import lower_first, number, printable, quantity, share
 from segmentation import expressions
 from segmentation.dataset import Column, Dataset, Feature, Phrase
+from segmentation.profiling import as_words
 
 EVERYBODY = "everybody"
 SIGNS = {
@@ -59,13 +60,8 @@ class Customers:
         columns = [column for column in columns if column.name in customers]
         self.parts: dict[str, Column | Feature] = {c.name: c for c in columns}
         self.parts |= {f.name: f for f in dataset.features}
-        tables = {c.name: customers for c in columns} | {f.name: features for f in dataset.features}
-        self.table = {
-            name: tables[name][name].to_numpy(dtype=float, na_value=np.nan) for name in self.parts
-        }
-        for name, part in self.parts.items():
-            if part.kind == "yes_no":
-                self.table[name] = self.table[name] == 1
+        self.table = {c.name: _values(customers[c.name], c.kind) for c in columns}
+        self.table |= {f.name: _values(features[f.name], f.kind) for f in dataset.features}
         self.nouns = dataset.nouns
         self._found: dict[str, np.ndarray] = {}
 
@@ -222,6 +218,13 @@ class Members:
                     return f"{some[sign]} {words}"
             return f"{words} {SIGNS[sign]} {quantity(value, part.unit, part.kind)}"
         return f"{words} {SIGNS[sign]} {self._described(right)}"
+
+
+def _values(values: pd.Series, kind: str) -> np.ndarray:
+    """Return a column as numbers, or as bool where it says yes or no in whatever way."""
+    if kind == "yes_no":
+        return (as_words(values, kind) == "yes").to_numpy()
+    return values.to_numpy(dtype=float, na_value=np.nan)
 
 
 def _same(one: expressions.Aggregate, other: expressions.Aggregate) -> bool:

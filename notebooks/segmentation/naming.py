@@ -292,6 +292,8 @@ def null_matches(
     Series
         By archetype's name; none where the dataset has no archetypes.
     """
+    if not dataset.archetypes:
+        return pd.Series(dtype=float)
     patterns = {name for archetype in dataset.archetypes for name in archetype.pattern}
     used = [f for f in dataset.features if f.role == "segment" or f.name in patterns]
     table = features[[f.name for f in used]]
