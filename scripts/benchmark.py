@@ -60,13 +60,13 @@ def _parse(argv):
     add("--quick", action="store_true", help="small sizes and three rounds")
     add("--size", choices=("full", "quick", "tiny"), help=argparse.SUPPRESS)
     add("--rounds", type=_rounds, metavar="N", help="how often each way runs")
-    told = "where benchmark.json and benchmark.md go (default: results/performance); entries"
-    told += " measured earlier stay in them"
-    add("--output", type=Path, default=STORED, metavar="DIR", help=told)
+    hint = "where benchmark.json and benchmark.md go (default: results/performance); entries"
+    hint += " measured earlier stay in them"
+    add("--output", type=Path, default=STORED, metavar="DIR", help=hint)
     add("--readme", action="store_true", help="write the README's table anew from benchmark.json")
-    told = "show where a run's time went, cell by cell (default: results/credit_card)"
+    hint = "show where a run's time went, cell by cell (default: results/credit_card)"
     run = environment.ROOT / "results" / "credit_card"
-    add("--stages", type=Path, nargs="?", const=run, metavar="RUN", help=told)
+    add("--stages", type=Path, nargs="?", const=run, metavar="RUN", help=hint)
     return parser.parse_args(argv)
 
 

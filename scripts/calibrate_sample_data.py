@@ -131,8 +131,8 @@ def summarise(cell: pd.DataFrame) -> str:
     for name in DRAWN:
         values = cell.loc[existing(cell, name), name]
         if (values > 0).sum() >= FEWEST or name == "extra_months" and len(values) >= FEWEST:
-            told = knots(values) if name in AMOUNTS else shares(values, LEVELS[name])
-            figures += f"{name} = {told}\n"
+            entry = knots(values) if name in AMOUNTS else shares(values, LEVELS[name])
+            figures += f"{name} = {entry}\n"
     return f"{figures}[cell.correlations]\n{correlations(figures, cell)}"
 
 

@@ -88,8 +88,8 @@ def _guess(path: Path, people: Path | None, given: dict[str, str], cut: str) -> 
     guesses: list[Guess] = []
     if people:  # what they say goes before what the lines say under the same name
         reading, guesses = join_demographics(reading, people, source.customer)
-    reading, told = join_descriptors(reading, path, source, options)
-    guesses = [*guesses, *told]
+    reading, more = join_descriptors(reading, path, source, options)
+    guesses = [*guesses, *more]
     return reading, describe_transactions(reading.table, source, reading.source, name, guesses)
 
 

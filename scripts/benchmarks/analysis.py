@@ -102,8 +102,8 @@ def _how_often_the_best(results: Mapping[str, Result], settings: Settings) -> Eq
         name: float((result["inertia"] <= best * NEAR).all(axis=1).mean())
         for name, result in results.items()
     }
-    told = "; ".join(f"{name} on {share:.0%}" for name, share in found.items())
-    text = f"every k within 0.1 % of the best known inertia, of {settings['seeds']} seeds: {told}"
+    shares = "; ".join(f"{name} on {share:.0%}" for name, share in found.items())
+    text = f"every k within 0.1 % of the best known inertia, of {settings['seeds']} seeds: {shares}"
     return next(iter(found.values())) >= 0.95, text
 
 
@@ -229,13 +229,13 @@ def _public(loaded: tuple[np.ndarray, Any], settings: Settings) -> Result:
 
 
 def _against_pca(results: Mapping[str, Result], settings: Settings) -> Equality:
-    told = [
+    errors = [
         f"{name} {', '.join(f'{ratio:.2f} at {rank}' for rank, ratio in result.items())}"
         for name, result in results.items()
     ]
     ours = next(iter(results.values())).values()
     enough = all(ratio >= least for ratio, least in zip(ours, NEEDED.values(), strict=True))
-    text = f"PCA's held-out error over that of the network: {'; '.join(told)}"
+    text = f"PCA's held-out error over that of the network: {'; '.join(errors)}"
     return enough or not settings["judged"], text
 
 

@@ -152,7 +152,7 @@ def measure(
 def _measure_case(
     entry: Entry, settings: Settings, rounds: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    told = "".join(f"{name}={value} " for name, value in settings.items())
+    label = "".join(f"{name}={value} " for name, value in settings.items())
     turns: dict[str, list[dict[str, float]]] = {name: [] for name in entry.ways}
     equality = (True, "")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
@@ -167,7 +167,7 @@ def _measure_case(
             if equality[0]:
                 equality = entry.equal({name: results[name] for name in names}, settings)
             times = ", ".join(f"{way} {took[-1]['seconds']:.2f} s" for way, took in turns.items())
-            say(f"{entry.name} {told}round {number + 1}: {times}")
+            say(f"{entry.name} {label}round {number + 1}: {times}")
         used, total, ours = _used() - before
     costs = {
         way: {m: np.array([turn[m] for turn in turns[way]]) for m in MEASURES} for way in turns
@@ -239,8 +239,8 @@ def metered(work: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
             began, total = time.perf_counter(), 0
             for process in (here, *here.children(recursive=True)):
                 with suppress(psutil.Error):  # Linux: its part of what processes share (Pss)
-                    told = process.memory_full_info()
-                    total += getattr(told, "pss", told.rss)
+                    memory = process.memory_full_info()
+                    total += getattr(memory, "pss", memory.rss)
             peak = max(peak, total)
             pause = max(0.05, 50 * (time.perf_counter() - began))  # at most a fiftieth of the time
 

@@ -37,16 +37,16 @@ def report(records: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _section(record: Mapping[str, Any]) -> str:
-    told, versions = record["machine"], record["machine"]["versions"]
+    machine, versions = record["machine"], record["machine"]["versions"]
     packages = ("python", "numpy", "scikit-learn", "tensorflow")
     named = [f"{name} {versions[name]}" for name in packages if name in versions]
-    commit = (told["git"] or {}).get("commit", "")[:10] or "unknown"
+    commit = (machine["git"] or {}).get("commit", "")[:10] or "unknown"
     lines = [
         f"## {record['title']}",
         "",
         f"`{record['name']}`, {record['size']} size, {record['rounds']} rounds;"
-        f" {told['cores']} cores ({told['processor']}), {told['memory'] / 2**30:.0f} GB,"
-        f" {told['system']}; {', '.join(named)}; commit {commit}; {record['measured']}.",
+        f" {machine['cores']} cores ({machine['processor']}), {machine['memory'] / 2**30:.0f} GB,"
+        f" {machine['system']}; {', '.join(named)}; commit {commit}; {record['measured']}.",
     ]
     for case in record["cases"]:
         lines += ["", *_case(case)]
@@ -56,8 +56,8 @@ def _section(record: Mapping[str, Any]) -> str:
 
 
 def _case(case: Mapping[str, Any]) -> list[str]:
-    told = ", ".join(f"{name} = {value}" for name, value in case["settings"].items())
-    lines = [f"Settings: {told or 'none'}. Results: {case['equality']}."]
+    settings = ", ".join(f"{name} = {value}" for name, value in case["settings"].items())
+    lines = [f"Settings: {settings or 'none'}. Results: {case['equality']}."]
     if not case["equal"]:
         lines += ["", "**The results differ: these times compare different things.**"]
     if case["used_by_others"] > BUSY:
@@ -109,8 +109,8 @@ def readme_block(records: Iterable[Mapping[str, Any]]) -> str:
     rows: list[list[str]] = []
     machines, busiest = dict[str, None](), 0.0
     for record in (one for one in records if one["size"] == "full"):
-        told = record["machine"]
-        machines[f"{told['cores']} cores ({told['processor']}), {told['system']}"] = None
+        machine = record["machine"]
+        machines[f"{machine['cores']} cores ({machine['processor']}), {machine['system']}"] = None
         for case in record["cases"]:
             rows += _goal_rows(record["title"], case)
             busiest = max(busiest, case["used_by_others"])
@@ -126,9 +126,9 @@ def readme_block(records: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _goal_rows(title: str, case: Mapping[str, Any]) -> Iterable[list[str]]:
-    told = case["settings"]
-    sizes = [f"{told[kind]:,} {kind}" for kind in ("rows", "lines") if kind in told]
-    title = ", ".join([title, *sizes, *filter(None, [told.get("format")])])
+    settings = case["settings"]
+    sizes = [f"{settings[kind]:,} {kind}" for kind in ("rows", "lines") if kind in settings]
+    title = ", ".join([title, *sizes, *filter(None, [settings.get("format")])])
     for goal in case["goals"]:
         five = case["ratios"][goal["against"]][goal["measure"]]
         against = f"{goal['against']} ({UNITS[goal['measure']]})"

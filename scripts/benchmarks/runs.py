@@ -23,10 +23,12 @@ NOTEBOOKS, RUN = ROOT / "notebooks", ROOT / "scripts" / "run.py"
 
 def call(*command: str | Path) -> None:
     """Run a program with the environment's Python; its last words are in the error if it fails."""
-    told = [sys.executable, *map(str, command)]
-    done = subprocess.run(told, capture_output=True, text=True)
+    arguments = [sys.executable, *map(str, command)]
+    done = subprocess.run(arguments, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(told[:4])} … failed:\n{(done.stdout + done.stderr)[-2000:]}")
+        raise RuntimeError(
+            f"{' '.join(arguments[:4])} … failed:\n{(done.stdout + done.stderr)[-2000:]}"
+        )
 
 
 def _run(folder: Path, settings: Settings) -> Path:
@@ -160,7 +162,7 @@ def growth(cases: list[tuple[Settings, Mapping[str, Any]]]) -> list[dict[str, An
     """
     rows = np.array([settings["rows"] for settings, _ in cases], dtype=float)
     seconds, memory = (
-        np.array([told["run.py"][measure][2] for _, told in cases])
+        np.array([measured["run.py"][measure][2] for _, measured in cases])
         for measure in ("seconds", "extra_memory")
     )
     beside = float(max(memory - 4 * 8 * COLUMNS * rows)) / 1e9

@@ -47,11 +47,11 @@ def finish(work: Callable[[], int], left: str = "nothing was written") -> int:
     Returns
     -------
     int
-        What `work` returns; 1 a stage failed, 2 a user's mistake, 130 interrupted, 143 told to end.
+        What `work` returns; 1 a stage failed, 2 a user's mistake, 130 interrupted, 143 terminated.
     """
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
-        # What was told to ignore a signal, by nohup for instance, goes on doing so.
+        # A signal that is ignored already, as under nohup, stays ignored.
         if number and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _stop)
     atexit.register(_end_quietly)

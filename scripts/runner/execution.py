@@ -161,15 +161,17 @@ def _explained(log: Path, name: str, error: PapermillExecutionError) -> Exceptio
     """Tell a user's mistake, which the notebook has explained, from a failure of ours."""
     kind, said = error.ename, error.evalue
     trace = _COLOURS.sub("", "\n".join(error.traceback))
-    told = described(kind, said, trace)
-    _note(log, name, f"cell {error.exec_count}:\n{error.source}\n\n{without_data(trace) or told}")
+    message = described(kind, said, trace)
+    _note(
+        log, name, f"cell {error.exec_count}:\n{error.source}\n\n{without_data(trace) or message}"
+    )
     if kind == "UserError":
         return UserError(*(said.splitlines() or [kind])[:3])
     if _NO_MEMORY.search(kind):
         return RunFailed(f"{name} asked for more memory than there is.\n{_LESS_MEMORY}")
     if kind == "OSError" and re.match(r"\[Errno (28|122)\]", said):
         return RunFailed(DISK_FULL)
-    return RunFailed(f"{name} failed in cell [{error.exec_count}]: {printable(told, 300)}")
+    return RunFailed(f"{name} failed in cell [{error.exec_count}]: {printable(message, 300)}")
 
 
 def _kernel_failed(name: str, late: float | None, error: Exception) -> RunFailed:

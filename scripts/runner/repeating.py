@@ -195,15 +195,15 @@ def differences_of_versions(record: Record) -> list[str]:
         for name, version in then.items()
         if here.get(name) != version
     ]
-    told = []
+    notes = []
     if changed:
-        told.append(f"Other versions than then, so numbers may differ: {', '.join(changed)}.")
+        notes.append(f"Other versions than then, so numbers may differ: {', '.join(changed)}.")
     before, now = record.content.get("git") or {}, manifest.git_state(ROOT) or {}
     if before.get("commit") and before["commit"] != now.get("commit"):
-        told.append(f"That run was made by commit {before['commit'][:12]}; this is another one.")
+        notes.append(f"That run was made by commit {before['commit'][:12]}; this is another one.")
     elif before.get("dirty") or now.get("dirty"):
-        told.append("Files of the project had been, or are, changed without a commit.")
-    return told
+        notes.append("Files of the project had been, or are, changed without a commit.")
+    return notes
 
 
 def compare(record: Record, results: Path) -> str:

@@ -1,4 +1,4 @@
-"""The page and the tables about a period; what they say is decided in `drift`."""
+"""The page and the tables about a period; the sentences come from `drift`."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _flow(
 
 
 def check_folder(folder: Path, output: Path) -> None:
-    """Refuse a folder that cannot take the page, or holds others' files of its names.
+    """Refuse a folder that cannot take the page, or holds other files of these names.
 
     `output` is the list that is written in the same run.
     """
@@ -127,12 +127,12 @@ def check_folder(folder: Path, output: Path) -> None:
         raise UserError(
             f"the folder holds other files ({', '.join(taken)})",
             where=f"--drift {folder}",
-            remedy="choose a new or empty folder, or that of an earlier look at drift",
+            remedy="choose a new or empty folder, or that of an earlier drift page",
         )
 
 
 def write_folder(folder: Path, files: Mapping[str, str]) -> None:
-    """Write all files or none, and take an earlier look's others away."""
+    """Write all files or none, and remove those of an earlier page that are not written now."""
     with writing("the drift page", folder, ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".", suffix=".partial", dir=folder) as partial:

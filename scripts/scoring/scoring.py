@@ -196,7 +196,7 @@ def _score_whole(
         raise UserError(
             f"the file is too large to be repaired, and it is not plain: {reason}",
             where=str(source),
-            remedy="divide the file, or write it as CSV or Parquet with plain numbers",
+            remedy="split the file, or write it as CSV or Parquet with plain numbers",
         )
     scored, reading = read_scored(scorer.model, source)
     assigned, identifier = scored.assigned, scorer.dataset.id

@@ -43,18 +43,18 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         metavar="customers|score",
         parser_class=argparse.ArgumentParser,
     )
-    told = "aggregate purchases, and draw a sample"
-    customers = steps.add_parser("customers", allow_abbrev=False, help=told)
+    hint = "aggregate purchases, and draw a sample"
+    customers = steps.add_parser("customers", allow_abbrev=False, help=hint)
     add = customers.add_argument
     add("--dataset", metavar="NAME", help="a folder under data/, or a .toml file of your own")
-    told = "the purchases: file, folder, pattern or URL of Parquet or CSV"
-    add("--input", default="", metavar="PLACE", help=told)
-    told = "where the customers go: a new folder of Parquet files, or a URL"
-    add("--output", required=True, metavar="PLACE", help=told)
-    told = "where the sample for the notebooks goes, on this machine: FILE.parquet"
-    add("--sample", type=Path, required=True, metavar="FILE", help=told)
-    told = "customers in it (default: %(default)d)"
-    add("--sample-size", type=int, default=SAMPLE_SIZE, metavar="N", help=told)
+    hint = "the purchases: file, folder, pattern or URL of Parquet or CSV"
+    add("--input", default="", metavar="PLACE", help=hint)
+    hint = "where the customers go: a new folder of Parquet files, or a URL"
+    add("--output", required=True, metavar="PLACE", help=hint)
+    hint = "where the sample for the notebooks goes, on this machine: FILE.parquet"
+    add("--sample", type=Path, required=True, metavar="FILE", help=hint)
+    hint = "customers in it (default: %(default)d)"
+    add("--sample-size", type=int, default=SAMPLE_SIZE, metavar="N", help=hint)
     add("--seed", type=int, default=SEED, metavar="N", help="draws the sample (default: 20)")
     for name in ("delimiter", "encoding", "decimal", "date-order"):
         add(f"--{name}", default="", metavar="WORD", help="as run.py --help says")
@@ -65,10 +65,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add("--output", required=True, metavar="PLACE", help="where the scored customers go")
     for step in (customers, scores):
         step.error = parser.error  # type: ignore[method-assign]
-        told = "of Spark (default: local[*], this machine)"
-        step.add_argument("--master", default=LOCAL, metavar="URL", help=told)
-        told = "a setting of Spark; again for more"
-        step.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE", help=told)
+        hint = "of Spark (default: local[*], this machine)"
+        step.add_argument("--master", default=LOCAL, metavar="URL", help=hint)
+        hint = "a setting of Spark; again for more"
+        step.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE", help=hint)
     return parser.parse_args(argv)
 
 
