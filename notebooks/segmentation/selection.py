@@ -361,7 +361,7 @@ def verdict(
     meaning = {
         "natural": "The segments are groups that stand apart in the data.",
         "reproducible": "The partition is found again in new samples of similar customers "
-        f"({again}); the boundaries between its segments are a convention, no discovery.",
+        f"({again}); the boundaries between its segments are a convention, not a discovery.",
         "constructed": f"The segments are one possible partition ({again}): {' and '.join(why)}.",
     }
     word = choice.state(clearer)
