@@ -5,7 +5,7 @@
     python scripts/simulate_decision.py --input FILE # your card table in place of the embedded one
 
 Every repetition draws a table, decides as notebook 04 does, draws a second table from the same
-population and holds the promises of the first against it. A line is stored for each in
+population and compares the promises of the first with it. A line is stored for each in
 results/decision/runs.jsonl, so an interrupted simulation goes on where it stopped; the table of
 all of them is written to results/decision/README.md and into notebooks/README.md.
 """
@@ -157,7 +157,7 @@ CASES: dict[str, tuple[Draw, tuple[int, ...], tuple[int, ...] | None]] = {
 
 
 def repeat(name: str, n: int, seed: int, draw: Draw) -> dict[str, Any]:
-    """Draw a table, decide, and hold what was promised against a second table."""
+    """Draw a table, decide, and compare what was promised with a second table."""
     rng = np.random.default_rng([seed, n, *name.encode()])
     first, second = draw(n, rng), draw(n, rng)
     middle, spread = first.mean(axis=0), first.std(axis=0)

@@ -151,12 +151,12 @@ def test_evidence_needs_every_training_and_every_measure():
 @pytest.mark.parametrize(
     ("rebuilds", "tells", "repeats", "words"),
     [
-        (True, True, True, "a place in the segmentation"),
-        (False, True, True, "a place in the segmentation"),
+        (True, True, True, "for the segmentation"),
+        (False, True, True, "for the segmentation"),
         (True, True, False, "a compression: its segments explain more"),
-        (False, True, False, "no place here: its segments explain more"),
+        (False, True, False, "not worth using here: its segments explain more"),
         (True, False, True, "as a compression"),
-        (False, False, True, "no place"),
+        (False, False, True, "not worth using here"),
     ],
 )
 def test_the_verdict_follows_the_evidence(rebuilds, tells, repeats, words):

@@ -41,7 +41,7 @@ def build_model(
         Number, name and slug of each segment, in the order of the centres.
     training : tuple of DataFrame
         The training customers' features in real units, and their columns of numbers as they were
-        read: what later periods are held against.
+        read: for comparison with later periods.
     """
     features, as_read = training
     matrix = preparation.transform(features).to_numpy()

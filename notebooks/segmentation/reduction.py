@@ -219,12 +219,12 @@ def verdict(rebuilds: bool, tells: bool, repeats: bool) -> str:
         Trainings of that code agree on the segments as fits on the features do.
     """
     if tells and repeats:
-        return "earns a place in the segmentation"
+        return "is worth using for the segmentation"
     if tells:
-        place = "earns a place as a compression" if rebuilds else "earns no place here"
+        place = "is worth using as a compression" if rebuilds else "is not worth using here"
         return (
             f"{place}: its segments explain more of outside variables, but differ between trainings"
         )
     if rebuilds:
-        return "earns a place as a compression, not as a basis for segments"
-    return "earns no place here"
+        return "is worth using as a compression, not as a basis for segments"
+    return "is not worth using here"

@@ -96,14 +96,14 @@ def _first_component(matrix: np.ndarray) -> np.ndarray:
 
 
 def rows_against(customers: int) -> int:
-    """Return how many customers can be held against all in some seconds."""
+    """Return how many customers can be compared with all in some seconds."""
     return max(1, min(customers, COMPARISONS // customers))
 
 
 def estimates(
     sample: Sample, values: Mapping[str, np.ndarray], truth: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Hold means over a sample against what is true of all customers, as far as that is known.
+    """Compare means over a sample with those of all customers, as far as they are known.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 FEW_VALUES = 10  # a column with so few different values is a scale, not an amount
 ATOM = 0.02  # share of customers tied at the end of an amount, such as its zeros
 BINS = 512
-MIN_MEMBERS = 10  # members without which a density says nothing
+MIN_MEMBERS = 10  # members that a density estimate needs
 
 
 def without_ends(matrix: np.ndarray, *, seed: int = 20) -> np.ndarray:
