@@ -1,4 +1,4 @@
-"""Alternative methods to segment the customers, scored beside K-Means in one reference space."""
+"""Alternative methods, scored beside K-Means in one reference space."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def linkage_tree(matrix: np.ndarray, method: str) -> np.ndarray:
 
 
 class _Distances:
-    """Pairwise distances, made when they are asked for: fastcluster would copy ready ones."""
+    """Pairwise distances, computed on demand, because fastcluster would copy given ones."""
 
     def __init__(self, matrix: np.ndarray) -> None:
         self._matrix = matrix

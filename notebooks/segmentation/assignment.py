@@ -1,4 +1,4 @@
-"""Which segment a customer belongs to, how surely, and who is unlike all seen before."""
+"""The segment of a customer, the confidence of the assignment, and outliers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each segment buys, against what everybody buys."""
+"""What each segment buys, compared with all customers."""
 
 from __future__ import annotations
 

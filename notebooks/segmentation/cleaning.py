@@ -1,4 +1,4 @@
-"""From a table as it was read to typed, valid, complete customers, with a log of every change."""
+"""Cleaning: typed, valid customers without gaps, and a log of every change."""
 
 from __future__ import annotations
 

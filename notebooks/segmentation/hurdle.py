@@ -1,4 +1,4 @@
-"""A hurdle mixture: latent classes of who does something at all, and how much given that."""
+"""A hurdle mixture: latent classes of who does something at all, and of how much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run begins: the table, and what is known about it or can be guessed."""
+"""The input of a run: the table and its description, given or guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How segments split and merge as their number grows."""
+"""Lineage: how segments split and merge as their number grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A period in numbers that add up: what is known of the customers without keeping them."""
+"""Totals of a period, from which drift is computed without keeping the customers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fewer dimensions: rows to learn from and rows to judge on, and how good a reduction is.
+"""Dimensionality reduction: training and held-out rows, and measures of quality.
 
 A reduction is anything with scikit-learn's ``transform(matrix) -> code`` and
 ``inverse_transform(code) -> matrix``: its PCA, and the autoencoders.

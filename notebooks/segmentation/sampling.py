@@ -1,4 +1,4 @@
-"""A stratified sample of customers, for what takes too long or too much memory on all."""
+"""A stratified sample of customers, for steps that would take too long on all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many segments: the elbow, the rule that decides, and words with a source."""
+"""The number of segments: the elbow, the rule that decides, and the verdict."""
 
 from __future__ import annotations
 

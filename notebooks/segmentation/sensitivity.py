@@ -1,4 +1,4 @@
-"""How much of the answer depends on choices that could have been made otherwise."""
+"""Sensitivity of the segments to other defensible choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Separation: whether there is empty space between segments, or one mass that they divide."""
+"""Separation: the density of customers between segments."""
 
 from __future__ import annotations
 

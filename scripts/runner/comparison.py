@@ -1,4 +1,4 @@
-"""What changed between two runs: data, settings, segments, and who is where now.
+"""Differences between two runs: data, settings, segments and customers' moves.
 
 Only what a run publishes is read. Segments of the two runs are paired by the customers they share;
 where the runs have too few customers in common, by how near their centres lie.

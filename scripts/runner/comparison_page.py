@@ -1,4 +1,4 @@
-"""The page that shows what changed between two runs; what it says is decided elsewhere."""
+"""The page that shows what changed between two runs; the conclusions come from `conclusions`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exit codes of the commands, the end that is no user's mistake, and a help for mistyped names.
+"""Exit codes, errors that are not the user's, and suggestions for mistyped names.
 
 Needs the standard library only.
 """

@@ -1,4 +1,4 @@
-"""One notebook from first to last cell, through papermill, in a kernel that stands ready."""
+"""Run one notebook through papermill, in a kernel that was started ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels of the notebooks: this Python, in surroundings that do not change from run to run.
+"""Kernels of the notebooks: this Python, with the same environment in every run.
 
 A kernel may be started ahead: it waits for its notebook while an earlier one runs, and imports
 what its notebook is going to import.

@@ -1,4 +1,4 @@
-"""An old run once more: its settings from its manifest, on the very same input."""
+"""Repeat an old run: its settings from its manifest, on the same input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stage runs when: those that are due, as soon as what they need is there."""
+"""Run the stages that are due, each as soon as its inputs exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a log may hold of an error: where it arose and of what kind, and no customer's data.
+"""The part of an error that may be logged: its place and kind, without customers' data.
 
 Messages of libraries quote what they stumbled over: an identifier, a cell, a whole line of the
 file. So of a message only those words are kept that the code itself could have said.

@@ -1,4 +1,4 @@
-"""One run under way: its plan, its data, and what each of its stages is made from."""
+"""A run in progress: its plan, its data, and what each of its stages is made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scoring new customers by a fitted model, and telling when they have become others."""
+"""Scoring new customers by a fitted model, and detecting drift."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

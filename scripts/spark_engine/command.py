@@ -58,7 +58,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add("--seed", type=int, default=SEED, metavar="N", help="draws the sample (default: 20)")
     for name in ("delimiter", "encoding", "decimal", "date-order"):
         add(f"--{name}", default="", metavar="WORD", help="as run.py --help says")
-    scores = steps.add_parser("score", allow_abbrev=False, help="find everybody's segment")
+    scores = steps.add_parser("score", allow_abbrev=False, help="find every customer's segment")
     add = scores.add_argument
     add("--model", type=Path, required=True, metavar="FILE", help="model.json of a run")
     add("--input", required=True, metavar="PLACE", help="the customers: Parquet or CSV, or a URL")

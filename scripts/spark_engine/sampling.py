@@ -32,7 +32,7 @@ def draw_sample(
     place : str
         What stands behind FROM; with columns customer_id, recency_days and spent.
     size : int
-        How many to draw; everybody where there are not more.
+        How many to draw; all where there are not more.
     seed : int
         Another seed draws others.
 
@@ -87,7 +87,7 @@ def allocate(counts: np.ndarray, size: int) -> np.ndarray:
 def _count_cells(
     query: Callable[[str], pd.DataFrame], place: str, edges: dict[str, np.ndarray]
 ) -> np.ndarray:
-    """Count everybody's customers in each cell."""
+    """Count all customers in each cell."""
     groups = [
         " + ".join(
             f"CASE WHEN {name} <= CAST('{float(edge)!r}' AS DOUBLE) THEN 0 ELSE 1 END"

@@ -1,4 +1,4 @@
-"""Everybody scored where they are, by the query that the model is written as."""
+"""Score all customers where they are stored, by the model's query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMIT = 4.0  # standard errors of a share in a sample that chance seldom exceeds
 
 
 def score(session: SparkSession, path: Path, place: str, output: str) -> None:
-    """Write everybody's segment, and say how large the segments are.
+    """Write every customer's segment, and print how large the segments are.
 
     Parameters
     ----------

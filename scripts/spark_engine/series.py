@@ -1,4 +1,4 @@
-"""A run of the notebooks on a sample that Spark draws, with everybody scored afterwards."""
+"""A run of the notebooks on a sample that Spark draws; all customers are scored afterwards."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def run_on_spark(
     chosen = replace(options, input=folder / sample.name, dataset=toml, results=results)
     code, model = pipeline.run(make_plan(chosen, series, notebooks)), results / "model.json"
     if code == DONE and model.is_file():
-        say("Scoring everybody")
+        say("Scoring all customers")
         with open_session(master, settings) as session:
             score(session, model, str(folder / "customers"), str(folder / "scored"))
     return code

@@ -1,4 +1,4 @@
-"""A session on Spark, in local mode or on a cluster, that starts in time or says why not."""
+"""A Spark session, local or on a cluster, that starts in time or fails with the reason."""
 
 from __future__ import annotations
 
