@@ -125,7 +125,7 @@ def test_the_same_run_twice_changes_nothing(tmp_path):
     found, said = compared(tmp_path, labels(40, 60, 80), labels(40, 60, 80))
     assert (found.basis, found.shared, found.agreement, found.moved) == ("customers", 180, 1, 0)
     assert paired(found.pairs) == "1-1 same, 2-2 same, 3-3 same"
-    assert said["Why they differ"] == "Data, settings, code and packages are the same."
+    assert said["Data and settings"] == "Data, settings, code and packages are the same."
     assert "changed by 2 points or more" in said["Size and value"]
     assert not {"Customers who changed", "Gone and new", "Names"} & said.keys()
 
@@ -158,7 +158,7 @@ def test_some_customers_in_common(tmp_path):
     found, said = compared(tmp_path, first, second.sort_values(), **OTHERS)
     assert (found.basis, found.shared, found.agreement) == ("customers", 100, 1.0)
     assert found.moves.to_numpy().tolist() == [[50, 0], [0, 50]]
-    assert "The settings are the same and the data differ" in said["Why they differ"]
+    assert "The settings are the same and the data differ" in said["Data and settings"]
     assert "Take the clients from the second run's lists" in said["Campaigns"]
 
 
@@ -174,7 +174,7 @@ def test_no_customers_in_common_are_paired_by_centres(tmp_path):
         said["Names"] == "“Sleepers” is called “Snoozers” now."
         and "Customers who changed" not in said
     )
-    assert "this page cannot show which of the two" in said["Why they differ"]
+    assert "this page cannot show which of the two" in said["Data and settings"]
 
 
 # Another table has other means and deviations; the same place has to stay the same place.

@@ -319,7 +319,7 @@ def test_new_identifiers_are_of_no_known_customer(holders):
 def test_what_is_simulated_is_found_and_named(holders, seed):
     customers, largest = holders.customers, holders.largest
     moved = later_period.moved_features(customers, KNOWN, later_period.priced_columns(KNOWN), 0.6)
-    assert "Balance" in moved and "Utilisation of the limit" not in moved
+    assert "Balance" in moved and "Credit utilisation" not in moved
     dearer = look_at_period(holders, simulate(holders, seed, inflation=0.6))
     assert any(name in later_period.features_named(dearer, moved) for name in moved)
     assert dearer.features["feature"].iloc[0] in moved and not dearer.units

@@ -49,7 +49,7 @@ def conclude(comparison: Comparison) -> list[tuple[str, str]]:
     """Return the conclusions from a comparison, the most important first: topics and texts."""
     found = {
         "On the whole": _whole(comparison),
-        "Why they differ": _cause(comparison),
+        "Data and settings": _cause(comparison),
         "Campaigns": _lists(comparison),
         "Gone and new": _lost_and_new(comparison),
         "Size and value": _sizes(comparison),
