@@ -176,27 +176,27 @@ def test_a_figure_has_a_file_and_alternative_text(open_stage, shown, results):
     for name in ("line", "again"):
         figure, ax = plt.subplots(figsize=(4, 3))
         ax.plot([1, 2])
-        open_stage("02").figure(figure, name, "A line\x00.", "Rises from 1 to 2 <b>.")
+        open_stage("02").figure(figure, name, "A line\x00.", "It rises <b>", "From 1 to 2.")
         assert not plt.fignum_exists(figure.number)
     data, metadata = shown[0]
-    about, alt = metadata["image/png"], "Rises from 1 to 2 <b>."
-    assert 100 < about.pop("width") < 800
+    about, alt = metadata["image/png"], "It rises <b>. From 1 to 2."
+    assert about.pop("width") == 384, "4 inches of 96 pixels"
     assert about == {"alt": alt, "caption": "A line .", "file": "../figures/02_line.png"}
     assert data["text/plain"] == f"Figure: {alt}"
     first, second = (results / "figures" / f"02_{name}.png" for name in ("line", "again"))
     assert first.read_bytes()[:4] == b"\x89PNG"
     assert first.read_bytes() == second.read_bytes(), "the same figure is the same bytes"
-    assert json.loads(first.with_suffix(".json").read_text())["alt"] == alt
+    told = json.loads(first.with_suffix(".json").read_text())
+    assert told == {"title": "It rises <b>", "caption": "A line .", "alt": alt}
 
 
 @pytest.mark.parametrize(
     ("customers", "rows", "figure_says", "table_says"),
     [
-        (30, None, "", ""),
-        (30, 30, "", ""),
-        (30, 12, " Based on 12 of 30 clients.", " (12 of 30 clients)"),
-        (25_000, None, " Based on all 25,000 clients.", ""),
-        (25_000, 9_000, " Based on 9,000 of 25,000 clients.", " (9,000 of 25,000 clients)"),
+        (30, None, "all 30 clients", ""),
+        (30, 30, "all 30 clients", ""),
+        (30, 12, "12 of 30 clients", " (12 of 30 clients)"),
+        (25_000, 9_000, "9,000 of 25,000 clients", " (9,000 of 25,000 clients)"),
     ],
 )
 def test_captions_say_on_how_many_customers_they_rest(
@@ -207,7 +207,7 @@ def test_captions_say_on_how_many_customers_they_rest(
     ws.load("01", "customers")
     ws.based_on(rows)
     ws.figure(plt.figure(figsize=(4, 3)), "line", "A line.", "Flat.")
-    assert shown[-1][1]["image/png"]["caption"] == f"A line.{figure_says}"
+    assert shown[-1][1]["image/png"]["caption"] == f"A line. Based on {figure_says}."
     for expected in (table_says, ""):
         ws.table(pd.DataFrame({"a": [1]}), "table", "A table")
         assert f"<caption>A table{expected}</caption>" in shown[-1].data

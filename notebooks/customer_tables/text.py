@@ -98,6 +98,12 @@ def points(value: float | None, *, signed: bool = False) -> str:
     return f"{100 * value:{'+' if signed else ''}.1f}".replace("-", "−")
 
 
+def decimal(value: float, digits: int = 2, *, signed: bool = False) -> str:
+    """Write an index or an effect with fixed decimals, a zero without a sign: ``−0.05``."""
+    text = f"{value:{'+' if signed else ''}z.{digits}f}"
+    return (text if float(text) else text.lstrip("+")).replace("-", "−")
+
+
 def quantity(value: float | None, unit: str = "", kind: str = "") -> str:
     """Write a number with its unit: ``$2,740``, ``37%``, ``11.4 months``, ``1968`` or ``0.37``.
 

@@ -215,7 +215,8 @@ def _feature_table(model: dict[str, Any], period: Period) -> pd.DataFrame:
         counts = period.features[entry["name"]]
         index = stability_index(np.array(entry["shares"]) * then, counts)
         noise = noise_level(len(counts), then, period.customers)
-        reached = sum(index >= max(limit, noise) for limit in (WATCH, REBUILD))
+        printed = round(index, 2)  # no index is printed as 0.10 and judged to be below it
+        reached = sum(printed >= limit and index >= noise for limit in (WATCH, REBUILD))
         rows.append((labels[entry["name"]], index, noise, BANDS[reached]))
     table = pd.DataFrame(rows, columns=["feature", "psi", "noise", "band"])
     return table.sort_values("psi", ascending=False, kind="stable").reset_index(drop=True)

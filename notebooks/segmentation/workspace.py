@@ -38,8 +38,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[1]
 RESULTS_FOLDER = NOTEBOOKS.parent / "results"
 GUESSED = "auto"  # the dataset whose description notebook 01 guesses from the table
 PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "seaborn", "tensorflow", "papermill")
-LARGE = 20_000  # customers beyond which every figure says on how many it rests
-FIGURE_DPI = 144  # twice the width at which a page shows the figure
+FIGURE_DPI = 192  # two dots for each pixel of a page, 96 to the inch
 
 
 class Workspace:
@@ -185,16 +184,15 @@ class Workspace:
     def based_on(self, rows: int | None = None) -> None:
         """Tell on how many customers the figures and tables from here on rest; None: on all.
 
-        Captions say so where a sample was taken, and those of figures also where a sample would
-        have been usual, in tables beyond `LARGE` customers.
+        Captions of figures say so always, those of tables where a sample was taken.
         """
         self._rows = rows
 
     def _basis(self) -> str:
-        """Write the customers that a caption rests on; empty where that goes without saying."""
+        """Write the customers that a caption is based on; empty before they are counted."""
         if self._rows is not None and self._rows < self._customers:
             return f"{self._rows:,} of {self._customers:,} {self.dataset.nouns}"
-        return f"all {self._customers:,} {self.dataset.nouns}" if self._customers > LARGE else ""
+        return f"all {self._customers:,} {self.dataset.nouns}" if self._customers else ""
 
     def table(
         self,
@@ -221,30 +219,34 @@ class Workspace:
         else:
             display(HTML(presentation.table_link(f"{self.stage}_{name}.csv", caption)))
 
-    def figure(self, figure, name: str, caption: str, alt: str) -> None:
-        """Write a figure to figures/ and show it with its caption and alternative text.
+    def figure(self, figure, name: str, caption: str, title: str, more: str = "") -> None:
+        """Write a figure to figures/ and show it with its title, caption and alternative text.
 
         Parameters
         ----------
         figure : matplotlib.figure.Figure
         caption : str
             Reads alone: what is drawn, for whom, in what units.
-        alt : str
-            What the figure shows, for readers who cannot see it; made from the numbers.
+        title : str
+            What the figure shows, in one sentence made from the numbers; written above it.
+        more : str
+            What else it shows, for readers who cannot see it; made from the numbers too.
         """
         import matplotlib.pyplot as plt
 
+        from segmentation.figures.style import headline
+
         if basis := self._basis():
             caption = f"{caption.rstrip('.')}. Based on {basis}."
-        caption, alt = printable(caption, 600), printable(alt, 900)
+        caption, title = printable(caption, 600), printable(title, 240).rstrip(".")
+        alt = printable(f"{title}. {more}", 900)
+        headline(figure, title)
         buffer = io.BytesIO()
-        figure.savefig(
-            buffer, format="png", dpi=FIGURE_DPI, bbox_inches="tight", metadata={"Software": None}
-        )
+        figure.savefig(buffer, format="png", dpi=FIGURE_DPI, metadata={"Software": None})
         plt.close(figure)
         path = self.folder / "figures" / f"{self.stage}_{file_name(name)}.png"
         write_atomically(path, buffer.getvalue())
-        write_json(path.with_suffix(".json"), {"caption": caption, "alt": alt})
+        write_json(path.with_suffix(".json"), {"title": title, "caption": caption, "alt": alt})
         picture = base64.b64encode(buffer.getvalue()).decode()
         about: dict[str, Any] = {"alt": alt, "caption": caption}
         about["file"] = f"../figures/{path.name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from customer_tables.text import printable, share
+from customer_tables.text import decimal, printable, share
 from segmentation.dataset import Feature
 from segmentation.figures import style as st
 
@@ -82,17 +83,23 @@ def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], 
     """Draw effect sizes of features (rows) by segment (columns), each value written out."""
     reach = max(1.0, float(effects.abs().to_numpy().max()))
     table = pd.DataFrame(effects.T.to_numpy(), index=labels, columns=names)
-    return st.heatmap(table, ax, "+.1f", vmin=-reach, vmax=reach, cmap=st.DIVERGING)
+    style: st.Style = {"vmin": -reach, "vmax": reach, "cmap": st.DIVERGING}
+    return st.heatmap(table, ax, lambda effect: decimal(effect, 1, signed=True), **style)
 
 
-def effects_text(effects: pd.DataFrame, labels: Mapping[str, str], names: st.Names) -> str:
+def effects_text(
+    effects: pd.DataFrame, labels: Mapping[str, str], names: st.Names
+) -> tuple[str, str]:
     """Say in which feature segments differ most, and how far."""
     widest = (effects.max() - effects.min()).idxmax()
     column = effects[widest]
+    ends = [
+        f"{decimal(column[segment], 1, signed=True)} for {names[segment]}"
+        for segment in (column.idxmin(), column.idxmax())
+    ]
     return (
-        f"Heatmap. The widest difference between segments is in {labels[widest]}, from "
-        f"{column.min():+.1f} for {names[column.idxmin()]} to {column.max():+.1f} for "
-        f"{names[column.idxmax()]}."
+        f"Segments differ most in {labels[widest]}: from {' to '.join(ends)}",
+        "Heatmap of effect sizes, in standard deviations.",
     )
 
 
@@ -107,23 +114,27 @@ def quartiles(
 
     The first row is everybody, the segments follow.
     """
-    figure, axes = st.panels_for(len(features), 0.24 * len(names) + 1.1)
-    for ax, feature in zip(axes, features, strict=True):
+    figure, axes = st.panels_for(len(features), 0.25 * len(names) + 0.9, 3)
+    for place, (ax, feature) in enumerate(zip(axes, features, strict=True)):
         values = table[feature.name]
         log = feature.kind in ("money", "count") and values.min() >= 0
         rows = [(values, st.SegmentStyle(st.MUTED, "o"))]
-        rows += [(values[labels == segment], styles[segment]) for segment in sorted(styles)]
+        rows += [(values[labels == segment], styles[segment]) for segment in names]
         for row, (part, style) in enumerate(rows):
             found = part.quantile([0.25, 0.5, 0.75])
             st.middle_half(ax, row, np.log1p(found) if log else found, style)
-        st.label_rows(ax, [""] * len(rows))
-        ax.set_yticks([])
+        st.label_rows(ax, ["Everybody", *names.values()], 30)
+        if place % 3:
+            ax.set_yticklabels([])
         if log:
             st.log_ticks(ax.xaxis, values.max())
+        elif feature.kind == "share":
+            st.percent(ax.xaxis)
         else:
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
-        ax.set_title(printable(feature.label or feature.name, 40), fontsize=11.5)
-    st.segment_legend(figure, names, styles)
+        title = printable(feature.label or feature.name, 60)
+        told = feature.kind == "share" or feature.unit in title
+        ax.set_title(fill(title if told else f"{title}, {feature.unit}", 34))
     return figure
 
 
@@ -131,15 +142,16 @@ def second_choices(table: pd.DataFrame, names: list[str], ax: Axes) -> Axes:
     """Draw which segment would be each segment's second choice, as shares of its customers."""
     own = np.eye(len(names), dtype=bool)
     named = pd.DataFrame(table.to_numpy(), index=names, columns=names)
-    st.heatmap(named, ax, ".0%", mask=own, vmin=0, vmax=1, cmap="Greys")
-    ax.set(xlabel="second choice")
+    st.heatmap(named, ax, share, mask=own, vmin=0, vmax=1, cmap="Greys")
+    ax.set(xlabel="Second choice", ylabel="Segment")
     return ax
 
 
-def second_choices_text(table: pd.DataFrame) -> str:
+def second_choices_text(table: pd.DataFrame) -> tuple[str, str]:
     """Say which segment has one neighbour above all; rows and columns are named."""
     closest = table.max(axis=1).idxmax()
     return (
-        f"Heatmap. {closest} has one neighbour above all: {table.loc[closest].idxmax()} "
-        f"({table.loc[closest].max():.0%})."
+        f"{table.loc[closest].idxmax()} are the second choice of {share(table.loc[closest].max())} "
+        f"of {closest}",
+        "Heatmap of second choices, as shares of each segment.",
     )

@@ -14,31 +14,29 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from customer_tables.text import joined, printable
+from customer_tables.text import decimal, joined, printable, share
 from segmentation.figures import style as st
-from segmentation.palette import COLOURS
 
-SECOND = COLOURS[1]
-METHODS = {
-    "features": (COLOURS[5], "D", "-"),
-    "PCA": (st.INK, "s", "--"),
-    "autoencoder": (st.ACCENT, "o", "-"),
-    "clustering autoencoder": (SECOND, "^", "-"),
+METHODS = {  # marks that no segment has
+    "features": (st.INK, "|", "-"),
+    "PCA": (st.INK, "x", "--"),
+    "autoencoder": (st.LINE, ".", "-"),
+    "clustering autoencoder": (st.MUTED, "+", ":"),
 }
-OUTSIDE = {
-    "described": "Share of the describing features explained, chance 0",
-    "rules": "Adjusted mutual information with the yes/no rules, chance 0",
+OUTSIDE = {  # what a score is on, and what it is
+    "described": ("describing features", "Share of the describing features explained, chance 0"),
+    "rules": ("yes/no rules", "Adjusted mutual information with the yes/no rules, chance 0"),
 }
 
 
 def scree(shares: np.ndarray, ax: Axes) -> Axes:
     """Draw the share of variance of each component as bars, and their sum as a line."""
     numbers = np.arange(1, len(shares) + 1)
-    ax.bar(numbers, shares, color=st.ACCENT, width=0.7, label="this component")
+    ax.bar(numbers, shares, color=st.LINE, width=0.7, label="this component")
     total = shares.cumsum()
-    ax.plot(numbers, total, "s--", color=SECOND, markersize=5, label="cumulative")
-    for number, share in zip(numbers, total, strict=True):
-        st.note(ax, f"{share:.0%}", (float(number), share), (-4, 5), ha="right", color=SECOND)
+    ax.plot(numbers, total, ".--", color=st.MUTED, markersize=8, label="cumulative")
+    for number, part in zip(numbers, total.round(9), strict=True):
+        st.note(ax, share(part), (float(number), part), (-4, 5), ha="right")
     mean = 1 / len(shares)
     ax.axhline(mean, color=st.MUTED, linewidth=1, linestyle=":")
     st.note(ax, "one feature's share", (1, mean), (-2, 3), ha="right", xycoords=st.SIDE)
@@ -55,17 +53,21 @@ def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> A
     """Draw correlations of features with components; strong ones carry their value."""
     bar: st.Style = {"label": "Correlation with the component", "shrink": 0.8}
     style: st.Style = {"cmap": st.DIVERGING, "vmin": -1, "vmax": 1, "cbar": True, "cbar_kws": bar}
-    return st.heatmap(loadings, ax, "+.2f", written=written, slant=0, **style)
+
+    def write(loading: float) -> str:
+        return decimal(loading, signed=True) if abs(loading) >= written else ""
+
+    return st.heatmap(loadings, ax, write, **style)
 
 
-def loadings_text(loadings: pd.DataFrame) -> str:
+def loadings_text(loadings: pd.DataFrame) -> tuple[str, str]:
     """Say between which features the first components reach."""
     ends = [
-        f"{component} from {values.idxmin()} ({values.min():+.2f}) to {values.idxmax()} "
-        f"({values.max():+.2f})"
+        f"{component} runs from {values.idxmin()} ({decimal(values.min(), signed=True)}) to "
+        f"{values.idxmax()} ({decimal(values.max(), signed=True)})"
         for component, values in list(loadings.items())[:3]
     ]
-    return f"Heatmap. Loadings reach on {joined(ends)}."
+    return ends[0], f"Heatmap of correlations. {joined(ends[1:])}."
 
 
 def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: Axes) -> Axes:
@@ -73,27 +75,30 @@ def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: A
 
     ``shares`` of variance stand beside the names of the two components.
     """
-    low, high, inside = _window(scores, 0.005)
-    shown, ends = scores[inside], np.transpose([low, high])
-    ax.hexbin(*shown.T, gridsize=38, bins="log", cmap="Greys", mincnt=1, linewidths=0.1, alpha=0.55)
+    low, high = _frame(scores)
+    extent = (low[0], high[0], low[1], high[1])
+    shade: st.Style = {"bins": "log", "cmap": "Greys", "mincnt": 1, "linewidths": 0.1}
+    ax.hexbin(*scores.T, gridsize=(48, 17), extent=extent, alpha=0.55, **shade)
     tips = loadings.to_numpy() * 0.9 * min(-low.max(), high.min())
-    ax.set(xlim=ends[0], ylim=ends[1], xticks=[], yticks=[])
-    arrow: st.Style = {"arrowstyle": "-|>", "color": st.ACCENT, "linewidth": 1.8}
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
+    arrow: st.Style = {"arrowstyle": "-|>", "color": st.INK, "linewidth": 1.6}
     arrow |= {"shrinkA": 0, "shrinkB": 0}
     for x, y in tips:
         ax.annotate("", (x, y), (0, 0), arrowprops=arrow)
     for right in (False, True):
         side = np.flatnonzero((tips[:, 0] >= 0) == right)
         side = side[np.argsort(tips[side, 1])]
+        heights = _apart((tips[side, 1] - low[1]) / (high[1] - low[1]), 0.105)
         text: st.Style = {"ha": "left" if right else "right", "va": "center", "linespacing": 0.95}
         line: st.Style = {"arrowstyle": "-", "color": st.MUTED, "linewidth": 0.7, "shrinkB": 2}
         text |= {"textcoords": "axes fraction", "annotation_clip": False, "arrowprops": line}
-        for place, row in enumerate(side):  # at equal distances, in the order of the arrows' tips
-            label = fill(printable(loadings.index[row], 40), 20)
-            at = (1.02 if right else -0.02, (place + 0.5) / len(side))
+        line["relpos"] = (0 if right else 1, 0.5)
+        for height, row in zip(heights, side, strict=True):
+            label = fill(printable(loadings.index[row], 48), 26)
+            at = (1.02 if right else -0.02, height)
             st.note(ax, label, tips[row], at, **text)
-    ax.set_xlabel(f"PC1 ({shares[0]:.0%} of the variance) →")
-    ax.set_title(f"↑ PC2 ({shares[1]:.0%} of the variance)", fontweight="normal", fontsize=11.5)
+    ax.set_xlabel(f"PC1 ({share(shares[0])} of the variance) →")
+    ax.set_title(f"↑ PC2 ({share(shares[1])} of the variance)", fontsize=10, loc="center")
     ax.spines[:].set_visible(False)
     ax.axhline(0, color=st.NOISE, linewidth=0.8, zorder=0)
     ax.axvline(0, color=st.NOISE, linewidth=0.8, zorder=0)
@@ -101,94 +106,134 @@ def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: A
     return ax
 
 
-def _window(points: np.ndarray, cut: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where the bulk of points begins and ends, and which are inside."""
-    low, high = np.quantile(points, [cut, 1 - cut], axis=0)
-    high = np.maximum(high, low + 1e-9)  # of scores that are all the same
-    return low, high, ((points >= low) & (points <= high)).all(axis=1)
+def _apart(heights: np.ndarray, least: float) -> np.ndarray:
+    """Move ascending heights, from 0 to 1, apart to a least distance, each as little as needed."""
+    steps = least * np.arange(len(heights))
+    up = np.maximum.accumulate(heights - steps) + steps
+    down = np.minimum.accumulate((heights - steps)[::-1])[::-1] + steps
+    room = 1 - least * (len(heights) - 1)
+    return np.clip((up + down) / 2 - steps, 0, max(room, 0)) + steps
+
+
+def _frame(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where axes begin and end that hold all points, with a margin."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = np.maximum(0.04 * (high - low), 1e-9)  # of points that are all the same
+    return low - margin, high + margin
 
 
 def segment_panels(
     points: np.ndarray, segments: np.ndarray, names: st.Names, styles: st.Styles
 ) -> Figure:
     """Draw the density of each segment over the grey one of all customers, a panel each."""
-    low, high, visible = _window(points, 0.002)
-    figure, axes = st.panels_for(len(names), 2.4, min(len(names), 3))
-    style: st.Style = {"bins": "log", "mincnt": 1, "linewidths": 0.1, "gridsize": 44}
+    low, high = _frame(points)
+    figure, axes = st.panels_for(len(names), 1.9, min(len(names), 3))
+    style: st.Style = {"bins": "log", "mincnt": 1, "linewidths": 0.1, "gridsize": (48, 13)}
     style["extent"] = (low[0], high[0], low[1], high[1])
     for ax, (segment, name) in zip(axes, names.items(), strict=True):
-        marker, colour = styles[segment].marker, styles[segment].colour
-        inside = segments == segment
+        colour, inside = styles[segment].colour, segments == segment
         pale = np.add(to_rgb(colour), 1) / 2
-        for shown, few, many in ((visible, st.PALE, st.PALE), (visible & inside, pale, colour)):
+        for shown, few, many in ((points, st.PALE, st.PALE), (points[inside], pale, colour)):
             style["cmap"] = sns.blend_palette([few, many], as_cmap=True)
-            if shown.any():
-                ax.hexbin(*points[shown].T, **style)
-        large: st.Style = {"markersize": 11, "markeredgecolor": "white", "markeredgewidth": 1.6}
-        ax.plot(*points[inside].mean(axis=0), marker, color=colour, **large)
+            if len(shown):
+                ax.hexbin(*shown.T, **style)
+        _mark(ax, points[inside].mean(axis=0), styles[segment])
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
-        ax.set_title(printable(name, 30), fontsize=9.5)
-    figure.supxlabel("PC1 (darker: more customers)", fontsize=11)
-    figure.supylabel("PC2", fontsize=11)
+        ax.set_title(printable(name, 40))
+    figure.supxlabel("PC1 (darker: more customers)", fontsize=10)
+    figure.supylabel("PC2", fontsize=10)
     return figure
 
 
-def segment_cloud(
-    points: np.ndarray, segments: np.ndarray, names: st.Names, styles: st.Styles, ax: Axes
-) -> Axes:
-    """Draw customers in two or three dimensions, each segment in its colour and marker."""
-    *_, visible = _window(points, 0.005)
-    for segment, name in names.items():
-        inside, style = points[visible & (segments == segment)], styles[segment]
-        pale: st.Style = {"markersize": 3.4, "alpha": 0.55, "markeredgewidth": 0}
-        pale |= {"color": style.colour, "label": printable(name, 30)}
-        ax.plot(*inside.T, style.marker, **pale)
-    ax.set(xticks=[], yticks=[])
-    return ax
+def plane_text(centres: pd.DataFrame, names: st.Names) -> tuple[str, str]:
+    """Say which segments lie lowest and highest on the first component; rows are segments."""
+    lowest, highest = names[centres[0].idxmin()], names[centres[0].idxmax()]
+    means = [f"{names[s]} {decimal(x, 1)} and {decimal(y, 1)}" for s, x, y in centres.itertuples()]
+    return (
+        f"On the first component, {lowest} lie lowest on average and {highest} highest",
+        f"Small multiples. Means on PC1 and PC2: {'; '.join(means)}.",
+    )
+
+
+def _mark(ax: Axes, place: np.ndarray, style: st.SegmentStyle) -> None:
+    """Draw a segment's marker, large, where its customers are on average."""
+    edge: st.Style = {"markeredgecolor": "white", "markeredgewidth": 1.5, "zorder": 5}
+    ax.plot(*place, style.marker, color=style.colour, markersize=10, **edge)
 
 
 def two_sides(
     points: np.ndarray, segments: np.ndarray, names: st.Names, styles: st.Styles
 ) -> Figure:
-    """Draw customers in three components, seen from two sides; shapes as in `segment_cloud`."""
-    figure, axes = st.panels(1, 2, 3.9, subplot_kw={"projection": "3d"})
-    for ax, turn in zip(axes.flat, (-60, -150), strict=True):
-        segment_cloud(points, segments, names, styles, ax)
+    """Draw customers in three components, seen from two sides, in their segments' colours."""
+    figure, axes = st.panels(1, 2, 4.0, subplot_kw={"projection": "3d"})
+    views = (("Three components", -60), ("The same, turned by a quarter", -150))
+    for ax, (title, turn) in zip(axes.flat, views, strict=True):
+        for segment in names:
+            dots: st.Style = {"markersize": 2.6, "alpha": 0.6, "markeredgewidth": 0}
+            dots["color"] = styles[segment].colour
+            ax.plot(*points[segments == segment].T, styles[segment].marker, **dots)
         for axis, name in zip((ax.xaxis, ax.yaxis, ax.zaxis), ("PC1", "PC2", "PC3"), strict=True):
             axis.set_ticks([])
             axis.set_label_text(name)
             axis.labelpad = -10
         ax.view_init(22, turn)
-        ax.set_box_aspect(None, zoom=1.1)
-    st.legend_below(figure, axes[0, 0])
+        ax.set_box_aspect(None, zoom=1.25)
+        ax.set_title(title)
+    st.segment_legend(figure, names, styles)
     return figure
 
 
 def maps(
     codes: Mapping[str, np.ndarray], segments: np.ndarray, names: st.Names, styles: st.Styles
 ) -> Figure:
-    """Draw two-dimensional codes of the same customers side by side, titled by their keys."""
-    figure, axes = st.panels(1, len(codes), 3.9)
+    """Draw two-dimensional codes of the same customers side by side, titled by their keys.
+
+    A hexagon has the colour of the segment with most customers there, the paler the smaller its
+    part of them is.
+    """
+    figure, axes = st.panels(1, len(codes), 3.6)
     for ax, (title, code) in zip(axes.flat, codes.items(), strict=True):
-        segment_cloud(code, segments, names, styles, ax)
+        _segment_hexagons(code, segments, names, styles, ax)
         ax.set(title=title, xlabel="First number of the code", ylabel="Second number")
-    st.legend_below(figure, axes[0, 0])
+        ax.set(xticks=[], yticks=[])
+    st.segment_legend(figure, names, styles)
     return figure
+
+
+def _segment_hexagons(
+    points: np.ndarray, segments: np.ndarray, names: st.Names, styles: st.Styles, ax: Axes
+) -> None:
+    """Draw which segment has most customers in each hexagon, and how large its part is."""
+    low, high = _frame(points)
+    style: st.Style = {"gridsize": (44, 14), "extent": (low[0], high[0], low[1], high[1])}
+    counts = []
+    for segment in names:
+        layer = ax.hexbin(*points[segments == segment].T, **style)
+        counts.append(np.asarray(layer.get_array()))
+        layer.remove()
+    drawn, total = ax.hexbin(*points.T, linewidths=0.1, **style), np.sum(counts, axis=0)
+    colours = np.array([[*to_rgb(styles[segment].colour), 1.0] for segment in names])
+    colours = colours[np.argmax(counts, axis=0)]
+    part = np.max(counts, axis=0) / np.maximum(total, 1)
+    colours[:, 3] = np.where(total, 0.25 + 0.75 * part**2, 0)
+    drawn.set(array=None, facecolor=colours, edgecolor="none")
+    for segment in names:
+        _mark(ax, points[segments == segment].mean(axis=0), styles[segment])
 
 
 def training(networks: Mapping[str, Sequence[Any]]) -> Figure:
     """Draw the losses by epoch of trained autoencoders, and the epochs kept, a panel per title."""
-    figure, axes = st.panels(1, len(networks), 3.3, sharey=True)
+    figure, axes = st.panels(1, len(networks), 2.8, sharey=True)
     ring: st.Style = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.8}
     for ax, (title, trainings) in zip(axes.flat, networks.items(), strict=True):
         for network in trainings:
             history, best = network.history, network.kept
             epochs = history.index + 1
-            dashed: st.Style = {"color": st.MUTED, "linewidth": 1.3, "label": "training rows"}
+            dashed: st.Style = {"color": st.NOISE, "linewidth": 1.3, "label": "training rows"}
             ax.plot(epochs, history["loss"], "--", **dashed)
             validation = history["val_loss"]
-            ax.plot(epochs, validation, color=st.ACCENT, linewidth=1.5, label="validation rows")
-            kept: st.Style = {"color": SECOND, "label": "best epoch, kept", **ring}
+            ax.plot(epochs, validation, color=st.INK, linewidth=1.5, label="validation rows")
+            kept: st.Style = {"color": st.INK, "label": "best epoch, kept", **ring}
             ax.plot(best + 1, validation[best], "o", **kept)
         ax.set(title=title, xlabel="Epoch", yscale="log")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -204,7 +249,7 @@ def over_ranks(judged: pd.DataFrame, column: str, ax: Axes) -> Axes:
     """Draw a measure over ranks: the mean of the trainings as a line, each of them as a mark."""
     for method, table in judged.groupby("method", sort=False):
         colour, marker, line = METHODS[method]
-        style: st.Style = {"color": colour, "markersize": 6, "markerfacecolor": "none"}
+        style: st.Style = {"color": colour, "markersize": 8}
         means = table.groupby("rank")[column].mean()
         ax.plot(means.index, means, line, color=colour)
         ax.plot(table.index.get_level_values("rank"), table[column], marker, **style)
@@ -215,18 +260,23 @@ def over_ranks(judged: pd.DataFrame, column: str, ax: Axes) -> Axes:
     return ax
 
 
-def reconstruction_text(by_rank: pd.DataFrame) -> str:
+def reconstruction_text(by_rank: pd.DataFrame) -> tuple[str, str]:
     """Hold the held-out R² of PCA against the mean of the trainings, rank by rank."""
     pairs = [
-        f"rank {row.Index}: {row.PCA:.2f} against {row.autoencoder_mean:.2f}"
+        f"rank {row.Index}: {decimal(row.PCA)} against {decimal(row.autoencoder_mean)}"
         for row in by_rank.itertuples()
     ]
-    return f"PCA against the mean of the autoencoder's trainings. {joined(pairs)}."
+    first = by_rank.iloc[0]
+    return (
+        f"At rank {first.name} PCA reaches a held-out R² of {decimal(first.PCA)}, the autoencoder "
+        f"{decimal(first.autoencoder_mean)} on average",
+        f"PCA against the mean of the autoencoder's trainings. {joined(pairs)}.",
+    )
 
 
 def neighbourhoods(judged: pd.DataFrame) -> Figure:
     """Draw trustworthiness and continuity over ranks, side by side on one scale."""
-    figure, axes = st.panels(1, 2, 3.3, sharey=True)
+    figure, axes = st.panels(1, 2, 2.8, sharey=True)
     for ax, column in zip(axes.flat, ("trustworthiness", "continuity"), strict=True):
         over_ranks(judged, column, ax).set_title(column.capitalize())
     st.legend_below(figure, axes[0, 0])
@@ -236,16 +286,21 @@ def neighbourhoods(judged: pd.DataFrame) -> Figure:
 def outside_rows(scored: pd.DataFrame, reference: pd.Series, measures: Sequence[str]) -> Figure:
     """Draw each labelling's score by outside variables, a panel for each measure."""
     rows = scored.groupby(["method", "rank"]).ngroups
-    figure, axes = st.panels(len(measures), 1, 0.36 * rows + 1.1)
-    for measure, ax in zip(measures, axes[:, 0], strict=True):
-        score_rows(scored[measure], reference[measure], OUTSIDE[measure], ax)
+    figure, axes = st.panels(1, len(measures), 0.3 * rows + 1.3)
+    for place, measure in enumerate(measures):
+        score_rows(scored[measure], reference[measure], OUTSIDE[measure][1], axes[0, place])
+        if place:
+            axes[0, place].set_yticklabels([])
     return figure
 
 
-def outside_text(ends: pd.DataFrame) -> str:
+def outside_text(ends: pd.DataFrame) -> tuple[str, str]:
     """Say between which scores the codes lie; rows min and max, a column per measure."""
-    reach = [f"{name} {column['min']:.2f} to {column['max']:.2f}" for name, column in ends.items()]
-    return f"Marks by method and rank. Learned codes: {joined(reach)}."
+    reach = [
+        f"{decimal(column['min'])} to {decimal(column['max'])} on the {OUTSIDE[name][0]}"
+        for name, column in ends.items()
+    ]
+    return f"Learned codes score {joined(reach)}", "Marks by method and rank."
 
 
 def silhouette_rows(found: pd.DataFrame, reference: float, ax: Axes) -> Axes:
@@ -262,11 +317,11 @@ def score_rows(found: pd.Series, reference: float, label: str, ax: Axes) -> Axes
     groups = list(found.groupby(["method", "rank"], sort=False))
     for row, ((method, _), values) in enumerate(groups):
         colour, marker, _ = METHODS[method]
-        ring: st.Style = {"markersize": 7, "markerfacecolor": "none", "markeredgewidth": 1.6}
-        ax.plot(values, [row] * len(values), marker, color=colour, **ring)
+        mark: st.Style = {"markersize": 9, "markeredgewidth": 1.6}
+        ax.plot(values, [row] * len(values), marker, color=colour, **mark)
     ax.axvline(reference, color=st.INK, linestyle="--", linewidth=1.2)
-    text: st.Style = {"ha": "right", "fontsize": None, "xycoords": st.TOP}
-    st.note(ax, "segments of notebook 04", (reference, 1), (0, 5), **text)
+    text: st.Style = {"ha": "center", "xycoords": st.TOP}
+    st.note(ax, "segments of notebook 04", (reference, 1), (0, 4), **text)
     st.label_rows(ax, [f"{method}, rank {rank}" for (method, rank), _ in groups])
-    ax.set_xlabel(label)
+    ax.set_xlabel(fill(label, 48))
     return ax

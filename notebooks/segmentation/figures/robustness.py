@@ -10,23 +10,25 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from customer_tables.text import decimal, share
 from segmentation.figures.selection import over_k
 from segmentation.figures.style import (
-    ACCENT,
     INK,
-    PALE,
+    LINE,
     PATCH,
+    SMALL,
+    Names,
     SegmentStyle,
     Style,
     label_rows,
     note,
     percent,
+    readable_on,
 )
 from segmentation.lineage import order_for_display
-from segmentation.palette import COLOURS
 
 Node = tuple[int, int]  # where on the horizontal axis, and which block there
-WIDTH, GAP = 0.22, 0.025  # half a block's width, and the space between blocks
+WIDTH, GAP = 0.27, 0.025  # half a block's width, and the space between blocks
 
 
 def lineage(
@@ -74,7 +76,7 @@ def lineage(
             outlined = {"edgecolor": INK, "linewidth": 1.8}
         place = (top + heights[node] / 2, 2 * WIDTH, heights[node], node[0] - WIDTH)
         ax.barh(*place, color=styles[node].colour, zorder=3, **outlined)
-        _write_stability(ax, node, place[0], heights[node], styles[node].marker, stability)
+        _write_stability(ax, node, place[0], heights[node], styles[node], stability)
     ax.set(xlim=(min(order) - 0.4, max(order) + 0.4), yticks=[])
     ax.invert_yaxis()
     ax.spines["left"].set_visible(False)
@@ -84,18 +86,24 @@ def lineage(
 
 
 def _write_stability(
-    ax: Axes, node: Node, middle: float, height: float, marker: str, stability: pd.DataFrame
+    ax: Axes,
+    node: Node,
+    middle: float,
+    height: float,
+    style: SegmentStyle,
+    stability: pd.DataFrame,
 ) -> None:
     """Write a segment's stability into its block as far as there is room."""
-    text: Style = {"zorder": 4, "ha": "center", "va": "center", "color": "white"}
+    ink = readable_on(style.colour)
+    text: Style = {"zorder": 4, "ha": "center", "va": "center", "color": ink, "fontsize": SMALL}
     within, across = stability.loc[node, ["resamples", "k"]]
-    if height > 0.075 and np.isfinite(across):
-        middle -= 0.016
-        below = f"({across:.2f})".replace("0.", ".")
-        ax.text(node[0], middle + 0.036, below, fontsize=7.5, **text)
-    if height > 0.035:
-        ax.plot(node[0] - 0.12, middle, marker, color="white", markersize=3.6, zorder=4)
-        ax.text(node[0] + 0.05, middle, f"{within:.2f}".lstrip("0"), fontsize=8.5, **text)
+    line = 0.046  # the height of a line of text
+    if height > 2.1 * line and np.isfinite(across):
+        middle -= line / 2
+        ax.text(node[0], middle + line, f"({decimal(across)})", **text)
+    if height > line:
+        ax.plot(node[0] - 0.17, middle, style.marker, color=ink, markersize=4.5, zorder=4)
+        ax.text(node[0] + 0.06, middle, decimal(within), **text)
 
 
 def ribbons(
@@ -139,40 +147,42 @@ def lineage_styles(
     return found
 
 
-def lineage_text(flows: pd.DataFrame, chosen: int) -> str:
-    """Say how many ribbons touch the chosen solution."""
-    touching = ((flows["k_from"] == chosen) | (flows["k_to"] == chosen)).sum()
+def lineage_text(stability: pd.DataFrame, names: Names, chosen: int) -> tuple[str, str]:
+    """Say which segments of the chosen solution depend most and least on the number of segments.
+
+    ``stability`` as in `lineage`; ``names`` from 1.
+    """
+    across = stability.loc[chosen, "k"].dropna()
+    ks = stability.index.unique(0)
+    more = f"Flow of customers between solutions with {ks.min()} to {ks.max()} segments."
+    if across.empty:
+        return f"No other number of segments was tried beside {chosen}", more
+    least, most = across.idxmin(), across.idxmax()
     return (
-        f"Flow of customers between solutions with {flows['k_from'].min()} to "
-        f"{flows['k_to'].max()} segments; {touching} ribbons touch the chosen one with {chosen}."
+        f"{names[least + 1]} depend most on the number of segments ({decimal(across[least])} "
+        f"across k), {names[most + 1]} least ({decimal(across[most])})",
+        more,
     )
 
 
 def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the agreement of alternatives with the chosen segments, one marker a row.
+    """Draw the agreement of alternatives with the chosen segments, a bar each.
 
     Parameters
     ----------
     table : DataFrame
         From `sensitivity.agreement_table`.
     """
-    choices = list(table["choice"].unique())
-    for row, entry in enumerate(table.itertuples()):
-        place = choices.index(entry.choice)
-        style: Style = {"color": COLOURS[place % len(COLOURS)], "marker": "osD^vPX"[place]}
-        ax.plot([0, entry.ARI], [row, row], color=PALE, linewidth=2, zorder=1)
-        ax.plot(entry.ARI, row, linestyle="", markersize=8, label=entry.choice, **style)
-        note(ax, f"{entry.ARI:.2f}", (entry.ARI, row), (8, 0), va="center")
-    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    above: Style = {"loc": "lower center", "bbox_to_anchor": (0.3, 1.0), "ncols": len(choices)}
-    ax.legend(handles.values(), handles.keys(), handletextpad=0.2, columnspacing=1, **above)
-    label_rows(ax, table["alternative"], 44, fontsize=10)
-    ax.set_xlim(0, 1.09)
+    ax.barh(range(len(table)), table["ARI"], color=LINE, height=0.66)
+    for row, value in enumerate(table["ARI"]):
+        note(ax, decimal(value), (max(value, 0.0), row), (4, 0), va="center")
+    label_rows(ax, table["choice"].str.cat(table["alternative"], ": "), 56)
+    ax.set_xlim(min(0, table["ARI"].min()), 1.07)
     ax.set_xlabel("Agreement with the chosen segments (ARI)")
     return ax
 
 
-def agreement_text(table: pd.DataFrame) -> str:
+def agreement_text(table: pd.DataFrame) -> tuple[str, str]:
     """Say which alternatives agree least and most with the chosen segments.
 
     Parameters
@@ -181,23 +191,29 @@ def agreement_text(table: pd.DataFrame) -> str:
         From `sensitivity.agreement_table`, the lowest first.
     """
     least, most = table.iloc[0], table.iloc[-1]
-    return f"From {least.ARI:.2f} for {least.alternative} to {most.ARI:.2f} for {most.alternative}."
+    return (
+        f"Agreement ranges from {decimal(least.ARI)} ({least.choice}: {least.alternative}) to "
+        f"{decimal(most.ARI)} ({most.choice}: {most.alternative})",
+        f"Bars of {len(table)} alternatives.",
+    )
 
 
 def calibration_curve(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw how often two refits agree on a customer's segment, by their confidence."""
-    ax.plot(table["confidence"], table["kept"], "o-", color=ACCENT)
+    ax.plot(table["confidence"], table["kept"], "o-", color=LINE, markersize=5)
     for row in table.itertuples():
-        note(ax, f"{row.kept:.0%}", (row.confidence, row.kept), (0, -17), ha="center", bbox=PATCH)
+        note(ax, share(row.kept), (row.confidence, row.kept), (0, -16), ha="center", bbox=PATCH)
     ax.set(xlabel="Confidence: 0 on the boundary, 1 at the centre", ylim=(0, 1.04))
     ax.set_ylabel("Pairs of refits that agree")
     percent(ax.yaxis)
     return ax
 
 
-def calibration_text(table: pd.DataFrame) -> str:
+def calibration_text(table: pd.DataFrame) -> tuple[str, str]:
     """Say how often two refits agree on the least and on the most confident customers."""
+    least, most = table["kept"].iloc[0], table["kept"].iloc[-1]
     return (
-        f"The curve goes from {table['kept'].iloc[0]:.0%} for the least confident to "
-        f"{table['kept'].iloc[-1]:.0%} for the most confident."
+        f"Two refits agree on {share(least)} of the least confident customers and on {share(most)} "
+        "of the most confident",
+        "A curve over confidence.",
     )

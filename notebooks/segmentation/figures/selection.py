@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from customer_tables.text import joined, printable
+from customer_tables.text import decimal, joined, lower_first, printable, share
 from segmentation.figures.style import (
-    ACCENT,
     INK,
+    LINE,
     MUTED,
     NOISE,
     SIDE,
@@ -22,10 +23,10 @@ from segmentation.figures.style import (
     Style,
     label_rows,
     note,
-    panels,
+    panels_for,
 )
-from segmentation.palette import COLOURS
 from segmentation.selection import TOLERANCE, Choice
+from segmentation.stability import JACCARD_CUTS
 
 NULL_STYLES = {
     "permuted": ("permuted columns", "#D4D9DF", ".."),
@@ -34,13 +35,13 @@ NULL_STYLES = {
     "same_zeros": ("same zeros", "#6B7480", "--"),
 }
 DECISIVE = ("same_margins", "same_zeros")
-CRITERIA = {
-    "inertia": "Inertia (elbow)",
-    "silhouette": "Silhouette, mean",
-    "calinski_harabasz": "Calinski-Harabasz",
-    "davies_bouldin": "Davies-Bouldin, low is good",
+CRITERIA = {  # the title of the panel, and where a criterion alone would stop
+    "inertia": "Inertia: elbow at {}",
+    "silhouette": "Mean silhouette: highest at {}",
+    "calinski_harabasz": "Calinski-Harabasz: highest at {}",
+    "davies_bouldin": "Davies-Bouldin: lowest at {}",
 }
-SECOND = COLOURS[1]
+RING: Style = {"markersize": 13, "markerfacecolor": "none", "markeredgewidth": 2}
 
 
 def over_k(ax: Axes, ks: np.ndarray) -> None:
@@ -51,7 +52,7 @@ def over_k(ax: Axes, ks: np.ndarray) -> None:
 
 
 def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], k: int) -> Figure:
-    """Draw the four classic criteria over k, as lines and as bands on null reference data.
+    """Draw four criteria over k, with bands of null reference data, and the initialisations.
 
     Parameters
     ----------
@@ -63,24 +64,23 @@ def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], 
     k : int
         The chosen k: a dashed line.
     """
-    figure, axes = panels(2, 2, 2.9)
-    for ax, (column, title) in zip(axes.flat, CRITERIA.items(), strict=True):
+    figure, (*axes, last) = panels_for(len(CRITERIA) + 1, 2.1, 3)
+    for ax, (column, title) in zip(axes, CRITERIA.items(), strict=True):
         _bands(ax, nulls, column)
-        ax.plot(scan.index, scan[column], "o-", color=ACCENT, label="the customers", markersize=4.5)
-        best = (alone[column], scan[column][alone[column]])
-        ring: Style = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 2}
-        ax.plot(*best, "o", markeredgecolor=SECOND, **ring)
-        note(ax, f"alone: {best[0]}", best, (7, 9), color=SECOND)
-        ax.axvline(k, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
-        ax.set_title(title)
-        over_k(ax, scan.index.to_numpy())
+        ax.plot(scan.index, scan[column], ".-", color=INK, label="the customers", markersize=7)
+        best = alone[column]
+        ax.plot(best, scan[column][best], "o", color=INK, label="its choice", **RING)
+        ax.set_title(title.format(best))
         ax.yaxis.set_major_formatter(FuncFormatter(_short))
         ax.margins(y=0.14)
-    worst = scan["inertia"] * (1 + scan["worst_initialisation"])
-    reach: Style = {"color": SECOND, "linewidth": 3, "label": "initialisations"}
-    axes[0, 0].vlines(scan.index, scan["inertia"], worst, **reach)
-    handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=3)
+    last.bar(scan.index, scan["worst_initialisation"], color=LINE, width=0.6)
+    last.set_title("Worst initialisation above the best")
+    last.yaxis.set_major_formatter(FuncFormatter(lambda value, _: share(value)))
+    for ax in (*axes, last):
+        ax.axvline(k, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=1, label="k chosen")
+        over_k(ax, scan.index.to_numpy())
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=7, columnspacing=1.2)
     return figure
 
 
@@ -92,19 +92,21 @@ def _bands(
         label, colour, hatch = NULL_STYLES[null]
         band = nulls[nulls["null"] == null].dropna(subset=column)
         band = band.groupby("k")[column].agg(["min", "max"])
-        style: Style = {"color": colour, "edgecolor": colour, "alpha": 0.45, "linewidth": 1.5}
+        style: Style = {"color": colour, "edgecolor": colour, "alpha": 0.6, "linewidth": 1.5}
         ax.fill_between(band.index, band["min"], band["max"], hatch=hatch, label=label, **style)
 
 
 def criteria_text(
     scan: pd.DataFrame, null_silhouette: float, alone: Mapping[str, int], k: int
-) -> str:
+) -> tuple[str, str]:
     """Say what each criterion alone would pick, and how the silhouette compares at the choice."""
     return (
         f"Alone, the elbow picks {alone['inertia']}, the silhouette {alone['silhouette']}, "
-        f"Calinski-Harabasz {alone['calinski_harabasz']}, Davies-Bouldin {alone['davies_bouldin']}."
-        f" At k = {k} the silhouette is {scan.silhouette[k]:.2f}, with the same margins and no "
-        f"groups at most {null_silhouette:.2f}."
+        f"Calinski-Harabasz {alone['calinski_harabasz']} and Davies-Bouldin "
+        f"{alone['davies_bouldin']}; {k} is chosen",
+        f"At k = {k} the silhouette is {decimal(scan.silhouette[k])}, with the same margins and no "
+        f"groups at most {decimal(null_silhouette)}. The worst initialisation ends up to "
+        f"{share(scan.worst_initialisation.max())} above the best.",
     )
 
 
@@ -137,41 +139,50 @@ def decision(
     """
     ks = np.array(sorted(agreement))
     means = {n: agreement[n].mean() for n in ks}
-    ax.axvspan(actionable[0] - 0.4, actionable[1] + 0.4, color="#EEF2F6", zorder=0)
-    note(ax, "actionable range", (actionable[0] - 0.3, 0.02), (0, 0), color=MUTED, xycoords=TOP)
+    low, high = actionable
+    ax.axvspan(low - 0.4, high + 0.4, color="#EEF2F6", zorder=0, label="actionable range")
     _bands(ax, nulls, "stability", DECISIVE)
     if choice.qualified:
         needed = max(means[n] for n in choice.qualified) - TOLERANCE
         ax.axhline(needed, color=INK, linewidth=1, linestyle="--")
-        note(ax, f"needed: {needed:.2f}", (1, needed), (4, 0), va="center", xycoords=SIDE)
-    scatter = np.random.default_rng(0)
+        note(ax, f"needed: {decimal(needed)}", (1, needed), (4, 0), va="center", xycoords=SIDE)
+    scatter, dots = np.random.default_rng(0), "one pair of samples"
     for n in ks:
         spots = n + scatter.uniform(-0.16, 0.16, len(agreement[n]))
-        ax.plot(spots, agreement[n], ".", color=NOISE, markersize=4, zorder=1)
-    ax.plot(ks, list(means.values()), color=ACCENT, zorder=2, label="the customers")
+        ax.plot(spots, agreement[n], ".", color=NOISE, markersize=4, zorder=1, label=dots)
+    ax.plot(ks, list(means.values()), color=INK, zorder=2, label="mean")
     for n, mean in means.items():
-        fill = ACCENT if n in choice.qualified else "white"
-        ax.plot(n, mean, "o", markersize=8, color=ACCENT, markerfacecolor=fill, zorder=3)
-    for n, share in often.items():
-        note(ax, f"{share:.0%}", (n, 0.97), (0, 0), ha="center", color=SECOND, xycoords=TOP)
-    ring: Style = {"markersize": 17, "markerfacecolor": "none", "markeredgewidth": 2.2}
-    ax.plot(choice.k, means[choice.k], "o", markeredgecolor=SECOND, zorder=4, **ring)
+        inside, label = (
+            (INK, "qualifies") if n in choice.qualified else ("white", "does not qualify")
+        )
+        ax.plot(
+            n, mean, "o", markersize=7, color=INK, markerfacecolor=inside, zorder=3, label=label
+        )
+    above: Style = {"color": INK, "va": "bottom", "xycoords": "axes fraction", "ha": "right"}
+    note(ax, "chosen in", (0, 1), (-6, 4), **above)
+    for n in ks:
+        above = {"fontweight": "bold" if n == choice.k else None, "ha": "center", "xycoords": TOP}
+        note(ax, share(often.get(n, 0.0)), (n, 1), (0, 4), va="bottom", **above)
+    ax.plot(choice.k, means[choice.k], "o", color=INK, zorder=4, **RING)
     over_k(ax, ks)
     lowest = min(values.min() for values in agreement.values())
-    ax.set(ylabel="Agreement of two fits (ARI)", ylim=(min(0.4, lowest - 0.05), 1.1))
-    ax.set_title(f"k = {choice.k} is chosen; above each k, how often it would be")
-    ax.legend(loc="upper right", fontsize=10)
+    ax.set(ylabel="Agreement of two fits (ARI)", ylim=(min(0.4, lowest - 0.05), 1.02))
+    legend = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    below: Style = {"loc": "outside lower center", "ncols": 7, "columnspacing": 1.2}
+    ax.figure.legend(legend.values(), legend.keys(), **below)
     return ax
 
 
-def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> str:
+def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> tuple[str, str]:
     """Say how far fits agree at the chosen k, which k qualify, and how often each is chosen."""
     qualified = joined([f"k = {n}" for n in choice.qualified] or ["no k"])
-    chosen = joined([f"{n} in {share:.0%}" for n, share in often.items()] or ["no k"])
+    chosen = joined([f"{n} in {share(part)}" for n, part in often.items()] or ["no k"])
     return (
-        f"Mean agreement over k. It is {scan.stability[choice.k]:.2f} at the chosen {choice.k}; "
-        f"{qualified} {'qualifies' if len(choice.qualified) < 2 else 'qualify'} in the actionable "
-        f"range. Chosen: {chosen}."
+        f"k = {choice.k} is chosen: two fits agree to {decimal(scan.stability[choice.k])}, and the "
+        f"rule chooses it in {share(often.get(choice.k, 0.0))} of repetitions",
+        f"Mean agreement over k; {qualified} "
+        f"{'qualifies' if len(choice.qualified) < 2 else 'qualify'} in the actionable range. "
+        f"Chosen: {chosen}.",
     )
 
 
@@ -185,37 +196,35 @@ def separation(scan: pd.DataFrame, threshold: float, ax: Axes) -> Axes:
     threshold : float
         At or below it, groups stand apart.
     """
-    ax.axhline(threshold, color=INK, linewidth=1)
-    note(ax, f"gap: {threshold:.2f}", (1, threshold), (4, 0), va="center", xycoords=SIDE)
+    ax.axhline(threshold, color=INK, linewidth=1, linestyle="--")
+    below = f"a gap: at most {decimal(threshold)}"
+    note(ax, below, (1, threshold), (4, 0), va="center", xycoords=SIDE)
     with_ends: Style = {
         "color": MUTED,
-        "markersize": 5,
+        "markersize": 6,
         "label": "zeros and full shares as they are",
     }
-    ax.plot(scan["valley_with_ends"], "s:", **with_ends)
-    ax.plot(scan["valley"], "o-", color=ACCENT, markersize=6, label="amounts only")
+    ax.plot(scan["valley_with_ends"], "x:", **with_ends)
+    ax.plot(scan["valley"], ".-", color=INK, markersize=9, label="amounts only")
     over_k(ax, scan.index.to_numpy())
     ax.set(ylabel="Density between segments", ylim=(-0.03, 1.08))
-    apart = scan.index[scan["valley"] <= threshold]
-    ax.set_title(
-        f"Groups stand apart at k = {joined([str(k) for k in apart])}"
-        if len(apart)
-        else "At no k do all segments stand apart"
-    )
-    ax.legend(fontsize=10)
+    ax.legend(loc="lower right")
     return ax
 
 
-def separation_text(scan: pd.DataFrame, threshold: float) -> str:
+def separation_text(scan: pd.DataFrame, threshold: float) -> tuple[str, str]:
     """Say at which k all segments stand apart, with and without the customers at the ends."""
-    told = []
-    for column, values in (
-        ("valley", "Amounts only"),
-        ("valley_with_ends", "with zeros as they are"),
-    ):
-        ks = [f"k = {k}" for k in scan.index[scan[column] <= threshold]] or ["no k"]
-        told.append(f"{values}: gaps between all segments at {joined(ks)}")
-    return "; ".join(told) + "."
+    found = {}
+    for column in ("valley", "valley_with_ends"):
+        ks = [f"k = {k}" for k in scan.index[scan[column] <= threshold]]
+        found[column] = f"All segments stand apart at {joined(ks)}"
+        if not ks:
+            found[column] = "At no k do all segments stand apart"
+    return (
+        found["valley"],
+        "Density between the two segments least apart, over k. With zeros as they are: "
+        f"{lower_first(found['valley_with_ends'])}.",
+    )
 
 
 def silhouette_plot(
@@ -238,19 +247,19 @@ def silhouette_plot(
         inside = np.sort(values[labels == segment])
         rows = start + np.arange(len(inside))
         ax.fill_betweenx(rows, 0, inside, color=styles[segment].colour, linewidth=0)
-        label = f"{printable(names[segment], 28)}\n{inside.mean():.2f}"
+        label = f"{printable(names[segment], 40)}: {decimal(inside.mean())}"
         ticks.append((start + len(inside) / 2, label))
         start += len(inside) + gap
     mean = values.mean()
     ax.axvline(mean, color=INK, linestyle="--", linewidth=1)
-    note(ax, f"mean {mean:.2f}", (mean, 1), (3, -3), va="top", xycoords=TOP)
-    ax.set_yticks(*zip(*ticks, strict=True), fontsize=10)
+    note(ax, f"mean {decimal(mean)}", (mean, 1), (3, -3), va="top", xycoords=TOP)
+    ax.set_yticks(*zip(*ticks, strict=True))
     ax.set(ylim=(start, -gap), xlabel="Silhouette: below 0, the neighbouring segment is nearer")
     ax.grid(axis="y", visible=False)
     return ax
 
 
-def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> str:
+def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> tuple[str, str]:
     """Say which segments customers fit best and least.
 
     Parameters
@@ -260,8 +269,10 @@ def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> str:
         Mean silhouettes.
     """
     return (
-        f"Mean {values.mean():.2f}. Best: {by_segment.idxmax()} ({by_segment.max():.2f}); weakest: "
-        f"{by_segment.idxmin()} ({by_segment.min():.2f}). {(values < 0).mean():.0%} lie below zero."
+        f"{by_segment.idxmax()} lie nearest to their own segment ({decimal(by_segment.max())}), "
+        f"{by_segment.idxmin()} least so ({decimal(by_segment.min())})",
+        f"Silhouettes by segment, mean {decimal(values.mean())}; {share((values < 0).mean())} lie "
+        "below zero.",
     )
 
 
@@ -272,9 +283,9 @@ def stability_rows(
     ax: Axes,
 ) -> Axes:
     """Draw each segment's bootstrap Jaccard similarities with Hennig's (2007) cuts."""
-    for cut, word in ((0.6, "doubtful below"), (0.75, "valid"), (0.85, "highly stable")):
+    for cut, word in JACCARD_CUTS:
         ax.axvline(cut, color=MUTED, linewidth=1, linestyle=":")
-        note(ax, word, (cut, 1), (2, 3), color=MUTED, fontsize=9.5, xycoords=TOP)
+        note(ax, fill(f"{word} →", 16), (cut, 1), (0, 3), color=MUTED, xycoords=TOP)
     scatter = np.random.default_rng(0)
     for row, segment in enumerate(sorted(names)):
         values, style = jaccard[:, segment - 1], styles[segment]
@@ -288,9 +299,10 @@ def stability_rows(
     return ax
 
 
-def stability_text(jaccard: pd.Series) -> str:
+def stability_text(jaccard: pd.Series) -> tuple[str, str]:
     """Say which segment, by its name, is most and which is least stable."""
     return (
-        f"From {jaccard.max():.2f} for {jaccard.idxmax()} down to {jaccard.min():.2f} for "
-        f"{jaccard.idxmin()}."
+        f"{jaccard.idxmax()} are found again best ({decimal(jaccard.max())}), {jaccard.idxmin()} "
+        f"least ({decimal(jaccard.min())})",
+        "Mean Jaccard similarity of each segment with its best match in resamples.",
     )

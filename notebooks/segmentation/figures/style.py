@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -11,8 +12,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
@@ -20,11 +23,13 @@ from matplotlib.ticker import PercentFormatter
 from customer_tables.text import printable
 from segmentation.palette import colour_and_marker
 
-NOISE, MUTED, ACCENT, INK = "#9AA0A6", "#6B7280", "#0072B2", "#1F2933"
+# Neutral inks for all that is no segment; the colours of the palette belong to segments alone.
+INK, LINE, MUTED, NOISE = "#1F2933", "#3E4C5B", "#6B7280", "#9AA0A6"
 PALE = "#D5DAE0"  # what is behind: all customers behind one segment, the rail of a marker
-WIDTH = 7.6  # inches; narrow, so that text stays readable on a phone
+WIDTH = 9.4  # inches of 96 pixels: the column of a notebook's page on a screen of 1280
+SMALL = 9  # points: 12 pixels as shown, the smallest text
 PATCH = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}  # behind a label
-SEQUENTIAL, DIVERGING = "Blues", "RdBu_r"
+SEQUENTIAL, DIVERGING = "Greys", "RdBu_r"
 Style = dict[str, Any]  # settings of a line, a marker or a text, as matplotlib takes them
 TOP, SIDE = ("data", "axes fraction"), ("axes fraction", "data")  # notes at the edge of the axes
 
@@ -50,13 +55,14 @@ def use_style() -> None:
     """Set the style of all figures that follow."""
     mpl.rcParams.update(
         {
-            "figure.figsize": (WIDTH, 4.2),
-            "figure.dpi": 72,
-            "font.size": 11.5,
-            "axes.titlesize": 12.5,
-            "axes.titleweight": "bold",
+            "figure.figsize": (WIDTH, 3.4),
+            "figure.dpi": 96,
+            "figure.constrained_layout.use": True,
+            "font.size": 10,
+            "axes.titlesize": 10.5,
             "axes.titlelocation": "left",
-            "axes.labelsize": 11.5,
+            "axes.labelsize": 10,
+            "axes.prop_cycle": cycler(color=[LINE, MUTED, INK, NOISE]),
             "axes.labelcolor": INK,
             "axes.edgecolor": MUTED,
             "axes.spines.top": False,
@@ -68,16 +74,28 @@ def use_style() -> None:
             "xtick.color": INK,
             "ytick.color": INK,
             "legend.frameon": False,
-            "legend.fontsize": 10.5,
-            "lines.linewidth": 1.8,
+            "legend.fontsize": SMALL,
+            "xtick.labelsize": SMALL,
+            "ytick.labelsize": SMALL,
+            "lines.linewidth": 1.6,
             "text.parse_math": False,  # a column named $x$ is a name, not mathematics
         }
     )
 
 
+def headline(figure: Figure, title: str) -> None:
+    """Write what a figure shows above it, from its left edge, in lines as long as it is wide."""
+    bold: Style = {"fontsize": 11, "fontweight": "bold", "color": INK}
+    drawn = figure.suptitle(title, x=0.005, ha="left", **bold)
+    longest = len(title)
+    while drawn.get_window_extent().x1 > figure.bbox.x1 and longest > 20:
+        longest -= 2
+        drawn.set_text(fill(title, longest))
+
+
 def panels(rows: int, columns: int, height: float, **settings: Any) -> tuple[Figure, Any]:
     """Make a figure with a grid of axes at the common width; height in inches a row."""
-    settings |= {"figsize": (WIDTH, height * rows), "layout": "constrained", "squeeze": False}
+    settings |= {"figsize": (WIDTH, height * rows), "squeeze": False}
     return plt.subplots(rows, columns, **settings)
 
 
@@ -91,7 +109,7 @@ def panels_for(
     return figure, list(axes.flat[:count])
 
 
-def segment_legend(figure: Figure, names: Names, styles: Styles, columns: int = 2) -> None:
+def segment_legend(figure: Figure, names: Names, styles: Styles, columns: int = 3) -> None:
     """Say below a figure which colour and marker belong to which segment."""
     handles = [
         Line2D([], [], marker=styles[s].marker, color=styles[s].colour, label=printable(name, 40))
@@ -101,32 +119,34 @@ def segment_legend(figure: Figure, names: Names, styles: Styles, columns: int = 
 
 
 def legend_below(figure: Figure, ax: Axes) -> None:
-    """Put the legend of one of the axes below the whole figure, each label once and readable."""
+    """Put the legend of one of the axes below the whole figure, each label once."""
     drawn, labels = ax.get_legend_handles_labels()
     once = dict(zip(labels, drawn, strict=True))
-    legend = figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=3)
-    handles: Any = legend.legend_handles
-    for handle in handles:
-        handle.set_alpha(1)
-        handle.set_markersize(max(handle.get_markersize(), 7))
+    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=4)
 
 
 def note(
     ax: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **settings: Any
 ) -> None:
     """Write beside a point, at an offset in printer's points."""
-    style: Style = {"fontsize": 10, "textcoords": "offset points"} | settings
+    style: Style = {"fontsize": SMALL, "textcoords": "offset points"} | settings
     ax.annotate(text, point, xytext=offset, **style)
 
 
 def label_rows(
-    ax: Axes, labels: Iterable[object], longest: int = 34, *, above: float = 0.6, **settings: Any
+    ax: Axes, labels: Iterable[object], longest: int = 44, *, above: float = 0.6, **settings: Any
 ) -> None:
     """Label the rows 0, 1, … from the top down, with room above the first."""
     names = [printable(label, longest) for label in labels]
     ax.set_yticks(range(len(names)), names, **settings)
     ax.set_ylim(len(names) - 0.4, -above)
     ax.grid(axis="y", visible=False)
+
+
+def readable_on(colour: Any) -> str:
+    """Return the ink, dark or white, that is read best on a colour (its WCAG luminance)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return INK if np.dot(linear, [0.2126, 0.7152, 0.0722]) > 0.2 else "white"
 
 
 def percent(*axes: Axis) -> None:
@@ -150,24 +170,36 @@ def middle_half(ax: Axes, row: int, quartiles: Iterable[float], style: SegmentSt
     ax.plot(middle, row, style.marker, color=style.colour, **marker)
 
 
-def heatmap(
-    table: pd.DataFrame, ax: Axes, spec: str, *, written: float = 0, slant: float = 32, **settings
-) -> Axes:
-    """Draw a table in colours; values of at least ``written`` stand in their cells, as ``spec``."""
-    texts = table.map(lambda value: format(value, spec) if abs(value) >= written else "")
-    settings = {"annot": texts, "fmt": "", "annot_kws": {"fontsize": 10}, "cbar": False} | settings
-    rows = [printable(label, 40) for label in table.index]
+def heatmap(table: pd.DataFrame, ax: Axes, write: Callable[[float], str], **settings) -> Axes:
+    """Draw a table in colours; each cell holds what ``write`` makes of its value."""
+    settings = {"annot": table.map(write), "fmt": "", "cbar": False} | settings
+    settings |= {"annot_kws": {"fontsize": SMALL}}
+    rows = [fill(printable(label, 64), 38) for label in table.index]
     sns.heatmap(table.to_numpy(), yticklabels=rows, ax=ax, **settings)
-    slanted(ax, list(table), slant)
-    return ax
-
-
-def slanted(ax: Axes, names: list[str], degrees: float = 32) -> None:
-    """Write the names of a heatmap's columns at a slant, so that long ones stay apart."""
-    texts = [printable(name, 30) for name in names]
-    slant: Style = {"rotation": degrees, "rotation_mode": "anchor"}
-    slant["ha"] = "right" if degrees else "center"
+    names = [printable(name, 40) for name in table]
+    room = 96 // max(len(names), 1)  # characters in a line above a column
+    words = max(
+        (len(word) for name in names for word in name.replace("-", "- ").split()), default=0
+    )
+    slant: Style = {"ha": "center"}
+    if words > room:
+        slant = {"rotation": 32, "rotation_mode": "anchor", "ha": "right"}
+    texts = [printable(name, 30) if words > room else fill(name, room) for name in names]
     ax.set_xticks([place + 0.5 for place in range(len(names))], texts, **slant)
     ax.tick_params(axis="y", rotation=0)
     ax.tick_params(length=0)
     ax.grid(visible=False)
+    return ax
+
+
+def triangle(table: pd.DataFrame, ax: Axes, write: Callable[[float], str], **settings) -> Axes:
+    """Draw one half of a symmetric table; each name ends its row and heads its column."""
+    shown = table.where(np.tri(len(table), k=-1, dtype=bool))
+    texts = shown.map(lambda value: "" if pd.isna(value) else write(value))
+    settings |= {"annot_kws": {"fontsize": SMALL}, "linewidths": 0.5}
+    ticks: Style = {"xticklabels": False, "yticklabels": False}
+    sns.heatmap(shown.to_numpy(), annot=texts, fmt="", ax=ax, **ticks, **settings)
+    for place, name in enumerate(table):
+        ax.text(place + 0.1, place + 0.5, printable(name, 44), va="center", fontsize=SMALL)
+    ax.grid(visible=False)
+    return ax
