@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from axe_playwright_python import sync_playwright as axe
 from fitted import fit_model
 from machine import chromium
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import sync_playwright
 from sample_run import ACTIVE as INERT
 from sample_run import HOSTILE, context, poisoned, report, run, write_results
@@ -24,6 +26,7 @@ from scoring.drift_page import drift_files
 from segmentation.dataset import load_dataset
 from segmentation.drift import compare_scored
 from segmentation.migration import follow_customers
+from segmentation.presentation import html_table
 from segmentation.scoring import score_customers
 
 FLAGS = (
@@ -119,6 +122,9 @@ CLIPPED = """() => [...document.querySelectorAll('table, img, pre, svg, .card, p
   .filter(e => e.getClientRects().length && !e.closest('svg svg'))
   .filter(e => e.getBoundingClientRect().right > document.body.clientWidth + 1)
   .map(e => e.outerHTML.slice(0, 120))"""
+# How far each table is wider than its region.
+OVERHANG = """() => [...document.querySelectorAll('.scroll.table')]
+  .map(e => e.scrollWidth - e.clientWidth)"""
 HEIGHTS = "[...document.querySelectorAll('.card')].map(c => c.getBoundingClientRect().height)"
 # The shadows beside wide tables are gradients, on which axe does not judge a contrast.
 PLAIN = "document.querySelectorAll('.scroll').forEach(e => e.style.background = 'none')"
@@ -143,6 +149,85 @@ def test_a_page_is_quiet_fits_the_window_and_is_accessible(browser, plain, name,
         if name == "start":
             figure = "getComputedStyle(document.querySelector('figure img')).backgroundColor"
             assert page.evaluate(figure) == "rgb(255, 255, 255)"
+
+
+def tables_notebook():
+    """A notebook of wide and long tables, the longest with prose that belongs to its code."""
+    names = pd.Index(
+        ["Minimum-payment shoppers", "Purchase-and-cash revolvers"] * 4, name="segment"
+    )
+    months = [f"share of months with purchases {n}" for n in range(6)]
+    scan = pd.DataFrame(0.25, index=pd.RangeIndex(2, 13, name="k"), columns=range(20))
+    tables = {
+        "Many columns": scan.add_prefix("calinski_harabasz_"),
+        "Long headings": pd.DataFrame(12345.6, index=names, columns=months),
+        "Sentences": pd.DataFrame({"what": names, "why": ["because it is so " * 9] * 8}),
+        "Long": pd.DataFrame({"n": 1.5}, index=[f"feature {n}" for n in range(40)]),
+    }
+    shown = [new_output("display_data", {"text/html": html_table(t, c)}) for c, t in tables.items()]
+    cells = [
+        new_markdown_cell("# Tables\n\nHow wide are they?"),
+        new_code_cell("import pandas"),
+        new_markdown_cell("## Wide\n\nThey fit."),
+        new_code_cell("wide = 1", outputs=shown),
+        new_markdown_cell("Prepared for what follows."),
+        new_code_cell("long = 2"),
+        new_markdown_cell("## Outputs\n\nNothing is shown."),
+        new_code_cell("save = 3"),
+    ]
+    return new_notebook(cells=cells)
+
+
+@pytest.fixture(scope="module")
+def tabled(tmp_path_factory):
+    executed = tmp_path_factory.mktemp("tables") / "04_kmeans.ipynb"
+    nbformat.write(tables_notebook(), executed)
+    notebook_page.render_notebook(executed, executed.with_suffix(".html"), context=context())
+    return executed.with_suffix(".html")
+
+
+def test_tables_fit_their_column_and_keep_the_row_header_in_view_on_a_phone(browser, tabled):
+    with opened(browser, tabled) as page:
+        page.evaluate(UNFOLD)
+        assert page.evaluate(OVERHANG) == [0, 0, 0, 0]
+    with opened(browser, tabled, width=400) as page:
+        region = page.get_by_role("region", name="Table: Many columns")
+        region.focus()
+        for _ in range(20):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(500)  # the region glides
+        assert page.evaluate("document.activeElement.scrollLeft") > 100
+        header, frame = (e.bounding_box() for e in (region.locator("tbody th").first, region))
+        assert header["x"] == pytest.approx(frame["x"], abs=1)
+        assert header["width"] < frame["width"] / 2
+
+
+def test_switches_show_the_code_of_a_section_of_the_page_and_all_rows(browser, tabled):
+    def seen(page):
+        """The pieces of code in view, the prose that belongs to them, and the rows."""
+        code = page.locator("main .highlight:visible").all_inner_texts()
+        prose = page.locator(".text.method:visible").all_inner_texts()
+        return [text.strip() for text in code], prose, page.locator("tbody tr:visible").count()
+
+    def press(page, switch):
+        page.locator(switch).focus()
+        page.keyboard.press("Enter")
+
+    whole, wide = "details.whole > summary", ".part:nth-of-type(2) > details > summary"
+    rows = 6 + 8 + 8 + 6  # of the first and of the last table only the head
+    with opened(browser, tabled) as page:
+        assert seen(page) == ([], [], rows)
+        press(page, wide)
+        assert seen(page) == (["wide = 1", "long = 2"], ["Prepared for what follows."], rows)
+        press(page, whole)
+        code = ["import pandas", "wide = 1", "long = 2", "save = 3"]
+        assert seen(page)[0] == code and "Nothing is shown." in seen(page)[1]
+        press(page, wide)
+        assert seen(page)[0] == code, "the page's own switch is still on"
+        press(page, whole)
+        page.get_by_text("All 40 rows").click()
+        page.emulate_media(media="print")
+        assert seen(page)[0] == [] and seen(page)[2] == 20 + 8 + 8 + 40
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from sample_run import ACTIVE, HOSTILE, assert_inert, context, png
 
 from runner import notebook_page, pages
-from segmentation.presentation import html_table
+from segmentation.presentation import html_table, table_link
 
 PICTURE = base64.b64encode(png()).decode()
 ABOUT = {"alt": "Stability falls.", "caption": "Agreement.", "file": "../figures/04_decision.png"}
@@ -113,6 +113,7 @@ def test_the_injected_cell_is_a_table_of_settings(page, html):
 
 
 RESULT = shown({"text/plain": "a result"})
+LINK = shown({"text/html": table_link("04_scan.csv", "Every statistic"), "text/plain": "x"})
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,10 @@ RESULT = shown({"text/plain": "a result"})
         (["## Scan\n\nWhat.", RESULT, "It shows much.", "Prepare.", None], ["Prepare."]),
         (["## Scan\n\nWhat.", RESULT, "Twice.", None, RESULT, "Limits."], []),
         (["Limits.\n\n## Outputs\n\nChecks.", None], ["Checks."]),
+        (["## Scan\n\nWhat.", RESULT, "The numbers:", LINK], ["The numbers:"]),
         (["# Title\n\nThe question.", None], []),  # what a page begins with is always shown
+        (["# Title\n\nAsks.\n\nReads.\n\nWrites.", None], ["Reads.", "Writes."]),
+        (["# Title\n\nAsks.\n\nReads.", RESULT], []),
     ],
 )
 def test_prose_that_introduces_code_alone_is_folded_with_it(tmp_path, cells, folded):

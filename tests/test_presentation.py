@@ -106,10 +106,10 @@ def test_numbers_are_written_in_one_way_in_tables_and_in_sentences(value, column
 
 
 def test_no_heading_is_the_name_of_a_variable():
-    names = ["worst_jaccard", "davies_bouldin", "value_total", "ari_between"]
+    names = ["worst_jaccard", "davies_bouldin", "value_total", "ari_lowest", "held_out_r2"]
     shown = grid(pd.DataFrame(1.5, index=["a"], columns=names))[0][1:]
     assert shown[:2] == ["lowest Jaccard similarity", "Davies–Bouldin index"]
-    assert shown[2:] == ["value total", "ARI between trainings"]
+    assert shown[2:] == ["value total", "ARI lowest", "held out R²"]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,9 @@ def test_numbers_stand_right_and_texts_left_with_and_without_a_stylesheet():
         name, number, word = row.find_all(["th", "td"])
         assert number["class"] == ["number"] and not number.get("style")
         assert name["style"] == word["style"] == "text-align: left"
+    wide = pd.DataFrame({f"c{n}": [1.5] for n in range(9)}, index=["x"]).assign(word="a", ok=True)
+    page = BeautifulSoup(html_table(wide, "c"), "html.parser")
+    assert {*map(str, (cell["class"] for cell in page.find_all("td")))} == {"['number']"}
 
 
 # --- lists for a spreadsheet ----------------------------------------------------------------------

@@ -176,13 +176,14 @@ def html_table(
     names = [str(table.index.name or "row"), *map(str, table.columns)]
     specs = _column_specs(names, formats)
     columns = [
-        [printable(COLUMN_LABELS.get(name, name)).replace("_", " "), *texts]
+        [_heading(name), *texts]
         for name, texts in zip(names, _cell_texts(table, specs), strict=True)
     ]
-    lines = columns if _reads_better_turned(columns) else [*zip(*columns, strict=True)]
+    turned = _reads_better_turned(columns)
+    lines = columns if turned else [*zip(*columns, strict=True)]
     width = len(lines[0])
-    filled = [[t for t in texts if t not in NOTHING] for texts in zip(*lines[1:], strict=True)]
-    numeric = [bool(texts) and all(map(NUMERIC.match, texts)) for texts in filled]
+    # A column of a turned table may hold a few words among its numbers.
+    numeric = [_is_numeric(texts, 0.5 if turned else 1.0) for texts in zip(*lines[1:], strict=True)]
     numeric = numeric or [False] * width
 
     def line(texts: Sequence[str], *tags: str) -> str:
@@ -205,6 +206,18 @@ def table_link(file: str, caption: str) -> str:
     """Write where the numbers of a table are, as seen from the folder of the notebooks' pages."""
     title = html.escape(printable(caption, LONGEST_SENTENCE))
     return f'<p class="numbers">Numbers: <a href="../tables/{html.escape(file)}">{title}</a></p>'
+
+
+def _heading(name: str) -> str:
+    """Return what readers of a table see in place of a column's name."""
+    label = printable(COLUMN_LABELS.get(name, name)).replace("_", " ")
+    return re.sub(r"\b(ari|r2)\b", lambda word: {"ari": "ARI", "r2": "R²"}[word.group()], label)
+
+
+def _is_numeric(texts: Sequence[str], part: float) -> bool:
+    """Whether at least a part of the texts that are not empty are numbers."""
+    filled = [text for text in texts if text not in NOTHING]
+    return bool(filled) and sum(map(bool, map(NUMERIC.match, filled))) >= part * len(filled)
 
 
 def _column_specs(names: list[str], formats: Mapping[str, str] | str | None) -> list[str]:

@@ -119,8 +119,8 @@ class _Section:
 
     @property
     def is_silent(self) -> bool:
-        """Whether its code shows nothing."""
-        return not any(block.get("outputs") for block in self.blocks)
+        """Whether its code shows nothing, or only where numbers are."""
+        return not any(block.get("results") for block in self.blocks)
 
     @property
     def lines(self) -> int:
@@ -130,17 +130,18 @@ class _Section:
     def settle(self) -> None:
         """Mark prose that introduces nothing but code as a part of the method, folded with it.
 
-        Under a heading that is the first text only where all of the section is method.
+        So is the first text under a heading where all of the section is method. Under the title
+        only the first paragraph, the question, always stays.
         """
         follower = "text"
         for place in reversed(range(len(self.blocks))):
             block = self.blocks[place]
             if block["kind"] != "text":
-                follower = "shown" if block["outputs"] or follower == "shown" else "silent"
+                follower = "shown" if block["results"] or follower == "shown" else "silent"
                 continue
             opens = place == 0 and (self.level == 1 or not self.is_silent)
             block["is_method"] = follower == "silent" and not opens
-            follower = "text"
+            follower = follower if block["goes_on"] else "text"
 
 
 @dataclass
@@ -179,24 +180,25 @@ class _Body:
                 about = (int(node.name[1]), str(node["id"]), title)
                 found.append(_Section(optional, *about, html))
                 prose = {}
-            elif prose:
+            elif prose and found[-1].level != 1:
                 prose["html"] += html
             elif html.strip():
-                prose = {"kind": "text", "html": html}
+                prose = {"kind": "text", "html": html, "goes_on": bool(prose)}
                 found[-1].blocks.append(prose)
 
     def _code(self, cell: nbformat.NotebookNode) -> dict[str, Any]:
         """Return a cell of code, and what it shows, for the template."""
         source = cell.source.strip()
         tags = cell.metadata.get("tags", [])
-        outputs = (self._output(output) for output in cell.outputs)
+        outputs = [shown for output in cell.outputs if (shown := self._output(output))]
         injected = "injected-parameters" in tags
         return {
             "kind": "code",
             "html": Markup(_highlight(cell.source)) if source and not injected else "",
             "lines": 0 if injected else len(source.splitlines()),
             "is_parameters": "parameters" in tags,
-            "outputs": [output for output in outputs if output],
+            "outputs": outputs,
+            "results": [each for each in outputs if not _is_link(*each)],
         }
 
     def _output(self, output: nbformat.NotebookNode) -> tuple[str, Any] | None:
@@ -309,6 +311,11 @@ class _Body:
         frame = {"class": "scroll table", "role": "region", "tabindex": "0"}
         frame["aria-label"] = f"Table: {label}" if label else f"Table {self.framed}"
         table.wrap(soup.new_tag("div", attrs=frame))
+
+
+def _is_link(form: str, content: Any) -> bool:
+    """Whether an output only says where a table is that the page does not show."""
+    return form == "output" and content.startswith('<p class="numbers">')
 
 
 def _written(node: PageElement) -> Markup:
