@@ -28,7 +28,6 @@ from PIL import Image
 
 from customer_tables.errors import UserError
 from customer_tables.storage import json_text
-from customer_tables.text import number
 from runner import environment, manifest, pages
 from segmentation.stages import SERIES
 
@@ -97,13 +96,12 @@ def snippet(content, folder="", pictures=None):
         source = f"{folder}{entry['file']}"
         tag = f'<img src="{source}" width="{entry["width"]}" alt="{alt}" title="{caption}">'
         images.append(f'<a href="{source}">{tag}</a>')
-    nouns, value = content["nouns"], content["value"]["label"]
-    rows = [f"| segment | share of {nouns} | share of {value} | {value} per {content['noun']} |"]
-    rows.append("|---|---:|---:|---:|")
+    heads = [content["nouns"], *(value["label"] for value in content["values"])]
+    rows = [f"| segment | {' | '.join(f'share of {head}' for head in heads)} |"]
+    rows.append(f"|---{'|---:' * len(heads)}|")
     for segment in content["segments"]:
-        shares = (pages.percent(segment[key]) for key in ("share", "value_share"))
-        cells = (segment["name"], *shares, number(segment["value_mean"]))
-        rows.append(f"| {' | '.join(cells)} |")
+        shares = [segment["share"], *(value["share"] for value in segment["values"])]
+        rows.append(f"| {' | '.join([segment['name'], *map(pages.percent, shares)])} |")
     return "\n\n".join(["\n".join(images), " ".join(content["answer"]), "\n".join(rows)]) + "\n"
 
 
@@ -131,9 +129,9 @@ def make_gallery(results, gallery):
         alt = json.loads(figure.with_suffix(".json").read_text("utf-8"))["alt"]
         pictures.append({"file": file, "alt": alt, "caption": caption, "width": width})
     content = {"pictures": pictures} | {
-        key: report[key] for key in ("customers", "k", "noun", "nouns", "value", "answer")
+        key: report[key] for key in ("customers", "k", "noun", "nouns", "values", "answer")
     }
-    columns = ("segment", "name", "share", "value_share", "value_mean")
+    columns = ("segment", "name", "share", "values")
     content["answer"][2:] = report["decision"]["sentences"][1:]
     content["segments"] = [{key: card[key] for key in columns} for card in report["segments"]]
     gallery.mkdir(parents=True, exist_ok=True)

@@ -204,8 +204,8 @@ def promises(
     match = linear_sum_assignment(stability.jaccard(here, again, k), maximize=True)[1]
     shares = np.bincount(here, minlength=k) / len(first)
     new_shares = np.bincount(assign(second, new), minlength=k)[match] / len(second)
-    worth = np.ones(len(evidence))
-    half = stability.refit_intervals(resampled, worth, customers=len(first))["share"]
+    ones = pd.DataFrame({"share": np.ones(len(evidence))})
+    half = stability.refit_intervals(resampled, ones, customers=len(first))["share"]
     kept = stability.assignment_agreement(resampled)
     sure = (kept > 0.8) & (kept < 1)  # promised to stay, though not by all refits
     stays = match[assign(evidence, old)] == assign(evidence, new)

@@ -49,7 +49,7 @@ def write_run(
     cards = [
         {"segment": s, "name": names[s - 1], "colour": COLOURS[s - 1], "marker": MARKERS[s - 1]}
         | size
-        | {"value_share": size["share"], "value_mean": 100.0 * s}
+        | {"values": [{"label": "turnover", "share": size["share"], "mean": 100.0 * s}]}
         for s, size in enumerate(shares, start=1)
     ]
     content = {
@@ -59,7 +59,7 @@ def write_run(
         "generated": False,
         "quick": False,
         "customers": len(segments),
-        "value": {"label": "turnover", "unit": "€", "total": 1e6},
+        "values": [{"label": "turnover", "unit": "€", "total": 1e6}],
         "segments": cards,
         "verdict": {"word": "reproducible", "sentence": "", "reasons": []},
     } | report

@@ -7,14 +7,21 @@ from pathlib import Path
 from runner import answer
 
 
+def parts(*shares):
+    return [{"share": share} for share in shares]
+
+
 def write(folder, **more):
     segments = [
-        {"name": "Big spenders", "customers": 1200, "share": 0.12, "value_share": 0.6},
-        {"name": "Sleep\x1b[31mers", "customers": 8795, "share": 0.8795, "value_share": 0.003},
-        {"name": "x" * 99, "customers": 5, "share": 0.0005, "value_share": None},
+        {"name": "Big spenders", "customers": 1200, "share": 0.12, "values": parts(0.6, 0.2)},
+        {"name": "Sleep\x1b[31mers", "customers": 8795, "share": 0.8795, "values": parts(0.003, 1)},
+        {"name": "x" * 99, "customers": 5, "share": 0.0005, "values": parts(None, None)},
     ]
     content = {"customers": 10_000, "nouns": "clients", "k": 3, "quick": False}
-    content |= {"verdict": {"word": "constructed"}, "value": {"label": "turnover"}}
+    content |= {
+        "verdict": {"word": "constructed"},
+        "values": [{"label": "turnover"}, {"label": "debt"}],
+    }
     content |= {"segments": segments} | more
     (folder / "stages").mkdir(exist_ok=True)
     (folder / "stages" / "06_report.json").write_text(json.dumps(content))
@@ -25,16 +32,16 @@ def test_segments_have_name_size_and_share_of_the_value(tmp_path):
     assert answer.lines(tmp_path) == [], "a run without profiles has no answer"
     lines = [line for line in write(tmp_path) if line]
     assert lines[0] == "The 10,000 clients fall into 3 segments; verdict: constructed."
-    assert lines[1].split() == ["segment", "clients", "share", "share", "of", "turnover"]
-    assert lines[2].split() == ["Big", "spenders", "1,200", "12%", "60%"]
-    assert lines[3].split()[-3:] == ["8,795", "88%", "0.3%"]
-    assert lines[4].split()[1:] == ["5", "0.1%", "–"]  # too few customers to say
+    assert lines[1].split() == ["segment", "clients", "share", "of", "turnover", "of", "debt"]
+    assert lines[2].split() == ["Big", "spenders", "1,200", "12%", "60%", "20%"]
+    assert lines[3].split()[-4:] == ["8,795", "88%", "0.3%", "100%"]
+    assert lines[4].split()[1:] == ["5", "0.1%", "–", "–"]  # too few customers to say
     assert "\x1b" not in "".join(lines) and max(map(len, lines)) < 100
 
 
 def test_a_quick_look_says_so_and_no_value_leaves_no_column(tmp_path):
-    none = [{"name": "Regulars", "customers": 10_000, "share": 1.0, "value_share": None}]
-    lines = write(tmp_path, quick=True, value={"label": ""}, segments=none)
+    none = [{"name": "Regulars", "customers": 10_000, "share": 1.0, "values": []}]
+    lines = write(tmp_path, quick=True, values=[], segments=none)
     assert "verdict: constructed (quick settings: a look, no basis for a decision)." in lines[1]
     assert lines[3].split() == ["segment", "clients", "share"]
 

@@ -43,6 +43,25 @@ def test_a_dataset_is_read(shop):
     assert shop.archetypes[0].pattern == {"spent": 1, "ticket": 1}
 
 
+@pytest.mark.parametrize(
+    ("value", "measures"),
+    [
+        ({}, []),
+        ({"column": "spent"}, [("spent", "spent", "EUR")]),
+        ([{"column": "spent", "label": "sales", "unit": "$"}], [("spent", "sales", "$")]),
+        (
+            [{"column": "spent"}, {"column": "visits", "label": "calls"}],
+            [("spent", "spent", "EUR"), ("visits", "calls", "")],
+        ),
+    ],
+)
+def test_value_has_one_measure_or_several(make_shop, shop_content, value, measures):
+    shop = make_shop(value=value, dataset=shop_content["dataset"] | {"currency": "EUR"})
+    assert [(found.column, found.label, found.unit) for found in shop.values] == measures
+    first = measures[0][:2] if measures else ("", "")
+    assert (shop.value, shop.value_label) == first
+
+
 def test_columns_of_one_label_are_told_apart_by_name(make_shop, shop_content):
     columns = shop_content["columns"]
     features = [feature | {"label": "Habit"} for feature in shop_content["features"]]
@@ -161,6 +180,13 @@ def change(content, place, value):
         ("value.column", "spend", ["'spend'", "did you mean 'spent'?"]),
         ("value.column", "club", ["'club'", "no numbers"]),
         ("value.colum", "spent", ["did you mean 'column'?"]),
+        ("value", [{"column": "spent"}, {"label": "x"}], ["value.2 lacks the key 'column'"]),
+        ("value", [{"column": "spent"}] * 2, ["two measures of value share a column"]),
+        (
+            "value",
+            [{"column": name, "label": "x"} for name in ("spent", "visits")],
+            ["two measures of value share a label"],
+        ),
         ("dataset.titel", "x", ["did you mean 'title'?"]),
         ("dataset.folder", "/etc", ["unknown key 'folder'"]),
         ("dataset.generated", "yes", ["true or false"]),

@@ -73,7 +73,7 @@ def test_everybody_has_one_segment_and_the_planted_groups_are_found(results, lis
     assert adjusted_rand(planted, listed["segment"].to_numpy() - 1) > 0.99
     overview = pd.read_csv(results / "tables" / "04_segments.csv", index_col="segment")
     assert overview["customers"].to_dict() == listed["segment"].value_counts().to_dict()
-    means = pd.read_csv(results / "tables" / "06_sizes.csv", index_col="segment")["value_mean"]
+    means = pd.read_csv(results / "tables" / "06_value.csv", index_col="segment")["mean"]
     assert (np.diff(means) < 0).all()  # ordered by everybody's value
 
 

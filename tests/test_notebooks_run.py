@@ -117,8 +117,8 @@ def test_metrics_of_all_topics(run):
     assert found["null_silhouette_gaussian"] < found["silhouette"]
     assert found["names"] == profiled["names"] and 0 <= profiled["names_agreement"] <= 1
     assert sum(profiled["share"].values()) == pytest.approx(1)
-    assert sum(profiled["value_share"].values()) == pytest.approx(1)
-    means = [profiled["value_mean"][str(s)] for s in range(1, found["k"] + 1)]
+    assert sum(profiled["value_share"]["purchases"].values()) == pytest.approx(1)
+    means = [profiled["value_mean"]["purchases"][str(s)] for s in range(1, found["k"] + 1)]
     assert means == sorted(means, reverse=True)
 
 
@@ -184,15 +184,21 @@ def test_the_start_page_tells_of_this_file(run):
     assert len(report["verdict"]["reasons"]) >= 3 and len(report["limits"]) > len(known.limits)
     for path in (report["decision"]["figure"], *report["figures"].values()):
         assert (run.results / path).is_file()
-    total = run.table["PURCHASES"].sum()
-    spent = run.table.set_index("CUST_ID")["PURCHASES"].groupby(segments)
-    assert report["value"]["total"] == pytest.approx(total)
-    for card, (segment, amounts) in zip(report["segments"], spent, strict=True):
-        assert (card["segment"], card["customers"]) == (segment, len(amounts))
-        assert card["value_share"] == pytest.approx(amounts.sum() / total)
-        assert card["value_mean"] == pytest.approx(amounts.mean())
-        assert card["value_median"] == pytest.approx(amounts.median())
-        assert card["value_share_low"] <= card["value_share"] <= card["value_share_high"]
+    measures = ("PURCHASES", "BALANCE", "CASH_ADVANCE")
+    for place, column in enumerate(measures):
+        total = run.table[column].sum()
+        parts = run.table.set_index("CUST_ID")[column].groupby(segments)
+        assert report["values"][place]["total"] == pytest.approx(total)
+        for card, (segment, amounts) in zip(report["segments"], parts, strict=True):
+            assert (card["segment"], card["customers"]) == (segment, len(amounts))
+            value = card["values"][place]
+            assert value["share"] == pytest.approx(amounts.sum() / total)
+            assert value["mean"] == pytest.approx(amounts.mean())
+            assert value["median"] == pytest.approx(amounts.median())
+            assert value["low"] <= value["share"] <= value["high"]
+    labels = [value["label"] for value in report["values"]]
+    assert labels == ["purchases", "balances", "cash advances"]
+    assert all([v["label"] for v in card["values"]] == labels for card in report["segments"])
 
 
 def test_each_segment_has_a_complete_card(run):
@@ -353,7 +359,7 @@ def test_two_features_and_nothing_else(bring):
     decision, report, listed = bring(small_table())
     assert (decision["k"], decision["verdict"]) == (3, "natural")
     assert [card["customers"] for card in report["segments"]] == [40, 40, 40]
-    assert all(card["value_share"] is None and not card["matched"] for card in report["segments"])
+    assert all(card["values"] == [] and not card["matched"] for card in report["segments"])
     assert listed.iloc[[0, -1]].tolist() == ["001", "120"]
 
 
@@ -370,7 +376,9 @@ def test_a_customer_far_from_all_others_and_a_value_that_is_nought_or_negative(b
     table.loc[0, "a"] = 500.0
     numbers = SERIES if value == 0 else SERIES[:5]  # once with 07 and 08
     _, report, listed = bring(table, TWO_FEATURES + A_VALUE, numbers=numbers)
-    shares = [card["value_share"] or 0 for card in report["segments"]]  # none for a lone customer
+    shares = [
+        card["values"][0]["share"] or 0 for card in report["segments"]
+    ]  # none for a lone customer
     assert sum(shares) == pytest.approx(1 if value > 0 else 0)
     assert len(listed) == 120
 

@@ -231,8 +231,9 @@ def test_a_segment_of_few_is_counted_in_with_another(run):
         rows = list(csv.DictReader(file))
     few = [row for row in rows if int(row["customers"]) < 10]
     assert len(few) == 1
-    assert {v for k, v in few[0].items() if k.startswith("value")} == {""}
-    assert sum(float(row["value_share"] or 0) for row in rows) == pytest.approx(1)
+    assert {v for k, v in few[0].items() if k.startswith("share of")} == {""}
+    for measure in [name for name in rows[0] if name.startswith("share of")]:
+        assert sum(float(row[measure] or 0) for row in rows) == pytest.approx(1)
     page = run.published["index.html"].read_text("utf-8")
     assert page.count("too few to be described") == 1
 

@@ -12,7 +12,7 @@ from segmentation.dataset import Feature
 LABELS, NAMES = pd.Series([1] * 100 + [2] * 100 + [3] * 100), {1: "x", 2: "y", 3: "z", 4: "none"}
 
 
-# --- size and value -------------------------------------------------------------------------------
+# --- value -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -25,21 +25,25 @@ LABELS, NAMES = pd.Series([1] * 100 + [2] * 100 + [3] * 100), {1: "x", 2: "y", 3
         ([1, 1, 2, 2], [5.0, 7, -1, -1], [2, 2], [1.2, -0.2]),
     ],
 )
-def test_sizes_and_value(labels, values, sizes, shares):
+def test_what_segments_are_worth(labels, values, sizes, shares):
+    amounts = pd.DataFrame({"spent": values, "debt": values[::-1]})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        table = profiling.sizes_and_value(pd.Series(labels), pd.Series(values))
-    assert (table["customers"].tolist(), table["value_share"].tolist()) == (sizes, shares)
-    assert table["value_mean"][1] == np.mean(values[: sizes[0]])
-    assert table["value_median"][1] == np.median(values[: sizes[0]])
-    assert np.isfinite(table.to_numpy()).all()
+        tables = profiling.worth(pd.Series(labels), amounts)
+    assert list(tables) == ["spent", "debt"]
+    table = tables["spent"]
+    assert table["share"].tolist() == shares
+    assert table["mean"][1] == np.mean(values[: sizes[0]])
+    assert table["median"][1] == np.median(values[: sizes[0]])
+    assert tables["debt"]["total"].sum() == pytest.approx(table["total"].sum())
+    assert table[["low", "high"]].isna().all(axis=None), "no interval was computed"
 
 
 def test_an_interval_lies_around_the_share_and_inside_0_and_1():
     labels = pd.Series(np.repeat([1, 2], [300, 700]))
-    half_widths = pd.Series({1: 0.1, 2: 0.4})
-    table = profiling.sizes_and_value(labels, pd.Series(np.ones(1000)), half_widths)
-    bounds = table[["value_share_low", "value_share_high"]].to_numpy()
+    half_widths = pd.DataFrame({"spent": {1: 0.1, 2: 0.4}})
+    table = profiling.worth(labels, pd.DataFrame({"spent": np.ones(1000)}), half_widths)["spent"]
+    bounds = table[["low", "high"]].to_numpy()
     assert bounds == pytest.approx(np.array([[0.2, 0.4], [0.3, 1.0]]))
 
 

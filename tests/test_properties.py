@@ -134,9 +134,8 @@ def test_segments_part_the_customers_and_have_names_of_their_own(table, k):
     fit = fit_kmeans(matrix.to_numpy(), k, n_init=STARTS)
     labels = pd.Series(fit.labels + 1, index=matrix.index)
     assert set(labels) == set(range(1, k + 1)), "none is empty"
-    sizes = profiling.sizes_and_value(labels, cleaned.customers["spent"])
-    assert sizes["customers"].sum() == len(labels)
-    assert sizes["share"].sum() == pytest.approx(1)
+    worth = profiling.worth(labels, cleaned.customers[["spent"]])["spent"]
+    assert worth["share"].sum() == pytest.approx(1 if worth["total"].sum() > 0 else 0)
     even = profiling.standardise_evenly(features, list(SHOP_DATASET.features))
     effects = profiling.effect_sizes(even, labels)
     members = Members(Customers(SHOP_DATASET, cleaned.customers, features), labels)

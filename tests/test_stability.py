@@ -1,6 +1,7 @@
 """Stability: indices by hand, the direct way as a second opinion, and what must not matter."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
@@ -121,12 +122,14 @@ def test_two_refits_agree_on_a_customer_as_often_as_pairs_of_votes_do():
 
 def test_intervals_come_from_the_refits_shares_and_from_both_samples():
     found = resamples_of([[0, 0, 0, 1], [0, 0, 1, 1]], [[1, 1, 1, 1], [2, 0, 1, 1]])
-    table = refit_intervals(found, np.array([1.0, 1.0, 1.0, 5.0]), customers=8)
+    amounts = pd.DataFrame({"share": [1.0] * 4, "spent": [1.0, 1.0, 1.0, 5.0]})
+    table = refit_intervals(found, amounts, customers=8)
     # shares .75 and .5, worth 3/8 and 2/8: half of their difference is the standard deviation
     scale = 1.96 * np.sqrt(2 * 4 / 8)
     assert table["share"].to_numpy() == pytest.approx([0.125 * scale] * 2)
-    assert table["value_share"].to_numpy() == pytest.approx([0.0625 * scale] * 2)
+    assert table["spent"].to_numpy() == pytest.approx([0.0625 * scale] * 2)
     assert list(table.index) == [1, 2]
+    assert refit_intervals(found, amounts[[]], customers=8).shape == (2, 0)
 
 
 def test_samples_have_a_fixed_size(mass, monkeypatch):

@@ -55,7 +55,7 @@ def test_every_picture_is_described(page):
     for drawing in page.find_all("svg"):
         assert drawing.get("aria-hidden") == "true" or drawing.find_parent(attrs={"role": "img"})
     described = page.select_one(".mosaic [role=img]")["aria-label"]
-    assert "High spenders: 30% of cardholders, 78% of purchases." in described
+    assert "High spenders: 30% of cardholders, 78% of purchases, 30% of balances." in described
 
 
 def test_a_card_says_who_how_many_what_worth_what_to_do_and_how_sure(page):
@@ -99,9 +99,12 @@ def test_bars_of_one_trait_share_a_scale_and_units_are_said_once(page):
 
 def test_a_segment_s_value_is_held_against_the_average(tmp_path):
     content, means = report(), (940.0, 1040.0, 3190.0, 12400.0, -5.0)
-    known = content["segments"][0]
-    segments = [known | {"segment": n, "value_mean": mean} for n, mean in enumerate(means, 1)]
-    html = build(tmp_path, segments=segments)
+    known, (value, _) = content["segments"][0], content["segments"][0]["values"]
+    segments = [
+        known | {"segment": n, "values": [value | {"mean": mean}]}
+        for n, mean in enumerate(means, 1)
+    ]
+    html = build(tmp_path, segments=segments, values=content["values"][:1])
     assert re.findall(r'quiet">([^<>]*) average; ', html) == [
         *("94% of the", "about the", "3.2 times the", "12 times the", "0% of the")
     ]
@@ -119,7 +122,7 @@ def test_tables_show_every_number(page):
         [[words(cell) for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
         for table in tables
     )
-    assert overview[2][1:] == ["2,500 50%", "20%", "$400"]
+    assert overview[2][1:] == ["2,500 50%", "20%", "50%"]
     assert control[1:] == [
         ["High spenders", "118 of 1,500", "1,213", "no", "7.1"],
         ["Too few", "0 of 9", "no size would do", "no", "–"],
@@ -160,8 +163,9 @@ def test_verdict_is_marked_on_its_scale_and_later_notebooks_add_reasons(tmp_path
 
 def test_optional_parts_may_be_missing(tmp_path):
     content = report()
-    unknown = ("stability", "sure_share", "second_choice", "value_share_low")
-    content["segments"][0] |= dict.fromkeys(unknown) | {"typical": [], "traits": []}
+    first, *_ = content["segments"]
+    first |= dict.fromkeys(("stability", "sure_share", "second_choice"))
+    first |= {"typical": [], "traits": [], "values": [v | {"low": None} for v in first["values"]]}
     missing = {"importance": [], "descriptors": [], "limits": [], "subtitle": "", "changes": []}
     content |= missing | {"decision": {"sentences": ["Six."]}, "control": None}
     page = assert_inert(build(tmp_path, about={}, **content))
@@ -173,10 +177,8 @@ def test_optional_parts_may_be_missing(tmp_path):
 
 @pytest.mark.parametrize("k", [1, 12])
 def test_one_segment_and_twelve_and_none_with_a_value(tmp_path, k):
-    content, known = report() | {"value": {"label": "", "unit": "", "total": 200.0}}, []
-    for segment in content["segments"]:
-        gone = dict.fromkeys(key for key in segment if key.startswith("value_"))
-        known.append(segment | gone)
+    content = report() | {"values": []}
+    known = [segment | {"values": []} for segment in content["segments"]]
     content["segments"] = [known[n % 3] | {"segment": n + 1} for n in range(k)]
     page = assert_inert(build(tmp_path, **content | {"k": k}))
     assert len(page.select("article.card")) == k and len(page.select(".mosaic .stack")) == 1

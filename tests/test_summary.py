@@ -25,7 +25,8 @@ PROFILE = [
     for values in ([2.0, -1.0, 0.5], [2740.0, 0.1, 3.0], [1003.4, 0.5, 2.0])
 ]
 SIZES = pd.DataFrame({"customers": [300, 700], "share": [0.3, 0.7]}, index=[1, 2])
-SIZES = SIZES.assign(value_share=[0.8, 0.2], value_total=[80.0, 20])
+WORTH = {"spent": pd.DataFrame({"total": [80.0, 20], "share": [0.8, 0.2]}, index=[1, 2])}
+WORTH["spent"] = WORTH["spent"].assign(low=np.nan, high=np.nan, mean=1.0, median=1.0)
 DECISION = {
     "agreement": 0.931,
     "often": {2: 0.9, 4: 0.1},
@@ -176,21 +177,71 @@ def test_evidence(name, text):
 
 
 def test_three_sentences(make_shop):
-    assert summary.answer(make_shop(), SIZES, {1: "Big", 2: "Web"}, SOLUTION) == [
+    names = {1: "Big", 2: "Web"}
+    assert summary.answer(make_shop(), SIZES, WORTH, names, SOLUTION) == [
         "The 1,000 clients fall into 2 segments: Big and Web.",
-        "Start with Big: they are 30% of the clients and make 80% of spent, while Web are 70% and "
-        "make 20%.",
+        "Start with Big: they are 30% of the clients and account for 80% of spent, while Web are "
+        "70% and account for 20% of spent.",
         "How sure: They come back.",
     ]
-    without = summary.answer(make_shop(value={}), SIZES, {1: "Big", 2: "Web"}, SOLUTION)
+    without = summary.answer(make_shop(value={}), SIZES, {}, names, SOLUTION)
     assert without[1] == "Start with the largest, Web: 70% of the clients."
+
+
+# Big are 30 % of the clients, Web 70 %: the parts that Big have of each measure, how wide the
+# intervals are, and where to start.
+@pytest.mark.parametrize(
+    ("big", "half", "start"),
+    [
+        (
+            [0.8, 0.6],
+            0.02,
+            "Start with Big: they are 30% of the clients and account for 80% of "
+            "spent and 60% of visits, while Web are 70% and account for 20% of spent.",
+        ),
+        (
+            [0.8, 0.1],
+            0.02,
+            "By spent, start with Big: 30% of the clients, 80% of spent. Not every "
+            "measure agrees: visits to Web (70% of the clients, 90% of visits).",
+        ),
+        ([0.8, 0.31], 0.02, "By spent, start with Big: 30% of the clients, 80% of spent."),
+        ([0.31, 0.6], 0.02, "By visits, start with Big: 30% of the clients, 60% of visits."),
+        (
+            [0.1, 0.1],
+            0.02,
+            "Start with Web: they are 70% of the clients and account for 90% of "
+            "spent and 90% of visits, while Big are 30% and account for 10% of spent.",
+        ),
+        (
+            [0.31, 0.3],
+            0.02,
+            "No segment clearly has more than its share of spent or visits: none "
+            "has to come first.",
+        ),
+        (
+            [0.8, 0.6],
+            0.9,
+            "No segment clearly has more than its share of spent or visits: none "
+            "has to come first.",
+        ),
+    ],
+)
+def test_no_start_that_a_measure_of_value_contradicts(make_shop, big, half, start):
+    shop = make_shop(value=[{"column": "spent"}, {"column": "visits"}])
+    worth = {}
+    for column, part in zip(("spent", "visits"), big, strict=True):
+        shares = pd.Series([part, 1 - part], index=[1, 2])
+        worth[column] = pd.DataFrame({"share": shares, "low": shares - half})
+    said = summary.answer(shop, SIZES, worth, {1: "Big", 2: "Web"}, SOLUTION)[1]
+    assert said == start
 
 
 def page(dataset, solution=SOLUTION, clustering=None):
     cards = [{"sure_share": 0.8, "share": 0.7}, {"sure_share": np.nan, "share": 0.3}]
     change = {"what": "w", "column": "c", "rows": 3, "action": "a", "note": "not shown"}
     cleaned, shown = {"generated": "g", "changes": [change]}, pd.Series({"Spent": 0.5})
-    told = (dataset, solution, SIZES, cards, ["Answer."], cleaned, clustering or {}, False)
+    told = (dataset, solution, SIZES, WORTH, cards, ["Answer."], cleaned, clustering or {}, False)
     return summary.page(*told, importance=shown, descriptors=[])
 
 
@@ -209,7 +260,10 @@ def test_the_page_has_its_sentences_in_order(make_shop):
         "20% of the clients lie near the border between two segments.",
     ], "a segment that is too small is not described"
     assert found["changes"] == [{"what": "w", "column": "c", "rows": 3, "action": "a"}]
-    assert (found["customers"], found["value"]["total"]) == (1000, 100)
+    assert (found["customers"], found["values"]) == (
+        1000,
+        [{"label": "spent", "unit": "EUR", "total": 100}],
+    )
     assert found["importance"] == [{"label": "Spent", "value": 0.5}]
     sampled = {"evidence_customers": 900, "customers": 40_000, "evidence_ari": 0.97}
     assert "sample of 900 of 40,000 clients" in page(shop, clustering=sampled)["limits"][-2]
@@ -225,7 +279,7 @@ def test_segments_no_clearer_than_those_of_data_without_groups_are_no_place_to_s
     ):
         verdict = {"word": word, "sentence": "", "clearer": clearer}
         told = summary.answer(
-            make_shop(), SIZES, {1: "Big", 2: "Small"}, SOLUTION | {"verdict": verdict}
+            make_shop(), SIZES, WORTH, {1: "Big", 2: "Small"}, SOLUTION | {"verdict": verdict}
         )
         assert told[1].startswith(start)
 

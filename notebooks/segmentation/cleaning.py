@@ -97,9 +97,13 @@ def select_outcomes(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 
 
 def _needed(dataset: Dataset) -> set[str]:
-    """Return the names of the columns that features, the value or the identifier come from."""
+    """Return the names of the columns that features, value or the identifier come from."""
     needed = {name for f in dataset.features for name in columns_of(f.formula)}
-    return needed | {dataset.value} | ({dataset.id.name} if dataset.id else set())
+    return (
+        needed
+        | {value.column for value in dataset.values}
+        | ({dataset.id.name} if dataset.id else set())
+    )
 
 
 def index_customers(table: pd.DataFrame, dataset: Dataset, least: int = MIN_CUSTOMERS) -> Cleaned:

@@ -145,6 +145,15 @@ class Archetype:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Value:
+    """A measure of what a customer is worth: a column or a feature that can be added up."""
+
+    column: str
+    label: str = ""
+    unit: str = ""  # the column's own, or the dataset's currency, where it is not given
+
+
+@dataclass(frozen=True, config=STRICT)
 class Question:
     """A yes/no question about a customer; together they are the rule baseline."""
 
@@ -197,8 +206,7 @@ class Dataset(Heading, Tables):
     """Everything the notebooks need to know about a table of customers."""
 
     folder: Path = Path()
-    value: str = ""
-    value_label: str = ""
+    values: tuple[Value, ...] = ()  # measures of value; the first orders the segments
     columns: tuple[Column, ...] = ()
     outcomes: tuple[Column, ...] = ()  # of the table, too; they make and describe no segment
     origin: Source = Source()
@@ -208,6 +216,16 @@ class Dataset(Heading, Tables):
     def id(self) -> Column | None:
         """The identifier column, if the table has one."""
         return next((column for column in self.columns if column.kind == "id"), None)
+
+    @property
+    def value(self) -> str:
+        """The column of the first measure of value, empty where the dataset names none."""
+        return self.values[0].column if self.values else ""
+
+    @property
+    def value_label(self) -> str:
+        """What the first measure of value is called, empty where the dataset names none."""
+        return self.values[0].label if self.values else ""
 
     @property
     def source_path(self) -> Path:
@@ -289,7 +307,7 @@ class _File(Tables):
 
     dataset: Heading = Heading()
     source: Source = Source()
-    value: dict[Literal["column", "label"], str] = Field(default_factory=dict)
+    value: tuple[Value, ...] = ()
     columns: Annotated[dict[str, Column], BeforeValidator(_named)] = Field(default_factory=dict)
     campaign: dict[Literal["columns"], dict[CampaignColumn, str]] = Field(default_factory=dict)
 
@@ -343,6 +361,8 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     UserError
         At the first key that is unknown, missing or of another type, or the first contradiction.
     """
+    if isinstance(one := content.get("value"), dict):  # one table may stand for a list of one
+        content = content | {"value": [one] if one else []}
     try:
         file = _File(**content)
     except ValidationError as error:
@@ -351,12 +371,10 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     name = head["name"] or (path.parent.name if path.name == "dataset.toml" else path.stem)
     title = head["title"] or name.replace("_", " ").capitalize()
     tables = {f.name: getattr(file, f.name) for f in fields(Tables)}
-    value = file.value.get("column", "")
     dataset = Dataset(
         **head | tables | {"name": name, "title": title},
         folder=path.parent,
-        value=value,
-        value_label=file.value.get("label", value.replace("_", " ")),
+        values=file.value,
         columns=tuple(c for c in file.columns.values() if c.role != "outcome"),
         outcomes=tuple(c for c in file.columns.values() if c.role == "outcome"),
         origin=file.source,
@@ -365,7 +383,16 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     for what, remedy in _contradictions(dataset, file):
         raise UserError(what[:300], where=str(path), remedy=remedy[:300])
     columns, features = map(_with_distinct_labels, (dataset.columns, dataset.features))
-    return replace(dataset, columns=columns, features=features)
+    values = tuple(_complete(value, dataset) for value in dataset.values)
+    return replace(dataset, columns=columns, features=features, values=values)
+
+
+def _complete(value: Value, dataset: Dataset) -> Value:
+    """Give a measure of value the label and the unit that are not written out."""
+    parts: list[Column | Feature] = [*dataset.columns, *dataset.features]
+    known = next(part for part in parts if part.name == value.column)
+    unit = value.unit or known.unit or (dataset.currency if known.kind == "money" else "")
+    return replace(value, label=value.label or value.column.replace("_", " "), unit=unit)
 
 
 def _with_distinct_labels(parts: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -443,6 +470,10 @@ def _contradictions(dataset: Dataset, file: _File) -> Iterator[tuple[str, str]]:
     identifiers = [column.name for column in columns if column.kind == "id"]
     if len(identifiers) > 1:
         yield f"two columns are of the kind id: {identifiers}", 'give one of them the kind "text"'
+    for key in ("column", "label"):
+        named = [getattr(value, key) for value in dataset.values if getattr(value, key)]
+        if len(set(named)) < len(named):
+            yield f"two measures of value share a {key}", "name each measure once"
     for part in ("features", "archetypes"):
         entries = getattr(dataset, part)
         if len({entry.name for entry in entries}) < len(entries):
@@ -517,9 +548,9 @@ def _named_parts(dataset: Dataset) -> Iterator[tuple[str, str, list[str]]]:
     for archetype in dataset.archetypes:
         for name in archetype.pattern:
             yield f"archetype {archetype.name!r} has in its pattern", name, features
-    if dataset.value:
-        numbers = [column.name for column in dataset.columns if column.is_numeric]
-        yield "the value column is", dataset.value, [*features, *numbers]
+    numbers = [column.name for column in dataset.columns if column.is_numeric]
+    for value in dataset.values:
+        yield "the value column is", value.column, [*features, *numbers]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

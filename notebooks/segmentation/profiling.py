@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from customer_tables.text import printable, quantity, share
-from segmentation.dataset import Feature
+from segmentation.dataset import Dataset, Feature
 from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare, suppressed
 from segmentation.features import apply_transform
 
@@ -25,35 +25,54 @@ LEAST_GAIN = 0.005  # of a rule's F1, for a clause to stay
 BOUNDARY_RATIO = 0.85  # of the distances to both nearest centres: above, a boundary is near
 
 
-def sizes_and_value(
-    labels: pd.Series, value: pd.Series, half_widths: pd.Series | None = None
+def amounts_of_value(
+    dataset: Dataset, customers: pd.DataFrame, features: pd.DataFrame
 ) -> pd.DataFrame:
-    """Tabulate size and value of each segment, with an interval for a new sample's value share.
+    """Return what each customer is worth by each measure of value, shape (n, n_measures)."""
+    found = {
+        value.column: (customers if value.column in customers else features)[value.column]
+        for value in dataset.values
+    }
+    return pd.DataFrame(found, index=customers.index).astype("float64")
+
+
+def worth(
+    labels: pd.Series, amounts: pd.DataFrame, half_widths: pd.DataFrame | None = None
+) -> dict[str, pd.DataFrame]:
+    """Tabulate what each segment is worth, with an interval for the share of a new sample.
 
     Shares of a total that is not above zero mean nothing and are 0.
 
     Parameters
     ----------
-    labels, value : Series, shape (n,)
-        Segments from 1, and what each customer is worth.
-    half_widths : Series, indexed by segment, optional
-        Of the intervals: value_share of `stability.refit_intervals`.
+    labels : Series, shape (n,)
+        Segments from 1.
+    amounts : DataFrame, shape (n, n_measures)
+        From `amounts_of_value`.
+    half_widths : DataFrame, shape (k, n_measures), optional
+        Of the intervals, from `stability.refit_intervals`.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By measure, a row a segment: total, share, low and high (the interval), mean and median.
     """
-    grouped = value.groupby(labels)
-    shares = grouped.sum() / value.sum() if value.sum() > 0 else grouped.sum() * 0.0
-    half = shares * 0 if half_widths is None else half_widths.reindex(shares.index)
-    return pd.DataFrame(
-        {
-            "customers": grouped.size(),
-            "share": grouped.size() / len(value),
-            "value_total": grouped.sum(),
-            "value_share": shares,
-            "value_mean": grouped.mean(),
-            "value_median": grouped.median(),
-            "value_share_low": (shares - half).clip(0, 1),
-            "value_share_high": (shares + half).clip(0, 1),
-        }
-    )
+    tables = {}
+    for measure, amount in amounts.items():
+        grouped, total = amount.groupby(labels), amount.sum()
+        shares = grouped.sum() / total if total > 0 else grouped.sum() * 0.0
+        half = math.nan if half_widths is None else half_widths[measure].reindex(shares.index)
+        tables[str(measure)] = pd.DataFrame(
+            {
+                "total": grouped.sum(),
+                "share": shares,
+                "low": (shares - half).clip(0, 1),
+                "high": (shares + half).clip(0, 1),
+                "mean": grouped.mean(),
+                "median": grouped.median(),
+            }
+        )
+    return tables
 
 
 def segment_means(amounts: np.ndarray, labels: np.ndarray) -> np.ndarray:

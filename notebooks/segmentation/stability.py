@@ -230,7 +230,7 @@ def assignment_agreement(resamples: Resamples) -> np.ndarray:
     return same / (refits * (refits - 1))
 
 
-def refit_intervals(resamples: Resamples, values: np.ndarray, *, customers: int) -> pd.DataFrame:
+def refit_intervals(resamples: Resamples, amounts: pd.DataFrame, *, customers: int) -> pd.DataFrame:
     """Return half-widths of 95% intervals for a segment's shares in a new sample that is refitted.
 
     Resampling customers with fixed segments ignores that the segments vary as well. So the shares
@@ -241,30 +241,27 @@ def refit_intervals(resamples: Resamples, values: np.ndarray, *, customers: int)
     Parameters
     ----------
     resamples : Resamples
-    values : ndarray, shape (n,)
-        What each customer is worth.
+    amounts : DataFrame, shape (n, n_totals)
+        What each customer adds to each total: an amount, or one.
     customers : int
         In the table, and in the new sample.
 
     Returns
     -------
-    DataFrame
-        A row per segment from 1; share and value_share: half the width of a 95% interval.
+    DataFrame, shape (k, n_totals)
+        Half the width of a 95% interval for the share of each total, a row per segment from 1.
     """
     k = resamples.jaccard.shape[1]
-    shares, worth = (
-        np.array(
-            [
-                _parts(np.bincount(labels, weights=counts * weight, minlength=k))
-                for labels, counts in zip(resamples.labels, resamples.counts, strict=True)
-            ]
-        )
-        for weight in (np.ones(len(values)), values)
-    )
     drawn = int(resamples.counts[0].sum())
     scale = 1.96 * np.sqrt(2 * drawn / customers)
-    table = pd.DataFrame({"share": shares.std(axis=0), "value_share": worth.std(axis=0)})
-    return (scale * table).set_axis(range(1, k + 1)).rename_axis("segment")
+    table = pd.DataFrame(index=pd.RangeIndex(1, k + 1, name="segment"))
+    for name, amount in amounts.items():
+        shares = [
+            _parts(np.bincount(labels, weights=counts * amount.to_numpy(), minlength=k))
+            for labels, counts in zip(resamples.labels, resamples.counts, strict=True)
+        ]
+        table[name] = scale * np.std(shares, axis=0)
+    return table
 
 
 def _parts(amounts: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any
 
 import pandas as pd
@@ -26,27 +27,27 @@ from segmentation.selection import NATURAL_VALLEY, TOLERANCE
 
 MOST_TRAITS = 5  # on a card
 WORTH_MORE, WORTH_LESS = 3 / 2, 2 / 3  # share of the value over share of the customers
-# What to do with a segment of no known kind: the condition over the value v, words and action.
+# What to do with a segment of no known kind: the condition that every measure of value v has to
+# meet, words and action.
 WORTH = (
     (
-        "of_total(v) >= {MORE} * of_total(1) and mean_all(v) > 0",
+        f"of_total(v) >= {WORTH_MORE} * of_total(1) and mean_all(v) > 0",
         "far above",
         "keep them before you spend on others",
     ),
     (
-        "of_total(v) <= {LESS} * of_total(1) and mean_all(v) > 0",
+        f"of_total(v) <= {WORTH_LESS} * of_total(1) and mean_all(v) > 0",
         "far below",
         "reach them by the cheapest channel",
     ),
     (
-        "of_total(v) > {LESS} * of_total(1) and of_total(v) < {MORE} * of_total(1)",
+        f"of_total(v) > {WORTH_LESS} * of_total(1) and of_total(v) < {WORTH_MORE} * of_total(1)",
         "close to",
         "spend on them as on others",
     ),
 )
 ADVISED = ("advice", "avoid", "grounds", "caution", "measure")
 CLAIM = ("text", "condition", "values", "holds")  # what is saved of a claim
-VALUE_COLUMNS = ("value_share", "value_share_low", "value_share_high", "value_mean", "value_median")
 CHANGE_COLUMNS = ("what", "column", "rows", "action")
 
 # Each rule used, its source and this run's numbers.
@@ -134,27 +135,42 @@ def traits(
     return entries
 
 
+def values_of(
+    dataset: Dataset, worth: dict[str, pd.DataFrame], segment: int
+) -> list[dict[str, Any]]:
+    """List what a segment is worth, one entry a measure of value, in the dataset's order.
+
+    Parameters
+    ----------
+    worth : dict of str to DataFrame
+        From `profiling.worth`.
+    """
+    columns = ["share", "low", "high", "mean", "median"]
+    return [
+        {"label": value.label, "unit": value.unit}
+        | worth[value.column].loc[segment, columns].to_dict()
+        for value in dataset.values
+    ]
+
+
 def answer(
-    dataset: Dataset, sizes: pd.DataFrame, names: dict[int, str], solution: dict[str, Any]
+    dataset: Dataset,
+    sizes: pd.DataFrame,
+    worth: dict[str, pd.DataFrame],
+    names: dict[int, str],
+    solution: dict[str, Any],
 ) -> list[str]:
     """Answer in three sentences: how many segments, where to start, how sure we are.
 
-    The segment to address first is the one with most of the value at stake; without a value, the
-    largest.
+    Parameters
+    ----------
+    sizes : DataFrame, shape (k, ...)
+        customers and share.
+    worth : dict of str to DataFrame
+        From `profiling.worth`.
     """
     shown = {segment: printable(names[segment]) for segment in sizes.index}
-    of_customers, nouns = sizes["share"].map(share), dataset.nouns
-    if dataset.value:
-        of_value = sizes["value_share"].map(share)
-        top, last = sizes["value_share"].idxmax(), sizes["value_share"].idxmin()
-        start = (
-            f"Start with {shown[top]}: they are {of_customers[top]} of the {nouns} and make "
-            f"{of_value[top]} of {dataset.value_label}, while {shown[last]} are "
-            f"{of_customers[last]} and make {of_value[last]}."
-        )
-    else:
-        top = sizes["share"].idxmax()
-        start = f"Start with the largest, {shown[top]}: {of_customers[top]} of the {nouns}."
+    nouns, start = dataset.nouns, _where_to_start(dataset, sizes["share"], worth, shown)
     verdict = solution["verdict"]
     if verdict["word"] != "natural" and not verdict["clearer"]:  # nothing to rank segments by
         start = "None of them is a place to start: the verdict says why."
@@ -164,6 +180,54 @@ def answer(
         start,
         f"How sure: {solution['verdict']['sentence']}",
     ]
+
+
+def _where_to_start(
+    dataset: Dataset, shares: pd.Series, worth: dict[str, pd.DataFrame], names: dict[int, str]
+) -> str:
+    """Say which segment to address first: by the first measure of value, unless others disagree.
+
+    A segment qualifies by a measure where the interval of its share of it lies above its share of
+    the customers. Without a value the largest is taken.
+    """
+    of_customers, nouns = shares.map(share), dataset.nouns
+    if not dataset.values:
+        top = shares.idxmax()
+        return f"Start with the largest, {names[top]}: {of_customers[top]} of the {nouns}."
+    tops: dict[str, Any] = {}  # by label, who accounts for most among those who qualify
+    above, parts = {}, {value.label: worth[value.column]["share"] for value in dataset.values}
+    for value in dataset.values:
+        table = worth[value.column]
+        above[value.label] = table["low"].fillna(table["share"]) > shares
+        if above[value.label].any():
+            tops[value.label] = parts[value.label][above[value.label]].idxmax()
+    if not tops:
+        what = joined([printable(label) for label in parts], "or")
+        return f"No segment clearly has more than its share of {what}: none has to come first."
+
+    def counted(segment: Any, labels: Iterable[str]) -> str:
+        return joined([f"{share(parts[label][segment])} of {printable(label)}" for label in labels])
+
+    label, top = next(iter(tops.items()))
+    others = [other for other in tops if not above[other][top]]
+    if len(tops) == len(parts) and not others:
+        last = parts[label].idxmin()
+        return (
+            f"Start with {names[top]}: they are {of_customers[top]} of the {nouns} and account for "
+            f"{counted(top, parts)}, while {names[last]} are {of_customers[last]} and account for "
+            f"{counted(last, [label])}."
+        )
+    start = f"By {printable(label)}, start with {names[top]}: {of_customers[top]} of the {nouns}, "
+    elsewhere: dict[Any, list[str]] = {}
+    for other in others:
+        elsewhere.setdefault(tops[other], []).append(other)
+    found = [
+        f"{joined([printable(label) for label in labels])} to {names[segment]} "
+        f"({of_customers[segment]} of the {nouns}, {counted(segment, labels)})"
+        for segment, labels in elsewhere.items()
+    ]
+    pointing = f" Not every measure agrees: {'; '.join(found)}." if found else ""
+    return f"{start}{counted(top, [label])}.{pointing}"
 
 
 def evidence(name: Name, null_matches: pd.Series) -> str:
@@ -248,12 +312,14 @@ def _measure(dataset: Dataset) -> str:
 
 def _by_worth(dataset: Dataset, name: Name, members: Members) -> list[Claim]:
     """Say what to do with a segment by what it is worth, where that is known."""
-    if not dataset.value:
+    if not dataset.values:
         return []
     claims = []
+    what = joined([printable(value.label) for value in dataset.values], "and of")
     for condition, compared, action in WORTH:
-        tree = bind(condition.format(MORE=WORTH_MORE, LESS=WORTH_LESS), v=dataset.value)
-        part = f"Their part of {printable(dataset.value_label)} is {compared} their share of"
+        each = [bind(condition, v=value.column) for value in dataset.values]
+        tree = reduce(lambda a, b: bind("a and b", a=a, b=b), each)
+        part = f"Their part of {what} is {compared} their share of"
         text = f"{part} {dataset.nouns}: {action}."
         claims.append(members.claim(Phrase(text, ast.unparse(tree)), name.segment, tree))
     return [claim for claim in claims if claim.holds]
@@ -300,9 +366,9 @@ def portrait(typical: pd.DataFrame, shown: list[Feature], names: dict[int, str])
 
 
 def card(
-    dataset: Dataset,
     name: Name,
     size: pd.Series,
+    values: list[dict[str, Any]],
     distinct: list[dict[str, Any]],
     said: dict[str, Any],
     portrait: pd.Series,
@@ -314,6 +380,10 @@ def card(
 
     Parameters
     ----------
+    size : Series
+        customers and share.
+    values : list of dict
+        From `values_of`.
     said : dict
         What `words` returns; caution and evidence.
     trust : dict
@@ -327,7 +397,7 @@ def card(
         "marker": style.marker,
         "customers": int(size["customers"]),
         "share": size["share"],
-        **{column: size[column] if dataset.value else None for column in VALUE_COLUMNS},
+        "values": values,
         "traits": distinct,
         "typical": [{"label": label, "text": text} for label, text in portrait.items()],
         **trust,
@@ -341,6 +411,7 @@ def page(
     dataset: Dataset,
     solution: dict[str, Any],
     sizes: pd.DataFrame,
+    worth: dict[str, pd.DataFrame],
     cards: list[dict[str, Any]],
     sentences: list[str],
     cleaned: dict[str, Any],
@@ -361,7 +432,7 @@ def page(
     descriptors : list of dict
         From `descriptor_rows`.
     """
-    total = float(sizes["value_total"].sum())
+    totals = {measure: float(table["total"].sum()) for measure, table in worth.items()}
     return {
         "title": dataset.title,
         "subtitle": dataset.about,
@@ -373,7 +444,10 @@ def page(
         "customers": int(sizes["customers"].sum()),
         "k": solution["k"],
         "k_set_by_hand": solution["by_hand"],
-        "value": {"label": dataset.value_label, "unit": dataset.currency, "total": total},
+        "values": [
+            {"label": value.label, "unit": value.unit, "total": totals[value.column]}
+            for value in dataset.values
+        ],
         "segments": cards,
         "decision": {
             "sentences": _decision_sentences(solution),

@@ -23,15 +23,17 @@ def lines(results: Path) -> list[str]:
         f"The {content['customers']:,} {printable(content['nouns'])} fall into"
         f" {content['k']} segments; verdict: {content['verdict']['word']}{quick}."
     )
-    segments, value = content["segments"], content["value"]
-    has_value = any(segment["value_share"] is not None for segment in segments)
+    segments, values = content["segments"], content["values"]
     names = [printable(segment["name"], NAME_WIDTH) for segment in segments]
     width = max(map(len, names))
-    worth = f"   share of {printable(value['label'], NAME_WIDTH)}" if has_value else ""
+    heads = [f"of {printable(value['label'], NAME_WIDTH)}".rjust(6) for value in values]
+    worth = "".join(f"   {head}" for head in heads)
     rows = [f"  {'segment':{width}}   {printable(content['nouns'], 12):>12}   share{worth}"]
     for name, segment in zip(names, segments, strict=True):
         row = f"  {name:{width}}   {segment['customers']:>12,}   {share(segment['share']):>5}"
-        rows.append(row + (f"   {share(segment['value_share']):>5}" if has_value else ""))
+        for head, value in zip(heads, segment["values"], strict=True):
+            row += f"   {share(value['share']):>{len(head)}}"
+        rows.append(row)
     return ["", found, "", *rows, ""]
 
 

@@ -132,6 +132,20 @@ class Comparison:
         cards = self.first.cards.get(pair.first, {}), self.second.cards.get(pair.second, {})
         return cards[0].get(key), cards[1].get(key)
 
+    @property
+    def measures(self) -> list[dict[str, Any]]:
+        """The measures of value that both reports name, in the first one's order."""
+        known = {value["label"] for value in self.second.report["values"]}
+        return [value for value in self.first.report["values"] if value["label"] in known]
+
+    def worth(self, pair: Pair, label: str, key: str) -> tuple[Any, Any]:
+        """Return what the report says of a pair's value by a measure in each run, as `sides`."""
+        found = [
+            next((value[key] for value in values or () if value["label"] == label), None)
+            for values in self.sides(pair, "values")
+        ]
+        return found[0], found[1]
+
 
 # --- reading -----------------------------------------------------------------------------------
 

@@ -102,10 +102,6 @@ def _render(comparison: Comparison) -> str:
         second=second,
         nouns=first.report["nouns"],
         noun=first.report["noun"],
-        value=first.report["value"],
-        has_value=all(
-            any(card["value_share"] is not None for card in run.cards.values()) for run in runs
-        ),
         headline=conclusions.HEADLINES[judged],
         whole=whole[1],
         conclusions=concluded,

@@ -136,14 +136,13 @@ def _lost_and_new(comparison: Comparison) -> str:
 
 def _sizes(comparison: Comparison) -> str:
     report = comparison.first.report
-    nouns, value = report["nouns"], report["value"]["label"]
+    nouns, labels = report["nouns"], [value["label"] for value in comparison.measures]
     changes = []
     if not comparison.kept:
         return ""
     for pair in comparison.kept:
-        shares = {
-            of: comparison.sides(pair, k) for k, of in (("share", nouns), ("value_share", value))
-        }
+        shares = {nouns: comparison.sides(pair, "share")}
+        shares |= {label: comparison.worth(pair, label, "share") for label in labels}
         clear = {
             of: (before, after)
             for of, (before, after) in shares.items()
@@ -159,9 +158,8 @@ def _sizes(comparison: Comparison) -> str:
     if changes:
         changes.sort(key=lambda change: -change[0])
         return f"{'; '.join(text for _, text in changes)}."
-    known = any(card["value_share"] is not None for card in report["segments"])
     return (
-        f"No segment's share of {nouns}{f' or of {value}' if known else ''} changed by "
+        f"No segment's share of {joined([nouns, *labels], 'or of')} changed by "
         f"{100 * CLEAR_CHANGE:.0f} points or more."
     )
 

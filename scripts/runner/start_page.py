@@ -45,7 +45,6 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         extra_css=colour_rules(map(style_of, segments)),
         lang=report.get("lang", "en"),
         report=report,
-        value=report["value"] if report["value"]["label"] else None,
         segments=[_segment(segment, report) for segment in segments],
         mosaic=_mosaic(segments),
         verdicts=VERDICTS,
@@ -71,8 +70,7 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
 
 def _segment(segment: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the table and the card of a segment show."""
-    mean = segment["value_mean"]
-    overall_mean = report["value"]["total"] / max(1, report["customers"])
+    averages = [value["total"] / max(1, report["customers"]) for value in report["values"]]
     campaign = str(segment.get("campaign") or "")
     # What sets the segment apart comes first.
     telling = [trait["label"] for trait in segment["traits"]]
@@ -80,7 +78,10 @@ def _segment(segment: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str,
     return {
         **segment,
         **style_of(segment),
-        "times": _times(mean / overall_mean) if mean is not None and overall_mean else "",
+        "values": [
+            value | {"times": _times(value["mean"] / average) if value["mean"] and average else ""}
+            for value, average in zip(segment["values"], averages, strict=True)
+        ],
         "traits": [_trait(trait, report["segments"]) for trait in segment["traits"]],
         "summary": str(segment.get("summary") or "").rstrip("."),
         "typical": sorted(
@@ -124,18 +125,23 @@ def _trait(trait: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -> d
 
 
 def _mosaic(segments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Lay two bars of equal length under each other, customers over value, with bands between.
+    """Lay bars of equal length under each other, customers over each measure of value.
 
-    Where no column measures a customer's value there is only the upper one.
+    Bands lead from the customers to the first measure.
     """
     styles = [style_of(segment) for segment in segments]
     above = stack(styles, [s["share"] for s in segments])
-    if all(s["value_share"] is None for s in segments):
-        return {"customers": above, "value": [], "bands": []}
     # A segment that is too small to be described is counted in with another one.
-    below = stack(styles, [max(0.0, s["value_share"] or 0) for s in segments])
-    bands = flow_bands(np.eye(len(segments)), above, below, set(), by_count=False)
-    return {"customers": above, "value": below, "bands": bands}
+    bars = [
+        {
+            "label": measured[0]["label"],
+            "parts": stack(styles, [max(0.0, value["share"] or 0) for value in measured]),
+        }
+        for measured in zip(*(s["values"] for s in segments), strict=True)
+    ]
+    below = bars[0]["parts"] if bars else []
+    bands = flow_bands(np.eye(len(segments)), above, below, set(), by_count=False) if bars else []
+    return {"customers": above, "values": bars, "bands": bands}
 
 
 def _figure(results: Path, decision: Mapping[str, Any]) -> dict[str, Any] | None:

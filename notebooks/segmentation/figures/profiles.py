@@ -11,38 +11,65 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from customer_tables.text import decimal, printable, share
+from customer_tables.text import decimal, printable, sentence_case, share
 from segmentation.dataset import Feature
 from segmentation.figures import style as st
 
 
 def shares(
-    sizes: pd.DataFrame, names: st.Names, styles: st.Styles, ax: Axes, value_label: str
-) -> Axes:
-    """Draw each segment's share of customers beside its share of value, with its interval."""
-    for row, (segment, entry) in enumerate(sizes.iterrows()):
-        ax.barh(row - 0.2, entry["share"], 0.36, color=st.NOISE)
-        ax.barh(row + 0.2, entry["value_share"], 0.36, color=styles[segment].colour)
-        interval = entry[["value_share_low", "value_share_high"]]
-        ax.plot(interval, [row + 0.2] * 2, color=st.INK, linewidth=1.4)
-        style: st.Style = {"va": "center", "fontsize": 10.5}
-        st.note(ax, share(entry["share"]), (entry["share"], row - 0.2), (5, 0), **style)
-        end = (entry["value_share_high"], row + 0.2)
-        st.note(ax, share(entry["value_share"]), end, (5, 0), **style)
-    st.label_rows(ax, [names[segment] for segment in sizes.index])
-    ax.set_xlim(0, sizes[["share", "value_share_high"]].to_numpy().max() * 1.12)
-    ax.set_xlabel(f"Grey: share of customers. Colour: share of {printable(value_label)}")
-    st.percent(ax.xaxis)
-    return ax
+    sizes: pd.DataFrame, worth: Mapping[str, pd.DataFrame], names: st.Names, styles: st.Styles
+) -> Figure:
+    """Draw each segment's share of customers, beside it in a panel a measure that of the value.
+
+    Parameters
+    ----------
+    sizes : DataFrame, shape (k, ...)
+        share of the customers.
+    worth : mapping of str to DataFrame
+        By the label of a measure, from `profiling.worth`. Without any, sizes stand alone.
+    """
+    height = 0.62 * len(sizes) + 1.1
+    figure, axes = st.panels(1, max(len(worth), 1), height, sharex=True, sharey=True)
+    style: st.Style = {"va": "center", "fontsize": 10.5}
+    own = pd.Series({segment: styles[segment].colour for segment in sizes.index})
+    reach = sizes["share"].max()
+    for ax, (label, table) in zip(axes[0], (worth or {"": None}).items(), strict=True):
+        place = 0.0 if table is None else -0.2
+        colours = own if table is None else [st.NOISE] * len(own)
+        ax.barh(np.arange(len(sizes)) + place, sizes["share"], 0.36, color=colours)
+        for row, (segment, part) in enumerate(sizes["share"].items()):
+            st.note(ax, share(part), (part, row + place), (5, 0), **style)
+            if table is not None:
+                entry = table.loc[segment]
+                ax.barh(row + 0.2, entry["share"], 0.36, color=own[segment])
+                for colour, width in (("white", 3.4), (st.INK, 1.4)):  # seen on black, too
+                    ends = entry[["low", "high"]]
+                    ax.plot(ends, [row + 0.2] * 2, color=colour, linewidth=width)
+                end = float(np.nanmax([entry["share"], entry["high"], 0]))
+                st.note(ax, share(entry["share"]), (end, row + 0.2), (5, 0), **style)
+                reach = max(reach, end)
+        ax.set_title(sentence_case(printable(label, 40)))
+        st.percent(ax.xaxis)
+        ax.grid(axis="y", visible=False)
+    axes[0, 0].set_xlim(0, reach * (1.1 + 0.1 * len(worth)))
+    st.label_rows(axes[0, 0], [names[segment] for segment in sizes.index])
+    grey = "Grey: share of customers. Colour: share of what stands above"
+    figure.supxlabel(grey if worth else "Share of customers", fontsize=11)
+    return figure
 
 
-def shares_text(sizes: pd.DataFrame, names: st.Names, nouns: str, value_label: str) -> str:
-    """Say which segment is the largest and which makes most of the value."""
-    largest, top = sizes["share"].idxmax(), sizes["value_share"].idxmax()
-    return (
-        f"{names[largest]} is the largest segment ({sizes.share[largest]:.0%} of {nouns}); "
-        f"{names[top]} makes the largest part of {value_label} ({sizes.value_share[top]:.0%})."
-    )
+def shares_text(
+    sizes: pd.DataFrame, worth: Mapping[str, pd.DataFrame], names: st.Names, nouns: str
+) -> str:
+    """Say which segment is the largest, and which accounts for most of each measure of value."""
+    largest = sizes["share"].idxmax()
+    tops = [(label, table["share"]) for label, table in worth.items()]
+    parts = [f"{names[largest]} is the largest segment ({share(sizes.share[largest])} of {nouns})"]
+    parts += [
+        f"{names[part.idxmax()]} accounts for the largest part of {label} ({share(part.max())})"
+        for label, part in tops
+    ]
+    return f"{'; '.join(parts)}."
 
 
 def profiles(
