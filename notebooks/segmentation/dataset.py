@@ -40,7 +40,7 @@ Kind = Literal[
 ComputableKind = Literal["money", "count", "share", "months", "number", "yes_no"]
 NUMERIC_KINDS = ("money", "count", "share", "months", "number")
 OUTCOME_KINDS = ("yes_no", "category", "money", "count", "share", "months", "number")
-# By these columns customers are recognised that were summed up from purchases.
+# By these columns customers are recognised that were aggregated from transaction lines.
 AGGREGATED = ("customer_id", "recency_days", "orders", "spent", "net_value")
 CampaignColumn = Literal[  # of the lists in campaigns/, in their order
     "customer", "segment", "segment_name", "confidence", "action", "campaign", "model", "group"
@@ -451,7 +451,7 @@ def _contradictions(dataset: Dataset, file: _File) -> Iterator[tuple[str, str]]:
             yield what, "its name stands in the brackets"
     amount = origin.amount or (origin.quantity and origin.price)
     if origin.grain == "transaction" and not (origin.customer and origin.time and amount):
-        what = "source has lines of purchases and does not say what their columns are"
+        what = "source has transaction lines and does not say what their columns are"
         yield what, "give customer, time, and amount or quantity and price"
     listed = [dataset.campaign.get(name, name) for name in CAMPAIGN_COLUMNS]
     if len(set(listed)) < len(listed) or "" in listed:

@@ -60,7 +60,7 @@ def match_score(effects: pd.Series, archetype: Archetype) -> float:
     """Return how well a segment's profile fits an archetype's pattern, between -1 and 1.
 
     The cosine between pattern and effect sizes on the pattern's features, reduced where the
-    segment hardly differs from the average customer there (mean absolute effect below
+    segment differs little from the average customer there (mean absolute effect below
     `CLEAR_EFFECT`). A pattern of zeros only is that of the average customer: it fits the better,
     the less the segment differs there.
     """

@@ -60,7 +60,7 @@ COLUMN_FORMATS = {
     "worst_jaccard": ".2f",
 }
 SHARE_FORMAT = "%"  # of columns that carry the word, such as smallest_share
-MANY_COLUMNS = 8  # beyond so many, a table that has fewer rows is shown turned
+MANY_COLUMNS = 8  # beyond this many, a table that has fewer rows is shown turned
 LONGEST_SENTENCE = 600
 SHORT_NAME = 28  # letters of a row's name that stay on one line where there is room
 # What counts as a number in a cell: 1,243, −0.5, $12, 45%, 3.2e-5, 12 months; and as neither.

@@ -155,7 +155,7 @@ def composition(
     """Tabulate how the customers of each segment, and all, divide by a category, as shares.
 
     Categories with fewer customers than ``min_group_size`` are merged into one, and those beyond
-    `MOST_CATEGORIES`; cells with fewer (but some) are NaN, so that nobody can be recognised.
+    `MOST_CATEGORIES`; cells with fewer (but some) are NaN, so that no customer can be identified.
     ``names`` of the segments order the rows; everybody follows.
     """
     counts, hidden = _counts(answers, labels, names, min_group_size)

@@ -58,7 +58,7 @@ class Workspace:
         self._due: set[str] = set()  # what has to be saved or recorded before the end
         self._sentences = 0
         self._customers = 0  # how many there are in all, known from the tables handed over
-        self._rows: int | None = None  # how many of them figures rest on; None: all
+        self._rows: int | None = None  # how many of them figures are based on; None: all
         self._warned: set[str] = set()
         try:
             for name in ("stages", "figures", "tables"):

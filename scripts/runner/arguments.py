@@ -23,7 +23,7 @@ examples:
   run.py --from-manifest old/manifest.json --results again
                                      an old run once more, compared byte by byte
   run.py --dataset retail --engine spark
-                                     purchases summed up and everybody scored on Spark
+                                     purchases aggregated and all customers scored on Spark
 
 exit codes: 0 done, 1 a stage failed, 2 something about the input or the arguments is wrong,
 130 interrupted. Results are replaced as a whole at the end: a run that fails or is stopped leaves
@@ -170,8 +170,8 @@ def _parser() -> Parser:
         "--engine",
         choices=("duckdb", "spark"),
         default="duckdb",
-        help="what sums up purchases: duckdb (the default), or spark, which also draws a sample "
-        "for the notebooks and scores everybody; --input may be a folder or URL then",
+        help="what aggregates purchases: duckdb (the default), or spark, which also draws a sample "
+        "for the notebooks and scores all customers; --input may be a folder or URL then",
     )
     value("--master", "URL", "of Spark (default: local[*], this machine)")
     value("--conf", "KEY=VALUE", "a setting of Spark; may be repeated", **many)

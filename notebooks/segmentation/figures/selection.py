@@ -178,8 +178,8 @@ def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> tuple
     qualified = joined([f"k = {n}" for n in choice.qualified] or ["no k"])
     chosen = joined([f"{n} in {share(part)}" for n, part in often.items()] or ["no k"])
     return (
-        f"k = {choice.k} is chosen: two fits agree to {decimal(scan.stability[choice.k])}, and the "
-        f"rule chooses it in {share(often.get(choice.k, 0.0))} of repetitions",
+        f"k = {choice.k}: adjusted Rand index {decimal(scan.stability[choice.k])}, chosen in "
+        f"{share(often.get(choice.k, 0.0))} of repetitions",
         f"Mean agreement over k; {qualified} "
         f"{'qualifies' if len(choice.qualified) < 2 else 'qualify'} in the actionable range. "
         f"Chosen: {chosen}.",

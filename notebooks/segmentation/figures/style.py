@@ -102,7 +102,7 @@ def panels(rows: int, columns: int, height: float, **settings: Any) -> tuple[Fig
 def panels_for(
     count: int, height: float, columns: int = 2, **settings: Any
 ) -> tuple[Figure, list[Axes]]:
-    """Make a figure with so many axes, row by row; what is left of the grid stays empty."""
+    """Make a figure with a number of axes, row by row; what is left of the grid stays empty."""
     figure, axes = panels(-(-count // columns), columns, height, **settings)
     for ax in axes.flat[count:]:
         ax.set_axis_off()
