@@ -162,10 +162,10 @@ def test_of_too_few_nothing_is_said(shop):
     [
         (
             replace(MATCHED, archetype="known"),
-            "Match with the pattern: 0.91 of 1; next Web visitors (0.40). A segment of null "
+            "Match with the pattern (at most 1): 0.91; next Web visitors (0.40). A segment of null "
             "reference data with the same margins reaches 0.88.",
         ),
-        (UNKNOWN, "what sets it apart. Nearest: Big spenders (0.30 of 1; too weak a match)."),
+        (UNKNOWN, "what sets it apart. Nearest: Big spenders (match 0.30; too weak a match)."),
         (replace(UNKNOWN, runner_up=""), "so the name describes what sets it apart."),
     ],
 )
@@ -250,14 +250,14 @@ def test_the_page_has_its_sentences_in_order(make_shop):
     found = page(shop)
     assert found["decision"]["sentences"] == [
         "The rule chose 2 segments: largest that qualifies.",
-        "Fits on two samples agree to an adjusted Rand index of 0.93. Repeated on other samples, "
+        "The mean adjusted Rand index of fits on two samples is 0.93. Repeated on other samples, "
         "the rule chooses 2 in 90% and 4 in 10%; the elbow alone would pick 4, the silhouette "
         "alone 2.",
     ]
     assert found["limits"] == [
         *shop.limits,
         "Stability is measured on resamples of these customers; another period may differ.",
-        "20% of the clients lie near the border between two segments.",
+        "20% of the clients lie near a boundary between two segments.",
     ], "a segment that is too small is not described"
     assert found["changes"] == [{"what": "w", "column": "c", "rows": 3, "action": "a"}]
     assert (found["customers"], found["values"]) == (
@@ -298,10 +298,10 @@ def test_what_else_speaks_for_or_against_the_segments():
     assert summary.sensitivity_sentences(
         {"most_sensitive": "no transform", "most_sensitive_ari": 0.244}
     ) == [
-        "Of all other defensible choices, this would change the segments most: no transform "
-        "(agreement 0.24 of 1)."
+        "Of the other choices tried, this one changes the segments most: no transform "
+        "(adjusted Rand index 0.24)."
     ]
     explained = {"rule_baseline_explained": 0.51, "segments_explained": 0.55}
     (first,) = summary.added_sentences(explained | {"rule_baseline_ari": 0.4})
-    assert "explain 51%" in first and "segments 55%" in first and "agree to 0.40" in first
+    assert "explain 51%" in first and "segments 55%" in first and "partitions is 0.40" in first
     assert summary.added_sentences({}) == []

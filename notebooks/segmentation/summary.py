@@ -242,10 +242,10 @@ def evidence(name: Name, null_matches: pd.Series) -> str:
     if name.archetype:
         second = f"; next {other} ({score:.2f})" if other else ""
         return (
-            f"Match with the pattern: {name.score:.2f} of 1{second}. A segment of null reference "
-            f"data with the same margins reaches {null_matches[name.name]:.2f}."
+            f"Match with the pattern (at most 1): {name.score:.2f}{second}. A segment of null "
+            f"reference data with the same margins reaches {null_matches[name.name]:.2f}."
         )
-    nearest = f" Nearest: {other} ({score:.2f} of 1; {name.obstacle})." if other else ""
+    nearest = f" Nearest: {other} (match {score:.2f}; {name.obstacle})." if other else ""
     return f"No known kind of customer fits, so the name describes what sets it apart.{nearest}"
 
 
@@ -325,16 +325,16 @@ def _by_worth(dataset: Dataset, name: Name, members: Members) -> list[Claim]:
     return [claim for claim in claims if claim.holds]
 
 
-def caution(ambiguous: float) -> str:
+def caution(unclear: float) -> str:
     """Say how to take the words about a segment, from the share of it that is near a boundary.
 
     The share is NaN where the segment is too small to be described.
     """
-    if not math.isfinite(ambiguous):
-        return "They are too few to be described: figures about them would be about somebody."
+    if not math.isfinite(unclear):
+        return "They are too few to be described: figures about them could identify a person."
     return (
-        f"{share(ambiguous)} of them are near the border to another segment: address the sure ones "
-        "first."
+        f"{share(unclear)} of them lie near a boundary to another segment: contact the clear "
+        "members first."
     )
 
 
@@ -471,7 +471,7 @@ def _decision_sentences(solution: dict[str, Any]) -> list[str]:
         f"The number of segments, {k}, was set by hand."
         if solution["by_hand"]
         else f"The rule chose {k} segments: {solution['reason']}.",
-        f"Fits on two samples agree to an adjusted Rand index of {decision['agreement']:.2f}. "
+        f"The mean adjusted Rand index of fits on two samples is {decision['agreement']:.2f}. "
         f"Repeated on other samples, the rule chooses {joined(often)}; the elbow alone would pick "
         f"{decision['elbow']}, the silhouette alone {decision['silhouette']}.",
     ]
@@ -481,16 +481,16 @@ def _limits(dataset: Dataset, cards: list[dict[str, Any]], clustering: dict[str,
     """Say what the segments cannot promise, in order."""
     described = [entry for entry in cards if math.isfinite(entry["sure_share"])]
     clear = sum(entry["sure_share"] * entry["share"] for entry in described)
-    ambiguous = 1 - clear / sum(entry["share"] for entry in described)
+    unclear = 1 - clear / sum(entry["share"] for entry in described)
     limits = ["Stability is measured on resamples of these customers; another period may differ."]
     if "evidence_customers" in clustering:
         limits.append(
-            f"The number of segments, and how far to trust them, rest on a stratified sample of "
+            f"The number of segments and the evidence for them are based on a stratified sample of "
             f"{clustering['evidence_customers']:,} of {clustering['customers']:,} {dataset.nouns}; "
-            f"everybody's segment comes from a fit of all, which agrees with the sample's to "
-            f"{clustering['evidence_ari']:.2f} of 1."
+            f"the segments come from a fit of all, whose adjusted Rand index with the sample's is "
+            f"{clustering['evidence_ari']:.2f}."
         )
-    near = f"{share(ambiguous)} of the {dataset.nouns} lie near the border between two segments."
+    near = f"{share(unclear)} of the {dataset.nouns} lie near a boundary between two segments."
     return [*limits, near]
 
 
@@ -500,12 +500,12 @@ def added_sentences(alternatives: dict[str, Any]) -> list[str]:
     if "rule_baseline_explained" in found:
         sentences.append(
             f"Yes/no rules explain {share(found['rule_baseline_explained'])} of the "
-            f"differences between customers, the segments {share(found['segments_explained'])}"
-            f"; the two divisions agree to {found['rule_baseline_ari']:.2f} of 1."
+            f"variance of the features, the segments {share(found['segments_explained'])}"
+            f"; the adjusted Rand index of the two partitions is {found['rule_baseline_ari']:.2f}."
         )
     if "rule_baseline_explained_value" in found:
         sentences.append(
-            f"Of the differences in value, yes/no rules explain "
+            f"Of the variance in value, yes/no rules explain "
             f"{share(found['rule_baseline_explained_value'])}, the segments "
             f"{share(found['segments_explained_value'])}."
         )
@@ -515,8 +515,9 @@ def added_sentences(alternatives: dict[str, Any]) -> list[str]:
 def sensitivity_sentences(robustness: dict[str, Any]) -> list[str]:
     """Say which other choice would matter most, from the numbers of notebook 08."""
     return [
-        f"Of all other defensible choices, this would change the segments most: "
-        f"{robustness['most_sensitive']} (agreement {robustness['most_sensitive_ari']:.2f} of 1)."
+        f"Of the other choices tried, this one changes the segments most: "
+        f"{robustness['most_sensitive']} (adjusted Rand index "
+        f"{robustness['most_sensitive_ari']:.2f})."
     ]
 
 
