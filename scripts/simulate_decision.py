@@ -146,9 +146,9 @@ CASES: dict[str, tuple[Draw, tuple[int, ...], tuple[int, ...] | None]] = {
     "no groups: recency, frequency, value": (recency_frequency_value, FEW, None),
     "no groups: independent hurdles": (hurdles, FEW, None),
     "groups: two, 10 apart": (TWO, (1_000, 5_000), (2,)),
-    "groups: 70/20/8/2 %, 6 apart": (UNEVEN, (1_000, 5_000), (3, 4)),
+    "groups: 70/20/8/2%, 6 apart": (UNEVEN, (1_000, 5_000), (3, 4)),
     "groups: 2 x 2 x 2, 10/6/3.5 apart": (HIERARCHY, (1_000, 5_000), (2, 4, 8)),
-    "groups: two and one of 2 % far off": (RARE, (1_000, 5_000), (3,)),
+    "groups: two and one of 2% far off": (RARE, (1_000, 5_000), (3,)),
     "groups: five in a plane": (PLANE, (1_000, 5_000), (5,)),
 }
 

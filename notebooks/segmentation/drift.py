@@ -19,8 +19,8 @@ WATCH, REBUILD = 0.10, 0.25  # the usual bands of the population stability index
 BANDS = ("stable", "changed", "changed much")
 MANY = 0.5  # share of the features beyond `WATCH` from which a model is to be rebuilt
 SEGMENT_CHANGE = 0.02  # of all customers: smaller changes of a segment are no reason to act
-OUTLIERS_WATCH, OUTLIERS_REBUILD = 0.005, 0.02  # of the customers; 0.1 % in training
-Z = 3.29  # two-sided 99.9 %: some twenty comparisons together raise a false alarm in one of fifty
+OUTLIERS_WATCH, OUTLIERS_REBUILD = 0.005, 0.02  # of the customers; 0.1% in training
+Z = 3.29  # two-sided 99.9%: some twenty comparisons together raise a false alarm in one of fifty
 
 FACTORS = (100.0, 1000.0, 1_000_000.0)  # cents, thousands, millions; and the other way round
 TOLERANCE = 0.2  # of the median's ratio to a factor

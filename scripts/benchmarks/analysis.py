@@ -75,7 +75,7 @@ def _one_call_each(loaded: Any, settings: Settings) -> Result:
 
 # --- K-Means ------------------------------------------------------------------------------------
 
-NEAR = 1.001  # an inertia within 0.1 % of the best known counts as found
+NEAR = 1.001  # an inertia within 0.1% of the best known counts as found
 
 
 def _scan_each_seed(matrix: np.ndarray, settings: Settings) -> Result:
@@ -103,7 +103,7 @@ def _how_often_the_best(results: Mapping[str, Result], settings: Settings) -> Eq
         for name, result in results.items()
     }
     shares = "; ".join(f"{name} on {share:.0%}" for name, share in found.items())
-    text = f"every k within 0.1 % of the best known inertia, of {settings['seeds']} seeds: {shares}"
+    text = f"every k within 0.1% of the best known inertia, of {settings['seeds']} seeds: {shares}"
     return next(iter(found.values())) >= 0.95, text
 
 

@@ -75,7 +75,7 @@ def deleted_text(shares: pd.Series) -> tuple[str, str]:
 def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
     """Draw shares of zeros beside quantiles of the values above zero, a row per column.
 
-    ``quantiles`` are those of 5, 25, 50, 75 and 95 %, NaN where there are too few values.
+    ``quantiles`` are those of 5, 25, 50, 75 and 95%, NaN where there are too few values.
     """
     figure, ((left, right),) = st.panels(1, 2, 0.36 * len(zeros) + 1.1, width_ratios=[1, 1.8])
     share_bars(zeros, left)
