@@ -63,13 +63,13 @@ def shares_text(
 ) -> str:
     """Say which segment is the largest, and which accounts for most of each measure of value."""
     largest = sizes["share"].idxmax()
-    tops = [(label, table["share"]) for label, table in worth.items()]
-    parts = [f"{names[largest]} is the largest segment ({share(sizes.share[largest])} of {nouns})"]
-    parts += [
-        f"{names[part.idxmax()]} accounts for the largest part of {label} ({share(part.max())})"
-        for label, part in tops
+    parts = [
+        f"of {label}: {names[table['share'].idxmax()]} ({share(table['share'].max())})"
+        for label, table in worth.items()
     ]
-    return f"{'; '.join(parts)}."
+    most = f" Largest part {'; '.join(parts)}." if parts else ""
+    of_all = f"{share(sizes.share[largest])} of {nouns}"
+    return f"{names[largest]} are the largest segment ({of_all}).{most}"
 
 
 def profiles(
