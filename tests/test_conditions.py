@@ -1,0 +1,184 @@
+"""Conditions of words: by hand, and words that go when customers contradict them."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from customer_tables.table import read_table
+from segmentation import cleaning, summary
+from segmentation.conditions import Customers, Members, because
+from segmentation.dataset import Phrase, load_dataset
+from segmentation.features import build_features, fit_preparation
+from segmentation.kmeans import fit_kmeans
+from segmentation.naming import name_segments, null_matches
+from segmentation.profiling import effect_sizes, standardise_evenly
+
+KNOWN = load_dataset("credit_card")
+LABELS = np.array([1, 1, 1, 2, 2])
+
+
+@pytest.fixture
+def members(shop):
+    columns = {"spent": [10.0, 20.0, 90.0, 0.0, 40.0], "member": ["yes", "no", None, "yes", "yes"]}
+    table = pd.DataFrame(columns).assign(age=[30.0, np.nan, 50.0, np.nan, np.nan])
+    features = pd.DataFrame({"spent": table["spent"], "online": [0, 0.5, 0.25, 1, 1]})
+    features = features.assign(ticket=table["spent"], visits=1.0, rest=1.0)
+    return Members(Customers(shop, table, features), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "first", "second"),
+    [
+        ("share(spent > 15)", 2 / 3, 1 / 2),
+        ("share(spent > 15 and online > 0.3)", 1 / 3, 1 / 2),
+        ("share(member)", 1 / 3, 1),  # unknown is not yes
+        ("share_all(member)", 0.6, 0.6),
+        ("share_highest(member)", 1, 1),
+        ("median(spent)", 20, 20),
+        ("median_all(spent)", 20, 20),
+        ("mean(spent)", 40, 20),
+        ("mean_lowest(spent)", 20, 20),
+        ("median(2 * spent + visits)", 41, 41),
+        ("of_total(spent)", 0.75, 0.25),
+        ("of_total_highest(spent)", 0.75, 0.75),
+        ("of_total(1)", 0.6, 0.4),
+        ("of_total(member)", 1 / 3, 2 / 3),
+        ("of_total(spent < 0)", 0, 0),  # nothing of nothing
+        ("mean(age)", 40, math.nan),
+    ],
+)
+def test_aggregates_by_hand(members, aggregate, first, second):
+    for segment, expected in ((1, first), (2, second)):
+        claim = members.claim(Phrase("x", f"{aggregate} >= {expected - 1e-9}"), segment)
+        if math.isnan(expected):
+            claim = members.claim(Phrase("x", f"not {aggregate} > 0"), segment)
+            assert not claim.holds, "what is unknown does not hold"
+            continue
+        assert claim.values == {aggregate: pytest.approx(expected)} and claim.holds
+        assert not members.claim(Phrase("x", f"{aggregate} > {expected + 1e-9}"), segment).holds
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("share(spent >= 0.9 * ticket) > 0", "100% with spent at least 90% of ticket"),
+        ("share(spent < 2 * ticket) > 0", "100% with spent below 2 times ticket"),
+        ("share(spent == 0) >= 0", "0% with no spent"),
+        ("share(not member) > 0", "67% with not member"),
+        (
+            "share(online >= 0.25 or spent > 50) > 0",
+            "67% with online at least 25% or spent above 50",
+        ),
+        ("median(spent) > median_all(spent)", "median spent 20 (everybody: 20)"),
+        ("mean(ratio(spent, visits)) > 0", "mean spent ÷ visits 40"),
+        ("of_total(spent) > 1.5 * of_total(1)", "75% of all spent; 60% of all clients"),
+        ("of_total(member) > 0", "33% of all with member"),
+    ],
+)
+def test_grounds_quote_the_condition(members, condition, words):
+    assert because([members.claim(Phrase("x", condition), 1)]) == f"Based on: {words}."
+
+
+def test_customers_drawn_several_times_count_as_often(members):
+    drawn = np.array([3, 3, 4, 0])
+    again = Members(members.customers.take(drawn), LABELS[drawn])
+    claim = again.claim(Phrase("{share(spent == 0)} spend nothing", "of_total(1) > 0.7"), 2)
+    assert claim.text == "67% spend nothing" and claim.holds
+
+
+# --- the card table's words -----------------------------------------------------------------------
+
+
+class Cards:
+    """The generated cardholders, their segments, and what is said of them after a change."""
+
+    def __init__(self) -> None:
+        self.customers = cleaning.clean(read_table(KNOWN.source_path).table, KNOWN).customers
+        features = build_features(self.customers, KNOWN)
+        self.preparation = fit_preparation(features, KNOWN.features_with("segment"))
+        self.matrix = self.preparation.transform(features)
+        self.labels = self.segments(self.matrix)
+        named = self.named(self.customers, self.labels)
+        self.names = {entry.name: segment for segment, entry in named.items()}
+
+    def segments(self, matrix):
+        fit = fit_kmeans(matrix.to_numpy(), 6, n_init=5, seed=20)
+        return pd.Series(fit.labels + 1, index=matrix.index)
+
+    def named(self, customers, labels):
+        features = build_features(customers, KNOWN)
+        effects = effect_sizes(standardise_evenly(features, list(KNOWN.features)), labels)
+        self.members = Members(Customers(KNOWN, customers, features), labels)
+        return name_segments(effects, KNOWN, self.members)
+
+    def said(self, name, **changes):
+        """What is said of a segment after its members' columns were multiplied."""
+        customers = self.customers.copy()
+        theirs = self.labels == self.names[name]
+        for column, factor in changes.items():
+            customers[column] = customers[column].mask(theirs, customers[column] * factor)
+        entry = self.named(customers, self.labels)[self.names[name]]
+        words = summary.words(KNOWN, entry, self.members)
+        return entry.name, f"{words['summary']} {words['advice']} {words['avoid']}"
+
+
+@pytest.fixture(scope="module")
+def cards():
+    return Cards()
+
+
+def test_every_segment_has_a_name_phrases_and_advice(cards):
+    for entry in cards.named(cards.customers, cards.labels).values():
+        words = summary.words(KNOWN, entry, cards.members)
+        assert entry.archetype and len(words["claims"]) >= 4
+        assert words["grounds"] and words["advice"] and "None of the advice" not in words["advice"]
+        assert all(claim["holds"] for claim in words["claims"])
+        for claim in words["claims"]:  # each can be evaluated again from what was saved
+            again = cards.members.claim(Phrase("", claim["condition"]), entry.segment)
+            assert again.values.items() <= claim["values"].items()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "gone"),
+    [
+        ("Revolving shoppers", {"payments": 5}, ["1.2 times the minimum", "Make paying down easy"]),
+        ("Revolving shoppers", {"credit_limit": 4}, ["most of their limit", "limit increase"]),
+        ("Cash-advance users", {"credit_limit": 4}, ["most of their limit", "high-risk flags"]),
+        ("High spenders", {"purchases": 0.02}, ["High spenders", "rewards on spending"]),
+        ("Occasional one-off buyers", {"purchases": 0.02}, ["spend more per purchase"]),
+        ("Cash-advance users", {"cash_advance": 0}, ["Cash-advance users", "repeated cash"]),
+        (
+            "Instalment buyers",
+            {"oneoff_purchases": 20, "installments_purchases": 0},
+            ["Instalment buyers", "partner shops"],
+        ),
+        ("Instalment buyers", {"balance": 60}, ["little of their limit", "partner shops"]),
+    ],
+)
+def test_words_go_when_their_segment_contradicts_them(cards, name, changes, gone):
+    before, after = (" ".join(cards.said(name, **given)) for given in ({}, changes))
+    for words in gone:
+        assert words in before and words not in after, after
+
+
+def test_who_holds_most_high_risk_flags_is_not_told_to_buy_more(cards):
+    for entry in cards.named(cards.customers, cards.labels).values():
+        features = cards.members.customers.table
+        flags = features["high_risk"][cards.labels == entry.segment].sum()
+        most = flags / features["high_risk"].sum() >= 0.5
+        words = summary.words(KNOWN, entry, cards.members)
+        assert ("No offer to buy more" in words["avoid"]) == most
+        assert not most or "bonus" not in words["advice"] and "reward" not in words["advice"]
+
+
+def test_null_reference_data_match_most_patterns(cards):
+    """One mass with the table's margins comes close to the patterns: printed beside the names."""
+    features = build_features(cards.customers, KNOWN)
+    reached = null_matches(features, cards.preparation, KNOWN, 6, seed=1)
+    assert list(reached.index) == [archetype.name for archetype in KNOWN.archetypes]
+    assert reached.between(-1, 1).all() and reached.max() > 0.8
+    nothing = replace(KNOWN, archetypes=())
+    assert null_matches(features, cards.preparation, nothing, 6).empty
