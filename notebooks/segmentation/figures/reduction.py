@@ -24,7 +24,7 @@ METHODS = {  # marks that no segment has
     "clustering autoencoder": (st.MUTED, "+", ":"),
 }
 OUTSIDE = {  # what a score is on, and what it is
-    "described": ("describing features", "Share of the describing features explained, chance 0"),
+    "described": ("profiling variables", "Share of the profiling variables explained, chance 0"),
     "rules": ("yes/no rules", "Adjusted mutual information with the yes/no rules, chance 0"),
 }
 
