@@ -13,6 +13,9 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
@@ -337,9 +340,45 @@ formula = "b"
 A_VALUE = '[value]\ncolumn = "v"\n[columns.v]\nkind = "money"\n'
 
 
+def figure_faults(figure: Figure, caption: str) -> list[str]:
+    """List what of a figure's text cannot be read as a page shows it, and a title that is none."""
+    figure.draw_without_rendering()
+    texts = set(figure.findobj(Text))
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        for tick in axis.get_major_ticks() + axis.get_minor_ticks():
+            if not low <= tick.get_loc() <= high:  # not drawn
+                texts -= {tick.label1, tick.label2}
+    drawn = [text for text in texts if text.get_visible() and text.get_text().strip()]
+    canvas = figure.bbox.padded(1)
+    outside = [t.get_text() for t in drawn if not within(canvas, t.get_window_extent())]
+    small = [t.get_text() for t in drawn if t.get_fontsize() * 96 / 72 < 11]
+    title = figure.get_suptitle().replace("\n", " ")
+    wordless = ["no title of its own"] if not title or title in caption else []
+    return [*(f"outside: {t}" for t in outside), *(f"small: {t}" for t in small), *wordless]
+
+
+def within(outer: Bbox, inner: Bbox) -> bool:
+    return (
+        outer.x0 <= inner.x0
+        and outer.y0 <= inner.y0 <= inner.y1 <= outer.y1
+        and (inner.x1 <= outer.x1)
+    )
+
+
 @pytest.fixture
 def bring(tmp_path, monkeypatch):
-    """Return a function that runs the notebooks on a table; gives decision, report and list."""
+    """Return a function that runs the notebooks on a table; gives decision, report and list.
+
+    Every figure is looked at on the way.
+    """
+    write = workspace.Workspace.figure
+
+    def looked_at(ws, figure, name, caption, *texts):
+        write(ws, figure, name, caption, *texts)
+        assert figure_faults(figure, caption) == [], (ws.stage, name)
+
+    monkeypatch.setattr(workspace.Workspace, "figure", looked_at)
     monkeypatch.setattr(workspace, "FIGURE_DPI", 36)  # nobody looks at these figures
     monkeypatch.setattr(workspace, "display", lambda *things, **settings: None)
 
@@ -361,6 +400,12 @@ def test_two_features_and_nothing_else(bring):
     assert [card["customers"] for card in report["segments"]] == [40, 40, 40]
     assert all(card["values"] == [] and not card["matched"] for card in report["segments"])
     assert listed.iloc[[0, -1]].tolist() == ["001", "120"]
+
+
+def test_the_figures_of_all_notebooks_can_be_read(bring, card_run):
+    table = pd.read_csv(card_run.dataset / "customers.csv")
+    toml = (card_run.dataset / "dataset.toml").read_text(encoding="utf-8")
+    bring(table, toml.replace("customers.csv", "table.csv"), numbers=tuple(NOTEBOOKS))
 
 
 def test_as_few_customers_as_may_be_and_two_segments_by_hand(bring):

@@ -18,7 +18,7 @@ from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.figures import style as st
 
 PARTS = (st.INK, st.PALE, "#8793A0")  # dark, pale and between: apart in grey print, too
-MANY = 18  # columns, beyond which a correlation has no room for its value
+FEW, MANY = 8, 18  # columns: up to so many every correlation is written, beyond so many none is
 
 
 def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
@@ -139,7 +139,8 @@ def concentration(amounts: np.ndarray, top: float = 0.1) -> float:
 def correlation_heatmap(correlation: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     """Draw one half of a correlation matrix, related columns side by side.
 
-    Columns are ordered by average linkage on 1 - |r|. Strong correlations carry their value.
+    Columns are ordered by average linkage on 1 - |r|. Strong correlations carry their value, of few
+    columns all.
     """
     figure, ((ax,),) = st.panels(1, 1, 0.25 * len(correlation) + 0.6)
     distance = 1 - correlation.abs().fillna(0).to_numpy()
@@ -148,7 +149,9 @@ def correlation_heatmap(correlation: pd.DataFrame, labels: Mapping[str, str]) ->
     order = correlation.columns[leaves_list(tree)]
     bar: st.Style = {"label": "Rank correlation", "shrink": 0.6, "aspect": 30, "pad": 0.02}
     style: st.Style = {"cmap": st.DIVERGING, "vmin": -1, "vmax": 1, "cbar": True, "cbar_kws": bar}
-    least = 0.5 if len(order) <= MANY else 2
+    if len(order) <= FEW:
+        style["cbar"] = False
+    least = 0 if len(order) <= FEW else 0.5 if len(order) <= MANY else 2
     named = correlation.loc[order, order].rename(index=labels, columns=labels)
     st.triangle(named, ax, lambda r: decimal(r) if abs(r) >= least else "", **style)
     return figure

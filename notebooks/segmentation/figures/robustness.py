@@ -176,10 +176,19 @@ def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.barh(range(len(table)), table["ARI"], color=LINE, height=0.66)
     for row, value in enumerate(table["ARI"]):
         note(ax, decimal(value), (max(value, 0.0), row), (4, 0), va="center")
-    label_rows(ax, table["choice"].str.cat(table["alternative"], ": "), 56)
+    label_rows(ax, _named(table), 56)
     ax.set_xlim(min(0, table["ARI"].min()), 1.07)
     ax.set_xlabel("Agreement with the chosen segments (ARI)")
     return ax
+
+
+def _named(table: pd.DataFrame) -> pd.Series:
+    """Name alternatives with what they are a choice of: "scaling, 0 to 1" and "seed 21"."""
+    named = [
+        name if name.startswith(choice) else f"{choice}, {name}"
+        for choice, name in zip(table["choice"], table["alternative"], strict=True)
+    ]
+    return pd.Series(named, dtype="str")
 
 
 def agreement_text(table: pd.DataFrame) -> tuple[str, str]:
@@ -190,10 +199,10 @@ def agreement_text(table: pd.DataFrame) -> tuple[str, str]:
     table : DataFrame
         From `sensitivity.agreement_table`, the lowest first.
     """
-    least, most = table.iloc[0], table.iloc[-1]
+    named, (least, most) = _named(table), table["ARI"].iloc[[0, -1]]
     return (
-        f"Agreement ranges from {decimal(least.ARI)} ({least.choice}: {least.alternative}) to "
-        f"{decimal(most.ARI)} ({most.choice}: {most.alternative})",
+        f"Agreement is lowest for {named.iloc[0]}: {decimal(least)}; highest for {named.iloc[-1]}: "
+        f"{decimal(most)}",
         f"Bars of {len(table)} alternatives.",
     )
 

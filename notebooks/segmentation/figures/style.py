@@ -58,6 +58,7 @@ def use_style() -> None:
             "figure.figsize": (WIDTH, 3.4),
             "figure.dpi": 96,
             "figure.constrained_layout.use": True,
+            "figure.constrained_layout.w_pad": 0.08,  # ticks may still change after the layout
             "font.size": 10,
             "axes.titlesize": 10.5,
             "axes.titlelocation": "left",
