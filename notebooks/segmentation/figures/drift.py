@@ -42,7 +42,7 @@ def stability(table: pd.DataFrame, ax: Axes) -> Axes:
             entry.psi, row, "o", color=LINE, markerfacecolor=BANDS[entry.band], label=entry.band
         )
         note(ax, decimal(entry.psi), (entry.psi, row), (7, 0), va="center", bbox=PATCH)
-        chance: Style = {"color": INK, "linewidth": 1, "label": "reached by chance"}
+        chance: Style = {"color": INK, "linewidth": 1, "zorder": 4, "label": "reached by chance"}
         ax.plot([entry.noise] * 2, [row - 0.3, row + 0.3], **chance)
     for limit, word in ((WATCH, "changed"), (REBUILD, "changed much")):
         ax.axvline(limit, color=MUTED, linewidth=1.3, linestyle=(0, (4, 3)), zorder=1)

@@ -101,7 +101,7 @@ def profiles_text(effects: pd.DataFrame, labels: Mapping[str, str], names: st.Na
     segment = effects.abs().max(axis=1).idxmax()
     feature = effects.loc[segment].abs().idxmax()
     return (
-        f"Bars by segment. The largest effect is {labels[feature]} of {names[segment]} "
+        f"The largest effect is {labels[feature]} of {names[segment]} "
         f"({effects.loc[segment, feature]:+.1f} standard deviations)."
     )
 
@@ -161,7 +161,7 @@ def quartiles(
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
         title = printable(feature.label or feature.name, 60)
         told = feature.kind == "share" or feature.unit in title
-        ax.set_title(fill(title if told else f"{title}, {feature.unit}", 34))
+        ax.set_title(fill(title if told else f"{title}, {feature.unit}", 26))
     return figure
 
 

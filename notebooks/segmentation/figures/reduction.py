@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from customer_tables.text import decimal, joined, printable, share
+from customer_tables.text import counted, decimal, joined, printable, share
 from segmentation.figures import style as st
 
 METHODS = {  # marks that no segment has
@@ -23,6 +23,7 @@ METHODS = {  # marks that no segment has
     "autoencoder": (st.LINE, ".", "-"),
     "clustering autoencoder": (st.MUTED, "+", ":"),
 }
+FEW = 6  # features, up to which every loading is written and no colour is explained
 OUTSIDE = {  # what a score is on, and what it is
     "described": ("profiling variables", "Share of the profiling variables explained, chance 0"),
     "rules": ("yes/no rules", "Adjusted mutual information with the yes/no rules, chance 0"),
@@ -39,20 +40,36 @@ def scree(shares: np.ndarray, ax: Axes) -> Axes:
         st.note(ax, share(part), (float(number), part), (-4, 5), ha="right")
     mean = 1 / len(shares)
     ax.axhline(mean, color=st.MUTED, linewidth=1, linestyle=":")
-    st.note(ax, "one feature's share", (1, mean), (-2, 3), ha="right", xycoords=st.SIDE)
+    beside: st.Style = {"ha": "right", "xycoords": st.SIDE, "bbox": st.PATCH}
+    st.note(ax, "one feature's share", (1, mean), (-2, 4), **beside)
     ax.set(xlabel="Component", ylabel="Share of variance", ylim=(0, 1.12))
     ax.set_xticks(numbers if len(numbers) <= 20 else numbers[::5])
     st.percent(ax.yaxis)
     ax.set_yticks(np.linspace(0, 1, 6))
     ax.grid(axis="x", visible=False)
-    ax.legend(loc="center right", bbox_to_anchor=(1, 0.45))
+    ax.legend(loc="upper left")
     return ax
+
+
+def scree_text(shares: np.ndarray, eighty: int, ninety: int) -> tuple[str, str]:
+    """Say how many components reach 80 and 90% of the variance, and how many exceed a feature."""
+    told = f"{counted(ninety, 'component')} together reach 90% of the variance"
+    if eighty < ninety:
+        told = (
+            f"{counted(eighty, 'component')} together reach 80% of the variance, {ninety} reach 90%"
+        )
+    above = int((shares > 1 / len(shares)).sum())
+    more = f"From {share(shares[0])} to {share(shares[-1])}; {above} lie above the dotted line."
+    return told, more
 
 
 def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> Axes:
     """Draw correlations of features with components; strong ones carry their value."""
     bar: st.Style = {"label": "Correlation with the component", "shrink": 0.8}
     style: st.Style = {"cmap": st.DIVERGING, "vmin": -1, "vmax": 1, "cbar": True, "cbar_kws": bar}
+
+    if len(loadings) <= FEW:
+        style["cbar"], written = False, 0.0
 
     def write(loading: float) -> str:
         return decimal(loading, signed=True) if abs(loading) >= written else ""

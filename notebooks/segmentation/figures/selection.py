@@ -301,6 +301,9 @@ def stability_rows(
 
 def stability_text(jaccard: pd.Series) -> tuple[str, str]:
     """Say which segment, by its name, is most and which is least stable."""
+    if decimal(jaccard.min()) == decimal(jaccard.max()):
+        told = f"All segments are found again to the same degree ({decimal(jaccard.max())})"
+        return told, "Mean Jaccard similarities with the best match in resamples."
     return (
         f"{jaccard.idxmax()} are found again best ({decimal(jaccard.max())}), {jaccard.idxmin()} "
         f"least ({decimal(jaccard.min())})",
