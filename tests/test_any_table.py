@@ -80,7 +80,7 @@ def test_a_card_table_with_odd_extra_columns_is_one(cards, bring, tmp_path):
     table = cards.assign(**{"Unnamed: 18": ["x", *[""] * (ROWS - 1)]})
     table.insert(0, "Sl_No", range(1, ROWS + 1))
     path = bring(table.rename(columns=lambda name: name.lower().replace("_", " ")))
-    assert matching.match_table(path) == "credit_card"
+    assert matching.match_table(path) == ("credit_card", "")
     _, cleaned, _ = understand(path, tmp_path / "out", "credit_card")
     left_out = {c.column for c in cleaned.changes if c.what == "column is not part of this dataset"}
     assert left_out == {"sl no", "unnamed: 18"}
@@ -107,7 +107,7 @@ def test_a_card_table_without_a_needed_column_is_named(cards, bring):
 def test_a_table_that_only_resembles_a_known_one_is_guessed(header, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(f"{header}\n{','.join('1' * len(header.split(',')))}\n")
-    assert matching.match_table(path) == "auto"
+    assert matching.match_table(path) == ("auto", "")
     source = inputs.resolve_dataset(None, path)
     assert (source.name, source.toml) == ("t", None)
 

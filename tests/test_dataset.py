@@ -194,7 +194,6 @@ def change(content, place, value):
         ("rfm", {"recency": "visit"}, ["'visit'", "did you mean 'visits'?"]),
         ("rfm", {"recent": "visits"}, ["unknown key 'recent'", "did you mean 'recency'?"]),
         ("source", {"grain": "lines"}, ["grain is 'lines'", "customer, transaction"]),
-        ("source", {"grain": "transaction"}, ["does not say what their columns are"]),
         ("feature", [], ["did you mean 'features'?"]),
     ],
 )

@@ -300,7 +300,7 @@ def test_times(bring, first, second, options, days):
     [
         (("1.50", "2.25"), "", 3.75),
         (("1,50", "1.002,25"), "", 1003.75),
-        (("$1,000.50", "€2.25"), "", 1002.75),
+        (("$1,000.50", "$2.25"), "", 1002.75),
         (("1,500", "0,250"), "", 1.75),  # no thousands begin with a zero
         (("1,500", "2,250"), "comma", 3.75),
         (("1,500", "2,250"), "point", 3750),
@@ -322,8 +322,12 @@ def test_amounts(bring, amounts, decimal, spent):
         ("c,t,a\n1,2024-01-01,much\n1,2024-01-02,more\n", "2 of 2 cells .* are no numbers"),
         ("c,t\n1,2024-01-01\n", r"no column 'a' \(amount\)"),
         ("c,a\n1,2\n", r"no column 't' \(time\)"),
-        ("c,t,a\n,2024-01-01,1\n,2024-01-02,1\n", "2 of 2 lines lack a customer"),
-        (f"c,t,a\n{DAYS[:105]}1,soon,1\n1,,1\n", "2 of 9 lines lack"),
+        ("c,t,a\n,2024-01-01,1\n,2024-01-02,1\n", "2 of 2 lines have no readable customer"),
+        (f"c,t,a\n{DAYS[:105]}1,soon,1\n1,,1\n", "2 of 9 .* no readable time such as 'soon'"),
+        (f"c,t,a\n{DAYS[:105]}1,2024-02-01,\n1,2024-02-01,\n", "no readable amount: most .* empty"),
+        ("c,t,a\n1,2024-01-01,$5\n1,2024-01-02,€5\n", "several currencies: '\\$5' and '€5'"),
+        ("c,t,a\n1,2024-01-31,5\n1,31/01/2024,5\n", "two ways.*line 2 .*line 3"),
+        ("c,t,a\n1,2024-01-01,-5\n1,2024-01-02,-5\n", "none of 2 lines is a purchase"),
         (f"c,t,a\n{DAYS}1,12024-01-01,1\n", "after the year 9999"),
         (f"c,t,a\n{DAYS}1,0044-03-15 (BC),1\n", "after the year 9999"),
     ],
@@ -467,7 +471,7 @@ def test_temporary_files_are_private_and_gone(tmp_path, monkeypatch):
 
 def test_demographics_are_joined_and_never_filled_in(bring):
     people = bring("who,town,e-mail,age\nA,North,a@x.org,41\nZ,South,z@x.org,30\n", "people.csv")
-    joined, guesses = join_demographics(aggregate(bring(LINES), SHOP), people, "who")
+    joined, guesses = join_demographics(aggregate(bring(LINES), SHOP), people, "", "who")
     table = customers(joined)
     assert table.loc["A", ["town", "age"]].to_list() == ["North", "41"]
     assert table.loc["B", ["town", "age"]].isna().all()

@@ -16,6 +16,7 @@ numbers of type DOUBLE is divided.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -27,7 +28,13 @@ from customer_tables.source import Source
 
 EVENING = 17  # o'clock
 MOST_CATEGORIES = 10  # by what was spent; the others are summed up
-MOST_UNREADABLE = 0.2  # share of lines that may lack something; customers may lack in more
+MOST_UNREADABLE = 0.2  # share of lines that may lack a time or an amount
+MOST_ANONYMOUS = 0.6  # the same of a customer: many shops sell without a card, too
+WAYS_OUT = {
+    "customer": "write the customer on every line; or ",
+    "time": "write times like 2024-03-31 14:05; or ",
+    "amount": "write amounts like 1234.50; or ",
+}
 
 WHOLE = "(customer IS NOT NULL AND bought IS NOT NULL AND amount IS NOT NULL)"
 CANCELLED = r"CASE WHEN basket LIKE 'C%' THEN regexp_full_match(basket, 'C\d+') ELSE false END"
@@ -114,6 +121,7 @@ def customers_query(
     run: Run,
     source: Source,
     name: str,
+    offered: Callable[[str], str] = lambda part: "",
     *,
     products: bool = False,
     settled: tuple[str, dict[str, str]] | None = None,
@@ -121,7 +129,8 @@ def customers_query(
     """Aggregate `lines`, which the engine has, to customers; see `aggregate_lines`.
 
     Where `products` is true, goods are looked up in the table `catalogue`. Where the lines are a
-    part of a history, `settled` says what the whole of it told, from `settle`.
+    part of a history, `settled` says what the whole of it told, from `settle`. `offered` names the
+    columns that could be "customer", "time" or "amount" instead, for messages.
     """
     cancelled = settled[0] if settled else _cancelled(run)
     back = f"(amount < 0 OR coalesce(quantity, 0) < 0 OR {cancelled})"
@@ -130,6 +139,7 @@ def customers_query(
         whole=WHOLE, cancelled=cancelled, back=back, purchase=purchase
     )
     facts = SimpleNamespace(**dict(zip(FACTS, run(asked)[0], strict=True)))
+    _refuse_lacking(run, facts, source, name, offered)
     changes = _changes(facts, source, name)
     run(f"CREATE OR REPLACE VIEW purchases AS SELECT * FROM lines WHERE {purchase}")
     bought = LOOKED_UP if products else "SELECT * FROM purchases"
@@ -165,16 +175,45 @@ def _cancelled(run: Run) -> str:
     return CANCELLED if cancelled and share > 0.9 else "false"
 
 
+def _refuse_lacking(
+    run: Run, facts: SimpleNamespace, source: Source, name: str, offered: Callable[[str], str]
+) -> None:
+    """Refuse lines most of which have no customer, or too many of which no time or amount."""
+    columns = {
+        "customer": source.customer,
+        "time": source.time,
+        "amount": source.amount or f"{source.quantity} times {source.price}",
+    }
+    for (part, column), lacking, most in zip(
+        columns.items(),
+        (facts.no_customer, facts.no_time, facts.no_amount),
+        (MOST_ANONYMOUS, MOST_UNREADABLE, MOST_UNREADABLE),
+        strict=True,
+    ):
+        if lacking <= most * facts.total:
+            continue
+        field = "bought" if part == "time" else part
+        (cell,) = run(f"SELECT min(misread) FROM lines WHERE {field} IS NULL")[0]
+        shown = f" such as {cell[:40]!r}" if cell else ": most cells are empty"
+        others = offered(part)
+        remedy = f'name another column with --role {part}="COLUMN"'
+        remedy = f"is it {others}? Then --role {part}=..." if others else remedy
+        raise UserError(
+            f"{lacking:,} of {facts.total:,} lines have no readable {part}{shown}",
+            where=f"{name}, column {column!r}",
+            remedy=WAYS_OUT[part] + remedy,
+        )
+    if not facts.bought:
+        raise UserError(
+            f"none of {facts.total:,} lines is a purchase: all are returns or lack something",
+            where=name,
+            remedy="check the signs of amounts and quantities, or say which lines are purchases: "
+            "--role purchase=CELL",
+        )
+
+
 def _changes(facts: SimpleNamespace, source: Source, name: str) -> list[Change]:
     """Count what the rules concern."""
-    lacking = facts.no_time + facts.no_amount
-    if not facts.bought or lacking > MOST_UNREADABLE * facts.total:
-        raise UserError(
-            f"{max(lacking, facts.no_customer):,} of {facts.total:,} lines lack a customer, "
-            "a readable time or amount",
-            where=name,
-            remedy="name the right columns under [source] in dataset.toml",
-        )
     if not (isinstance(facts.first, datetime) and isinstance(facts.last, datetime)):
         raise UserError(
             f"the times in {source.time!r} go from {facts.first} to {facts.last}",

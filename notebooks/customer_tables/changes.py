@@ -24,6 +24,15 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Use:
+    """What a column of a file was taken for, or "left out: " and why."""
+
+    file: str
+    column: str
+    use: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """A table as read, with what was done to it.
 
@@ -45,6 +54,11 @@ class Reading:
         What `lines` counts: "line" of a text, "row" of a sheet or a Parquet file.
     history : History, optional
         The same customers before and after a day; of transaction lines only.
+    uses : list of Use
+        What each column of transaction lines, and of a second file, was taken for. Those of a
+        table of customers are told by its dataset.
+    unread : dict
+        Column name to why its dates were not read, where that does not stop the reading.
     """
 
     table: pd.DataFrame
@@ -55,6 +69,8 @@ class Reading:
     lines: np.ndarray | None = None
     word: str = "line"
     history: History | None = None
+    uses: list[Use] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
 
     @property
     def numbered(self) -> pd.DataFrame:

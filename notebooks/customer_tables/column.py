@@ -35,6 +35,7 @@ class Column:
     values: Any = None  # what the rows hold, once that is understood
     kind: str = ""  # as in `Reading`
     unit: str = ""
+    why: str = ""  # the reason for which it was not read
     changes: list[Change] = field(default_factory=list)
 
     def hold(self, cells: pa.ChunkedArray) -> Column:

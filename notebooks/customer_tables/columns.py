@@ -13,11 +13,13 @@ import pyarrow.compute as pc
 
 from customer_tables.column import Column, Ways, tolerated
 from customer_tables.dates import ORDERS, as_dates, parse_dates, read_dates
+from customer_tables.errors import UserError
 from customer_tables.names import is_date_name, is_identifier_name, normalise, split_name
 from customer_tables.numbers import CURRENCIES, MARKS, parse_numbers, read_numbers, read_values
 from customer_tables.rows import Raw
 from customer_tables.words import (
     INFINITE,
+    NO_ANSWER,
     NOT_A_NUMBER,
     check_first,
     looks_coded,
@@ -46,25 +48,40 @@ class _Open:
     missing: np.ndarray
 
     def __post_init__(self) -> None:
-        is_date = hasattr(self.found, "form")
-        self.ways: Ways = ORDERS if is_date else MARKS
-        self.read: Callable[..., Column] = read_dates if is_date else read_numbers
+        self.is_date = hasattr(self.found, "form")
+        self.ways: Ways = ORDERS if self.is_date else MARKS
+        self.read: Callable[..., Column] = read_dates if self.is_date else read_numbers
         self.shown = {way: texts & ~self.missing for way, texts in self.found.proof().items()}
 
-    def close(self, given: dict[str, str], settled: dict[str, str]) -> Column:
-        """Read the column; what the user said outweighs what its cells prove."""
-        option = self.ways.option
-        way = self.ways.settle(self.column, self.shown, given[option], settled[option])
-        return self.read(self.column, self.found, self.missing, way)
+    def close(self, given: dict[str, str], settled: dict[str, str], lenient: bool) -> Column:
+        """Read the column; what the user said outweighs what its cells prove.
+
+        Dates that cannot be read for certain stay text, with the reason, where that is allowed.
+        """
+        option, column = self.ways.option, self.column
+        try:
+            way = self.ways.settle(column, self.shown, given[option], settled[option])
+            return self.read(column, self.found, self.missing, way)
+        except UserError as error:
+            if not (lenient and self.is_date):
+                raise
+            column.changes.clear()
+            column.why = f"{error.what.partition(': ')[2]}; {error.remedy}"
+            return column.done(column.texts.take(pa.array(column.codes)).to_pandas(), "text")
 
 
 def read_columns(
-    raw: Raw, given: dict[str, str], delimiter: str, text_columns: frozenset[str]
+    raw: Raw,
+    given: dict[str, str],
+    delimiter: str,
+    text_columns: frozenset[str],
+    lenient: bool = False,
 ) -> tuple[list[Column], str]:
     """Turn columns of text into numbers, dates, truth values and text; tell the decimal mark.
 
     The cells of each column go once that is understood. What the user said about marks and dates
-    is given, empty where nothing; text columns are known by their normalised names.
+    is given, empty where nothing; text columns are known by their normalised names. Where it is
+    lenient, dates that cannot be read for certain are left as text, with the reason.
 
     Raises
     ------
@@ -89,7 +106,7 @@ def read_columns(
     # Between commas a decimal comma needs quotes, so who writes such files writes points.
     if not proof & set(MARKS.ways) and delimiter == ",":
         settled["decimal"] = settled["decimal"] or "."
-    columns = [d.close(given, settled) if isinstance(d, _Open) else d for d in drafts]
+    columns = [d.close(given, settled, lenient) if isinstance(d, _Open) else d for d in drafts]
     for column in columns:
         if not column.unit and column.kind == "number":
             column.unit = raw.units.get(column.name, "") or unit_in_name(column.name)
@@ -180,7 +197,7 @@ def _is_sure(cells: pa.ChunkedArray) -> bool:
 
 def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     """Read a column by its distinct texts: yes and no, dates, numbers, or words."""
-    missing = column.among(NOT_A_NUMBER)
+    missing = column.among(NOT_A_NUMBER) | column.matches(NO_ANSWER)
     present = column.rows(~missing)
     if (answers := read_yes_no(column, missing)) is not None:
         return answers

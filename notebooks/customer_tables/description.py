@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
@@ -14,9 +14,11 @@ from tomlkit.items import KeyType, SingleKey
 
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess
+from customer_tables.names import split_name
 from customer_tables.source import Source
 from customer_tables.storage import text_digest
 from customer_tables.text import YEAR
+from customer_tables.vocabulary import SENSITIVE as SENSITIVE_WORDS
 
 SEAL = "# As long as nobody edits this file, a new run guesses anew: "
 HEAD = """\
@@ -63,6 +65,7 @@ MEANINGS = {
         "spent in the second half of the period less the first, over both: -1 to 1",
     }.items()
 }
+SAME = "the same for every customer"
 RFM = {"recency": "recency_days", "frequency": "orders", "monetary": "spent"}
 # Archetypes of a shop's customers, as they are written into the file.
 ARCHETYPES = """\
@@ -206,7 +209,12 @@ def _about(name: str, file: str, guesses: Sequence[Guess]) -> dict[str, Any]:
     limits = ["What the columns mean was guessed from their names and values; see dataset.toml."]
     if names := ", ".join(guess.source for guess in guesses if guess.personal):
         limits.append(f"Left out because they could tell who somebody is: {names}.")
-    if any(guess.role == "describe" and "sensitive" in guess.why for guess in guesses):
+    sensitive = {
+        g.label: g.role for g in guesses if SENSITIVE_WORDS & set(split_name(g.source).split())
+    }
+    if made := [label for label, role in sensitive.items() if role == "segment"]:
+        limits.append(f"Sensitive columns take part in making the segments: {', '.join(made)}.")
+    elif "describe" in sensitive.values():
         limits.append("Sensitive columns describe the segments and play no part in making them.")
     return {
         "name": name,
@@ -288,6 +296,7 @@ def describe_transactions(
     constant = {column for column in MEANINGS if column in table and table[column].nunique() < 2}
     guesses = [_meaning(c, table[c]) for c in table if c in MEANINGS and c not in constant]
     guesses += [_bought(c) for c in table if c.startswith("spent_on_") and table[c].any()]
+    guesses += [replace(_meaning(c, table[c]), role="dropped", why=SAME) for c in sorted(constant)]
     if sum(guess.role == "segment" for guess in guesses) < 2:
         raise UserError(
             "nearly all customers bought on the same day, equally often or equally much",

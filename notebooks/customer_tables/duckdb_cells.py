@@ -7,6 +7,7 @@ What is settled is an expression in DuckDB's dialect. The shapes of numbers and 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -26,6 +27,8 @@ CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DIGITS = re.compile(r"(19|20)\d{6}")
 WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
 SEEN = 20_000  # different days that are looked at
+ZONE = r"\s*(UTC|GMT|Z)$"  # the zone in which times are read
+ZONED = rf".*\d{ZONE}"
 
 
 def is_misread(cell: str, value: str) -> str:
@@ -105,6 +108,8 @@ def settle_numbers(
     if decimal:
         mark = "," if decimal in (",", "comma") else "."
         return settled | {column: _marked(text, mark) for column, text in texts.items()}
+    for column in texts:
+        _refuse_currencies(run, file, column, name)
     for column, text in texts.items():  # most cells are numbers as they stand
         settled[column] = f"coalesce({settled[column]}, TRY_CAST({text} AS {MONEY}))"
     asked = {c: _counts(text, settled[c]) for c, text in texts.items()}
@@ -112,6 +117,19 @@ def settle_numbers(
         if odd > TOLERATED * (numbers + odd):
             settled[column] = _settle_marked(run, file, column, name)
     return settled
+
+
+def _refuse_currencies(run: Run, file: Relation, column: str, name: str) -> None:
+    """Refuse amounts beside which several signs of currencies stand."""
+    sign = f"regexp_extract({quoted(column)}, '[$€£¥₹]')"
+    query = f"SELECT {sign}, min({quoted(column)}) FROM {file.sql} WHERE {sign} <> '' GROUP BY 1"
+    if len(found := sorted(run(query))) > 1:
+        raise UserError(
+            f"the amounts in {quoted(column)} are in several currencies: "
+            f"{' and '.join(repr(cell[:30]) for _, cell in found)}",
+            where=name,
+            remedy="turn them into one currency, or put them into columns of their own",
+        )
 
 
 def _counts(text: str, number: str) -> tuple[str, str]:
@@ -168,10 +186,16 @@ def settle_times(run: Run, file: Relation, column: str, date_order: str, name: s
     if file.types[column].startswith(("TIMESTAMP", "DATE")):
         return f"CAST({cell} AS TIMESTAMP)"
     raw = f"trim(CAST({cell} AS VARCHAR))"
+    zoned = f"regexp_full_match({raw}, {literal(ZONED)})"
+    if run(f"SELECT count(*) FROM {file.sql} WHERE {zoned}")[0][0]:
+        raw = f"regexp_replace({raw}, {literal(ZONE)}, '')"
     text = f"replace({raw}, 'T', ' ')"
     seen, dates = _days(run, file, f"split_part({text}, ' ', 1)", cell)
+    _refuse_two_ways(run, file, cell, seen, dates, name)
     if _mostly(dates.form == "iso"):
         return f"TRY_CAST({text} AS TIMESTAMP)"
+    if _mostly(dates.form == "month"):
+        return f"try_strptime(replace({text}, '/', '-'), '%Y-%m')"
     if _mostly(np.array([bool(DIGITS.fullmatch(day)) for day in seen])):
         return f"try_strptime({text}, '%Y%m%d')"
     if _mostly(fits := dates.form == "numbers"):
@@ -188,6 +212,27 @@ def settle_times(run: Run, file: Relation, column: str, date_order: str, name: s
         f"{(written or ['nothing'])[0][:30]!r}",
         where=name,
         remedy="write them like 2024-03-31 14:05",
+    )
+
+
+def _refuse_two_ways(
+    run: Run, file: Relation, cell: str, seen: list[str], dates: Dates, name: str
+) -> None:
+    """Refuse a column in which dates are written in two ways, with a cell of each."""
+    forms = Counter(form for form in dates.form if form).most_common(2)
+    if len(forms) < 2 or forms[1][1] <= REFUSED * len(seen):
+        return
+    firsts = [seen[int(np.argmax(dates.form == form))] for form, _ in forms]
+    starts = (f"starts_with(CAST({cell} AS VARCHAR), {literal(day)})" for day in firsts)
+    counts = ", ".join(f"min(CAST({cell} AS VARCHAR)) FILTER ({start})" for start in starts)
+    shown = [
+        found or day
+        for found, day in zip(run(f"SELECT {counts} FROM {file.sql}")[0], firsts, strict=True)
+    ]
+    raise UserError(
+        f"the dates in {cell} are written in two ways: {shown[0]!r} and {shown[1]!r}",
+        where=f"{name}, column {cell}{file.line_of(shown[0])}{file.line_of(shown[1])}",
+        remedy="write all of them in one way, best like 2024-12-31",
     )
 
 

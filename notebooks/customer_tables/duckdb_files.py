@@ -13,13 +13,24 @@ from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
+from typing import IO
 
 import duckdb
 
 from customer_tables.changes import Change, Reading
 from customer_tables.errors import UserError
 from customer_tables.memory import SMALL, free_memory, unpacked_size
-from customer_tables.sniff import GZIP, PARQUET, ZIP, settle_delimiter
+from customer_tables.sniff import (
+    GZIP,
+    OLE,
+    PARQUET,
+    RUNS,
+    ZIP,
+    has_json_lines,
+    packed_table,
+    settle_delimiter,
+    unpacked,
+)
 from customer_tables.table import read_table
 
 # Runs a query in DuckDB's dialect, on this machine or elsewhere, and returns its rows.
@@ -28,6 +39,7 @@ Run = Callable[[str], list[tuple]]
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 2 << 30  # bytes that DuckDB may take
 SPACE = 2  # temporary files over the unpacked file: the lines, and baskets that do not fit
 HEAD = 1 << 16
+JSON = "format='newline_delimited', compression='auto_detect', sample_size=100000"
 ENCODINGS = dict.fromkeys(("utf8", "utf-8", "utf-8-sig"), "utf-8")
 ENCODINGS |= dict.fromkeys(("utf16", "utf-16"), "utf-16")
 ENCODINGS |= dict.fromkeys(("latin1", "latin-1", "cp1252", "iso-8859-1"), "latin-1")
@@ -55,6 +67,16 @@ class Relation:
     types: dict[str, str]  # column name to DuckDB's type; everything in a text file is VARCHAR
     changes: tuple[Change, ...] = ()
     format: str = "text"
+    path: Path | None = None  # of a file of text on this machine
+
+    def line_of(self, cell: str) -> str:
+        """Say in which line of a text a cell first stands; nothing where that is not known."""
+        if self.path is None:
+            return ""
+        with (gzip.open if _is_packed(self.path) else open)(self.path, "rb") as file:
+            numbered = (place for place, line in enumerate(file, 1) if cell.encode() in line)
+            place = next(numbered, None)
+        return f", line {place} ({cell[:30]!r})" if place else ""
 
 
 @contextmanager
@@ -126,21 +148,30 @@ def unreadable(name: str, error: Exception) -> UserError:
 def open_file(
     connection: duckdb.DuckDBPyConnection, path: Path, options: Options = FOUND_OUT
 ) -> Relation:
-    """Make a file of text, Parquet or Excel readable in SQL, or raise a `UserError`."""
+    """Make a file of text, JSON, Parquet or Excel readable in SQL, or raise a `UserError`."""
     changes: tuple[Change, ...] = ()
-    packed, head = _is_packed(path), next(_pieces(path, 4), b"")
-    if head == PARQUET and not packed:
+    packed, head = _is_packed(path), next(_pieces(path, HEAD), b"")
+    if head[:4] == ZIP and not packed:
+        with path.open("rb") as archive:
+            if packed_table(archive, path.name):
+                path = _rewritten(connection, path, shutil.copyfileobj)
+                head = next(_pieces(path, HEAD), b"")
+    start = head[:4]
+    if start == PARQUET and not packed:
         sql, form = f"read_parquet({literal(str(path))})", "parquet"
-    elif head in (ZIP, PARQUET):
+    elif start in (ZIP, PARQUET, OLE):
         stamp = path.stat()
         reading = _workbook(path, options.sheet, (stamp.st_mtime_ns, stamp.st_size))
         connection.register("sheet", reading.table)
         sql, form, changes = "sheet", str(reading.source["format"]), tuple(reading.changes)
+    elif has_json_lines(head):
+        sql, form = f"read_json({literal(str(path))}, {JSON})", "json"
     else:
-        sql, changes = _text(path, packed, options)
+        sql, changes = _text(connection, path, packed, options)
         form = "text"
     described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
-    return Relation(sql, {row[0]: row[1] for row in described}, changes, form)
+    types = {row[0]: row[1] for row in described}
+    return Relation(sql, types, changes, form, path if form == "text" else None)
 
 
 @lru_cache(maxsize=1)
@@ -169,7 +200,28 @@ def _pieces(path: Path, size: int = 1 << 22) -> Iterator[bytes]:
         raise unreadable(path.name, error) from None
 
 
-def _text(path: Path, packed: bool, options: Options) -> tuple[str, tuple[Change, ...]]:
+def _rewritten(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    rewrite: Callable[[IO[bytes], IO[bytes]], object],
+) -> Path:
+    """Write what a file holds, unpacked and rewritten, into DuckDB's folder, piece by piece."""
+    folder = connection.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
+    target = Path(folder) / f"{len(list(Path(folder).iterdir()))}_{path.stem}"
+    with unpacked(path) as source, target.open("wb") as file:
+        rewrite(source, file)
+    return target
+
+
+def _as_tabs(source: IO[bytes], target: IO[bytes]) -> None:
+    """Put a tab in the place of each run of spaces."""
+    for line in source:
+        target.write(b"\t".join(line.split()) + b"\n")
+
+
+def _text(
+    connection: duckdb.DuckDBPyConnection, path: Path, packed: bool, options: Options
+) -> tuple[str, tuple[Change, ...]]:
     """Return the call that reads a text file, every cell as text."""
     head, is_unicode, has_breaks = _scan(path)
     encoding, noticed = options.encoding.lower().replace("_", "-"), list[Change]()
@@ -190,6 +242,8 @@ def _text(path: Path, packed: bool, options: Options) -> tuple[str, tuple[Change
     delimiter, announced, seen = settle_delimiter(
         whole, path.name, encoding, options.delimiter or None
     )
+    if delimiter == RUNS:
+        path, delimiter, packed = _rewritten(connection, path, _as_tabs), "\t", False
     how = {
         "delim": literal(delimiter),
         "header": "true",

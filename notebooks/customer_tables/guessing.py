@@ -65,15 +65,22 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
         return replace(base, why=why, personal=True)
     if kind == "id" and not _names_groups(values):
         return replace(base, kind="id", why="another identifier or code, no behaviour")
+    if source in reading.unread:
+        why = f"dates that cannot be read for certain: {reading.unread[source]}"
+        return replace(base, why=why)
     if values.notna().sum() == 0:
         return replace(base, why="no value in any row")
     if values.notna().all() and (values == values.iloc[0]).all():
         return replace(base, why=f"the same value in every row ({values.iloc[0]})")
     if (missing := values.isna().mean()) > MOSTLY_MISSING:
         return replace(base, why=f"missing in {missing:.0%} of the rows")
+    tokens = set(words.split())
     if vocabulary.KNOWN_LATER.fullmatch(words) and (kind == "yes_no" or values.nunique() == 2):
         kind = "yes_no" if kind == "yes_no" else "category"
         return replace(base, kind=kind, role="outcome", why=OUTCOME)
+    if kind == "yes_no" and tokens & vocabulary.CODED:
+        why = SENSITIVE if tokens & vocabulary.SENSITIVE else "codes of two groups: describe"
+        return replace(base, kind="category", role="describe", why=why)
     if kind in ("yes_no", "date"):
         why = "an outcome or a date: describes" if kind == "date" else "yes or no: describes"
         return replace(base, kind=kind, role="describe", why=why)
@@ -96,8 +103,12 @@ def _names_groups(values: pd.Series) -> bool:
 
 def _find_identity(words: str, values: pd.Series, kind: str) -> str:
     """Say why a column could tell who somebody is; nothing where it could not."""
-    if kind in ("number", "money", "share", "yes_no", "empty") and not re.search("phone", words):
+    numeric = kind in ("number", "money", "share", "empty")
+    phone = re.search("phone|mobile|fax", words)
+    if kind == "yes_no" or (numeric and not phone):
         return ""
+    if phone and _names_groups(values) and not values.astype("str").str.contains(r"\d").any():
+        return ""  # how somebody was reached, not by which number
     if vocabulary.PERSONAL.fullmatch(words):
         return "names a person or how to reach them"
     if kind in ("text", "id"):
@@ -138,6 +149,8 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
             return replace(base, kind="number", why=why)
     if whole and vocabulary.CALENDAR.fullmatch(words) and low >= 0 and high <= 366:
         return replace(base, kind="number", role="left out", why="a part of a date, no amount")
+    if vocabulary.ON_THE_MAP.fullmatch(words):
+        return replace(base, kind="number", role="left out", why="a place on the map, no amount")
     if vocabulary.MODEL_OUTPUT.fullmatch(words):
         return replace(base, kind="number", role="left out", why="the output of a model")
     if whole and distinct == len(values) > 20 and high - low == distinct - 1:

@@ -11,6 +11,7 @@ from customer_tables.errors import UserError
 NUMBER = re.compile(r"\(?[-+]?\s*(?:[$€£¥]\s*)?\d[\d.,' \u00a0]*([eE][-+]?\d+)?\s*[%$€£¥]?\)?")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
 NUMBERED = re.compile(r"((x|y|v|var|col|column|field|feature|unnamed)[:_ ]*)?\d*", re.IGNORECASE)
+SECOND = re.compile(r"(19|20)\d\d|(?=.*[^\W\d_])[^@]{1,40}")  # a year, or a label
 LABEL = re.compile(r"[^\d?#]*[^\W\d_][^\d?#]*")  # with a letter, and without digits
 
 
@@ -46,6 +47,40 @@ def find_header(head: list[tuple[int, list[str]]], file: str) -> tuple[int, int,
         if len(head[before[-1]][1]) == width - 1 == filled(head[before[-1]][1]):
             return before[-1], 1, [head[i][0] for i in before[:-1]]
     return place, 0, [head[i][0] for i in before]
+
+
+def join_two_rows(
+    head: list[tuple[int, list[str]]], place: int
+) -> tuple[int, int, list[str]] | None:
+    """Join names over two rows: "Orders" above 2023 and 2024 makes "Orders 2023", "Orders 2024".
+
+    Returns
+    -------
+    tuple of int, int and list of str, or None
+        The places of both rows, and the names; None where the header is a single row.
+    """
+    for upper in (place, place - 1):
+        if upper < 0 or upper + 1 >= len(head):
+            continue
+        below = [clean_name(cell) for cell in head[upper + 1][1]]
+        width = len(below)
+        groups = [clean_name(cell) for cell in head[upper][1]][:width]
+        groups += [""] * (width - len(groups))
+        gaps = [i for i, name in enumerate(groups) if not name]
+        starts = {i - 1 for i in gaps if i and groups[i - 1]}
+        if not gaps or not groups[0] or not starts or len(gaps) == width - 1 > 1 != len(starts):
+            continue
+        members = {*gaps, *starts}
+        others = [i for i in range(width) if i not in members]
+        free = all(below[i] in ("", groups[i]) for i in others)
+        labels = all(SECOND.fullmatch(below[i]) for i in members)
+        if labels and free and others and len({below[i] for i in members}) > 1:
+            names, group = [], ""
+            for i, name in enumerate(groups):
+                group = name or group
+                names.append(f"{group} {below[i]}" if i in members else name)
+            return upper, upper + 1, names
+    return None
 
 
 def filled(cells: list[str]) -> int:

@@ -9,10 +9,13 @@ what takes all columns: the identifier, the value, the columns that say the same
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+import tomlkit
 
 from customer_tables import vocabulary
 from customer_tables.changes import Reading
@@ -20,15 +23,22 @@ from customer_tables.description import dataset_toml
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess, free_name, guess_column, measures_time
 from customer_tables.names import split_name
+from customer_tables.source import Roles, unknown_role
+from customer_tables.transaction_columns import NO_ROLES, find_column
 
 SAMPLE_ROWS = 20_000
 NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in a distance
 EXACT = 1e-4  # part of a column's spread that may be left when it is a sum of others
 AMOUNTS = ("money", "count", "number")
+REGULAR = 1.2  # how much longer than the shortest the longest of equal periods may be: months
+FEW_CODES = 20  # rows from which distinct codes tell customers apart
+NO_CODE = r"[\s@]|^$"  # names, addresses and texts have spaces
+ROLES = ("customer", "value", "segment", "describe", "ignore")
+NO_GIVEN: Mapping[str, str] = MappingProxyType({})
 MOST_SUMMED = 60  # columns up to which sums are looked for
 
 
-def infer_dataset(reading: Reading, name: str) -> str:
+def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     """Guess what a table is, and write it down as a dataset.toml with a comment on every guess.
 
     Parameters
@@ -37,20 +47,87 @@ def infer_dataset(reading: Reading, name: str) -> str:
         The table as `read_table` gives it.
     name : str
         The dataset's name.
+    roles : mapping of str to tuple of str, optional
+        Columns by the roles that the user gave them: customer, value, segment, describe, ignore.
 
     Raises
     ------
     UserError
-        If fewer than two columns of numbers are left to segment on.
+        If rows are periods rather than customers, a role or its column is unknown, or fewer than
+        two columns of numbers are left to segment on.
     """
-    table, guesses = reading.table, guess_columns(reading)
+    given = _given_roles(reading, roles)
+    if not roles:
+        _refuse_periods(reading)
+    table, guesses = reading.table, _as_given(guess_columns(reading, given), given)
     value, total = _guess_value(guesses)
+    named = (guess.name for guess in guesses if given.get(guess.source) == "value")
+    value, total = next(((name, []) for name in named), (value, total))
     guesses = _without_sums(guesses, table, value)
     guesses = _without_near_duplicates(guesses, table, keep=value)
+    guesses = _as_given(guesses, given)
     guesses = _with_enough(guesses, str(reading.source["name"]))
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
     questions = _guess_questions(guesses, table)
-    return dataset_toml(name, reading.source, guesses + total, value, questions)
+    rules = _structural_gaps(guesses, table)
+    return dataset_toml(name, reading.source, guesses + total, value, questions, rules)
+
+
+def _given_roles(reading: Reading, roles: Roles) -> dict[str, str]:
+    """Return the role that the user gave to each column of the file."""
+    if unknown := roles.keys() - set(ROLES):
+        raise unknown_role(min(unknown), ROLES)
+    names = [str(column) for column in reading.table]
+    return {find_column(names, c, role): role for role, cs in roles.items() for c in cs}
+
+
+def _as_given(guesses: list[Guess], given: dict[str, str]) -> list[Guess]:
+    """Give columns the part that the user named."""
+    parts = {"segment": "segment", "describe": "describe", "ignore": "dropped"}
+    settled = []
+    for guess in guesses:
+        role = given.get(guess.source, "")
+        part, is_number = parts.get(role, guess.role), guess.is_numeric
+        if role in ("segment", "value") and not is_number:
+            raise UserError(
+                f"the column {guess.source!r} holds no numbers ({guess.why})",
+                where=f"--role {role}={guess.source}",
+                remedy="name a column of numbers",
+            )
+        settled.append(replace(guess, role=part, why="as --role says") if role in parts else guess)
+    return settled
+
+
+def _refuse_periods(reading: Reading) -> None:
+    """Refuse a table of months or days: its first column counts on, and nothing names customers."""
+    first = next(iter(reading.table), "")
+    identified = any(kind == "id" for kind in reading.kinds.values())
+    if identified or reading.kinds.get(first) != "date" or len(reading.table) < 3:
+        return
+    gaps = np.diff(reading.table[first].sort_values().to_numpy()).astype(float)
+    if gaps.min() > 0 and gaps.max() <= REGULAR * gaps.min():
+        raise UserError(
+            f"the rows are periods, not customers: each has a time of its own, evenly apart, and "
+            f"no column says who a customer is ({first})",
+            where=f"{reading.source['name']}: {', '.join(map(str, reading.table))[:300]}",
+            remedy=f'bring one row a customer; or --role customer="{first}" to segment the periods',
+        )
+
+
+def _structural_gaps(guesses: list[Guess], table: pd.DataFrame) -> list[str]:
+    """Return rules for columns that are empty exactly where another one is 0: nothing so far."""
+    numeric = [g for g in guesses if g.is_numeric and g.source and g.role != "dropped"]
+    zeros = {g: (table[g.source] == 0).to_numpy() for g in numeric if g.kind != "share"}
+    rules = []
+    for guess in numeric:
+        gaps = table[guess.source].isna().to_numpy()
+        other = next((o for o, zero in zeros.items() if gaps.any() and (zero == gaps).all()), None)
+        if other:
+            why = f"{guess.label} is empty exactly where {other.label.lower()} is 0"
+            rule: dict[str, str | int] = {"name": f"no {guess.label.lower()} so far", "why": why}
+            rule |= {"when": f"{other.name} == 0", "column": guess.name, "fill": 0}
+            rules.append(tomlkit.dumps({"rules": [rule]}))
+    return rules
 
 
 def spell_out(label: str) -> str:
@@ -65,9 +142,10 @@ def spell_out(label: str) -> str:
     return spelled[:1].upper() + spelled[1:]
 
 
-def guess_columns(reading: Reading) -> list[Guess]:
+def guess_columns(reading: Reading, given: Mapping[str, str] = NO_GIVEN) -> list[Guess]:
     """Guess each column's kind, transform and role, each by itself but for the identifier."""
-    identifier = _choose_identifier(reading)
+    named = (column for column, role in given.items() if role == "customer")
+    identifier = next(named, None) or _choose_identifier(reading)
     guesses: list[Guess] = []
     for place, source in enumerate(reading.table, 1):
         guess = guess_column(source, reading, source == identifier)
@@ -98,7 +176,32 @@ def _choose_identifier(reading: Reading) -> str | None:
 
     kinds = reading.kinds.items()
     found = [c for c, kind in kinds if kind == "id" and table[c].notna().mean() > 0.5]
-    return max(found, key=rank, default=None)
+    found = [c for c in found if not vocabulary.NO_CUSTOMER.search(split_name(c))]
+    return max(found, key=rank, default=None) or _find_codes(reading)
+
+
+def _find_codes(reading: Reading) -> str | None:
+    """Return a column of distinct codes, one a row, whatever its name and script.
+
+    A text column, or the first column where its whole numbers have equally many digits and its
+    name is of no amount.
+    """
+    table = reading.table
+    for place, (column, kind) in enumerate(reading.kinds.items()):
+        values, words = table[column], set(split_name(column).split())
+        if len(table) < FEW_CODES or values.isna().any() or not values.is_unique:
+            continue
+        texts = values.astype("str")
+        is_code = not texts.str.contains(NO_CODE).any() and texts.str.contains(r"\d").all()
+        name = split_name(column)
+        other = vocabulary.PERSONAL.fullmatch(name) or vocabulary.NO_CUSTOMER.search(name)
+        if kind in ("text", "id") and is_code and not other:
+            return column
+        amounts = vocabulary.MONEY | vocabulary.COUNT | vocabulary.SCORES | vocabulary.INCOME
+        alike = texts.str.fullmatch(r"[1-9]\d{3,}").all() and len(set(texts.str.len())) == 1
+        if place == 0 and kind == "number" and alike and not words & amounts:
+            return column
+    return None
 
 
 def _guess_value(guesses: list[Guess]) -> tuple[str, list[Guess]]:

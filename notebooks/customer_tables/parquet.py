@@ -1,4 +1,4 @@
-"""Columns from a Parquet file: typed ones as they are, text ones as text."""
+"""Columns from Parquet or lines of JSON: typed ones as they are, text ones as text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json
 import pyarrow.parquet as pq
 
 from customer_tables.changes import Change
@@ -27,10 +28,34 @@ def read_parquet(data: bytes, file: str) -> Raw:
     except (pa.ArrowException, OSError):
         remedy = "write or download it again"
         raise UserError("the Parquet file is damaged", file, remedy) from None
+    return _columns(table, file, "row")
+
+
+def read_json_lines(data: bytes, file: str) -> Raw:
+    """Read JSON objects, one a line, into columns as those of a Parquet file.
+
+    Raises
+    ------
+    UserError
+        If a line is no object, or a key holds values of several types.
+    """
+    try:
+        table = pyarrow.json.read_json(
+            io.BytesIO(data), pyarrow.json.ReadOptions(block_size=max(len(data), 1))
+        )
+    except pa.ArrowException as error:
+        said = " ".join(str(error).split())[:150]
+        remedy = "write one object a line with values of one type for each key, or CSV"
+        raise UserError(f"the lines of JSON cannot be read: {said}", file, remedy) from None
+    return _columns(table, file, "line")
+
+
+def _columns(table: pa.Table, file: str, word: str) -> Raw:
+    """Turn columns of Arrow into those that are understood."""
     if not table.num_rows or not table.num_columns:
         what = f"the table has {table.num_rows} rows and {table.num_columns} columns"
         raise UserError(what, file, "export the table again")
-    raw = Raw(file, [], [], np.arange(1, table.num_rows + 1), "row")
+    raw = Raw(file, [], [], np.arange(1, table.num_rows + 1), word)
     for name, column in zip(table.column_names, table.columns, strict=True):
         simple = _simplify(column)
         what, action = "", ""

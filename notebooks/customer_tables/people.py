@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from customer_tables.changes import Change, Reading
+from customer_tables.changes import Change, Reading, Use
 from customer_tables.duckdb_cells import text_of
 from customer_tables.duckdb_files import FOUND_OUT, Options, open_duckdb, open_file, quoted
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess, free_name, guess_column
 from customer_tables.names import normalise, simplify_name
-from customer_tables.source import Source
+from customer_tables.source import Source, summands
 from customer_tables.table import read_table, read_texts
-from customer_tables.transaction_columns import summands
 from customer_tables.transactions import check_columns
 
 BANDS = 4  # equally large groups that numbers about people are shown in
 
 
-def join_demographics(customers: Reading, path: Path, customer: str) -> tuple[Reading, list[Guess]]:
+def join_demographics(
+    customers: Reading, path: Path, sheet: str, customer: str
+) -> tuple[Reading, list[Guess]]:
     """Join what a second file says about customers; nothing is filled in.
 
     Numbers become words for equally large bands of people: half of a table often lacks them, and
@@ -33,6 +34,8 @@ def join_demographics(customers: Reading, path: Path, customer: str) -> tuple[Re
         From `aggregate`.
     path : Path
         Any table with one row a customer.
+    sheet : str
+        Of a workbook; empty where it has one.
     customer : str
         The identifier's name in the file of transactions.
 
@@ -48,7 +51,11 @@ def join_demographics(customers: Reading, path: Path, customer: str) -> tuple[Re
     UserError
         If the file has no such identifier, or two rows for one customer.
     """
-    people = read_table(path, text_columns=[customer])
+    try:
+        people = read_table(path, text_columns=[customer], sheet=sheet or None, lenient=True)
+    except UserError as error:
+        remedy = error.remedy.replace("--sheet", "--demographics-sheet")
+        raise UserError(error.what, error.where, remedy) from None
     wanted = {normalise(customer), "customerid"}
     key = next((column for column in people.table if normalise(column) in wanted), None)
     if key is None:
@@ -66,12 +73,26 @@ def join_demographics(customers: Reading, path: Path, customer: str) -> tuple[Re
             remedy="keep one row per customer",
         )
     table = distinct.set_axis(pd.Index(ids)).drop(columns=key)
-    return _join(customers, replace(people, table=table), f"{path.name}, column {key!r}")
+    people = replace(people, table=table)
+    joined, guesses = _join(customers, people, f"{path.name}, column {key!r}")
+    kept = {guess.label for guess in guesses}
+    uses = [Use(path.name, key, f"joined to {customer} of the lines")]
+    uses += [Use(path.name, g.source, _use(g, kept)) for g in guess_people(people)]
+    return replace(joined, uses=[*joined.uses, *uses]), guesses
+
+
+def guess_people(people: Reading) -> list[Guess]:
+    """Guess each column of a table about people by itself."""
+    return [guess_column(column, people, False) for column in people.table]
+
+
+def _use(guess: Guess, kept: set[str]) -> str:
+    return "describes the customers" if guess.label in kept else f"left out: {guess.why}"
 
 
 def _join(customers: Reading, people: Reading, where: str) -> tuple[Reading, list[Guess]]:
     """Join a table about people, indexed by customer, after guessing what its columns are."""
-    guesses = [guess_column(column, people, False) for column in people.table]
+    guesses = guess_people(people)
     changes, joined, described = [*customers.changes, *people.changes], customers.table, []
     changes += [
         Change(g.why, g.source, len(people.table), "left out")
@@ -151,4 +172,6 @@ def join_descriptors(
     what = "the same in all lines of a customer"
     kept = [name for name in names if simplify_name(name) in joined.table]
     changes = [Change(what, name, len(people), "describes the customers") for name in kept]
-    return replace(joined, changes=[*joined.changes, *changes]), guesses
+    told = "describes the customers"
+    uses = [replace(u, use=told) if u.column in kept else u for u in joined.uses]
+    return replace(joined, changes=[*joined.changes, *changes], uses=uses), guesses

@@ -17,7 +17,7 @@ from customer_tables import header
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
 from customer_tables.header import clean_name, filled
-from customer_tables.sniff import SAMPLE_ROWS, Dialect
+from customer_tables.sniff import RUNS, SAMPLE_ROWS, Dialect
 
 CHUNK_ROWS = 20_000
 SHOWN_CELLS = 1000  # by which the header is judged
@@ -90,6 +90,9 @@ def read_rows(data: bytes, file: str, dialect: Dialect) -> Iterator[tuple[int, l
     skipped = int(dialect.announced)
     if skipped:
         stream.readline()
+    if dialect.delimiter == RUNS:
+        yield from ((place, line.split()) for place, line in enumerate(stream, 1 + skipped))
+        return
     reader = csv.reader(stream, delimiter=dialect.delimiter, skipinitialspace=True, strict=True)
     line = 1 + skipped
     try:
@@ -133,6 +136,10 @@ def assemble(
         head = [(line, cells + [""] * (width - len(cells))) for line, cells in head]
     place, lead, preamble = header.find_header(head, file)
     names = [""] * lead + [clean_name(cell) for cell in head[place][1]]
+    above, both = place, None if lead else header.join_two_rows(head, place)
+    if both:
+        above, place, names = both
+        preamble = [line for line in preamble if line < head[above][0]]
     chunks: list[list[pa.Array]] = [[] for _ in names]
     lines: list[int] = []
     odd: dict[str, dict[int, int]] = {what: {} for what in (BLANK, AGAIN, TRAILING, LONG, SHORT)}
@@ -145,6 +152,7 @@ def assemble(
     raw = Raw(file, names, columns, np.array(lines, dtype=np.int64), word)
     raw.places = list(range(len(names)))
     raw.note("lines before the header", preamble, "skipped")
+    raw.note("names over two rows", [head[above][0]] if both else 0, "joined")
     raw.note(BLANK, odd[BLANK], "skipped")
     raw.note(AGAIN, odd[AGAIN], "skipped")
     raw.note(TRAILING, odd[TRAILING], "ignored")

@@ -10,15 +10,18 @@ import csv
 import gzip
 import hashlib
 import io
+import json
 import re
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
+from typing import IO, cast
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
@@ -61,7 +64,8 @@ TEXTS = (  # the same of texts, by patterns
 WORKBOOKS = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}  # of .xlsx, .xlsb, .ods
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-UNEXPECTED = {" ": "spaces", ":": "colons", "^": "carets", "~": "tildes"}
+UNEXPECTED = {":": "colons", "^": "carets", "~": "tildes"}
+RUNS = "spaces"  # in the place of a delimiter: cells are apart by any number of spaces
 SAMPLE_ROWS = 200
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -80,7 +84,7 @@ class Content:
 
     name: str
     data: bytes
-    format: str  # "text", "excel" or "parquet"
+    format: str  # "text", "json" (an object a line), "excel" or "parquet"
     compression: str
     sha256: str
 
@@ -96,7 +100,7 @@ class Dialect:
 
 
 def load_content(path: str | Path) -> Content:
-    """Read a file, unpack gzip, and tell its format by content.
+    """Read a file, unpack gzip or a ZIP archive of one file, and tell its format by content.
 
     Raises
     ------
@@ -109,16 +113,48 @@ def load_content(path: str | Path) -> Content:
         require_memory(path)
     data = _read_bytes(path)
     sha256 = hashlib.sha256(data).hexdigest()
-    packed = data.startswith(GZIP)
+    packed = "gzip" if data.startswith(GZIP) else ""
     if packed:
         try:
             data = gzip.decompress(data)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             what = "the gzip file is damaged or cut off"
             raise UserError(what, path.name, "download or pack it again") from None
+    if member := packed_table(io.BytesIO(data), path.name):
+        packed = "zip"
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            data = archive.read(member)
     if not data.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
         raise UserError("the file is empty", str(path), "export the table again")
-    return Content(path.name, data, _format(data, path.name), "gzip" if packed else "", sha256)
+    return Content(path.name, data, _format(data, path.name), packed, sha256)
+
+
+def packed_table(file: IO[bytes], name: str) -> str:
+    """Return the name of the one file in a ZIP archive; nothing for a workbook or another file.
+
+    Raises
+    ------
+    UserError
+        If the archive is damaged or encrypted, or holds several files.
+    """
+    if file.read(4) != ZIP:
+        return ""
+    try:
+        entries = zipfile.ZipFile(file).infolist()
+    except zipfile.BadZipFile:
+        what = "the workbook or ZIP archive is damaged or cut off"
+        raise UserError(what, name, "download or save it again") from None
+    names = [entry.filename for entry in entries]
+    if WORKBOOKS & set(names):
+        return ""
+    hidden = re.compile(r"(^|/)(\.|__MACOSX/)|/$")
+    tables = [entry for entry in entries if not hidden.search(entry.filename)]
+    if len(tables) != 1:
+        what = f"the file is a ZIP archive of {len(tables)} files ({', '.join(names[:3])})"
+        raise UserError(what, name, "unpack it and give the table in it")
+    if tables[0].flag_bits & 1:
+        raise UserError("the ZIP archive needs a password", name, "unpack it first")
+    return tables[0].filename
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -138,20 +174,13 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _format(data: bytes, name: str) -> str:
-    """Return "text", "excel" or "parquet", or say what else the file is."""
+    """Return "text", "json", "excel" or "parquet", or say what else the file is."""
     if data.startswith(PARQUET):
         if not data.endswith(PARQUET):
             raise UserError("the Parquet file is cut off", name, "download or write it again")
         return "parquet"
-    if data.startswith(ZIP):
-        try:
-            members = zipfile.ZipFile(io.BytesIO(data)).namelist()
-        except zipfile.BadZipFile:
-            what = "the workbook or ZIP archive is damaged or cut off"
-            raise UserError(what, name, "download or save it again") from None
-        if not WORKBOOKS & set(members):
-            what = f"the file is a ZIP archive ({', '.join(members[:3])})"
-            raise UserError(what, name, "unpack it and give the table in it")
+    if has_json_lines(data[:HEAD]):
+        return "json"
     if data.startswith((OLE, ZIP)):
         return "excel"
     start = data[:4096].removeprefix(codecs.BOM_UTF8).lstrip()
@@ -160,6 +189,17 @@ def _format(data: bytes, name: str) -> str:
     for what, remedy in foreign:
         raise UserError(f"the file is {what}", name, remedy)
     return "text"
+
+
+def has_json_lines(start: bytes) -> bool:
+    """Whether a text begins with a line that is a JSON object of its own."""
+    line = start.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")[0]
+    if not line.startswith(b"{"):
+        return False
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def sniff(
@@ -203,6 +243,8 @@ def _settle_encoding(data: bytes, name: str, given: str | None) -> tuple[str, li
         changes.append(_read_as_cp1252(data, name))
     encoding = encoding or "utf-8"
     wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
+    if wide and encoding[-2:].lower() not in ("le", "be") and not data.startswith(tuple(MARKS)):
+        encoding += "-le"  # read so without a mark, which only the whole text may go without
     if not wide and (place := data.find(b"\0")) >= 0:
         raise UserError(
             "the file contains NUL bytes: it is damaged, or no text at all",
@@ -265,7 +307,11 @@ def settle_delimiter(
         If two delimiters fit equally well, or the given one does not occur.
     """
     start = data[:HEAD]
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
+    try:
+        text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
+    except (LookupError, UnicodeError):
+        remedy = "leave --encoding out, or give another one"
+        raise UserError(f"the file is not {encoding[:40]}", name, remedy) from None
     if len(start) < len(data):  # whole lines only
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
     announced = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
@@ -275,7 +321,7 @@ def settle_delimiter(
         changes.append(Change("a line that announces the delimiter", rows=1, action="skipped"))
     if given:
         delimiter = _spell_delimiter(given)
-        if delimiter not in text:
+        if delimiter not in text and delimiter != RUNS:
             what = f"the delimiter {given!r} does not occur in the file"
             raise UserError(what, name, "leave --delimiter out, or give another one")
     else:
@@ -285,9 +331,9 @@ def settle_delimiter(
 
 def _spell_delimiter(given: str) -> str:
     spelled = {word: mark for mark, word in DELIMITERS.items()} | {r"\t": "\t"}
-    mark = spelled.get(given.lower(), given)
-    if len(mark) != 1 or mark in '"\r\n' or mark.isalnum():
-        remedy = "give one character, or comma, semicolon, tab, pipe"
+    mark = (spelled | dict.fromkeys((" ", "space", RUNS), RUNS)).get(given.lower(), given)
+    if mark != RUNS and len(mark) != 1 or mark in '"\r\n' or mark.isalnum():
+        remedy = "give one character, or comma, semicolon, tab, pipe, spaces"
         raise UserError(f"{given!r} is no delimiter", "--delimiter", remedy)
     return mark
 
@@ -309,6 +355,9 @@ def _guess_delimiter(text: str, name: str) -> str:
     if winners:
         return winners[0]
     lines = [line.strip() for line in text.splitlines()[:SAMPLE_ROWS] if line.strip()]
+    words = {len(line.split()) for line in lines}
+    if len(lines) > 2 and len(words) == 1 and words.pop() > 1:
+        return RUNS
     for mark, spelt in UNEXPECTED.items():
         counts = {line.count(mark) for line in lines}
         if len(lines) > 2 and len(counts) == 1 and counts.pop() > 1:
@@ -327,28 +376,51 @@ def _sample_rows(text: str, delimiter: str) -> Iterator[list[str]]:
         return  # a broken quote is told with its line when the rows are read in earnest
 
 
+@contextmanager
+def unpacked(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, or what is packed in it, to be read in pieces."""
+    with path.open("rb") as file:
+        start = file.read(4)
+        file.seek(0)
+        if member := packed_table(file, path.name) if start == ZIP else "":
+            with zipfile.ZipFile(path) as archive, archive.open(member) as inner:
+                yield inner
+        elif start.startswith(GZIP):
+            with gzip.open(path, "rb") as stream:
+                yield cast(IO[bytes], stream)
+        else:
+            file.seek(0)
+            yield file
+
+
 def first_rows(path: Path, count: int = 20) -> list[list[str]]:
     """Return the first rows of a table as text: enough to find its header, whatever its format.
 
     There are none where the file cannot be read; reading it in earnest says why.
     """
     try:
-        with path.open("rb") as file:
-            start = file.read(4)
-        if start == PARQUET:
+        with unpacked(path) as file:
+            data = file.read(HEAD)
+            if data.startswith((PARQUET, ZIP, OLE)):
+                data += file.read()
+        if data.startswith(PARQUET):
             import pyarrow.parquet
 
-            return [pyarrow.parquet.read_schema(path).names]
-        if start in (ZIP, OLE):
+            return [pyarrow.parquet.read_schema(io.BytesIO(data)).names]
+        if data.startswith((ZIP, OLE)):
             import python_calamine
 
-            sheet = python_calamine.CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+            book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+            sheet = book.get_sheet_by_index(0)
             return [[str(cell) for cell in row] for row in sheet.to_python(nrows=count)]
-        with (gzip.open if start.startswith(GZIP) else open)(path, "rb") as file:
-            data = file.read(HEAD)
+        if has_json_lines(data):
+            return [list(json.loads(data.partition(b"\n")[0]))]
         if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             data = data[: data.rfind(b"\n") + 1] or data  # a line may have been cut in a letter
         found = sniff(data, path.name)
-        return list(islice(_sample_rows(data.decode(found.encoding), found.delimiter), count))
+        text = data.decode(found.encoding)
+        if found.delimiter == RUNS:
+            return [line.split() for line in text.splitlines()[:count]]
+        return list(islice(_sample_rows(text, found.delimiter), count))
     except Exception:
         return []

@@ -1,9 +1,13 @@
-"""Where customers come from: what [source] in a dataset.toml says."""
+"""Where customers come from: what [source] in a dataset.toml, or --role on a command line, says."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
+
+from customer_tables.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,51 @@ class Source:
     coupon: str = ""
     own_brand: str = ""  # as "brand = Private"
     describe: str = ""  # columns that say who a customer is, the same in all of their lines
+    status: str = ""  # columns that say what a line is: a sale, a refund, a cancelled order ...
+    currency: str = ""  # a column that names the currency of the amount
+    # What cells of these columns mean that no list of words knows; or columns to ignore.
+    purchase: tuple[str, ...] = ()
+    refund: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+MARK = "+"  # between names of columns
+
+
+def summands(named: str) -> list[str]:
+    """Return the columns that a part of [source] names, with a plus between them."""
+    return [name for name in map(str.strip, named.split(MARK)) if name]
+
+
+Roles = Mapping[str, tuple[str, ...]]  # by role, the columns, or cells, that were given for it
+
+
+def with_roles(roles: Roles, text: str) -> str:
+    """Write roles as `parse_roles` reads them; those of a text of that kind go before them."""
+    settled = dict(roles) | parse_roles(text)
+    return "\n".join(f"{role}={column}" for role, columns in settled.items() for column in columns)
+
+
+def unknown_role(role: str, known: Iterable[str]) -> UserError:
+    """Return the error that a table has no such role."""
+    close = get_close_matches(role, list(known), 1)
+    remedy = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)[:300]}"
+    return UserError(f"this table has no role {role[:80]!r}", f"--role {role[:80]}=...", remedy)
+
+
+def parse_roles(text: str) -> dict[str, tuple[str, ...]]:
+    """Read roles as --role gives them, one a line: ``customer=CUSTOMERNAME``.
+
+    Raises
+    ------
+    UserError
+        If a line names no role or nothing for it.
+    """
+    roles: dict[str, tuple[str, ...]] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        role, _, given = (part.strip() for part in line.partition("="))
+        if not role or not given:
+            remedy = "write ROLE=COLUMN, such as --role customer=CUSTOMERNAME"
+            raise UserError(f"{line[:80]!r} gives no role to a column", "--role", remedy)
+        roles[role] = (*roles.get(role, ()), given)
+    return roles

@@ -13,12 +13,16 @@ from customer_tables.changes import Change, Reading
 from customer_tables.columns import read_columns
 from customer_tables.errors import UserError
 from customer_tables.names import normalise
-from customer_tables.parquet import read_parquet
+from customer_tables.parquet import read_json_lines, read_parquet
 from customer_tables.rows import Raw, assemble, name_columns, read_rows
 from customer_tables.sniff import load_content, sniff
 from customer_tables.workbook import read_workbook
 
 DATE_ORDERS = {"dmy": "dmy", "mdy": "mdy", "d/m/y": "dmy", "m/d/y": "mdy"}
+SUBTOTAL = (
+    r"(?i)^(?:.*[\s:-])?(?:sub|grand)?[\s-]?(?:totals?|summe|zwischensumme|gesamt|somme|subtotal)\b"
+)
+TWINS = "rows that repeat an earlier row"
 DECIMALS = {".": ".", ",": ",", "point": ".", "comma": ","}
 
 
@@ -31,8 +35,9 @@ def read_table(
     sheet: str | int | None = None,
     date_order: str | None = None,
     text_columns: Collection[str] = (),
+    lenient: bool = False,
 ) -> Reading:
-    """Read a table from CSV, TSV, Parquet or Excel, or gzip of these.
+    """Read a table from CSV, TSV, lines of JSON, Parquet or a workbook, or gzip or ZIP of one.
 
     The format is told by content, not by the file's name. What is unambiguous is repaired, counted
     and listed in ``changes``; what could mean two things is refused, with the option that settles
@@ -42,7 +47,7 @@ def read_table(
     ----------
     path : str or Path
     delimiter : str, optional
-        One character, or "comma", "semicolon", "tab", "pipe"; found out if not given.
+        One character, or "comma", "semicolon", "tab", "pipe", "spaces"; found out if not given.
     encoding : str, optional
         Found out if not given: byte-order mark, UTF-8, then Windows-1252.
     decimal : str, optional
@@ -53,6 +58,9 @@ def read_table(
         "dmy" or "mdy", for dates like 03/04/2024; found out if not given.
     text_columns : collection of str, optional
         Columns to leave as text, whatever they look like; case and punctuation do not matter.
+    lenient : bool, optional
+        Leave out a column of dates that cannot be read for certain, and say so, in place of
+        refusing the table: for tables in which dates only describe.
 
     Raises
     ------
@@ -69,8 +77,8 @@ def read_table(
         what = "the file is no Excel workbook and has no sheets"
         raise UserError(what, name, "leave --sheet out")
     about = {"name": name, "format": content.format, "compression": content.compression}
-    if content.format == "parquet":
-        raw = read_parquet(data, name)
+    if content.format in ("parquet", "json"):
+        raw = (read_parquet if content.format == "parquet" else read_json_lines)(data, name)
     elif content.format == "excel":
         raw, about["sheet"] = read_workbook(data, name, sheet)
     else:
@@ -80,7 +88,7 @@ def read_table(
         raw.changes = dialect.changes + raw.changes
         about |= {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
     keep = frozenset(normalise(name) for name in text_columns)
-    return _understand(raw, given, about, content.sha256, keep)
+    return _understand(raw, given, about, content.sha256, keep, lenient)
 
 
 def read_texts(texts: pd.DataFrame, name: str) -> Reading:
@@ -93,7 +101,8 @@ def read_texts(texts: pd.DataFrame, name: str) -> Reading:
     """
     columns = [pa.chunked_array([pa.array(texts[c].fillna(""), pa.string())]) for c in texts]
     raw = Raw(name, list(texts), columns, np.arange(1, len(texts) + 1), "row")
-    return _understand(raw, {"decimal": "", "date_order": ""}, {"name": name}, "", frozenset())
+    given = {"decimal": "", "date_order": ""}
+    return _understand(raw, given, {"name": name}, "", frozenset(), lenient=True)
 
 
 def _choose(given: str | None, known: dict[str, str], option: str) -> str:
@@ -106,11 +115,16 @@ def _choose(given: str | None, known: dict[str, str], option: str) -> str:
 
 
 def _understand(
-    raw: Raw, given: dict[str, str], about: dict[str, str], sha256: str, keep: frozenset[str]
+    raw: Raw,
+    given: dict[str, str],
+    about: dict[str, str],
+    sha256: str,
+    keep: frozenset[str],
+    lenient: bool,
 ) -> Reading:
     """Turn columns of text into a table of values."""
     name_columns(raw)
-    columns, decimal = read_columns(raw, given, about.get("delimiter", ""), keep)
+    columns, decimal = read_columns(raw, given, about.get("delimiter", ""), keep, lenient)
     table = pd.DataFrame({column.name: column.values for column in columns})
     kinds = {column.name: column.kind for column in columns}
     units = {column.name: column.unit for column in columns if column.unit}
@@ -118,17 +132,50 @@ def _understand(
     if _ends_with_sums(table, kinds):
         where = f"{raw.word} {raw.lines[-1]}"
         changes.append(Change("a last row of sums", "", 1, "left out", (where,)))
-        table = table.iloc[:-1].reset_index(drop=True)
+        table, raw.lines = table.iloc[:-1].reset_index(drop=True), raw.lines[:-1]
+    if (sums := _find_subtotals(table, kinds)).any():
+        raw.note("subtotals between the rows", raw.lines[sums].tolist(), "left out")
+        changes.append(raw.changes[-1])
+        table, raw.lines = table[~sums].reset_index(drop=True), raw.lines[~sums]
     if twins := _count_twins(table):
-        action = "kept; cleaning decides"
-        changes.append(Change("rows that repeat an earlier row", rows=twins, action=action))
+        changes.append(Change(TWINS, rows=twins, action="kept"))
     source: dict[str, str | int] = {
         **about,
         "decimal": decimal,
         "sha256": sha256,
         "rows": len(table),
     }
-    return Reading(table, changes, kinds, units, source, raw.lines[: len(table)], raw.word)
+    unread = {column.name: column.why for column in columns if column.why}
+    return Reading(table, changes, kinds, units, source, raw.lines, raw.word, unread=unread)
+
+
+def _find_subtotals(table: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
+    """Mark rows that are called a total and hold the sums of those above, since the last such one.
+
+    A name alone proves nothing: half of a row's numbers or more have to be sums, and one of them
+    no zero.
+    """
+    marked = np.zeros(len(table), bool)
+    numbers = table[[c for c in table if kinds[c] in ("number", "money")]].astype(float)
+    for column in (c for c in table if kinds[c] in ("id", "text")):
+        called = table[column].astype("str").str.contains(SUBTOTAL, na=False).to_numpy()
+        if 0 < called.sum() <= len(table) // 3 and numbers.shape[1]:
+            marked |= _are_sums(numbers.to_numpy(), called)
+    return marked
+
+
+def _are_sums(numbers: np.ndarray, called: np.ndarray) -> np.ndarray:
+    """Mark the rows called totals whose numbers are sums of the others, of a part or of all."""
+    sums, start = np.zeros(len(called), bool), 0
+    for row in np.flatnonzero(called).tolist():
+        some, every = numbers[start:row], numbers[:row][~called[:row]]
+        start, there = row + 1, ~np.isnan(numbers[row])
+        for part in (some, every):
+            same = np.isclose(numbers[row], np.nansum(part, axis=0), rtol=1e-6) & there
+            sums[row] |= (
+                len(part) > 0 and 2 * same.sum() >= there.sum() and numbers[row][same].any()
+            )
+    return sums
 
 
 def _ends_with_sums(table: pd.DataFrame, kinds: dict[str, str]) -> bool:

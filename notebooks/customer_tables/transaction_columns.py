@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
+import pyarrow as pa
+
+from customer_tables.dates import parse_dates
 from customer_tables.duckdb_files import (
     FOUND_OUT,
     Options,
     Relation,
+    Run,
     open_duckdb,
     open_file,
     quoted,
     rows_of,
 )
 from customer_tables.errors import UserError
-from customer_tables.names import split_name
-from customer_tables.source import Source
+from customer_tables.line_kinds import settle_line_kinds
+from customer_tables.names import is_identifier_name, normalise, split_name
+from customer_tables.numbers import parse_numbers
+from customer_tables.source import MARK, Roles, Source, summands, unknown_role
+from customer_tables.text import joined
+from customer_tables.vocabulary import MONEY, NO_CUSTOMER, RECORD_WORDS
 
 SAMPLE_ROWS = 200_000
 MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
+FEW = 20  # customers below which a repeated word is no customer
+LEAST_ORDERS = 0.02  # orders a row from which a column tells orders apart
+OFFERED_ROWS = 20_000  # by which columns are offered for a role
 ENOUGH = 30  # customers with more than one order, by whom a column is judged
 CONSTANT = 0.95  # share of them in whose lines it says the same
-MARK = "+"  # between names, as everywhere in [source]
 
 WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor"
+ASKED = {"customer": "who bought", "time": "when", "amount": "for how much"}
+NO_ROLES: Roles = MappingProxyType({})
+MEANINGS = ("purchase", "refund", "ignore")  # roles of cells, not of columns
 SALE = "invoice|order|basket|transaction|trans|receipt|ticket|bill|purchase|sale|sales"
 # For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
 # The last line of a part is German and French.
@@ -35,6 +51,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "customer": (
         rf"({WHO})( (id|no|nr|number|key|code))",
         rf"({WHO})",
+        rf"({WHO}) (full )?name|(customer |client )?e ?mail( address)?",
         r"(loyalty )?(card|account)( (id|no|nr|number|key))",
         r"kunden? ?(nummer|nr|id)|kunde|(n|id|num[ée]ro|code) ?(du )?client",
     ),
@@ -46,10 +63,14 @@ PARTS: dict[str, tuple[str, ...]] = {
     "amount": (
         r"(line|total|net|gross|sales|order|purchase|transaction|trans) ?(amount|amt|value|sales)",
         r"(total|line) (price|spent|spend|cost)|amount( (paid|spent))?|revenue|turnover",
-        r"sales|spent",
+        r"sales|spent|dollars?|euros?|pounds?|usd|eur|gbp|(total|paid|spent|order|net) ?"
+        r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|(order|purchase) total",
         r"(gesamt|netto|brutto)?(betrag|umsatz|preis)|montant( total)?|chiffre d affaires",
     ),
-    "quantity": (r"quantity|qty|units|number of (items|units)|items", r"menge|anzahl|quantit[ée]"),
+    "quantity": (
+        r"(ordered |order )?(quantity|qty)( ordered)?|units( sold)?|number of (items|units)|items",
+        r"menge|anzahl|quantit[ée]",
+    ),
     "price": (
         r"(unit|item) ?price|price( (each|per unit))?",
         r"(einzel|stück|stueck)preis|prix( unitaire)?",
@@ -75,50 +96,239 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def recognise(names: Iterable[str]) -> Source | None:
+COLUMN_ROLES = (*PARTS, "status", "currency", "describe")
+SEVERAL = ("amount", "discount", "coupon", "describe", "status")  # may name several columns
+ROLES = (*COLUMN_ROLES, *MEANINGS)  # what --role may say of transaction lines
+
+
+def recognise(names: Iterable[str], roles: Roles = NO_ROLES) -> Source | None:
     """Tell which columns of a header hold customer, time, amount and so on.
 
     Returns
     -------
     Source or None
         None where a customer, a time, or an amount (or quantity and price) is missing.
+
+    Raises
+    ------
+    UserError
+        If a role was given to a column that there is not.
+    """
+    parts = match_parts(names, roles)
+    return None if lacking(parts) else Source(grain="transaction", **parts)
+
+
+def match_parts(names: Iterable[str], roles: Roles = NO_ROLES) -> dict[str, Any]:
+    """Return the fields of a `Source` that a header tells; roles that were given go before names.
+
+    Raises
+    ------
+    UserError
+        If a role was given to a column that there is not.
     """
     words = {str(name): split_name(str(name)) for name in names}
-    found: dict[str, str] = {}
+    found = _given_parts(words, roles)
+    ignored = {normalise(name) for name in roles.get("ignore", ())}
     for part, patterns in PARTS.items():
-        free = [name for name in words if name not in found.values()]
-        hits = (n for p in patterns for n in free if re.fullmatch(p, words[n]))
-        if hit := next(hits, None):
+        taken = {
+            name for text in found.values() if isinstance(text, str) for name in summands(text)
+        }
+        free = [n for n in words if n not in taken and normalise(n) not in ignored]
+        hits = (n for p in patterns for n in free if re.fullmatch(_joined(p), words[n]))
+        if part not in found and (hit := next(hits, None)):
             found[part] = hit
-    worth = "amount" in found or {"quantity", "price"} <= set(found)
-    if not ({"customer", "time"} <= set(found) and worth):
-        return None
-    return Source(grain="transaction", **found)
+    return found
 
 
-def summands(named: str) -> list[str]:
-    """Return the columns that a part of [source] names, with a plus between them."""
-    return [name for name in map(str.strip, named.split(MARK)) if name]
+def _given_parts(names: Collection[str], roles: Roles) -> dict[str, Any]:
+    """Return the fields of a `Source` that were given as roles."""
+    found: dict[str, Any] = {role: roles[role] for role in MEANINGS if role in roles}
+    for role in COLUMN_ROLES:
+        columns = [find_column(names, column, role) for column in roles.get(role, ())]
+        columns = columns if role in SEVERAL else columns[-1:]
+        found |= {role: f" {MARK} ".join(columns)} if columns else {}
+    return found
 
 
-def find_transactions(path: Path, options: Options = FOUND_OUT) -> Source | None:
+def _joined(pattern: str) -> str:
+    """Let the words of a pattern stand without a space: CUSTOMERNAME is a customer name."""
+    return pattern.replace(" ?", " ").replace(" ", " ?")
+
+
+def find_column(names: Collection[str], wanted: str, role: str) -> str:
+    """Return the column that a role was given to, whatever its case and punctuation.
+
+    Raises
+    ------
+    UserError
+        If there is none of that name.
+    """
+    spellings = {normalise(name): name for name in names} | {name: name for name in names}
+    if found := spellings.get(wanted) or spellings.get(normalise(wanted)):
+        return found
+    close = get_close_matches(wanted, list(names), 1)
+    raise UserError(
+        f"there is no column {wanted[:80]!r} for the role {role!r}",
+        where=f"--role {role}={wanted[:80]}; columns: {', '.join(names)[:300]}",
+        remedy=f"is it {close[0]!r}?" if close else "name one of these columns",
+    )
+
+
+def lacking(parts: Collection[str]) -> list[str]:
+    """Return which of customer, time and amount a header does not tell."""
+    worth = "amount" in parts or {"quantity", "price"} <= set(parts)
+    known = {*parts} | ({"amount"} if worth else set())
+    return [part for part in ("customer", "time", "amount") if part not in known]
+
+
+def find_transactions(
+    path: Path, options: Options = FOUND_OUT, roles: Roles = NO_ROLES
+) -> Source | None:
     """Tell whether a file holds transaction lines: by its names, and repeated customers.
 
     Returns
     -------
     Source or None
         None where a row is a customer, or the file is for `read_table` to explain.
+
+    Raises
+    ------
+    UserError
+        If its rows are lines or receipts, and it is not known who bought, when or for how much.
     """
+    refused = None
     with suppress(UserError), open_duckdb(path.name) as connection:
         file, run = open_file(connection, path, options), rows_of(connection)
-        if source := recognise(file.types):
-            who = quoted(source.customer)
-            for part in _first_and_all(file, who):  # all only where the first leave a doubt
-                query = f"SELECT count({who}), approx_count_distinct({who}) FROM {part}"
-                rows, customers = run(query)[0]
-                if customers < MOST_DISTINCT * rows:
-                    return source
+        try:
+            return _judge(run, file, roles, path.name)
+        except UserError as error:
+            refused = error
+    if refused:
+        raise refused
     return None
+
+
+def _judge(run: Run, file: Relation, roles: Roles, name: str) -> Source | None:
+    """Tell lines of purchases from customers by how often a customer stands in the file."""
+    parts = match_parts(file.types, roles)
+    missing, who = lacking(parts), parts.get("customer", "")
+    if not missing and roles.keys() & {"time", "amount", "quantity", "price"}:
+        return settle_line_kinds(run, file, Source(grain="transaction", **parts))
+    for part in _first_and_all(file) if who else ():  # all only where the first leave a doubt
+        counts = f"SELECT count({quoted(who)}), approx_count_distinct({quoted(who)}) FROM {part}"
+        rows, customers = run(counts)[0]
+        if customers < MOST_DISTINCT * rows:
+            if not missing:
+                return settle_line_kinds(run, file, Source(grain="transaction", **parts))
+            if customers >= FEW and not _other_customers(run, file, parts):
+                raise _incomplete(run, file, parts, missing, name)
+    if not who and "order" in parts and _are_receipts(run, file, parts):
+        raise _incomplete(run, file, parts, missing, name)
+    return None
+
+
+def complete(path: Path, source: Source, options: Options, roles: Roles = NO_ROLES) -> Source:
+    """Complete a [source] that names only some roles by guessing the others from the header.
+
+    Roles that were given go before what it says.
+
+    Raises
+    ------
+    UserError
+        If a role is unknown or its column is not there, or a needed one is neither named nor found.
+    """
+    if unknown := roles.keys() - set(ROLES):
+        raise unknown_role(min(unknown), ROLES)
+    named = {role: summands(getattr(source, role)) for role in COLUMN_ROLES}
+    named |= {role: getattr(source, role) for role in MEANINGS}
+    wanted = {role: tuple(columns) for role, columns in named.items() if columns} | dict(roles)
+    with open_duckdb(path.name) as connection:
+        file, run = open_file(connection, path, options), rows_of(connection)
+        if lacking(wanted):
+            parts = match_parts(file.types, wanted)
+            if missing := lacking(parts):
+                raise _incomplete(run, file, parts, missing, path.name)
+            source = replace(source, **parts)
+        elif roles:
+            source = replace(source, **_given_parts(file.types, roles))
+        return settle_line_kinds(run, file, source)
+
+
+def _other_customers(run: Run, file: Relation, parts: dict[str, Any]) -> list[str]:
+    """Return the columns that tell every row apart and are called after customers."""
+    named = [c for c in file.types if c != parts["customer"] and is_identifier_name(c)]
+    named = [c for c in named if re.match(rf"({WHO}|person)", split_name(c))]
+    return [c for c in named if _is_unique(run, file, c)]
+
+
+def _is_unique(run: Run, file: Relation, column: str) -> bool:
+    query = f"SELECT count(*) - count(DISTINCT {quoted(column)}) FROM {file.sql}"
+    return run(query)[0][0] == 0
+
+
+def _are_receipts(run: Run, file: Relation, parts: dict[str, Any]) -> bool:
+    """Whether rows are told apart by receipts or orders, and nothing else could be customers."""
+    known = [parts.get("order"), parts.get("product")]
+    others = [c for c in file.types if c not in known and is_identifier_name(c)]
+    if any(not (NO_CUSTOMER.search(w) or RECORD_WORDS.search(w)) for w in map(split_name, others)):
+        return False
+    order = quoted(parts["order"])
+    rows, orders = run(f"SELECT count(*), count(DISTINCT {order}) FROM {file.sql}")[0]
+    timed = "time" in parts or bool(offers(run, file, parts)["time"])
+    return orders >= max(FEW, LEAST_ORDERS * rows) and timed
+
+
+def _incomplete(
+    run: Run, file: Relation, parts: dict[str, Any], missing: list[str], name: str
+) -> UserError:
+    """Say which parts of transaction lines are not recognised, and offer columns for each."""
+    likely = offers(run, file, parts)
+    said, options = joined([ASKED[part] for part in missing]), []
+    for part in missing:
+        shown = " or ".join(likely[part][:3])
+        if not shown:
+            options.append(f"{part}: no other column could be it; ")
+            continue
+        options.append(f'{part}: is it {shown}? --role {part}="{likely[part][0]}"; ')
+    if "customer" in missing and not likely["customer"] and "order" in parts:
+        options.append(f'--role customer="{parts["order"]}" makes each {parts["order"]} a customer')
+    key = parts.get("customer") or parts.get("order") or "no customer"
+    return UserError(
+        f"a row is no customer here but a line or a receipt ({key}), and no column is recognised "
+        f"that says {said}",
+        where=f"{name}: {', '.join(file.types)[:300]}",
+        remedy="".join(options).rstrip("; "),
+    )
+
+
+def offers(run: Run, file: Relation, parts: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the columns whose cells could be a customer, a time or an amount, likely ones first.
+
+    Judged by the first lines: a time is written as one, an amount is a number, and a customer
+    stands in several lines, by name or number.
+    """
+    rows = run(f"SELECT * FROM {file.sql} LIMIT {OFFERED_ROWS}")
+    taken = {name for text in parts.values() if isinstance(text, str) for name in summands(text)}
+    found: dict[str, list[str]] = {"customer": [], "time": [], "amount": []}
+    for column, cells in zip(file.types, zip(*rows, strict=True), strict=True):
+        texts = [str(cell).strip() for cell in cells if cell is not None and str(cell).strip()]
+        if column in taken or not texts:
+            continue
+        distinct = pa.array(sorted(set(texts)), pa.string())
+        numeric = parse_numbers(distinct).valid.mean()
+        if parse_dates(distinct).valid.mean() > 0.9:
+            found["time"].append(column)
+        elif (
+            len(distinct) >= FEW
+            and len(distinct) < MOST_DISTINCT * len(texts)
+            and (numeric < 0.1 or is_identifier_name(column))
+        ):
+            found["customer"].append(column)
+        elif numeric > 0.9 and not is_identifier_name(column):
+            found["amount"].append(column)
+    found["customer"].sort(key=lambda c: not re.match(WHO, split_name(c)))
+    found["amount"].sort(key=lambda c: not set(split_name(c).split()) & MONEY)
+    return found
 
 
 def _first_and_all(file: Relation, columns: str = "*") -> tuple[str, str]:
@@ -131,7 +341,9 @@ def find_descriptors(path: Path, source: Source, options: Options = FOUND_OUT) -
     What changes from order to order, such as a way of delivery, is told from it by customers with
     several orders.
     """
-    used = {getattr(source, field.name) for field in fields(source)}
+    if source.describe:
+        return source
+    used = used_columns(source)
     with open_duckdb(path.name) as connection:
         file, run = open_file(connection, path, options), rows_of(connection)
         free = [c for c in file.types if c not in used and MARK not in c and c.strip()]
@@ -157,3 +369,12 @@ def find_descriptors(path: Path, source: Source, options: Options = FOUND_OUT) -
     pairs = zip(free, judged[::2], judged[1::2], strict=True)
     found = [name for name, constant, values in pairs if constant >= CONSTANT and values > 1]
     return replace(source, describe=f" {MARK} ".join(found))
+
+
+def used_columns(source: Source) -> dict[str, str]:
+    """Return the columns of a file that a [source] names, each with the role that it has there."""
+    used: dict[str, str] = {}
+    for role in COLUMN_ROLES:
+        used |= {name: role for name in summands(getattr(source, role)) if name not in used}
+    brand = source.own_brand.partition("=")[0].strip()
+    return used | ({brand: "own_brand"} if brand else {})

@@ -8,13 +8,14 @@ customers are; `description` writes what came out as a dataset.toml.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from customer_tables.aggregation import customers_query
-from customer_tables.changes import Change, Reading
+from customer_tables.changes import Change, Reading, Use
 from customer_tables.duckdb_cells import (
     MONEY,
     is_misread,
@@ -36,16 +37,18 @@ from customer_tables.duckdb_files import (
     rows_of,
 )
 from customer_tables.errors import UserError
+from customer_tables.line_kinds import line_kinds
 from customer_tables.periods import NO_CUT, by_customer, split_history
-from customer_tables.source import Source
+from customer_tables.source import Source, summands
 from customer_tables.storage import file_digest
-from customer_tables.transaction_columns import summands
+from customer_tables.transaction_columns import offers, used_columns
 
 SUMS = ("amount", "discount", "coupon")  # parts of [source] that may name several columns
 NUMBERS = (*SUMS, "quantity", "price")
 KEYS = ("customer", "order")
 PARTS = (*NUMBERS, "time", *KEYS, "product", "category", "own_brand")
 SAMPLE_ROWS = 10_000  # by which it is told how a file is written
+ALL_BOUGHT = MappingProxyType({"refund": "false", "ignore": "false"})
 NO_TEXT, NO_NUMBER = "CAST(NULL AS VARCHAR)", f"CAST(NULL AS {MONEY})"
 
 
@@ -92,7 +95,16 @@ def aggregate(
     about: dict[str, str | int] = {"name": path.name, "format": file.format}
     about |= {"sha256": file_digest(path), "rows": len(table)}
     kinds = {name: "id" if name == "customer_id" else "number" for name in table}
-    return Reading(table, [*file.changes, *changes], kinds, {}, about, history=history)
+    uses = [Use(path.name, c, use) for c, use in _uses(file, source).items()]
+    return Reading(table, [*file.changes, *changes], kinds, {}, about, uses=uses, history=history)
+
+
+def _uses(file: Relation, source: Source) -> dict[str, str]:
+    """Say of every column of lines what it was taken for, or why it was left out."""
+    used = used_columns(source)
+    idle = dict.fromkeys(map(str.casefold, source.ignore), "left out: to be ignored")
+    unknown = "left out: no role fits its name, and it does not stay the same with a customer"
+    return {c: used.get(c) or idle.get(c.casefold(), unknown) for c in file.types}
 
 
 def aggregate_lines(
@@ -125,8 +137,25 @@ def aggregate_lines(
     types = file.types | (products.types if products else {})
     check_columns({source.time: "time"} | _needed_columns(source), types, name)
     lines = _look_up_products(run, file, products, source, name) if products else file
-    create_lines(run, lines, source, options, name)
-    return customers_query(run, source, name, products=products is not None)
+    says, counted = line_kinds(run, lines, source, name)
+    create_lines(run, lines, source, options, name, says)
+    if says["ignore"] != "false":
+        counted += _count_lost(run, lines, source)
+
+    def offered(part: str) -> str:
+        columns = offers(run, file, {"customer": source.customer, "amount": source.amount})[part]
+        return " or ".join(columns[:3])
+
+    query, changes = customers_query(run, source, name, offered, products=products is not None)
+    return query, [*counted, *changes]
+
+
+def _count_lost(run: Run, file: Relation, source: Source) -> list[Change]:
+    """Count the customers of whom every line was left out."""
+    who = text_of(quoted(source.customer), file.types[source.customer])
+    before = run(f"SELECT count(DISTINCT {who}) FROM {file.sql}")[0][0]
+    lost = before - run("SELECT count(DISTINCT customer) FROM lines")[0][0]
+    return [Change("customers without any purchase", rows=lost, action="left out")] if lost else []
 
 
 def check_columns(needed: dict[str, str], types: Collection[str], name: str) -> None:
@@ -140,27 +169,42 @@ def check_columns(needed: dict[str, str], types: Collection[str], name: str) -> 
             )
 
 
-def create_lines(run: Run, file: Relation, source: Source, options: Options, name: str) -> None:
+def create_lines(
+    run: Run,
+    file: Relation,
+    source: Source,
+    options: Options,
+    name: str,
+    says: Mapping[str, str] = ALL_BOUGHT,
+) -> None:
     """Create `lines` inside an engine, every line in one form, or raise a `UserError`.
 
-    Columns: customer, bought, amount, quantity, basket, product, category, discount, coupon, own.
+    Columns: customer, bought, amount, quantity, basket, product, category, discount, coupon, own,
+    and misread: a cell that says something and could not be read. `says` has the conditions of
+    refunds, whose amounts become negative, and of lines to ignore, as `line_kinds` gives them.
     Of a Parquet file it is a view, which reads the file at each look, else a table. How a file is
     written is settled by its first lines where all other cells can be read so, too.
     """
     if file.format != "parquet":
         first = replace(file, sql=f"(SELECT * FROM {file.sql} LIMIT {SAMPLE_ROWS})")
         with suppress(UserError):  # where the first lines tell too little
-            query = _lines_query(run, first, file, source, options, name)
+            query = _lines_query(run, first, file, source, options, name, says)
             run(f"CREATE OR REPLACE TABLE lines AS {query}")
-            if not run("SELECT count(*) FROM lines WHERE misread")[0][0]:
+            if not run("SELECT count(misread) FROM lines")[0][0]:
                 return
     kind = "VIEW" if file.format == "parquet" else "TABLE"
-    query = _lines_query(run, file, file, source, options, name)
+    query = _lines_query(run, file, file, source, options, name, says)
     run(f"CREATE OR REPLACE {kind} lines AS {query}")
 
 
 def _lines_query(
-    run: Run, sample: Relation, file: Relation, source: Source, options: Options, name: str
+    run: Run,
+    sample: Relation,
+    file: Relation,
+    source: Source,
+    options: Options,
+    name: str,
+    says: Mapping[str, str],
 ) -> str:
     """Return the query of lines, written as a part of them, or all, tells."""
     numbers = [c for c in _needed_columns(source, *NUMBERS) if c in file.types]
@@ -172,8 +216,12 @@ def _lines_query(
     else:
         factors = (amounts.get(column, "NULL") for column in (source.quantity, source.price))
         amount = f"CAST({' * '.join(factors)} AS {MONEY})"
+    if says["refund"] != "false":
+        amount = f"CASE WHEN {says['refund']} THEN -abs({amount}) ELSE {amount} END"
     misread = (
-        is_misread(quoted(c), sql) for part in (amounts, keys, times) for c, sql in part.items()
+        f"WHEN {is_misread(quoted(c), sql)} THEN CAST({quoted(c)} AS VARCHAR)"
+        for part in (times, amounts, keys)
+        for c, sql in part.items()
     )
     chosen = {
         "customer": keys.get(source.customer, NO_TEXT),
@@ -185,10 +233,11 @@ def _lines_query(
         **_goods(source, file),
         "discount": _total(amounts, source.discount),
         "coupon": _total(amounts, source.coupon),
-        "misread": " OR ".join(misread),
+        "misread": f"CASE {' '.join(misread)} END",
     }
     listed = ", ".join(f"{expression} AS {quoted(key)}" for key, expression in chosen.items())
-    return f"SELECT {listed} FROM {file.sql}"
+    kept = "" if says["ignore"] == "false" else f" WHERE NOT ({says['ignore']})"
+    return f"SELECT {listed} FROM {file.sql}{kept}"
 
 
 def _needed_columns(source: Source, *parts: str) -> dict[str, str]:

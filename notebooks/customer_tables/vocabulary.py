@@ -31,6 +31,16 @@ NOMINAL = frozenset(
     "code response plan tier brand model make department zone gender sex marital marriage "
     "education geography country state city occupation département departement".split()
 )
+# Of these, 0 and 1 are codes of groups and answer no question.
+CODED = frozenset(
+    "sex gender genre sexe geschlecht marital marriage familienstand education educational bildung "
+    "race ethnicity religion region type class segment group category channel tier plan area zone "
+    "branch store department city state country".split()
+)
+ON_THE_MAP = re.compile(
+    r"(.+ )?(lat|lats|latitude|lng|lon|long|longitude|breitengrad|l[äa]ngengrad|easting|northing)"
+    r"|(geo|gps|map) ?[xy]|[xy] ?(coord|coordinate|coordinates)|geo(hash)?"
+)
 YEARS = frozenset("year birth birthyear yob jahr geburtsjahr année annee".split())
 CALENDAR = re.compile(
     r"(.+ )?(day|month|week|quarter|hour)( of( the)? (day|week|month|year))"
@@ -102,4 +112,9 @@ PARTIAL_VALUES = (
     r"(.* )?(purchases?|sales|spend|spent|spending|purchase amount|amount spent)( .*)?",
 )
 CUSTOMER_WORDS = re.compile(r"\b(customer|cust|client|user|member|household|account|holder)")
+# What these tell apart are no customers.
+NO_CUSTOMER = re.compile(
+    r"\b(zip|post|postal|postcode|plz|store|shop|branch|product|item|sku|article|stock|phone|fax"
+    r"|telephone|mobile)"
+)
 RECORD_WORDS = re.compile(r"\b(row|record|sl|s|sr|serial|index|line|no|nr)\b")

@@ -21,6 +21,14 @@ NOT_A_NUMBER = NEVER_A_VALUE.union(
     "00/00/0000".split(),
     ("not applicable", "not known", "0000-00-00 00:00:00"),
 )
+# What people choose in place of a number; categories keep it.
+NO_ANSWER = (
+    r"^(i |i['’]d )?(would )?(prefer|rather|choose|wish)s? not( to)?( (say|answer|tell|state))?$"
+    r"|^(i )?(do not|don['’]?t|doesn['’]?t) (know|remember|want to (say|answer))$"
+    r"|^no (answer|opinion|response)$|^not (sure|stated|answered|given|asked)$|^(unsure|skipped)$"
+    r"|^(undisclosed|refused( to answer)?|declined( to (answer|say))?|no sabe)$"
+    r"|^(keine angabe|wei(ß|ss) nicht|ne sait pas|sans réponse)$"
+)
 INFINITE = frozenset("inf +inf -inf infinity +infinity -infinity ∞ +∞ -∞ 1.#inf -1.#inf".split())
 YES = frozenset("yes y true t ja oui si sí".split())
 NO = frozenset("no n false f nein non".split())
@@ -92,8 +100,8 @@ def _missing(column: Column) -> np.ndarray:
     """Mark the texts that mean "missing" among categories and other text."""
     missing, absent = column.among(NEVER_A_VALUE), column.among(frozenset({"na"}))
     others = column.texts.filter(pa.array(~missing & ~absent))
-    # Among two capitals each, NA is Namibia or North America.
-    if len(others) and pc.all(pc.match_substring_regex(others, r"^\p{Lu}{2}$")).as_py():
+    # Among few capitals each, NA is Namibia or North America: DE, FR; EMEA, APAC.
+    if len(others) and pc.all(pc.match_substring_regex(others, r"^\p{Lu}{2,5}$")).as_py():
         return missing
     return missing | absent
 

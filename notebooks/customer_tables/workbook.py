@@ -39,8 +39,10 @@ def read_workbook(data: bytes, file: str, sheet: str | int | None) -> tuple[Raw,
         raise _unreadable(data, file, error) from None
     title = _choose_sheet(book, file, sheet)
     units, errors = _read_details(data, file, title)
-    rows = _spell_rows(book.get_sheet_by_name(title), errors)
+    filled: list[int] = []
+    rows = _spell_rows(book.get_sheet_by_name(title), errors, filled)
     raw = assemble(rows, f"{file}, sheet {title!r}", sheet=True)
+    raw.note("merged cells", [row for row in filled if row in set(raw.lines)], "filled down")
     raw.units = {name: units.get(i, "") for name, i in zip(raw.names, raw.places, strict=True)}
     action = "kept as shares: 0.12 for 12 %"
     shares = [name for name, unit in raw.units.items() if unit == "%"]
@@ -77,6 +79,9 @@ def _choose_sheet(book: Any, file: str, wanted: str | int | None) -> str:
     if not filled:
         raise UserError("the workbook is empty", file, "give another file or --sheet")
     if len(filled) > 1:
+        shapes = {title: book.get_sheet_by_name(title) for title in filled}
+        sizes = {t: (sheet.width > 1, sheet.height * sheet.width) for t, sheet in shapes.items()}
+        filled.sort(key=lambda title: sizes[title], reverse=True)  # the likeliest table first
         raise UserError(
             f"the workbook has {len(filled)} sheets with content",
             where=f"{file}: {', '.join(filled)}",
@@ -154,13 +159,29 @@ def _unit_of(number_format: str) -> str:
     return (found.group(1) or found.group(2)) if found else ""
 
 
-def _spell_rows(sheet: Any, errors: Errors) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row's number and its cells as text, without empty ones at its end."""
+def _spell_rows(sheet: Any, errors: Errors, filled: list[int]) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row's number and its cells as text, without empty ones at its end.
+
+    Cells that are merged over several rows hold their text in each; the rows go into `filled`.
+    """
     above, before = sheet.start or (0, 0)
+    tops = {
+        (row, column): (top, column)
+        for (top, column), (bottom, _) in sheet.merged_cell_ranges or ()
+        for row in range(top + 1, bottom + 1)
+    }
+    merged = dict.fromkeys(tops.values(), "")
     for number, row in enumerate(sheet.iter_rows(), above + 1):
         cells = [""] * before + [_spell(value) for value in row]
         for place, text in errors.get(number, {}).items():
             cells[place] = text
+        for place in range(len(cells)) if merged else ():
+            at = (number - 1, place)
+            if at in merged:
+                merged[at] = cells[place]
+            elif at in tops and not cells[place]:
+                cells[place] = merged[tops[at]]
+                filled.append(number)
         while cells and not cells[-1]:
             cells.pop()
         yield number, cells

@@ -46,7 +46,8 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
                 f"the table has no column {column.name!r} ({column.label})",
                 where=f"columns that were not recognised: {', '.join(left)[:300] or 'none'}",
                 remedy=(f"is it {near[0]!r}? " if near else "")
-                + "rename the column, or add its name to found_as in dataset.toml",
+                + f'--role {column.name}="COLUMN" says which it is; or rename it, or add its name '
+                "to found_as in dataset.toml",
             )
     reasons = {normalise(name): why for name, why in dataset.left_out.items()}
     why = {

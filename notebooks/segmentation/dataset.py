@@ -298,7 +298,10 @@ class Dataset(Heading, Tables):
             return self
         labels = ", ".join(f.label or f.name for f in features if f.name in given)
         note = f"The features that segment were chosen for this run (segment_on): {labels}."
-        return replace(self, features=features, limits=(note, *self.limits))
+        limits = self.limits
+        if any(f.role == "segment" and f.why.startswith("sensitive") for f in features):
+            limits = tuple(text for text in limits if "play no part in making them" not in text)
+        return replace(self, features=features, limits=(note, *limits))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -444,15 +447,11 @@ def _refusal(error: ValidationError, content: dict[str, Any], path: Path) -> Use
 
 def _contradictions(dataset: Dataset, file: _File) -> Iterator[tuple[str, str]]:
     """Yield what cannot be in a dataset, each with its remedy."""
-    origin, columns = dataset.origin, dataset.columns
+    columns = dataset.columns
     for key, column in file.columns.items():
         if column.name != key:
             what = f"columns.{key[:80]} has an unknown key 'name'"
             yield what, "its name stands in the brackets"
-    amount = origin.amount or (origin.quantity and origin.price)
-    if origin.grain == "transaction" and not (origin.customer and origin.time and amount):
-        what = "source has transaction lines and does not say what their columns are"
-        yield what, "give customer, time, and amount or quantity and price"
     listed = [dataset.campaign.get(name, name) for name in CAMPAIGN_COLUMNS]
     if len(set(listed)) < len(listed) or "" in listed:
         what = "two columns of a campaign list have one name, or one has none"

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from customer_tables.changes import Reading
+from customer_tables.changes import Change, Reading, Use
 from customer_tables.description import describe_transactions
 from customer_tables.duckdb_files import Options
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess
 from customer_tables.inference import infer_dataset
 from customer_tables.people import join_demographics, join_descriptors
+from customer_tables.source import Roles, parse_roles, unknown_role
 from customer_tables.storage import write_atomically
-from customer_tables.table import read_table
-from customer_tables.transaction_columns import find_descriptors, find_transactions
+from customer_tables.table import TWINS, read_table
+from customer_tables.transaction_columns import (
+    ROLES,
+    complete,
+    find_column,
+    find_descriptors,
+    find_transactions,
+)
 from customer_tables.transactions import aggregate
-from segmentation.dataset import AGGREGATED, Dataset
+from segmentation.dataset import AGGREGATED, Column, Dataset, match_columns
 from segmentation.workspace import GUESSED, Workspace, results_folder
 
 
@@ -51,7 +62,8 @@ def open_table(
     prediction_cut : str
         Where a history of purchases is cut in two, as in `split_history`.
     **options : str
-        How to read them, as in `read_table`; empty where it is to be found out.
+        How to read them, as in `read_table`; empty where it is to be found out. Also `roles`, as
+        `parse_roles` reads them, and the `demographics_sheet` of a second table in a workbook.
 
     Raises
     ------
@@ -59,7 +71,10 @@ def open_table(
         If there is no table, or it cannot be read or understood.
     """
     given = {name: value for name, value in options.items() if value}
-    people = Path(demographics_file) if demographics_file else None
+    roles = parse_roles(given.pop("roles", ""))
+    people = None
+    if demographics_file:
+        people = (Path(demographics_file), given.pop("demographics_sheet", ""))
     if dataset == GUESSED:
         if not input_file:
             raise UserError(
@@ -67,34 +82,46 @@ def open_table(
                 where="parameter input_file",
                 remedy="give a table, or the name of a dataset",
             )
-        reading, text = _guess(Path(input_file), people, given, prediction_cut)
+        reading, text = _guess(Path(input_file), people, given, roles, prediction_cut)
         write_atomically(results_folder(dataset, results_dir) / "dataset.toml", text.encode())
     ws = Workspace.open("01", dataset=dataset, results_dir=results_dir, quick=quick)
     if dataset != GUESSED:
-        reading = _read(ws.dataset, input_file, people, given, prediction_cut)
-    return ws, reading
+        reading = _read(ws.dataset, input_file, people, given, roles, prediction_cut)
+    return ws, _settle_copies(reading, ws.dataset)
 
 
-def _guess(path: Path, people: Path | None, given: dict[str, str], cut: str) -> tuple[Reading, str]:
+People = tuple[Path, str] | None  # a second file, and its sheet
+
+
+def _guess(
+    path: Path, people: People, given: dict[str, str], roles: Roles, cut: str
+) -> tuple[Reading, str]:
     """Read a table of which nothing is known, and describe it."""
     name, options = name_of(path), Options(**given)
-    source = find_transactions(path, options)
+    source = find_transactions(path, options, roles)
     if source is None:
         _refuse_people(people)
-        reading = read_table(path, **given)
-        return reading, infer_dataset(reading, name)
+        reading = _read_customers(path, roles.get("customer", ()), given, lenient=True)
+        return reading, infer_dataset(reading, name, roles)
+    if unknown := roles.keys() - ROLES:
+        raise unknown_role(min(unknown), ROLES)
     source = find_descriptors(path, source, options)
     reading = aggregate(path, source, options, cut=cut)
     guesses: list[Guess] = []
     if people:  # what they say goes before what the lines say under the same name
-        reading, guesses = join_demographics(reading, people, source.customer)
+        reading, guesses = join_demographics(reading, *people, source.customer)
     reading, more = join_descriptors(reading, path, source, options)
     guesses = [*guesses, *more]
     return reading, describe_transactions(reading.table, source, reading.source, name, guesses)
 
 
 def _read(
-    known: Dataset, input_file: str, people: Path | None, given: dict[str, str], cut: str
+    known: Dataset,
+    input_file: str,
+    people: People,
+    given: dict[str, str],
+    roles: Roles,
+    cut: str,
 ) -> Reading:
     """Read the table of a known dataset, or another in its place."""
     path, source = Path(input_file) if input_file else known.source_path, known.origin
@@ -106,17 +133,103 @@ def _read(
         )
     if source.grain != "transaction":
         _refuse_people(people)
-        return read_table(path, text_columns=text_columns(known), **given)
+        given_columns = [column for columns in roles.values() for column in columns]
+        kept = text_columns(known) + (given_columns if _names_text(known, roles) else [])
+        lenient = not any(c.kind == "date" and c.required for c in known.columns)
+        return _renamed(_read_customers(path, kept, given, lenient=lenient), known, roles)
     options, aggregated = Options(**given), bool(input_file) and _is_summed_up(path)
     if aggregated:
         reading = read_table(path, text_columns=["customer_id"])
     else:
+        if roles or not source.package:
+            source = complete(path, source, options, roles)
         products = known.locate(source.products) if source.products else None
         reading = aggregate(path, source, options, products=products, cut=cut)
-    people = people or (known.locate(source.demographics) if source.demographics else None)
+    people = people or ((known.locate(source.demographics), "") if source.demographics else None)
     if people:
-        reading, _ = join_demographics(reading, people, source.customer)
+        reading, _ = join_demographics(reading, *people, source.customer)
     return reading if aggregated else join_descriptors(reading, path, source, options)[0]
+
+
+def _read_customers(
+    path: Path, kept: Sequence[str], given: Mapping[str, str], *, lenient: bool
+) -> Reading:
+    """Read a table with one row a customer, as the options that were given say."""
+    how: dict[str, Any] = dict(given)
+    return read_table(path, text_columns=kept, lenient=lenient, **how)
+
+
+def _names_text(known: Dataset, roles: Roles) -> bool:
+    """Whether a role was given for a column of identifiers or words, to be kept as written."""
+    return any(c.name in roles and c.kind in ("id", "category", "text") for c in known.columns)
+
+
+def _renamed(reading: Reading, known: Dataset, roles: Roles) -> Reading:
+    """Call columns as the dataset does, as --role says of them."""
+    names = {"customer": known.id.name} if known.id else {}
+    names |= {column.name: column.name for column in known.columns}
+    changes, new = [*reading.changes], {}
+    for role, columns in roles.items():
+        if role not in names:
+            raise unknown_role(role, names)
+        column = find_column(list(map(str, reading.table)), columns[-1], role)
+        new[column] = names[role]
+        rows = len(reading.table)
+        changes.append(Change(f"taken for {names[role]}, as --role says", column, rows, "renamed"))
+    kinds, units = (
+        {new.get(name, name): entry for name, entry in entries.items()}
+        for entries in (reading.kinds, reading.units)
+    )
+    table = reading.table.rename(columns=new)
+    return replace(reading, table=table, kinds=kinds, units=units, changes=changes)
+
+
+def _settle_copies(reading: Reading, known: Dataset) -> Reading:
+    """Say what becomes of rows that repeat another, now that it is known what tells customers."""
+    action = "kept: without an identifier, each row is a customer"
+    if known.id and known.id.name in match_columns(reading.table.columns, known).values():
+        action = "dropped, see below: an identifier shows that they are copies"
+    changes = [replace(c, action=action) if c.what == TWINS else c for c in reading.changes]
+    return replace(reading, changes=changes)
+
+
+def list_columns(reading: Reading, known: Dataset, changes: Sequence[Change]) -> pd.DataFrame:
+    """List every column of every file: what it was taken for, or why it was left out.
+
+    Parameters
+    ----------
+    reading, known
+        As `open_table` gives them, the latter in its workspace.
+    changes : sequence of Change
+        What selecting the dataset's columns left out, and why.
+
+    Returns
+    -------
+    DataFrame
+        Columns file, column and use, in the order of the files; a use that begins with "left out"
+        gives the reason.
+    """
+    every = [c for c in (*reading.changes, *changes) if c.column]
+    left = {c.column: f"left out: {c.what}" for c in every if c.action.endswith("left out")}
+    uses = [replace(u, use=left.get(u.column, u.use)) for u in reading.uses]
+    name = str(reading.source["name"])
+    uses += [Use(name, c.column, left[c.column]) for c in every if c.action == "column left out"]
+    if known.origin.grain != "transaction":
+        places = match_columns(reading.table.columns, known)
+        roles = {f.name: f.role for f in known.features}
+        for column in reading.table:
+            place = places.get(column)
+            use = left.get(column) or _use(known.column(place), roles) if place else left[column]
+            uses.append(Use(name, str(column), use))
+    return pd.DataFrame([vars(use) for use in uses], columns=["file", "column", "use"])
+
+
+def _use(column: Column, roles: Mapping[str, str]) -> str:
+    """Say in short what a column of customers is, and its part in the segments."""
+    part = {"segment": "segments", "left out": "shown only"}.get(roles.get(column.name, ""))
+    if column.kind == "id":
+        return "tells customers apart"
+    return f"{column.label} ({column.kind}): {part or 'describes'}"
 
 
 def _is_summed_up(path: Path) -> bool:
@@ -127,11 +240,11 @@ def _is_summed_up(path: Path) -> bool:
         return False
 
 
-def _refuse_people(people: Path | None) -> None:
+def _refuse_people(people: People) -> None:
     if people:
         raise UserError(
             "a second file of people goes with a file of purchases only",
-            where=f"--demographics {people.name}",
+            where=f"--demographics {people[0].name}",
             remedy="put its columns into the table of customers",
         )
 

@@ -44,7 +44,7 @@ def read_period(model: dict[str, Any], path: Path) -> Scored:
 def read_scored(model: dict[str, Any], path: Path) -> tuple[Scored, Reading]:
     """Read customers as a run does and score them; refuse a table of another dataset."""
     dataset = dataset_of(model)
-    reading = read_table(path, text_columns=text_columns(dataset))
+    reading = read_table(path, text_columns=text_columns(dataset), lenient=True)
     table = reading.numbered
     found = set(match_columns(table.columns, dataset).values())
     needed = [c.name for c in dataset.columns if c.required and c.kind != "id"]

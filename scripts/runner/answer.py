@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from customer_tables.text import printable, share
 from runner.environment import ROOT
 
+MOST_COLUMNS = 8  # that are named as left out
 NAME_WIDTH = 40  # longer names of segments are cut on the terminal
 
 
@@ -35,6 +37,19 @@ def lines(results: Path) -> list[str]:
             row += f"   {share(value['share']):>{len(head)}}"
         rows.append(row)
     return ["", found, "", *rows, ""]
+
+
+def left_out(results: Path) -> list[str]:
+    """Return the columns of the files that were left out, each with the reason."""
+    path = results / "tables" / "01_columns.csv"
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        uses = {row["column"]: row["use"] for row in csv.DictReader(file)}
+    gone = {column: use for column, use in uses.items() if use.startswith("left out")}
+    shown = [f"  {printable(c, NAME_WIDTH)}: {printable(use)}" for c, use in gone.items()]
+    more = [f"  and {len(shown) - MOST_COLUMNS} more, in {path.name}"]
+    return shown[:MOST_COLUMNS] + (more if len(shown) > MOST_COLUMNS else [])
 
 
 def explore() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from customer_tables.errors import UserError
+from customer_tables.source import parse_roles
 from runner.entry import Parser
 from runner.errors import did_you_mean
 from runner.parameters import NEXT_PERIOD
@@ -18,6 +19,8 @@ _EPILOG = """\
 examples:
   run.py                             the embedded credit-card portfolio
   run.py --input "CC GENERAL.csv"    your own table
+  run.py --input orders.csv --role customer=CUSTOMERNAME --role amount=SALES
+                                     what its columns are, where a message asks
   run.py --set k=6 --set seed=7      other settings; they are listed in the notebooks' first cells
   run.py --from 04                   again from the fourth notebook on
   run.py --from-manifest old/manifest.json --results again
@@ -31,10 +34,11 @@ the earlier ones as they were.
 """
 # How to read a table where that is in doubt: parameters of the first notebook.
 READING = {
-    "delimiter": ("MARK", "what separates cells: comma, semicolon, tab, pipe or the character"),
+    "delimiter": ("MARK", "what separates cells: comma, semicolon, tab, pipe, spaces or a mark"),
     "encoding": ("NAME", "how letters are stored, such as utf-8 or cp1252"),
     "decimal": ("MARK", "the decimal mark: point or comma"),
     "sheet": ("NAME", "name or place of a workbook's sheet"),
+    "demographics_sheet": ("NAME", "the same of the second table"),
     "date_order": ("ORDER", "dmy or mdy, for dates like 03/04/2024"),
 }
 
@@ -74,6 +78,9 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
     values = vars(given)
     settings = dict(_setting(text) for text in values.pop("set"))
     settings |= {name: text for name in READING if (text := values.pop(name)) is not None}
+    if roles := values.pop("roles"):
+        settings["roles"] = "\n".join(roles)
+        parse_roles(settings["roles"])
     settings |= {"raw": "yes"} if values.pop("raw") else {}
     _check(given, settings)
     for name, option in (("start", "--from"), ("only", "--only")):
@@ -97,6 +104,12 @@ def _check(given: argparse.Namespace, settings: dict[str, str]) -> None:
             "--only does not go together with --from or --force",
             line,
             "--only always reruns its stage; leave the other option out",
+        ),
+        (
+            spark and settings.get("roles"),
+            "--role does not reach Spark",
+            "--role",
+            "name the columns under [source] in a dataset.toml and give it as --dataset",
         ),
         (
             given.manifest and rerun,
@@ -153,10 +166,12 @@ def _parser() -> Parser:
     many = {"action": "append", "default": []}
     second = "a second table, of who the customers are, for a file of transactions"
     value("--dataset", "NAME", "a folder under data/, or a folder or .toml of your own")
-    value("--input", "FILE", "your table: CSV, TSV, Parquet, Excel; gzip too")
+    value("--input", "FILE", "your table: CSV, TSV, JSON lines, Parquet, workbook")
     value("--demographics", "FILE", second, type=Path)
     for name, (word, text) in READING.items():
         value(f"--{name.replace('_', '-')}", word, text)
+    role = "what a column is, as customer=CUSTOMERNAME; may be repeated"
+    value("--role", "ROLE=COLUMN", role, dest="roles", **many)
     value("--results", "DIR", "where to write (default: results/<dataset>)", type=Path)
     setting = "a parameter of the notebooks, such as k=6; may be repeated"
     value("--set", "NAME=VALUE", setting, **many)

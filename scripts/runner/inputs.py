@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
+from customer_tables.source import summands, with_roles
 from customer_tables.storage import text_digest
 from customer_tables.text import slug
 from runner.environment import ROOT
@@ -31,6 +32,7 @@ class Source:
     toml: Path | None  # the dataset.toml; None when it is to be inferred
     table: Path | None  # the user's, in place of the dataset's own
     demographics: Path | None = None  # the user's second table, of who the customers are
+    roles: str = ""  # of columns, as `parse_roles` reads them
 
     def files(self) -> dict[str, list[Path]]:
         """Return the files that the run depends on, by their part in it."""
@@ -76,25 +78,48 @@ def _near(path: Path) -> str:
     return "check the path; quotes are needed around a name with spaces"
 
 
-def resolve_dataset(dataset: str | None, table: Path | None) -> Source:
+def resolve_dataset(dataset: str | None, table: Path | None, roles: str = "") -> Source:
     """Decide which dataset a run is about, as given by the user or by the user's checked table.
 
     Without a dataset the table's columns decide: a table with all columns of a dataset under data/
-    belongs to it; for any other everything is inferred.
+    belongs to it; for any other everything is inferred. So it is with a dataset.toml that names
+    no features: the roles that it names are kept, the rest is inferred.
 
     Raises UserError if there is no such dataset, or the table's columns allow no decision.
     """
     if dataset is None and table is not None:
-        dataset = match_table(table)
+        dataset, roles = match_table(table, roles)
     if dataset == "auto":
         if table is None:
             what = "there is no table to infer a dataset from"
             raise UserError(what, "--dataset auto", "add --input FILE")
-        return Source(folder_name(table.name.split(".")[0]), "auto", None, table)
+        name = folder_name(table.name.split(".")[0])
+        return Source(name, "auto", None, table, roles=roles)
     toml = _locate(dataset or DEFAULT_DATASET)
+    named = _roles_only(toml) if table is not None else {}
+    if table is not None and named:
+        name = folder_name(table.name.split(".")[0])
+        return Source(name, "auto", None, table, roles=with_roles(named, roles))
     name = toml.parent.name if toml.name == "dataset.toml" else toml.stem
     ours = toml == DATA / name / "dataset.toml"
-    return Source(folder_name(name), name if ours else str(toml), toml, table)
+    return Source(folder_name(name), name if ours else str(toml), toml, table, roles=roles)
+
+
+def _roles_only(toml: Path) -> dict[str, tuple[str, ...]]:
+    """Return the roles in a dataset.toml that names no features; none where it is whole."""
+    try:
+        content = tomllib.loads(toml.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}  # the notebook says what is wrong
+    if set(content) - {"dataset", "source", "value"}:
+        return {}
+    value = content.get("value", {}).get("column")
+    named = content.get("source", {}) | ({"value": value} if value else {})
+    return {
+        role: tuple(columns) if isinstance(columns, list) else tuple(summands(str(columns)))
+        for role, columns in named.items()
+        if role not in ("grain", "package")
+    }
 
 
 def with_own_guess(source: Source, results: Path) -> Source:

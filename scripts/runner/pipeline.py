@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from customer_tables.errors import UserError
+from customer_tables.storage import write_atomically
 from runner import answer, finishing, inputs, repeating
 from runner.environment import ROOT
 from runner.errors import DONE, RunFailed
@@ -52,7 +53,8 @@ def run(plan: Plan) -> int:
             left_behind = place.tree.exists()
             try:
                 changed = _bring_up_to_date(Work(plan, source, place, progress))
-            except UserError:
+            except UserError as error:
+                error.remedy += _keep_guess(place.tree, results, source)
                 # A user's mistake leaves no trace; what an earlier, stopped run has left stays.
                 if not left_behind:
                     place.clear()
@@ -61,7 +63,8 @@ def run(plan: Plan) -> int:
                             parent.rmdir()
                 raise
             except RunFailed as failed:
-                raise RunFailed(f"{failed}\nLog: {place.log}") from None
+                kept = _keep_guess(place.tree, results, source)
+                raise RunFailed(f"{failed}{kept}\nLog: {place.log}") from None
             except OSError:
                 raise  # explained where the place was claimed
             except Exception as error:
@@ -72,6 +75,8 @@ def run(plan: Plan) -> int:
             place.clear()
         if plan.record:
             progress.say(repeating.compare(plan.record, results))
+        if gone := answer.left_out(results):
+            progress.say("\n".join(["Columns of the files that play no part:", *gone]))
         for line in answer.lines(results):
             progress.say(line)
         word = "Report" if changed else "Nothing to do; the report is"
@@ -80,11 +85,22 @@ def run(plan: Plan) -> int:
     return DONE
 
 
+def _keep_guess(tree: Path, results: Path, source: inputs.Source) -> str:
+    """Keep the guessed dataset.toml of a run that failed, beside the results; say where."""
+    guess = tree / "dataset.toml"
+    if source.toml is not None or not guess.is_file():
+        return ""
+    kept = results.with_name(f"{results.name}_dataset.toml")
+    write_atomically(kept, guess.read_bytes())
+    return f" (what was guessed: {kept}; correct it and give it as --dataset)"
+
+
 def _source(plan: Plan) -> inputs.Source:
     """Return the data of a run."""
     options = plan.options
     table = inputs.check_table(options.input) if options.input else None
-    source = inputs.resolve_dataset(options.dataset, table)
+    settled = next(iter(plan.settings.values()), {})  # those of the notebook that reads
+    source = inputs.resolve_dataset(options.dataset, table, str(settled.get("roles", "")))
     if options.demographics:
         demographics = inputs.check_table(options.demographics, "--demographics")
         source = replace(source, demographics=demographics)

@@ -54,7 +54,7 @@ def make_plan(options: Options, series: tuple[Stage, ...], folder: Path) -> Plan
     if options.demographics is not None:
         inputs.check_table(options.demographics, "--demographics")
     if options.dataset is not None:
-        inputs.resolve_dataset(options.dataset, options.input)
+        inputs.resolve_dataset(options.dataset, options.input, options.settings.get("roles", ""))
     if options.results is not None:
         inputs.check_results(options.results)
     if named := options.settings.get(NEXT_PERIOD):

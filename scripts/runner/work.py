@@ -57,8 +57,9 @@ class Work:
             "input_file": str(source.table or ""),
             "demographics_file": str(source.demographics or ""),
         }
+        own |= {"roles": source.roles} if source.roles else {}
         passed = {name: value for name, value in own.items() if name in declared}
-        passed |= self.plan.settings[stage.number]
+        passed |= {n: v for n, v in self.plan.settings[stage.number].items() if n not in passed}
         shown = {name: value for name, value in passed.items() if name != "results_dir"}
         if "dataset" in shown and source.toml:
             shown["dataset"] = source.name

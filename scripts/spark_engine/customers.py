@@ -13,6 +13,7 @@ from customer_tables.changes import Change
 from customer_tables.description import describe_transactions
 from customer_tables.duckdb_files import FOUND_OUT, Options
 from customer_tables.errors import UserError
+from customer_tables.line_kinds import settle_line_kinds
 from customer_tables.source import Source
 from customer_tables.storage import write_atomically
 from customer_tables.transaction_columns import recognise
@@ -132,6 +133,8 @@ def make_customers(
                 where=f"{engine.name}: {', '.join(file.types)[:300]}",
                 remedy="describe them under [source] in a dataset.toml and give it as --dataset",
             )
+        if purchases.source is None:
+            source = settle_line_kinds(engine.ask, file, source)
         say("Aggregating to customers")
         query, changes = aggregate_lines(engine.ask, file, source, options, engine.name, products)
         engine.write(to_spark(query), folder)

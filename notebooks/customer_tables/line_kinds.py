@@ -1,0 +1,216 @@
+"""What a transaction line is, as its own columns say: a purchase, a refund, or neither.
+
+A column of statuses, types or events is never ignored: its cells are understood by the words below,
+or by what the user says of them, and counted. What neither explains is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from customer_tables.changes import Change
+from customer_tables.duckdb_files import Relation, Run, literal, quoted
+from customer_tables.errors import UserError
+from customer_tables.names import normalise, split_name
+from customer_tables.numbers import CURRENCIES
+from customer_tables.source import MARK, Source, summands
+from customer_tables.text import counted, joined
+from customer_tables.words import NO, YES
+
+SAMPLE_ROWS = 200_000
+MOST_KINDS = 40  # different cells up to which a column can say what lines are
+FEW_KINDS = 12  # the same for a column whose name says nothing of the sort
+PURCHASE, REFUND, IGNORE = "purchase", "refund", "ignore"
+_THE = r"((fully|successfully|order|payment|line|item|product|offer|transaction|event|is) )?"
+# What cells say, as lower-case words; English, some German and French. The first kind that fits.
+WORDS = {
+    IGNORE: _THE
+    + r"(cancell?(ed)?|cancellation|void(ed)?|fail(ed|ure)?|declined|rejected|denied|expired|"
+    r"abandoned|draft|deleted|test|unpaid|error|invalid|fraud|duplicate|quote|quotation|estimate|"
+    r"view(ed)?|(page|product|item) ?view|(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|"
+    r"wish ?list|favou?rites)|click(ed)?|impression|search|log ?in|log ?out|sign ?up|"
+    r"session( start)?|scroll|visit(ed)?|browse|bookmark|received|"
+    r"storniert|storno|abgebrochen|annul[ée]e?)|offer completed",
+    REFUND: _THE
+    + r"(returns?|returned|refunds?|refunded|credit (note|memo)|charge ?backs?|charged back|"
+    r"reversals?|reversed|rma|reimburse(d|ment)|retoure?|r[üu]ckgabe|gutschrift|erstattung|"
+    r"retour(n[ée]e?)?|rembours[ée]e?|remboursement|avoir)",
+    PURCHASE: _THE
+    + r"(purchased?|sales?|sold|bought|buy|order(ed)?|paid|payment|shipped|dispatched|delivered|"
+    r"completed?|fulfilled|unfulfilled|closed|resolved|invoiced?|billed|approved|success(ful)?|"
+    r"succeeded|captured|settled|confirmed|processed|(in )?process(ing)?|transaction|"
+    r"kauf|verkauf|versandt|versendet|geliefert|zugestellt|bezahlt|abgeschlossen|achat|vente|"
+    r"exp[ée]di[ée]e?|livr[ée]e?|pay[ée]e?)",
+}
+WHOSE = r"customer|client|user|member|membership|loyalty|account|marital|civil|family|employment|"
+WHOSE += r"job|working|education|health|housing|home|tax|credit|vip|stock|inventory|subscription"
+OF_A_LINE = r"order|line|transaction|trans|trx|payment|financial|invoice|sales?|purchase|bill|"
+OF_A_LINE += r"receipt|record|document|doc|entry|movement|posting"
+STATUS = re.compile(rf"(?!({WHOSE}) ?)(.+ )?status|({OF_A_LINE}) ?state")
+TYPE = re.compile(rf"(({OF_A_LINE}) ?)?(type|kind|action)|(event|action|activity)( ?(type|name))?")
+FLAG = re.compile(
+    rf"(is |was |({OF_A_LINE}) )?(?P<event>cancell?ed|void(ed)?|return(ed)?|refund(ed)?|test|"
+    r"deleted|fraud(ulent)?|failed|duplicate|abandoned|expired|declined)( (at|on|date|time|flag))?"
+)
+CURRENCY = re.compile(r"(.+ )?(currency|ccy|w[äa]hrung|devise|moneda|valuta)( (code|iso|symbol))?")
+CODES = frozenset(spelling for spelling in CURRENCIES if re.fullmatch(r"[a-z]{3}", spelling))
+MOMENT, A_TIME = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*$", "a time"
+
+
+def kind_of(column: str, cell: str) -> str:
+    """Tell what a line is by a cell of a column; empty where no list of words knows it.
+
+    In a column such as ``cancelled``, an answer or a time of the event says whether it happened.
+    """
+    words, name = split_name(cell), split_name(column)
+    if not words:
+        return PURCHASE
+    if flag := FLAG.fullmatch(name):
+        if words in NO | {"0", "0 0"}:
+            return PURCHASE
+        if words in YES | {"1", "1 0", A_TIME}:
+            return kind_of("", flag["event"])
+    return next((kind for kind, known in WORDS.items() if re.fullmatch(known, words)), "")
+
+
+def settle_line_kinds(run: Run, file: Relation, source: Source) -> Source:
+    """Find the columns that say what a line is, and the one of its currency, unless they are given.
+
+    A column is taken by its name where some cell is understood, or a status says more than one
+    thing; by its cells alone where all are understood and some are no purchases.
+    """
+    used = {source.customer, source.time, source.amount, source.quantity, source.price}
+    used |= {source.order, source.product}
+    ignored = {normalise(name) for name in source.ignore}
+    free = [c for c in file.types if c not in used and normalise(c) not in ignored]
+    free = [c for c in free if c.strip() and MARK not in c]
+    if not free or (source.status and source.currency):
+        return source
+    sample = f"(SELECT * FROM {file.sql} LIMIT {SAMPLE_ROWS})"
+    counts = ", ".join(f"count(DISTINCT {_text(c)})" for c in free)
+    distinct = dict(zip(free, run(f"SELECT {counts} FROM {sample}")[0], strict=True))
+    status, currency = [], source.currency
+    for column in free:
+        name = split_name(column)
+        if distinct[column] > MOST_KINDS:
+            continue
+        cells = [cell for cell, _ in _cells(run, replace(file, sql=sample), column) if cell.strip()]
+        kinds = {kind_of(column, cell) for cell in cells}
+        if CURRENCY.fullmatch(name) or (len(cells) > 1 and {c.lower() for c in cells} <= CODES):
+            currency = currency or column
+        elif STATUS.fullmatch(name):
+            status += [column] if len(cells) > 1 or kinds != {""} else []
+        elif FLAG.fullmatch(name) or TYPE.fullmatch(name):
+            status += [column] if kinds - {""} else []
+        elif len(cells) <= FEW_KINDS and "" not in kinds and kinds - {PURCHASE}:
+            status.append(column)
+    found = source.status or f" {MARK} ".join(status)
+    category = "" if source.category in (*status, currency) else source.category
+    return replace(source, status=found, currency=currency, category=category)
+
+
+def _cells(run: Run, file: Relation, column: str) -> list[tuple[str, int]]:
+    """Return the different cells of a column, each with its lines, most lines first."""
+    query = f"SELECT {_text(column)}, count(*) FROM {file.sql} GROUP BY 1 ORDER BY 2 DESC, 1"
+    return run(query)
+
+
+def _text(column: str) -> str:
+    """Return the expression of a cell's text, in which all times of an event are one."""
+    text = f"coalesce(CAST({quoted(column)} AS VARCHAR), '')"
+    if FLAG.fullmatch(split_name(column)):
+        return f"regexp_replace({text}, {literal(MOMENT)}, {literal(A_TIME)})"
+    return text
+
+
+def line_kinds(
+    run: Run, file: Relation, source: Source, name: str
+) -> tuple[dict[str, str], list[Change]]:
+    """Return the conditions of a refund and of a line to ignore, and how many lines they concern.
+
+    A refund is a line of its own in a column of types or events; the status of an order that was
+    given back means that nothing was kept: such a line is no purchase.
+
+    Raises
+    ------
+    UserError
+        If it is not known what a cell means, or amounts are in several currencies.
+    """
+    conditions: dict[str, list[str]] = {REFUND: [], IGNORE: []}
+    changes: list[Change] = []
+    given = {
+        cell.strip().casefold(): kind
+        for kind in (PURCHASE, REFUND, IGNORE)
+        for cell in getattr(source, kind)
+    }
+    for column in summands(source.status):
+        cells = _cells(run, file, column)
+        unknown: list[tuple[str, int]] = []
+        for cell, lines in cells:
+            kind = given.get(cell.strip().casefold()) or kind_of(column, cell)
+            unknown += [] if kind else [(cell, lines)]
+            if kind == PURCHASE and not cell.strip() and not FLAG.fullmatch(split_name(column)):
+                changes.append(Change(f"lines without {column}", column, lines, "kept as bought"))
+            if kind not in conditions:
+                continue
+            own = TYPE.fullmatch(split_name(column)) or cell.strip().casefold() in given
+            action = "left out: no purchase"
+            if kind == REFUND and own:
+                action = "taken off the value; no purchase"
+            elif kind == REFUND:
+                kind, action = IGNORE, "left out: bought and given back"
+            conditions[kind].append(f"{_text(column)} = {literal(cell)}")
+            changes.append(Change(f"lines that say {cell.strip()[:40]!r}", column, lines, action))
+        if unknown:
+            raise _unknown(column, unknown, name)
+    if source.currency:
+        left = _one_currency(run, file, source, given, name)
+        conditions[IGNORE] += [says for says, _ in left]
+        changes += [change for _, change in left]
+    return {kind: " OR ".join(says) or "false" for kind, says in conditions.items()}, changes
+
+
+def _unknown(column: str, cells: Iterable[tuple[str, int]], name: str) -> UserError:
+    """Ask what cells mean, the most frequent ones first."""
+    shown = [(cell.strip()[:40], lines) for cell, lines in cells][:6]
+    said = joined([f"{cell!r} ({counted(lines, 'line')})" for cell, lines in shown])
+    first = shown[0][0]
+    return UserError(
+        f"it is not known whether a line was bought whose {column} says {said}",
+        where=f"{name}, column {column!r}",
+        remedy=f'say so for each: --role purchase="{first}", --role refund="{first}" or '
+        f'--role ignore="{first}" (no purchase); --role ignore="{column}" counts all lines',
+    )
+
+
+def _one_currency(
+    run: Run, file: Relation, source: Source, given: dict[str, str], name: str
+) -> list[tuple[str, Change]]:
+    """Return the conditions of lines in currencies to ignore; refuse several others."""
+    rest: dict[str, int] = {}
+    left = []
+    for cell, lines in _cells(run, file, source.currency):
+        text = cell.strip()
+        if text and given.get(text.casefold()) == IGNORE:
+            action = "left out: another currency"
+            change = Change(f"lines in {text[:40]}", source.currency, lines, action)
+            left.append((f"{_text(source.currency)} = {literal(cell)}", change))
+        elif text:
+            sign = CURRENCIES.get(text.lower(), text.upper())
+            rest[sign] = rest.get(sign, 0) + lines
+    if len(rest) < 2:
+        return left
+    main, *others = sorted(rest, key=lambda sign: -rest[sign])
+    spelt = {
+        CURRENCIES.get(c.strip().lower(), c.strip().upper()): c.strip()
+        for c, _ in _cells(run, file, source.currency)
+    }
+    listed = joined([f"{spelt[sign]} ({counted(rest[sign], 'line')})" for sign in (main, *others)])
+    options = " ".join(f'--role ignore="{spelt[sign]}"' for sign in others[:5])
+    raise UserError(
+        f"the amounts are in {len(rest)} currencies: {listed[:300]}",
+        where=f"{name}, column {source.currency!r}",
+        remedy=f"turn them into one currency, or leave out the lines of the others: {options}",
+    )
