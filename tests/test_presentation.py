@@ -121,6 +121,7 @@ def test_no_heading_is_the_name_of_a_variable():
         ([3, 4, 5, 6], 2, True),  # over k
         (["High spenders", "Others", "Instalments", "Cash"], 2, False),
         ([3, 4, 5, 6], 4, False),
+        (["High spenders", "Others", "Instalments", "Cash"], 1, True),  # one row in place of four
     ],
 )
 def test_a_wide_table_is_turned_and_says_the_same(index, columns, turned):
@@ -134,6 +135,13 @@ def test_a_wide_table_is_turned_and_says_the_same(index, columns, turned):
     assert [row[1:] for row in shown[1:]] == [
         [f"{v:.2f}" for v in row] for row in wanted.to_numpy()
     ]
+
+
+def test_a_column_of_sentences_stays_a_column():
+    why = pd.DataFrame({"why": ["because it is so " * 9] * 5}, index=[f"row {n}" for n in range(5)])
+    assert [len(row) for row in grid(why)] == [2] * 6
+    names = pd.DataFrame({"n": 1, "name": "Occasional one-off buyers"}, index=[1, 2, 3, 4])
+    assert [len(row) for row in grid(names)] == [3] * 5
 
 
 def test_numbers_stand_right_and_texts_left_with_and_without_a_stylesheet():

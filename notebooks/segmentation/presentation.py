@@ -159,8 +159,8 @@ def html_table(
 
     The markup is that of a page: the table scrolls by keyboard, columns of numbers stand right. A
     table of many columns and fewer rows is turned, so that it is as wide as it has rows; so is one
-    of few columns over a short scale, such as k. Where rows have no names, the first column names
-    them.
+    of a single column of numbers, or of few columns over a short scale, such as k. Where rows have
+    no names, the first column names them.
 
     Parameters
     ----------
@@ -241,8 +241,10 @@ def _reads_better_turned(columns: list[list[str]]) -> bool:
     rows, others = len(columns[0]) - 1, len(columns) - 1
     if others > MANY_COLUMNS:
         return 0 < rows < others
+    if any(len(text) > 12 for column in columns[1:] for text in column[1:]):
+        return False  # sentences and names need the width of a column
     short = all(len(text) <= 3 for text in columns[0][1:])
-    return others <= 3 < rows <= 12 and short
+    return (others == 1 and 3 < rows <= MANY_COLUMNS) or (others <= 3 < rows <= 12 and short)
 
 
 def _cell_text(value: object, spec: str) -> str:
