@@ -72,57 +72,114 @@ def test_a_mapping_that_cannot_be_is_refused(make_shop, campaign, words):
 # --- control groups -------------------------------------------------------------------------------
 
 
-def test_the_control_group_is_drawn_again_in_any_order():
-    first = pd.Series(campaigns.control_group(CUSTOMERS, "a-1", 0.1), index=CUSTOMERS)
-    shuffled = CUSTOMERS[np.random.default_rng(1).permutation(len(CUSTOMERS))][:7000]
-    again = pd.Series(campaigns.control_group(shuffled, "a-1", 0.1), index=shuffled)
-    assert (first[shuffled] == again).all()
-    assert first.mean() == pytest.approx(0.1, abs=0.01)
+def drawn(customers, key, part, confidence=None):
+    if confidence is None:
+        confidence = np.random.default_rng(1).random(len(CUSTOMERS))
+    table = pd.Series(confidence, index=CUSTOMERS)[customers]
+    return campaigns.control_group(table, key, part)
 
 
-def test_campaigns_draw_independently_and_larger_shares_hold_smaller_ones():
-    one, two = (campaigns.control_group(CUSTOMERS, key, 0.2) for key in ("a-1", "a-2"))
+@pytest.mark.parametrize("part", [0.01, 0.1, 1 / 3, 0.5])
+def test_the_control_group_is_drawn_again_in_any_order(part):
+    first = drawn(CUSTOMERS, "a-1", part)
+    shuffled = CUSTOMERS[np.random.default_rng(1).permutation(len(CUSTOMERS))]
+    assert drawn(shuffled, "a-1", part)[CUSTOMERS].equals(first)
+    assert abs(first.sum() - part * len(CUSTOMERS)) <= 1
+    same = drawn(CUSTOMERS[:500], "a-1", part, confidence=np.full(len(CUSTOMERS), 0.5))
+    again = drawn(CUSTOMERS[:500][::-1], "a-1", part, confidence=np.full(len(CUSTOMERS), 0.5))
+    assert again[same.index].equals(same), "equal confidence does not bring back the order"
+
+
+def test_campaigns_draw_independently_and_shares_of_nothing_and_all_are_whole():
+    one, two = (drawn(CUSTOMERS, key, 0.2) for key in ("a-1", "a-2"))
     assert (one & two).mean() == pytest.approx(0.04, abs=0.006)
-    none, small, large, everybody = (
-        campaigns.control_group(CUSTOMERS, "a", share) for share in (0, 0.1, 0.3, 1)
-    )
-    assert not (small & ~large).any()
-    assert not none.any() and everybody.all()
+    assert not drawn(CUSTOMERS, "a", 0).any() and drawn(CUSTOMERS, "a", 1).all()
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5])
-def test_the_size_is_that_of_the_tables_and_the_detectable_uplift_its_inverse(share):
-    control = campaigns.control_needed(0.05, 0.02, share)
-    # Equal groups, 5 % against 7 %: about 2,210 each (Fleiss 1981, without continuity correction).
-    assert share != 0.5 or control == pytest.approx(2210, rel=0.02)
-    contacted = control * (1 - share) / share
-    assert campaigns.detectable_uplift(0.05, control, contacted) == pytest.approx(0.02)
+@pytest.mark.parametrize("part", [0.05, 0.1, 0.25, 0.5])
+def test_wherever_a_campaign_stops_contact_and_control_have_the_same_confidence(part):
+    """Confidence falls along the list, steeply at its beginning."""
+    confidence = np.random.default_rng(5).beta(0.5, 3, len(CUSTOMERS))
+    control = drawn(CUSTOMERS, "a-1", part, confidence)
+    sorted_list = pd.Series(confidence, CUSTOMERS).sort_values(ascending=False)
+    for reached in (400, 2000, 10_000, 20_000):
+        head = sorted_list[:reached]
+        left = control[head.index]
+        assert abs(left.sum() - part * reached) <= 1 + campaigns.BLOCK * part
+        gap = head[left].mean() - head[~left].mean()
+        assert abs(gap) < 0.003, "a simple random sample differs by several times as much"
 
 
-def test_an_uplift_that_is_there_is_seen_as_often_as_promised():
+# By size of the list: equal groups of 2,210 see 7% against 5% (Fleiss 1981).
+@pytest.mark.parametrize(
+    ("customers", "split"), [(4420, 0.5), (100_000, 0.0112), (24_600, 0.047), (4000, None)]
+)
+def test_the_share_is_that_of_the_tables_and_the_detectable_uplift_its_inverse(customers, split):
+    found = campaigns.control_share_needed(customers, 0.05, 0.02)
+    if split is None:
+        assert math.isnan(found)
+        assert campaigns.detectable_uplift(0.05, customers / 2, customers / 2) > 0.02
+        return
+    assert found == pytest.approx(split, rel=0.1)
+    groups = (found * customers, (1 - found) * customers)
+    assert campaigns.detectable_uplift(0.05, *groups) == pytest.approx(0.02)
+    assert campaigns.power(0.05, 0.02, *groups) == pytest.approx(0.8, abs=0.001)
+
+
+@pytest.mark.parametrize("split", [0.2, 0.5])
+def test_an_uplift_that_is_there_is_seen_as_often_as_promised(split):
     rng = np.random.default_rng(3)
-    control = round(campaigns.control_needed(0.05, 0.02, 0.2))
-    n = control * 4
+    customers = 6000
+    control = round(split * customers)
+    n = customers - control
+    promised = campaigns.power(0.05, 0.02, control, n)
     a, b = rng.binomial(control, 0.05, 4000) / control, rng.binomial(n, 0.07, 4000) / n
-    mean = (a * control + b * n) / (control + n)
+    mean = (a * control + b * n) / customers
     seen = (b - a) / np.sqrt(mean * (1 - mean) * (1 / control + 1 / n)) > 1.96
-    assert seen.mean() == pytest.approx(0.8, abs=0.03)
+    assert seen.mean() == pytest.approx(promised, abs=0.03)
 
 
 @pytest.mark.parametrize("uplift", [0, -0.1, 0.99])
-def test_what_cannot_be_seen_needs_endlessly_many(uplift):
-    assert math.isinf(campaigns.control_needed(0.05, uplift, 0.1))
+def test_what_cannot_be_seen_has_no_split(uplift):
+    assert math.isnan(campaigns.control_share_needed(10**9, 0.05, uplift))
     assert math.isnan(campaigns.detectable_uplift(0.05, 0, 10))
 
 
-def test_the_table_says_which_groups_are_large_enough():
-    groups = {"Large": np.arange(100_000) % 10 == 0, "Small": np.arange(100) % 10 == 0}
-    assumed = {"response": 0.05, "uplift": 0.02, "share": 0.1}
-    table = campaigns.power_table(groups, **assumed)
-    assert table["large enough"].tolist() == ["yes", "no"]
-    visible = table["least visible uplift"]
-    assert visible["Large"] < 0.02 < visible["Small"]
-    large, small = campaigns.power_record(table, **assumed)["groups"]
-    assert (large["name"], large["customers"], large["control"]) == ("Large", 100_000, 10_000)
-    assert (large["enough"], small["enough"]) == (True, False)
-    assert small["visible"] == visible["Small"]
+# Sizes of the lists, and what helps: nothing is advised that would not be enough.
+@pytest.mark.parametrize(
+    ("sizes", "sentences"),
+    [
+        ({"A": 100_000}, ["Every control group is large enough to show an uplift of 2.0 points."]),
+        (
+            {"A": 100_000, "B": 6_000},
+            [
+                "Large enough to show an uplift of 2.0 points: A.",
+                "A larger control share would show it: B 24%.",
+                "All lists judged together show it with a chance of over 99.9%.",
+            ],
+        ),
+        (
+            {"A": 4_000, "B": 2_000},
+            [
+                "Too few on the list at any split; the smallest uplift that half and half would "
+                "show: A 2.1 points and B 3.1 points.",
+                "All lists judged together need a control share of 24%.",
+            ],
+        ),
+        (
+            {"A": 100, "B": 300},
+            [
+                "Too few on the list at any split; the smallest uplift that half and half would "
+                "show: A 18.5 points and B 9.3 points.",
+                "All lists judged together are too few as well.",
+            ],
+        ),
+    ],
+)
+def test_only_what_would_be_enough_is_advised(sizes, sentences):
+    controls = {name: pd.Series(np.arange(n) % 10 == 0) for name, n in sizes.items()}
+    table = campaigns.power_table(controls, 0.05, 0.02)
+    found = campaigns.power_record(table, response=0.05, uplift=0.02, part=0.1)
+    assert found["pooled"]["customers"] == sum(sizes.values())
+    assert [group["customers"] for group in found["groups"]] == list(sizes.values())
+    assert found["sentences"] == sentences

@@ -1,6 +1,10 @@
 """The language of formulas: what it computes, and all that it refuses."""
 
+import ast
+import gc
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -116,3 +120,34 @@ def test_everything_else_is_refused(table, formula):
 def test_a_refusal_says_why(table, formula, words):
     with pytest.raises(UserError, match=words):
         evaluate(formula, table)
+
+
+class Litter:
+    """Garbage whose collection lets other threads run, in the midst of what made room for it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        time.sleep(0.0005)
+
+
+@pytest.fixture
+def collecting():
+    """Collect garbage often."""
+    known = gc.get_threshold()
+    gc.set_threshold(20)
+    yield
+    gc.set_threshold(*known)
+
+
+def test_formulas_are_read_in_threads(collecting):
+    """Python 3.11 mistakes the depth of a tree where another thread reads one meanwhile."""
+    text = "+".join(["a*(b-1)"] * 60)
+
+    def read(_):
+        [Litter() for _ in range(10)]
+        return ast.dump(parse(text))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(read, range(400)))) == 1

@@ -75,10 +75,62 @@ def test_markers_reach_a_quarter_of_the_largest_difference():
     assert profiling.marker_variables(effects).to_numpy().tolist() == [[True, True], [True, False]]
 
 
-def test_levels_are_means_and_medians_of_ratios():
-    features = pd.DataFrame({"spent": [0.0, 1, 8], "times": [0.0, 1, 999]})
-    chosen = [Feature("spent", "spent", kind="money"), Feature("times", "times", kind="number")]
-    assert profiling.levels(features, chosen).to_dict() == {"spent": 3, "times": 1}
+# A skewed column of each kind: the mean is 3, the median 1.
+@pytest.mark.parametrize("kind", ["money", "count", "share", "months", "number", "yes_no"])
+def test_what_is_called_average_is_a_mean_and_what_is_called_median_a_median(kind):
+    feature = Feature("x", "x", kind=kind)
+    level = profiling.levels(pd.DataFrame({"x": [0.0, 1, 8]}), [feature])["x"]
+    assert level == {"average": 3, "median": 1}[profiling.statistic(feature)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "near", "first", "tie"),
+    [
+        ({2: 40, 3: 10}, 50, 2, False),
+        ({2: 26, 3: 24}, 50, 2, True),
+        ({2: 25, 3: 25}, 50, 2, True),
+        ({3: 12}, 12, 3, False),
+        ({2: 9}, 9, None, None),
+        ({}, 0, None, None),
+    ],
+)
+def test_leaning_is_counted_among_members_near_a_boundary_only(seconds, near, first, tie):
+    """Far from any boundary, 500 members of the segment have another second choice."""
+    choices = [segment for segment, count in seconds.items() for _ in range(count)]
+    assigned = pd.DataFrame(
+        {"ratio": [0.9] * near + [0.1] * 500, "second_choice": [*choices] + [4] * 500}
+    )
+    row = profiling.leaning(assigned, pd.Series(1, index=assigned.index)).loc[1]
+    assert row["near"] == near
+    if first is None:
+        assert pd.isna(row["first"])
+    else:
+        assert (row["first"], row["tie"]) == (first, tie)
+
+
+def test_columns_that_are_sums_of_segmenting_ones_segment_too(make_shop, shop_content):
+    rng = np.random.default_rng(1)
+    spent, visits = rng.gamma(1, 100, 300), rng.poisson(9, 300).astype(float)
+    columns = {"kind": "count"}
+    shop = make_shop(columns=shop_content["columns"] | {"total": columns, "apart": columns})
+    table = pd.DataFrame({"spent": spent, "visits": visits, "online": rng.random(300)})
+    table = table.assign(total=spent + 10 * visits, apart=rng.random(300))
+    assert profiling.segmenting_columns(shop, table) == {"spent", "visits", "online", "total"}
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("club", "yes"),
+        ("married", "yes"),
+        ("response", "yes"),
+        ("Sex", "1"),
+        ("marital_status", "1"),
+    ],
+)
+def test_codes_that_answer_no_question_are_not_yes(name, word):
+    for values in ([0, 1, 1], [0.0, 1.0, 1.0]):
+        assert profiling.as_words(pd.Series(values), "yes_no", name).iloc[1] == word
 
 
 @pytest.mark.parametrize(("customers", "median"), [(200, 9.5), (30, 4.5), (9, None)])

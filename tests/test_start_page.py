@@ -18,7 +18,7 @@ SECTIONS = (
 CARD = (
     "High spenders|1,500 30%|78% 77% to 79%|$2,600 2.6 times the average; median $1,300"
     "|$2,600 average $1,000|What to do with High spenders|Share of High spenders who respond"
-    "|0.95 highly stable|91% the others lean towards “Nearly dormant”|CSV, 1,500 rows"
+    "|0.95 highly stable|91% of the others, 80% lean towards “Nearly dormant”|CSV, 1,488 rows"
 ).split("|")
 
 
@@ -124,8 +124,8 @@ def test_tables_show_every_number(page):
     )
     assert overview[2][1:] == ["2,500 50%", "20%", "50%"]
     assert control[1:] == [
-        ["High spenders", "118 of 1,500", "1,213", "no", "7.1"],
-        ["Too few", "0 of 9", "no size would do", "no", "–"],
+        ["High spenders", "118 of 1,500", "no", "7.1", "4.3", "31%"],
+        ["Too few", "0 of 9", "no", "–", "40.0", "no split would do"],
     ]
     assert descriptors[1] == ["Credit limit", "$6,000", "$2,500", "$2,100", "$9"]
     assert changes[1:] == [

@@ -46,11 +46,11 @@ SOLUTION = {
 def test_traits_strongest_first_in_their_units():
     entries = summary.traits(*PROFILE, FEATURES[::-1])
     assert [entry["text"] for entry in entries] == [
-        "Spent: 2,740 EUR against 1,003 EUR on average",
-        "Online share: 10% against 50% on average",
-        "Times: 3 against 2 in the middle",
+        "Spent: average 2,740 EUR, against 1,003 EUR for all",
+        "Online share: average 10%, against 50% for all",
+        "Times: median 3, against 2 for all",
     ]
-    assert list(entries[0].values())[:-1] == ["Spent", "money", "EUR", 2740, 1003.4, 2]
+    assert list(entries[0].values())[:-1] == ["Spent", "money", "EUR", 2740, 1003.4, 2, "average"]
 
 
 def test_a_level_on_the_other_side_of_its_effect_says_nothing():
@@ -155,6 +155,7 @@ def test_of_too_few_nothing_is_said(shop):
     assert not any(found[key] for key in ("summary", "avoid", "grounds", "claims"))
     assert "too few to be described" in summary.caution(np.nan)
     assert summary.caution(0.104).startswith("10% of them")
+    assert summary.caution(0) == ""
 
 
 @pytest.mark.parametrize(
@@ -256,6 +257,7 @@ def test_the_page_has_its_sentences_in_order(make_shop):
     ]
     assert found["limits"] == [
         *shop.limits,
+        *summary.sensitive(shop),
         "Stability is measured on resamples of these customers; another period may differ.",
         "20% of the clients lie near a boundary between two segments.",
     ], "a segment that is too small is not described"
@@ -287,11 +289,79 @@ def test_segments_no_clearer_than_those_of_data_without_groups_are_no_place_to_s
 def test_descriptors_one_text_a_segment():
     _, level, overall = PROFILE
     club = ["yes (75%)", "yes (50%)", "yes (60%)"]
-    rows = summary.descriptor_rows([SPENT], {1: level, 2: overall}, overall, {"Club": club})
-    assert rows == [
-        {"label": "Spent", "segments": ["2,740 EUR", "1,003 EUR"], "overall": "1,003 EUR"},
-        {"label": "Club", "segments": ["yes (75%)", "yes (50%)"], "overall": "yes (60%)"},
-    ]
+    told = ([SPENT], {1: level, 2: overall}, overall, {"Club": club})
+    for used, independent in ((set(), True), ({"spent"}, False)):
+        first, second = summary.descriptor_rows(*told, used)
+        assert first == {
+            "label": "Spent, average",
+            "segments": ["2,740 EUR", "1,003 EUR"],
+            "overall": "1,003 EUR",
+            "independent": independent,
+        }
+        assert (second["label"], second["segments"]) == ("Club", ["yes (75%)", "yes (50%)"])
+        assert (second["overall"], second["independent"]) == ("yes (60%)", True)
+
+
+NEAR = ["near", "first", "first_share", "second", "second_share", "tie"]
+
+
+@pytest.mark.parametrize(
+    ("row", "second_choice", "leaning"),
+    [
+        ([0, *[np.nan] * 5], None, ""),
+        ([4, *[np.nan] * 5], None, "too few others to say to which segment they lean"),
+        ([50, 2, 0.8, 3, 0.2, False], "Web", "of the others, 80% lean towards “Web”"),
+        ([50, 2, 1.0, None, 0.0, False], "Web", "of the others, 100% lean towards “Web”"),
+        (
+            [50, 2, 0.52, 3, 0.48, True],
+            None,
+            "the others lean as often towards “Web” (52%) as "
+            "towards “Rest” (48%), within sampling error",
+        ),
+    ],
+)
+def test_leaning_says_when_it_is_a_tie_or_rests_on_too_few(row, second_choice, leaning):
+    found = summary.lean(pd.Series(row, NEAR, dtype=object), {1: "Big", 2: "Web", 3: "Rest"})
+    assert found == {"second_choice": second_choice, "leaning": leaning}
+
+
+# Which features segment, and what is said of the sensitive column beside them.
+@pytest.mark.parametrize(
+    ("formula", "starts"),
+    [("visits", ["Sensitive columns that describe"]), ("age", ["The segments are made from"])],
+)
+def test_sensitive_columns_are_said_to_play_no_part_only_where_that_is_true(
+    make_shop, shop_content, formula, starts
+):
+    features = [*shop_content["features"], {"name": "more", "formula": formula}]
+    found = summary.sensitive(make_shop(features=features))
+    assert len(found) == len(starts) and "age" in found[0]
+    assert all(text.startswith(start) for text, start in zip(found, starts, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("condition", "customers", "reason"),
+    [
+        ("", 0, ""),
+        ("spent > 900", 0, ""),
+        ("spent == 0", 2, "The offer makes no sense for them: no spent."),
+    ],
+)
+def test_members_who_contradict_the_offer_are_left_out_and_counted(
+    make_shop, shop_content, condition, customers, reason
+):
+    archetype = {**shop_content["archetypes"][0], "leave_out": condition}
+    shop = make_shop(archetypes=[archetype])
+    features = pd.DataFrame(0.0, index=range(5), columns=["ticket", "visits", "rest", "online"])
+    features = features.assign(spent=[0.0, 0, 5, 9, 0])
+    members = Members(
+        Customers(shop, pd.DataFrame(index=features.index), features), [1, 1, 1, 1, 2]
+    )
+    name = replace(MATCHED, archetype=shop.archetypes[0])
+    own = pd.Series([True] * 4 + [False])
+    out, found = summary.left_out(name, members, own)
+    assert found == {"customers": customers, "reason": reason} and out.sum() == customers
+    assert not out[4], "a member of another segment"
 
 
 def test_what_else_speaks_for_or_against_the_segments():

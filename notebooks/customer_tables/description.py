@@ -14,11 +14,9 @@ from tomlkit.items import KeyType, SingleKey
 
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess
-from customer_tables.names import split_name
 from customer_tables.source import Source
 from customer_tables.storage import text_digest
 from customer_tables.text import YEAR
-from customer_tables.vocabulary import SENSITIVE as SENSITIVE_WORDS
 
 SEAL = "# As long as nobody edits this file, a new run guesses anew: "
 HEAD = """\
@@ -209,13 +207,6 @@ def _about(name: str, file: str, guesses: Sequence[Guess]) -> dict[str, Any]:
     limits = ["What the columns mean was guessed from their names and values; see dataset.toml."]
     if names := ", ".join(guess.source for guess in guesses if guess.personal):
         limits.append(f"Left out because they could tell who somebody is: {names}.")
-    sensitive = {
-        g.label: g.role for g in guesses if SENSITIVE_WORDS & set(split_name(g.source).split())
-    }
-    if made := [label for label, role in sensitive.items() if role == "segment"]:
-        limits.append(f"Sensitive columns take part in making the segments: {', '.join(made)}.")
-    elif "describe" in sensitive.values():
-        limits.append("Sensitive columns describe the segments and play no part in making them.")
     return {
         "name": name,
         "title": name.replace("_", " ").capitalize(),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from customer_tables.text import slug
+from customer_tables.text import joined, points, printable, share, slug
 from segmentation.dataset import CAMPAIGN_COLUMNS
 from segmentation.presentation import spreadsheet_safe
 
@@ -21,11 +21,13 @@ RECORDED = {  # columns of the table of control groups, as the start page calls 
     "segment": "name",
     "customers": "customers",
     "control group": "control",
-    "control group needed": "needed",
-    "least visible uplift": "visible",
+    "minimum detectable uplift": "visible",
+    "the same at half and half": "detectable",
+    "control share needed": "split",
     "large enough": "enough",
 }
 NEEDED_EFFECT = norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)  # in standard errors
+BLOCK = 20  # neighbours in confidence, among whom the control group is drawn
 
 
 def customer_list(
@@ -106,40 +108,74 @@ def campaign_list(
 # --- control groups -------------------------------------------------------------------------------
 
 
-def control_group(customers: pd.Index, campaign: str, share: float) -> np.ndarray:
-    """Draw a share of the customers who are left alone, so that a campaign's effect can be seen.
+def control_group(confidence: pd.Series, campaign: str, part: float) -> pd.Series:
+    """Draw the customers who are left alone, so that a campaign's effect can be seen.
 
-    Drawn by the SHA-256 of campaign and identifier: the same at every run, for every order of the
-    rows and when customers join, and independent from one campaign to the next.
-    """
-    hashes = (hashlib.sha256(f"{campaign}\n{customer}".encode()) for customer in customers)
-    parts = (int.from_bytes(found.digest()[:8], "big") for found in hashes)
-    return np.array([part < share * 2**64 for part in parts], dtype=bool)
-
-
-def control_needed(response: float, uplift: float, share: float) -> float:
-    """Return how large a control group has to be to see an uplift, infinite where none would do.
-
-    By a two-sided test of two shares at 5 %, seen with a chance of 80 %, after the arcsine
-    transform (Cohen 1988).
+    The same share is drawn in each block of customers who are neighbours in confidence (stratified
+    sampling with proportional allocation). So a campaign that goes to the clearest members first
+    still has a control group of the same confidence. Who is drawn within a block follows from the
+    SHA-256 of campaign and identifier: the same at every run and for every order of the rows, and
+    independent from one campaign to the next.
 
     Parameters
     ----------
-    response, share : float
-        Shares of the customers who respond without a campaign, and who are left alone.
+    confidence : Series, shape (n,)
+        Of the customers on the list, by identifier.
+    part : float
+        Share of the customers who are left alone.
+
+    Returns
+    -------
+    Series of bool, shape (n,)
+    """
+    places = np.arange(len(confidence))
+    drawn, (start,) = _hashes(campaign, confidence.index), _hashes(campaign, [""])
+    clearest_first = np.lexsort((drawn, -confidence.to_numpy()))
+    block = np.empty_like(places)
+    block[clearest_first] = places // BLOCK
+    counted = np.floor(start + part * np.arange(len(places) + 1))  # of the first 0, 1, … customers
+    control = pd.Series(False, index=confidence.index)
+    control.iloc[np.lexsort((drawn, block))] = np.diff(counted) > 0
+    return control
+
+
+def _hashes(campaign: str, customers: Iterable[object]) -> np.ndarray:
+    """Return a number from 0 to 1 for each customer, as good as drawn at random."""
+    texts = (f"{campaign}\n{customer}".encode() for customer in customers)
+    heads = [int.from_bytes(hashlib.sha256(text).digest()[:6], "big") for text in texts]
+    return np.array(heads, dtype=float) / 2**48
+
+
+def _effect(response: float, uplift: float) -> float:
+    """Return the effect size of an uplift (Cohen's h); NaN where there can be none."""
+    if uplift <= 0 or not 0 <= response <= 1 - uplift:
+        return math.nan
+    return 2 * (math.asin(math.sqrt(response + uplift)) - math.asin(math.sqrt(response)))
+
+
+def control_share_needed(customers: int, response: float, uplift: float) -> float:
+    """Return the smallest share to leave alone so that an uplift is seen, NaN where none would do.
+
+    By a two-sided test of two shares at 5%, seen with a chance of 80%, after the arcsine transform
+    (Cohen 1988). The best split is half and half: where that is too little, no other suffices.
+
+    Parameters
+    ----------
+    customers : int
+        On the list, contacted and left alone.
+    response : float
+        Share of the customers who respond without a campaign.
     uplift : float
         How much larger the response is with the campaign, in points of one.
     """
-    if uplift <= 0 or not 0 < share < 1 or not 0 <= response <= 1 - uplift:
-        return math.inf
-    effect = 2 * (math.asin(math.sqrt(response + uplift)) - math.asin(math.sqrt(response)))
-    return float((NEEDED_EFFECT / effect) ** 2 / (1 - share))
+    wanted = (NEEDED_EFFECT / _effect(response, uplift)) ** 2 / max(customers, 1)
+    return (1 - math.sqrt(1 - 4 * wanted)) / 2 if wanted <= 1 / 4 else math.nan
 
 
-def detectable_uplift(response: float, control: int, contacted: int) -> float:
-    """Return the least uplift that groups of these sizes would show, NaN where they are too small.
+def detectable_uplift(response: float, control: float, contacted: float) -> float:
+    """Return the minimum detectable uplift of groups of these sizes, NaN where there is none.
 
-    The inverse of `control_needed`.
+    The inverse of `control_share_needed`.
     """
     if not control or not contacted:
         return math.nan
@@ -148,33 +184,87 @@ def detectable_uplift(response: float, control: int, contacted: int) -> float:
     return math.sin(angle) ** 2 - response if angle < math.pi / 2 else math.nan
 
 
-def power_table(
-    controls: Mapping[str, np.ndarray], *, response: float, uplift: float, share: float
-) -> pd.DataFrame:
-    """Tabulate for each segment, by its name, whether its control group is large enough."""
-    needed = control_needed(response, uplift, share)
+def power(response: float, uplift: float, control: int, contacted: int) -> float:
+    """Return the chance that groups of these sizes show an uplift; NaN where there is no group."""
+    if not control or not contacted:
+        return math.nan
+    errors = _effect(response, uplift) / math.sqrt(1 / control + 1 / contacted)
+    return float(norm.cdf(errors - norm.ppf(1 - ALPHA / 2)))
+
+
+def power_table(controls: Mapping[str, pd.Series], response: float, uplift: float) -> pd.DataFrame:
+    """Tabulate for each segment, by its name, what its list can show.
+
+    Parameters
+    ----------
+    controls : mapping of str to Series of bool
+        Who on each list is left alone.
+    """
     rows = {}
     for name, drawn in controls.items():
-        control = int(drawn.sum())
+        customers, control = len(drawn), int(drawn.sum())
+        chance = power(response, uplift, control, customers - control)
         rows[name] = {
-            "customers": len(drawn),
+            "customers": customers,
             "control group": control,
-            "control group needed": math.ceil(needed) if math.isfinite(needed) else math.nan,
-            "large enough": "yes" if control >= needed else "no",
-            "least visible uplift": detectable_uplift(response, control, len(drawn) - control),
+            "large enough": "yes" if chance >= POWER else "no",
+            "minimum detectable uplift": detectable_uplift(response, control, customers - control),
+            "the same at half and half": detectable_uplift(response, customers / 2, customers / 2),
+            "control share needed": control_share_needed(customers, response, uplift),
         }
     return pd.DataFrame(rows).T.rename_axis("segment")
 
 
 def power_record(
-    table: pd.DataFrame, *, response: float, uplift: float, share: float
+    table: pd.DataFrame, *, response: float, uplift: float, part: float
 ) -> dict[str, Any]:
     """Return what the start page says about control groups, from `power_table`.
 
-    The needed size and the visible uplift are not finite where no group would do.
+    Returns
+    -------
+    dict
+        The assumptions; groups, a row a segment; pooled, the same for all lists judged together:
+        each leaves the same share alone, so that segments do not stand between the two groups.
     """
     groups = table.reset_index()[list(RECORDED)].rename(columns=RECORDED)
     groups["enough"] = groups["enough"] == "yes"
-    groups["needed"] = groups["needed"].astype(float)
-    assumed = {"response": response, "uplift": uplift, "share": share}
-    return assumed | {"power": POWER, "alpha": ALPHA, "groups": groups.to_dict("records")}
+    groups = groups.astype(dict.fromkeys(("visible", "detectable", "split"), "float64"))
+    customers, control = int(groups["customers"].sum()), int(groups["control"].sum())
+    pooled = {
+        "customers": customers,
+        "control": control,
+        "power": power(response, uplift, control, customers - control),
+        "detectable": detectable_uplift(response, customers / 2, customers / 2),
+        "split": control_share_needed(customers, response, uplift),
+    }
+    assumed = {"response": response, "uplift": uplift, "share": part}
+    record = assumed | {"power": POWER, "alpha": ALPHA, "groups": groups.to_dict("records")}
+    return record | {"pooled": pooled, "sentences": _power_sentences(groups, pooled, uplift)}
+
+
+def _power_sentences(groups: pd.DataFrame, pooled: dict[str, Any], uplift: float) -> list[str]:
+    """Say which lists show the uplift, what helps the others, and nothing that cannot help."""
+    what, short = f"an uplift of {points(uplift)} points", groups[~groups["enough"]]
+    helped, hopeless = short[short["split"].notna()], short[short["split"].isna()]
+    if short.empty:
+        return [f"Every control group is large enough to show {what}."]
+    enough = [printable(name) for name in groups.loc[groups["enough"], "name"]]
+    said = [f"Large enough to show {what}: {joined(enough)}."] if enough else []
+    if len(helped):
+        rows = helped.to_dict("records")
+        parts = [f"{printable(row['name'])} {share(row['split'])}" for row in rows]
+        said.append(f"A larger control share would show it: {joined(parts)}.")
+    if len(hopeless):
+        rows = hopeless.to_dict("records")
+        parts = [f"{printable(row['name'])} {points(row['detectable'])} points" for row in rows]
+        said.append(
+            "Too few on the list at any split; the smallest uplift that half and half would show: "
+            f"{joined(parts)}."
+        )
+    if len(groups) > 1 and pooled["power"] >= POWER:
+        said.append(f"All lists judged together show it with a chance of {share(pooled['power'])}.")
+    elif len(groups) > 1 and math.isfinite(pooled["split"]):
+        said.append(f"All lists judged together need a control share of {share(pooled['split'])}.")
+    elif len(groups) > 1:
+        said.append("All lists judged together are too few as well.")
+    return said

@@ -173,6 +173,10 @@ class Members:
         part = self.customers.parts.get(getattr(aggregate.formula, "id", ""))
         return quantity(value, part.unit, part.kind) if part else number(value)
 
+    def described(self, condition: str) -> str:
+        """Write a condition over one customer in the labels of the dataset."""
+        return self._described(expressions.parse(condition))
+
     def _described(self, node: ast.expr) -> str:
         """Write a formula over customers in the labels of the dataset."""
         match node:

@@ -298,10 +298,7 @@ class Dataset(Heading, Tables):
             return self
         labels = ", ".join(f.label or f.name for f in features if f.name in given)
         note = f"The features that segment were chosen for this run (segment_on): {labels}."
-        limits = self.limits
-        if any(f.role == "segment" and f.why.startswith("sensitive") for f in features):
-            limits = tuple(text for text in limits if "play no part in making them" not in text)
-        return replace(self, features=features, limits=(note, *limits))
+        return replace(self, features=features, limits=(note, *self.limits))
 
 
 @dataclass(frozen=True, config=STRICT)

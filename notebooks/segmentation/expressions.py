@@ -17,6 +17,7 @@ import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache, reduce
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from customer_tables.errors import UserError
 if TYPE_CHECKING:  # most of a second, and checking a description computes nothing
     import pandas as pd
 
+READING = Lock()
 LONGEST, DEEPEST = 5_000, 300  # characters and levels of a formula; more is a mistake or an attack
 # Of the documented functions, the least and the most arguments.
 ARGUMENTS = {"abs": (1, 1), "log1p": (1, 1), "max": (2, 99), "min": (2, 99), "ratio": (2, 2)}
@@ -82,6 +84,12 @@ ON_ARRAYS: dict[Operation, Callable] = {
 
 
 @lru_cache(maxsize=256)
+def _read(text: str) -> ast.expr:
+    """Read an expression, one at a time: Python 3.11 loses count of its depth in threads."""
+    with READING:
+        return ast.parse(text, mode="eval").body
+
+
 def parse(formula: str, *, aggregated: bool = False) -> ast.expr:
     """Parse a formula; UserError unless it is an expression of the documented language.
 
@@ -90,7 +98,7 @@ def parse(formula: str, *, aggregated: bool = False) -> ast.expr:
     try:
         if len(formula) > LONGEST:
             raise ValueError(f"it has more than {LONGEST:,} characters")
-        tree = ast.parse(formula.strip(), mode="eval").body
+        tree = _read(formula.strip())
         _check(tree, aggregated=aggregated)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)[:120]
@@ -156,7 +164,7 @@ def bind(template: str, **parts: ast.expr | str | float | None) -> ast.expr:
                 return part
             return ast.Name(part) if isinstance(part, str) else ast.Constant(part)
 
-    return Replacing().visit(ast.parse(template, mode="eval").body)
+    return Replacing().visit(_read(template))
 
 
 def call(function: str, *parts: ast.expr) -> ast.expr:

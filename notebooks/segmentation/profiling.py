@@ -7,21 +7,28 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
+from customer_tables import vocabulary
+from customer_tables.names import split_name
 from customer_tables.text import printable, quantity, share
 from segmentation.dataset import Dataset, Feature
 from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare, suppressed
+from segmentation.expressions import columns_of
 from segmentation.features import apply_transform
 
 CORE_SHARE = 0.10  # of a segment, the customers nearest to its centre
 MOST_CATEGORIES = 12
+SUM_EXPLAINED = 0.99  # of a column's variance by others, from which it counts as their sum
 FOLDS = 5  # of the cross-validation of rules
 LEAST_GAIN = 0.005  # of a rule's F1, for a clause to stay
+# Words in the names of columns whose 0 and 1 are codes of categories, no answers.
+CODED = vocabulary.NOMINAL - {"response", "plan"}
 BOUNDARY_RATIO = 0.85  # of the distances to both nearest centres: above, a boundary is near
 
 
@@ -111,9 +118,18 @@ def effect_sizes(standardised: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     return standardised.groupby(labels).mean().rename_axis("segment")
 
 
+def statistic(feature: Feature) -> str:
+    """Name the statistic that stands for many customers: average (the mean) or median.
+
+    Plain numbers such as ratios may explode in a few customers, whose mean then describes nobody.
+    """
+    return "median" if feature.kind == "number" else "average"
+
+
 def levels(features: pd.DataFrame, chosen: list[Feature]) -> pd.Series:
-    """Return the level of each feature: the mean; the median of plain ratios, which may explode."""
-    return features.agg({f.name: "median" if f.kind == "number" else "mean" for f in chosen})
+    """Return the level of each feature: the mean or the median, as `statistic` names it."""
+    functions = {"average": "mean", "median": "median"}
+    return features.agg({f.name: functions[statistic(f)] for f in chosen})
 
 
 def marker_variables(effects: pd.DataFrame, threshold: float = 0.25) -> pd.DataFrame:
@@ -133,11 +149,15 @@ def standardise_evenly(features: pd.DataFrame, chosen: list[Feature]) -> pd.Data
     return pd.DataFrame(columns, index=features.index)
 
 
-def as_words(values: pd.Series, kind: str) -> pd.Series:
-    """Write a category, yes_no or date as words: itself or its code, yes and no, its year."""
+def as_words(values: pd.Series, kind: str, name: str = "") -> pd.Series:
+    """Write a category, yes_no or date as words: itself or its code, yes and no, its year.
+
+    Codes 0 and 1 of a column whose ``name`` asks no question, such as sex, stay codes.
+    """
+    asks = not (CODED & set(split_name(name).split()))
     if kind == "date" and pd.api.types.is_datetime64_any_dtype(values):
         words = values.dt.year.astype("Int64").astype("str")
-    elif kind == "yes_no" and set(values.dropna().unique()) <= {0, 1}:
+    elif kind == "yes_no" and asks and set(values.dropna().unique()) <= {0, 1}:
         words = values.astype("float64").map({0.0: "no", 1.0: "yes"})
     elif pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         words = values.astype("Int64").astype("str")
@@ -230,6 +250,61 @@ def typical_customers(
         typical = features.loc[core].median()
         rows[segment] = typical if len(core) >= min_group_size else typical * np.nan
     return pd.DataFrame(rows).T.rename_axis("segment")
+
+
+def leaning(
+    assigned: pd.DataFrame, labels: pd.Series, min_group_size: int = MIN_GROUP_SIZE
+) -> pd.DataFrame:
+    """Tell to which other segment the members near a boundary are nearest, a row a segment.
+
+    Parameters
+    ----------
+    assigned : DataFrame
+        ratio and second_choice, as `assignment.assign` gives them.
+    labels : Series, shape (n,)
+
+    Returns
+    -------
+    DataFrame
+        near, how many members lie near a boundary; first and second, the segments that most of
+        them have as second choice, and first_share and second_share (of those near); tie, whether
+        the two counts differ by no more than sampling error (95%, two counts of one sample).
+        Missing where fewer than ``min_group_size`` lie near a boundary.
+    """
+    near = assigned["ratio"] > BOUNDARY_RATIO
+    counts = pd.crosstab(labels[near], assigned.loc[near, "second_choice"])
+    rows: dict[int, dict[str, Any]] = {}
+    for segment in np.unique(labels):
+        row = counts.loc[segment] if segment in counts.index else pd.Series(dtype="int64")
+        row = row[row > 0].sort_values(ascending=False, kind="stable")
+        rows[segment] = {"near": int(row.sum())}
+        if row.sum() >= min_group_size:
+            first, second = row.iloc[0], row.iloc[1] if len(row) > 1 else 0
+            rows[segment] |= {"first": row.index[0], "first_share": first / row.sum()}
+            rows[segment] |= {"second": row.index[1] if len(row) > 1 else None}
+            rows[segment] |= {"second_share": second / row.sum()}
+            rows[segment] |= {"tie": first - second <= 1.96 * math.sqrt(first + second)}
+    columns = ["near", "first", "first_share", "second", "second_share", "tie"]
+    return pd.DataFrame(rows, index=columns).T.rename_axis("segment")
+
+
+def segmenting_columns(dataset: Dataset, customers: pd.DataFrame) -> set[str]:
+    """Return the columns that segment: those in the features' formulas, and sums of them.
+
+    A numeric column counts as such a sum where a linear combination of the others explains
+    `SUM_EXPLAINED` of its variance.
+    """
+    used = {n for f in dataset.features_with("segment") for n in columns_of(f.formula)}
+    numeric = [c.name for c in dataset.columns if c.is_numeric and c.name in customers]
+    table = customers[numeric].astype("float64").dropna()
+    known = [name for name in numeric if name in used]
+    design = np.column_stack([table[known], np.ones(len(table))])
+    for name in set(numeric) - used:
+        values = table[name].to_numpy()
+        if len(table) > 2 * design.shape[1] and values.var() > 0:
+            left = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+            used |= {name} if left.var() <= (1 - SUM_EXPLAINED) * values.var() else set()
+    return used
 
 
 def share_near_boundary(distances: np.ndarray) -> float:

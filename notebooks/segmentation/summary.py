@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from customer_tables.names import split_name
 from customer_tables.text import (
     answer_or_quantity,
     joined,
@@ -18,11 +20,13 @@ from customer_tables.text import (
     quantity,
     share,
 )
+from customer_tables.vocabulary import SENSITIVE
 from segmentation.conditions import Claim, Members, because
 from segmentation.dataset import Archetype, Dataset, Feature, Phrase
-from segmentation.expressions import bind
+from segmentation.expressions import bind, columns_of
 from segmentation.figures.style import SegmentStyle
 from segmentation.naming import Description, Name
+from segmentation.profiling import statistic
 from segmentation.selection import NATURAL_VALLEY, TOLERANCE
 
 MOST_TRAITS = 5  # on a card
@@ -48,6 +52,7 @@ WORTH = (
 )
 ADVISED = ("advice", "avoid", "grounds", "caution", "measure")
 CLAIM = ("text", "condition", "values", "holds")  # what is saved of a claim
+NO_LEAN = {"second_choice": None, "leaning": ""}  # of a segment too small to be described
 CHANGE_COLUMNS = ("what", "column", "rows", "action")
 
 # Each rule used, its source and this run's numbers.
@@ -120,7 +125,7 @@ def traits(
     for f in sorted(clear, key=lambda f: -abs(effects[f.name]))[:MOST_TRAITS]:
         label = printable(f.label or f.name)
         own, others = (quantity(level[f.name], f.unit, f.kind) for level in (typical, overall))
-        middle = "in the middle" if f.kind == "number" else "on average"  # as `levels` has it
+        named = statistic(f)
         entries.append(
             {
                 "label": label,
@@ -129,7 +134,8 @@ def traits(
                 "segment": float(typical[f.name]),
                 "overall": float(overall[f.name]),
                 "effect": float(effects[f.name]),
-                "text": f"{label}: {own} against {others} {middle}",
+                "statistic": named,
+                "text": f"{label}: {named} {own}, against {others} for all",
             }
         )
     return entries
@@ -332,10 +338,57 @@ def caution(unclear: float) -> str:
     """
     if not math.isfinite(unclear):
         return "They are too few to be described: figures about them could identify a person."
+    if unclear == 0:
+        return ""
     return (
         f"{share(unclear)} of them lie near a boundary to another segment: contact the clear "
-        "members first."
+        "members first. The control group has the same confidence."
     )
+
+
+def lean(row: pd.Series, names: dict[int, str]) -> dict[str, Any]:
+    """Say to which segment the members near a boundary lean, from a row of `profiling.leaning`.
+
+    Returns
+    -------
+    dict
+        second_choice, a name, None where there is a tie or too few to say; leaning, a text.
+    """
+    if not row["near"]:
+        return {"second_choice": None, "leaning": ""}
+    if pd.isna(row["first"]):
+        text = "too few others to say to which segment they lean"
+        return {"second_choice": None, "leaning": text}
+    first = names[row["first"]]
+    if not row["tie"]:
+        text = f"of the others, {share(row['first_share'])} lean towards “{first}”"
+        return {"second_choice": first, "leaning": text}
+    text = (
+        f"the others lean as often towards “{first}” ({share(row['first_share'])}) as towards "
+        f"“{names[row['second']]}” ({share(row['second_share'])}), within sampling error"
+    )
+    return {"second_choice": None, "leaning": text}
+
+
+def left_out(name: Name, members: Members, own: pd.Series) -> tuple[np.ndarray, dict[str, Any]]:
+    """Find the members of a segment for whom its archetype's offer makes no sense.
+
+    Parameters
+    ----------
+    own : Series of bool, shape (n,)
+        Who is a member.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,), dict
+        Who is left out of the segment's list; customers, how many, and reason, a text.
+    """
+    condition = name.archetype.leave_out if name.archetype else ""
+    if not condition:
+        return np.zeros(len(own), dtype=bool), {"customers": 0, "reason": ""}
+    out = members.customers.rows(condition).astype(bool) & own.to_numpy()
+    reason = f"The offer makes no sense for them: {members.described(condition)}."
+    return out, {"customers": int(out.sum()), "reason": reason if out.any() else ""}
 
 
 def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataFrame:
@@ -457,7 +510,7 @@ def page(
         "verdict": solution["verdict"],
         "importance": [{"label": name, "value": value} for name, value in importance.items()],
         "descriptors": descriptors,
-        "limits": [*dataset.limits, *_limits(dataset, cards, clustering)],
+        "limits": [*dataset.limits, *sensitive(dataset), *_limits(dataset, cards, clustering)],
         "changes": [{key: change[key] for key in CHANGE_COLUMNS} for change in cleaned["changes"]],
         "figures": {"shares": "figures/06_shares.png"},
     }
@@ -475,6 +528,26 @@ def _decision_sentences(solution: dict[str, Any]) -> list[str]:
         f"Repeated on other samples, the rule chooses {joined(often)}; the elbow alone would pick "
         f"{decision['elbow']}, the silhouette alone {decision['silhouette']}.",
     ]
+
+
+def sensitive(dataset: Dataset) -> list[str]:
+    """Say whether sensitive columns take part in making the segments."""
+    used = {n for f in dataset.features_with("segment") for n in columns_of(f.formula)}
+    found = [c for c in dataset.columns if SENSITIVE & set(split_name(c.name).split())]
+    making = [printable(c.label) for c in found if c.name in used]
+    others = [printable(c.label) for c in found if c.name not in used]
+    limits = []
+    if making:
+        limits.append(
+            f"The segments are made from sensitive columns, too: {joined(making)}. To treat "
+            f"{dataset.nouns} by segment is to treat them by these columns: check whether you may."
+        )
+    if others:
+        limits.append(
+            f"Sensitive columns that describe the segments and play no part in making them: "
+            f"{joined(others)}. The segments can still differ in them."
+        )
+    return limits
 
 
 def _limits(dataset: Dataset, cards: list[dict[str, Any]], clustering: dict[str, Any]) -> list[str]:
@@ -576,11 +649,16 @@ def descriptor_rows(
     level: dict[int, pd.Series],
     overall: pd.Series,
     categories: dict[str, list[str]],
+    used: set[str],
 ) -> list[dict[str, Any]]:
     """List the variables that did not make the segments, one text a segment and one for everybody.
 
+    Those that are computed from columns that segment are not independent of the segments.
+
     Parameters
     ----------
+    used : set of str
+        Columns that segment, from `profiling.segmenting_columns`.
     described : list of Feature
         Numeric descriptors, with their levels by segment and overall.
     categories : dict of str to list of str
@@ -588,10 +666,14 @@ def descriptor_rows(
     """
     rows = [*level.values(), overall]
     texts = {
-        f.label or f.name: [quantity(levels[f.name], f.unit, f.kind) for levels in rows]
+        f"{f.label or f.name}{f', {statistic(f)}' if f.kind != 'yes_no' else ''}": (
+            [quantity(levels[f.name], f.unit, f.kind) for levels in rows],
+            not columns_of(f.formula) & used,
+        )
         for f in described
     }
+    texts |= {label: (words, True) for label, words in categories.items()}
     return [
-        {"label": label, "segments": segments, "overall": everybody}
-        for label, (*segments, everybody) in (*texts.items(), *categories.items())
+        {"label": label, "segments": segments, "overall": everybody, "independent": independent}
+        for label, ((*segments, everybody), independent) in texts.items()
     ]

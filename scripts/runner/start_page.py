@@ -115,6 +115,7 @@ def _trait(trait: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -> d
     start, end = sorted((place(0.0), place(trait["segment"])))
     return {
         "label": trait["label"],
+        "statistic": trait["statistic"],
         "value": pages.quantity(trait["segment"], unit),
         # A unit in words is said once; a sign or a percentage belongs to the number.
         "average": pages.quantity(trait["overall"], unit if is_sign else ""),
