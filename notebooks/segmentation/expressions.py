@@ -83,13 +83,13 @@ ON_ARRAYS: dict[Operation, Callable] = {
 }
 
 
-@lru_cache(maxsize=256)
 def _read(text: str) -> ast.expr:
     """Read an expression, one at a time: Python 3.11 loses count of its depth in threads."""
     with READING:
         return ast.parse(text, mode="eval").body
 
 
+@lru_cache(maxsize=256)
 def parse(formula: str, *, aggregated: bool = False) -> ast.expr:
     """Parse a formula; UserError unless it is an expression of the documented language.
 
