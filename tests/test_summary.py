@@ -204,7 +204,7 @@ def test_three_sentences(make_shop):
             [0.8, 0.1],
             0.02,
             "By spent, start with Big: 30% of the clients, 80% of spent. Not every "
-            "measure agrees: visits to Web (70% of the clients, 90% of visits).",
+            "measure agrees: visits points to Web (70% of the clients, 90% of visits).",
         ),
         ([0.8, 0.31], 0.02, "By spent, start with Big: 30% of the clients, 80% of spent."),
         ([0.31, 0.6], 0.02, "By visits, start with Big: 30% of the clients, 60% of visits."),
@@ -293,7 +293,7 @@ def test_descriptors_one_text_a_segment():
     for used, independent in ((set(), True), ({"spent"}, False)):
         first, second = summary.descriptor_rows(*told, used)
         assert first == {
-            "label": "Spent, average",
+            "label": "Spent (average)",
             "segments": ["2,740 EUR", "1,003 EUR"],
             "overall": "1,003 EUR",
             "independent": independent,
@@ -315,8 +315,7 @@ NEAR = ["near", "first", "first_share", "second", "second_share", "tie"]
         (
             [50, 2, 0.52, 3, 0.48, True],
             None,
-            "the others lean as often towards “Web” (52%) as "
-            "towards “Rest” (48%), within sampling error",
+            "the others lean towards “Web” (52%) or “Rest” (48%): too close to call",
         ),
     ],
 )

@@ -228,7 +228,8 @@ def _where_to_start(
     for other in others:
         elsewhere.setdefault(tops[other], []).append(other)
     found = [
-        f"{joined([printable(label) for label in labels])} to {names[segment]} "
+        f"{joined([printable(label) for label in labels])} "
+        f"{'point' if len(labels) > 1 else 'points'} to {names[segment]} "
         f"({of_customers[segment]} of the {nouns}, {counted(segment, labels)})"
         for segment, labels in elsewhere.items()
     ]
@@ -364,8 +365,8 @@ def lean(row: pd.Series, names: dict[int, str]) -> dict[str, Any]:
         text = f"of the others, {share(row['first_share'])} lean towards “{first}”"
         return {"second_choice": first, "leaning": text}
     text = (
-        f"the others lean as often towards “{first}” ({share(row['first_share'])}) as towards "
-        f"“{names[row['second']]}” ({share(row['second_share'])}), within sampling error"
+        f"the others lean towards “{first}” ({share(row['first_share'])}) or "
+        f"“{names[row['second']]}” ({share(row['second_share'])}): too close to call"
     )
     return {"second_choice": None, "leaning": text}
 
@@ -666,7 +667,7 @@ def descriptor_rows(
     """
     rows = [*level.values(), overall]
     texts = {
-        f"{f.label or f.name}{f', {statistic(f)}' if f.kind != 'yes_no' else ''}": (
+        f"{f.label or f.name}{f' ({statistic(f)})' if f.kind != 'yes_no' else ''}": (
             [quantity(levels[f.name], f.unit, f.kind) for levels in rows],
             not columns_of(f.formula) & used,
         )
