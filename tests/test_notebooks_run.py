@@ -145,20 +145,23 @@ def test_one_row_a_customer(run):
     assert names.to_dict() == expected
 
 
-def test_campaigns_divide_the_customers(run):
+def test_each_customer_is_on_one_list_at_most(run):
     segments, cards = run.by_customer["segment"], run.report["segments"]
     paths = [run.results / card["campaign"] for card in cards]
     lists = [pd.read_csv(path, dtype={"customer": "str"}) for path in paths]
     assert len(lists) == len(list((run.results / "campaigns").glob("*.csv")))
-    assert sorted(pd.concat(lists)["customer"]) == sorted(segments.index)
+    listed = pd.concat(lists)["customer"]
+    assert listed.is_unique and set(listed) <= set(segments.index)
     for card, control, members in zip(cards, run.report["control"]["groups"], lists, strict=True):
         assert (members["segment"] == card["segment"]).all()
         assert (segments.loc[members["customer"]] == card["segment"]).all()
         assert members["confidence"].is_monotonic_decreasing
         assert control["name"] == card["name"]
-        assert control["customers"] == card["customers"] == len(members)
+        assert control["customers"] == card["uplift"]["customers"] == len(members)
+        assert len(members) + card["left_out"]["customers"] == card["customers"]
+        assert bool(card["left_out"]["customers"]) == bool(card["left_out"]["reason"])
         assert control["control"] == (members["group"] == "control").sum()
-        assert control["enough"] == (control["control"] >= control["needed"])
+        assert control["detectable"] == card["uplift"]["detectable"] < control["visible"]
 
 
 def test_model_and_query_give_every_customer_the_same_segment(run):
@@ -215,7 +218,8 @@ def test_each_segment_has_a_complete_card(run):
             assert {"label", "unit", "segment", "overall", "effect", "text"} <= set(trait)
         assert card["typical"] and card["advice"] and card["measure"] and card["evidence"]
         assert 0 <= card["stability"] <= 1 and 0 <= card["sure_share"] <= 1
-        assert card["second_choice"] in set(names) - {card["name"]}
+        assert card["second_choice"] in {None, *names} - {card["name"]}
+        assert card["leaning"] or card["second_choice"] is None
 
 
 # --- a second period ------------------------------------------------------------------------------
