@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import r2_score, roc_auc_score
 
 from customer_tables.errors import UserError
 from customer_tables.guessing import guess_column
@@ -14,8 +15,11 @@ from customer_tables.periods import settle_cut
 from customer_tables.table import read_table
 from customer_tables.transaction_columns import recognise
 from customer_tables.transactions import aggregate
+from segmentation import prediction
 from segmentation.cleaning import clean, select_columns, select_outcomes
 from segmentation.dataset import build_dataset
+from segmentation.intake import open_table
+from segmentation.outcomes import Outcome, outcomes_of_history, past_of, past_or_reason
 
 FIRST = date(2024, 1, 1)
 
@@ -181,3 +185,159 @@ def test_which_columns_are_taken_for_outcomes(tmp_path, name, values, role):
     reading = read_table(path)
     guess = guess_column(name, reading, is_identifier=False)
     assert guess.role == role
+
+
+# --- the contest ----------------------------------------------------------------------------------
+
+
+def planted(tells: bool, customers: int = 1200, seed: int = 3):
+    """Draw two features that make four segments, and an outcome that follows them or does not."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, 4, customers)
+    index = pd.Index([f"c{n:04d}" for n in range(customers)])
+    level = np.array([10.0, 20, 60, 100])[group] if tells else 40.0
+    spent = level + rng.normal(0, 8, customers)
+    features = pd.DataFrame({"a": group % 2 + rng.normal(0, 0.1, customers)}, index=index)
+    features["b"] = group // 2 + rng.normal(0, 0.1, customers)
+    groups = pd.DataFrame({"segments": group + 1}, index=index)
+    groups[prediction.EVERYBODY] = 0
+    groups[prediction.AT_RANDOM] = rng.permutation(group)
+    groups[prediction.DECILES] = rng.integers(0, 10, customers)  # knows nothing
+    amount = Outcome("spent", "Spending afterwards", pd.Series(np.maximum(spent, 0), index))
+    answer = Outcome("quits", "Quitting", pd.Series((spent < 30) * 1.0, index))
+    return groups, features, (amount, answer)
+
+
+def contests(tells: bool):
+    groups, features, outcomes = planted(tells)
+    settings = {"seed": 1, "draws": 200}
+    return [prediction.hold_contest(one, groups, features, **settings) for one in outcomes]
+
+
+def test_segments_that_predict_say_so():
+    amount, answer = contests(tells=True)
+    assert amount.first.loc["segments", "value"] > 0.9
+    assert answer.first.loc["segments", "value"] > 0.9
+    for one in (amount, answer):
+        assert one.first.loc["segments", "low"] > one.first.loc[prediction.DECILES, "high"]
+        assert "better than deciles" in prediction.conclusion(one, "clients")
+        assert one.first.loc[prediction.ALL, "difference_high"] > -0.05
+    told = prediction.campaign(amount)
+    assert told.loc["segments", "value"] > 1.5 * told.loc[prediction.DECILES, "value"]
+    lift = prediction.lift(amount, {s: f"S{s}" for s in range(1, 5)})
+    assert lift["lift"].is_monotonic_increasing and lift["outcome_share"].sum() == pytest.approx(1)
+
+
+def test_segments_that_do_not_predict_say_so():
+    for one in contests(tells=False):
+        row, chance = one.first.loc["segments"], prediction.CHANCE[one.measure]
+        assert row["low"] <= chance + 0.01 and abs(row["value"] - chance) < 0.05
+        assert "cannot be told from chance" in prediction.conclusion(one, "clients")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_groups_at_random_and_a_mean_for_everybody_tell_nothing(place):
+    one = contests(tells=True)[place]
+    chance = prediction.CHANCE[one.measure]
+    at_random = one.first.loc[prediction.AT_RANDOM]
+    assert at_random["low"] < chance + 0.005 and at_random["high"] > chance - 0.005
+    assert one.first.loc[prediction.EVERYBODY, "value"] == pytest.approx(chance, abs=0.005)
+
+
+def test_scores_are_those_of_scikit_learn():
+    amount, answer = contests(tells=True)
+    y, found = amount.outcome.values, amount.predicted
+    for name in found:
+        value = amount.scores.loc[("R2", name), "value"]
+        assert value == pytest.approx(r2_score(y, found[name]))
+    for name in answer.predicted:
+        y, p = answer.outcome.values.to_numpy(), answer.predicted[name].to_numpy()
+        assert answer.scores.loc[("Brier", name), "value"] == pytest.approx(((y - p) ** 2).mean())
+        parts = [answer.folds == fold for fold in range(prediction.FOLDS)]
+        pairs = [y[part].sum() * (1 - y[part]).sum() for part in parts]
+        areas = [roc_auc_score(y[part], p[part]) for part in parts]
+        value = answer.first.loc[name, "value"]
+        assert value == pytest.approx(np.average(areas, weights=pairs))
+
+
+def test_weights_count_a_customer_as_often_as_they_were_drawn():
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 2, 80), rng.integers(0, 6, 80) / 5
+    folds, weights = np.zeros(80, int), prediction.draw_weights(80, 3, seed=2)
+    drawn = [np.repeat(np.arange(80), row.astype(int)) for row in weights]
+    areas = prediction.area_under_curve(y, p, folds, weights)
+    np.testing.assert_allclose(areas, [roc_auc_score(y[rows], p[rows]) for rows in drawn])
+    explained = prediction.r_squared(y * 3.0, p, weights)
+    np.testing.assert_allclose(explained, [r2_score(3.0 * y[rows], p[rows]) for rows in drawn])
+
+
+def test_another_number_of_segments_that_predicts_far_better_is_said_first():
+    groups, features, (amount, _) = planted(tells=True)
+    labels = groups["segments"].to_numpy()
+    one = contests(tells=True)[0]
+    coarse = prediction.over_k(one, {2: (labels > 2) + 1, 3: np.minimum(labels, 3), 4: labels}, 2)
+    said = prediction.report([one], {0: coarse}, [prediction.campaign(one)], 2, "clients")
+    assert said[0].startswith("For predicting spending afterwards, 2 segments are not the best")
+    fine = prediction.over_k(one, {3: np.minimum(labels, 3), 4: labels}, 4)
+    said = prediction.report([one], {0: fine}, [prediction.campaign(one)], 4, "clients")
+    assert said[0].startswith("Out of sample, segments explain")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({(1, 2): 50, (2, 1): -50}, "Spending moved with them"),
+        ({(1, 2): 50}, "only with those who moved up"),
+        ({}, "is not shown"),
+    ],
+)
+def test_whether_spending_moves_with_movers(change, words):
+    rng = np.random.default_rng(4)
+    labels = pd.DataFrame({"before": rng.integers(1, 3, 600), "after": rng.integers(1, 3, 600)})
+    spent = pd.DataFrame({"before": labels["before"] * 100.0})
+    pairs = labels.apply(tuple, axis=1)
+    spent["after"] = spent["before"] + pairs.map(lambda p: change.get(p, 0)) + rng.normal(0, 9, 600)
+    table, apart = prediction.movers(labels, spent, seed=1, draws=200)
+    assert table["customers"].sum() == 600
+    assert words in prediction.movers_sentence(table, apart, "clients")
+
+
+def test_segments_keep_the_number_of_those_they_share_most_with():
+    others = np.repeat([1, 2, 3], 20)
+    place = prediction.named_after(np.array([2, 3, 1])[others - 1], others, 3)
+    assert place == {2: 1, 3: 2, 1: 3}
+
+
+def test_a_period_that_lacks_too_much_says_why(tmp_path):
+    few = pd.DataFrame({"client": ["a", "b"], "spent": [1.0, 2], "visits": [1.0, 2]})
+    past, why = past_or_reason(few, known(tmp_path))
+    assert past is None and "needs at least 50" in why
+
+
+def test_the_grocery_chain_by_another_way(tmp_path):
+    """R² and AUC of deciles of past spending, from the raw lines with pandas alone."""
+    ws, reading = open_table("retail", results_dir=str(tmp_path))
+    history, lines = reading.history, pd.read_parquet(ws.dataset.source_path)
+    past = past_of(history.periods["earlier"], ws.dataset)
+    index = past.customers.index
+    results = outcomes_of_history(history.periods["after"], index, history.days_after)
+    groups = prediction.groups_of(past, pd.Series(1, index), seed=1)
+    early = lines["transaction_timestamp"] < pd.Timestamp(history.cut)
+    who = lines["household_id"].astype("str")
+    spent = lines["sales_value"].groupby([who, early]).sum().unstack(fill_value=0)
+    spent = spent[spent[True] > 0].sort_index()
+    assert spent.index.equals(pd.Index(index, name="household_id"))
+    tenth = pd.qcut(spent[True], 10, labels=False)
+    folds = prediction.draw_folds(len(spent), 1)
+    for one, y in zip(results, (spent[False], (spent[False] > 0) * 1.0), strict=False):
+        contest = prediction.hold_contest(one, groups, past.features, seed=1, draws=20)
+        parts = [folds == fold for fold in range(prediction.FOLDS)]
+        told = [tenth[part].map(y[~part].groupby(tenth[~part]).mean()) for part in parts]
+        if one.yes_no:
+            pairs = [y[part].sum() * (1 - y[part]).sum() for part in parts]
+            areas = [roc_auc_score(y[part], p) for part, p in zip(parts, told, strict=True)]
+            expected = np.average(areas, weights=pairs)
+        else:
+            expected = r2_score(y, pd.concat(told).loc[y.index])
+        assert contest.first.loc[prediction.DECILES, "value"] == pytest.approx(expected, abs=1e-6)
+        assert expected > 0.55

@@ -38,6 +38,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[1]
 RESULTS_FOLDER = NOTEBOOKS.parent / "results"
 GUESSED = "auto"  # the dataset whose description notebook 01 guesses from the table
 PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "seaborn", "tensorflow", "papermill")
+APART = "under a topic of their own"  # in a stage's metrics; metrics.json has them one level up
 FIGURE_DPI = 192  # two dots for each pixel of a page, 96 to the inch
 
 
@@ -278,16 +279,22 @@ class Workspace:
 
     def all_metrics(self) -> dict[str, dict[str, Any]]:
         """Return the numbers of all stages that have run, this one included, by topic."""
-        return {
-            stage.topic: self.metrics if n == self.stage else self._document(n, "metrics")
+        by_topic = {
+            stage.topic: dict(self.metrics if n == self.stage else self._document(n, "metrics"))
             for n, stage in STAGES.items()
             if n == self.stage or self._stage_file(n, "metrics").is_file()
         }
+        apart = [metrics.pop(APART, {}) for metrics in by_topic.values()]
+        return by_topic | {topic: numbers for found in apart for topic, numbers in found.items()}
 
     def record(self, **numbers: Any) -> None:
         """Note numbers that the prose or the report quotes, by name."""
         self.metrics |= {name: to_plain(value) for name, value in numbers.items()}
         self._due -= {f"record {name}" for name in numbers}
+
+    def record_apart(self, topic: str, **numbers: Any) -> None:
+        """Note numbers, by name, under a topic of their own beside that of the stage."""
+        self.metrics.setdefault(APART, {})[topic] = to_plain(numbers)
 
     def finish(self) -> None:
         """Write the stage's numbers, merge them into metrics.json and show the versions.

@@ -37,6 +37,7 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     # Notebooks 07 and 08 add evidence if they ran.
     for path in sorted((results / "stages").glob("*_findings.json")):
         report["verdict"]["reasons"] += json.loads(path.read_text(encoding="utf-8"))["reasons"]
+    prediction = _prediction(results)
     segments, stages = report["segments"], run.get("stages") or ()
     seconds = {f"{stage['number']} {stage['title']}": stage["seconds"] for stage in stages}
     platform = run.get("platform") or {}
@@ -49,6 +50,8 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         mosaic=_mosaic(segments),
         verdicts=VERDICTS,
         decision_figure=_figure(results, report["decision"]),
+        prediction=prediction.get("sentences"),
+        prediction_figure=_figure(results, prediction),
         importance=report.get("importance") or [],
         descriptors=report.get("descriptors") or [],
         control=report.get("control"),
@@ -143,6 +146,12 @@ def _mosaic(segments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     below = bars[0]["parts"] if bars else []
     bands = flow_bands(np.eye(len(segments)), above, below, set(), by_count=False) if bars else []
     return {"customers": above, "values": bars, "bands": bands}
+
+
+def _prediction(results: Path) -> dict[str, Any]:
+    """Read what notebook 09 says of how well segments predict; empty where there is nothing."""
+    path = results / "stages" / "09_prediction.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _figure(results: Path, decision: Mapping[str, Any]) -> dict[str, Any] | None:
