@@ -40,7 +40,7 @@ def test_every_household_and_every_rule(opened, customers):
     assert len(customers) == 2469
     assert (customers["age"].notna()).sum() == 801
     told = {change.what: change.rows for change in opened[1].changes}
-    assert told["lines of purchases"] == 1_469_307
+    assert told["transaction lines"] == 1_469_307
     assert told["customers of whom the second file says nothing"] == 2469 - 801
 
 

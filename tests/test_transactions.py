@@ -145,7 +145,7 @@ def test_sums_worked_by_hand_and_every_rule_counted(bring):
     np.testing.assert_allclose(table.loc[["A", "B"]], [A, B], rtol=1e-12)
     assert len(table) == 2
     assert {c.what: c.rows for c in reading.changes} == {
-        "lines of purchases": 11,
+        "transaction lines": 11,
         "lines without a customer (who)": 1,
         "lines without a readable time (day)": 1,
         "lines without a readable amount": 1,

@@ -27,7 +27,7 @@ from customer_tables.names import normalise, simplify_name
 from customer_tables.source import Source
 
 EVENING = 17  # o'clock
-MOST_CATEGORIES = 10  # by what was spent; the others are summed up
+MOST_CATEGORIES = 10  # by what was spent; the others are added up as one
 MOST_UNREADABLE = 0.2  # share of lines that may lack a time or an amount
 MOST_ANONYMOUS = 0.6  # the same of a customer: many shops sell without a card, too
 WAYS_OUT = {
@@ -221,7 +221,7 @@ def _changes(facts: SimpleNamespace, source: Source, name: str) -> list[Change]:
             remedy="correct or empty those before the year 1 and after the year 9999",
         )
     counted = (
-        ("lines of purchases", facts.total, "summed up to one row a customer"),
+        ("transaction lines", facts.total, "aggregated to one row per customer"),
         (f"lines without a customer ({source.customer})", facts.no_customer, "left out"),
         (f"lines without a readable time ({source.time})", facts.no_time, "left out"),
         ("lines without a readable amount", facts.no_amount, "left out"),
@@ -245,7 +245,7 @@ def _goods(run: Run) -> dict[str, str]:
 
 
 def _aggregated(facts: SimpleNamespace, goods: dict[str, str], returned: str) -> str:
-    """Return the query that sums up all there is on a customer."""
+    """Return the query that aggregates the lines of each customer."""
     rate = facts.largest_discount is not None and facts.largest_discount <= 1
     sums = (f"CAST(coalesce({sql}, 0) AS DOUBLE) AS {quoted(c)}" for c, sql in goods.items())
     return CUSTOMERS.format(

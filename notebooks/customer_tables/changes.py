@@ -56,7 +56,7 @@ class Reading:
         The same customers before and after a day; of transaction lines only.
     uses : list of Use
         What each column of transaction lines, and of a second file, was taken for. Those of a
-        table of customers are told by its dataset.
+        table of customers come from its dataset.
     unread : dict
         Column name to why its dates were not read, where that does not stop the reading.
     """

@@ -133,7 +133,7 @@ class Ways:
 
 
 def tolerated(rows: int) -> int:
-    """Return how many of so many cells may be unreadable before their column is refused."""
+    """Return how many of a number of cells may be unreadable before their column is refused."""
     return max(int(TOLERATED * rows), 1 if rows >= FEW_ROWS else 0)
 
 

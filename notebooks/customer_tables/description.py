@@ -18,7 +18,7 @@ from customer_tables.source import Source
 from customer_tables.storage import text_digest
 from customer_tables.text import YEAR
 
-SEAL = "# As long as nobody edits this file, a new run guesses anew: "
+SEAL = "# While this file is unedited, a new run guesses it again: "
 HEAD = """\
 # Guessed from {source}. Every line is a guess with its reason beside it: correct what is wrong,
 # then run again with --dataset and the path of this file, and the same --input.
@@ -154,7 +154,7 @@ when = "median(orders) <= median_all(orders)"
 
 
 def is_untouched(text: str) -> bool:
-    """Whether nobody has edited a guessed dataset.toml since it was written."""
+    """Whether a guessed dataset.toml is unedited since it was written."""
     text = text.replace("\r\n", "\n")
     return text.startswith(SEAL) and _sealed(text.partition("\n")[2]) == text
 
@@ -255,7 +255,7 @@ def _commented(entries: dict, comment: str) -> tomlkit.items.Table:
 
 
 def _written(content: dict) -> str:
-    """Write TOML; what nobody can see, or turns what follows, is written by its number."""
+    """Write TOML; what is invisible, or turns what follows, is written by its number."""
     text = tomlkit.dumps(content)
     hidden = {c for c in text if not c.isprintable() and c != "\n"}
     code: dict = {c: f"\\U{ord(c):08X}" if ord(c) > 0xFFFF else f"\\u{ord(c):04X}" for c in hidden}

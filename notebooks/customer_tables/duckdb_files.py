@@ -120,7 +120,7 @@ def require_space(path: Path) -> None:
             f"{SPACE} to sort them, is {size * SPACE / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are "
             "free for temporary files",
             where=path.name,
-            remedy="make space, set TMPDIR to a folder on a larger disk, or sum the purchases up "
+            remedy="make space, set TMPDIR to a folder on a larger disk, or aggregate purchases "
             "by year or region",
         )
 

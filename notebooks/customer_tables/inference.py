@@ -238,7 +238,7 @@ def _find_value(numeric: list[Guess], patterns: tuple[str, ...]) -> str:
 
 
 def _find_parts(numeric: list[Guess]) -> list[Guess]:
-    """Return three or more amounts that sum up to what a customer spends: MntWines, MntFish ..."""
+    """Return three or more amounts whose sum is what a customer spends: MntWines, MntFish ..."""
     money = [g for g in numeric if g.kind == "money" and g.role == "segment" and g.valid]
     words = {g.name: g.name.split("_") for g in money}
     families = [
@@ -331,7 +331,7 @@ def _with_enough(guesses: list[Guess], file: str) -> list[Guess]:
 def _guess_questions(guesses: list[Guess], table: pd.DataFrame) -> list[tuple[str, str]]:
     """Return yes/no questions (name, condition) about amounts that many customers lack.
 
-    Where hardly anybody lacks anything, the questions are about more than the median.
+    Where few customers lack anything, the questions are about more than the median.
     """
     segment = [g for g in guesses if g.role == "segment"]
     zeros = [

@@ -15,7 +15,7 @@ FACTOR = 10
 SMALL = 50_000_000  # bytes unpacked; below, nothing is asked
 SURELY_SMALL = 4_000_000  # bytes packed by gzip that hold less than 4 GB
 BEST = 1032  # how many times smaller gzip makes a file at best
-# Where a container's limit and use are told, by the kernel's second and first version of it.
+# Where a container's limit and use are found, by the kernel's second and first version of it.
 CONTAINER = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),

@@ -373,7 +373,7 @@ def _sample_rows(text: str, delimiter: str) -> Iterator[list[str]]:
     try:
         yield from islice(filter(None, reader), SAMPLE_ROWS)
     except csv.Error:
-        return  # a broken quote is told with its line when the rows are read in earnest
+        return  # a broken quote is reported with its line when the rows are read in earnest
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def read_table(
 ) -> Reading:
     """Read a table from CSV, TSV, lines of JSON, Parquet or a workbook, or gzip or ZIP of one.
 
-    The format is told by content, not by the file's name. What is unambiguous is repaired, counted
+    The format is found by content, not name. What is unambiguous is repaired, counted
     and listed in ``changes``; what could mean two things is refused, with the option that settles
     it. Identifiers stay text, letter for letter.
 

@@ -209,7 +209,7 @@ def find_transactions(
 
 
 def _judge(run: Run, file: Relation, roles: Roles, name: str) -> Source | None:
-    """Tell lines of purchases from customers by how often a customer stands in the file."""
+    """Distinguish transaction lines from customers by how often a customer stands in the file."""
     parts = match_parts(file.types, roles)
     missing, who = lacking(parts), parts.get("customer", "")
     if not missing and roles.keys() & {"time", "amount", "quantity", "price"}:
@@ -267,7 +267,7 @@ def _is_unique(run: Run, file: Relation, column: str) -> bool:
 
 
 def _are_receipts(run: Run, file: Relation, parts: dict[str, Any]) -> bool:
-    """Whether rows are told apart by receipts or orders, and nothing else could be customers."""
+    """Whether rows are distinguished by receipts or orders, and nothing else could be customers."""
     known = [parts.get("order"), parts.get("product")]
     others = [c for c in file.types if c not in known and is_identifier_name(c)]
     if any(not (NO_CUSTOMER.search(w) or RECORD_WORDS.search(w)) for w in map(split_name, others)):
@@ -338,7 +338,7 @@ def _first_and_all(file: Relation, columns: str = "*") -> tuple[str, str]:
 def find_descriptors(path: Path, source: Source, options: Options = FOUND_OUT) -> Source:
     """Add the columns that say the same in all lines of a customer, judged by the first of them.
 
-    What changes from order to order, such as a way of delivery, is told from it by customers with
+    What changes from order to order, such as a way of delivery, is recognised by customers with
     several orders.
     """
     if source.describe:

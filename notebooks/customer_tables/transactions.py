@@ -47,7 +47,7 @@ SUMS = ("amount", "discount", "coupon")  # parts of [source] that may name sever
 NUMBERS = (*SUMS, "quantity", "price")
 KEYS = ("customer", "order")
 PARTS = (*NUMBERS, "time", *KEYS, "product", "category", "own_brand")
-SAMPLE_ROWS = 10_000  # by which it is told how a file is written
+SAMPLE_ROWS = 10_000  # that show how a file is written
 ALL_BOUGHT = MappingProxyType({"refund": "false", "ignore": "false"})
 NO_TEXT, NO_NUMBER = "CAST(NULL AS VARCHAR)", f"CAST(NULL AS {MONEY})"
 

@@ -17,7 +17,7 @@ from customer_tables.sniff import OLE
 
 SAVE_AGAIN = "open it in Excel, save it again as .xlsx or CSV"
 CURRENCY = re.compile(r"\[\$([^\]-]{1,4})[^\]]*\]|\"?([$€£¥₹])\"?")
-LOOKED_AT = 50  # rows with numbers by which the units that cell formats show are told
+LOOKED_AT = 50  # rows with numbers by which the units that cell formats show are recognised
 
 Errors = dict[int, dict[int, str]]  # cells such as #N/A, by row and column
 

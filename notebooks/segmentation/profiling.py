@@ -121,7 +121,7 @@ def effect_sizes(standardised: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
 def statistic(feature: Feature) -> str:
     """Name the statistic that stands for many customers: average (the mean) or median.
 
-    Plain numbers such as ratios may explode in a few customers, whose mean then describes nobody.
+    Ratios may be very large for a few customers; their mean then describes no customer.
     """
     return "median" if feature.kind == "number" else "average"
 

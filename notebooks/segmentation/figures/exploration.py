@@ -18,7 +18,7 @@ from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.figures import style as st
 
 PARTS = (st.INK, st.PALE, "#8793A0")  # dark, pale and between: apart in grey print, too
-FEW, MANY = 8, 18  # columns: up to so many every correlation is written, beyond so many none is
+FEW, MANY = 8, 18  # columns: up to this many every correlation is written, beyond this many none is
 
 
 def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
