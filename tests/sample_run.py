@@ -14,6 +14,8 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 
+from runner import pages
+
 # What a hostile file could carry in the name of a column, in a category or in an identifier.
 HOSTILE = (
     "<script>document.title='run'</script>",
@@ -26,8 +28,20 @@ HOSTILE = (
     '<meta http-equiv=refresh content="0;url=https://example.org/">',
     "<form action=https://example.org/><input name=q>",
 )
-ACTIVE = ("script", "iframe", "object", "embed", "form", "input", "button", "link", "base")
+ACTIVE = (
+    "script",
+    "iframe",
+    "object",
+    "embed",
+    "form",
+    "input",
+    "button",
+    "select",
+    "link",
+    "base",
+)
 SAMPLE = Path(__file__).with_name("sample_run.json")
+OWN_SCRIPT = (pages.TEMPLATES / "start_page.js").read_text(encoding="utf-8")
 
 
 @cache
@@ -101,18 +115,36 @@ def bands_of(page: BeautifulSoup) -> list[tuple[float, ...]]:
     return [tuple(float(n) for n in re.match(pattern, path).groups()) for path in paths]
 
 
+def _source(text: str) -> str:
+    """Name what stands inside a page by its hash, as a policy does."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
 def assert_inert(html: str) -> BeautifulSoup:
-    """Assert that a page loads nothing, runs nothing, and has the policy that says so; parse it."""
+    """Assert that a page loads nothing, runs no script but the program's own, and has the policy
+    that says so; parse it.
+    """
     page = BeautifulSoup(html, "html.parser")
     policy = page.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
-    digest = base64.b64encode(hashlib.sha256(page.style.text.encode()).digest()).decode()
+    data = page.select("script#data[type='application/json']")
+    scripts = page.select("body > script:not([type])")
+    assert len(data) == len(scripts) <= 1
+    assert [script.text for script in scripts] == [OWN_SCRIPT] * len(scripts)
+    for block in data:
+        assert json.loads(block.text) and "<" not in block.text
+    allowed = "".join(f"script-src {_source(script.text)}; " for script in scripts)
     assert policy == (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+        f"default-src 'none'; img-src data:; style-src {_source(page.style.text)}; {allowed}"
         "base-uri 'none'; form-action 'none'"
     )
     known = {"Content-Security-Policy", "viewport", "referrer", "color-scheme", None}
     assert {m.get("http-equiv") or m.get("name") for m in page.find_all("meta")} <= known
-    assert not page.find_all(ACTIVE) and len(page.find_all("style")) == 1
+    # Fields and buttons wait for the script, and none is outside of what it shows.
+    waiting = [tag for part in page.select(".scripted[hidden]") for tag in [part, *part()]]
+    assert len(page.select(".scripted")) == len(page.select(".scripted[hidden]"))
+    ours = {id(tag) for tag in [*data, *scripts, *waiting]}
+    assert [tag for tag in page.find_all(ACTIVE) if id(tag) not in ours] == []
+    assert not page.find_all(["form", "link", "base"]) and len(page.find_all("style")) == 1
     assert not re.search(r"@import|url\(", page.style.text)
     for tag in page.find_all(True):
         for name, value in tag.attrs.items():

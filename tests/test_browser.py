@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from axe_playwright_python import sync_playwright as axe
+from conftest import SHOP
 from fitted import fit_model
 from machine import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -19,11 +22,14 @@ from sample_run import HOSTILE, context, poisoned, report, run, write_results
 from sample_runs import two_runs
 from test_notebook_page import hostile_notebook, notebook
 
+from customer_tables.storage import write_json
 from customer_tables.table import read_table
 from runner import notebook_page, start_page
 from runner.comparison_page import write_comparison
 from scoring.drift_page import drift_files
-from segmentation.dataset import load_dataset
+from segmentation.campaigns import control_share_needed, detectable_uplift
+from segmentation.cleaning import select_columns
+from segmentation.dataset import build_dataset, load_dataset
 from segmentation.drift import compare_scored
 from segmentation.migration import follow_customers
 from segmentation.presentation import html_table
@@ -35,8 +41,21 @@ FLAGS = (
 ).split()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 A4_WIDTH, A4_HEIGHT = 680, 995  # what the margins leave of a page, in CSS pixels
+SHOP_DATASET = build_dataset(
+    {
+        **SHOP,
+        "features": [
+            *SHOP["features"][:2],
+            {"name": "online", "formula": "online", "kind": "share", "transform": "yeo-johnson"},
+            {"name": "regular", "formula": "max(visits >= 4, member) + min(visits, 9)"},
+        ],
+    },
+    Path("shop/dataset.toml"),
+)
 PAGES = ("start", "notebook", "comparison", "drift")
-ACTIVE = f"{', '.join(INERT)}, meta[http-equiv=refresh]"
+# What could act, beside the start page's own script, its data and the parts that it shows.
+FOREIGN = f"""[...document.querySelectorAll("{", ".join(INERT)}, meta[http-equiv=refresh]")]
+  .filter(e => !e.closest('.scripted') && !e.matches('body > script')).map(e => e.outerHTML)"""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +70,9 @@ def write_pages(folder: Path, hostile: bool) -> dict[str, Path]:
     """Write one page of each kind, with every notice that it can carry."""
     spoilt = poisoned if hostile else lambda content: content
     notices = {"quick": True, "generated": True, "k_set_by_hand": True}
-    write_results(folder, spoilt(report() | notices))
+    write_results(folder, spoilt(report() | notices) | {"model": "model.json"})
+    model = fit_model(SHOP_DATASET, shop_table(400), 3, " ".join(HOSTILE) if hostile else "Kind")
+    write_json(folder / "model.json", model)
     start = start_page.render_index(folder, run=spoilt(run()))
     executed = folder / "notebooks" / "04_kmeans.ipynb"
     nbformat.write(hostile_notebook() if hostile else notebook(), executed)
@@ -62,6 +83,21 @@ def write_pages(folder: Path, hostile: bool) -> dict[str, Path]:
     drifted = folder / "drift.html"
     drifted.write_text(drift_page(" ".join(HOSTILE) if hostile else ""), encoding="utf-8")
     return dict(zip(PAGES, (start, page, compared, drifted), strict=True))
+
+
+def shop_table(rows: int) -> pd.DataFrame:
+    """Draw clients of a shop as its file has them, with gaps and values outside the ranges."""
+    rng = np.random.default_rng(rows)
+    table = pd.DataFrame(
+        {
+            "client": [f"c{n:04d}" for n in range(rows)],
+            "spent": rng.lognormal(3, 1, rows).round(2),
+            "visits": rng.poisson(3, rows) * rng.choice([1.0, 200.0], rows, p=[0.95, 0.05]),
+            "online": rng.uniform(-0.1, 1.1, rows).round(3),
+            "member": rng.choice([0, 1], rows),
+        }
+    )
+    return table.mask(rng.uniform(size=table.shape) < [0, 0.1, 0.1, 0.1, 0])
 
 
 def drift_page(added: str) -> str:
@@ -247,7 +283,8 @@ def test_hostile_names_do_nothing(browser, hostile, tmp_path, name, policy):
         page.wait_for_timeout(200)
         assert page.title() != "run"
         assert page.url == path.as_uri()
-        assert page.locator(ACTIVE).count() == 0
+        assert page.evaluate(FOREIGN) == []
+        assert page.evaluate("document.scripts.length") == (2 if name == "start" else 0)
         assert page.evaluate(TOO_WIDE) == []
         assert HOSTILE[0] in page.inner_text("body")
 
@@ -276,3 +313,123 @@ def test_printing_takes_few_pages_and_clips_nothing(browser, plain, name, most):
         assert page.evaluate(CLIPPED) == []
         heights = page.evaluate(HEIGHTS)
         assert all(height < A4_HEIGHT / 2 for height in heights), "two cards fit on a page"
+
+
+# --- what the script of the start page does -------------------------------------------------------
+
+FIND = """(customers) => customers.map((customer) => {
+  const fields = [...document.querySelectorAll('#finder [data-column]')];
+  for (const field of fields) field.value = customer[field.dataset.column] ?? '';
+  fields[0].dispatchEvent(new Event('input'));
+  return document.querySelector('#finder output').textContent;
+})"""
+
+
+@pytest.mark.parametrize("kind", ["shop", "cards"])
+def test_the_search_for_one_customer_agrees_with_scoring(browser, tmp_path, holders, kind):
+    if kind == "cards":
+        known, model = load_dataset("credit_card"), holders.model
+        table = holders.table.sample(200, random_state=4)
+        numbers = table.columns.drop("CUST_ID")
+        gaps = np.random.default_rng(1).uniform(size=(len(table), len(numbers))) < 0.1
+        table[numbers] = table[numbers].astype(float).mask(gaps)
+        table = table[table[numbers].notna().any(axis=1)]
+    else:
+        known, model, table = SHOP_DATASET, fit_model(SHOP_DATASET, shop_table(400), 3), None
+        table = shop_table(200)
+    scored = score_customers(model, table)
+    write_results(tmp_path, report() | {"model": "model.json"})
+    write_json(tmp_path / "model.json", model)
+    selected = select_columns(table, known).customers.set_index(known.id.name)
+    customers = json.loads(selected.loc[scored.assigned.index].to_json(orient="records"))
+    with opened(browser, start_page.render_index(tmp_path, run=run())) as page:
+        assert page.locator("#finder summary").is_visible()
+        found = page.evaluate(FIND, customers)
+    names = {entry["segment"]: entry["name"] for entry in model["segments"]}
+    for text, (_, row) in zip(found, scored.assigned.iterrows(), strict=True):
+        pattern = r"(.+), confidence ([\d.]+); second-nearest: (.+?)\.( Outlier.*)?"
+        first, confidence, second, outlier = re.fullmatch(pattern, text).groups()
+        assert (first, second) == (row["segment_name"], names[row["second_choice"]])
+        assert float(confidence) == pytest.approx(row["confidence"], abs=0.0051)
+        assert bool(outlier) == row["outlier"]
+
+
+def test_a_private_model_is_not_in_the_page(browser, tmp_path):
+    write_results(tmp_path, report() | {"model": ""})
+    write_json(tmp_path / "model.json", fit_model(SHOP_DATASET, shop_table(400), 3))
+    path = start_page.render_index(tmp_path, run=run())
+    assert "centres" not in path.read_text("utf-8").split("</main>")[1].split("<script>")[0]
+    with opened(browser, path) as page:
+        assert page.locator("#finder").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("response", "uplift", "share"), [(5, 2, 10), (1, 0.5, 50), (20, 8, 33.3), (40, 60, 5)]
+)
+def test_other_assumptions_are_computed_as_in_the_notebook(browser, plain, response, uplift, share):
+    with opened(browser, plain["start"]) as page:
+        fields = page.locator("#assumptions input").all()
+        for field, value in zip(fields, (response, uplift, share, 30), strict=True):
+            field.fill(f"{value}")
+        row = page.locator("#whatif tbody tr").first
+        cells = row.locator("[data-out]").all()
+        shown = {cell.get_attribute("data-out"): cell.text_content() for cell in cells}
+        customers = int(row.get_attribute("data-customers"))
+        drawn = int(row.get_attribute("data-control"))
+    control = drawn if share == 10 else round(customers * share / 100)
+    visible = detectable_uplift(response / 100, control, customers - control)
+    needed = control_share_needed(customers, response / 100, uplift / 100)
+    assert shown["visible"] == f"{100 * visible:.1f}"
+    assert shown["shows"] == ("yes" if visible <= uplift / 100 else "no")
+    assert shown["needed"] == (f"{100 * needed:.0f}%" if needed == needed else "no split would do")
+    added = (customers - control) * uplift / 100
+    assert shown["value"] == f"{30 * added:,.0f}" and shown["added"] == f"{added:,.0f}"
+
+
+def test_two_segments_are_compared_where_they_differ_most(browser, plain):
+    with opened(browser, plain["start"]) as page:
+        first, second = page.locator("#compare select").all()
+        first.select_option("1")
+        assert page.locator("#profile thead th:visible").count() == 6, "one is no comparison"
+        second.select_option("2")
+        assert page.locator("#profile thead th:visible").count() == 6
+        rows = page.locator("#profile tbody tr").all()
+        cells = [row.locator(":is(th, td):visible").all_inner_texts() for row in rows]
+        assert [[text.strip() for text in row] for row in cells] == [
+            ["Cash advances", "$500", "$2,000", "−2.1", "$980", "66%"],
+            ["Balance", "$3,400", "$900", "+1.1", "$1,500", "33%"],
+        ]
+        first.select_option("")
+        assert page.locator("#profile .difference:visible").count() == 0
+
+
+def test_a_rule_is_copied_and_a_term_unfolds_the_glossary(browser, plain):
+    with opened(browser, plain["start"]) as page:
+        page.locator("button.copy").first.click()
+        page.locator("button.copy", has_text="Copied").wait_for()
+        page.locator("#segment-1 a[href='#term-jaccard-similarity']").click()
+        assert page.locator("#term-jaccard-similarity").is_visible()
+
+
+def test_without_a_script_the_page_is_whole(browser, plain):
+    context = browser.new_context(
+        java_script_enabled=False, viewport={"width": 1280, "height": 900}
+    )
+    page = context.new_page()
+    page.goto(plain["start"].as_uri() + "#term-jaccard-similarity")
+    assert page.locator(".scripted:visible, button:visible, input:visible").count() == 0
+    assert page.locator("#profile thead th:visible").count() == 6
+    assert page.locator("#whatif tbody td:visible").count() == 12
+    assert page.locator("#term-jaccard-similarity").is_visible()
+    context.close()
+
+
+def test_who_worth_what_to_do_and_how_sure_stand_on_the_first_screens(browser, card_run):
+    with opened(browser, card_run.results / "index.html") as page:
+        bottom = "document.querySelector('.actions table').getBoundingClientRect().bottom"
+        assert page.evaluate(f"{bottom} + scrollY") < 1480
+        assert page.evaluate("document.documentElement.scrollHeight") < 7_900
+    with opened(browser, card_run.results / "index.html", width=400) as page:
+        assert page.evaluate(TOO_WIDE) == []
+        legend, glyph = (page.locator(f"{place} >> nth=0") for place in (".legend", ".mosaic svg"))
+        assert legend.bounding_box()["y"] < glyph.bounding_box()["y"]

@@ -12,14 +12,26 @@ from runner import pages, shapes, start_page
 from segmentation.palette import COLOURS
 
 SECTIONS = (
-    "answer shares segments control side-by-side decision verdict changes notebooks glossary"
-    " provenance"
+    "answer shares actions segments side-by-side control decision verdict changes notebooks"
+    " glossary provenance"
 ).split()
 CARD = (
-    "High spenders|1,500 30%|78% 77% to 79%|$2,600 2.6 times the average; median $1,300"
-    "|$2,600 average $1,000|What to do with High spenders|Share of High spenders who respond"
-    "|0.95 highly stable|91% of the others, 80% lean towards “Nearly dormant”|CSV, 1,488 rows"
+    "1,500 cardholders, 30%|Stand out by their purchases.|Purchases $2,600 average $1,000"
+    "|Purchases over 100 and Balance up to 300 for High spenders|Precision 81%, recall 77%"
+    "|Purchases 78% 77% to 79% $2,600 $1,300|Based on: purchases.|One in ten of High spenders"
+    "|0.95 highly stable|91% of the others, 80% lean towards “Nearly dormant”|A typical cardholder"
 ).split("|")
+ACTIONS = {
+    "High spenders": (
+        "78%|30%|What to do with High spenders: an offer they can decline.||"
+        "Share of High spenders who respond|1.4 points|List of High spenders, CSV 1,488 rows"
+    ),
+    "Nearly dormant": (
+        "2%|20%|What to do with Nearly dormant: an offer they can decline.|"
+        "What not to do with Nearly dormant: a loan.|Share of Nearly dormant who respond|–|"
+        "List of Nearly dormant, CSV 988 rows"
+    ),
+}
 
 
 def build(folder, about=None, **changes):
@@ -58,14 +70,35 @@ def test_every_picture_is_described(page):
     assert "High spenders: 30% of cardholders, 78% of purchases, 30% of balances." in described
 
 
-def test_a_card_says_who_how_many_what_worth_what_to_do_and_how_sure(page):
+def test_the_table_of_actions_says_who_what_worth_what_to_do_and_how_it_would_show(page):
+    rows = {row.a.text: row for row in page.select(".actions tbody tr")}
+    assert list(rows) == ["High spenders", "Cash-advance users", "Nearly dormant"]
+    for name, expected in ACTIONS.items():
+        assert [words(cell) for cell in rows[name].find_all("td")] == expected.split("|")
+    row = rows["High spenders"]
+    assert words(row.th) == "High spenders 1,500, 30% Stand out by their purchases"
+    assert row.select_one("a.download")["href"] == "campaigns/high-spenders.csv"
+
+
+def test_what_no_segment_has_has_no_column(tmp_path):
+    segments = [s | {"avoid": "", "advice": "", "values": []} for s in report()["segments"]]
+    page = assert_inert(build(tmp_path, segments=segments, values=[]))
+    heads = [words(cell) for cell in page.select(".actions thead th")]
+    assert heads == ["Segment", "Do", "Measure", "Detectable uplift", "List"]
+    assert page.select_one(".actions").text.count("No advice: its conditions do not hold") == 3
+
+
+def test_a_card_says_what_sets_apart_by_which_rule_on_what_grounds_and_how_sure(page):
     cards = page.select("article.card")
     assert [part for part in CARD if part not in words(cards[0])] == []
-    assert cards[0].select_one("a.download")["href"] == "campaigns/high-spenders.csv"
     assert [("Why this name" in card.text) for card in cards] == [True, True, False]
     facts = [dt.text for dt in cards[0].select(".typical dt")]
     assert facts[:3] == ["Purchases", "Balance", "Credit limit"], "not by what sets it apart"
-    assert len(cards[0].select(".typical details dt")) == 1
+    assert (
+        "Not on the list: 12 cardholders. The offer makes no sense for them: no purchases."
+        in words(cards[1])
+    )
+    assert [len(card.select(".rule code")) for card in cards] == [1, 1, 0]
 
 
 def test_segments_as_clear_as_those_of_data_without_groups_get_no_advice(page, tmp_path):
@@ -74,40 +107,37 @@ def test_segments_as_clear_as_those_of_data_without_groups_get_no_advice(page, t
     few[-1] = few[-1] | {"traits": [], "caution": "They are too few to be described."}
     plain = assert_inert(build(tmp_path, verdict=verdict, segments=few))
     assert "No basis for different treatment." in plain.select_one(".notices").text
-    assert not plain.select(".advice") and "What to measure" not in plain.main.text
+    assert "What to do with" not in plain.main.text and "Measure" not in plain.main.text
     assert plain.select("a.download") and plain.main.text.count("too few to be described") == 1
-    assert page.select(".advice") and "No basis" not in page.text
+    assert "What to do with" in page.main.text and "No basis" not in page.text
 
 
-def test_bars_of_one_trait_share_a_scale_and_units_are_said_once(page):
+def test_effects_are_bars_from_the_middle_on_one_scale_and_units_are_said_once(page):
     rows = {
         (place, row.select_one(".label").text): row
         for place, card in enumerate(page.select("article.card"))
         for row in card.select(".traits li")
     }
-    widths = [float(rows[n, "Cash advances"].select_one(".fill")["width"]) for n in (0, 1)]
-    assert widths[0] / widths[1] == pytest.approx(500 / 2000, rel=0.01)
-    fills = page.select(".traits .fill")
-    assert all(0 <= float(f["x"]) <= float(f["x"]) + float(f["width"]) <= 100 for f in fills)
+    bars = {
+        key: [float(row.select_one(".fill")[name]) for name in ("x", "width")]
+        for key, row in rows.items()
+    }
+    # The largest effect of the page, 1.5, is half a field.
+    assert bars[1, "Cash advances"] == [50, 50]
+    assert bars[0, "Purchases"] == [50, 40] and bars[0, "Cash advances"] == [30, 20]
     assert "3% average 15%" in words(rows[1, "Full payments"])
     assert "7.40 months average 1.20" in words(rows[2, "Time since a change"])
-    negative = rows[2, "Balance change"]
-    fill, zero = negative.select_one(".fill"), negative.select_one(".zero")["d"]
-    assert "−$212" in negative.text and float(fill["x"]) == 0
-    assert zero == f"M{float(fill['width'])} 3v10"
+    assert "−$212" in rows[2, "Balance change"].text
 
 
-def test_a_segment_s_value_is_held_against_the_average(tmp_path):
-    content, means = report(), (940.0, 1040.0, 3190.0, 12400.0, -5.0)
-    known, (value, _) = content["segments"][0], content["segments"][0]["values"]
-    segments = [
-        known | {"segment": n, "values": [value | {"mean": mean}]}
-        for n, mean in enumerate(means, 1)
-    ]
-    html = build(tmp_path, segments=segments, values=content["values"][:1])
-    assert re.findall(r'quiet">([^<>]*) average; ', html) == [
-        *("94% of the", "about the", "3.2 times the", "12 times the", "0% of the")
-    ]
+def test_profiles_stand_side_by_side_with_marker_variables_and_what_separates_most(page):
+    table = page.select_one("#profile")
+    rows = [[words(cell) for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
+    assert rows[1] == ["Cash advances", "$500", "$2,000", "$40", "", "$980", "66%"]
+    assert rows[2] == ["Balance", "$3,400", "$900", "–", "", "$1,500", "33%"]
+    drawn = table.select(".effect")
+    assert ["marked" in bar["class"] for bar in drawn] == [True, True, False, True, False]
+    assert [float(bar.rect["x"]) for bar in drawn] == [30, 50, 43.33, 50, 40]
 
 
 def test_the_bars_of_shares_are_full_and_bands_join_them(page):
@@ -117,15 +147,15 @@ def test_the_bars_of_shares_are_full_and_bands_join_them(page):
 
 
 def test_tables_show_every_number(page):
-    tables = page.find_all("table")
-    overview, control, descriptors, changes, inputs = (
+    descriptors, control, changes, inputs = (
         [[words(cell) for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
-        for table in tables
+        for table in page.select(
+            ".compare table:not(#profile), .control table, .changes table, .provenance table"
+        )
     )
-    assert overview[2][1:] == ["2,500 50%", "20%", "50%"]
     assert control[1:] == [
-        ["High spenders", "118 of 1,500", "no", "7.1", "4.3", "31%"],
-        ["Too few", "0 of 9", "no", "–", "40.0", "no split would do"],
+        ["High spenders", "1,382", "118", "no", "7.1", "4.3", "31%", "", "", ""],
+        ["Too few", "9", "0", "no", "–", "40.0", "no split would do", "", "", ""],
     ]
     assert descriptors[1] == ["Credit limit", "$6,000", "$2,500", "$2,100", "$9"]
     assert changes[1:] == [
@@ -133,8 +163,6 @@ def test_tables_show_every_number(page):
         ["A row twice", "", "", "Left out"],
     ]
     assert inputs[1] == ["customers.csv table", "9f" * 32]
-    widths = [float(b["width"]) for b in page.select(".importance .fill")]
-    assert widths == [100, 50]
 
 
 def test_notices_only_where_they_apply(tmp_path, page):
@@ -163,10 +191,10 @@ def test_verdict_is_marked_on_its_scale_and_later_notebooks_add_reasons(tmp_path
 
 def test_optional_parts_may_be_missing(tmp_path):
     content = report()
-    first, *_ = content["segments"]
-    first |= dict.fromkeys(("stability", "sure_share", "second_choice"))
-    first |= {"typical": [], "traits": [], "values": [v | {"low": None} for v in first["values"]]}
-    missing = {"importance": [], "descriptors": [], "limits": [], "subtitle": "", "changes": []}
+    unknown = ("stability", "sure_share", "second_choice", "avoid")
+    bare = {"typical": [], "traits": [], "rules": [], "uplift": {}, "left_out": None}
+    content["segments"][0] |= dict.fromkeys(unknown) | bare
+    missing = {"profile": [], "descriptors": [], "limits": [], "subtitle": "", "changes": []}
     content |= missing | {"decision": {"sentences": ["Six."]}, "control": None}
     page = assert_inert(build(tmp_path, about={}, **content))
     headings = [h.get("id") for h in page.main.find_all("h2")]
@@ -177,10 +205,10 @@ def test_optional_parts_may_be_missing(tmp_path):
 
 @pytest.mark.parametrize("k", [1, 12])
 def test_one_segment_and_twelve_and_none_with_a_value(tmp_path, k):
-    content = report() | {"values": []}
+    content = report() | {"values": [], "profile": [], "k": k}
     known = [segment | {"values": []} for segment in content["segments"]]
     content["segments"] = [known[n % 3] | {"segment": n + 1} for n in range(k)]
-    page = assert_inert(build(tmp_path, **content | {"k": k}))
+    page = assert_inert(build(tmp_path, **content))
     assert len(page.select("article.card")) == k and len(page.select(".mosaic .stack")) == 1
     assert page.find(id="shares").text == "Who they are"
     assert "No column of this table measures" in page.text and "None" not in page.text

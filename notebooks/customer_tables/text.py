@@ -122,6 +122,19 @@ def quantity(value: float | None, unit: str = "", kind: str = "") -> str:
     return f"{number(value)} {unit}".strip()
 
 
+def beside(label: str, value: float | None, unit: str = "", kind: str = "") -> str:
+    """Write a number beside its label: without a unit in words that the label says already.
+
+    Examples
+    --------
+    >>> beside("Payments per month", 31.25, "per month")
+    '31.2'
+    """
+    in_words = unit not in CURRENCY_SIGNS and unit != YEAR and not unit.lower().startswith("share")
+    said = in_words and unit.lower() in label.lower()
+    return quantity(value, "" if said else unit, kind)
+
+
 def answer_or_quantity(value: float, unit: str = "", kind: str = "") -> str:
     """Write what one customer has: yes or no as words, everything else as `quantity` does."""
     if kind == "yes_no" and value in (0, 1):

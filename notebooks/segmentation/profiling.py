@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from customer_tables import vocabulary
 from customer_tables.names import split_name
-from customer_tables.text import printable, quantity, share
+from customer_tables.text import beside, printable, quantity, share
 from segmentation.dataset import Dataset, Feature
 from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare, suppressed
 from segmentation.expressions import columns_of
@@ -446,11 +446,10 @@ def _as_printed(feature: Feature, limit: float, values: np.ndarray) -> float:
 
 
 def _limit_text(feature: Feature, limit: float) -> str:
-    """Write a limit with its unit, where the label does not hold that already."""
-    label = (feature.label or feature.name).lower()
-    unit = "" if feature.unit and feature.unit.lower() in label else feature.unit
-    is_share = quantity(0.5, unit, feature.kind).endswith("%")
-    return quantity(round(limit, 3) if is_share else limit, unit, feature.kind)
+    """Write a limit with its unit; a share to a tenth of a percent at most."""
+    label = feature.label or feature.name
+    is_share = quantity(0.5, feature.unit, feature.kind).endswith("%")
+    return beside(label, round(limit, 3) if is_share else limit, feature.unit, feature.kind)
 
 
 def rule_text(rule: Sequence[Clause]) -> str:

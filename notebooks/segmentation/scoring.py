@@ -6,6 +6,7 @@ customer's result does not depend on the customers beside, nor on the size of th
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +18,8 @@ import pandas as pd
 from customer_tables.changes import Change
 from segmentation import cleaning
 from segmentation.assignment import assign, block_distances
-from segmentation.expressions import evaluate
+from segmentation.dataset import Column, Dataset
+from segmentation.expressions import columns_of, evaluate, parse
 from segmentation.features import Preparation, count_non_finite, reject_non_finite
 from segmentation.model import dataset_of
 from segmentation.rules import fill_repair, range_repairs, rule_repairs
@@ -140,3 +142,43 @@ def score_customers(model: dict[str, Any], table: pd.DataFrame) -> Scored:
 def assign_customers(model: dict[str, Any], table: pd.DataFrame) -> pd.DataFrame:
     """Find the segments of new customers, as `score_customers`; return `Scored.assigned`."""
     return score_customers(model, table).assigned
+
+
+# --- the same steps as formulas, for other programs -----------------------------------------------
+
+
+def columns_read(dataset: Dataset) -> list[Column]:
+    """Return the columns that assigning a customer reads: those of features and of fills."""
+    formulas = [f.formula for f in dataset.features] + [r.when for r in dataset.rules if r.when]
+    used = frozenset().union(*map(columns_of, formulas))
+    return [column for column in dataset.columns if column.name in used]
+
+
+def preparing_steps(
+    model: dict[str, Any], dataset: Dataset
+) -> Iterator[tuple[str, dict[str, ast.expr]]]:
+    """Yield the steps from a customer's columns to standardised features, as `Scorer` takes them.
+
+    Yields
+    ------
+    str, dict of str to ast.expr
+        The step's name and the formulas of its columns over those of the step before: valid ranges,
+        rules, gaps, features in real units and, last, the coordinates of the centres.
+    """
+    read = columns_read(dataset)
+    rules = rule_repairs(rule for rule in dataset.rules if rule.when)
+    fills = [fill_repair(name, fill) for name, fill in model["fills"].items()]
+    cleaning = [("valid", range_repairs(read))]
+    cleaning += [(f"rule_{number}", [repair]) for number, repair in enumerate(rules, start=1)]
+    known = kept(column.name for column in read)
+    for name, repairs in [*cleaning, ("complete", fills)]:
+        changed = {r.column: r.formula for r in repairs if r.formula and r.column in known}
+        yield name, known | changed
+    scaled = Preparation.from_dict(model["preparation"]).steps
+    yield "features", {step.name: parse(dataset.feature(step.name).formula) for step in scaled}
+    yield "scaled", {step.name: step.formula for step in scaled}
+
+
+def kept(names: Iterable[str]) -> dict[str, ast.expr]:
+    """Return the formulas of columns that a step leaves as they are."""
+    return {name: ast.Name(name) for name in names}

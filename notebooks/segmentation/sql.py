@@ -19,10 +19,9 @@ from sqlglot.errors import SqlglotError
 from customer_tables.errors import UserError
 from segmentation.assignment import assignment_steps, distance_formulas
 from segmentation.dataset import Column, Dataset
-from segmentation.expressions import Operation, bind, choose, columns_of, parse, translate
-from segmentation.features import Preparation
+from segmentation.expressions import Operation, bind, choose, translate
 from segmentation.model import dataset_of
-from segmentation.rules import fill_repair, range_repairs, rule_repairs
+from segmentation.scoring import columns_read, kept, preparing_steps
 
 DIALECTS = ("duckdb", "postgres", "spark", "bigquery", "snowflake")
 LARGEST = 1.7e308  # what is beyond is infinite or no number
@@ -93,16 +92,14 @@ def _query(model: dict[str, Any], table: str, names: dict[str, str]) -> exp.Sele
         raise UserError(
             f"{table[:60]!r} is no name of a table", remedy='quote its parts, as in bank."my table"'
         ) from None
-    formulas = [f.formula for f in dataset.features] + [r.when for r in dataset.rules if r.when]
-    used = frozenset().union(*map(columns_of, formulas))
-    read = [column for column in dataset.columns if column.name in used]
+    read = columns_read(dataset)
     source = dataset.id.name if dataset.id else IDENTIFIER
     key = exp.Trim(this=exp.cast(_column(names.get(source, source)), "text"))
     values: list[Any] = [exp.alias_(key, IDENTIFIER)]
     values += [_named(_source(c, names.get(c.name, c.name)), c.name) for c in read]
     query, step = exp.Select(), "source"
     number = partial(_number, {c.name for c in read if c.kind == "yes_no"})
-    for name, trees in _steps(model, dataset, read):
+    for name, trees in _steps(model, dataset):
         query = query.with_(step, as_=exp.select(*values).from_(place))
         values = [IDENTIFIER]
         for alias, tree in trees.items():
@@ -121,33 +118,18 @@ def _source(column: Column, name: str) -> Node:
     return exp.case().when(finite, value.copy())
 
 
-def _steps(
-    model: dict[str, Any], dataset: Dataset, read: list[Column]
-) -> Iterable[tuple[str, dict[str, ast.expr]]]:
+def _steps(model: dict[str, Any], dataset: Dataset) -> Iterable[tuple[str, dict[str, ast.expr]]]:
     """Yield the steps of the query after the source, with the formulas of their columns."""
-    rules = rule_repairs(rule for rule in dataset.rules if rule.when)
-    fills = [fill_repair(name, fill) for name, fill in model["fills"].items()]
-    cleaning = [("valid", range_repairs(read))]
-    cleaning += [(f"rule_{number}", [repair]) for number, repair in enumerate(rules, start=1)]
-    known = _kept(c.name for c in read)
-    for name, repairs in [*cleaning, ("complete", fills)]:
-        changed = {r.column: r.formula for r in repairs if r.formula and r.column in known}
-        yield name, known | changed
-    scaled = Preparation.from_dict(model["preparation"]).steps
-    yield "features", {step.name: parse(dataset.feature(step.name).formula) for step in scaled}
-    yield "scaled", {step.name: step.formula for step in scaled}
-    distances = distance_formulas(model["centres"], [step.name for step in scaled])
+    yield from preparing_steps(model, dataset)
+    features = [step["name"] for step in model["preparation"]["steps"]]
+    distances = distance_formulas(model["centres"], features)
     yield "distances", distances
-    found = _kept(distances)
+    found = kept(distances)
     names = ("nearest", "own", "others", "nearest_other", "chosen")
     for name, formulas in zip(names, assignment_steps(len(distances)), strict=True):
         yield name, found | formulas
-        found |= _kept(formulas)
+        found |= kept(formulas)
     yield "", _listed(model)
-
-
-def _kept(names: Iterable[str]) -> dict[str, ast.expr]:
-    return {name: ast.Name(name) for name in names}
 
 
 def _listed(model: dict[str, Any]) -> dict[str, ast.expr]:

@@ -14,6 +14,7 @@ import pandas as pd
 from customer_tables.names import split_name
 from customer_tables.text import (
     answer_or_quantity,
+    beside,
     joined,
     number,
     printable,
@@ -625,20 +626,21 @@ def profile_rows(
     """
     by_segment, overall = levels
     rows = []
-    for feature in sorted(chosen, key=lambda f: -importance[f.name]):
+    for f in sorted(chosen, key=lambda f: -importance[f.name]):
+        label = printable(f.label or f.name)
         cells = {
             s: {
-                "text": quantity(by_segment[s][feature.name], feature.unit, feature.kind),
-                "effect": float(effects.loc[s, feature.name]),
-                "marker": bool(markers.loc[s, feature.name]),
+                "text": beside(label, by_segment[s][f.name], f.unit, f.kind),
+                "effect": float(effects.loc[s, f.name]),
+                "marker": bool(markers.loc[s, f.name]),
             }
             for s in effects.index
         }
         rows.append(
             {
-                "label": printable(feature.label or feature.name),
-                "importance": float(importance[feature.name]),
-                "overall": quantity(overall[feature.name], feature.unit, feature.kind),
+                "label": label,
+                "importance": float(importance[f.name]),
+                "overall": beside(label, overall[f.name], f.unit, f.kind),
                 "segments": [cells.get(s) for s in names],
             }
         )

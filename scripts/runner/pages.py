@@ -1,8 +1,9 @@
 """What the report and the notebook pages share: their shell, stylesheet, policy and numbers.
 
-A page is one file: the stylesheet stands inside it, pictures are data URIs, and there is no
-script. The Content-Security-Policy in its head allows exactly that, the stylesheet by its hash,
-so a page that somebody tampered with, or a hostile name that slipped through, stays inert.
+A page is one file: the stylesheet and, on the start page, one script stand inside it, pictures are
+data URIs. The Content-Security-Policy in its head allows exactly that, stylesheet and script by
+their hashes, so a page that somebody tampered with, or a hostile name that slipped through, stays
+inert.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from customer_tables.text import CURRENCY_SIGNS, legible
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-# No form and no input is on a page, so nothing that could ask a reader for something is allowed.
+# Notebooks have no form and no input, so nothing that could ask a reader for something is allowed.
 ALLOWED_TAGS = frozenset(
     "a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure"
     " h1 h2 h3 h4 h5 h6 hr i img kbd li mark ol p pre s samp small span strong sub summary sup"
@@ -226,21 +227,31 @@ def stylesheet(name: str = "style.css") -> str:
     return "\n".join(line.strip() for line in css.splitlines() if line.strip())
 
 
-def render(template: str, *, extra_css: str = "", **values: Any) -> str:
-    """Fill a page's template, which escapes the values, with the policy that fits its stylesheet.
+def render(template: str, *, extra_css: str = "", script: str = "", **values: Any) -> str:
+    """Fill a page's template, which escapes the values, with the policy that fits what is inline.
 
     Parameters
     ----------
     extra_css : str
         Rules for this page alone, such as the colours of its segments; made by us, never by data.
+    script : str
+        The name of a script among the templates, which is put into the page.
     """
     css = f"{stylesheet()}\n{extra_css}".strip()
-    digest = base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
+    code = (TEMPLATES / script).read_text(encoding="utf-8") if script else ""
+    scripts = f"script-src {_source(code)}; " if code else ""
     policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+        f"default-src 'none'; img-src data:; style-src {_source(css)}; {scripts}"
         "base-uri 'none'; form-action 'none'"
     )
-    return environment().get_template(template).render(css=Markup(css), policy=policy, **values)
+    inline = {"css": Markup(css), "script": Markup(code), "policy": policy}
+    return environment().get_template(template).render(**inline, **values)
+
+
+def _source(text: str) -> str:
+    """Name an inline stylesheet or script by its hash, as a policy does."""
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return f"'sha256-{digest}'"
 
 
 def write(path: Path, page: str) -> None:

@@ -11,13 +11,15 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
-from customer_tables.text import CURRENCY_SIGNS, YEAR
+from customer_tables.text import CURRENCY_SIGNS, YEAR, counted
 from runner import pages
+from runner.finder import finder
 from runner.shapes import colour_rules, flow_bands, stack, style_of
 
 VERDICTS = ("constructed", "reproducible", "natural")  # from the weakest to the strongest
@@ -39,22 +41,32 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         report["verdict"]["reasons"] += json.loads(path.read_text(encoding="utf-8"))["reasons"]
     prediction = _prediction(results)
     segments, stages = report["segments"], run.get("stages") or ()
+    model, control = _model(results, report), report.get("control")
+    cards = [_segment(segment, report) for segment in segments]
     seconds = {f"{stage['number']} {stage['title']}": stage["seconds"] for stage in stages}
     platform = run.get("platform") or {}
     html = pages.render(
         "index.html.j2",
-        extra_css=colour_rules(map(style_of, segments)),
+        extra_css="\n".join(
+            [pages.stylesheet("start_page.css"), colour_rules(map(style_of, segments))]
+        ),
+        script="start_page.js",
         lang=report.get("lang", "en"),
         report=report,
-        segments=[_segment(segment, report) for segment in segments],
+        measures=report["values"],
+        segments=cards,
+        avoids=any(card["avoid"] for card in cards),
         mosaic=_mosaic(segments),
+        profile=report.get("profile") or [],
+        reach=_reach(report),
         verdicts=VERDICTS,
         decision_figure=_figure(results, report["decision"]),
         prediction=prediction.get("sentences"),
         prediction_figure=_figure(results, prediction),
-        importance=report.get("importance") or [],
         descriptors=report.get("descriptors") or [],
-        control=report.get("control"),
+        control=control,
+        finder=model,
+        data={"finder": model, "noun": report["noun"], "effect": _effect(control)},
         glossary=pages.glossary(),
         stages=stages,
         inputs=run.get("inputs") or (),
@@ -72,21 +84,23 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
 
 
 def _segment(segment: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the table and the card of a segment show."""
-    averages = [value["total"] / max(1, report["customers"]) for value in report["values"]]
+    """Return what the tables and the card of a segment show."""
     campaign = str(segment.get("campaign") or "")
+    left_out = segment.get("left_out") or {"customers": 0}
     # What sets the segment apart comes first.
     telling = [trait["label"] for trait in segment["traits"]]
     ranks = {label: place for place, label in enumerate(telling)}
     return {
         **segment,
         **style_of(segment),
-        "values": [
-            value | {"times": _times(value["mean"] / average) if value["mean"] and average else ""}
-            for value, average in zip(segment["values"], averages, strict=True)
-        ],
-        "traits": [_trait(trait, report["segments"]) for trait in segment["traits"]],
+        "traits": [_trait(trait) for trait in segment["traits"]],
         "summary": str(segment.get("summary") or "").rstrip("."),
+        "avoid": segment.get("avoid") or "",
+        "detectable": (segment.get("uplift") or {}).get("detectable"),
+        "listed": segment["customers"] - left_out["customers"],
+        "leaning": segment.get("leaning") or "",
+        "left_out": _left_out(left_out, report),
+        "rules": segment.get("rules") or [],
         "typical": sorted(
             segment.get("typical") or [], key=lambda fact: ranks.get(fact["label"], len(ranks))
         ),
@@ -95,36 +109,26 @@ def _segment(segment: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _times(ratio: float) -> str:
-    """Compare a segment's value per customer with the average of all."""
-    if ratio < 0.95:
-        return f"{pages.percent(max(0.0, ratio))} of the"
-    if ratio <= 1.05:
-        return "about the"
-    return f"{ratio:.0f} times the" if ratio >= 10 else f"{ratio:.1f} times the"
+def _left_out(left_out: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """Say how many members are not on the segment's list, and why; empty where all are."""
+    if not left_out["customers"]:
+        return ""
+    whom = counted(left_out["customers"], report["noun"], report["nouns"])
+    return f"Not on the list: {whom}. {left_out['reason']}"
 
 
-def _trait(trait: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return a bar of a trait; it means the same length on each card."""
-    alike = [t for s in segments for t in s["traits"] if t["label"] == trait["label"]]
-    values = [0.0, *(t[key] for t in alike for key in ("segment", "overall"))]
-    low, span = min(values), 1.01 * (max(values) - min(values)) or 1.0  # a mark keeps its width
-
-    def place(value: float) -> float:
-        return round(100 * (value - low) / span, 2)
-
+def _trait(trait: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a card shows of a trait: its values in real units, and its effect."""
     unit = trait.get("unit") or ("share" if trait.get("kind") == "share" else "")
     is_sign = unit in (*CURRENCY_SIGNS, YEAR) or unit.lower().startswith("share")
-    start, end = sorted((place(0.0), place(trait["segment"])))
     return {
         "label": trait["label"],
         "statistic": trait["statistic"],
         "value": pages.quantity(trait["segment"], unit),
         # A unit in words is said once; a sign or a percentage belongs to the number.
         "average": pages.quantity(trait["overall"], unit if is_sign else ""),
-        "bar": (start, round(end - start, 2)),
-        "tick": place(trait["overall"]),
-        "zero": place(0.0) if low < 0 else None,
+        "effect": trait["effect"],
+        "marker": True,
     }
 
 
@@ -152,6 +156,29 @@ def _prediction(results: Path) -> dict[str, Any]:
     """Read what notebook 09 says of how well segments predict; empty where there is nothing."""
     path = results / "stages" / "09_prediction.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _reach(report: Mapping[str, Any]) -> float:
+    """Return the largest effect on the page, which is half as wide as the field of a bar."""
+    shown = [trait for segment in report["segments"] for trait in segment["traits"]]
+    shown += [cell for row in report.get("profile") or () for cell in row["segments"] if cell]
+    return max((abs(entry["effect"]) for entry in shown), default=0.0) or 1.0
+
+
+def _effect(control: Mapping[str, Any] | None) -> float | None:
+    """Return the effect, in standard errors, that a comparison shows with the wanted power."""
+    if not control:
+        return None
+    quantile = NormalDist().inv_cdf
+    return quantile(1 - control["alpha"] / 2) + quantile(control["power"])
+
+
+def _model(results: Path, report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read the model for the search of one customer's segment; None where it is private."""
+    path = results / "model.json"
+    if report.get("model") != path.name or not path.is_file():
+        return None
+    return finder(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _figure(results: Path, decision: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -36,7 +36,8 @@ def drift_files(
     min_group_size: int = MIN_GROUP_SIZE,
 ) -> dict[str, str]:
     """Return the texts of the page, of its record and of its tables, by file name."""
-    tables, moved = {"features": drift.features, "segments": drift.segments}, {}
+    tables = {"features": drift.features, "segments": drift.segments}
+    moved: dict[str, Any] = {}
     pairs = (colour_and_marker(entry["segment"]) for entry in model["segments"])
     styles = [
         style_of(entry | {"colour": colour, "marker": marker})
