@@ -3,7 +3,7 @@
 A partition of customers who form a continuum is justified by what it tells about them, not by an
 index. So segments, yes/no rules, scores and deciles of past value predict, each by the mean of a
 group, what customers did later, and a regression on all features shows how much could be known.
-Nobody is predicted from their own outcome: means and regressions come from the other folds of the
+None is predicted from their own outcome: means and regressions come from the other folds of the
 customers (Stone 1974, "Cross-validatory choice and assessment of statistical predictions").
 """
 
@@ -82,7 +82,7 @@ def draw_folds(customers: int, seed: int) -> np.ndarray:
 def predict_by_groups(groups: np.ndarray, outcome: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """Predict everybody's outcome by the mean of their group in the other folds, shape (n,).
 
-    A group without anybody in the other folds gets the mean of all in them.
+    A group without customers in the other folds gets the mean of all in them.
     """
     predicted = np.empty(len(outcome))
     for fold in np.unique(folds):
@@ -498,27 +498,27 @@ def conclusion(contest: Contest, nouns: str) -> str:
         useful = [n for n in (DECILES, SCORES, RULES, ALL) if n in told]
         instead = f"; {useful[0]} can" if useful else ", nor can anything else here"
         return f"Segments cannot be told from chance in predicting {label}{instead}."
-    rival = next((n for n in (DECILES, SCORES, RULES) if n in table.index), "")
-    if not rival:
+    baseline = next((n for n in (DECILES, SCORES, RULES) if n in table.index), "")
+    if not baseline:
         return f"Segments tell something about {label} that chance does not."
-    apart = table.loc[rival]
+    apart = table.loc[baseline]
     if apart["difference_low"] > 0:
-        return f"To rank {nouns} by {label}, use {rival}; to speak to them, segments."
+        return f"To rank {nouns} by {label}, use {baseline}; to speak to them, segments."
     if apart["difference_high"] < 0:
-        return f"Segments rank {nouns} by {label} better than {rival} do."
-    return f"Between segments and {rival} no difference is shown."
+        return f"Segments rank {nouns} by {label} better than {baseline} do."
+    return f"Between segments and {baseline} no difference is shown."
 
 
 def campaign_sentence(table: pd.DataFrame, contest: Contest, nouns: str) -> str:
     """Say what a campaign at the best segment would have reached, and as many by past value."""
-    rival = next((n for n in (DECILES, SCORES, RULES, ALL) if n in table.index), ALL)
-    other, label = table.loc[rival], lower_first(contest.outcome.label)
+    baseline = next((n for n in (DECILES, SCORES, RULES, ALL) if n in table.index), ALL)
+    other, label = table.loc[baseline], lower_first(contest.outcome.label)
     whole = f"of the {nouns} with {label}" if contest.outcome.yes_no else f"of {label}"
     ends = " to ".join(points(other[f"difference_{end}"], signed=True) for end in ("low", "high"))
     return (
         f"Aimed at the segment that did best in the other folds, {share(table.attrs['aimed'])} of "
         f"the {nouns}, a campaign would have met {share(table.loc[SEGMENTS, 'value'])} {whole}; as "
-        f"many by {rival} {share(other['value'])} ({ends} percentage points)."
+        f"many by {baseline} {share(other['value'])} ({ends} percentage points)."
     )
 
 
