@@ -103,7 +103,7 @@ def _uses(file: Relation, source: Source) -> dict[str, str]:
     """Say of every column of lines what it was taken for, or why it was left out."""
     used = used_columns(source)
     idle = dict.fromkeys(map(str.casefold, source.ignore), "left out: to be ignored")
-    unknown = "left out: no role fits its name, and it does not stay the same with a customer"
+    unknown = "left out: it has no role, and does not describe the customers"
     return {c: used.get(c) or idle.get(c.casefold(), unknown) for c in file.types}
 
 

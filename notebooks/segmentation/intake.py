@@ -31,6 +31,7 @@ from customer_tables.transaction_columns import (
 )
 from customer_tables.transactions import aggregate
 from segmentation.dataset import AGGREGATED, Column, Dataset, match_columns
+from segmentation.expressions import columns_of
 from segmentation.workspace import GUESSED, Workspace, results_folder
 
 
@@ -90,6 +91,7 @@ def open_table(
     return ws, _settle_copies(reading, ws.dataset)
 
 
+PARTS = ("segment", "describe", "left out")  # of features; a column has the first of its own
 People = tuple[Path, str] | None  # a second file, and its sheet
 
 
@@ -216,7 +218,9 @@ def list_columns(reading: Reading, known: Dataset, changes: Sequence[Change]) ->
     uses += [Use(name, c.column, left[c.column]) for c in every if c.action == "column left out"]
     if known.origin.grain != "transaction":
         places = match_columns(reading.table.columns, known)
-        roles = {f.name: f.role for f in known.features}
+        roles: dict[str, str] = {}
+        for feature in sorted(known.features, key=lambda f: PARTS.index(f.role), reverse=True):
+            roles |= dict.fromkeys(columns_of(feature.formula), feature.role)
         for column in reading.table:
             place = places.get(column)
             use = left.get(column) or _use(known.column(place), roles) if place else left[column]
