@@ -10,11 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from machine import chromium, has_spark, postgresql
@@ -103,6 +104,46 @@ NEEDS: dict[str, tuple[str, str, Callable[[], object]]] = {
     "spark": ("spark", "PySpark and Java", has_spark),
     "postgres": ("postgresql", "PostgreSQL", postgresql),
 }
+
+
+class Postgres(NamedTuple):
+    """A running server."""
+
+    folder: Path
+    ask: Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A server of our own, reached through a socket in its folder: ask(text) and `folder`.
+
+    For the role ann a password is asked.
+    """
+    programs, as_user = postgresql(), []
+    # Not in pytest's folder, which every other session closes to the server's user.
+    with tempfile.TemporaryDirectory() as folder:
+        if hasattr(os, "geteuid") and os.geteuid() == 0:  # the server refuses to run as root
+            if not shutil.which("runuser"):
+                pytest.skip("needs an ordinary user for PostgreSQL")
+            as_user = ["runuser", "-u", "nobody", "--"]
+            shutil.chown(folder, "nobody")
+
+        def run(*command, text=None):
+            settings = {"cwd": folder, "timeout": 60, "capture_output": True, "text": True}
+            done = subprocess.run([*as_user, *command], input=text, **settings)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        control = [programs / "pg_ctl", "-D", "data"]
+        options = f"-c listen_addresses= -c unix_socket_directories={folder} -F"
+        run(programs / "initdb", *"-D data -U test --auth=trust -E UTF8 -N".split())
+        (access := Path(folder, "data", "pg_hba.conf")).write_text(
+            "local all ann scram-sha-256\n" + access.read_text()
+        )
+        run(*control, "-l", "log", "-w", "-o", options, "start")
+        psql = [*"psql -U test -d postgres -qX --csv -v ON_ERROR_STOP=1 -f - -h".split(), folder]
+        yield Postgres(Path(folder), lambda text: run(*psql, text=text))
+        run(*control, "-m", "immediate", "stop")
 
 
 # Files that take long, the longest first: they begin, so that no worker ends with one of them.

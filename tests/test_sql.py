@@ -2,10 +2,6 @@
 
 import io
 import math
-import os
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 import duckdb
@@ -15,7 +11,6 @@ import pytest
 import sqlglot
 from conftest import HOSTILE_TEXTS
 from fitted import fit_model
-from machine import postgresql
 from sqlglot import exp
 
 from customer_tables.errors import UserError
@@ -199,40 +194,15 @@ def test_a_hostile_name_stays_one_name(small, few, place):
 # --- a real PostgreSQL, where one is installed ---------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def postgres():
-    """A server of our own, reached through a socket in its folder."""
-    programs, as_user = postgresql(), []
-    # Not in pytest's folder, which every other session closes to the server's user.
-    with tempfile.TemporaryDirectory() as folder:
-        if hasattr(os, "geteuid") and os.geteuid() == 0:  # the server refuses to run as root
-            if not shutil.which("runuser"):
-                pytest.skip("needs an ordinary user for PostgreSQL")
-            as_user = ["runuser", "-u", "nobody", "--"]
-            shutil.chown(folder, "nobody")
-
-        def run(*command, text=None):
-            settings = {"cwd": folder, "timeout": 60, "capture_output": True, "text": True}
-            done = subprocess.run([*as_user, *command], input=text, **settings)
-            assert done.returncode == 0, done.stderr
-            return done.stdout
-
-        control = [programs / "pg_ctl", "-D", "data"]
-        options = f"-c listen_addresses= -c unix_socket_directories={folder} -F"
-        run(programs / "initdb", *"-D data -U test --auth=trust -E UTF8 -N".split())
-        run(*control, "-l", "log", "-w", "-o", options, "start")
-        psql = [*"psql -U test -d postgres -qX --csv -v ON_ERROR_STOP=1 -f - -h".split(), folder]
-        yield lambda text: run(*psql, text=text)
-        run(*control, "-m", "immediate", "stop")
-
-
 @pytest.mark.slow
 def test_postgresql_gives_the_labels_of_python(postgres, model, table):
     kinds = dict.fromkeys(table, "double precision")
     kinds |= {"client": "text", "order": "integer", "member": "boolean"}
     columns = ", ".join(f'"{name}" {kind}' for name, kind in kinds.items())
     rows = table.astype({"order": "Int64"}).to_csv(index=False)
-    script = f"CREATE TABLE customers ({columns});\nCOPY customers FROM STDIN (FORMAT csv, HEADER);"
-    answer = postgres(f"{script}\n{rows}\\.\n{write_query(model, 'postgres')}")
+    script = "DROP TABLE IF EXISTS customers CASCADE;\n"
+    script += f"CREATE TABLE customers ({columns});\n"
+    script += "COPY customers FROM STDIN (FORMAT csv, HEADER);"
+    answer = postgres.ask(f"{script}\n{rows}\\.\n{write_query(model, 'postgres')}")
     found = pd.read_csv(io.StringIO(answer), true_values=["t"], false_values=["f"])
     assert_equal(found, assign_customers(model, table))

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from customer_tables.database import add_database, check_source, is_address
 from customer_tables.errors import UserError
 from customer_tables.source import parse_roles
 from runner.entry import Parser
@@ -21,6 +22,8 @@ examples:
   run.py --input "CC GENERAL.csv"    your own table
   run.py --input orders.csv --role customer=CUSTOMERNAME --role amount=SALES
                                      what its columns are, where a message asks
+  run.py --input postgresql://ann@host/shop --table customers
+                                     a table of a database, or --query "SELECT …"
   run.py --set k=6 --set seed=7      other settings; they are listed in the notebooks' first cells
   run.py --from 04                   again from the fourth notebook on
   run.py --from-manifest old/manifest.json --results again
@@ -60,7 +63,9 @@ class Options:
     time_limit: float = TIME_LIMIT_MINUTES * 60  # seconds
     manifest: Path | None = None
     engine: str = "duckdb"
-    place: str = ""  # what --input says, as Spark reads it: it may be a URL
+    place: str = ""  # what --input says: a path, Spark's URL or the address of a database
+    table: str = ""  # of the database
+    query: str = ""
     master: str | None = None
     conf: list[str] = field(default_factory=list)
     sample_size: int | None = None
@@ -75,6 +80,8 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
     given, unknown = parser.parse_known_args(argv)
     if unknown:
         raise _unknown(unknown[0], parser)
+    if given.engine != "spark":
+        check_source(given.input or "", given.table, given.query)
     values = vars(given)
     settings = dict(_setting(text) for text in values.pop("set"))
     settings |= {name: text for name in READING if (text := values.pop(name)) is not None}
@@ -87,7 +94,8 @@ def parse(argv: list[str], series: tuple[Stage, ...]) -> Options:
         if values[name]:
             values[name] = _find_stage(series, values[name], option)
     values["place"] = given.input or ""
-    values["input"] = Path(given.input) if given.input and given.engine != "spark" else None
+    elsewhere = given.engine == "spark" or is_address(values["place"])
+    values["input"] = Path(given.input) if given.input and not elsewhere else None
     values["time_limit"] *= 60
     return Options(**values, settings=settings)
 
@@ -166,7 +174,8 @@ def _parser() -> Parser:
     many = {"action": "append", "default": []}
     second = "a second table, of who the customers are, for a file of transactions"
     value("--dataset", "NAME", "a folder under data/, or a folder or .toml of your own")
-    value("--input", "FILE", "your table: CSV, TSV, JSON lines, Parquet, workbook")
+    value("--input", "FILE", "your table: CSV, TSV, JSON lines, Parquet, workbook; or a database")
+    add_database(parser)
     value("--demographics", "FILE", second, type=Path)
     for name, (word, text) in READING.items():
         value(f"--{name.replace('_', '-')}", word, text)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+from customer_tables.database import fetched, is_address
 from runner import arguments
 from runner.entry import enter, finish
 from runner.inputs import NOTEBOOKS
@@ -29,10 +32,15 @@ def main(
             from spark_engine.series import run_on_spark
 
             return run_on_spark(options, series, notebooks, lambda: enter(script, argv))
-        plan = make_plan(options, series, notebooks)
-        enter(script, argv)
-        from runner import pipeline
+        with ExitStack() as at_the_end:
+            if is_address(options.place):
+                enter(script, argv)
+                read = fetched(options.place, options.table, options.query)
+                options = replace(options, input=at_the_end.enter_context(read))
+            plan = make_plan(options, series, notebooks)
+            enter(script, argv)
+            from runner import pipeline
 
-        return pipeline.run(plan)
+            return pipeline.run(plan)
 
     return finish(run, left="earlier results are as they were")

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from customer_tables.database import (
+    add_database,
+    check_address,
+    check_source,
+    fetched,
+    is_address,
+    publish,
+)
 from runner.entry import Parser, enter, finish
 from runner.errors import DONE
 
@@ -37,7 +46,15 @@ def main(script: Path, argv: list[str]) -> int:
         enter(script, argv)
         # One thread a matrix product: these are small, and the results repeat.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        return _run(options)
+        with ExitStack() as at_the_end:
+            shown = str(options.output)
+            if is_address(options.input):
+                read = fetched(options.input, options.table, options.query)
+                options.input = at_the_end.enter_context(read)
+            if is_address(shown):
+                folder = at_the_end.enter_context(TemporaryDirectory(prefix="customers-"))
+                options.output = Path(folder) / "scored.parquet"
+            return _run(options, shown)
 
     return finish(score)
 
@@ -47,10 +64,12 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     path: dict[str, Any] = {"type": Path, "metavar": "FILE"}
     add = parser.add_argument
     add("--model", **path, required=True, help="model.json of a run")
-    customers = "the customers: CSV, TSV, Parquet, Excel; gzip too"
-    add("--input", **path, required=True, help=customers)
-    where = "where the list goes: CSV, or Parquet by the ending .parquet"
-    add("--output", **path, required=True, help=where)
+    customers = "the customers: CSV, TSV, Parquet, Excel; gzip too; or a database"
+    add("--input", required=True, metavar="FILE", help=customers)
+    add_database(parser)
+    where = "where the list goes: CSV, Parquet by the ending .parquet, or a database"
+    add("--output", required=True, metavar="FILE", help=where)
+    add("--output-table", default="", metavar="NAME", help="table there, new or replaced whole")
     units = "go on where columns seem to be in another unit than in training"
     add("--accept-units", action="store_true", help=units)
     page = "write a page there that says what changed since training"
@@ -61,6 +80,11 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     fewer = "the page suppresses moves of fewer customers (10)"
     add("--min-group-size", type=int, default=10, metavar="N", help=fewer)
     options = parser.parse_args(argv)
+    check_source(options.input, options.table, options.query)
+    if is_address(options.output):
+        check_address(options.output, "--output")
+    if is_address(options.output) != bool(options.output_table):
+        parser.error("a database as --output needs --output-table, and a file has none")
     if options.before and not options.drift:
         parser.error("--before needs --drift, which says where the page goes")
     if options.before and not options.before.is_file():
@@ -68,7 +92,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     return options
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, shown: str) -> int:
     from tqdm import tqdm
 
     from scoring.drift_page import PAGE, check_folder
@@ -76,7 +100,7 @@ def _run(options: argparse.Namespace) -> int:
     from segmentation.drift import WORDS, compare_period
 
     if options.drift:
-        check_folder(options.drift, options.output)
+        check_folder(options.drift, Path(options.output))
     form = "{desc}, {percentage:.0f}% of the file [{elapsed}]"
     with tqdm(total=1, bar_format=form, leave=False, disable=None) as bar:
 
@@ -84,13 +108,16 @@ def _run(options: argparse.Namespace) -> int:
             bar.set_description_str(f"{customers:,} scored", refresh=False)
             bar.update(share - bar.n)
 
-        files = (options.model, options.input, options.output)
+        files = (options.model, Path(options.input), Path(options.output))
         with score_file(*files, accept_units=options.accept_units, advance=advance) as result:
             drift = compare_period(result.model, result.period)
             if options.drift:  # what is refused here leaves no list behind
                 _write_page(options, result, drift)
+    if options.output_table:
+        publish(shown, options.output_table, options.output)
+        shown += f", table {options.output_table}"
     with suppress(BrokenPipeError):  # the reader is gone: the list is written
-        _report(result, options.output)
+        _report(result, shown)
         if options.drift or options.fail_on_drift:
             print(f"{WORDS[drift.verdict]}: {drift.reasons[0]}")
         if options.drift:
@@ -106,11 +133,11 @@ def _write_page(options: argparse.Namespace, result: Result, drift: Drift) -> No
     if options.before:
         names = [entry["name"] for entry in result.model["segments"]]
         migration = compare_lists(options.before, result.partial, names)
-    about = (result.model, drift, migration, options.input.name, options.min_group_size)
+    about = (result.model, drift, migration, Path(options.input).name, options.min_group_size)
     write_folder(options.drift, drift_files(*about))
 
 
-def _report(result: Result, output: Path) -> None:
+def _report(result: Result, output: str) -> None:
     """Say in a few lines what was scored and what was repaired."""
     outliers = int(result.period.outliers.sum())
     print(f"{result.period.customers:,} {result.model['nouns']} scored: {output}")
