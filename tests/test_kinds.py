@@ -1,0 +1,377 @@
+"""Kinds of tables that people bring: read right, or refused with a remedy that works as it says."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+
+from customer_tables.errors import UserError
+from customer_tables.line_kinds import kind_of
+from runner import arguments, inputs, matching
+from segmentation import cleaning, intake
+from segmentation.stages import SERIES
+
+ROOT = Path(__file__).resolve().parents[1]
+WHO = [f"K{i:03d}" for i in range(60)]
+BOUGHT = [
+    (who, f"2024-0{1 + n}-1{i % 9}", 10 + i + n) for i, who in enumerate(WHO) for n in range(3)
+]
+# One customer of `BOUGHT`, worked by hand: orders, spent, value net of returns.
+PLAIN = (3, 33, 33)
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Return a function that reads a table as notebook 01 does, with options of the command."""
+
+    def read(content: str | bytes, *options: str, name: str = "t.csv", people: str = "") -> tuple:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        given = arguments.parse(["--input", str(path), *options], SERIES).settings
+        ws, reading = intake.open_table(
+            "auto", str(path), people, results_dir=str(tmp_path), **given
+        )
+        return ws.dataset, reading
+
+    return read
+
+
+def lines(*more: tuple, rows=BOUGHT, header="customer_id,date,amount,more") -> str:
+    """Write lines of purchases, and some further ones; each purchase has the word "sale"."""
+    every = [*(f"{','.join(map(str, row))},sale" for row in rows), *(",".join(row) for row in more)]
+    return "\n".join([header, *every]) + "\n"
+
+
+def table(rows: int = 60, **columns) -> str:
+    """Write customers with an identifier, two amounts and further columns."""
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"customer_id": [f"C{i:04d}" for i in range(rows)]})
+    frame["spend"], frame["visits"] = rng.lognormal(4, 1, rows).round(2), rng.poisson(6, rows)
+    return frame.assign(**columns).to_csv(index=False)
+
+
+def worth(reading) -> tuple:
+    first = reading.table.set_index("customer_id").loc["K000"]
+    return tuple(first[["orders", "spent", "net_value"]])
+
+
+# --- what a line is -----------------------------------------------------------------------------
+
+K000 = ("K000", "2024-05-01", "9")
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "expected", "action"),
+    [
+        ("order_status", "Cancelled", PLAIN, "left out: no purchase"),
+        ("event_type", "add_to_cart", PLAIN, "left out: no purchase"),
+        ("Vorgang", "storniert", PLAIN, "left out: no purchase"),
+        ("type", "refund", (3, 33, 24), "taken off the value; no purchase"),
+        ("transaction type", "Rückgabe", (3, 33, 24), "taken off the value; no purchase"),
+        ("status", "refunded", PLAIN, "left out: bought and given back"),
+        ("status", "shipped", (4, 42, 42), ""),
+    ],
+)
+def test_what_a_line_is_decides_what_it_counts_for(opened, column, cell, expected, action):
+    text = lines((*K000, cell), header=f"customer_id,date,amount,{column}")
+    known, reading = opened(text)
+    assert worth(reading) == expected
+    assert known.origin.status == (column if action or "status" in column else "")
+    counted = [(c.rows, c.action) for c in reading.changes if repr(cell) in c.what]
+    assert counted == ([(1, action)] if action else [])
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "kind"),
+    [
+        ("cancelled", "no", "purchase"),
+        ("cancelled", "Y", "ignore"),
+        ("cancelled at", "a time", "ignore"),
+        ("is_returned", "1", "refund"),
+        ("status", "payment failed", "ignore"),
+        ("status", "not paid", ""),
+        ("status", "partially refunded", ""),
+        ("event", "purchase", "purchase"),
+        ("event", "addtocart", "ignore"),
+    ],
+)
+def test_words_of_lines(column, cell, kind):
+    assert kind_of(column, cell) == kind
+
+
+def test_a_time_of_cancelling_leaves_an_order_out(opened):
+    text = lines(header="customer_id,date,amount,cancelled_at").replace(",sale", ",")
+    _, reading = opened(text + "K000,2024-05-01,9,2024-05-02 10:00\n")
+    assert worth(reading) == PLAIN
+
+
+def test_customers_who_bought_nothing_are_counted(opened):
+    known, reading = opened(lines(("Z", "2024-05-01", "9", "view")))
+    lost = [c.rows for c in reading.changes if c.what == "customers without any purchase"]
+    assert lost == [1]
+    assert "Z" not in set(reading.table["customer_id"])
+
+
+# --- every remedy of a refusal is followed --------------------------------------------------------
+
+ASKED = lines((*K000, "on hold"), header="customer_id,date,amount,status")
+MONEY = lines((*K000, "USD"), header="customer_id,date,amount,currency").replace("sale", "EUR")
+COINS = lines(header="customer_id,date,coins,note")
+RECEIPTS = "Receipt No,date,price,quantity\n" + "".join(
+    f"R{i},2024-01-{1 + i % 28:02d},{1 + i % 7}.5,{1 + i % 3}\n" for i in range(90)
+)
+MONTHS = "month,visitors,sales\n" + "".join(
+    f"{2019 + i // 12}-{1 + i % 12:02d}-01,{50 + i % 7},{200 + i * 3 % 11}\n" for i in range(60)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "rows"),
+    [
+        (ASKED, "not known whether a line was bought whose status says 'on hold' (1 line)", 60),
+        (MONEY, "2 currencies: EUR (180 lines) and USD (1 line)", 60),
+        (COINS, "a line or a receipt (customer_id)", 60),
+        (RECEIPTS, "a line or a receipt (Receipt No)", 90),
+        (MONTHS, "the rows are periods", 60),
+    ],
+)
+def test_each_remedy_works_as_it_says(opened, text, message, rows):
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        opened(text)
+    assert len(str(caught.value).splitlines()) == 3
+    options = re.findall(r'--role (?:"[^"]*"|\S)+', caught.value.remedy)
+    assert options
+    for option in options:
+        _, reading = opened(text, *shlex.split(option.rstrip(";,)")))
+        assert len(reading.table) == rows
+
+
+def test_roles_reach_any_column_and_mistakes_are_named(opened):
+    text = lines(header="wer,wann,wieviel,more")
+    with pytest.raises(UserError, match="gives no role"):
+        opened(text, "--role", "customer")
+    with pytest.raises(UserError, match="no column 'wen'.*\n.*\nis it 'wer'"):
+        opened(text, "--role", "customer=wen")
+    roles = ["customer=wer", "time=WANN", "amount=wieviel"]
+    known, reading = opened(text, *(part for role in roles for part in ("--role", role)))
+    assert worth(reading) == PLAIN
+    assert (known.origin.customer, known.origin.time) == ("wer", "wann")
+
+
+def test_roles_of_a_table_of_customers(opened):
+    text = table(age=np.arange(60) * 7 % 41)
+    roles = ["--role", "segment=age", "--role", "value=visits", "--role", "ignore=spend"]
+    known, _ = opened(text, *roles)
+    assert known.value == "visits"
+    assert {f.name for f in known.features_with("segment")} == {"visits", "age"}
+    with pytest.raises(UserError, match="did you mean 'segment'"):
+        opened(text, "--role", "segmen=age")
+
+
+def test_a_dataset_that_names_some_roles_is_completed(tmp_path):
+    toml, path = tmp_path / "shop.toml", tmp_path / "t.csv"
+    toml.write_text('[source]\ngrain = "transaction"\ncustomer = "wer"\n')
+    path.write_text(lines(header="wer,date,amount,more"))
+    source = inputs.resolve_dataset(str(toml), path)
+    assert (source.dataset, source.roles) == ("auto", "customer=wer")
+    _, reading = intake.open_table("auto", str(path), results_dir=str(tmp_path), roles=source.roles)
+    assert worth(reading) == PLAIN
+
+
+def test_a_header_a_letter_off_is_offered_and_taken(tmp_path):
+    cards = pd.read_csv(ROOT / "data" / "credit_card" / "customers.csv").head(60)
+    path = tmp_path / "cards.csv"
+    cards.rename(columns={"MINIMUM_PAYMENTS": "MINIMUM_PAYMENT"}).to_csv(path, index=False)
+    option = "minimum_payments=MINIMUM_PAYMENT"
+    with pytest.raises(UserError, match=f"is minimum_payments meant. --role {option}"):
+        matching.match_table(path)
+    assert matching.match_table(path, option) == ("credit_card", option)
+    ws, reading = intake.open_table(
+        "credit_card", str(path), results_dir=str(tmp_path), roles=option
+    )
+    cleaned = cleaning.clean(reading.numbered, ws.dataset).customers
+    assert cleaned["minimum_payments"].max() == cards["MINIMUM_PAYMENTS"].max()
+
+
+# --- tables of customers --------------------------------------------------------------------------
+
+
+def test_rows_and_columns_that_are_no_customers_and_no_behaviour(opened):
+    rng = np.random.default_rng(2)
+    text = table(lat=50 + rng.random(60), Sex=np.arange(60) % 2, age=20 + np.arange(60) % 50)
+    head, *rows = text.splitlines()
+    frame = pd.read_csv(io.StringIO(text))
+    sums = frame.iloc[:30][["spend", "visits", "lat", "Sex", "age"]].sum()
+    rows.insert(30, "North subtotal," + ",".join(map(repr, map(float, sums))))
+    known, reading = opened("\n".join([head, *rows]))
+    assert len(reading.table) == 60
+    assert [c.rows for c in reading.changes if c.what.startswith("subtotals")] == [1]
+    assert {f.name for f in known.features_with("segment")} == {"spend", "visits"}
+    assert known.column("sex").kind == "category"
+    # A name alone proves nothing: what sums up nothing is a customer.
+    assert len(opened(text + "Total Energies,5.0,3,50.1,1,30\n")[1].table) == 61
+
+
+@pytest.mark.parametrize(
+    ("columns", "identifier"),
+    [
+        ({"编号": [f"A{i}9" for i in range(60)]}, "编号"),
+        ({"postcode": 2000 + np.arange(60) * 7 % 50}, None),
+        ({"store_id": np.arange(60) % 9 + 100}, None),
+    ],
+)
+def test_what_tells_customers_apart(opened, columns, identifier):
+    text = pd.read_csv(io.StringIO(table(**columns))).drop(columns="customer_id")
+    known, _ = opened(text.to_csv(index=False))
+    assert (known.id.found_as[0] if known.id else None) == identifier
+
+
+def test_gaps_that_have_a_reason(opened):
+    tenure = np.arange(60) % 20
+    total = np.where(tenure == 0, np.nan, tenure * 11.5 + np.arange(60) % 7)
+    answers = np.where(np.arange(60) % 15 == 0, "Prefer not to say", np.arange(60) % 5 + 1)
+    known, reading = opened(table(tenure=tenure, total=total, Q1=answers))
+    cleaned = cleaning.clean(reading.numbered, known)
+    assert (cleaned.customers["total"][tenure == 0] == 0).all()
+    assert cleaned.customers["q1"].between(1, 5).all()
+    assert [c.rows for c in cleaned.changes if c.what == "no total so far"] == [3]
+
+
+def test_dates_in_doubt_that_only_describe_leave_their_column_out(opened):
+    days = [f"0{1 + i % 9}/0{1 + i * 2 % 9}/2024" for i in range(60)]
+    known, reading = opened(table(joined=days))
+    assert "--date-order" in known.left_out["joined"]
+    assert known.column("spend")
+    assert opened(table(joined=days), "--date-order", "dmy")[0].column("joined").kind == "date"
+
+
+def test_sensitive_columns_that_segment_are_named(opened):
+    text = pd.read_csv(io.StringIO(table(Age=20 + np.arange(60) % 41))).drop(columns="visits")
+    known, _ = opened(text.to_csv(index=False))
+    assert any("take part in making the segments: Age" in limit for limit in known.limits)
+
+
+def test_every_column_is_listed_with_its_use(opened, tmp_path):
+    people = tmp_path / "people.csv"
+    people.write_text(
+        "customer_id,town,e-mail\n"
+        + "".join(f"{w},N{i % 2},{w}@x.org\n" for i, w in enumerate(WHO))
+    )
+    known, reading = opened(lines(header="customer_id,date,amount,channel"), people=str(people))
+    uses = intake.list_columns(reading, known, []).set_index("column")["use"]
+    assert list(uses.index) == [
+        "customer_id",
+        "date",
+        "amount",
+        "channel",
+        "customer_id",
+        "town",
+        "e-mail",
+    ]
+    assert uses["channel"].startswith("left out: ")
+    assert uses["town"] == "describes the customers"
+    assert uses["e-mail"] == "left out: names a person or how to reach them"
+    known, reading = opened(table(note=[f"some words {i}" for i in range(60)]))
+    selected = cleaning.select_columns(reading.table, known)
+    uses = intake.list_columns(reading, known, selected.changes).set_index("column")["use"]
+    assert list(uses.index) == list(reading.table)
+    assert uses["note"].startswith("left out: another text")
+
+
+# --- formats --------------------------------------------------------------------------------------
+
+
+def workbook(*rows: tuple, merged: tuple[str, ...] = (), notes: bool = False) -> bytes:
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    if notes:
+        book.active.append(["read me"])
+    sheet = book.create_sheet("Data") if notes else book.active
+    for row in rows:
+        sheet.append(row)
+    for cells in merged:
+        sheet.merge_cells(cells)
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def packed(**files: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(f"{name}.csv", text)
+    return buffer.getvalue()
+
+
+JSON = "".join(json.dumps({"customer_id": c, "date": d, "amount": a}) + "\n" for c, d, a in BOUGHT)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        packed(lines=lines()),
+        JSON,
+        lines().replace(",", "   "),
+        re.sub(r"(2024-\d\d-\d\d)", r"\1 10:00:00 UTC", lines()),
+        workbook(
+            ("customer_id", "date", "amount"),
+            *BOUGHT[:3],
+            *BOUGHT[3:],
+            merged=tuple(f"A{2 + 3 * i}:A{4 + 3 * i}" for i in range(60)),
+        ),
+    ],
+)
+def test_formats_give_the_same_customers(opened, content):
+    _, reading = opened(content)
+    assert len(reading.table) == 60
+    assert worth(reading) == PLAIN
+
+
+def test_names_over_two_rows_are_joined(opened):
+    rows = [
+        (f"C{i:03d}", i % 7, i % 5 + i % 3, i * 3 % 11 + 0.5, i * 5 % 13 + 0.5) for i in range(60)
+    ]
+    heads = [("Customer", "Orders", None, "Spend", None), (None, "2023", "2024", "2023", "2024")]
+    _, reading = opened(workbook(*heads, *rows), name="t.xlsx")
+    assert list(reading.table) == [
+        "Customer",
+        "Orders 2023",
+        "Orders 2024",
+        "Spend 2023",
+        "Spend 2024",
+    ]
+    assert len(reading.table) == 60
+
+
+def test_sheets_are_offered_likeliest_first_and_the_option_works(opened, tmp_path):
+    people = tmp_path / "people.xlsx"
+    people.write_bytes(
+        workbook(
+            ("customer_id", "town"), *((w, "NS"[i % 2]) for i, w in enumerate(WHO)), notes=True
+        )
+    )
+    with pytest.raises(UserError) as caught:
+        opened(lines(), people=str(people))
+    assert caught.value.remedy.endswith("--demographics-sheet 'Data'")
+    _, reading = opened(lines(), "--demographics-sheet", "Data", people=str(people))
+    assert set(reading.table["town"]) == {"N", "S"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "hex", "idna", "undefined", "ascii"])
+@pytest.mark.parametrize("text", [table(town="Zürich"), lines(("Zoë", "2024-01-01", "3", "sale"))])
+def test_a_wrong_encoding_is_the_users_to_correct(opened, encoding, text):
+    with pytest.raises(UserError):
+        opened(text, "--encoding", encoding)
+
+
+def test_archives_of_several_files_are_refused(opened):
+    with pytest.raises(UserError, match="ZIP archive of 2 files"):
+        opened(packed(a=table(), b=table()))
