@@ -19,6 +19,7 @@ from customer_tables.line_kinds import kind_of
 from runner import arguments, inputs, matching
 from segmentation import cleaning, intake
 from segmentation.stages import SERIES
+from segmentation.summary import sensitive
 
 ROOT = Path(__file__).resolve().parents[1]
 WHO = [f"K{i:03d}" for i in range(60)]
@@ -257,7 +258,7 @@ def test_dates_in_doubt_that_only_describe_leave_their_column_out(opened):
 def test_sensitive_columns_that_segment_are_named(opened):
     text = pd.read_csv(io.StringIO(table(Age=20 + np.arange(60) % 41))).drop(columns="visits")
     known, _ = opened(text.to_csv(index=False))
-    assert any("take part in making the segments: Age" in limit for limit in known.limits)
+    assert "made from sensitive columns, too: Age" in sensitive(known)[0]
 
 
 def test_every_column_is_listed_with_its_use(opened, tmp_path):
