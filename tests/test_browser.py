@@ -397,8 +397,8 @@ def test_two_segments_are_compared_where_they_differ_most(browser, plain):
         rows = page.locator("#profile tbody tr").all()
         cells = [row.locator(":is(th, td):visible").all_inner_texts() for row in rows]
         assert [[text.strip() for text in row] for row in cells] == [
-            ["Cash advances", "$500", "$2,000", "−2.1", "$980", "66%"],
-            ["Balance", "$3,400", "$900", "+1.1", "$1,500", "33%"],
+            ["Cash advances average", "$500", "$2,000", "−2.1", "$980", "66%"],
+            ["Balance median", "$3,400", "$900", "+1.1", "$1,500", "33%"],
         ]
         first.select_option("")
         assert page.locator("#profile .difference:visible").count() == 0

@@ -133,8 +133,8 @@ def test_effects_are_bars_from_the_middle_on_one_scale_and_units_are_said_once(p
 def test_profiles_stand_side_by_side_with_marker_variables_and_what_separates_most(page):
     table = page.select_one("#profile")
     rows = [[words(cell) for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
-    assert rows[1] == ["Cash advances", "$500", "$2,000", "$40", "", "$980", "66%"]
-    assert rows[2] == ["Balance", "$3,400", "$900", "–", "", "$1,500", "33%"]
+    assert rows[1] == ["Cash advances average", "$500", "$2,000", "$40", "", "$980", "66%"]
+    assert rows[2] == ["Balance median", "$3,400", "$900", "–", "", "$1,500", "33%"]
     drawn = table.select(".effect")
     assert ["marked" in bar["class"] for bar in drawn] == [True, True, False, True, False]
     assert [float(bar.rect["x"]) for bar in drawn] == [30, 50, 43.33, 50, 40]

@@ -621,7 +621,8 @@ def profile_rows(
     Returns
     -------
     list of dict
-        label, importance, overall (a text) and segments: for each its text, effect and whether the
+        label, statistic (average or median), importance, overall (a text) and segments: for each
+        segment its text, effect and whether the
         variable is one of its marker variables; None where it may not be described.
     """
     by_segment, overall = levels
@@ -639,6 +640,7 @@ def profile_rows(
         rows.append(
             {
                 "label": label,
+                "statistic": statistic(f),
                 "importance": float(importance[f.name]),
                 "overall": beside(label, overall[f.name], f.unit, f.kind),
                 "segments": [cells.get(s) for s in names],
