@@ -17,7 +17,7 @@ from segmentation.scoring import assign_customers
 from segmentation.stages import SERIES
 
 ROOT = Path(__file__).resolve().parents[1]
-SECRET = "s3cr3t-wörd"
+HIDDEN = "s3cr3t-wörd"
 MAKE = """
 CREATE TABLE customers (
     id text, orders integer, spent numeric(12, 2), share double precision, joined date,
@@ -120,7 +120,7 @@ def test_a_server_refuses_or_goes_away(postgres, tmp_path, monkeypatch):
     folder = postgres.folder
     postgres.ask(
         "DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP ROLE IF EXISTS ann;"
-        f"CREATE ROLE ann LOGIN PASSWORD '{SECRET}'; CREATE TABLE secret (a integer);"
+        f"CREATE ROLE ann LOGIN PASSWORD '{HIDDEN}'; CREATE TABLE secret (a integer);"
         "CREATE TABLE public.open (id text, tags text[], spent numeric);"
         "INSERT INTO public.open VALUES ('1', '{x}', 'NaN'), ('2', NULL, 5);"
         "GRANT USAGE ON SCHEMA public TO ann; GRANT SELECT ON public.open TO ann;"
@@ -130,13 +130,13 @@ def test_a_server_refuses_or_goes_away(postgres, tmp_path, monkeypatch):
     def refusal(address, **what):
         with pytest.raises(UserError) as caught:
             read(address, tmp_path, **what)
-        assert SECRET not in str(caught.value) and len(str(caught.value).splitlines()) == 3
+        assert HIDDEN not in str(caught.value) and len(str(caught.value).splitlines()) == 3
         return str(caught.value)
 
-    assert database.PASSWORD in refusal(ann, table="open")
-    monkeypatch.setenv(database.PASSWORD, "wrong")
+    assert database.VARIABLE in refusal(ann, table="open")
+    monkeypatch.setenv(database.VARIABLE, "wrong")
     assert "check host, user and password" in refusal(ann, table="open")
-    monkeypatch.setenv(database.PASSWORD, SECRET)
+    monkeypatch.setenv(database.VARIABLE, HIDDEN)
     found = read(ann, tmp_path, table="public.open")
     assert found["spent"].isna().tolist() == [True, False] and found["tags"][0] == "['x']"
     assert "permission denied" in refusal(ann, table="secret")
@@ -150,8 +150,8 @@ def test_a_server_refuses_or_goes_away(postgres, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (["--input", f"postgresql://ann:{SECRET}@h/shop", "--table", "a"], "holds a password"),
-        (["--input", f"postgresql://h/shop?password={SECRET}", "--table", "a"], "holds a password"),
+        (["--input", f"postgresql://ann:{HIDDEN}@h/shop", "--table", "a"], "holds a password"),
+        (["--input", f"postgresql://h/shop?password={HIDDEN}", "--table", "a"], "holds a password"),
         (["--input", "sqlite:///shop.db"], "add --table NAME or --query SQL"),
         (["--input", "sqlite:///shop.db", "--table", "a", "--query", "b"], "one of them"),
         (["--input", "shop.csv", "--table", "a"], "read from a database"),
@@ -161,7 +161,7 @@ def test_a_server_refuses_or_goes_away(postgres, tmp_path, monkeypatch):
 def test_arguments_that_do_not_belong_together(argv, told):
     with pytest.raises(UserError) as caught:
         arguments.parse(argv, SERIES)
-    assert told in str(caught.value) and SECRET not in str(caught.value)
+    assert told in str(caught.value) and HIDDEN not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_segments_are_written_back_whole_or_not_at_all(shop, holders, tmp_path, 
 
 
 def test_a_password_in_the_address_ends_the_command(tmp_path):
-    place = f"postgresql://ann:{SECRET}@h/shop"
+    place = f"postgresql://ann:{HIDDEN}@h/shop"
     words = [sys.executable, ROOT / "scripts" / "run.py", "--input", place, "--table", "a"]
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
-    assert done.returncode == 2 and SECRET not in done.stdout + done.stderr
+    assert done.returncode == 2 and HIDDEN not in done.stdout + done.stderr

@@ -108,7 +108,7 @@ def test_the_pages_say_how_many_carry_the_evidence(results, pages):
     captions = [found.group(1) for found in captions if found]
     sampled = [text for text in captions if f"({basis}" in text]
     assert any(text.startswith("Every statistic over k") for text in sampled)
-    assert any(text.startswith("Rules that restate") for text in sampled)
+    assert any(text.startswith("One rule for each segment") for text in sampled)
     assert not any(text.startswith(("The segments", "Size and value")) for text in sampled)
     assert any(f"The evidence is based on {basis}" in text for text in texts)
     flow = json.loads((results / "figures" / "09_flow.json").read_text())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # most of a second, and checking an address needs the standar
     import pyarrow.parquet as pq
     import sqlalchemy as sa
 
-PASSWORD = "SEGMENTATION_DATABASE_PASSWORD"
+VARIABLE = "SEGMENTATION_DATABASE_PASSWORD"
 ROWS = 50_000  # read at a time
 WRITTEN = 4_000  # rows in one statement: the least limit of values in one is 32,766
 SECONDS = 10  # to wait for a server
@@ -76,7 +76,7 @@ def check_address(address: str, option: str = "--input") -> None:
         raise UserError(
             "the address holds a password, which others on this machine can read",
             where=f"{option} {without_password(address)}",
-            remedy=f"leave it out, and set the variable {PASSWORD} or use ~/.pgpass",
+            remedy=f"leave it out, and set the variable {VARIABLE} or use ~/.pgpass",
         )
 
 
@@ -296,7 +296,7 @@ def _engine(address: str, write: bool) -> sa.Engine:
 
     url = sa.make_url(address)
     url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
-    if password := os.environ.get(PASSWORD):
+    if password := os.environ.get(VARIABLE):
         url = url.set(password=password)
     file, settings = url.database or "", {}
     if url.get_backend_name() == "sqlite":
@@ -323,10 +323,10 @@ def _engine(address: str, write: bool) -> sa.Engine:
 def _explained(address: str, error: Exception) -> UserError:
     """Say in a sentence what the database said, without a password."""
     said = " ".join(str(getattr(error, "orig", None) or error).strip().splitlines()[:2])
-    if password := os.environ.get(PASSWORD):
+    if password := os.environ.get(VARIABLE):
         said = said.replace(password, "…")
     remedy = (
-        f"check host, user and password ({PASSWORD} or ~/.pgpass)"
+        f"check host, user and password ({VARIABLE} or ~/.pgpass)"
         if type(error).__name__ == "OperationalError"
         else "check table, query and your rights there"
     )

@@ -38,7 +38,7 @@ def run_on_spark(
     from spark_engine.scores import score
 
     dataset = None if options.dataset == "auto" else options.dataset
-    reading = {key: options.settings.get(key, "") for key in READING if key != "sheet"}
+    reading = {key: options.settings.get(key, "") for key in READING if "sheet" not in key}
     purchases = find_purchases(dataset, options.place, Reading(**reading))
     if dataset:
         name = inputs.resolve_dataset(dataset, None).name

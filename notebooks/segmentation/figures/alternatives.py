@@ -52,7 +52,7 @@ def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 20) -> Axes:
     ax.axhline(height, color=INK, linestyle="--", linewidth=1.5)
     note(ax, f"cut for\n{k} segments", (1, height), (4, 0), va="center", xycoords=SIDE)
     below = f"Customers in each of the {min(leaves, n)} lowest branches drawn"
-    ax.set(ylabel="Distance of a merge", xlabel=below)
+    ax.set(ylabel="Merge distance", xlabel=below)
     ax.grid(axis="x", visible=False)
     return ax
 
