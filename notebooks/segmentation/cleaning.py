@@ -15,6 +15,7 @@ from segmentation.dataset import Column, Dataset, match_columns
 from segmentation.expressions import columns_of
 from segmentation.rules import Repair, fill_repair, range_repairs, rule_repairs
 
+APART = "kept apart: makes and describes no segment"  # what becomes of an outcome
 MIN_CUSTOMERS = 50  # below this no bootstrap says anything
 
 
@@ -59,7 +60,7 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
             why[name] = "column has no value at all"
     outcomes = match_columns(left, replace(dataset, columns=dataset.outcomes))
     changes = [
-        Change("an outcome", name, len(table), "kept apart: makes and describes no segment")
+        Change("an outcome", name, len(table), APART)
         if name in outcomes
         else Change(what, name, len(table), "left out")
         for name, what in why.items()

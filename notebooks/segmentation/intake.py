@@ -30,6 +30,7 @@ from customer_tables.transaction_columns import (
     find_transactions,
 )
 from customer_tables.transactions import aggregate
+from segmentation.cleaning import APART
 from segmentation.dataset import AGGREGATED, Column, Dataset, match_columns
 from segmentation.expressions import columns_of
 from segmentation.workspace import GUESSED, Workspace, results_folder
@@ -213,6 +214,7 @@ def list_columns(reading: Reading, known: Dataset, changes: Sequence[Change]) ->
     """
     every = [c for c in (*reading.changes, *changes) if c.column]
     left = {c.column: f"left out: {c.what}" for c in every if c.action.endswith("left out")}
+    left |= {c.column: f"{c.what}, {c.action}" for c in every if c.action == APART}
     uses = [replace(u, use=left.get(u.column, u.use)) for u in reading.uses]
     name = str(reading.source["name"])
     uses += [Use(name, c.column, left[c.column]) for c in every if c.action == "column left out"]
