@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,9 @@ import pandas as pd
 from customer_tables.errors import UserError
 from segmentation import expressions
 from segmentation.period import Period
-from segmentation.scoring import Scored
+
+if TYPE_CHECKING:  # scoring stands above, and only its result is named here
+    from segmentation.scoring import Scored
 
 WATCH, REBUILD = 0.10, 0.25  # the usual bands of the population stability index (Siddiqi 2006)
 BANDS = ("stable", "changed", "changed much")

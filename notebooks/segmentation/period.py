@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from segmentation.reference import bin_counts
-from segmentation.scoring import Scored
+
+if TYPE_CHECKING:  # scoring stands above, and only its result is named here
+    from segmentation.scoring import Scored
 
 STEPS = 128  # of a power of two: values are counted to half a percent
 LOWEST, HIGHEST = -40, 60  # powers of two between which they are counted

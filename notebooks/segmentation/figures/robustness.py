@@ -11,7 +11,6 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from customer_tables.text import decimal, share
-from segmentation.figures.selection import over_k
 from segmentation.figures.style import (
     INK,
     LINE,
@@ -22,6 +21,7 @@ from segmentation.figures.style import (
     Style,
     label_rows,
     note,
+    over_k,
     percent,
     readable_on,
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter
+from matplotlib.ticker import FuncFormatter
 
 from customer_tables.text import decimal, joined, lower_first, printable, share
 from segmentation.figures.style import (
@@ -23,6 +23,7 @@ from segmentation.figures.style import (
     Style,
     label_rows,
     note,
+    over_k,
     panels_for,
 )
 from segmentation.selection import TOLERANCE, Choice
@@ -42,13 +43,6 @@ CRITERIA = {  # the title of the panel, and where a criterion alone would stop
     "davies_bouldin": "Davies-Bouldin: lowest at {}",
 }
 RING: Style = {"markersize": 13, "markerfacecolor": "none", "markeredgewidth": 2}
-
-
-def over_k(ax: Axes, ks: np.ndarray) -> None:
-    """Put real numbers of segments on the horizontal axis."""
-    ax.xaxis.set_major_locator(FixedLocator(list(ks)))
-    ax.set_xlabel("Number of segments, k")
-    ax.grid(axis="x", visible=False)
 
 
 def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], k: int) -> Figure:

@@ -12,13 +12,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FixedLocator, PercentFormatter
 
 from customer_tables.text import printable
 from segmentation.palette import colour_and_marker
@@ -63,7 +62,7 @@ def use_style() -> None:
             "axes.titlesize": 10.5,
             "axes.titlelocation": "left",
             "axes.labelsize": 10,
-            "axes.prop_cycle": cycler(color=[LINE, MUTED, INK, NOISE]),
+            "axes.prop_cycle": plt.cycler(color=[LINE, MUTED, INK, NOISE]),
             "axes.labelcolor": INK,
             "axes.edgecolor": MUTED,
             "axes.spines.top": False,
@@ -160,6 +159,13 @@ def log_ticks(axis: Axis, highest: float) -> None:
     """Write amounts on an axis of log1p of them."""
     ticks = [t for t in (0, 10, 100, 1_000, 10_000, 100_000) if t <= max(highest, 10)]
     axis.set_ticks(np.log1p(ticks), [f"{t:,}" if t < 1_000 else f"{t // 1_000}k" for t in ticks])
+
+
+def over_k(ax: Axes, ks: np.ndarray) -> None:
+    """Put real numbers of segments on the horizontal axis."""
+    ax.xaxis.set_major_locator(FixedLocator(list(ks)))
+    ax.set_xlabel("Number of segments, k")
+    ax.grid(axis="x", visible=False)
 
 
 def middle_half(ax: Axes, row: int, quartiles: Iterable[float], style: SegmentStyle) -> None:
