@@ -180,6 +180,16 @@ def test_an_optional_section_without_anything_to_show_is_left_out(tmp_path):
         assert ("Look at the last row." in page.text) == bool(outputs)
 
 
+def test_a_folded_section_has_a_switch_and_keeps_its_place_in_the_contents(tmp_path):
+    folded = new_markdown_cell("## Details", metadata={"tags": ["folded"]})
+    title, other = new_markdown_cell("# A title"), new_markdown_cell("## Other")
+    page = render_cells(tmp_path, title, folded, code(shown({"text/plain": "1"})), other)
+    (section,) = page.select(".part.folded")
+    assert section.h2["id"] == "Details" and page.select_one('.toc a[href="#Details"]')
+    assert section.select_one("details.fold > summary").text == "Show this section: Details"
+    assert section.select_one(".printed") and section.find_next_sibling().h2["id"] == "Other"
+
+
 @pytest.mark.parametrize(
     ("target", "href"),
     [

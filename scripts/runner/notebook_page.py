@@ -110,7 +110,7 @@ def _markdown() -> mistune.Markdown:
 class _Section:
     """A heading, and what stands under it up to the next one."""
 
-    optional: bool = False  # tagged so: without anything to show for this dataset it is left out
+    tags: tuple[str, ...] = ()  # optional: left out where it shows nothing; folded: shown on demand
     level: int = 0
     id: str = ""
     title: str = ""
@@ -165,20 +165,21 @@ class _Body:
         return [
             section
             for section in found
-            if not (section.optional and section.is_silent) and (section.level or section.blocks)
+            if (section.level or section.blocks)
+            and not ("optional" in section.tags and section.is_silent)
         ]
 
     def _divide(self, cell: nbformat.NotebookNode, found: list[_Section]) -> None:
         """Add a cell of prose to the last section, and begin one at each of its headings."""
         soup = self._soup(str(_markdown()(cell.source)), cell.get("attachments", {}))
-        optional = "optional" in cell.metadata.get("tags", ())
+        tags = tuple(cell.metadata.get("tags", ()))
         prose: dict[str, Any] = {}
         for node in soup.contents:
             html = _written(node)
             if isinstance(node, Tag) and node.name in ("h1", "h2", "h3"):
                 title = " ".join(node.get_text().split())
                 about = (int(node.name[1]), str(node["id"]), title)
-                found.append(_Section(optional, *about, html))
+                found.append(_Section(tags, *about, html))
                 prose = {}
             elif prose and found[-1].level != 1:
                 prose["html"] += html
