@@ -19,7 +19,7 @@ from segmentation import prediction
 from segmentation.cleaning import clean, select_columns, select_outcomes
 from segmentation.dataset import build_dataset
 from segmentation.intake import list_columns, open_table
-from segmentation.outcomes import Outcome, outcomes_of_history, past_of, past_or_reason
+from segmentation.outcomes import Outcome, outcomes_of_history, past_of
 
 FIRST = date(2024, 1, 1)
 
@@ -235,7 +235,7 @@ def test_segments_that_predict_say_so():
     told = prediction.campaign(amount)
     assert told.loc["segments", "value"] > 1.5 * told.loc[prediction.DECILES, "value"]
     lift = prediction.lift(amount, {s: f"S{s}" for s in range(1, 5)})
-    assert lift["lift"].is_monotonic_increasing and lift["outcome_share"].sum() == pytest.approx(1)
+    assert lift["lift"].is_monotonic_increasing and lift["customers"].sum() == 1200
 
 
 def test_segments_that_do_not_predict_say_so():
@@ -281,16 +281,28 @@ def test_weights_count_a_customer_as_often_as_they_were_drawn():
     np.testing.assert_allclose(explained, [r2_score(3.0 * y[rows], p[rows]) for rows in drawn])
 
 
-def test_another_number_of_segments_that_predicts_far_better_is_said_first():
-    groups, features, (amount, _) = planted(tells=True)
-    labels = groups["segments"].to_numpy()
+@pytest.mark.parametrize(
+    ("k", "span", "first"),
+    [
+        (2, (2, 8), "2 explain 79% and 4 would explain 95%."),
+        (
+            2,
+            (2, 3),
+            "2 explain 79%; 3 would explain 94%; and 4, outside the range of 2 to 3, would",
+        ),
+        (2, (5, 8), "2 explain 79%; and 4, outside the range of 5 to 8, would explain 95%."),
+        (4, (2, 8), ""),
+    ],
+)
+def test_another_number_of_segments_that_predicts_far_better_is_said_first(k, span, first):
+    groups, _, _ = planted(tells=True)
+    labels = groups["segments"]
+    scan = pd.DataFrame({2: (labels > 2) + 1, 3: np.maximum(labels, 2), 4: labels})
     one = contests(tells=True)[0]
-    coarse = prediction.over_k(one, {2: (labels > 2) + 1, 3: np.minimum(labels, 3), 4: labels}, 2)
-    said = prediction.report([one], {0: coarse}, [prediction.campaign(one)], 2, "clients")
-    assert said[0].startswith("For predicting spending afterwards, 2 segments are not the best")
-    fine = prediction.over_k(one, {3: np.minimum(labels, 3), 4: labels}, 4)
-    said = prediction.report([one], {0: fine}, [prediction.campaign(one)], 4, "clients")
-    assert said[0].startswith("Out of sample, segments explain")
+    table = prediction.over_k(one, scan, k)
+    said = prediction.report([one], {0: table}, [prediction.campaign(one)], k, span, "clients")
+    opening = "Another number of segments would predict spending afterwards better: "
+    assert said[0].startswith(opening + first if first else "Out of sample, segments explain")
 
 
 @pytest.mark.parametrize(
@@ -307,9 +319,17 @@ def test_whether_spending_moves_with_movers(change, words):
     spent = pd.DataFrame({"before": labels["before"] * 100.0})
     pairs = labels.apply(tuple, axis=1)
     spent["after"] = spent["before"] + pairs.map(lambda p: change.get(p, 0)) + rng.normal(0, 9, 600)
-    table, apart = prediction.movers(labels, spent, seed=1, draws=200)
+    table = prediction.movers(labels, spent, seed=1, draws=200)
     assert table["customers"].sum() == 600
-    assert words in prediction.movers_sentence(table, apart, "clients")
+    assert words in prediction.movers_sentence(table, 600, "clients", "spending")
+
+
+def test_too_few_movers_say_nothing():
+    labels = pd.DataFrame({"before": [1] * 50 + [2] * 50, "after": [1] * 40 + [2] * 60})
+    spent = pd.DataFrame({"before": labels["before"] * 10.0, "after": labels["after"] * 50.0})
+    table = prediction.movers(labels, spent, seed=1, draws=50)
+    assert list(table.index) == [prediction.STAYED] and table.attrs["moved"] == 0.1
+    assert "is not shown" in prediction.movers_sentence(table, 100, "clients", "Spending")
 
 
 def test_segments_keep_the_number_of_those_they_share_most_with():
@@ -320,7 +340,7 @@ def test_segments_keep_the_number_of_those_they_share_most_with():
 
 def test_a_period_that_lacks_too_much_says_why(tmp_path):
     few = pd.DataFrame({"client": ["a", "b"], "spent": [1.0, 2], "visits": [1.0, 2]})
-    past, why = past_or_reason(few, known(tmp_path))
+    past, why = past_of(few, known(tmp_path))
     assert past is None and "needs at least 50" in why
 
 
@@ -328,7 +348,8 @@ def test_the_grocery_chain_by_another_way(tmp_path):
     """R² and AUC of deciles of past spending, from the raw lines with pandas alone."""
     ws, reading = open_table("retail", results_dir=str(tmp_path))
     history, lines = reading.history, pd.read_parquet(ws.dataset.source_path)
-    past = past_of(history.periods["earlier"], ws.dataset)
+    past, _ = past_of(history.periods["earlier"], ws.dataset)
+    assert past
     index = past.customers.index
     results = outcomes_of_history(history.periods["after"], index, history.days_after)
     groups = prediction.groups_of(past, pd.Series(1, index), seed=1)

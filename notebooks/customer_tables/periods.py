@@ -140,10 +140,8 @@ def settle_cut(cut: str, first: date, last: date) -> date | None:
         at = last
     before, after = (at - first).days, (last - at).days + 1
     if not LEAST_DAYS <= after <= before:
-        latest, earliest = (
-            last + timedelta(days=1 - LEAST_DAYS),
-            first + timedelta(days=-(-days // 2)),
-        )
+        latest = last + timedelta(days=1 - LEAST_DAYS)
+        earliest = first + timedelta(days=(days + 1) // 2)
         possible = f"a day from {earliest} to {latest}" if earliest <= latest else "none"
         raise UserError(
             f"the history from {first} to {last} cannot be cut at {cut.strip()[:40]!r}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from customer_tables.errors import UserError
@@ -31,7 +30,7 @@ class Past:
     customers, features : DataFrame, indexed by customer
         Cleaned columns, and features in real units.
     left_out : list of str
-        Labels of the segmenting features that cannot be told from the lines, or do not vary.
+        Labels of the segmenting features that do not follow from the lines, or do not vary.
     """
 
     dataset: Dataset
@@ -40,49 +39,44 @@ class Past:
     left_out: list[str]
 
 
-def past_of(period: pd.DataFrame, known: Dataset) -> Past:
+def past_of(period: pd.DataFrame, known: Dataset) -> tuple[Past | None, str]:
     """Clean the customers of one period of a history, and compute their features.
 
     Columns that come from elsewhere, such as who the customers are, are not known at a time, so
     what needs them is left out.
 
-    Raises
-    ------
-    UserError
-        If the period has too few customers, or fewer than two features are left to segment on.
+    Returns
+    -------
+    tuple of (Past or None, str)
+        None where the period has too few customers, or fewer than two features are left to segment
+        on, and why.
     """
     columns = tuple(c for c in known.columns if c.kind == "id" or c.name in period)
     there = {c.name for c in columns}
-    features = [f for f in known.features if columns_of(f.formula) <= there]
-    rules = tuple(
-        r
-        for r in known.rules
-        if columns_of(r.check or r.when) <= there and r.column in {"", *there}
+    part = replace(
+        known,
+        columns=columns,
+        outcomes=(),
+        features=tuple(f for f in known.features if columns_of(f.formula) <= there),
+        questions=tuple(q for q in known.questions if columns_of(q.when) <= there),
+        rules=tuple(
+            r
+            for r in known.rules
+            if columns_of(r.check or r.when) <= there and r.column in {"", *there}
+        ),
     )
-    questions = tuple(q for q in known.questions if columns_of(q.when) <= there)
-    told = replace(known, columns=columns, rules=rules, questions=questions, outcomes=())
-    part = replace(told, features=tuple(features))
-    customers = cleaning.clean(period, part).customers
-    table = build_features(customers, part)
-    varying = {name for name in table if np.ptp(table[name].to_numpy()) > 0}
-    part = replace(part, features=tuple(f for f in features if f.name in varying))
-    segmenting = [f for f in known.features_with("segment") if f.name not in varying]
-    if len(part.features_with("segment")) < 2:
-        raise UserError(
-            "fewer than two features segment the customers before the cut",
-            where="what the purchases before it tell",
-            remedy="set prediction_cut to none, or to a later day",
-        )
-    left_out = [f.label or f.name for f in segmenting]
-    return Past(part, customers, table[[f.name for f in part.features]], left_out)
-
-
-def past_or_reason(period: pd.DataFrame, known: Dataset) -> tuple[Past | None, str]:
-    """Return `past_of` a period, or why there is none."""
     try:
-        return past_of(period, known), ""
+        customers = cleaning.clean(period, part).customers
+        table = build_features(customers, part)
     except UserError as error:
         return None, str(error).splitlines()[0]
+    table = table.loc[:, table.max() > table.min()]
+    part = replace(part, features=tuple(f for f in part.features if f.name in table))
+    if len(part.features_with("segment")) < 2:
+        return None, "fewer than two features segment the customers before the cut"
+    segmenting = known.features_with("segment")
+    left_out = [f.label or f.name for f in segmenting if f.name not in table]
+    return Past(part, customers, table, left_out), ""
 
 
 def value_of(past: Past) -> pd.Series | None:
@@ -153,12 +147,11 @@ def outcomes_of_table(told: pd.DataFrame) -> list[Outcome]:
 
 def value_in(scored: Scored, known: Dataset) -> pd.Series | None:
     """Return what customers are worth in a later table; None where it does not say so."""
-    formulas = {f.name: f.formula for f in known.features} | {c.name: c.name for c in known.columns}
+    formulas = {c.name: c.name for c in known.columns} | {f.name: f.formula for f in known.features}
     formula = formulas.get(known.value, "")
     if not formula or not columns_of(formula) <= set(scored.as_read):
         return None
-    values = evaluate(formula, scored.as_read)
-    return pd.Series(values, scored.as_read.index, dtype=float)
+    return pd.Series(evaluate(formula, scored.as_read), scored.as_read.index, dtype=float)
 
 
 def outcomes_of_period(
@@ -170,10 +163,8 @@ def outcomes_of_period(
     ----------
     value : Series of float, indexed by customer, or None
         Of the later table; not known of those who are not in it.
-    here : Index
-        The customers of the later table.
-    index : Index
-        The customers of the earlier one.
+    here, index : Index
+        The customers of the later table, and of the earlier one.
     """
     found = [Outcome("kept", "being in the later table", pd.Series(index.isin(here), index) * 1.0)]
     if value is not None:

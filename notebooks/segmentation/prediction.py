@@ -1,6 +1,6 @@
 """Do segments predict? Groups made from what came before, held against what came after.
 
-A partition of customers who form a continuum is justified by what it tells about them, not by an
+A partition of customers who form a continuum is justified by what it says about them, not by an
 index. So segments, yes/no rules, scores and deciles of past value predict, each by the mean of a
 group, what customers did later, and a regression on all features shows how much could be known.
 None is predicted from their own outcome: means and regressions come from the other folds of the
@@ -9,24 +9,25 @@ customers (Stone 1974, "Cross-validatory choice and assessment of statistical pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_array
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-from customer_tables.text import joined, lower_first, points, share
+from customer_tables.text import joined, lower_first, points, sentence_case, share
 from segmentation import rfm
 from segmentation.alternatives import rule_groups
 from segmentation.assignment import distances
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.features import fit_preparation
 from segmentation.kmeans import fit_kmeans
-from segmentation.outcomes import LEAST, Outcome, Past, value_of
-from segmentation.parallel import parallel_map
+from segmentation.outcomes import LEAST, LEAST_EACH, Outcome, Past, value_of
 from segmentation.stability import jaccard
 
 FOLDS = 5
@@ -35,9 +36,11 @@ SCORES, DECILES, ALL = "cells of RFM scores", "deciles of past value", "all feat
 AT_RANDOM = "groups as large, at random"
 CHANCE = {"R2": 0.0, "AUC": 0.5}  # what knowing nothing reaches, by the measure of an outcome
 FAR = 0.05  # of R², or of the AUC, that another k would add: worth saying before anything else
+TREES = {"max_iter": 50, "max_leaf_nodes": 8, "early_stopping": False}
+UP, STAYED, DOWN = "to a segment of higher value", "stayed", "to one of lower value"
 
 
-def groups_of(past: Past, labels: pd.Series, seed: int, cuts: str = "") -> pd.DataFrame:
+def groups_of(past: Past, labels: pd.Series, seed: int) -> pd.DataFrame:
     """Put every customer into a group of each contestant that predicts by groups.
 
     Parameters
@@ -46,8 +49,6 @@ def groups_of(past: Past, labels: pd.Series, seed: int, cuts: str = "") -> pd.Da
         Their segments.
     seed : int
         Draws the groups at random.
-    cuts : str
-        Of the scores, as in `rfm.read_cuts`.
 
     Returns
     -------
@@ -59,11 +60,7 @@ def groups_of(past: Past, labels: pd.Series, seed: int, cuts: str = "") -> pd.Da
     if known.questions:
         found[RULES] = rule_groups(past.customers.loc[index], known.questions)
     if set(rfm.PARTS) <= set(known.rfm) and set(known.rfm.values()) <= set(past.features):
-        scores = rfm.scores(
-            past.features.loc[index],
-            {str(part): name for part, name in known.rfm.items()},
-            rfm.read_cuts(cuts),
-        )
+        scores = rfm.scores(past.features.loc[index], {str(p): f for p, f in known.rfm.items()}, {})
         found[SCORES] = scores.groupby(list(rfm.PARTS)).ngroup().to_numpy()
     if (value := value_of(past)) is not None:
         found[DECILES] = pd.qcut(value.loc[index], 10, labels=False, duplicates="drop").to_numpy()
@@ -92,28 +89,6 @@ def predict_by_groups(groups: np.ndarray, outcome: np.ndarray, folds: np.ndarray
     return predicted
 
 
-def predict_by_all(
-    features: np.ndarray, outcome: np.ndarray, folds: np.ndarray, yes_no: bool, seed: int
-) -> np.ndarray:
-    """Predict everybody's outcome by boosted trees on all features, fitted on the other folds.
-
-    Scikit-learn's histogram gradient boosting, with small trees: how well anything can predict
-    from these features, more or less.
-    """
-    kind = HistGradientBoostingClassifier if yes_no else HistGradientBoostingRegressor
-    settings = {"max_iter": 50, "max_leaf_nodes": 8, "early_stopping": False, "random_state": seed}
-
-    def of(fold: int) -> np.ndarray:
-        own = folds == fold
-        model = kind(**settings).fit(features[~own], outcome[~own])
-        return model.predict_proba(features[own])[:, 1] if yes_no else model.predict(features[own])
-
-    predicted, places = np.empty(len(outcome)), np.unique(folds)
-    for fold, found in zip(places, parallel_map(of, places), strict=True):
-        predicted[folds == fold] = found
-    return predicted
-
-
 def draw_weights(customers: int, draws: int, seed: int) -> np.ndarray:
     """Return how often each customer is in each of some bootstrap samples.
 
@@ -126,9 +101,9 @@ def draw_weights(customers: int, draws: int, seed: int) -> np.ndarray:
 
 def r_squared(outcome: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Share of the variance that predictions explain, in each bootstrap sample, shape (draws,)."""
-    mean = weights @ outcome / weights.sum(axis=1)
-    total = weights @ outcome**2 - weights.sum(axis=1) * mean**2
-    return 1 - weights @ (outcome - predicted) ** 2 / total
+    size = weights.sum(axis=1)
+    spread = weights @ outcome**2 - (weights @ outcome) ** 2 / size
+    return 1 - weights @ (outcome - predicted) ** 2 / spread
 
 
 def area_under_curve(
@@ -139,18 +114,13 @@ def area_under_curve(
     Within folds, whose predictions come from the same means, and pooled over all pairs of a fold
     (so a mean for everybody gets exactly .5). Shape (draws,), one for each row of the weights.
     """
-    right, pairs = np.zeros(len(weights)), np.zeros(len(weights))
-    for fold in np.unique(folds):
-        rows = np.flatnonzero(folds == fold)
-        order = rows[np.argsort(predicted[rows], kind="stable")]
-        starts = np.flatnonzero(np.r_[True, np.diff(predicted[order]) > 0])
-        drawn = weights[:, order]
-        yes = np.add.reduceat(drawn * outcome[order], starts, axis=1)
-        no = np.add.reduceat(drawn * (1 - outcome[order]), starts, axis=1)
-        below = np.cumsum(no, axis=1) - no / 2
-        right += (yes * below).sum(axis=1)
-        pairs += yes.sum(axis=1) * no.sum(axis=1)
-    return right / pairs
+    ranks = pd.DataFrame({"fold": folds, "by": predicted}).groupby(["fold", "by"])
+    at = ranks.ngroup(), np.arange(len(outcome))  # equal predictions of a fold share a place
+    yes, no = (csr_array((part, at)) @ weights.T for part in (outcome, 1 - outcome))
+    of = ranks.size().index.get_level_values("fold")
+    parts = [(yes[of == fold], no[of == fold]) for fold in np.unique(folds)]
+    right = sum((y * (n.cumsum(axis=0) - n / 2)).sum(axis=0) for y, n in parts)
+    return right / sum(y.sum(axis=0) * n.sum(axis=0) for y, n in parts)
 
 
 @dataclass(frozen=True)
@@ -165,6 +135,8 @@ class Contest:
         As `groups_of`, of the same customers.
     predicted : DataFrame of float, shape (n, contestants)
     folds : ndarray of int, shape (n,)
+    weights : ndarray, shape (draws + 1, n)
+        As `draw_weights`.
     scores : DataFrame
         By measure and contestant: value, low and high (95% bootstrap interval over customers, the
         predictions as they are), and the difference to the segments with its interval.
@@ -182,14 +154,19 @@ class Contest:
         """What the outcome is judged by first."""
         return "AUC" if self.outcome.yes_no else "R2"
 
-    def reached(self, measure: str, contestant: str = SEGMENTS) -> float:
-        """Return what a contestant reaches by a measure."""
-        return float(self.scores.loc[(measure, contestant), "value"])
+    @property
+    def label(self) -> str:
+        """What the outcome is called within a sentence."""
+        return lower_first(self.outcome.label)
 
     @property
     def first(self) -> pd.DataFrame:
         """The scores by that measure, one row a contestant."""
         return self.scores.loc[self.measure]
+
+    def write(self, value: float) -> str:
+        """Write a value of that measure; less than knowing nothing reaches counts as nothing."""
+        return share(max(value, 0.0)) if self.measure == "R2" else f"{value:.2f}"
 
 
 def hold_contest(
@@ -206,7 +183,7 @@ def hold_contest(
     groups : DataFrame of int, indexed by customer
         As `groups_of`.
     features : DataFrame, indexed by customer
-        What the regression on all features knows.
+        What the regression on all features (boosted trees) knows.
     draws : int
         Bootstrap samples of customers.
     """
@@ -215,24 +192,21 @@ def hold_contest(
     matrix = features.loc[values.index].to_numpy()
     folds, weights = draw_folds(len(y), seed), draw_weights(len(y), draws, seed)
     predicted = _predictions(groups, matrix, y, folds, outcome.yes_no, seed)
+    by_name, some = [(n, p.to_numpy()) for n, p in predicted.items()], y > 0
     if outcome.yes_no:
+        size = weights.sum(axis=1)
         drawn = {
-            "AUC": {n: area_under_curve(y, p, folds, weights) for n, p in predicted.items()},
-            "Brier": {
-                n: weights @ (y - p) ** 2 / weights.sum(axis=1) for n, p in predicted.items()
-            },
+            "AUC": {n: area_under_curve(y, p, folds, weights) for n, p in by_name},
+            "Brier": {n: weights @ (y - p) ** 2 / size for n, p in by_name},
         }
     else:
-        drawn = {"R2": {n: r_squared(y, p, weights) for n, p in predicted.items()}}
-        some = y > 0
+        drawn = {"R2": {n: r_squared(y, p, weights) for n, p in by_name}}
         if some.sum() >= LEAST and np.ptp(y[some]) > 0:
-            logs, held = np.log1p(y[some]), (folds[some], False, seed)
-            told = _predictions(groups[some], matrix[some], logs, *held)
-            part = weights[:, some]
-            drawn["R2 of logs"] = {n: r_squared(logs, p, part) for n, p in told.items()}
+            logs, part = np.log1p(y[some]), weights[:, some]
+            found = _predictions(groups[some], matrix[some], logs, folds[some], False, seed)
+            drawn["R2 of logs"] = {n: r_squared(logs, p.to_numpy(), part) for n, p in found.items()}
     scores = pd.concat({measure: score_table(found) for measure, found in drawn.items()})
-    known = replace(outcome, values=values)
-    return Contest(known, groups, pd.DataFrame(predicted, values.index), folds, weights, scores)
+    return Contest(replace(outcome, values=values), groups, predicted, folds, weights, scores)
 
 
 def _predictions(
@@ -242,14 +216,22 @@ def _predictions(
     folds: np.ndarray,
     yes_no: bool,
     seed: int,
-) -> dict[str, np.ndarray]:
-    found = {n: predict_by_groups(g.to_numpy(), outcome, folds) for n, g in groups.items()}
-    return {str(n): p for n, p in found.items()} | {
-        ALL: predict_by_all(matrix, outcome, folds, yes_no, seed)
-    }
+) -> pd.DataFrame:
+    """Predict by the mean of each contestant's groups, and by boosted trees on all features."""
+    kind = HistGradientBoostingClassifier if yes_no else HistGradientBoostingRegressor
+    method, cv = "predict_proba" if yes_no else "predict", PredefinedSplit(folds)
+    trees = kind(**TREES, random_state=seed)
+    found = cross_val_predict(trees, matrix, outcome, cv=cv, method=method)
+    predicted = groups.apply(lambda g: predict_by_groups(g.to_numpy(), outcome, folds))
+    return predicted.assign(**{ALL: found[:, 1] if yes_no else found})
 
 
-def score_table(drawn: Mapping[Any, np.ndarray], to: str | int = SEGMENTS) -> pd.DataFrame:
+def _interval(drawn: np.ndarray) -> np.ndarray:
+    """Return the ends of a 95% interval of bootstrap values, the first of which is the estimate."""
+    return np.nanquantile(drawn[1:], [0.025, 0.975])
+
+
+def score_table(drawn: Mapping[Any, np.ndarray], to: Hashable = SEGMENTS) -> pd.DataFrame:
     """Tabulate values, intervals, and paired differences to one contestant.
 
     Parameters
@@ -257,13 +239,10 @@ def score_table(drawn: Mapping[Any, np.ndarray], to: str | int = SEGMENTS) -> pd
     drawn : mapping of str to ndarray, shape (draws + 1,)
         By contestant; the first of each is that of the customers themselves.
     """
-    rows = {}
-    for name, values in drawn.items():
-        apart = values - drawn[to]
-        low, high, less, more = (
-            edge for found in (values, apart) for edge in np.nanquantile(found[1:], [0.025, 0.975])
-        )
-        rows[name] = [values[0], low, high, apart[0], less, more]
+    rows = {
+        name: [end for each in (v, v - drawn[to]) for end in (each[0], *_interval(each))]
+        for name, v in drawn.items()
+    }
     columns = ["value", "low", "high", "difference", "difference_low", "difference_high"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
@@ -274,12 +253,11 @@ def score_table(drawn: Mapping[Any, np.ndarray], to: str | int = SEGMENTS) -> pd
 def calibration(contest: Contest, contestant: str, parts: int = 5) -> pd.DataFrame:
     """Hold predictions against what happened, in parts of equally many customers, lowest first."""
     found = contest.predicted[contestant]
-    part = np.ceil(found.rank(method="first", pct=True) * parts).astype(int)
+    part = np.ceil(found.rank(method="first", pct=True) * parts).astype(int).rename("part")
     table = pd.DataFrame({"predicted": found, "happened": contest.outcome.values})
-    by_part = table.groupby(part)
-    means = by_part.mean()
-    means.insert(0, "customers", by_part.size())
-    return means.rename_axis("part")
+    means = table.groupby(part).mean()
+    means.insert(0, "customers", part.value_counts())
+    return means
 
 
 def lift(contest: Contest, names: Mapping[int, str], least: int = MIN_GROUP_SIZE) -> pd.DataFrame:
@@ -290,22 +268,18 @@ def lift(contest: Contest, names: Mapping[int, str], least: int = MIN_GROUP_SIZE
     Returns
     -------
     DataFrame, indexed by the segment's number
-        name, customers, share, mean, lift (1: as everybody), low, high, and the share of the whole
-        outcome.
+        name, customers, and the mean as a multiple of everybody's: lift, low, high.
     """
     labels, y = contest.groups[SEGMENTS], contest.outcome.values.to_numpy()
     overall = contest.weights @ y / contest.weights.sum(axis=1)
     rows = {}
-    for segment in sorted(labels.unique()):
-        own = (labels == segment).to_numpy()
-        part = contest.weights[:, own]
-        drawn = part @ y[own] / np.maximum(part.sum(axis=1), 1) / overall
-        low, high = np.nanquantile(drawn[1:], [0.025, 0.975])
-        row = [names[segment], own.sum(), own.mean(), y[own].mean(), drawn[0], low, high]
-        rows[segment] = [*row, y[own].sum() / y.sum()]
-    columns = ["name", "customers", "share", "mean", "lift", "low", "high", "outcome_share"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("segment")
-    return table[table["customers"] >= least]
+    for segment, many in labels.value_counts().sort_index().items():
+        part = contest.weights * (labels == segment).to_numpy()
+        drawn = part @ y / np.maximum(part.sum(axis=1), 1) / overall
+        if many >= least:
+            rows[segment] = [names[segment], many, drawn[0], *_interval(drawn)]
+    columns = ["name", "customers", "lift", "low", "high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("segment")
 
 
 def campaign(contest: Contest) -> pd.DataFrame:
@@ -320,30 +294,25 @@ def campaign(contest: Contest) -> pd.DataFrame:
         As `score_table`: the share of the whole outcome that those aimed at account for. In
         ``attrs["aimed"]`` the share of customers.
     """
-    y, weights, folds = contest.outcome.values.to_numpy(), contest.weights, contest.folds
-    aimed = {name: np.zeros(len(y)) for name in contest.predicted}
-    for fold in np.unique(folds):
-        own = np.flatnonzero(folds == fold)
-        best = contest.predicted[SEGMENTS].to_numpy()[own]
-        many = int((best == best.max()).sum())
-        for name, predicted in contest.predicted.items():
-            values = predicted.to_numpy()[own]
-            level = np.partition(values, len(values) - many)[len(values) - many]
-            above, equal = values > level, values == level
-            aimed[str(name)][own] = above + equal * (many - above.sum()) / equal.sum()
-    drawn = {name: weights @ (part * y) / (weights @ y) for name, part in aimed.items()}
+    y, by_fold = contest.outcome.values.to_numpy(), contest.predicted.groupby(contest.folds)
+    best = contest.predicted[SEGMENTS] == by_fold[SEGMENTS].transform("max")
+    many = best.groupby(contest.folds).transform("sum")
+    first, last = (by_fold.rank(method=m, ascending=False) for m in ("min", "max"))
+    aimed = ((1 - first).add(many, axis=0) / (last - first + 1)).clip(0, 1)
+    whole = contest.weights @ y
+    drawn = {name: contest.weights @ (part * y) / whole for name, part in aimed.items()}
     table = score_table(drawn)
-    table.attrs["aimed"] = float(aimed[SEGMENTS].mean())
+    table.attrs["aimed"] = float(best.mean())
     return table
 
 
-def over_k(contest: Contest, labelings: Mapping[int, np.ndarray], k: int) -> pd.DataFrame:
+def over_k(contest: Contest, labelings: pd.DataFrame, k: int) -> pd.DataFrame:
     """Predict the outcome by the segments of every k of a scan.
 
     Parameters
     ----------
-    labelings : mapping of int to ndarray, shape (n,)
-        Segments of the contest's customers, by k.
+    labelings : DataFrame of int, indexed by customer
+        Segments of the contest's customers and perhaps others, one column for each k.
     k : int
         The one to whose prediction the others are compared.
 
@@ -352,15 +321,18 @@ def over_k(contest: Contest, labelings: Mapping[int, np.ndarray], k: int) -> pd.
     DataFrame, indexed by k
         As `score_table`.
     """
-    y, drawn = contest.outcome.values.to_numpy(), {}
-    for n, labels in labelings.items():
-        found = predict_by_groups(labels, y, contest.folds)
+    y, folds, drawn = contest.outcome.values.to_numpy(), contest.folds, {}
+    for n, labels in labelings.loc[contest.groups.index].items():
+        found = predict_by_groups(labels.to_numpy(), y, folds)
         drawn[n] = (
-            area_under_curve(y, found, contest.folds, contest.weights)
+            area_under_curve(y, found, folds, contest.weights)
             if contest.outcome.yes_no
             else r_squared(y, found, contest.weights)
         )
     return score_table(drawn, k).rename_axis("k")
+
+
+# --- who moved ------------------------------------------------------------------------------------
 
 
 def named_after(labels: np.ndarray, others: np.ndarray, k: int) -> dict[int, int]:
@@ -374,54 +346,42 @@ def named_after(labels: np.ndarray, others: np.ndarray, k: int) -> dict[int, int
         From 1.
     """
     rows, columns = linear_sum_assignment(-jaccard(labels - 1, others - 1, k))
-    return {int(row) + 1: int(column) + 1 for row, column in zip(rows, columns, strict=True)}
+    return dict(zip((rows + 1).tolist(), (columns + 1).tolist(), strict=True))
 
 
-def movers(
-    labels: pd.DataFrame, spent: pd.DataFrame, *, seed: int, draws: int
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Compare what customers spent in two periods, by whether their segment spends more or less.
+def movers(labels: pd.DataFrame, worth: pd.DataFrame, *, seed: int, draws: int) -> pd.DataFrame:
+    """Compare what customers were worth in two periods, by the value of the segment they moved to.
 
     Parameters
     ----------
     labels : DataFrame of int, indexed by customer
         Segments "before" and "after".
-    spent : DataFrame of float, indexed by customer
-        What the same customers spent "before" and "after".
+    worth : DataFrame of float, indexed by customer
+        What the same customers spent, or were worth, "before" and "after".
 
     Returns
     -------
     DataFrame
-        Those who moved to a segment that spent more before, stayed, or moved to one that spent
-        less: customers, the two means, and the change of the mean with a 95% bootstrap interval.
-    dict of str to float
-        By direction, the lower and upper end of the interval of its change less that of those who
-        stayed, a positive one meaning that more was spent: up_low, up_high, down_low, down_high.
+        Those who stayed, and who moved to a segment with a higher or a lower mean before, where
+        they are `LEAST_EACH` or more: customers, the two means, and the change as `score_table`,
+        differences being to those who stayed. In ``attrs["moved"]`` the share of all who moved.
     """
-    level = spent["before"].groupby(labels["before"]).mean()
+    level = worth["before"].groupby(labels["before"]).mean()
     step = np.sign(labels["after"].map(level).fillna(0) - labels["before"].map(level))
-    moved = (labels["before"] != labels["after"]).to_numpy()
-    step = np.where(moved, step, 0)
-    weights, change = draw_weights(len(spent), draws, seed), spent["after"] - spent["before"]
-    rows, drawn = {}, {}
-    for way, name in (
-        (1, "to a segment that spent more"),
-        (0, "stayed"),
-        (-1, "to one that spent less"),
-    ):
-        own = step == way
-        part = weights[:, own]
-        with np.errstate(invalid="ignore"):
-            drawn[way] = part @ change[own].to_numpy() / part.sum(axis=1)
-        low, high = np.nanquantile(drawn[way][1:], [0.025, 0.975]) if own.any() else (np.nan,) * 2
-        rows[name] = [int(own.sum()), *spent[own].mean(), drawn[way][0], low, high]
-    columns = ["customers", "before", "after", "change", "low", "high"]
-    apart: dict[str, float] = {}
-    for way, name in ((1, "up"), (-1, "down")):
-        if (step == way).any() and (step == 0).any():
-            low, high = np.nanquantile((drawn[way] - drawn[0])[1:], [0.025, 0.975])
-            apart |= {f"{name}_low": float(low), f"{name}_high": float(high)}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns), apart
+    way = step.where(labels["before"] != labels["after"], 0).map({0: STAYED, 1: UP, -1: DOWN})
+    table = worth.groupby(way).mean()
+    table.insert(0, "customers", way.value_counts())
+    table = table.reindex([UP, STAYED, DOWN]).dropna().astype({"customers": int})
+    table = table[table["customers"] >= LEAST_EACH]
+    weights = draw_weights(len(worth), draws, seed)
+    change, drawn = (worth["after"] - worth["before"]).to_numpy(), {}
+    for name in table.index:
+        part = weights * (way == name).to_numpy()
+        drawn[name] = part @ change / part.sum(axis=1)
+    if STAYED in drawn:
+        table = table.join(score_table(drawn, STAYED).rename(columns={"value": "change"}))
+    table.attrs["moved"] = float((way != STAYED).mean())
+    return table
 
 
 def follow(
@@ -436,126 +396,130 @@ def follow(
 
     Returns
     -------
-    DataFrame of float, indexed by customer
-        Segments "before" and "after"; NaN in a period without the customer.
+    DataFrame of int, indexed by customer
+        Segments "before" and "after" of those who are in both periods.
     """
     chosen = [f for f in before.dataset.features_with("segment") if f.name in after.features]
     preparation = fit_preparation(before.features, chosen)
     first, second = (preparation.transform(past.features) for past in (before, after))
     fit = fit_kmeans(first.to_numpy(), k, n_init=n_init, seed=seed)
-    both = first.index.intersection(segments.index)
     own = pd.Series(fit.labels + 1, first.index)
-    place = named_after(own.loc[both].to_numpy(), segments.loc[both].to_numpy(), k)
     later = pd.Series(distances(second.to_numpy(), fit.centres).argmin(axis=1) + 1, second.index)
-    return pd.DataFrame({"before": own.map(place), "after": later.map(place)})
+    known = first.index.intersection(segments.index)
+    place = named_after(own.loc[known].to_numpy(), segments.loc[known].to_numpy(), k)
+    steps = pd.concat({"before": own, "after": later}, axis=1, join="inner")
+    return steps.apply(lambda numbers: numbers.map(place))
 
 
 # --- in words -------------------------------------------------------------------------------------
 
 
-def _reached(measure: str, value: float) -> str:
-    """Write a value of the measure as sentences do; less than knowing nothing counts as nothing."""
-    return share(max(value, 0.0)) if measure == "R2" else f"{value:.2f}"
+def _beside(contest: Contest, names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return what contestants reach as sentences write it, of those that took part."""
+    table = contest.first["value"]
+    return [(n, contest.write(table[n])) for n in names if n in table.index]
+
+
+def _baseline(contest: Contest) -> str:
+    """Return what segments are held against first."""
+    return next(n for n in (DECILES, SCORES, RULES, ALL) if n in contest.predicted)
 
 
 def headline(contest: Contest) -> str:
     """Say in one sentence what segments reach, beside deciles of past value and all features."""
-    table, label = contest.first, lower_first(contest.outcome.label)
-    names = [n for n in (SEGMENTS, DECILES, ALL) if n in table.index]
-    told = [_reached(contest.measure, table.loc[n, "value"]) for n in names]
+    (_, own), *others = told = _beside(contest, (SEGMENTS, DECILES, ALL))
     if contest.measure == "R2":
-        others = [f"{n} {value}" for n, value in zip(names[1:], told[1:], strict=True)]
-        return f"Segments explain {told[0]} of the variance of {label}, {joined(others)}"
-    others = [f"{value} for {n}" for n, value in zip(names, told, strict=True)]
-    return f"By {label}, the AUC is {joined(others)}"
+        beside = joined([f"{name} {value}" for name, value in others])
+        return f"Segments explain {own} of the variance of {contest.label}, {beside}"
+    beside = joined([f"{value} for {name}" for name, value in told])
+    return f"By {contest.label}, the AUC is {beside}"
 
 
 def finding(contest: Contest) -> str:
     """Say how well segments predict an outcome, beside the other contestants."""
-    table, measure = contest.first, contest.measure
-    own = table.loc[SEGMENTS]
-    low, high = (_reached(measure, own[end]) for end in ("low", "high"))
-    value = _reached(measure, own["value"])
-    others = [n for n in (RULES, SCORES, DECILES, ALL) if n in table.index]
-    beside = joined([f"{n} {_reached(measure, table.loc[n, 'value'])}" for n in others])
-    if measure == "R2":
-        return (
-            f"Out of sample, segments explain {value} (95% interval {low} to {high}) of the "
-            f"variance of {lower_first(contest.outcome.label)}; {beside}."
-        )
-    return (
-        f"Out of sample, segments rank by {lower_first(contest.outcome.label)} with an AUC of "
-        f"{value} (95% interval {low} to {high}; 0.50 is chance); {beside}."
-    )
+    value, low, high = map(contest.write, contest.first.loc[SEGMENTS, ["value", "low", "high"]])
+    told = _beside(contest, (RULES, SCORES, DECILES, ALL))
+    beside = joined([" ".join(pair) for pair in told])
+    interval = f"95% interval {low} to {high}"
+    if contest.measure == "R2":
+        said = f"segments explain {value} ({interval}) of the variance of {contest.label}"
+    else:
+        said = f"segments rank by {contest.label} with an AUC of {value} ({interval}; "
+        said += "0.50 is chance)"
+    return f"Out of sample, {said}; {beside}."
 
 
 def conclusion(contest: Contest, nouns: str) -> str:
     """Say what follows for the use of the segments, whichever way the numbers fall."""
-    table, chance = contest.first, CHANCE[contest.measure]
-    label = lower_first(contest.outcome.label)
-    told = table.index[table["low"] > chance]
-    if SEGMENTS not in told:
-        useful = [n for n in (DECILES, SCORES, RULES, ALL) if n in told]
-        instead = f"; {useful[0]} can" if useful else ", nor can anything else here"
+    table, label, baseline = contest.first, contest.label, _baseline(contest)
+    shown = table.index[table["low"] > CHANCE[contest.measure]]
+    if SEGMENTS not in shown:
+        useful = next((n for n in (DECILES, SCORES, RULES, ALL) if n in shown), "")
+        instead = f"; {useful} can" if useful else ", nor can anything else here"
         return f"Segments cannot be told from chance in predicting {label}{instead}."
-    baseline = next((n for n in (DECILES, SCORES, RULES) if n in table.index), "")
-    if not baseline:
-        return f"Segments tell something about {label} that chance does not."
-    apart = table.loc[baseline]
-    if apart["difference_low"] > 0:
+    if baseline == ALL:
+        return f"Segments predict {label} better than chance."
+    if table.loc[baseline, "difference_low"] > 0:
         return f"To rank {nouns} by {label}, use {baseline}; to speak to them, segments."
-    if apart["difference_high"] < 0:
-        return f"Segments rank {nouns} by {label} better than {baseline} do."
+    if table.loc[baseline, "difference_high"] < 0:
+        return f"Segments predict {label} better than {baseline} do."
     return f"Between segments and {baseline} no difference is shown."
 
 
 def campaign_sentence(table: pd.DataFrame, contest: Contest, nouns: str) -> str:
     """Say what a campaign at the best segment would have reached, and as many by past value."""
-    baseline = next((n for n in (DECILES, SCORES, RULES, ALL) if n in table.index), ALL)
-    other, label = table.loc[baseline], lower_first(contest.outcome.label)
+    baseline, label = _baseline(contest), contest.label
+    other = table.loc[baseline]
     whole = f"of the {nouns} with {label}" if contest.outcome.yes_no else f"of {label}"
     ends = " to ".join(points(other[f"difference_{end}"], signed=True) for end in ("low", "high"))
     return (
-        f"Aimed at the segment that did best in the other folds, {share(table.attrs['aimed'])} of "
-        f"the {nouns}, a campaign would have met {share(table.loc[SEGMENTS, 'value'])} {whole}; as "
-        f"many by {baseline} {share(other['value'])} ({ends} percentage points)."
+        f"A campaign aimed at the segment that did best in the other folds "
+        f"({share(table.attrs['aimed'])} of the {nouns}) would have reached "
+        f"{share(table.loc[SEGMENTS, 'value'])} {whole}; one aimed at as many by {baseline}, "
+        f"{share(other['value'])} (95% interval of the difference {ends} percentage points)."
     )
 
 
-def too_few(table: pd.DataFrame, contest: Contest, k: int) -> str:
-    """Say that another number of segments would predict far better; empty where none would."""
-    best = table["value"].idxmax()
-    row = table.loc[best]
-    if row["difference"] < FAR or not row["difference_low"] > 0:
-        return ""
-    own, other = (_reached(contest.measure, table.loc[n, "value"]) for n in (k, best))
-    how = "explain" if contest.measure == "R2" else "reach an AUC of"
-    return (
-        f"For predicting {lower_first(contest.outcome.label)}, {k} segments are not the best "
-        f"number: {k} {how} {own}, {best} would {how} {other}."
-    )
+def another_k(table: pd.DataFrame, contest: Contest, k: int, span: tuple[int, int]) -> str:
+    """Say which number of segments would predict far better; empty where none would.
+
+    The best in the actionable range comes first; a better one outside is said to be outside.
+    """
+    better = table.loc[(table["difference"] >= FAR) & (table["difference_low"] > 0), "value"]
+    low, high = span
+    within = better.loc[better.index.isin(range(low, high + 1))]
+    beyond = better.drop(within.index)
+    beyond = beyond[beyond > within.max()] if len(within) else beyond
+    verb = "explain" if contest.measure == "R2" else "reach an AUC of"
+    told = [f"{k} {verb} {contest.write(table.loc[k, 'value'])}"]
+    for values, where in ((within, ""), (beyond, f", outside the range of {low} to {high},")):
+        if len(values):
+            told.append(f"{values.idxmax()}{where} would {verb} {contest.write(values.max())}")
+    said = f"Another number of segments would predict {contest.label} better: {joined(told)}."
+    return said if len(told) > 1 else ""
 
 
 def one_more_or_fewer(table: pd.DataFrame, contest: Contest, k: int) -> str:
     """Say what one segment more or fewer would change in prediction."""
-    told = {n: _reached(contest.measure, table.loc[n, "value"]) for n in table.index}
-    beside = [f"{n} segments would reach {told[n]}" for n in (k - 1, k + 1) if n in told]
+    told = {n: contest.write(table.loc[n, "value"]) for n in (k - 1, k, k + 1) if n in table.index}
+    beside = [f"{n} segments would reach {value}" for n, value in told.items() if n != k]
     what = "R²" if contest.measure == "R2" else "AUC"
     return f"By {what}, {joined(beside)}; {k} reach {told[k]}." if beside else ""
 
 
-def movers_sentence(table: pd.DataFrame, apart: Mapping[str, float], nouns: str) -> str:
-    """Say whether what movers spend went with them, beside those who stayed."""
-    total = table["customers"].sum()
-    moved = share(1 - table.loc["stayed", "customers"] / total)
-    said = f"{moved} of the {total:,} {nouns} who bought in both periods changed segment."
-    ends = [apart.get(name, np.nan) for name in ("up_low", "down_high")]
-    if ends[0] > 0 > ends[1]:
-        return f"{said} Spending moved with them, up and down, beyond that of those who stayed."
-    if ends[0] > 0 or ends[1] < 0:
-        way = "up" if ends[0] > 0 else "down"
-        return f"{said} Spending moved only with those who moved {way}, beside those who stayed."
-    return f"{said} That their spending moved with them is not shown."
+def movers_sentence(table: pd.DataFrame, customers: int, nouns: str, label: str) -> str:
+    """Say whether what movers spend, or are worth, went with them, beside those who stayed."""
+    moved = share(table.attrs["moved"])
+    said = f"{moved} of the {customers:,} {nouns} of both periods changed segment."
+    ends = table.reindex(columns=["difference_low", "difference_high"]).reindex([UP, DOWN])
+    up, down = ends.loc[UP, "difference_low"] > 0, ends.loc[DOWN, "difference_high"] < 0
+    what = sentence_case(label)
+    if up and down:
+        return f"{said} {what} moved with them, up and down, beyond that of those who stayed."
+    if up or down:
+        way = "up" if up else "down"
+        return f"{said} {what} moved only with those who moved {way}, beside those who stayed."
+    return f"{said} That their {lower_first(label)} moved with them is not shown."
 
 
 def report(
@@ -563,6 +527,7 @@ def report(
     tables: Mapping[int, pd.DataFrame],
     campaigns: list[pd.DataFrame],
     k: int,
+    span: tuple[int, int],
     nouns: str,
 ) -> list[str]:
     """Say what the contests show; first, where another number of segments would predict far better.
@@ -573,11 +538,13 @@ def report(
         From `over_k`, by the place of the contest.
     campaigns : list of DataFrame
         From `campaign`, of the first contests.
+    k : int
+        The number of segments.
+    span : tuple of int
+        The lowest and highest number that can be acted on.
     """
-    first = [too_few(table, contests[place], k) for place, table in tables.items()]
-    said = [text for text in first if text]
-    for one in contests[:2]:
-        said.append(f"{finding(one)} {conclusion(one, nouns)}")
+    said = [another_k(table, contests[place], k, span) for place, table in tables.items()]
+    said += [f"{finding(one)} {conclusion(one, nouns)}" for one in contests[:2]]
     for one, table in zip(contests[:1], campaigns, strict=False):
         said += [one_more_or_fewer(tables[0], one, k), campaign_sentence(table, one, nouns)]
     return [text for text in said if text]
@@ -594,14 +561,13 @@ def as_metrics(
     found: dict[str, Any] = {}
     for place, one in enumerate(contests):
         scores = {m: t.droplevel(0).T.to_dict() for m, t in one.scores.groupby(level=0)}
-        entry: dict[str, Any] = {"label": one.outcome.label, "customers": len(one.groups)}
-        entry["scores"] = scores
+        entry = {"label": one.outcome.label, "customers": len(one.groups), "scores": scores}
         if place in tables:
             entry["over_k"] = tables[place]["value"].to_dict()
-        if place < len(campaigns):
-            reached = campaigns[place]["value"].to_dict()
-            entry["campaign"] = {"aimed": campaigns[place].attrs["aimed"], "reached": reached}
-        if place < len(lifts):
-            entry["lift"] = dict(zip(lifts[place]["name"], lifts[place]["lift"], strict=True))
+        for table in campaigns[place : place + 1]:
+            reached = table["value"].to_dict()
+            entry["campaign"] = {"aimed": table.attrs["aimed"], "reached": reached}
+        for table in lifts[place : place + 1]:
+            entry["lift"] = dict(zip(table["name"], table["lift"], strict=True))
         found[one.outcome.name] = entry
     return {"outcomes": found, "movers": None if moves is None else moves.T.to_dict()}

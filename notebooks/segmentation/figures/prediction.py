@@ -57,13 +57,9 @@ def over_k(table: pd.DataFrame, measure: str, k: int, ax: Axes) -> Axes:
     return ax
 
 
-def _value(measure: str, value: float) -> str:
-    return f"{max(value, 0):.0%}" if measure == "R2" else f"{value:.2f}"
-
-
 def contest_text(found: Contest, table: pd.DataFrame, k: int) -> tuple[str, str]:
     """Say what the contest shows, in one sentence, and then what more, with the curve over k."""
-    told = ", ".join(f"{n}: {_value(found.measure, v)}" for n, v in table["value"].items())
+    told = ", ".join(f"{n}: {found.write(value)}" for n, value in table["value"].items())
     return headline(found), f"{finding(found)} By the number of segments ({k} chosen), {told}."
 
 
