@@ -145,17 +145,17 @@ def test_every_segment_has_a_name_phrases_and_advice(cards):
     ("name", "changes", "gone"),
     [
         ("Revolving shoppers", {"payments": 5}, ["1.2 times the minimum", "Make paying down easy"]),
-        ("Revolving shoppers", {"credit_limit": 4}, ["most of their limit", "limit increase"]),
-        ("Cash-advance users", {"credit_limit": 4}, ["most of their limit", "high-risk flags"]),
+        ("Revolving shoppers", {"credit_limit": 4}, ["half of their limit", "limit increase"]),
+        ("Cash-only users", {"credit_limit": 4}, ["half of their limit", "high-risk flags"]),
         ("High spenders", {"purchases": 0.02}, ["High spenders", "rewards on spending"]),
         ("Occasional one-off buyers", {"purchases": 0.02}, ["spend more per purchase"]),
-        ("Cash-advance users", {"cash_advance": 0}, ["Cash-advance users", "repeated cash"]),
+        ("Cash-only users", {"cash_advance": 0}, ["Cash-only users", "repeated cash"]),
         (
             "Instalment buyers",
             {"oneoff_purchases": 20, "installments_purchases": 0},
             ["Instalment buyers", "partner shops"],
         ),
-        ("Instalment buyers", {"balance": 60}, ["little of their limit", "partner shops"]),
+        ("Instalment buyers", {"balance": 60}, ["a tenth of their limit", "partner shops"]),
     ],
 )
 def test_words_go_when_their_segment_contradicts_them(cards, name, changes, gone):

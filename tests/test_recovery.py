@@ -27,10 +27,10 @@ from segmentation.stability import adjusted_rand, bootstrap_agreement
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "cc_general.csv"
 KNOWN = load_dataset("credit_card")
 SEGMENTS = 6
-NAMES = {"Cash-advance users", "Instalment buyers", "High spenders", "Occasional one-off buyers"}
+NAMES = {"Cash-only users", "Instalment buyers", "High spenders", "Occasional one-off buyers"}
 MORE_NAMES = {"Purchase-and-cash revolvers", "Revolving shoppers"}
 NAMED = {
-    "cash-only revolvers": "Cash-advance users",
+    "cash-only revolvers": "Cash-only users",
     "instalment shoppers": "Instalment buyers",
     "all-round buyers": "High spenders",
     "one-off buyers": "Occasional one-off buyers",

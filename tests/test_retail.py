@@ -95,7 +95,7 @@ def test_four_segments_come_back_with_the_names_of_the_archetypes(customers, fea
     members = Members(Customers(known, customers, features), labels)
     assert {entry.name for entry in name_segments(effects, known, members).values()} == {
         "Frequent shoppers",
-        "Growing occasional shoppers",
+        "Growing infrequent shoppers",
         "Lapsing customers",
         "Stock-up shoppers with coupons",
     }
