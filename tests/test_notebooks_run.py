@@ -108,7 +108,7 @@ def test_every_notebook_writes_tables_and_numbers_that_parse(run):
 
 def test_metrics_of_all_topics(run):
     merged = run.document("metrics.json")
-    assert set(merged) == {stage.topic for stage in STAGES.values()}
+    assert set(merged) == {stage.topic for stage in STAGES.values()} | {"prediction"}
     assert merged["cleaning"]["customers"] == merged["cleaning"]["rows_read"] == len(run.table)
     found, profiled = merged["clustering"], merged["profiling"]
     assert 3 <= found["k"] <= 8 and found["stability"][str(found["k"])] <= 1

@@ -117,12 +117,14 @@ def test_numbers_are_merged_by_topic_and_valid_everywhere(open_stage, results):
     first.finish()
     third = open_stage("03")
     third.record(by_name={1: np.float32(0.5)}, yes=np.bool_(True))
+    third.record_apart("correlations", highest=0.9)
     third.finish()
     merged = json.loads((results / "metrics.json").read_text(), parse_constant=pytest.fail)
     quoted = {"sentence 01: n": 3, "sentence 01: share": 0.3333}
     assert merged == {
         "cleaning": {"customers": 3, "share": None, "gone": None, "quoted": quoted},
         "features": {"by_name": {"1": 0.5}, "yes": True},
+        "correlations": {"highest": 0.9},
     }
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+APART = "under a topic of their own"  # in a stage's metrics; metrics.json has them one level up
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -73,3 +75,9 @@ def dependents(stage: Stage, series: tuple[Stage, ...]) -> list[Stage]:
         if any(number in found for number in other.needs):
             found[other.number] = other
     return [other for other in found.values() if other != stage]
+
+
+def with_topics_apart(by_topic: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Give numbers that a stage recorded under a topic of their own that topic, as metrics.json."""
+    apart = [metrics.pop(APART, {}) for metrics in by_topic.values()]
+    return by_topic | {topic: numbers for found in apart for topic, numbers in found.items()}

@@ -32,13 +32,12 @@ from customer_tables.text import joined, printable, slug
 from segmentation import presentation
 from segmentation.dataset import Dataset, load_dataset, locate_dataset
 from segmentation.progress import progress
-from segmentation.stages import STAGES
+from segmentation.stages import APART, STAGES, with_topics_apart
 
 NOTEBOOKS = Path(__file__).resolve().parents[1]
 RESULTS_FOLDER = NOTEBOOKS.parent / "results"
 GUESSED = "auto"  # the dataset whose description notebook 01 guesses from the table
 PACKAGES = ("numpy", "pandas", "scikit-learn", "matplotlib", "seaborn", "tensorflow", "papermill")
-APART = "under a topic of their own"  # in a stage's metrics; metrics.json has them one level up
 FIGURE_DPI = 192  # two dots for each pixel of a page, 96 to the inch
 
 
@@ -284,8 +283,7 @@ class Workspace:
             for n, stage in STAGES.items()
             if n == self.stage or self._stage_file(n, "metrics").is_file()
         }
-        apart = [metrics.pop(APART, {}) for metrics in by_topic.values()]
-        return by_topic | {topic: numbers for found in apart for topic, numbers in found.items()}
+        return with_topics_apart(by_topic)
 
     def record(self, **numbers: Any) -> None:
         """Note numbers that the prose or the report quotes, by name."""

@@ -19,7 +19,7 @@ from runner.environment import ROOT
 from runner.parameters import NEXT_PERIOD
 from runner.publishing import MADE_LAST
 from runner.work import Work, now
-from segmentation.stages import Stage
+from segmentation.stages import Stage, with_topics_apart
 
 
 def finish(work: Work) -> None:
@@ -35,7 +35,7 @@ def finish(work: Work) -> None:
         for topic, p in paths.items()
         if p.is_file()
     }
-    write_json(tree / "metrics.json", numbers)
+    write_json(tree / "metrics.json", with_topics_apart(numbers))
     run = _record(work)
     if any((tree / "stages" / f"{s.number}_report.json").is_file() for s in series):
         from runner.start_page import render_index
