@@ -89,6 +89,9 @@ def test_what_is_called_average_is_a_mean_and_what_is_called_median_a_median(kin
         ({2: 40, 3: 10}, 50, 2, False),
         ({2: 26, 3: 24}, 50, 2, True),
         ({2: 25, 3: 25}, 50, 2, True),
+        # 1.96 standard errors of the difference are 13.3 of 50
+        ({2: 32, 3: 18}, 50, 2, False),
+        ({2: 31, 3: 19}, 50, 2, True),
         ({3: 12}, 12, 3, False),
         ({2: 9}, 9, None, None),
         ({}, 0, None, None),

@@ -84,6 +84,18 @@ def test_the_rule(scan, settings, k, qualified):
     assert ("none meets" in choice.reason) == (not qualified)
 
 
+@pytest.mark.parametrize(
+    ("stability", "reason"),
+    [
+        ([0.99, 0.9, 0.95, 0.8], "the most stable of 3 to 5"),
+        ([0.99, 0.95, 0.9, 0.8], "the largest number of 3 to 5 about as stable as the best"),
+        ([0.99, 0.6, 0.7, 0.65], "the most stable of 3 to 5, though none meets the rule"),
+    ],
+)
+def test_the_reason_says_most_stable_only_of_the_most_stable(stability, reason):
+    assert choose_k(scan_of(stability), customers=2_000).reason.startswith(reason)
+
+
 def test_how_often_each_k_is_chosen_follows_the_pairs():
     agreement = {3: np.full(10, 0.9), 4: np.array([0.95] * 9 + [0.2]), 5: np.full(10, 0.5)}
     resampled = {
@@ -200,7 +212,12 @@ def test_the_verdict_and_its_sentence(scan, settings, word, texts):
             {},
             ["At k = 3 the density of customers between the two segments least apart is still 50%"],
         ),
-        ({"valley": [0.9, 0.3, 0.9], "apart_jaccard": 0.9}, ["falls to 30% of the lower peak"]),
+        (
+            {"valley": [0.9, 0.3, 0.9], "apart_jaccard": 0.9},
+            ["falls to at most 30% of the lower peak."],
+        ),
+        ({"valley": [0.9, 0.001, 0.9], "apart_jaccard": 0.9}, ["falls to at most 1% of"]),
+        ({"valley": [0.9, 0.0, 0.9], "apart_jaccard": 0.9}, ["falls to nothing."]),
         ({"valley_with_ends": [0.2, 0.9, 0.9]}, ["The gaps at k = 2 are only those at the ends"]),
         ({"valley": np.nan}, ["At k = 3 a segment has fewer than 10 members"]),
         (

@@ -55,8 +55,8 @@ def test_every_choice_is_tried_once(vary, transforms, labels, expected):
     tried, left_out = vary(*transforms, labels=labels)
     assert {name for choice, name in tried if choice in ("transform", "features")} == expected
     assert {key for key in tried if key[0] not in ("transform", "features")} == {
-        ("scaling", "0 to 1"),
-        ("scaling", "robust (median and IQR)"),
+        ("scaling", "min-max scaling (0 to 1)"),
+        ("scaling", "robust scaling (median and IQR)"),
         ("algorithm", "Ward"),
         ("algorithm", "Gaussian mixture"),
         ("seed", "seed 2"),

@@ -276,6 +276,8 @@ def test_numbers_are_written_for_a_reader():
     assert pages.quantity(1243.4, "CHF") == "CHF\u00a01,243"
     assert pages.quantity(11.4, "months") == "11.4\u00a0months"
     assert pages.large(8_978_437, "$") == "$8.98\u00a0million"
+    assert pages.large(14_000_000) == "14.0\u00a0million"
+    assert pages.large(895e6) == "895\u00a0million"
     assert pages.large(1_234_567_890) == "1.23\u00a0billion"
     assert pages.large(8_978, "orders") == "8,978\u00a0orders"
     assert pages.duration(0.42) == "0.4\u00a0s"

@@ -251,9 +251,9 @@ def test_the_page_has_its_sentences_in_order(make_shop):
     found = page(shop)
     assert found["decision"]["sentences"] == [
         "The rule chose 2 segments: largest that qualifies.",
-        "The mean adjusted Rand index of fits on two samples is 0.93. Repeated on other samples, "
-        "the rule chooses 2 in 90% and 4 in 10%; the elbow alone would pick 4, the silhouette "
-        "alone 2.",
+        "The mean adjusted Rand index of fits on two samples is 0.93. Over bootstrap draws of "
+        "these pairs of fits, the rule chooses 2 in 90% and 4 in 10%; the elbow alone would pick "
+        "4, the silhouette alone 2.",
     ]
     assert found["limits"] == [
         *shop.limits,
@@ -271,6 +271,8 @@ def test_the_page_has_its_sentences_in_order(make_shop):
     assert "sample of 900 of 40,000 clients" in page(shop, clustering=sampled)["limits"][-2]
     by_hand = page(shop, SOLUTION | {"by_hand": True})["decision"]["sentences"]
     assert by_hand[0] == "The number of segments, 2, was set by hand."
+    sure = summary._limits(shop, [{"sure_share": 1.0, "share": 1.0}], {})
+    assert not any("near a boundary" in text for text in sure), "no 0% is said"
 
 
 def test_segments_no_clearer_than_those_of_data_without_groups_are_no_place_to_start(make_shop):
@@ -310,12 +312,12 @@ NEAR = ["near", "first", "first_share", "second", "second_share", "tie"]
     [
         ([0, *[np.nan] * 5], None, ""),
         ([4, *[np.nan] * 5], None, "too few others to say to which segment they lean"),
-        ([50, 2, 0.8, 3, 0.2, False], "Web", "of the others, 80% lean towards “Web”"),
-        ([50, 2, 1.0, None, 0.0, False], "Web", "of the others, 100% lean towards “Web”"),
+        ([50, 2, 0.8, 3, 0.2, False], "Web", "the others lean most often towards “Web” (80%)"),
+        ([50, 2, 1.0, None, 0.0, False], "Web", "the others lean most often towards “Web” (100%)"),
         (
             [50, 2, 0.52, 3, 0.48, True],
             None,
-            "the others lean towards “Web” (52%) or “Rest” (48%): too close to call",
+            "the others lean towards “Web” (52%) or “Rest” (48%): too few to call",
         ),
     ],
 )
@@ -367,10 +369,17 @@ def test_what_else_speaks_for_or_against_the_segments():
     assert summary.sensitivity_sentences(
         {"most_sensitive": "no transform", "most_sensitive_ari": 0.244}
     ) == [
-        "Of the other choices tried, this one changes the segments most: no transform "
-        "(adjusted Rand index 0.24)."
+        "Of the other choices tried, “no transform” changes the segments most: its adjusted Rand "
+        "index with them is 0.24."
     ]
     explained = {"rule_baseline_explained": 0.51, "segments_explained": 0.55}
-    (first,) = summary.added_sentences(explained | {"rule_baseline_ari": 0.4})
+    (first,) = summary.added_sentences(explained | {"rule_baseline_ari": 0.4}, "spent")
     assert "explain 51%" in first and "segments 55%" in first and "partitions is 0.40" in first
-    assert summary.added_sentences({}) == []
+    assert summary.added_sentences({}, "spent") == []
+    for rules, segments, end in (
+        (0.25, 0.28, "28%."),
+        (0.28, 0.25, "25%: the rules explain more."),
+    ):
+        of_value = {"rule_baseline_explained_value": rules, "segments_explained_value": segments}
+        (text,) = summary.added_sentences(of_value, "spent")
+        assert text.startswith("Of the variance of spent ") and text.endswith(end)

@@ -255,12 +255,8 @@ def _power_sentences(groups: pd.DataFrame, pooled: dict[str, Any], uplift: float
         parts = [f"{printable(row['name'])} {share(row['split'])}" for row in rows]
         said.append(f"A larger control share would show it: {joined(parts)}.")
     if len(hopeless):
-        rows = hopeless.to_dict("records")
-        parts = [f"{printable(row['name'])} {points(row['detectable'])} points" for row in rows]
-        said.append(
-            "Too few on the list at any split; the smallest uplift that half and half would show: "
-            f"{joined(parts)}."
-        )
+        parts = [printable(name) for name in hopeless["name"]]
+        said.append(f"Too few on the list at any split: {joined(parts)}.")
     if len(groups) > 1 and pooled["power"] >= POWER:
         said.append(f"All lists judged together show it with a chance of {share(pooled['power'])}.")
     elif len(groups) > 1 and math.isfinite(pooled["split"]):

@@ -268,7 +268,7 @@ def leaning(
     DataFrame
         near, how many members lie near a boundary; first and second, the segments that most of
         them have as second choice, and first_share and second_share (of those near); tie, whether
-        the two counts differ by no more than sampling error (95%, two counts of one sample).
+        the two counts differ by no more than sampling error (95%, one multinomial sample).
         Missing where fewer than ``min_group_size`` lie near a boundary.
     """
     near = assigned["ratio"] > BOUNDARY_RATIO
@@ -283,7 +283,8 @@ def leaning(
             rows[segment] |= {"first": row.index[0], "first_share": first / row.sum()}
             rows[segment] |= {"second": row.index[1] if len(row) > 1 else None}
             rows[segment] |= {"second_share": second / row.sum()}
-            rows[segment] |= {"tie": first - second <= 1.96 * math.sqrt(first + second)}
+            error = math.sqrt(first + second - (first - second) ** 2 / row.sum())
+            rows[segment] |= {"tie": first - second <= 1.96 * error}
     columns = ["near", "first", "first_share", "second", "second_share", "tie"]
     return pd.DataFrame(rows, index=columns).T.rename_axis("segment")
 

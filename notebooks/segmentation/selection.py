@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -128,6 +129,7 @@ def choose_k(
     possible = scan.index[sizeable & (again | scan.index.isin(natural))]
     qualified = [k for k in possible if k in actionable.index or k == by_hand]
     apart = [k for k in natural if k in qualified]
+    of_range = f"of {actionable.index.min()} to {actionable.index.max()}"
     if by_hand:
         k, reason = by_hand, "set by hand"
     elif apart:
@@ -135,10 +137,12 @@ def choose_k(
     elif qualified:
         stable = scan.loc[qualified, "stability"]
         k = stable.index[stable >= stable.max() - TOLERANCE].max()
-        reason = "the largest number of segments that is about as stable as the most stable one"
+        reason = f"the largest number {of_range} about as stable as the best that is found again"
+        if scan.loc[k, "stability"] >= actionable["stability"].max():
+            reason = f"the most stable {of_range}"
     else:
         k = actionable["stability"].idxmax()
-        reason = "the most stable number of segments, though none meets the rule"
+        reason = f"the most stable {of_range}, though none meets the rule"
     return Choice(
         k=int(k),
         qualified=tuple(int(n) for n in qualified),
@@ -361,7 +365,7 @@ def verdict(
     meaning = {
         "natural": "The segments are groups that stand apart in the data.",
         "reproducible": "The partition is found again in new samples of similar customers "
-        f"({again}); the boundaries between its segments are a convention, not a discovery.",
+        f"({again}); treat the boundaries between its segments as a convention.",
         "constructed": f"The segments are one possible partition ({again}): {' and '.join(why)}.",
     }
     word = choice.state(clearer)
@@ -397,11 +401,14 @@ def _groups(scan: pd.DataFrame, choice: Choice, actionable: tuple[int, int]) -> 
     """Answer whether there are groups, from the density between segments."""
     at = scan.loc[choice.k]
     if choice.apart:
+        least = f"at most {math.ceil(round(100 * at['valley'], 6))}% of the lower peak"
         return (
             f"Groups stand apart: between any two of the {choice.k} segments the density of "
-            f"customers falls to {at['valley']:.0%} of the lower peak or less."
+            f"customers falls to {least if at['valley'] > 0 else 'nothing'}."
         )
-    text = f"{_elsewhere(choice, actionable)} At k = {choice.k} "
+    # Where no groups were shown, the verdict's own sentence says it already.
+    text = f"{_elsewhere(choice, actionable)} " if choice.natural else ""
+    text += f"At k = {choice.k} "
     if np.isnan(at["valley"]):
         text += f"a segment has fewer than {MIN_MEMBERS} members, too few to show a gap."
     else:

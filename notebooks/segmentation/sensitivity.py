@@ -48,8 +48,8 @@ def vary_choices(
     for transform, name in TRANSFORM_NAMES.items():
         if {feature.transform for feature in chosen} != {transform}:  # that is the chosen one
             trials["transform", name] = partial(transformed, transform)
-    trials["scaling", "0 to 1"] = partial(scaled, MinMaxScaler())
-    trials["scaling", "robust (median and IQR)"] = partial(scaled, RobustScaler())
+    trials["scaling", "min-max scaling (0 to 1)"] = partial(scaled, MinMaxScaler())
+    trials["scaling", "robust scaling (median and IQR)"] = partial(scaled, RobustScaler())
     for feature in chosen if len(chosen) > 2 else ():
         label = f"without {feature.label or feature.name}"
         trials["features", label] = partial(segment, matrix.drop(columns=feature.name))

@@ -15,6 +15,7 @@ from customer_tables.names import split_name
 from customer_tables.text import (
     answer_or_quantity,
     beside,
+    decimal,
     joined,
     number,
     printable,
@@ -342,10 +343,8 @@ def caution(unclear: float) -> str:
         return "They are too few to be described: figures about them could identify a person."
     if unclear == 0:
         return ""
-    return (
-        f"{share(unclear)} of them lie near a boundary to another segment: contact the clear "
-        "members first. The control group has the same confidence."
-    )
+    near = f"{share(unclear)} of them lie near a boundary to another segment"
+    return f"{near}: contact the clear members first."
 
 
 def lean(row: pd.Series, names: dict[int, str]) -> dict[str, Any]:
@@ -363,11 +362,11 @@ def lean(row: pd.Series, names: dict[int, str]) -> dict[str, Any]:
         return {"second_choice": None, "leaning": text}
     first = names[row["first"]]
     if not row["tie"]:
-        text = f"of the others, {share(row['first_share'])} lean towards “{first}”"
+        text = f"the others lean most often towards “{first}” ({share(row['first_share'])})"
         return {"second_choice": first, "leaning": text}
     text = (
         f"the others lean towards “{first}” ({share(row['first_share'])}) or "
-        f"“{names[row['second']]}” ({share(row['second_share'])}): too close to call"
+        f"“{names[row['second']]}” ({share(row['second_share'])}): too few to call"
     )
     return {"second_choice": None, "leaning": text}
 
@@ -527,8 +526,8 @@ def _decision_sentences(solution: dict[str, Any]) -> list[str]:
         if solution["by_hand"]
         else f"The rule chose {k} segments: {solution['reason']}.",
         f"The mean adjusted Rand index of fits on two samples is {decision['agreement']:.2f}. "
-        f"Repeated on other samples, the rule chooses {joined(often)}; the elbow alone would pick "
-        f"{decision['elbow']}, the silhouette alone {decision['silhouette']}.",
+        f"Over bootstrap draws of these pairs of fits, the rule chooses {joined(often)}; the elbow "
+        f"alone would pick {decision['elbow']}, the silhouette alone {decision['silhouette']}.",
     ]
 
 
@@ -565,12 +564,16 @@ def _limits(dataset: Dataset, cards: list[dict[str, Any]], clustering: dict[str,
             f"the segments come from a fit of all, whose adjusted Rand index with the sample's is "
             f"{clustering['evidence_ari']:.2f}."
         )
-    near = f"{share(unclear)} of the {dataset.nouns} lie near a boundary between two segments."
-    return [*limits, near]
+    if (near := share(max(unclear, 0.0))) != "0%":
+        limits.append(f"{near} of the {dataset.nouns} lie near a boundary between two segments.")
+    return limits
 
 
-def added_sentences(alternatives: dict[str, Any]) -> list[str]:
-    """Say what the segments add to yes/no rules, from the numbers of notebook 07."""
+def added_sentences(alternatives: dict[str, Any], value_label: str) -> list[str]:
+    """Say what the segments add to yes/no rules, from the numbers of notebook 07.
+
+    ``value_label`` is what the first measure of value is called.
+    """
     found, sentences = alternatives, []
     if "rule_baseline_explained" in found:
         sentences.append(
@@ -579,10 +582,11 @@ def added_sentences(alternatives: dict[str, Any]) -> list[str]:
             f"; the adjusted Rand index of the two partitions is {found['rule_baseline_ari']:.2f}."
         )
     if "rule_baseline_explained_value" in found:
+        rules = found["rule_baseline_explained_value"]
         sentences.append(
-            f"Of the variance in value, yes/no rules explain "
-            f"{share(found['rule_baseline_explained_value'])}, the segments "
-            f"{share(found['segments_explained_value'])}."
+            f"Of the variance of {printable(value_label)} between customers, yes/no rules explain "
+            f"{share(rules)}, the segments {share(found['segments_explained_value'])}"
+            f"{': the rules explain more' if rules > found['segments_explained_value'] else ''}."
         )
     return sentences
 
@@ -590,9 +594,8 @@ def added_sentences(alternatives: dict[str, Any]) -> list[str]:
 def sensitivity_sentences(robustness: dict[str, Any]) -> list[str]:
     """Say which other choice would matter most, from the numbers of notebook 08."""
     return [
-        f"Of the other choices tried, this one changes the segments most: "
-        f"{robustness['most_sensitive']} (adjusted Rand index "
-        f"{robustness['most_sensitive_ari']:.2f})."
+        f"Of the other choices tried, “{robustness['most_sensitive']}” changes the segments most: "
+        f"its adjusted Rand index with them is {decimal(robustness['most_sensitive_ari'])}."
     ]
 
 

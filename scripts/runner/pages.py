@@ -105,7 +105,8 @@ def large(value: float, unit: str = "") -> str:
         if abs(value) >= size:
             sign, after = (unit, "") if unit in CURRENCY_SIGNS else ("", unit)
             sign += NBSP if len(sign) > 1 else ""
-            return f"{sign}{value / size:.3g}{NBSP}{word}{NBSP if after else ''}{after}"
+            digits = f"{value / size:#.3g}".rstrip(".")
+            return f"{sign}{digits}{NBSP}{word}{NBSP if after else ''}{after}"
     return quantity(value, unit)
 
 

@@ -183,9 +183,9 @@ def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def _named(table: pd.DataFrame) -> pd.Series:
-    """Name alternatives with what they are a choice of: "scaling, 0 to 1" and "seed 21"."""
+    """Name alternatives with what they are a choice of: "features, without Spent" and "seed 21"."""
     named = [
-        name if name.startswith(choice) else f"{choice}, {name}"
+        name if choice in name else f"{choice}, {name}"
         for choice, name in zip(table["choice"], table["alternative"], strict=True)
     ]
     return pd.Series(named, dtype="str")
