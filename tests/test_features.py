@@ -13,7 +13,10 @@ from segmentation.features import (
     distance_shares,
     fit_preparation,
     near_copies,
+    strongest,
 )
+from segmentation.figures import most_telling
+from segmentation.figures.style import MOST_ROWS
 
 
 @pytest.fixture
@@ -105,3 +108,17 @@ def test_near_copies_strongest_first():
     assert pairs[["first", "second"]].to_numpy().tolist() == [["a", "b"], ["a", "c"], ["c", "b"]]
     np.testing.assert_allclose(pairs["correlation"], [-1, 0.9, -0.9])
     assert len(near_copies(table.corr(method="spearman"), threshold=0.95)) == 1
+
+
+def test_a_figure_of_many_columns_draws_those_that_tell_most_and_says_so():
+    table = pd.DataFrame(np.random.default_rng(1).normal(size=(50, 60))).rename(columns=str)
+    table["7"] = table["41"] + 1
+    ranking = strongest(table.corr())
+    assert list(ranking.nlargest(2).index) == ["7", "41"] and ranking["7"] == pytest.approx(1)
+    kept, told = most_telling(ranking, "closest")
+    assert (
+        len(kept) == MOST_ROWS and {"7", "41"} <= set(kept) and list(kept) == sorted(kept, key=int)
+    )
+    assert told == f" Drawn: the {MOST_ROWS} of 60 closest."
+    few, told = most_telling(ranking[:5], "closest")
+    assert list(few) == list(ranking.index[:5]) and told == ""

@@ -131,6 +131,12 @@ def distance_shares(matrix: pd.DataFrame) -> pd.Series:
     return variances / variances.sum()
 
 
+def strongest(correlation: pd.DataFrame) -> pd.Series:
+    """Return each column's strongest absolute correlation with another one."""
+    others = correlation.abs().mask(np.eye(len(correlation), dtype=bool))
+    return others.max().fillna(0.0)
+
+
 def near_copies(correlation: pd.DataFrame, threshold: float = 0.8) -> pd.DataFrame:
     """List the pairs of columns whose absolute correlation reaches a threshold, strongest first."""
     first, second = np.triu_indices(len(correlation), k=1)

@@ -4,6 +4,12 @@ Beside each plot stands the function that puts its alternative text together fro
 named after the plot with ``_text``.
 """
 
-from segmentation.figures.style import panels, segment_legend, segment_styles, use_style
+from segmentation.figures.style import (
+    most_telling,
+    panels,
+    segment_legend,
+    segment_styles,
+    use_style,
+)
 
-__all__ = ["panels", "segment_legend", "segment_styles", "use_style"]
+__all__ = ["most_telling", "panels", "segment_legend", "segment_styles", "use_style"]

@@ -26,6 +26,7 @@ from segmentation.palette import colour_and_marker
 INK, LINE, MUTED, NOISE = "#1F2933", "#3E4C5B", "#6B7280", "#9AA0A6"
 PALE = "#D5DAE0"  # what is behind: all customers behind one segment, the rail of a marker
 WIDTH = 9.4  # inches of 96 pixels: the column of a notebook's page on a screen of 1280
+MOST_ROWS = 40  # of a figure with a row for each column
 SMALL = 9  # points: 12 pixels as shown, the smallest text
 PATCH = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}  # behind a label
 SEQUENTIAL, DIVERGING = "Greys", "RdBu_r"
@@ -166,6 +167,19 @@ def over_k(ax: Axes, ks: np.ndarray) -> None:
     ax.xaxis.set_major_locator(FixedLocator(list(ks)))
     ax.set_xlabel("Number of segments, k")
     ax.grid(axis="x", visible=False)
+
+
+def most_telling(ranking: pd.Series, what: str) -> tuple[pd.Index, str]:
+    """Choose which rows a figure has room for, and say so in its caption where some are left out.
+
+    Those that rank highest, at most `MOST_ROWS`, in their own order.
+    """
+    if len(ranking) <= MOST_ROWS:
+        return ranking.index, ""
+    kept = ranking.sort_values(ascending=False, kind="stable").index[:MOST_ROWS]
+    return ranking.index[
+        ranking.index.isin(kept)
+    ], f" Drawn: the {MOST_ROWS} of {len(ranking)} {what}."
 
 
 def middle_half(ax: Axes, row: int, quartiles: Iterable[float], style: SegmentStyle) -> None:
