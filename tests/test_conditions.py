@@ -1,5 +1,6 @@
 """Conditions of words: by hand, and words that go when customers contradict them."""
 
+import ast
 import math
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from customer_tables.table import read_table
-from segmentation import cleaning, summary
+from segmentation import cleaning, expressions, summary
 from segmentation.conditions import Customers, Members, because
 from segmentation.dataset import Phrase, load_dataset
 from segmentation.features import build_features, fit_preparation
@@ -20,13 +21,17 @@ KNOWN = load_dataset("credit_card")
 LABELS = np.array([1, 1, 1, 2, 2])
 
 
-@pytest.fixture
-def members(shop):
+def members_of(dataset):
     columns = {"spent": [10.0, 20.0, 90.0, 0.0, 40.0], "member": ["yes", "no", None, "yes", "yes"]}
     table = pd.DataFrame(columns).assign(age=[30.0, np.nan, 50.0, np.nan, np.nan])
     features = pd.DataFrame({"spent": table["spent"], "online": [0, 0.5, 0.25, 1, 1]})
     features = features.assign(ticket=table["spent"], visits=1.0, rest=1.0)
-    return Members(Customers(shop, table, features), LABELS)
+    return Members(Customers(dataset, table, features), LABELS)
+
+
+@pytest.fixture
+def members(shop):
+    return members_of(shop)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,36 @@ def test_aggregates_by_hand(members, aggregate, first, second):
 )
 def test_grounds_quote_the_condition(members, condition, words):
     assert because([members.claim(Phrase("x", condition), 1)]) == f"Based on: {words}."
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("share(spent==0) >= 0", "0% bought nothing"),
+        ("share(spent > 0) > 0", "100% with some spent"),
+        ("share(spent == 0) < share_all(spent == 0)", "0% bought nothing (everybody: 20%)"),
+        ("of_total(member) > 0", "33% of all who are members"),
+        ("of_total(spent) > 0", "75% of all spent"),
+    ],
+)
+def test_grounds_take_the_words_that_the_dataset_has(shop, condition, words):
+    said = {"spent == 0": "bought nothing", "member": "are members"}
+    theirs = members_of(replace(shop, says=said))
+    for members in (theirs, Members(theirs.customers.take(np.arange(5)), LABELS)):
+        assert because([members.claim(Phrase("x", condition), 1)]) == f"Based on: {words}."
+
+
+@pytest.mark.parametrize("name", ["credit_card", "mall", "retail"])
+def test_datasets_have_words_for_the_conditions_that_they_use_and_for_no_others(name):
+    known = load_dataset(name)
+    used = set()
+    for archetype in known.archetypes:
+        for _, phrase in archetype.phrases:
+            for aggregate in expressions.split(phrase.when)[1].values():
+                formula = ast.unparse(aggregate.formula)
+                counted = aggregate.function == "share" or formula == "high_risk"
+                used |= {formula} if counted else set()
+    assert used == set(known.says)
 
 
 def test_customers_drawn_several_times_count_as_often(members):

@@ -175,6 +175,8 @@ def change(content, place, value):
         ("archetypes.0.advice.0.text", "Up {total(spent)}", ["total is not allowed"]),
         ("archetypes.0.avoid.0.when", "share(member > ", ["avoid 1: ", "cannot be read"]),
         ("archetypes.1.leave_out", "online", ["leave_out: ", "has to hold a condition"]),
+        ("says", {"onlin == 0": "x"}, ["says 'onlin == 0': ", "did you mean 'online'?"]),
+        ("says", {"online": "x"}, ["says 'online': ", "has to hold a condition"]),
         ("archetypes.1.leave_out", "onlin == 0", ["leave_out: ", "did you mean 'online'?"]),
         ("archetypes.1.name", "Big spenders", ["two archetypes share a name"]),
         ("value.column", "spend", ["'spend'", "did you mean 'spent'?"]),

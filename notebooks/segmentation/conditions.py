@@ -63,6 +63,7 @@ class Customers:
         self.table = {c.name: _values(customers[c.name], c.kind) for c in columns}
         self.table |= {f.name: _values(features[f.name], f.kind) for f in dataset.features}
         self.nouns = dataset.nouns
+        self.says = {_normal(text): words for text, words in dataset.says.items()}
         self._found: dict[str, np.ndarray] = {}
 
     def rows(self, formula: str | ast.expr) -> np.ndarray:
@@ -75,7 +76,8 @@ class Customers:
     def take(self, rows: np.ndarray) -> Customers:
         """Return some of the customers, by position; a customer may come several times."""
         taken = object.__new__(Customers)
-        taken.parts, taken.nouns, taken._found = self.parts, self.nouns, {}
+        taken.parts, taken.nouns, taken.says = self.parts, self.nouns, self.says
+        taken._found = {}
         taken.table = {name: values[rows] for name, values in self.table.items()}
         return taken
 
@@ -152,6 +154,7 @@ class Members:
             if aggregate.scope:
                 continue
             words = self._described(aggregate.formula)
+            said = self.customers.says.get(ast.unparse(aggregate.formula), f"with {words}")
             amount = self._amount(aggregate, values[text])
             others = {a.scope: values[t] for t, a in aggregates.items() if _same(a, aggregate)}
             of_all = ""
@@ -159,10 +162,11 @@ class Members:
                 of_all = f" (everybody: {self._amount(aggregate, others['_all'])})"
             match aggregate.function:
                 case "share":
-                    yield f"{amount} with {words}{of_all}"
+                    yield f"{amount} {said}{of_all}"
                 case "of_total":
                     flagged = self.customers.rows(aggregate.formula).dtype == bool
-                    yield f"{amount} of all {'with ' if flagged else ''}{words}"
+                    who = said if said.startswith("with ") else f"who {said}"
+                    yield f"{amount} of all {who if flagged else words}"
                 case function:
                     yield f"{function} {words} {amount}{of_all}"
 
@@ -229,6 +233,11 @@ def _values(values: pd.Series, kind: str) -> np.ndarray:
     if kind == "yes_no":
         return (as_words(values, kind) == "yes").to_numpy()
     return values.to_numpy(dtype=float, na_value=np.nan)
+
+
+def _normal(condition: str) -> str:
+    """Return a condition as it is written where it was read."""
+    return ast.unparse(expressions.parse(condition))
 
 
 def _same(one: expressions.Aggregate, other: expressions.Aggregate) -> bool:

@@ -199,6 +199,7 @@ class Tables:
     questions: tuple[Question, ...] = ()
     left_out: dict[str, str] = Field(default_factory=dict)  # columns of the file, and why
     rfm: dict[Literal["recency", "frequency", "monetary"], str] = Field(default_factory=dict)
+    says: dict[str, str] = Field(default_factory=dict)  # conditions over one customer, in words
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -504,6 +505,9 @@ def _false_words(dataset: Dataset) -> Iterator[tuple[str, str]]:
     computable = [part for part in parts if part.kind in get_args(ComputableKind)]
     kinds: dict[str, str] = {part.name: part.kind for part in computable}
     yes_no = [name for name, kind in kinds.items() if kind == "yes_no"]
+    for said in dataset.says:
+        if fault := expressions.fault_of(f"share({said})", kinds, yes_no, condition=False):
+            yield f"says {said[:80]!r}: {fault}", _hint(fault, kinds)
     for archetype in dataset.archetypes:
         texts = [(place, phrase.when, True) for place, phrase in archetype.phrases]
         for place, phrase in archetype.phrases[1:]:  # a name quotes nothing
