@@ -20,10 +20,10 @@ ALIKE = Description("Average clients", "close to the average in everything", (),
 MATCHED = Name(1, "Big spenders", None, 0.91, "Web visitors", 0.4, APART)
 UNKNOWN = Name(2, "Highest spent", None, 0.3, "Big spenders", 0.3, APART, (), "too weak a match")
 # Effects, the segment's level, everybody's level.
-PROFILE = [
+EFFECTS, LEVEL, OVERALL = (
     pd.Series(values, [feature.name for feature in FEATURES])
     for values in ([2.0, -1.0, 0.5], [2740.0, 0.1, 3.0], [1003.4, 0.5, 2.0])
-]
+)
 SIZES = pd.DataFrame({"customers": [300, 700], "share": [0.3, 0.7]}, index=[1, 2])
 WORTH = {"spent": pd.DataFrame({"total": [80.0, 20], "share": [0.8, 0.2]}, index=[1, 2])}
 WORTH["spent"] = WORTH["spent"].assign(low=np.nan, high=np.nan, mean=1.0, median=1.0)
@@ -44,7 +44,7 @@ SOLUTION = {
 
 
 def test_traits_strongest_first_in_their_units():
-    entries = summary.traits(*PROFILE, FEATURES[::-1])
+    entries = summary.traits(EFFECTS, (LEVEL, LEVEL), (OVERALL, OVERALL), FEATURES[::-1])
     assert [entry["text"] for entry in entries] == [
         "Spent: average 2,740 EUR, against 1,003 EUR for all",
         "Online share: average 10%, against 50% for all",
@@ -53,11 +53,32 @@ def test_traits_strongest_first_in_their_units():
     assert list(entries[0].values())[:-1] == ["Spent", "money", "EUR", 2740, 1003.4, 2, "average"]
 
 
-def test_a_level_on_the_other_side_of_its_effect_says_nothing():
-    effects, level, overall = PROFILE
-    assert summary.traits(effects * np.array([-1, 1, 1]), level, overall, [SPENT, ONLINE]) == (
-        summary.traits(*PROFILE, [ONLINE])
-    )
+# Of spending: its effect, averages and medians, each of the segment and of everybody.
+@pytest.mark.parametrize(
+    ("effect", "averages", "medians", "text"),
+    [
+        (2.0, (200, 100), (9, 9), "Spent: average 200 EUR, against 100 EUR for all"),
+        # the average lies on the other side, or hardly on this one
+        (-2.0, (200, 100), (4, 9), "Spent: median 4 EUR, against 9 EUR for all"),
+        (2.0, (104, 100), (12, 9), "Spent: median 12 EUR, against 9 EUR for all"),
+        (-2.0, (200, 100), (9, 9), None),
+        (0.25, (200, 100), (9, 9), "Spent: average 200 EUR, against 100 EUR for all"),
+        (0.24, (200, 100), (9, 9), None),
+    ],
+)
+def test_a_trait_has_a_notable_effect_and_numbers_on_its_side(effect, averages, medians, text):
+    told = [pd.Series({"spent": float(value)}) for value in (effect, *averages, *medians)]
+    found = summary.traits(told[0], (told[1], told[3]), (told[2], told[4]), [SPENT])
+    assert [entry["text"] for entry in found] == ([text] if text else [])
+
+
+def test_a_trait_that_repeats_another_is_left_out():
+    net = replace(SPENT, name="net", label="Spent net")
+    effects, own, of_all = (pd.Series(v, ["spent", "net"]) for v in ([2.0, 2], [9.0, 9], [5.0, 5]))
+    found = summary.traits(effects, (own, own), (of_all, of_all), [SPENT, net])
+    assert [entry["label"] for entry in found] == ["Spent"]
+    found = summary.traits(effects, (own + [0, 1], own), (of_all, of_all), [SPENT, net])
+    assert len(found) == 2
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -66,11 +87,11 @@ def test_a_level_on_the_other_side_of_its_effect_says_nothing():
 NONE = "None of the advice for this kind of customer holds here: test one offer on a part."
 
 
-def said(dataset, spent, *, archetype=0, apart=APART, others=(10.0, 10.0)):
+def said(dataset, spent, *, archetype=0, apart=APART, others=(10.0, 10.0), **more):
     """What is said of a segment whose members spent so much, beside one of other customers."""
     spent = [*map(float, spent), *others]
     features = pd.DataFrame(0.0, index=range(len(spent)), columns=["ticket", "visits", "rest"])
-    features = features.assign(spent=spent, online=[0.5] * (len(spent) - 1) + [0.0])
+    features = features.assign(spent=spent, online=[0.5] * (len(spent) - 1) + [0.0], **more)
     customers = Customers(dataset, pd.DataFrame(index=features.index), features)
     members = Members(customers, np.repeat([1, 2], [len(spent) - len(others), len(others)]))
     known = None if archetype is None else dataset.archetypes[archetype]
@@ -121,13 +142,21 @@ def test_where_no_phrase_holds_the_segment_is_described(make_shop, shop_content)
 
 @pytest.mark.parametrize(
     ("spent", "compared"),
-    [([31], "far above"), ([29], "close to"), ([14], "close to"), ([13], "far below")],
+    [
+        ([31], "far above"),
+        ([29], "above"),
+        ([21], "close to"),
+        ([19], "close to"),
+        ([17], "below"),
+        ([13], "far below"),
+    ],
 )
 def test_an_unknown_kind_of_customer_is_told_by_what_it_is_worth(make_shop, spent, compared):
-    """One of five; above a share of .3 it is far above, below .1333 far below."""
+    """One of five: from .3 it is far above, within a tenth of .2 close, up to .1333 far below."""
     found = said(make_shop(), spent, archetype=None, others=[(100 - spent[0]) / 4] * 4)
-    first = f"Their part of spent is {compared} their share of clients: "
+    first = f"Their part of spent is {compared} their share of clients ({spent[0]}% against 20%)"
     assert found["advice"].startswith(first)
+    assert found["advice"].startswith(f"{first}. ") == (compared in ("above", "below"))
     assert found["advice"].endswith(
         "No advice is on file for this kind of customer. Start from what sets it apart (highest "
         "spent of all segments) and test one offer on a part of it."
@@ -136,6 +165,20 @@ def test_an_unknown_kind_of_customer_is_told_by_what_it_is_worth(make_shop, spen
     assert found["measure"] == (
         "the share that responds and spent per client, against a control group without the offer"
     )
+
+
+@pytest.mark.parametrize(
+    ("months", "advised"),
+    [
+        ([2, 9, 9, 9, 9], " (4% against 20%) so far, in a median of 2 months. No advice"),
+        ([9, 9, 9, 9, 2], " (4% against 20%): reach them by the cheapest channel. No advice"),
+    ],
+)
+def test_what_grows_with_time_is_no_reason_to_spend_less(make_shop, shop_content, months, advised):
+    tenure = {"name": "tenure", "formula": "visits", "kind": "months", "unit": "months"}
+    shop = make_shop(features=[*shop_content["features"], tenure])
+    told = said(shop, [1], archetype=None, others=[6.0] * 4, tenure=months)
+    assert advised in told["advice"]
 
 
 @pytest.mark.parametrize(("value", "spent"), [({"column": "spent"}, [-3]), ({}, [30])])
@@ -179,14 +222,28 @@ def test_evidence(name, text):
 
 def test_three_sentences(make_shop):
     names = {1: "Big", 2: "Web"}
-    assert summary.answer(make_shop(), SIZES, WORTH, names, SOLUTION) == [
+    assert summary.answer(make_shop(), SIZES, WORTH, names, SOLUTION, {}) == [
         "The 1,000 clients fall into 2 segments: Big and Web.",
         "Start with Big: they are 30% of the clients and account for 80% of spent, while Web are "
         "70% and account for 20% of spent.",
         "How sure: They come back.",
     ]
-    without = summary.answer(make_shop(value={}), SIZES, {}, names, SOLUTION)
-    assert without[1] == "Start with the largest, Web: 70% of the clients."
+    without = summary.answer(make_shop(value={}), SIZES, {}, names, SOLUTION, {})
+    assert without[1] == "No measure of value says which segment comes first."
+
+
+def test_the_start_says_who_has_most_each_and_what_not_to_do(make_shop):
+    avoid = {"text": "No offer: they hold 60% of all.", "condition": "of_total(debt) >= 0.5"}
+    said = {1: {"avoid": avoid["text"], "claims": [avoid]}}
+    each = {"spent": WORTH["spent"].assign(mean=[2.0, 3.5])}
+    start = summary.answer(make_shop(), SIZES, each, {1: "Big", 2: "Web"}, SOLUTION, said)[1]
+    assert start.endswith(
+        "20% of spent. They have most spent in total; Web have most per client (3.50 EUR on "
+        "average, against 2 EUR). A limit for Big: no offer: they hold 60% of all."
+    )
+    said[1]["claims"] = [avoid | {"condition": "median(spent) > 3"}]
+    plain = summary.answer(make_shop(), SIZES, WORTH, {1: "Big", 2: "Web"}, SOLUTION, said)[1]
+    assert plain.endswith("account for 20% of spent.")
 
 
 # Big are 30 % of the clients, Web 70 %: the parts that Big have of each measure, how wide the
@@ -233,8 +290,9 @@ def test_no_start_that_a_measure_of_value_contradicts(make_shop, big, half, star
     worth = {}
     for column, part in zip(("spent", "visits"), big, strict=True):
         shares = pd.Series([part, 1 - part], index=[1, 2])
-        worth[column] = pd.DataFrame({"share": shares, "low": shares - half})
-    said = summary.answer(shop, SIZES, worth, {1: "Big", 2: "Web"}, SOLUTION)[1]
+        worth[column] = pd.DataFrame({"share": shares, "low": shares - half, "mean": shares})
+        worth[column]["mean"] = (shares - SIZES["share"]).gt(0) * 1.0
+    said = summary.answer(shop, SIZES, worth, {1: "Big", 2: "Web"}, SOLUTION, {})[1]
     assert said == start
 
 
@@ -283,13 +341,13 @@ def test_segments_no_clearer_than_those_of_data_without_groups_are_no_place_to_s
     ):
         verdict = {"word": word, "sentence": "", "clearer": clearer}
         told = summary.answer(
-            make_shop(), SIZES, WORTH, {1: "Big", 2: "Small"}, SOLUTION | {"verdict": verdict}
+            make_shop(), SIZES, WORTH, {1: "Big", 2: "Small"}, SOLUTION | {"verdict": verdict}, {}
         )
         assert told[1].startswith(start)
 
 
 def test_descriptors_one_text_a_segment():
-    _, level, overall = PROFILE
+    level, overall = LEVEL, OVERALL
     club = ["yes (75%)", "yes (50%)", "yes (60%)"]
     told = ([SPENT], {1: level, 2: overall}, overall, {"Club": club})
     for used, independent in ((set(), True), ({"spent"}, False)):

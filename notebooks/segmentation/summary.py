@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -17,6 +18,7 @@ from customer_tables.text import (
     beside,
     decimal,
     joined,
+    lower_first,
     number,
     printable,
     quantity,
@@ -27,31 +29,22 @@ from segmentation.conditions import Claim, Members, because
 from segmentation.dataset import Archetype, Dataset, Feature, Phrase
 from segmentation.expressions import bind, columns_of
 from segmentation.figures.style import SegmentStyle
-from segmentation.naming import Description, Name
+from segmentation.naming import NOTABLE_EFFECT, Description, Name
 from segmentation.profiling import statistic
 from segmentation.selection import NATURAL_VALLEY, TOLERANCE
 
 MOST_TRAITS = 5  # on a card
-WORTH_MORE, WORTH_LESS = 3 / 2, 2 / 3  # share of the value over share of the customers
-# What to do with a segment of no known kind: the condition that every measure of value v has to
-# meet, words and action.
+# What a segment of no known kind is worth: from which share of the value over its share of the
+# customers, in words, and what to do about it.
 WORTH = (
-    (
-        f"of_total(v) >= {WORTH_MORE} * of_total(1) and mean_all(v) > 0",
-        "far above",
-        "keep them before you spend on others",
-    ),
-    (
-        f"of_total(v) <= {WORTH_LESS} * of_total(1) and mean_all(v) > 0",
-        "far below",
-        "reach them by the cheapest channel",
-    ),
-    (
-        f"of_total(v) > {WORTH_LESS} * of_total(1) and of_total(v) < {WORTH_MORE} * of_total(1)",
-        "close to",
-        "spend on them as on others",
-    ),
+    (3 / 2, "far above", "keep them before you spend on others"),
+    (1.1, "above", ""),
+    (0.9, "close to", "spend on them as on others"),
+    (2 / 3, "below", ""),
+    (0.0, "far below", "reach them by the cheapest channel"),
 )
+GROWS = 0.5  # rank correlation with months as a customer from which a value accumulates with them
+CLEARLY = 0.05  # of everybody's level: a smaller difference of averages is no evidence of a side
 ADVISED = ("advice", "avoid", "grounds", "caution", "measure")
 CLAIM = ("text", "condition", "values", "holds")  # what is saved of a claim
 NO_LEAN = {"second_choice": None, "leaning": ""}  # of a segment too small to be described
@@ -108,39 +101,69 @@ Rules
 
 
 def traits(
-    effects: pd.Series, typical: pd.Series, overall: pd.Series, chosen: list[Feature]
+    effects: pd.Series,
+    typical: tuple[pd.Series, pd.Series],
+    overall: tuple[pd.Series, pd.Series],
+    chosen: list[Feature],
 ) -> list[dict[str, Any]]:
     """List what sets a segment apart, strongest first, in real units.
 
-    A feature whose level lies on the other side of everybody's than its effect, which happens
-    where few large values make the level, says nothing clear and is left out.
+    Only effects of at least `naming.NOTABLE_EFFECT` do. Where the level does not lie clearly on
+    their side of everybody's, which happens where few large values make an average, the medians
+    stand instead; where they do not either, the feature is left out. So is one that repeats
+    another in effect and amounts.
 
     Parameters
     ----------
     effects : Series, shape (n_features,)
         In standard deviations from the average customer.
-    typical, overall : Series, shape (n_features,)
-        Levels of the segment and of everybody, in real units, from `profiling.levels`.
+    typical, overall : tuple of Series, shape (n_features,)
+        Of the segment and of everybody, in real units: levels, from `profiling.levels`, and
+        medians.
     """
-    clear = [f for f in chosen if effects[f.name] * (typical[f.name] - overall[f.name]) >= 0]
-    entries = []
-    for f in sorted(clear, key=lambda f: -abs(effects[f.name]))[:MOST_TRAITS]:
-        label = printable(f.label or f.name)
-        own, others = (quantity(level[f.name], f.unit, f.kind) for level in (typical, overall))
-        named = statistic(f)
+    entries: list[dict[str, Any]] = []
+    said: set[tuple[str, ...]] = set()
+    notable = [f for f in chosen if abs(effects[f.name]) >= NOTABLE_EFFECT]
+    for f in sorted(notable, key=lambda f: -abs(effects[f.name])):
+        label, effect = printable(f.label or f.name), float(effects[f.name])
+        found = _on_the_side_of(effect, f, typical, overall)
+        if not found or len(entries) == MOST_TRAITS:
+            continue
+        named, level, of_all = found
+        own, others = (quantity(each, f.unit, f.kind) for each in (level, of_all))
+        if (same := (own, others, f"{effect:.2f}")) in said:
+            continue
+        said.add(same)
         entries.append(
             {
                 "label": label,
                 "kind": f.kind,
                 "unit": f.unit,
-                "segment": float(typical[f.name]),
-                "overall": float(overall[f.name]),
-                "effect": float(effects[f.name]),
+                "segment": level,
+                "overall": of_all,
+                "effect": effect,
                 "statistic": named,
                 "text": f"{label}: {named} {own}, against {others} for all",
             }
         )
     return entries
+
+
+def _on_the_side_of(
+    effect: float,
+    feature: Feature,
+    typical: tuple[pd.Series, pd.Series],
+    overall: tuple[pd.Series, pd.Series],
+) -> tuple[str, float, float] | None:
+    """Find the statistic, and its values, that clearly lies on the same side as an effect."""
+    is_share = feature.kind in ("share", "yes_no")
+    names = [statistic(feature)] if feature.kind == "yes_no" else [statistic(feature), "median"]
+    for named, own, others in zip(names, typical, overall, strict=False):
+        level, of_all = float(own[feature.name]), float(others[feature.name])
+        least = 0.01 if is_share else CLEARLY * abs(of_all)
+        if math.copysign(1, effect) * (level - of_all) > max(least, 0.0):
+            return named, level, of_all
+    return None
 
 
 def values_of(
@@ -167,6 +190,7 @@ def answer(
     worth: dict[str, pd.DataFrame],
     names: dict[int, str],
     solution: dict[str, Any],
+    said: dict[int, dict[str, Any]],
 ) -> list[str]:
     """Answer in three sentences: how many segments, where to start, how sure we are.
 
@@ -176,9 +200,11 @@ def answer(
         customers and share.
     worth : dict of str to DataFrame
         From `profiling.worth`.
+    said : dict of int to dict
+        By segment, what `words` returns.
     """
     shown = {segment: printable(names[segment]) for segment in sizes.index}
-    nouns, start = dataset.nouns, _where_to_start(dataset, sizes["share"], worth, shown)
+    nouns, start = dataset.nouns, _where_to_start(dataset, sizes["share"], worth, shown, said)
     verdict = solution["verdict"]
     if verdict["word"] != "natural" and not verdict["clearer"]:  # nothing to rank segments by
         start = "None of them is a place to start: the verdict says why."
@@ -191,17 +217,20 @@ def answer(
 
 
 def _where_to_start(
-    dataset: Dataset, shares: pd.Series, worth: dict[str, pd.DataFrame], names: dict[int, str]
+    dataset: Dataset,
+    shares: pd.Series,
+    worth: dict[str, pd.DataFrame],
+    names: dict[int, str],
+    said: dict[int, dict[str, Any]],
 ) -> str:
     """Say which segment to address first: by the first measure of value, unless others disagree.
 
     A segment qualifies by a measure where the interval of its share of it lies above its share of
-    the customers. Without a value the largest is taken.
+    the customers. Where another segment has most per customer, that is said.
     """
     of_customers, nouns = shares.map(share), dataset.nouns
     if not dataset.values:
-        top = shares.idxmax()
-        return f"Start with the largest, {names[top]}: {of_customers[top]} of the {nouns}."
+        return "No measure of value says which segment comes first."
     tops: dict[str, Any] = {}  # by label, who accounts for most among those who qualify
     above, parts = {}, {value.label: worth[value.column]["share"] for value in dataset.values}
     for value in dataset.values:
@@ -218,12 +247,14 @@ def _where_to_start(
 
     label, top = next(iter(tops.items()))
     others = [other for other in tops if not above[other][top]]
+    more = _most_each(dataset, worth, top, names) if label == dataset.value_label else ""
+    more += _limit(names[top], said.get(top, {}))
     if len(tops) == len(parts) and not others:
         last = parts[label].idxmin()
         return (
             f"Start with {names[top]}: they are {of_customers[top]} of the {nouns} and account for "
             f"{counted(top, parts)}, while {names[last]} are {of_customers[last]} and account for "
-            f"{counted(last, [label])}."
+            f"{counted(last, [label])}.{more}"
         )
     start = f"By {printable(label)}, start with {names[top]}: {of_customers[top]} of the {nouns}, "
     elsewhere: dict[Any, list[str]] = {}
@@ -236,7 +267,30 @@ def _where_to_start(
         for segment, labels in elsewhere.items()
     ]
     pointing = f" Not every measure agrees: {'; '.join(found)}." if found else ""
-    return f"{start}{counted(top, [label])}.{pointing}"
+    return f"{start}{counted(top, [label])}.{more}{pointing}"
+
+
+def _most_each(
+    dataset: Dataset, worth: dict[str, pd.DataFrame], top: Any, names: dict[int, str]
+) -> str:
+    """Say which segment has most per customer of the first measure, where it is not the top one."""
+    value, means = dataset.values[0], worth[dataset.value]["mean"]
+    richest = means.idxmax()
+    if richest == top:
+        return ""
+    most, own = (quantity(means[segment], value.unit) for segment in (richest, top))
+    return (
+        f" They have most {printable(value.label)} in total; {names[richest]} have most per "
+        f"{dataset.noun} ({most} on average, against {own})."
+    )
+
+
+def _limit(name: str, told: dict[str, Any]) -> str:
+    """Repeat what not to do with a segment, where that follows from its part of a total."""
+    for claim in told.get("claims", ()):
+        if claim["text"] == told["avoid"] and "of_total(" in claim["condition"]:
+            return f" A limit for {name}: {lower_first(claim['text'])}"
+    return ""
 
 
 def evidence(name: Name, null_matches: pd.Series) -> str:
@@ -323,15 +377,41 @@ def _by_worth(dataset: Dataset, name: Name, members: Members) -> list[Claim]:
     """Say what to do with a segment by what it is worth, where that is known."""
     if not dataset.values:
         return []
-    claims = []
+    claims, above, so_far = [], math.inf, _so_far(dataset, members, name.segment)
     what = joined([printable(value.label) for value in dataset.values], "and of")
-    for condition, compared, action in WORTH:
+    for least, compared, action in WORTH:
+        condition = f"of_total(v) >= {least} * of_total(1) and mean_all(v) > 0"
+        if math.isfinite(above):
+            condition += f" and of_total(v) < {above} * of_total(1)"
         each = [bind(condition, v=value.column) for value in dataset.values]
         tree = reduce(lambda a, b: bind("a and b", a=a, b=b), each)
-        part = f"Their part of {what} is {compared} their share of"
-        text = f"{part} {dataset.nouns}: {action}."
-        claims.append(members.claim(Phrase(text, ast.unparse(tree)), name.segment, tree))
-    return [claim for claim in claims if claim.holds]
+        claim = members.claim(Phrase("", ast.unparse(tree)), name.segment, tree)
+        if claim.holds:
+            parts = [bind("of_total(v)", v=value.column) for value in dataset.values]
+            own = joined([share(claim.values[ast.unparse(part)]) for part in parts])
+            advised = f": {action}" if action and not so_far else ""
+            text = (
+                f"Their part of {what} is {compared} their share of {dataset.nouns} "
+                f"({own} against {share(claim.values['of_total(1)'])}){so_far}{advised}."
+            )
+            claims.append(replace(claim, text=text))
+        above = least
+    return claims
+
+
+def _so_far(dataset: Dataset, members: Members, segment: int) -> str:
+    """Say over which median time a value came together that grows with time; else nothing."""
+    customers = members.customers
+    for name, part in customers.parts.items():
+        if part.kind != "months":
+            continue
+        months = pd.Series(customers.table[name])
+        for value in dataset.values:
+            together = months.corr(pd.Series(customers.table[value.column]), method="spearman")
+            if together >= GROWS:
+                time = quantity(months[members.labels == segment].median(), part.unit or "months")
+                return f" so far, in a median of {time}"
+    return ""
 
 
 def caution(unclear: float) -> str:
