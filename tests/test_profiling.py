@@ -73,6 +73,9 @@ def test_effects_are_means_of_standard_scores_that_ignore_rounding():
 def test_markers_reach_a_quarter_of_the_largest_difference():
     effects = pd.DataFrame({"x": [2.0, 0.5], "y": [-0.5, -0.49]}, index=[1, 2])
     assert profiling.marker_variables(effects).to_numpy().tolist() == [[True, True], [True, False]]
+    effects.loc[1, "x"] = -5.71
+    marked = profiling.marker_variables(effects)
+    assert marked.to_numpy().tolist() == [[True, True], [True, False]], "an extreme one hides none"
 
 
 # A skewed column of each kind: the mean is 3, the median 1.

@@ -24,7 +24,8 @@ CARD = (
 ACTIONS = {
     "High spenders": (
         "78%|30%|What to do with High spenders: an offer they can decline.||"
-        "Share of High spenders who respond|1.4 points|List of High spenders, CSV 1,488 rows"
+        "Share of High spenders who respond|7.1 points as listed, 4.3 at half and half|"
+        "List of High spenders, CSV 1,488 rows"
     ),
     "Nearly dormant": (
         "2%|20%|What to do with Nearly dormant: an offer they can decline.|"
@@ -130,6 +131,45 @@ def test_effects_are_bars_from_the_middle_on_one_scale_and_units_are_said_once(p
     assert "−$212" in rows[2, "Balance change"].text
 
 
+@pytest.mark.parametrize("reach", [0.5, 3.0])
+def test_a_bar_beyond_the_reach_is_cut_and_one_threshold_marks_on_the_whole_page(tmp_path, reach):
+    page = assert_inert(build(tmp_path, effects={"reach": reach, "marker": 0.7}))
+    sizes = [abs(t["effect"]) for segment in report()["segments"] for t in segment["traits"]]
+    bars = page.select(".traits .effect")
+    assert ["marked" in bar["class"] for bar in bars] == [size >= 0.7 for size in sizes]
+    assert [bool(bar.select(".cut")) for bar in bars] == [size > reach for size in sizes]
+    assert max(float(bar.rect["width"]) for bar in bars) == 50
+    assert ("a gap near its end" in words(page.select_one(".key"))) == (reach < 1.5)
+
+
+@pytest.mark.parametrize(
+    ("listed", "halves", "expected"),
+    [
+        (0.071, 0.043, "7.1 points as listed, 4.3 at half and half"),
+        (0.32, 0.15, "Too few as listed, 15.0 at half and half"),
+        (None, 0.15, "Too few as listed, 15.0 at half and half"),
+        (0.5, 0.21, "Too few to test"),
+        (None, None, "–"),
+    ],
+)
+def test_the_uplift_that_a_list_can_show_is_that_of_the_list(tmp_path, listed, halves, expected):
+    control = report()["control"]
+    control["groups"][0] |= {"visible": listed, "detectable": halves}
+    page = assert_inert(build(tmp_path, control=control))
+    shown = page.select_one('.actions td[data-label="Detectable uplift"]')
+    assert words(shown) == expected
+    assert "if 5% respond anyway" in words(page.select_one(".downloads"))
+
+
+@pytest.mark.parametrize(("quick", "generated"), [(True, False), (False, True)])
+def test_the_glossary_explains_what_the_page_mentions(tmp_path, quick, generated):
+    page = assert_inert(build(tmp_path, quick=quick, generated=generated))
+    terms = {dt.text for dt in page.select(".glossary dt")}
+    assert ("Quick settings" in terms) == quick and ("Generated data" in terms) == generated
+    links = {a["href"] for a in page.select('a[href^="#term-"]')}
+    assert {f"#{div['id']}" for div in page.select(".glossary dl > div")} == links
+
+
 def test_profiles_stand_side_by_side_with_marker_variables_and_what_separates_most(page):
     table = page.select_one("#profile")
     rows = [[words(cell) for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
@@ -211,7 +251,7 @@ def test_one_segment_and_twelve_and_none_with_a_value(tmp_path, k):
     page = assert_inert(build(tmp_path, **content))
     assert len(page.select("article.card")) == k and len(page.select(".mosaic .stack")) == 1
     assert page.find(id="shares").text == "Who they are"
-    assert "No column of this table measures" in page.text and "None" not in page.text
+    assert "has no measure of customer value" in page.text and "None" not in page.text
 
 
 def test_provenance_names_data_settings_times_and_versions_and_no_folder(page, html):

@@ -29,6 +29,7 @@ FOLDS = 5  # of the cross-validation of rules
 LEAST_GAIN = 0.005  # of a rule's F1, for a clause to stay
 # Words in the names of columns whose 0 and 1 are codes of categories, no answers.
 CODED = vocabulary.NOMINAL - {"response", "plan"}
+LARGEST_EFFECT = 2.0  # standard deviations; a bar beyond is cut off, and a threshold ignores it
 BOUNDARY_RATIO = 0.85  # of the distances to both nearest centres: above, a boundary is near
 
 
@@ -132,9 +133,18 @@ def levels(features: pd.DataFrame, chosen: list[Feature]) -> pd.Series:
     return features.agg({f.name: functions[statistic(f)] for f in chosen})
 
 
-def marker_variables(effects: pd.DataFrame, threshold: float = 0.25) -> pd.DataFrame:
-    """Mark effects of at least ``threshold`` of the largest (Dolnicar et al. 2018, ch. 8)."""
-    return effects.abs() >= threshold * effects.abs().to_numpy().max()
+def marker_threshold(effects: pd.DataFrame, part: float = 0.25) -> float:
+    """Return the effect from which a variable marks a segment (Dolnicar et al. 2018, ch. 8).
+
+    A ``part`` of the largest effect, which counts as `LARGEST_EFFECT` at most: otherwise a single
+    extreme one would leave no other segment a marker variable.
+    """
+    return part * min(effects.abs().to_numpy().max(), LARGEST_EFFECT)
+
+
+def marker_variables(effects: pd.DataFrame) -> pd.DataFrame:
+    """Mark effects from `marker_threshold`."""
+    return effects.abs() >= marker_threshold(effects)
 
 
 def standardise_evenly(features: pd.DataFrame, chosen: list[Feature]) -> pd.DataFrame:

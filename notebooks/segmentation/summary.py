@@ -732,6 +732,13 @@ def profile_rows(
     return rows
 
 
+def _with_statistic(feature: Feature) -> str:
+    """Return a feature's label with its statistic, unless it is an average by name."""
+    label = feature.label or feature.name
+    plain = feature.kind == "yes_no" or label.lower().startswith(("average", "median"))
+    return label if plain else f"{label} ({statistic(feature)})"
+
+
 def descriptor_rows(
     described: list[Feature],
     level: dict[int, pd.Series],
@@ -754,7 +761,7 @@ def descriptor_rows(
     """
     rows = [*level.values(), overall]
     texts = {
-        f"{f.label or f.name}{f' ({statistic(f)})' if f.kind != 'yes_no' else ''}": (
+        _with_statistic(f): (
             [quantity(levels[f.name], f.unit, f.kind) for levels in rows],
             not columns_of(f.formula) & used,
         )

@@ -59,6 +59,7 @@ class Workspace:
         self._sentences = 0
         self._customers = 0  # how many there are in all, known from the tables handed over
         self._rows: int | None = None  # how many of them figures are based on; None: all
+        self._now: int | None = None  # and the customers of a later period, where it is compared
         self._warned: set[str] = set()
         try:
             for name in ("stages", "figures", "tables"):
@@ -181,15 +182,18 @@ class Workspace:
             quoted = self.metrics.setdefault("quoted", {})
             quoted[f"sentence {self._sentences:02d}: {field}"] = to_plain(value)
 
-    def based_on(self, rows: int | None = None) -> None:
+    def based_on(self, rows: int | None = None, now: int | None = None) -> None:
         """Tell on how many customers the figures and tables from here on rest; None: on all.
 
-        Captions of figures say so always, those of tables where a sample was taken.
+        Captions of figures say so always, those of tables where a sample was taken. ``now`` are the
+        customers of a later period who are compared with them.
         """
-        self._rows = rows
+        self._rows, self._now = rows, now
 
     def _basis(self) -> str:
         """Write the customers that a caption is based on; empty before they are counted."""
+        if self._now is not None:
+            return f"{self._now:,} {self.dataset.nouns} now against {self._rows:,}"
         if self._rows is not None and self._rows < self._customers:
             return f"{self._rows:,} of {self._customers:,} {self.dataset.nouns}"
         return f"all {self._customers:,} {self.dataset.nouns}" if self._customers else ""

@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -17,11 +18,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from customer_tables.text import CURRENCY_SIGNS, YEAR, counted
+from customer_tables.text import CURRENCY_SIGNS, YEAR, counted, points, slug
 from runner import pages
 from runner.finder import finder
 from runner.shapes import colour_rules, flow_bands, stack, style_of
 
+TOO_FEW = 0.2  # detectable uplift above which a list is called too small for a test
 VERDICTS = ("constructed", "reproducible", "natural")  # from the weakest to the strongest
 
 
@@ -45,7 +47,8 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     cards = [_segment(segment, report) for segment in segments]
     seconds = {f"{stage['number']} {stage['title']}": stage["seconds"] for stage in stages}
     platform = run.get("platform") or {}
-    html = pages.render(
+    render = partial(
+        pages.render,
         "index.html.j2",
         extra_css="\n".join(
             [pages.stylesheet("start_page.css"), colour_rules(map(style_of, segments))]
@@ -58,7 +61,8 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         avoids=any(card["avoid"] for card in cards),
         mosaic=_mosaic(segments),
         profile=report.get("profile") or [],
-        reach=_reach(report),
+        reach=min(_largest_effect(report), report["effects"]["reach"]),
+        largest_effect=_largest_effect(report),
         verdicts=VERDICTS,
         decision_figure=_figure(results, report["decision"]),
         prediction=prediction.get("sentences"),
@@ -67,7 +71,6 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         control=control,
         finder=model,
         data={"finder": model, "noun": report["noun"], "effect": _effect(control)},
-        glossary=pages.glossary(),
         stages=stages,
         inputs=run.get("inputs") or (),
         git=pages.commit(run.get("git")),
@@ -78,8 +81,10 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
         stale=[stage["number"] for stage in stages if not stage["current"]],
         versions=run.get("versions") or {},
     )
+    # The glossary explains what the rest of the page links.
+    linked = set(re.findall(r'href="#term-([\w-]+)"', render(glossary=())))
     path = results / "index.html"
-    pages.write(path, html)
+    pages.write(path, render(glossary=[t for t in pages.glossary() if slug(t["name"]) in linked]))
     return path
 
 
@@ -93,10 +98,10 @@ def _segment(segment: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str,
     return {
         **segment,
         **style_of(segment),
-        "traits": [_trait(trait) for trait in segment["traits"]],
+        "traits": [_trait(trait, report["effects"]["marker"]) for trait in segment["traits"]],
         "summary": str(segment.get("summary") or "").rstrip("."),
         "avoid": segment.get("avoid") or "",
-        "detectable": (segment.get("uplift") or {}).get("detectable"),
+        "detectable": _detectable(segment, report),
         "listed": segment["customers"] - left_out["customers"],
         "leaning": segment.get("leaning") or "",
         "left_out": _left_out(left_out, report),
@@ -117,7 +122,21 @@ def _left_out(left_out: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     return f"Not on the list: {whom}. {left_out['reason']}"
 
 
-def _trait(trait: Mapping[str, Any]) -> dict[str, Any]:
+def _detectable(segment: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """Say which uplift a test of the list would show, and of halves; a dash where unknown."""
+    groups = (report.get("control") or {}).get("groups") or ()
+    group = next((g for g in groups if g["name"] == segment["name"]), None)
+    if not group or group["detectable"] is None:
+        return "–"
+    if group["detectable"] > TOO_FEW:
+        return "Too few to test"
+    halves = f"{points(group['detectable'])} at half and half"
+    if group["visible"] is None or group["visible"] > TOO_FEW:
+        return f"Too few as listed, {halves}"
+    return f"{points(group['visible'])} points as listed, {halves}"
+
+
+def _trait(trait: Mapping[str, Any], marked_from: float) -> dict[str, Any]:
     """Return what a card shows of a trait: its values in real units, and its effect."""
     unit = trait.get("unit") or ("share" if trait.get("kind") == "share" else "")
     is_sign = unit in (*CURRENCY_SIGNS, YEAR) or unit.lower().startswith("share")
@@ -128,7 +147,7 @@ def _trait(trait: Mapping[str, Any]) -> dict[str, Any]:
         # A unit in words is said once; a sign or a percentage belongs to the number.
         "average": pages.quantity(trait["overall"], unit if is_sign else ""),
         "effect": trait["effect"],
-        "marker": True,
+        "marker": abs(trait["effect"]) >= marked_from,
     }
 
 
@@ -158,8 +177,8 @@ def _prediction(results: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def _reach(report: Mapping[str, Any]) -> float:
-    """Return the largest effect on the page, which is half as wide as the field of a bar."""
+def _largest_effect(report: Mapping[str, Any]) -> float:
+    """Return the largest effect on the page; bars reach so far, or to where they are cut."""
     shown = [trait for segment in report["segments"] for trait in segment["traits"]]
     shown += [cell for row in report.get("profile") or () for cell in row["segments"] if cell]
     return max((abs(entry["effect"]) for entry in shown), default=0.0) or 1.0

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter
 from customer_tables.text import decimal, printable, sentence_case, share
 from segmentation.dataset import Feature
 from segmentation.figures import style as st
+from segmentation.profiling import LARGEST_EFFECT
 
 
 def shares(
@@ -81,14 +82,23 @@ def profiles(
 ) -> Figure:
     """Draw effect sizes (segments x features) on common axes, a panel for each segment.
 
-    Marker variables are drawn in colour, the others in grey.
+    Marker variables are drawn in colour, the others in grey. An effect beyond `LARGEST_EFFECT` is
+    cut off there, with its number: a single extreme one would shrink all others to nothing.
     """
     height = 0.24 * effects.shape[1] + 0.7
     figure, axes = st.panels_for(len(names), height, sharex=True, sharey=True)
     for ax, (segment, name) in zip(axes, names.items(), strict=True):
         colour, sizes = styles[segment].colour, effects.loc[segment]
         colours = [colour if marker else "#C3C8CE" for marker in markers.loc[segment]]
-        ax.barh(range(len(sizes)), sizes, color=colours, height=0.72)
+        cut = sizes.clip(-LARGEST_EFFECT, LARGEST_EFFECT)
+        ax.barh(range(len(sizes)), cut, color=colours, height=0.72)
+        for row in np.flatnonzero(sizes != cut):
+            end, side = cut.iloc[row], np.sign(cut.iloc[row])
+            slash = [end - 0.13 * side, end - 0.07 * side], [row + 0.4, row - 0.4]
+            ax.plot(*slash, color="white", linewidth=2.5)
+            beside: st.Style = {"va": "center", "ha": "right" if side > 0 else "left"}
+            text = decimal(sizes.iloc[row], 1, signed=True)
+            st.note(ax, text, (0, row), (-4 * side, 0), **beside)
         ax.axvline(0, color=st.INK, linewidth=1)
         st.label_rows(ax, [labels[feature] for feature in effects], fontsize=9.5)
         ax.set_title(printable(name, 27), color=colour, fontsize=10.5)
@@ -165,11 +175,10 @@ def quartiles(
     return figure
 
 
-def second_choices(table: pd.DataFrame, names: list[str], ax: Axes) -> Axes:
-    """Draw which segment would be each segment's second choice, as shares of its customers."""
-    own = np.eye(len(names), dtype=bool)
-    named = pd.DataFrame(table.to_numpy(), index=names, columns=names)
-    st.heatmap(named, ax, share, mask=own, vmin=0, vmax=1, cmap="Greys")
+def second_choices(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the second choices of members near a boundary, as shares of a row; NaN: too few."""
+    unknown = np.eye(len(table), dtype=bool) | table.isna().to_numpy()
+    st.heatmap(table, ax, share, mask=unknown, vmin=0, vmax=1, cmap="Greys")
     ax.set(xlabel="Second choice", ylabel="Segment")
     return ax
 
@@ -179,6 +188,6 @@ def second_choices_text(table: pd.DataFrame) -> tuple[str, str]:
     closest = table.max(axis=1).idxmax()
     return (
         f"{table.loc[closest].idxmax()} are the second choice of {share(table.loc[closest].max())} "
-        f"of {closest}",
-        "Heatmap of second choices, as shares of each segment.",
+        f"of {closest} near a boundary",
+        "Heatmap of second choices of the members near a boundary, as shares of each row.",
     )
