@@ -288,7 +288,7 @@ def test_weights_count_a_customer_as_often_as_they_were_drawn():
         (
             2,
             (2, 3),
-            "2 explain 79%; 3 would explain 94%; and 4, outside the range of 2 to 3, would",
+            "2 explain 79% and 3 would explain 94%.",  # 4 is outside, and hardly better
         ),
         (2, (5, 8), "2 explain 79%; and 4, outside the range of 5 to 8, would explain 95%."),
         (4, (2, 8), ""),

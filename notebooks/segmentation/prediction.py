@@ -483,13 +483,13 @@ def campaign_sentence(table: pd.DataFrame, contest: Contest, nouns: str) -> str:
 def another_k(table: pd.DataFrame, contest: Contest, k: int, span: tuple[int, int]) -> str:
     """Say which number of segments would predict far better; empty where none would.
 
-    The best in the actionable range comes first; a better one outside is said to be outside.
+    The best in the actionable range comes first, then one far better outside, which is said.
     """
     better = table.loc[(table["difference"] >= FAR) & (table["difference_low"] > 0), "value"]
     low, high = span
     within = better.loc[better.index.isin(range(low, high + 1))]
     beyond = better.drop(within.index)
-    beyond = beyond[beyond > within.max()] if len(within) else beyond
+    beyond = beyond[beyond >= within.max() + FAR] if len(within) else beyond
     verb = "explain" if contest.measure == "R2" else "reach an AUC of"
     told = [f"{k} {verb} {contest.write(table.loc[k, 'value'])}"]
     for values, where in ((within, ""), (beyond, f", outside the range of {low} to {high},")):
