@@ -31,17 +31,21 @@ from segmentation.migration import Migration
 
 BANDS: Style = {"stable": "white", "changed": MUTED, "changed much": INK}
 GAP, WIDTH = 0.025, 0.06  # between the blocks of a flow, and half a block's width
+NUMBER = 0.09  # part of the axis that a number and its distance take up
 ROOM = 0.035  # height from which a block has room for a number
 
 
 def stability(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the stability index of each feature, as `Drift.features`, with its bands."""
+    reach = max(1.35 * REBUILD, 1.1 * table["psi"].max(), 1.1 * table["noise"].max())
     for row, entry in enumerate(table.itertuples()):
         ax.plot([0, entry.psi], [row, row], color=PALE, linewidth=2, zorder=1)
         ax.plot(
             entry.psi, row, "o", color=LINE, markerfacecolor=BANDS[entry.band], label=entry.band
         )
-        note(ax, decimal(entry.psi), (entry.psi, row), (7, 0), va="center", bbox=PATCH)
+        crossed = entry.psi <= entry.noise <= entry.psi + NUMBER * reach
+        end = entry.noise if crossed else entry.psi
+        note(ax, decimal(entry.psi), (end, row), (7, 0), va="center", bbox=PATCH)
         chance: Style = {"color": INK, "linewidth": 1, "zorder": 4, "label": "reached by chance"}
         ax.plot([entry.noise] * 2, [row - 0.3, row + 0.3], **chance)
     for limit, word in ((WATCH, "changed"), (REBUILD, "changed much")):
@@ -51,7 +55,7 @@ def stability(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.legend(once.values(), once.keys(), loc="lower right")
     label_rows(ax, table["feature"])
     ax.set_xlabel("Population stability index")
-    ax.set_xlim(0, max(1.35 * REBUILD, 1.1 * table["psi"].max(), 1.1 * table["noise"].max()))
+    ax.set_xlim(0, reach)
     return ax
 
 
