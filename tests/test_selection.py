@@ -205,6 +205,12 @@ def test_the_verdict_and_its_sentence(scan, settings, word, texts):
     assert "continuum" not in found.sentence
 
 
+@pytest.mark.parametrize(("reached", "said"), [(0.81, True), (0.61, False), (np.nan, False)])
+def test_null_reference_data_are_called_stable_only_where_they_are(reached, said):
+    found = judge(scan_of(**THREE), null_stability=reached)
+    assert ("without groups can be stable" in found.reasons[1]) == said
+
+
 @pytest.mark.parametrize(
     ("change", "texts"),
     [

@@ -27,7 +27,7 @@ FILES = sorted(
     )
     for path in ROOT.glob(pattern)
     if path.suffix in (".css", ".ipynb", ".j2", ".md", ".py", ".toml")
-    if not {"performance", "gallery", "index.html.j2"} & set(path.parts)
+    if not {"performance", "gallery"} & set(path.parts)
 )
 # What is not written, and the term in its place.
 UNWANTED = {

@@ -18,14 +18,14 @@ from segmentation.features import Preparation
 from segmentation.kmeans import assign, fit_kmeans
 from segmentation.null_reference import same_margins
 from segmentation.parallel import parallel_map
-from segmentation.profiling import effect_sizes, standardise_evenly
+from segmentation.profiling import AGGREGATES, effect_sizes, standardise_evenly, statistic
 
 MATCH_THRESHOLD = 0.6
 LONGEST_LABEL = 60  # of a feature in a description
 NOTABLE_EFFECT = 0.25  # below which a feature does not set a segment apart
 CLEAR_EFFECT = 0.5  # average absolute effect from which a profile is no longer "average"
 MOST_TRAITS = 2  # in a description
-# Of a feature x: its average is the largest (smallest) of all segments, and above (below)
+# Of a feature x: its level is the largest (smallest) of all segments, and above (below)
 # everybody's, and its median is not on the other side.
 EXTREME = "{0}(x) {1}= {0}_{2}(x) and {0}(x) {1} {0}_all(x) and median(x) {1}= median_all(x)"
 TAKEN = "given to another segment"
@@ -194,9 +194,8 @@ def _traits(
         effect = effects[feature.name]
         if abs(effect) < NOTABLE_EFFECT:
             break
-        average = "median" if feature.kind == "number" else "mean"  # plain ratios may explode
         sides = (">", "highest") if effect > 0 else ("<", "lowest")
-        tree = bind(EXTREME.format(average, *sides), x=feature.name)
+        tree = bind(EXTREME.format(AGGREGATES[statistic(feature)], *sides), x=feature.name)
         claim = members.claim(Phrase(_trait(feature, effect > 0), ast.unparse(tree)), segment, tree)
         if claim.holds:
             traits.append((feature, bool(effect > 0), claim))

@@ -22,6 +22,7 @@ from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare, suppressed
 from segmentation.expressions import columns_of
 from segmentation.features import apply_transform
 
+AGGREGATES = {"average": "mean", "median": "median"}  # of each statistic, by its name
 CORE_SHARE = 0.10  # of a segment, the customers nearest to its centre
 MOST_CATEGORIES = 12
 SUM_EXPLAINED = 0.99  # of a column's variance by others, from which it counts as their sum
@@ -129,8 +130,7 @@ def statistic(feature: Feature) -> str:
 
 def levels(features: pd.DataFrame, chosen: list[Feature]) -> pd.Series:
     """Return the level of each feature: the mean or the median, as `statistic` names it."""
-    functions = {"average": "mean", "median": "median"}
-    return features.agg({f.name: functions[statistic(f)] for f in chosen})
+    return features.agg({f.name: AGGREGATES[statistic(f)] for f in chosen})
 
 
 def marker_threshold(effects: pd.DataFrame, part: float = 0.25) -> float:

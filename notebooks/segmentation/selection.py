@@ -437,6 +437,8 @@ def _found_again(at: pd.Series, null_stability: pd.Series) -> str:
     if len(null_stability):
         text += (
             f" On null reference data, the index is {null_stability.min():.2f} to "
-            f"{null_stability.max():.2f}: a partition without groups can be stable, too."
+            f"{null_stability.max():.2f}"
         )
+        stable = null_stability.max() >= AGREEMENT
+        text += ": a partition without groups can be stable, too." if stable else "."
     return text
