@@ -196,6 +196,7 @@ def test_what_tables_are_taken_for(bring, table, value):
         ("Days_since_last_purchases", range(40), "number", "segment"),
         ("spend_last_90_days", range(40), "money", "segment"),
         ("NumWebVisitsMonth", range(12), "count", "segment"),
+        ("calls_per_month", range(12), "count", "segment"),
         ("BILL_AMT1", range(40), "money", "segment"),
         ("Customer Lifetime Value", range(40), "money", "segment"),
         ("day", range(1, 32), "number", "left out"),

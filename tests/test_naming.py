@@ -115,13 +115,13 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
         (
             {"Known": STRONG},
             f"0.59 {np.sqrt(1 - 0.59**2)} 0 0 0 / 0 0 0 0 0",
-            "Highest ticket, highest spent / Average",
+            "Highest ticket / Average",
         ),
         # A description is no archetype, though it reads like one.
         (
-            {"Highest spent, highest ticket": {"online": 1}},
+            {"Highest spent": {"online": 1}},
             "2 1 -1 0 0 / 0 0 1 0 0",
-            "Highest spent, lowest online / Highest spent, highest ticket",
+            "Highest ticket / Highest spent",
         ),
         # What is left out says nothing.
         ({}, "0.1 0 2 0 9 / 0.1 0 0 0 -9", "Highest online / Average"),
@@ -133,10 +133,13 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
         (
             {},
             "2 1 0 -0.5 0 / -2 -1 0 0.5 0",
-            "Highest spent, highest ticket / Lowest spent, highest visits",
+            "Highest spent / Lowest spent",
         ),
-        ({}, "2 1 0 0 0 / -2 -1 0 0 0", "Highest spent, highest ticket / Lowest spent"),
+        ({}, "2 1 0 0 0 / -2 -1 0 0 0", "Highest spent / Lowest spent"),
         ({}, "2 0 0 0 0 / -2 0 0 0 0", "Highest spent / Other"),
+        # What is shared, or nearly so, sets neither apart.
+        ({}, "1 1 0 0 0 / 1 0.96 0 0 0 / -2 -2 0 0 0", "Other / Other clients (2) / Lowest spent"),
+        ({}, "1 1 0 0 0 / 1 0.9 0 0 0 / -2 -2 0 0 0", "Highest ticket / Other / Lowest spent"),
     ],
 )
 def test_names(make_shop, patterns, effects, names):
@@ -151,7 +154,7 @@ def test_names(make_shop, patterns, effects, names):
     ("when", "effects", "name", "obstacle"),
     [
         ("median(spent) >= 2", [2, 1.5, 0, 0, 0], "Big", ""),
-        ("median(spent) > 2", [2, 1.5, 0, 0, 0], "Highest spent, highest ticket", "condition"),
+        ("median(spent) > 2", [2, 1.5, 0, 0, 0], "Highest spent", "condition"),
         ("mean(spent) > mean_all(spent)", [2, 1.5, 0, 0, 0], "Big", ""),
         ("mean(spent) > mean_all(spent)", [2, -0.25, 0, 0, 0], "Highest spent", "contradicted"),
         ("mean(spent) > mean_all(spent)", [0.3, -0.9, 0, 0, 0], "Lowest ticket", "too weak"),
@@ -228,7 +231,7 @@ def test_labels_keep_their_capitals_and_hostile_ones_are_shown_in_plain(
     shop_content["features"][1]["label"] = "Ticket at Aldi"
     shop = make_shop(archetypes=[], features=shop_content["features"])
     name, _ = names_of(shop_effects([-2, -1, 0, 0, 0], [0, 0, 0, 0, 0]), shop)
-    assert text in HOSTILE_TEXTS or name == "Lowest ATM use in EUR, lowest ticket at Aldi"
+    assert text in HOSTILE_TEXTS or name == "Lowest ATM use in EUR"
     assert len(name) < 150
     assert not any(unicodedata.category(c).startswith("C") for c in name)
 

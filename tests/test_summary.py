@@ -9,7 +9,7 @@ import pytest
 from segmentation import summary
 from segmentation.conditions import Customers, Members
 from segmentation.dataset import Feature, Phrase
-from segmentation.naming import Description, Name
+from segmentation.naming import TAKEN, Description, Name
 
 SPENT = Feature("spent", "spent", "Spent", "money", "EUR")
 ONLINE = Feature("online", "online", "Online share", "share")
@@ -158,8 +158,7 @@ def test_an_unknown_kind_of_customer_is_told_by_what_it_is_worth(make_shop, spen
     assert found["advice"].startswith(first)
     assert found["advice"].startswith(f"{first}. ") == (compared in ("above", "below"))
     assert found["advice"].endswith(
-        "No advice is on file for this kind of customer. Start from what sets it apart (highest "
-        "spent of all segments) and test one offer on a part of it."
+        "Start from what sets it apart, and test one offer on a part of the list."
     )
     assert found["grounds"] == f"Based on: {spent[0]}% of all spent; 20% of all clients."
     assert found["measure"] == (
@@ -185,10 +184,7 @@ def test_what_grows_with_time_is_no_reason_to_spend_less(make_shop, shop_content
 def test_an_unknown_kind_of_unknown_worth_gets_no_invented_advice(make_shop, value, spent):
     shop = make_shop(value=value)
     found = said(shop, spent, archetype=None, apart=ALIKE, others=[0.0])
-    assert found["advice"] == (
-        "No advice is on file for this kind of customer. Nothing sets it apart: ask its members, "
-        "or test one offer on a part of the list."
-    )
+    assert found["advice"] == "Ask its members, or test one offer on a part of the list."
     assert found["grounds"] == "" and found["claims"] == []
 
 
@@ -206,10 +202,24 @@ def test_of_too_few_nothing_is_said(shop):
     [
         (
             replace(MATCHED, archetype="known"),
-            "Match with the pattern (at most 1): 0.91; next Web visitors (0.40). A segment of null "
-            "reference data with the same margins reaches 0.88.",
+            "Match with the pattern (at most 1): 0.91. A segment of null reference data with the "
+            "same margins reaches 0.88.",
         ),
-        (UNKNOWN, "what sets it apart. Nearest: Big spenders (match 0.30; too weak a match)."),
+        (
+            replace(MATCHED, archetype="known", runner_up_score=0.6),
+            "0.91; next Web visitors (0.60). A segment of null reference data with the same "
+            "margins reaches 0.88.",
+        ),
+        (
+            replace(MATCHED, archetype="known", score=0.88),
+            "reaches 0.88: the match is no better than that of null data, so the name describes "
+            "a zone.",
+        ),
+        (
+            replace(UNKNOWN, runner_up_score=0.7, obstacle=TAKEN),
+            f"what sets it apart. Nearest: Big spenders (match 0.70; {TAKEN}).",
+        ),
+        (UNKNOWN, "so the name describes what sets it apart."),
         (replace(UNKNOWN, runner_up=""), "so the name describes what sets it apart."),
     ],
 )

@@ -189,7 +189,8 @@ def _guess_kind(words: str, tokens: set[str], values: pd.Series, kind: str, whol
         return "share"
     if money and tokens & vocabulary.SPENDING and not numbered:
         return "money"
-    if "months" in tokens or ("month" in tokens and not (counts and numbered)):
+    in_months = "months" in tokens or ("month" in tokens and not (counts and numbered))
+    if in_months and "per" not in tokens:
         return "months"
     few = whole and 0 <= low <= 1 and high < MANY
     unnamed = money and not tokens & (vocabulary.MONEY | vocabulary.SENSITIVE)

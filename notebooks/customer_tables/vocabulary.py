@@ -17,12 +17,15 @@ SENSITIVE = frozenset(
     "dob race ethnicity ethnic religion nationality citizenship disability language pregnant "
     "alter geschlecht familienstand bildung geburtsjahr geburtsdatum sexe âge naissance".split()
 )
-DESCRIPTIVE = frozenset(
+HOUSEHOLD = frozenset(  # whom a customer lives with, and where
+    "household family kids kidhome teenhome children child teen dependents dependent dependants "
+    "housing home house homeowner senior partner kinder enfants".split()
+)
+DESCRIPTIVE = HOUSEHOLD | frozenset(
     "country geography region city state county province area location district occupation job "
-    "profession employment employer household family kids kidhome teenhome children child teen "
-    "dependents dependent dependants housing home house homeowner residence senior partner "
-    "settlement kinder beruf land stadt ort bundesland region département departement ville "
-    "pays profession enfants".split()
+    "profession employment employer residence settlement beruf land stadt "
+    "ort bundesland region département departement ville "
+    "pays profession".split()
 )
 PLACES = frozenset("store branch zone region département departement state city country".split())
 INCOME = frozenset("income salary wage wages einkommen gehalt salaire".split())

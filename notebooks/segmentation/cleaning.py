@@ -220,6 +220,7 @@ def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
         If a column that features need has no value at all.
     """
     fills, repairs, needed = {}, [], _needed(dataset)
+    ruled = {rule.column for rule in dataset.rules if rule.fill is not None}
     for column in _present(table, dataset):
         if not column.is_numeric or column.missing == "keep":
             continue
@@ -232,7 +233,9 @@ def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
             )
         fill = 0.0 if column.missing == "zero" else float(values.median())
         fills[column.name] = fill
-        repairs.append(fill_repair(column.name, fill, f"filled with the {column.missing}"))
+        of_what = " (of all values, those set by a rule included)" if column.name in ruled else ""
+        action = f"filled with the {column.missing}{of_what}"
+        repairs.append(fill_repair(column.name, fill, action))
     return replace(_repaired(table, repairs), fills=fills)
 
 

@@ -115,16 +115,19 @@ class Members:
         return self._found[text]
 
     def value(self, aggregate: expressions.Aggregate, segment: int) -> float:
-        """Return an aggregate of one segment, or in the scope that it names."""
+        """Return an aggregate of one segment, or in the scope that it names.
+
+        Highest and lowest are of the other segments; unknown where there is no other.
+        """
         found = self.by_segment(aggregate)
-        segments = found.drop(EVERYBODY)
+        others = found.drop([EVERYBODY, segment])
         match aggregate.scope:
             case "_all":
                 return float(found[EVERYBODY])
             case "_highest":
-                return float(segments.max())
+                return float(others.max())
             case "_lowest":
-                return float(segments.min())
+                return float(others.min())
         return float(found[segment])
 
     def claim(self, phrase: Phrase, segment: int, condition: ast.expr | None = None) -> Claim:

@@ -31,8 +31,8 @@ READING = Lock()
 LONGEST, DEEPEST = 5_000, 300  # characters and levels of a formula; more is a mistake or an attack
 # Of the documented functions, the least and the most arguments.
 ARGUMENTS = {"abs": (1, 1), "log1p": (1, 1), "max": (2, 99), "min": (2, 99), "ratio": (2, 2)}
-# Of the members of a segment; with a scope, of all customers, or of the segment that has most or
-# least of it. ``of_total`` is the members' part of the sum over all customers.
+# Of the members of a segment; with a scope, of all customers, or of the other segment that has most
+# or least of it. ``of_total`` is the members' part of the sum over all customers.
 AGGREGATES = ("share", "median", "mean", "of_total")
 SCOPES = ("", "_all", "_highest", "_lowest")
 OWN = {ast.Pow, "missing", "sign", "sqrt", "where"}  # in the program's own formulas only

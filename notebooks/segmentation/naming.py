@@ -25,9 +25,12 @@ LONGEST_LABEL = 60  # of a feature in a description
 NOTABLE_EFFECT = 0.25  # below which a feature does not set a segment apart
 CLEAR_EFFECT = 0.5  # average absolute effect from which a profile is no longer "average"
 MOST_TRAITS = 2  # in a description
-# Of a feature x: its level is the largest (smallest) of all segments, and above (below)
-# everybody's, and its median is not on the other side.
-EXTREME = "{0}(x) {1}= {0}_{2}(x) and {0}(x) {1} {0}_all(x) and median(x) {1}= median_all(x)"
+# Of a feature x: its level is above (below) that of each other segment by more than 5%, and above
+# (below) everybody's, and its median is not on the other side.
+EXTREME = (
+    "{3}({0}(x) - {0}_{2}(x)) > 0.05 * max(abs({0}(x)), abs({0}_{2}(x)))"
+    " and {0}(x) {1} {0}_all(x) and median(x) {1}= median_all(x)"
+)
 TAKEN = "given to another segment"
 
 
@@ -158,9 +161,9 @@ def describe(
 ) -> dict[int, Description]:
     """Describe each segment by what sets it apart from all others.
 
-    A trait is a segmenting or describing feature of which the segment has most or least of all, by
-    at least `NOTABLE_EFFECT`, and its median is not on the other side of everybody's. The
-    `MOST_TRAITS` strongest make the description. No two segments without an archetype, in
+    A trait is a segmenting or describing feature of which the segment has most or least of all, as
+    `EXTREME` says, and an effect of at least `NOTABLE_EFFECT`. The `MOST_TRAITS` strongest make the
+    description, the first of them the name. No two segments without an archetype, in
     ``assigned``, are described by the same features: one would be the other's mirror.
     """
     described: dict[int, Description] = {}
@@ -194,7 +197,7 @@ def _traits(
         effect = effects[feature.name]
         if abs(effect) < NOTABLE_EFFECT:
             break
-        sides = (">", "highest") if effect > 0 else ("<", "lowest")
+        sides = (">", "highest", "") if effect > 0 else ("<", "lowest", "-")
         tree = bind(EXTREME.format(AGGREGATES[statistic(feature)], *sides), x=feature.name)
         claim = members.claim(Phrase(_trait(feature, effect > 0), ast.unparse(tree)), segment, tree)
         if claim.holds:
@@ -216,7 +219,7 @@ def _description(traits: tuple[tuple[Feature, bool, Claim], ...]) -> Description
     phrase = f"{joined(words)} of all segments"
     claims = tuple(claim for *_, claim in traits)
     features = frozenset(feature.name for feature, *_ in traits)
-    return Description(sentence_case(", ".join(words)), phrase, claims, features)
+    return Description(sentence_case(words[0]), phrase, claims, features)
 
 
 def _without_traits(effects: pd.Series, dataset: Dataset) -> Description:

@@ -24,12 +24,12 @@ from customer_tables.text import (
     quantity,
     share,
 )
-from customer_tables.vocabulary import SENSITIVE
+from customer_tables.vocabulary import HOUSEHOLD, INCOME, SENSITIVE
 from segmentation.conditions import Claim, Members, because
 from segmentation.dataset import Archetype, Dataset, Feature, Phrase
 from segmentation.expressions import bind, columns_of
 from segmentation.figures.style import SegmentStyle
-from segmentation.naming import NOTABLE_EFFECT, Description, Name
+from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Description, Name
 from segmentation.profiling import statistic
 from segmentation.selection import NATURAL_VALLEY, TOLERANCE
 
@@ -303,12 +303,16 @@ def evidence(name: Name, null_matches: pd.Series) -> str:
     """
     other, score = name.runner_up, name.runner_up_score
     if name.archetype:
-        second = f"; next {other} ({score:.2f})" if other else ""
+        second = f"; next {other} ({score:.2f})" if score >= MATCH_THRESHOLD else ""
+        null = float(null_matches[name.name])
+        weak = ": the match is no better than that of null data, so the name describes a zone"
         return (
             f"Match with the pattern (at most 1): {name.score:.2f}{second}. A segment of null "
-            f"reference data with the same margins reaches {null_matches[name.name]:.2f}."
+            f"reference data with the same margins reaches {null:.2f}"
+            f"{weak if null >= name.score else ''}."
         )
-    nearest = f" Nearest: {other} (match {score:.2f}; {name.obstacle})." if other else ""
+    near = score >= MATCH_THRESHOLD
+    nearest = f" Nearest: {other} (match {score:.2f}; {name.obstacle})." if near else ""
     return f"No known kind of customer fits, so the name describes what sets it apart.{nearest}"
 
 
@@ -359,12 +363,8 @@ def _advice(known: Archetype | None, advised: list[Claim], apart: Description) -
     if known:
         none = "None of the advice for this kind of customer holds here: test one offer on a part."
         return said or none
-    start = "Nothing sets it apart: ask its members, or test one offer on a part of the list."
-    if apart.features:
-        start = (
-            f"Start from what sets it apart ({apart.phrase}) and test one offer on a part of it."
-        )
-    return f"{said} No advice is on file for this kind of customer. {start}".strip()
+    start = "Start from what sets it apart, and" if apart.features else "Ask its members, or"
+    return f"{said} {start} test one offer on a part of the list.".strip()
 
 
 def _measure(dataset: Dataset) -> str:
@@ -614,7 +614,8 @@ def _decision_sentences(solution: dict[str, Any]) -> list[str]:
 def sensitive(dataset: Dataset) -> list[str]:
     """Say whether sensitive columns take part in making the segments."""
     used = {n for f in dataset.features_with("segment") for n in columns_of(f.formula)}
-    found = [c for c in dataset.columns if SENSITIVE & set(split_name(c.name).split())]
+    words = SENSITIVE | HOUSEHOLD | INCOME
+    found = [c for c in dataset.columns if words & set(split_name(c.name).split())]
     making = [printable(c.label) for c in found if c.name in used]
     others = [printable(c.label) for c in found if c.name not in used]
     limits = []
