@@ -230,7 +230,7 @@ def test_segments_that_predict_say_so():
     assert answer.first.loc["segments", "value"] > 0.9
     for one in (amount, answer):
         assert one.first.loc["segments", "low"] > one.first.loc[prediction.DECILES, "high"]
-        assert "better than deciles" in prediction.conclusion(one, "clients")
+        assert "better than deciles" in prediction.conclusion(one)
         assert one.first.loc[prediction.ALL, "difference_high"] > -0.05
     told = prediction.campaign(amount)
     assert told.loc["segments", "value"] > 1.5 * told.loc[prediction.DECILES, "value"]
@@ -242,7 +242,7 @@ def test_segments_that_do_not_predict_say_so():
     for one in contests(tells=False):
         row, chance = one.first.loc["segments"], prediction.CHANCE[one.measure]
         assert row["low"] <= chance + 0.01 and abs(row["value"] - chance) < 0.05
-        assert "cannot be told from chance" in prediction.conclusion(one, "clients")
+        assert "cannot be told from chance" in prediction.conclusion(one)
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -88,7 +88,7 @@ def test_the_rule(scan, settings, k, qualified):
     ("stability", "reason"),
     [
         ([0.99, 0.9, 0.95, 0.8], "the most stable of 3 to 5"),
-        ([0.99, 0.95, 0.9, 0.8], "the largest number of 3 to 5 about as stable as the best"),
+        ([0.99, 0.95, 0.9, 0.8], "the largest of 3 to 5 about as stable as the most"),
         ([0.99, 0.6, 0.7, 0.65], "the most stable of 3 to 5, though none meets the rule"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -227,6 +228,14 @@ def test_verdict_is_marked_on_its_scale_and_later_notebooks_add_reasons(tmp_path
     page = assert_inert(build(tmp_path, verdict={"word": word, "sentence": "S.", "reasons": []}))
     assert [item.text.lower() for item in page.select(".scale .chosen")] == [word]
     assert "A rule does worse." in page.select_one(".verdict").text
+
+
+def test_what_the_segments_predict_is_part_of_the_answer(tmp_path):
+    (tmp_path / "stages").mkdir()
+    told = {"answer": ["For predicting spend, these do worse."], "sentences": []}
+    (tmp_path / "stages" / "09_prediction.json").write_text(json.dumps(told))
+    sentences = build(tmp_path).select(".answer .sentences p")
+    assert sentences[1].text == told["answer"][0] and len(sentences) == len(report()["answer"]) + 1
 
 
 def test_optional_parts_may_be_missing(tmp_path):

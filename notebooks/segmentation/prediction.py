@@ -449,21 +449,24 @@ def finding(contest: Contest) -> str:
     return f"Out of sample, {said}; {beside}."
 
 
-def conclusion(contest: Contest, nouns: str) -> str:
-    """Say what follows for the use of the segments, whichever way the numbers fall."""
+def conclusion(contest: Contest) -> str:
+    """Say for which use the segments serve or not, whichever way the numbers fall."""
     table, label, baseline = contest.first, contest.label, _baseline(contest)
+    index = "" if contest.measure == "R2" else f"{contest.measure} "
+    told = {name: f"{index}{contest.write(table.loc[name, 'value'])}" for name in table.index}
+    these = f"For predicting {label}, these segments ({told[SEGMENTS]})"
     shown = table.index[table["low"] > CHANCE[contest.measure]]
     if SEGMENTS not in shown:
         useful = next((n for n in (DECILES, SCORES, RULES, ALL) if n in shown), "")
-        instead = f"; {useful} can" if useful else ", nor can anything else here"
-        return f"Segments cannot be told from chance in predicting {label}{instead}."
+        instead = f"; {useful} ({told[useful]}) can" if useful else ", like all else here"
+        return f"{these} cannot be told from chance{instead}."
     if baseline == ALL:
-        return f"Segments predict {label} better than chance."
+        return f"{these} do better than chance."
     if table.loc[baseline, "difference_low"] > 0:
-        return f"To rank {nouns} by {label}, use {baseline}; to speak to them, segments."
+        return f"{these} do worse than {baseline} ({told[baseline]})."
     if table.loc[baseline, "difference_high"] < 0:
-        return f"Segments predict {label} better than {baseline} do."
-    return f"Between segments and {baseline} no difference is shown."
+        return f"{these} do better than {baseline} ({told[baseline]})."
+    return f"{these} are not shown to do better or worse than {baseline} ({told[baseline]})."
 
 
 def campaign_sentence(table: pd.DataFrame, contest: Contest, nouns: str) -> str:
@@ -544,7 +547,7 @@ def report(
         The lowest and highest number that can be acted on.
     """
     said = [another_k(table, contests[place], k, span) for place, table in tables.items()]
-    said += [f"{finding(one)} {conclusion(one, nouns)}" for one in contests[:2]]
+    said += [f"{finding(one)} {conclusion(one)}" for one in contests[:2]]
     for one, table in zip(contests[:1], campaigns, strict=False):
         said += [one_more_or_fewer(tables[0], one, k), campaign_sentence(table, one, nouns)]
     return [text for text in said if text]

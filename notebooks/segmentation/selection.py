@@ -137,7 +137,7 @@ def choose_k(
     elif qualified:
         stable = scan.loc[qualified, "stability"]
         k = stable.index[stable >= stable.max() - TOLERANCE].max()
-        reason = f"the largest number {of_range} about as stable as the best that is found again"
+        reason = f"the largest {of_range} about as stable as the most stable one found again"
         if scan.loc[k, "stability"] >= actionable["stability"].max():
             reason = f"the most stable {of_range}"
     else:

@@ -42,6 +42,7 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     for path in sorted((results / "stages").glob("*_findings.json")):
         report["verdict"]["reasons"] += json.loads(path.read_text(encoding="utf-8"))["reasons"]
     prediction = _prediction(results)
+    report["answer"][1:1] = prediction.get("answer", [])
     segments, stages = report["segments"], run.get("stages") or ()
     model, control = _model(results, report), report.get("control")
     cards = [_segment(segment, report) for segment in segments]
