@@ -285,3 +285,13 @@ def test_rules_even_where_a_segment_is_too_small_for_the_folds(alone):
         rules = profiling.segment_rules(table, labels, CHOSEN, [1, 2])
     assert list(rules.index) == ([1, 2] if alone else [2])
     assert rules.loc[2, "recall"] >= 0.9
+
+
+def test_second_choices_are_those_of_members_near_a_boundary():
+    assigned = pd.DataFrame(
+        {"ratio": [0.9, 0.99, 0.95, 0.2, 0.1, 0.9], "second_choice": [2, 2, 3, 3, 3, 1]}
+    )
+    labels = pd.Series([1, 1, 1, 1, 1, 2])
+    shares = profiling.second_choices(assigned, labels, [1, 2, 3], min_group_size=2)
+    assert shares.loc[1].tolist() == pytest.approx([0, 2 / 3, 1 / 3])
+    assert shares.loc[[2, 3]].isna().all(axis=None), "one near a boundary is too few, none as well"

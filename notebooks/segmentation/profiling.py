@@ -262,6 +262,34 @@ def typical_customers(
     return pd.DataFrame(rows).T.rename_axis("segment")
 
 
+def second_choices(
+    assigned: pd.DataFrame,
+    labels: pd.Series,
+    segments: list[int],
+    min_group_size: int = MIN_GROUP_SIZE,
+) -> pd.DataFrame:
+    """Tabulate the second choices of the members near a boundary, as shares of a segment's.
+
+    Parameters
+    ----------
+    assigned : DataFrame
+        ratio and second_choice, as `assignment.assign` gives them.
+    labels : Series, shape (n,)
+    segments : list of int
+        The rows and columns.
+
+    Returns
+    -------
+    DataFrame
+        NaN in the row of a segment of which fewer than ``min_group_size`` lie near a boundary.
+    """
+    near = assigned["ratio"] > BOUNDARY_RATIO
+    counts = pd.crosstab(labels[near], assigned.loc[near, "second_choice"])
+    counts = counts.reindex(index=segments, columns=segments, fill_value=0)
+    total = counts.sum(axis=1)
+    return counts.div(total.where(total >= max(min_group_size, 1)), axis=0)
+
+
 def leaning(
     assigned: pd.DataFrame, labels: pd.Series, min_group_size: int = MIN_GROUP_SIZE
 ) -> pd.DataFrame:

@@ -92,8 +92,8 @@ def profiles(
         colours = [colour if marker else "#C3C8CE" for marker in markers.loc[segment]]
         cut = sizes.clip(-LARGEST_EFFECT, LARGEST_EFFECT)
         ax.barh(range(len(sizes)), cut, color=colours, height=0.72)
-        for row in np.flatnonzero(sizes != cut):
-            end, side = cut.iloc[row], np.sign(cut.iloc[row])
+        for row in np.flatnonzero(sizes != cut).tolist():
+            end, side = float(cut.iloc[row]), float(np.sign(cut.iloc[row]))
             slash = [end - 0.13 * side, end - 0.07 * side], [row + 0.4, row - 0.4]
             ax.plot(*slash, color="white", linewidth=2.5)
             beside: st.Style = {"va": "center", "ha": "right" if side > 0 else "left"}
