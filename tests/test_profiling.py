@@ -114,14 +114,18 @@ def test_leaning_is_counted_among_members_near_a_boundary_only(seconds, near, fi
         assert (row["first"], row["tie"]) == (first, tie)
 
 
-def test_columns_that_are_sums_of_segmenting_ones_segment_too(make_shop, shop_content):
+def test_what_follows_from_segmenting_features_is_not_independent(make_shop, shop_content):
+    """Of three profiling variables, one shares a column, one follows from two features."""
     rng = np.random.default_rng(1)
-    spent, visits = rng.gamma(1, 100, 300), rng.poisson(9, 300).astype(float)
-    columns = {"kind": "count"}
-    shop = make_shop(columns=shop_content["columns"] | {"total": columns, "apart": columns})
-    table = pd.DataFrame({"spent": spent, "visits": visits, "online": rng.random(300)})
-    table = table.assign(total=spent + 10 * visits, apart=rng.random(300))
-    assert profiling.segmenting_columns(shop, table) == {"spent", "visits", "online", "total"}
+    columns = {name: {"kind": "count", "label": name} for name in ("total", "apart")}
+    features = [{"name": f"of {name}", "formula": name, "role": "describe"} for name in columns]
+    features.append({"name": "squared", "formula": "spent * spent", "role": "describe"})
+    features = [*({"name": n, "formula": n} for n in ("spent", "visits")), *features]
+    shop = make_shop(columns=shop_content["columns"] | columns, features=features, archetypes=[])
+    table = pd.DataFrame(rng.normal(size=(300, 5)), columns=[f.name for f in shop.features])
+    table["of total"] = table["spent"] + table["visits"] + rng.normal(size=300)
+    spent, visits = (shop.column(name).label for name in ("spent", "visits"))
+    assert profiling.formed_with(shop, table) == {spent, visits, "of total", "squared"}
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ def test_what_the_segments_predict_is_part_of_the_answer(tmp_path):
     (tmp_path / "stages").mkdir()
     told = {"answer": ["For predicting spend, these do worse."], "sentences": []}
     (tmp_path / "stages" / "09_prediction.json").write_text(json.dumps(told))
-    sentences = build(tmp_path).select(".answer .sentences p")
+    sentences = assert_inert(build(tmp_path)).select(".answer .sentences p")
     assert sentences[1].text == told["answer"][0] and len(sentences) == len(report()["answer"]) + 1
 
 

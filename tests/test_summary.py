@@ -360,7 +360,7 @@ def test_descriptors_one_text_a_segment():
     level, overall = LEVEL, OVERALL
     club = ["yes (75%)", "yes (50%)", "yes (60%)"]
     told = ([SPENT], {1: level, 2: overall}, overall, {"Club": club})
-    for used, independent in ((set(), True), ({"spent"}, False)):
+    for used, independent in ((set(), True), ({"Spent"}, False)):
         first, second = summary.descriptor_rows(*told, used)
         assert first == {
             "label": "Spent (average)",

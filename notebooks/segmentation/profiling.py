@@ -25,7 +25,7 @@ from segmentation.features import apply_transform
 AGGREGATES = {"average": "mean", "median": "median"}  # of each statistic, by its name
 CORE_SHARE = 0.10  # of a segment, the customers nearest to its centre
 MOST_CATEGORIES = 12
-SUM_EXPLAINED = 0.99  # of a column's variance by others, from which it counts as their sum
+EXPLAINED = 0.5  # of a variable's variance by the segmenting features: not independent of them
 FOLDS = 5  # of the cross-validation of rules
 LEAST_GAIN = 0.005  # of a rule's F1, for a clause to stay
 # Words in the names of columns whose 0 and 1 are codes of categories, no answers.
@@ -327,23 +327,29 @@ def leaning(
     return pd.DataFrame(rows, index=columns).T.rename_axis("segment")
 
 
-def segmenting_columns(dataset: Dataset, customers: pd.DataFrame) -> set[str]:
-    """Return the columns that segment: those in the features' formulas, and sums of them.
+def formed_with(dataset: Dataset, standardised: pd.DataFrame) -> set[str]:
+    """Return the labels of what describes segments and is not independent of what forms them.
 
-    A numeric column counts as such a sum where a linear combination of the others explains
-    `SUM_EXPLAINED` of its variance.
+    A column counts that is in the formula of a segmenting feature; a profiling variable, too, that
+    is computed from such a column, or of whose variance a linear combination of the segmenting
+    features explains at least `EXPLAINED`.
+
+    Parameters
+    ----------
+    standardised : DataFrame, shape (n, n_features)
+        Of all features, from `standardise_evenly`.
     """
-    used = {n for f in dataset.features_with("segment") for n in columns_of(f.formula)}
-    numeric = [c.name for c in dataset.columns if c.is_numeric and c.name in customers]
-    table = customers[numeric].astype("float64").dropna()
-    known = [name for name in numeric if name in used]
-    design = np.column_stack([table[known], np.ones(len(table))])
-    for name in set(numeric) - used:
-        values = table[name].to_numpy()
-        if len(table) > 2 * design.shape[1] and values.var() > 0:
-            left = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
-            used |= {name} if left.var() <= (1 - SUM_EXPLAINED) * values.var() else set()
-    return used
+    forming = dataset.features_with("segment")
+    used = {name for f in forming for name in columns_of(f.formula)}
+    found = {column.label for column in dataset.columns if column.name in used}
+    design = standardised[[f.name for f in forming]].to_numpy()
+    for f in dataset.features_with("describe"):
+        values = standardised[f.name].to_numpy()
+        left = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+        told = values.var() > 0 and left.var() <= (1 - EXPLAINED) * values.var()
+        if told or columns_of(f.formula) & used:
+            found.add(f.label or f.name)
+    return found
 
 
 def share_near_boundary(distances: np.ndarray) -> float:

@@ -745,16 +745,14 @@ def descriptor_rows(
     level: dict[int, pd.Series],
     overall: pd.Series,
     categories: dict[str, list[str]],
-    used: set[str],
+    formed: set[str],
 ) -> list[dict[str, Any]]:
     """List the variables that did not make the segments, one text a segment and one for everybody.
 
-    Those that are computed from columns that segment are not independent of the segments.
-
     Parameters
     ----------
-    used : set of str
-        Columns that segment, from `profiling.segmenting_columns`.
+    formed : set of str
+        Labels of what is not independent of the segments, from `profiling.formed_with`.
     described : list of Feature
         Numeric descriptors, with their levels by segment and overall.
     categories : dict of str to list of str
@@ -764,11 +762,11 @@ def descriptor_rows(
     texts = {
         _with_statistic(f): (
             [quantity(levels[f.name], f.unit, f.kind) for levels in rows],
-            not columns_of(f.formula) & used,
+            (f.label or f.name) not in formed,
         )
         for f in described
     }
-    texts |= {label: (words, True) for label, words in categories.items()}
+    texts |= {label: (words, label not in formed) for label, words in categories.items()}
     return [
         {"label": label, "segments": segments, "overall": everybody, "independent": independent}
         for label, ((*segments, everybody), independent) in texts.items()
