@@ -112,7 +112,7 @@ def test_the_pages_say_how_many_carry_the_evidence(results, pages):
     assert not any(text.startswith(("The segments", "Size and value")) for text in sampled)
     assert any(f"The evidence is based on {basis}" in text for text in texts)
     flow = json.loads((results / "figures" / "09_flow.json").read_text())
-    assert f"Based on {basis}" in flow["caption"]
+    assert f" now against {EVIDENCE}." in flow["caption"]
     report = json.loads((results / "stages" / "06_report.json").read_text())
     assert any(f"sample of {basis}" in text for text in report["limits"])
 
