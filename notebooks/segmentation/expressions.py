@@ -17,17 +17,16 @@ import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache, reduce
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from customer_tables.errors import UserError
+from customer_tables.text import python_tree
 
 if TYPE_CHECKING:  # most of a second, and checking a description computes nothing
     import pandas as pd
 
-READING = Lock()
 LONGEST, DEEPEST = 5_000, 300  # characters and levels of a formula; more is a mistake or an attack
 # Of the documented functions, the least and the most arguments.
 ARGUMENTS = {"abs": (1, 1), "log1p": (1, 1), "max": (2, 99), "min": (2, 99), "ratio": (2, 2)}
@@ -83,12 +82,6 @@ ON_ARRAYS: dict[Operation, Callable] = {
 }
 
 
-def _read(text: str) -> ast.expr:
-    """Read an expression, one at a time: Python 3.11 loses count of its depth in threads."""
-    with READING:
-        return ast.parse(text, mode="eval").body
-
-
 @lru_cache(maxsize=256)
 def parse(formula: str, *, aggregated: bool = False) -> ast.expr:
     """Parse a formula; UserError unless it is an expression of the documented language.
@@ -98,7 +91,7 @@ def parse(formula: str, *, aggregated: bool = False) -> ast.expr:
     try:
         if len(formula) > LONGEST:
             raise ValueError(f"it has more than {LONGEST:,} characters")
-        tree = _read(formula.strip())
+        tree = python_tree(formula.strip(), "eval").body
         _check(tree, aggregated=aggregated)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)[:120]
@@ -164,7 +157,7 @@ def bind(template: str, **parts: ast.expr | str | float | None) -> ast.expr:
                 return part
             return ast.Name(part) if isinstance(part, str) else ast.Constant(part)
 
-    return Replacing().visit(_read(template))
+    return Replacing().visit(python_tree(template, "eval").body)
 
 
 def call(function: str, *parts: ast.expr) -> ast.expr:

@@ -267,6 +267,7 @@ def _where_to_start(
         for segment, labels in elsewhere.items()
     ]
     pointing = f" Not every measure agrees: {'; '.join(found)}." if found else ""
+    pointing += "".join(_limit(names[segment], said.get(segment, {})) for segment in elsewhere)
     return f"{start}{counted(top, [label])}.{more}{pointing}"
 
 

@@ -28,7 +28,7 @@ from customer_tables.storage import (
     write_json,
     write_private,
 )
-from customer_tables.text import joined, printable, slug
+from customer_tables.text import joined, printable, python_tree, slug
 from segmentation import presentation
 from segmentation.dataset import Dataset, load_dataset, locate_dataset
 from segmentation.progress import progress
@@ -339,7 +339,7 @@ def _always_done(notebook: Path) -> set[str]:
         if cell["cell_type"] != "code" or "ws." not in source:
             continue
         try:
-            steps = ast.parse(source).body
+            steps = python_tree(source).body
         except SyntaxError:  # a magic of IPython, which saves nothing
             continue
         for step in steps:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
+from customer_tables.text import python_tree
 from runner.environment import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -80,7 +81,7 @@ def _imports(source: str) -> frozenset[str]:
     source = re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE)
     names: set[str] = set()
     try:
-        nodes = list(ast.walk(ast.parse(source)))
+        nodes = list(ast.walk(python_tree(source)))
     except SyntaxError:
         return frozenset()
     for node in nodes:

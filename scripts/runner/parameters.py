@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
+from customer_tables.text import python_tree
 from runner.errors import did_you_mean
 from runner.notebook_files import committed, source_of
 
@@ -52,7 +53,7 @@ def declared(source: str) -> dict[str, Parameter]:
         if token.type == tokenize.COMMENT
     }
     found = {}
-    for node in ast.parse(source).body:
+    for node in python_tree(source).body:
         if not isinstance(node, ast.AnnAssign | ast.Assign):
             continue
         target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
