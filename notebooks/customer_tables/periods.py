@@ -113,9 +113,7 @@ def split_history(
         within += f" AND bought >= TIMESTAMP '{start}'" if start else ""
         run(f"CREATE OR REPLACE VIEW period.lines AS SELECT * FROM main.lines WHERE {within}")
         if not run("SELECT count(*) FROM main.purchases WHERE " + within)[0][0]:
-            return History(
-                why_not=f"no customer bought anything between {start or first} and {end}"
-            )
+            return History(why_not=f"nothing was bought between {start or first} and {end}")
         query, _ = customers_query(run, source, name, products=products, settled=settled)
         table = by_customer(connection.execute(query).df())
         found[period] = table.reindex(columns=list(columns), fill_value=0.0)

@@ -45,7 +45,6 @@ def read_table(
 
     Parameters
     ----------
-    path : str or Path
     delimiter : str, optional
         One character, or "comma", "semicolon", "tab", "pipe", "spaces"; found out if not given.
     encoding : str, optional
@@ -59,8 +58,7 @@ def read_table(
     text_columns : collection of str, optional
         Columns to leave as text, whatever they look like; case and punctuation do not matter.
     lenient : bool, optional
-        Leave out a column of dates that cannot be read for certain, and say so, in place of
-        refusing the table: for tables in which dates only describe.
+        Leave out, and list, dates that cannot be read for certain: where dates only describe.
 
     Raises
     ------
@@ -74,8 +72,7 @@ def read_table(
     content = load_content(path)
     name, data = content.name, content.data
     if sheet is not None and content.format != "excel":
-        what = "the file is no Excel workbook and has no sheets"
-        raise UserError(what, name, "leave --sheet out")
+        raise UserError("the file is no workbook and has no sheets", name, "leave --sheet out")
     about = {"name": name, "format": content.format, "compression": content.compression}
     if content.format in ("parquet", "json"):
         raw = (read_parquet if content.format == "parquet" else read_json_lines)(data, name)

@@ -262,6 +262,12 @@ def typical_customers(
     return pd.DataFrame(rows).T.rename_axis("segment")
 
 
+def _choices_near_boundary(assigned: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Count the second choices of members near a boundary, a row a segment."""
+    near = assigned["ratio"] > BOUNDARY_RATIO
+    return pd.crosstab(labels[near], assigned.loc[near, "second_choice"])
+
+
 def second_choices(
     assigned: pd.DataFrame,
     labels: pd.Series,
@@ -283,8 +289,7 @@ def second_choices(
     DataFrame
         NaN in the row of a segment of which fewer than ``min_group_size`` lie near a boundary.
     """
-    near = assigned["ratio"] > BOUNDARY_RATIO
-    counts = pd.crosstab(labels[near], assigned.loc[near, "second_choice"])
+    counts = _choices_near_boundary(assigned, labels)
     counts = counts.reindex(index=segments, columns=segments, fill_value=0)
     total = counts.sum(axis=1)
     return counts.div(total.where(total >= max(min_group_size, 1)), axis=0)
@@ -309,8 +314,7 @@ def leaning(
         the two counts differ by no more than sampling error (95%, one multinomial sample).
         Missing where fewer than ``min_group_size`` lie near a boundary.
     """
-    near = assigned["ratio"] > BOUNDARY_RATIO
-    counts = pd.crosstab(labels[near], assigned.loc[near, "second_choice"])
+    counts = _choices_near_boundary(assigned, labels)
     rows: dict[int, dict[str, Any]] = {}
     for segment in np.unique(labels):
         row = counts.loc[segment] if segment in counts.index else pd.Series(dtype="int64")

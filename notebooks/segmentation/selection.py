@@ -99,19 +99,18 @@ def choose_k(
     """Choose the number of segments by the rule.
 
     A k of the actionable range qualifies if its smallest segment holds the share `smallest` of the
-    customers, up to the sampling error of such a share, and if it is found again: as a whole (mean
-    adjusted Rand index of pairs of bootstrap fits, Dolnicar & Leisch 2010, of at least `AGREEMENT`)
-    and in each segment (mean Jaccard similarity of at least `STABLE_JACCARD`, Hennig 2007). Of
-    those, it is the largest whose adjusted Rand index lies within `TOLERANCE` of the best one.
-    Where none qualifies, it is the most stable k in the range. Where groups stand apart
-    (`natural_ks`), it is the largest natural k in the range without a tiny segment.
+    customers, up to its sampling error, and if it is found again: as a whole (mean adjusted Rand
+    index of pairs of bootstrap fits of at least `AGREEMENT`, Dolnicar & Leisch 2010) and in each
+    segment (mean Jaccard similarity of at least `STABLE_JACCARD`, Hennig 2007). Of those, the
+    largest whose adjusted Rand index lies within `TOLERANCE` of the best is chosen; where none
+    qualifies, the most stable; where groups stand apart (`natural_ks`), the largest such k of the
+    range without a tiny segment.
 
     Parameters
     ----------
     scan : DataFrame, indexed by k
         With ``stability``, ``smallest_share``, ``worst_jaccard`` and `separation_over_k`.
     customers : int
-        Number of customers behind the shares.
     by_hand : int
         A k that the user has set; 0 lets the rule decide.
 
@@ -135,11 +134,10 @@ def choose_k(
     elif apart:
         k, reason = max(apart), "the largest number of groups that stand apart"
     elif qualified:
-        stable = scan.loc[qualified, "stability"]
+        stable, reason = scan.loc[qualified, "stability"], f"the most stable {of_range}"
         k = stable.index[stable >= stable.max() - TOLERANCE].max()
-        reason = f"the largest {of_range} about as stable as the most stable one found again"
-        if scan.loc[k, "stability"] >= actionable["stability"].max():
-            reason = f"the most stable {of_range}"
+        if scan.loc[k, "stability"] < actionable["stability"].max():
+            reason = f"the largest {of_range} about as stable as the most stable one found again"
     else:
         k = actionable["stability"].idxmax()
         reason = f"the most stable {of_range}, though none meets the rule"

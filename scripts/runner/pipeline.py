@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -42,13 +43,8 @@ def run(plan: Plan) -> int:
     new_parents = [parent for parent in results.parents if not parent.exists()]
     source = inputs.with_own_guess(source, results)
     with closing(Progress()) as progress:
-        for stage in plan.series:
-            for note in edited(plan.folder / stage.file, plan.declared[stage.number]):
-                progress.say(note)
-        if plan.record:
-            repeating.check_inputs(plan.record, plan.files(source))
-            for note in repeating.differences_of_versions(plan.record):
-                progress.say(note)
+        for note in _notes(plan, source):
+            progress.say(note)
         with claim(results, wait=options.wait) as place:
             left_behind = place.tree.exists()
             try:
@@ -83,6 +79,15 @@ def run(plan: Plan) -> int:
         progress.say(f"{word}: {_first_page(results)}")
         progress.say(f"Explore it: {answer.explore()}")
     return DONE
+
+
+def _notes(plan: Plan, source: inputs.Source) -> Iterator[str]:
+    """Tell what of a run is not as committed, or as in the run that it repeats."""
+    for stage in plan.series:
+        yield from edited(plan.folder / stage.file, plan.declared[stage.number])
+    if plan.record:
+        repeating.check_inputs(plan.record, plan.files(source))
+        yield from repeating.differences_of_versions(plan.record)
 
 
 def _keep_guess(tree: Path, results: Path, source: inputs.Source) -> str:
