@@ -432,7 +432,7 @@ def headline(contest: Contest) -> str:
         beside = joined([f"{name} {value}" for name, value in others])
         return f"Segments explain {own} of the variance of {contest.label}, {beside}"
     beside = joined([f"{value} for {name}" for name, value in told])
-    return f"By {contest.label}, the AUC is {beside}"
+    return f"For ranking by {contest.label}, the AUC is {beside}"
 
 
 def finding(contest: Contest) -> str:

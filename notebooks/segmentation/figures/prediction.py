@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from segmentation.figures.selection import over_k as axis_over_k
+from segmentation.figures import style
 from segmentation.figures.style import (
     INK,
     MUTED,
@@ -49,7 +49,7 @@ def over_k(table: pd.DataFrame, measure: str, k: int, ax: Axes) -> Axes:
     ax.plot(ks, table["value"], "o-", color=MUTED)
     ax.plot(k, table.loc[k, "value"], "o", color=INK, markersize=11)
     note(ax, f"k = {k}", (k, table.loc[k, "value"]), (0, -18), ha="center", color=INK)
-    axis_over_k(ax, ks)
+    style.over_k(ax, ks)
     if measure == "R2":
         percent(ax.yaxis)
     ax.set_ylabel("R²" if measure == "R2" else "AUC")

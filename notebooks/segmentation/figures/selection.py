@@ -173,7 +173,7 @@ def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> tuple
     chosen = joined([f"{n} in {share(part)}" for n, part in often.items()] or ["no k"])
     return (
         f"k = {choice.k}: adjusted Rand index {decimal(scan.stability[choice.k])}, chosen in "
-        f"{share(often.get(choice.k, 0.0))} of repetitions",
+        f"{share(often.get(choice.k, 0.0))} of bootstrap draws",
         f"Mean agreement over k; {qualified} "
         f"{'qualifies' if len(choice.qualified) < 2 else 'qualify'} in the actionable range. "
         f"Chosen: {chosen}.",

@@ -17,7 +17,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from customer_tables.text import printable
 from segmentation.palette import colour_and_marker
@@ -151,9 +151,10 @@ def readable_on(colour: Any) -> str:
 
 
 def percent(*axes: Axis) -> None:
-    """Write the ticks of axes in whole percent."""
+    """Write the ticks of axes in percent, at steps that need no rounding."""
     for axis in axes:
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(FuncFormatter(lambda part, _: f"{100 * part:.4g}%"))
 
 
 def log_ticks(axis: Axis, highest: float) -> None:
