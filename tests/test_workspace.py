@@ -2,15 +2,19 @@
 
 import json
 import os
+import shlex
 import stat
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from conftest import HOSTILE_TEXTS
 
 from customer_tables.errors import UserError
+from customer_tables.storage import file_digest
 from segmentation import workspace
 from segmentation.dataset import DATA_FOLDER
 from segmentation.workspace import Workspace
@@ -235,6 +239,62 @@ def test_what_is_stale_is_said_by_the_earlier_and_by_the_later_notebook(open_sta
     run("01", 2)
     (noticed,) = run("04", 1)
     assert "03" in noticed.partition("is stale")[0], "once, though it read two files of 03"
+
+
+# --- a start page made before ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def report(open_stage, results):
+    """Hand over a number in two notebooks and make the start page of a run from them."""
+
+    def hand_over(stage, number, **parameters):
+        ws = open_stage(stage)
+        ws.parameters = parameters
+        ws.option = "my shop.toml"
+        ws.save("number", {"number": number})
+        ws.finish()
+
+    hand_over("03", 6)
+    hand_over("04", 6)
+    page = "<h1>Six segments</h1><!-- stale --><!-- /stale -->"
+    (results / "index.html").write_text(page)
+    files = [path for path in results.rglob("*") if path.is_file()]
+    content = {
+        "outputs": {p.relative_to(results).as_posix(): {"sha256": file_digest(p)} for p in files},
+        "parameters": {"03": {"seed": 20}, "04": {"k": 0, "seed": 20}},
+        "settings": {"min_group_size": "5"},
+        "given": {"input": None, "demographics": None},
+    }
+    (results / "manifest.json").write_text(json.dumps(content))
+    return hand_over, results / "index.html", page
+
+
+def test_a_start_page_that_the_results_have_left_behind_says_so_until_they_agree(report, shown):
+    hand_over, page, fresh = report
+    for number, said in ((6, False), (5, True), (4, True), (6, False)):
+        shown.clear()
+        hand_over("04", number)
+        assert ("out of date" in "".join(thing.data for thing in shown)) is said
+        notice = page.read_text()
+        assert (notice == fresh) is not said
+        assert notice.count("Out of date.") == said and ("04 K-Means" in notice) is said
+        assert "03 " not in notice
+
+
+def test_the_command_for_a_new_start_page_repeats_what_was_set_by_hand(report, shown, results):
+    def run(stage, number, **typed):
+        shown.clear()
+        report[0](stage, number, **typed)
+        return shlex.split(BeautifulSoup(shown[-2].data, "html.parser").text)
+
+    common = ["python3", str(Path("scripts", "run.py")), "--dataset", "my shop.toml"]
+    common += ["--results", str(results), "--set", "min_group_size=5"]
+    assert run("04", 5, k=5, seed=20, unrelated=3) == [*common, "--set", "k=5"]
+    assert run("03", 5, seed=7) == [*common, "--set", "seed=7", "--set", "k=5"]
+    assert run("04", 4, k=0, seed=20) == [*common, "--set", "seed=7"]
+    there = run("04", 4, k=0, seed=20, input_file="new.csv")
+    assert there[4:6] == ["--input", str(Path("new.csv").resolve())]
 
 
 # --- where results go -----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import html
 import importlib.metadata
 import io
 import json
@@ -29,8 +30,8 @@ from customer_tables.storage import (
     write_private,
 )
 from customer_tables.text import joined, printable, python_tree, slug
-from segmentation import presentation
-from segmentation.dataset import Dataset, load_dataset, locate_dataset
+from segmentation import presentation, session
+from segmentation.dataset import DATA_FOLDER, Dataset, load_dataset, locate_dataset
 from segmentation.progress import progress
 from segmentation.stages import APART, STAGES, with_topics_apart
 
@@ -52,6 +53,8 @@ class Workspace:
 
     def __init__(self, stage: str, dataset: Dataset, folder: Path, quick: bool = False) -> None:
         self.stage, self.dataset, self.folder, self.quick = stage, dataset, folder, quick
+        self.option = ""  # by which run.py takes the dataset; empty: its description is guessed
+        self.parameters: dict[str, Any] = {}  # of the notebook, as they were set
         self.metrics: dict[str, Any] = {}
         self._read: dict[str, str] = {}
         self._written: dict[str, str] = {}
@@ -97,6 +100,9 @@ class Workspace:
             steps = _read_stage_file(chosen).get("steps", [])
             known = known.segment_on([step["name"] for step in steps])
         opened = cls(stage, known, folder, quick)
+        if dataset != GUESSED:
+            opened.option = _option(locate_dataset(dataset))
+        opened.parameters = session.parameters()
         opened._due = _always_done(NOTEBOOKS / STAGES[stage].file)
         return opened
 
@@ -326,9 +332,32 @@ class Workspace:
                 "Run them again.",
                 stale=joined(stale),
             )
+        self._tell_report()
         versions = [f"Python {platform.python_version()}"]
         versions += [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
         self.say("*Made with {versions}.*", versions=joined(versions))
+
+    def _tell_report(self) -> None:
+        """Say where a report of an earlier run is out of date now, and what makes it anew."""
+        if not (report := session.report_of(self.folder)):
+            return
+        session.keep_settings(report, self.stage, self.folder, self.parameters)
+        changed = session.changed_since(report, self.folder)
+        session.mark_report(self.folder, changed)
+        if changed:
+            self.say(
+                "⚠ **The start page is out of date** and says so: {names} changed the results "
+                "after it was made. In the project's folder, this makes it anew:",
+                names=joined([STAGES[number].name for number in changed]),
+            )
+            command = session.rebuilding(report, self.folder, self.option, self.quick)
+            display(HTML(f"<pre>{html.escape(command)}</pre>"))
+
+
+def _option(description: Path) -> str:
+    """Return by what run.py takes a dataset: the name of ours, or the path of its description."""
+    ours = description.parent.parent == DATA_FOLDER
+    return description.parent.name if ours else session.near(description)
 
 
 def _always_done(notebook: Path) -> set[str]:

@@ -22,11 +22,15 @@ from runner.work import Work, now
 from segmentation.stages import Stage, with_topics_apart
 
 
+def begin(work: Work) -> None:
+    """Remove what is made last, lest a notebook takes it for the report of its own results."""
+    for name in MADE_LAST:
+        (work.place.tree / name).unlink(missing_ok=True)
+
+
 def finish(work: Work) -> None:
     """Make everything that is about the run as a whole; the manifest comes last."""
     tree, series = work.place.tree, work.plan.series
-    for name in MADE_LAST:
-        (tree / name).unlink(missing_ok=True)
     for stage in series:
         render(work, stage)
     paths = {stage.topic: tree / "stages" / f"{stage.number}_metrics.json" for stage in series}

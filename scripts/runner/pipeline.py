@@ -121,6 +121,7 @@ def _bring_up_to_date(work: Work) -> bool:
     from runner.scheduling import run_stages  # brings the tools that run notebooks
 
     work.place.open(work.plan.series)
+    finishing.begin(work)
     run_stages(work)
     finishing.finish(work)
     work.place.publish()
