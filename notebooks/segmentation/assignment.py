@@ -14,6 +14,8 @@ from segmentation.expressions import bind, call, choose, evaluate
 BLOCK = 4096  # customers whose distances are computed at a time: they stay in the cache
 FAR = 1e300  # farther than any centre can be
 OUTLIER_QUANTILE = 0.999  # of the training customers of a segment, by distance to its centre
+# Over what `assignment_steps` find, and the outlier distance of the segment.
+CONFIDENCE, OUTLIER = "1 - ratio", "nearest > limit"
 
 
 def distances(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -114,7 +116,7 @@ def assign(distances: np.ndarray) -> dict[str, np.ndarray]:
         "second_choice": found["second_choice"].astype(np.int64),
         "distance": found["nearest"],
         "ratio": found["ratio"],
-        "confidence": 1 - found["ratio"],
+        "confidence": evaluate(CONFIDENCE, found),
     }
 
 

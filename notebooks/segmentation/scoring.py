@@ -17,12 +17,12 @@ import pandas as pd
 
 from customer_tables.changes import Change
 from segmentation import cleaning
-from segmentation.assignment import assign, block_distances
+from segmentation.assignment import OUTLIER, assign, block_distances
 from segmentation.dataset import Column, Dataset
 from segmentation.expressions import columns_of, evaluate, parse
 from segmentation.features import Preparation, count_non_finite, reject_non_finite
 from segmentation.model import dataset_of
-from segmentation.rules import fill_repair, range_repairs, rule_repairs
+from segmentation.rules import Repair, fill_repair, range_repairs, rule_repairs
 
 BLOCK = 16_384  # customers; their columns stay in the cache
 Columns = dict[str, np.ndarray]
@@ -63,9 +63,7 @@ class Scorer:
     def __init__(self, model: dict[str, Any]) -> None:
         self.model, self.dataset = model, dataset_of(model)
         self.names = {entry["segment"]: entry["name"] for entry in model["segments"]}
-        fills = [fill_repair(name, fill) for name, fill in model["fills"].items()]
-        rules = self.dataset.rules
-        self._repairs = range_repairs(self.dataset.columns) + rule_repairs(rules) + fills
+        self._repairs = sum(repairs_by_step(model, self.dataset).values(), start=[])
         self._steps = Preparation.from_dict(model["preparation"]).steps
         self._centres = np.array(model["centres"])
         self._limits = np.array(model["outliers"]["distances"])
@@ -86,11 +84,6 @@ class Scorer:
         changes = [repair.change(repaired[place]) for place, repair in enumerate(self._repairs)]
         found = [change for change in changes if change.rows]
         return Scored(assigned, features, typed[numeric], found)
-
-    def segments(self, typed: pd.DataFrame) -> pd.Series:
-        """Return the segments of customers alone, without keeping anything else of them."""
-        found = [assigned["segment"] for assigned, _ in self._blocks(typed, Counter())]
-        return pd.Series(np.concatenate(found), typed.index, name="segment")
 
     def _blocks(
         self, typed: pd.DataFrame, repaired: Counter[int]
@@ -113,7 +106,8 @@ class Scorer:
     def _assign(self, features: Columns) -> Columns:
         matrix = np.stack([evaluate(step.formula, features) for step in self._steps])
         found = assign(block_distances(matrix, self._centres))
-        return found | {"outlier": found["distance"] > self._limits[found["segment"] - 1]}
+        own = {"nearest": found["distance"], "limit": self._limits[found["segment"] - 1]}
+        return found | {"outlier": evaluate(OUTLIER, own)}
 
 
 def _joined(blocks: Iterable[Columns], index: pd.Index) -> pd.DataFrame:
@@ -154,10 +148,19 @@ def columns_read(dataset: Dataset) -> list[Column]:
     return [column for column in dataset.columns if column.name in used]
 
 
+def repairs_by_step(model: dict[str, Any], dataset: Dataset) -> dict[str, list[Repair]]:
+    """Return all that cleaning does to a model's customers, by the steps in which it is done."""
+    rules = {f"rule_{n}": [r] for n, r in enumerate(rule_repairs(dataset.rules), start=1)}
+    fills = [fill_repair(name, fill) for name, fill in model["fills"].items()]
+    return {"valid": range_repairs(dataset.columns)} | rules | {"complete": fills}
+
+
 def preparing_steps(
     model: dict[str, Any], dataset: Dataset
 ) -> Iterator[tuple[str, dict[str, ast.expr]]]:
     """Yield the steps from a customer's columns to standardised features, as `Scorer` takes them.
+
+    Rules that change nothing are left out.
 
     Yields
     ------
@@ -165,15 +168,11 @@ def preparing_steps(
         The step's name and the formulas of its columns over those of the step before: valid ranges,
         rules, gaps, features in real units and, last, the coordinates of the centres.
     """
-    read = columns_read(dataset)
-    rules = rule_repairs(rule for rule in dataset.rules if rule.when)
-    fills = [fill_repair(name, fill) for name, fill in model["fills"].items()]
-    cleaning = [("valid", range_repairs(read))]
-    cleaning += [(f"rule_{number}", [repair]) for number, repair in enumerate(rules, start=1)]
-    known = kept(column.name for column in read)
-    for name, repairs in [*cleaning, ("complete", fills)]:
+    known = kept(column.name for column in columns_read(dataset))
+    for name, repairs in repairs_by_step(model, dataset).items():
         changed = {r.column: r.formula for r in repairs if r.formula and r.column in known}
-        yield name, known | changed
+        if changed or not name.startswith("rule"):
+            yield name, known | changed
     scaled = Preparation.from_dict(model["preparation"]).steps
     yield "features", {step.name: parse(dataset.feature(step.name).formula) for step in scaled}
     yield "scaled", {step.name: step.formula for step in scaled}

@@ -17,7 +17,7 @@ from sqlglot import Dialect, exp
 from sqlglot.errors import SqlglotError
 
 from customer_tables.errors import UserError
-from segmentation.assignment import assignment_steps, distance_formulas
+from segmentation.assignment import CONFIDENCE, OUTLIER, assignment_steps, distance_formulas
 from segmentation.dataset import Column, Dataset
 from segmentation.expressions import Operation, bind, choose, translate
 from segmentation.model import dataset_of
@@ -146,9 +146,9 @@ def _listed(model: dict[str, Any]) -> dict[str, ast.expr]:
         "segment_name": chosen("segment", names),
         "second_choice": bind("second_choice"),
         "second_choice_name": chosen("second_choice", names),
-        "confidence": bind("1 - ratio"),
+        "confidence": bind(CONFIDENCE),
         "distance": bind("nearest"),
-        "outlier": bind("nearest > limit", limit=limit),
+        "outlier": bind(OUTLIER, limit=limit),
     }
 
 
