@@ -28,8 +28,8 @@ README = environment.ROOT / "scripts" / "README.md"
 STORED = environment.ROOT / "results" / "performance"
 _EPILOG = """\
 Each way to a result runs in a process of its own, in turns; ratios are those of one round. Nothing
-absolute is asserted. Where other programs use the machine, or rounds lie too far apart, the tables
-say so.
+absolute is asserted. Where rounds lie too far apart, the tables say so. What is measured at full
+size for results/performance goes into the table of scripts/README.md, too.
 
 exit codes: 0 done, 1 a way failed or results differ, 2 the arguments are wrong, 130 interrupted.
 """
@@ -41,12 +41,7 @@ def main(script, argv):
     def work():
         options = _parse(argv)
         environment.enter(script, argv)
-        from benchmarks import report
-
-        if options.stages:
-            print(report.stages_of(options.stages), end="")
-            return DONE
-        return _write_readme(options.output) if options.readme else _measure(options)
+        return _measure(options)
 
     return finish(work, left="entries that were finished are kept")
 
@@ -57,16 +52,11 @@ def _parse(argv):
     add = parser.add_argument
     add("--only", action="append", metavar="NAME", help="an entry; may be repeated")
     add("--list", action="store_true", help="list the entries and leave")
-    add("--quick", action="store_true", help="small sizes and three rounds")
-    add("--size", choices=("full", "quick", "tiny"), help=argparse.SUPPRESS)
+    add("--quick", action="store_true", help="small sizes and one round, to see that all works")
     add("--rounds", type=_rounds, metavar="N", help="how often each way runs")
     hint = "where benchmark.json and benchmark.md go (default: results/performance); entries"
     hint += " measured earlier stay in them"
     add("--output", type=Path, default=STORED, metavar="DIR", help=hint)
-    add("--readme", action="store_true", help="write the README's table anew from benchmark.json")
-    hint = "show where a run's time went, cell by cell (default: results/credit_card)"
-    run = environment.ROOT / "results" / "credit_card"
-    add("--stages", type=Path, nargs="?", const=run, metavar="RUN", help=hint)
     return parser.parse_args(argv)
 
 
@@ -80,7 +70,7 @@ def entries():
     """Return all entries by name, in the order of the tables."""
     from benchmarks import analysis, files, runs
 
-    return {entry.name: entry for part in (runs, analysis, files) for entry in part.ENTRIES}
+    return {entry.name: entry for part in (analysis, files, runs) for entry in part.ENTRIES}
 
 
 def _measure(options):
@@ -99,10 +89,11 @@ def _measure(options):
     if options.list:
         print("\n".join(f"{entry.name}: {entry.title}" for entry in chosen))
         return DONE
-    size, equal = options.size or ("quick" if options.quick else "full"), True
+    size, equal = "quick" if options.quick else "full", True
     for entry in chosen:
         say = lambda line: print(line, file=sys.stderr, flush=True)  # noqa: E731
-        record = measure.measure(entry, size, options.rounds, say)
+        rounds = options.rounds or (1 if options.quick else entry.rounds)
+        record = measure.measure(entry, size, rounds, say)
         _store(options.output, record, list(known))
         print(report.report([record]).partition("\n")[2].strip() + "\n", flush=True)
         equal = equal and all(case["equal"] for case in record["cases"])
@@ -116,8 +107,14 @@ def _store(folder, record, order):
     records = {one["name"]: one for one in read(folder)} | {record["name"]: record}
     kept = [records[name] for name in order if name in records]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "benchmark.json").write_text(json_text(kept), encoding="utf-8", newline="\n")
-    (folder / "benchmark.md").write_text(report.report(kept), encoding="utf-8", newline="\n")
+    texts = {
+        folder / "benchmark.json": json_text(kept),
+        folder / "benchmark.md": report.report(kept),
+    }
+    if folder == STORED:
+        texts[README] = report.with_table(README.read_text(encoding="utf-8"), kept)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def read(folder):
@@ -128,17 +125,6 @@ def read(folder):
     except ValueError:
         remedy = "delete it, or use --output"
         raise UserError("benchmark.json cannot be read", str(path), remedy) from None
-
-
-def _write_readme(folder):
-    from benchmarks import report
-
-    records = read(folder)
-    if not records:
-        raise UserError("there are no measurements", str(folder), "run benchmark.py first")
-    text = report.insert(README.read_text(encoding="utf-8"), report.readme_block(records))
-    README.write_text(text, encoding="utf-8", newline="\n")
-    return DONE
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import benchmark
-from benchmarks import measure, plain, report, runs
-from benchmarks.measure import Entry, equal_results, goal, quartiles, verdict
+from benchmarks import measure, report
+from benchmarks.measure import Entry, equal_results, goal, quartiles
+from benchmarks.report import verdict, with_table
 from runner.errors import STAGE_FAILED, USER_ERROR
-from segmentation.silhouette import silhouettes
 
 
 def short(loaded, settings):
@@ -41,20 +41,18 @@ def read(settings, folder):
 
 
 def large(loaded, settings):
-    return {"total": float(np.ones(loaded).sum())}
-
-
-def most(cases):
-    return [{"name": "most seconds", "value": cases[-1][1]["short"]["seconds"][2], "most": 60.0}]
+    values = np.ones(loaded)
+    time.sleep(0.3)  # longer than between two looks at the memory
+    return {"total": float(values.sum())}
 
 
 def entry(name, *ways, settings=None, **more):
-    ways = {way.__name__: way for way in ways}
-    return Entry(name, name, ways, {"tiny": (settings or {},)}, one_thread=True, **more)
+    ways, cases = {way.__name__: way for way in ways}, (settings or {},)
+    return Entry(name, name, ways, cases, cases, **more)
 
 
 OWN = {
-    "equal": entry("equal", short, long, goals=(goal("long", 2.0),), figures=most),
+    "equal": entry("equal", short, long, goals=(goal("long", 2.0),)),
     "other labels": entry("other labels", short, other),
     "broken": entry("broken", short, broken),
     "files": entry("files", large, settings={"rows": 10_000_000}, prepare=write, load=read),
@@ -70,29 +68,28 @@ def own(monkeypatch, tmp_path):
     """Have the command measure the entries above; return its options."""
     monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
     monkeypatch.setattr(benchmark, "entries", lambda: OWN)
-    return ["--size", "tiny", "--rounds", "1", "--output", str(tmp_path)]
+    return ["--quick", "--output", str(tmp_path)]
 
 
 @pytest.fixture(scope="module")
 def record():
-    return measure.measure(OWN["equal"], "tiny", 2, say=lambda line: None)
+    return measure.measure(OWN["equal"], "quick", 2, say=lambda line: None)
 
 
 def test_a_record_holds_times_ratios_machine_and_versions(record):
     (case,) = record["cases"]
     low, *_, high = case["ratios"]["long"]["seconds"]
     assert 1 < low <= high
-    assert case["contestants"]["long"]["seconds"][0] >= 0.3
-    assert [one["threads"] for one in case["contestants"].values()] == ["1", "default"]
+    assert case["ways"]["long"]["seconds"][0] >= 0.3
+    assert [one["threads"] for one in case["ways"].values()] == ["1", "default"]
     assert case["equal"] and case["equality"] == "equal"
-    assert 0 <= case["used_by_others"] <= 1
     assert json.loads(json.dumps(record)) == record
     assert record["machine"]["versions"]["numpy"] == np.__version__
 
 
 def test_files_are_made_once_and_memory_is_that_of_the_run():
-    (case,) = measure.measure(OWN["files"], "tiny", say=lambda line: None)["cases"]
-    memory = case["contestants"]["large"]
+    (case,) = measure.measure(OWN["files"], "quick", 1, say=lambda line: None)["cases"]
+    memory = case["ways"]["large"]
     assert memory["extra_memory"][2] == pytest.approx(80e6, rel=0.3)
     assert memory["peak_memory"][2] > memory["extra_memory"][2]
 
@@ -125,33 +122,16 @@ def test_equality_takes_labels_exactly_and_statistics_to_a_billionth(changed, eq
     assert equal_results({"a": base, "b": base | changed}, {})[0] is equal
 
 
-def test_an_exponent_is_fitted_beyond_a_hundred_thousand_rows():
-    cases = [
-        ({"rows": n}, {"run.py": {"seconds": [s] * 5, "extra_memory": [1e9 + 640 * n] * 5}})
-        for n, s in ((1e4, 50.0), (1e5, 60.0), (1e6, 60.0 * 10**1.2))
-    ]
-    memory, exponent = runs.growth(cases)
-    assert exponent["value"] == pytest.approx(1.2)
-    assert memory["value"] == pytest.approx(1.0)
-
-
-def test_tables_show_ratio_goal_and_verdict(record):
-    text = report.report([record])
-    assert "time: at least 2: met" in text
-    assert "most seconds" in text and "goal: at most 60: met" in text
-    assert "long (time)" not in report.readme_block([record])  # goals are for full sizes
-    block = report.readme_block([record | {"size": "full"}])
+def test_tables_show_ratio_goal_verdict_and_where_results_differ(record):
+    assert "time: at least 2: met" in report.report([record])
+    assert "long (time)" not in with_table("", [record])  # goals are for full sizes
+    block = with_table("", [record | {"size": "full"}])
     assert "| equal | long (time) |" in block and "at least 2: met" in block
-
-
-def test_a_busy_machine_wide_ratios_and_differing_results_are_on_the_page(record):
-    case = record["cases"][0] | {"used_by_others": 0.62, "equal": False}
+    case = record["cases"][0] | {"equal": False}
     case["ratios"] = {"long": dict.fromkeys(report.UNITS, [2.0, 2.0, 5.0, 8.0, 8.0])}
     text = report.report([record | {"cases": [case]}])
-    assert "Other programs used 62% of the machine" in text
-    assert "compare different things" in text and "5 (2–8) (wide)" in text
-    block = report.readme_block([record | {"cases": [case], "size": "full"}])
-    assert "results differ" in block and "used up to 62% of the machine" in block
+    assert "compare different things" in text and "5 (2–8)" in text
+    assert "results differ" in with_table("", [record | {"cases": [case], "size": "full"}])
 
 
 def test_what_is_stored_is_shown_as_it_is():
@@ -159,17 +139,15 @@ def test_what_is_stored_is_shown_as_it_is():
     # Some entries need packages beside the lock: they count, whether installed here or not.
     assert {record["name"] for record in records} == set(benchmark.entries())
     text = benchmark.README.read_text(encoding="utf-8")
-    assert report.insert(text, report.readme_block(records)) == text
+    assert with_table(text, records) == text
     assert (benchmark.STORED / "benchmark.md").read_text("utf-8") == report.report(records)
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--only", "nothing"], "choose from end-to-end"),
+        (["--only", "nothing"], "choose from silhouettes"),
         (["--rounds", "0"], "no number of rounds"),
-        (["--stages", "nowhere"], "no run that tells"),
-        (["--readme", "--output", "nowhere"], "no measurements"),
     ],
 )
 def test_a_users_mistake_is_told(options, told, capsys, monkeypatch):
@@ -190,28 +168,11 @@ def test_the_command_keeps_what_was_measured_and_fails_where_results_differ(own,
     assert "## files" in (folder / "benchmark.md").read_text()
 
 
-def test_stages_show_where_a_run_spent_its_time(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
-    cells = ["import this", "fit()\nmore()", "draw(a | b)"]
-    notebook = {"cells": [{"cell_type": "code", "source": source} for source in cells]}
-    notebook["cells"].insert(1, {"cell_type": "markdown", "source": "words"})
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "04_x.ipynb").write_text(json.dumps(notebook))
-    stage = {"number": "04", "seconds": 9.5, "peak_memory": 250e6, "cells": [1.0, 6.0, 2.0]}
-    (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "stages": [stage]}))
-    assert run("--stages", str(tmp_path)) == 0
-    text = capsys.readouterr().out
-    assert "| 04 | 9.5 | 250 MB |" in text
-    rows = [line for line in text.splitlines() if "`" in line]
-    assert rows[0] == "| 04 | 2 | 6.00 | 66.7% | `fit()` |"
-    assert rows[1].endswith("`draw(a \\| b)` |")
-
-
 @pytest.mark.parametrize("name", [n for n, e in benchmark.entries().items() if not e.is_missing])
-def test_every_entry_gives_equal_results_at_a_tiny_size(name, tmp_path):
+def test_every_entry_gives_equal_results_at_the_quick_size(name, tmp_path):
     entry = benchmark.entries()[name]
     assert {goal["against"] for goal in entry.goals} <= set(list(entry.ways)[1:])
-    for number, settings in enumerate(entry.sizes["tiny"]):
+    for number, settings in enumerate(entry.quick):
         folder = tmp_path / str(number)
         folder.mkdir()
         if entry.prepare:
@@ -220,23 +181,3 @@ def test_every_entry_gives_equal_results_at_a_tiny_size(name, tmp_path):
         results = {name: way(loaded, settings) for name, way in entry.ways.items()}
         holds, text = entry.equal(results, settings)
         assert holds, text
-
-
-def test_plain_silhouettes_are_the_packages():
-    rng = np.random.default_rng(4)
-    mass = rng.normal(size=(260, 4))
-    labelings = {"some": rng.integers(0, 4, 260), "noise": rng.integers(-1, 2, 260)}
-    labelings |= {"alone": np.append(np.zeros(259, int), 1), "one": np.zeros(260, int)}
-    for chosen in (None, np.arange(0, 260, 3)):
-        ours = silhouettes(mass, labelings, rows=chosen)
-        theirs = plain.silhouettes(mass, labelings, rows=chosen)
-        for name in labelings:
-            np.testing.assert_allclose(theirs[name], ours[name], atol=1e-12, err_msg=name)
-
-
-def test_tables_are_held_against_each_other_cell_by_cell():
-    table = 'name,value\nx,0.30000000000000004\ny,"""word"""\nz,null\n'
-    assert runs.same_table(table, table.replace("0.30000000000000004", "0.3"))
-    for before, after in (("0.30000000000000004", "0.31"), ("word", "ward"), ("null", "1")):
-        assert not runs.same_table(table, table.replace(before, after))
-    assert not runs.same_table(table, table + "d,3\n")

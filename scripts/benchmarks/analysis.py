@@ -34,10 +34,7 @@ def load_features(settings: Settings, folder: Path) -> np.ndarray:
     import segmentation.stability  # noqa: F401  (what all ways use is loaded)
 
     _, preparation, features = prepared_cardholders()
-    return _some_rows(preparation.transform(features).to_numpy(), settings["rows"])
-
-
-def _some_rows(matrix: np.ndarray, rows: int) -> np.ndarray:
+    matrix, rows = preparation.transform(features).to_numpy(), settings["rows"]
     rng = np.random.default_rng(3)
     if rows <= len(matrix):
         return matrix[np.sort(rng.permutation(len(matrix))[:rows])]
@@ -166,79 +163,6 @@ def _scikit_learn(matrix: np.ndarray, settings: Settings) -> Result:
     return _as_tree(model.distances_, model.labels_)
 
 
-# --- autoencoder --------------------------------------------------------------------------------
-
-PUBLIC = (500, 500, 2000, 10)  # hidden layers and code; Xie et al. 2016, on many public pages
-NEEDED = {2: 1.7, 5: 3.0}  # PCA's held-out error over ours, by rank
-
-
-def _load_scores(settings: Settings, folder: Path) -> tuple[np.ndarray, Any]:
-    """All 17 columns as z-scores, amounts logged and gaps filled with the median, and a split."""
-    import pandas as pd
-
-    import segmentation.autoencoder  # noqa: F401  (loads TensorFlow)
-    from segmentation.dataset import load_dataset
-    from segmentation.reduction import split_rows
-
-    table = pd.read_csv(load_dataset("credit_card").source_path).select_dtypes("number")
-    table = table.fillna(table.median())
-    heavy = table.columns[table.max() > 12]  # neither shares nor months
-    table[heavy] = np.log1p(table[heavy])
-    scores = _some_rows(((table - table.mean()) / table.std(ddof=0)).to_numpy(), settings["rows"])
-    return scores, split_rows(len(scores), 20)
-
-
-def _over_pca(scores: np.ndarray, split: Any, errors: Mapping[int, float]) -> Result:
-    """Return PCA's held-out error over that of a network, by the rank of its code."""
-    from sklearn.decomposition import PCA
-
-    seen, held_out = np.delete(scores, split.held_out, axis=0), scores[split.held_out]
-    found = {}
-    for rank, error in errors.items():
-        pca = PCA(rank).fit(seen)
-        rebuilt = pca.inverse_transform(pca.transform(held_out))
-        found[f"rank {rank}"] = np.square(held_out - rebuilt).mean() / error
-    return found
-
-
-def _side_by_side(loaded: tuple[np.ndarray, Any], settings: Settings) -> Result:
-    from segmentation.autoencoder import train_autoencoders
-
-    scores, split = loaded
-    held_out = scores[split.held_out]
-    trained = train_autoencoders(scores, list(NEEDED), [20], split, epochs=settings["epochs"])
-    rebuilt = [model.inverse_transform(model.transform(held_out)) for model in trained]
-    errors = [np.square(held_out - rows).mean() for rows in rebuilt]
-    return _over_pca(scores, split, dict(zip(NEEDED, errors, strict=True)))
-
-
-def _public(loaded: tuple[np.ndarray, Any], settings: Settings) -> Result:
-    import keras
-
-    scores, split = loaded
-    keras.utils.set_random_seed(20)
-    *hidden, code = PUBLIC
-    widths = [*zip(hidden, ["relu"] * 3, strict=True), (code, None)]
-    widths += [*zip(reversed(hidden), ["relu"] * 3, strict=True), (scores.shape[1], None)]
-    model = keras.Sequential([keras.layers.Dense(width, kind) for width, kind in widths])
-    model.compile("adam", "mse")
-    seen, held_out = np.delete(scores, split.held_out, axis=0), scores[split.held_out]
-    model.fit(seen, seen, batch_size=128, epochs=settings["public_epochs"], verbose=0)
-    error = np.square(held_out - model.predict(held_out, verbose=0)).mean()
-    return _over_pca(scores, split, {code: error})
-
-
-def _against_pca(results: Mapping[str, Result], settings: Settings) -> Equality:
-    errors = [
-        f"{name} {', '.join(f'{ratio:.2f} at {rank}' for rank, ratio in result.items())}"
-        for name, result in results.items()
-    ]
-    ours = next(iter(results.values())).values()
-    enough = all(ratio >= least for ratio, least in zip(ours, NEEDED.values(), strict=True))
-    text = f"PCA's held-out error over that of the network: {'; '.join(errors)}"
-    return enough or not settings["judged"], text
-
-
 ENTRIES = (
     Entry(
         name="silhouettes",
@@ -247,15 +171,11 @@ ENTRIES = (
             "one pass over the distances": _one_pass,
             "scikit-learn, one call for each k": _one_call_each,
         },
-        sizes={
-            "full": ({"rows": 8950, "k_max": 12}, {"rows": 20_000, "k_max": 8}),
-            "quick": ({"rows": 3000, "k_max": 8},),
-            "tiny": ({"rows": 300, "k_max": 4},),
-        },
+        full=({"rows": 8950, "k_max": 12}, {"rows": 20_000, "k_max": 8}),
+        quick=({"rows": 300, "k_max": 4},),
         load=_load_labelings,
         goals=(goal("scikit-learn, one call for each k", 12.0),),
         rounds=5,
-        one_thread=True,
     ),
     Entry(
         name="kmeans",
@@ -264,17 +184,11 @@ ENTRIES = (
             "starts over the cores, improved by neighbours": _scan_each_seed,
             "scikit-learn, 50 starts for each k": _default_starts,
         },
-        sizes={
-            "full": (
-                {"rows": 8950, "k_max": 12, "our_starts": 5, "their_starts": 50, "seeds": 20},
-            ),
-            "quick": ({"rows": 3000, "k_max": 8, "our_starts": 5, "their_starts": 50, "seeds": 5},),
-            "tiny": ({"rows": 300, "k_max": 3, "our_starts": 4, "their_starts": 5, "seeds": 2},),
-        },
+        full=({"rows": 8950, "k_max": 12, "our_starts": 5, "their_starts": 50, "seeds": 20},),
+        quick=({"rows": 300, "k_max": 3, "our_starts": 4, "their_starts": 5, "seeds": 2},),
         load=load_features,
         equal=_how_often_the_best,
         goals=(goal("scikit-learn, 50 starts for each k", 4.0),),
-        one_thread=True,
     ),
     Entry(
         name="stability",
@@ -283,49 +197,18 @@ ENTRIES = (
             "weights for repeats, fits over the cores": _our_pairs,
             "scikit-learn, one fit after the other": _plain_pairs,
         },
-        sizes={
-            "full": ({"rows": 8950, "k_max": 12, "pairs": 20, "starts": 4},),
-            "quick": ({"rows": 3000, "k_max": 8, "pairs": 4, "starts": 4},),
-            "tiny": ({"rows": 300, "k_max": 3, "pairs": 2, "starts": 2},),
-        },
+        full=({"rows": 8950, "k_max": 12, "pairs": 20, "starts": 4},),
+        quick=({"rows": 300, "k_max": 3, "pairs": 2, "starts": 2},),
         load=load_features,
         goals=(goal("scikit-learn, one fit after the other", 2.5),),
-        one_thread=True,
     ),
     Entry(
         name="ward",
         title="Ward's tree",
         ways={"fastcluster, from vectors": _vectors, "scikit-learn": _scikit_learn},
-        sizes={
-            "full": ({"rows": 8950}, {"rows": 30_000}),
-            "quick": ({"rows": 3000},),
-            "tiny": ({"rows": 200},),
-        },
+        full=({"rows": 8950}, {"rows": 30_000}),
+        quick=({"rows": 200},),
         load=load_features,
         goals=(goal("scikit-learn", 4.7), goal("scikit-learn", 10.0, "extra_memory")),
-        one_thread=True,
-    ),
-    Entry(
-        name="ward-large",
-        title="Ward's tree without a sample",
-        ways={"fastcluster, from vectors": _vectors},
-        sizes={"full": ({"rows": 100_000},), "quick": ({"rows": 20_000},), "tiny": ()},
-        load=load_features,
-        rounds=1,
-        one_thread=True,
-    ),
-    Entry(
-        name="autoencoder",
-        title="Autoencoders of ranks 2 and 5",
-        ways={"64-64, side by side": _side_by_side, "17-500-500-2000-10, Keras fit": _public},
-        sizes={
-            "full": ({"rows": 8950, "epochs": 20, "public_epochs": 100, "judged": True},),
-            "quick": ({"rows": 3000, "epochs": 20, "public_epochs": 10, "judged": False},),
-            "tiny": ({"rows": 200, "epochs": 2, "public_epochs": 1, "judged": False},),
-        },
-        load=_load_scores,
-        equal=_against_pca,
-        goals=(goal("17-500-500-2000-10, Keras fit", 10.0),),
-        one_thread=True,
     ),
 )

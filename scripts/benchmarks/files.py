@@ -260,10 +260,8 @@ ENTRIES = (
         name="scoring",
         title="Scoring customers",
         ways={"score.py": _score, "DuckDB reads and writes as many columns": _copy},
-        sizes={
-            name: tuple({"rows": rows, "format": form} for form in ("csv", "parquet"))
-            for name, rows in (("full", 10_000_000), ("quick", 1_000_000), ("tiny", 2000))
-        },
+        full=tuple({"rows": 10_000_000, "format": form} for form in ("csv", "parquet")),
+        quick=tuple({"rows": 2000, "format": form} for form in ("csv", "parquet")),
         prepare=_write_customers,
         equal=_same_lines,
         goals=(goal("DuckDB reads and writes as many columns", 1 / 1.5),),
@@ -272,19 +270,15 @@ ENTRIES = (
         name="transactions",
         title="Features from transaction lines",
         ways={"straight from the file": _aggregated, "pandas": _by_pandas},
-        sizes={
-            "full": (
-                {"lines": 50_000_000, "format": "parquet"},
-                {"lines": 20_000_000, "format": "csv"},
-            ),
-            "quick": ({"lines": 1_000_000, "format": "parquet"},),
-            "tiny": ({"lines": 20_000, "format": "parquet"}, {"lines": 20_000, "format": "csv"}),
-        },
+        full=(
+            {"lines": 50_000_000, "format": "parquet"},
+            {"lines": 20_000_000, "format": "csv"},
+        ),
+        quick=({"lines": 20_000, "format": "parquet"}, {"lines": 20_000, "format": "csv"}),
         prepare=_write_lines,
         load=_load_lines,
         goals=(goal("pandas", 5.0), goal("pandas", 2.0, "peak_memory")),
         rounds=2,
-        one_thread=True,
     ),
     Entry(
         name="beyond-memory",
@@ -293,16 +287,12 @@ ENTRIES = (
             "a sample's centres, then passes over the file": _streamed,
             "Spark in local mode": _by_spark,
         },
-        sizes={
-            "full": ({"rows": 10_000_000, "k": 8, "spark_memory": "6g"},),
-            "quick": ({"rows": 500_000, "k": 8, "spark_memory": "2g"},),
-            "tiny": ({"rows": 3000, "k": 3, "spark_memory": "1g"},),
-        },
+        full=({"rows": 10_000_000, "k": 8, "spark_memory": "6g"},),
+        quick=({"rows": 3000, "k": 3, "spark_memory": "1g"},),
         prepare=_write_features,
         equal=_no_worse,
         goals=(goal("Spark in local mode", 3.5), goal("Spark in local mode", 4.0, "peak_memory")),
         rounds=2,
-        one_thread=True,
         needs="pyspark",
     ),
 )

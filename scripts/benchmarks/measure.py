@@ -1,4 +1,4 @@
-"""Ways to one result take turns, each in a process of its own; what follows from their times."""
+"""Ways to one result take turns, each in a process of its own, and have to give the same."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from runner.work import now
 MEASURES = ("seconds", "cpu_seconds", "peak_memory", "extra_memory")
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0", "PYTHONHASHSEED": "0"}
+PAUSE = 0.05  # seconds between two looks at the memory
 
 Settings = Mapping[str, Any]
 Result = Mapping[str, Any]  # of arrays, numbers and texts
@@ -71,8 +72,8 @@ class Entry:
     ways : dict of str to callable
         Each gets what `load` has made, or the folder, and the settings; only this is timed, with
         the programs that it starts.
-    sizes : dict of str to tuple of dict
-        For "full", "quick" and "tiny" (for tests): the cases, each a mapping of plain values.
+    full, quick : tuple of dict
+        The cases, each a mapping of plain values; the quick ones take seconds.
     prepare : callable, optional
         Gets settings and folder, and makes files there for a case, once, untimed.
     load : callable, optional
@@ -81,13 +82,8 @@ class Entry:
         Gets the results by way, and the settings.
     goals : tuple of dict
         By `goal`.
-    figures : callable, optional
-        Gets, for each case, its settings and the measurements by way; returns numbers that follow
-        from several cases: dicts of name, value and the most that it may be.
     rounds : int
         At full size.
-    one_thread : bool
-        Whether numerical libraries start one thread in the project's way, as in a run's kernels.
     needs : str
         A package beside the lock without which the entry is left out.
     """
@@ -95,16 +91,13 @@ class Entry:
     name: str
     title: str
     ways: Mapping[str, Callable[[Any, Settings], Result]]
-    sizes: Mapping[str, tuple[Settings, ...]]
+    full: tuple[Settings, ...]
+    quick: tuple[Settings, ...]
     prepare: Callable[[Settings, Path], None] | None = None
     load: Callable[[Settings, Path], Any] | None = None
     equal: Callable[[Mapping[str, Result], Settings], Equality] = equal_results
     goals: tuple[dict[str, Any], ...] = ()
-    figures: Callable[[list[tuple[Settings, Mapping[str, Any]]]], list[dict[str, Any]]] | None = (
-        None
-    )
     rounds: int = 3
-    one_thread: bool = False
     needs: str = ""
 
     @property
@@ -113,8 +106,8 @@ class Entry:
         return bool(self.needs) and find_spec(self.needs) is None
 
     def threads_of(self, way: str) -> str:
-        """Return how many threads numerical libraries start: "1", or their "default"."""
-        return "1" if self.one_thread and way == next(iter(self.ways)) else "default"
+        """How many threads numerical libraries start: "1" as in a run's kernels, or "default"."""
+        return "1" if way == next(iter(self.ways)) else "default"
 
     def loaded(self, settings: Settings, folder: Path) -> Any:
         """Return what ways get."""
@@ -122,31 +115,15 @@ class Entry:
 
 
 def measure(
-    entry: Entry, size: str, rounds: int | None = None, say: Callable[[str], None] = print
+    entry: Entry, size: str, rounds: int, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Run an entry's cases and return its record: plain values, ready for JSON.
+    """Run an entry's cases, "full" or "quick"; return its record: plain values, ready for JSON.
 
-    Parameters
-    ----------
-    entry : Entry
-    size : str
-        "full", "quick" or "tiny".
-    rounds : int, optional
-        In place of the entry's own number.
-    say : callable
-        Gets a line after each round.
-
-    Raises
-    ------
-    RunFailed
-        If a way fails.
+    `say` gets a line after each round. RunFailed if a way fails.
     """
-    rounds = rounds or min(entry.rounds, {"full": 1000, "quick": 3, "tiny": 1}[size])
-    cases = [_measure_case(entry, case, rounds, say) for case in entry.sizes[size]]
-    measured = [(case["settings"], case["contestants"]) for case in cases]
-    record = {"name": entry.name, "title": entry.title, "size": size, "rounds": rounds}
-    record |= {"measured": now(), "machine": machine(), "cases": cases}
-    return record | {"figures": entry.figures(measured) if entry.figures else []}
+    cases = [_measure_case(entry, case, rounds, say) for case in getattr(entry, size)]
+    about = {"name": entry.name, "title": entry.title, "size": size, "rounds": rounds}
+    return about | {"measured": now(), "machine": machine(), "cases": cases}
 
 
 def _measure_case(
@@ -156,7 +133,6 @@ def _measure_case(
     turns: dict[str, list[dict[str, float]]] = {name: [] for name in entry.ways}
     equality = (True, "")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        before = _used()
         _in_a_process(entry, settings, Path(folder))
         for number in range(rounds):
             names, results = list(entry.ways), {}
@@ -168,7 +144,6 @@ def _measure_case(
                 equality = entry.equal({name: results[name] for name in names}, settings)
             times = ", ".join(f"{way} {took[-1]['seconds']:.2f} s" for way, took in turns.items())
             say(f"{entry.name} {label}round {number + 1}: {times}")
-        used, total, ours = _used() - before
     costs = {
         way: {m: np.array([turn[m] for turn in turns[way]]) for m in MEASURES} for way in turns
     }
@@ -177,7 +152,7 @@ def _measure_case(
         "settings": dict(settings),
         "equal": equality[0],
         "equality": equality[1],
-        "contestants": {
+        "ways": {
             way: {m: quartiles(cost[m]) for m in MEASURES} | {"threads": entry.threads_of(way)}
             for way, cost in costs.items()
         },
@@ -186,7 +161,6 @@ def _measure_case(
             for way in others
         },
         "goals": list(entry.goals),
-        "used_by_others": round(float(np.clip((used - ours) / max(total, 1e-9), 0, 1)), 3),
     }
 
 
@@ -199,11 +173,7 @@ def _in_a_process(entry: Entry, settings: Settings, folder: Path, way: str | Non
     with patch.dict(os.environ, environ, clear=True), ProcessPoolExecutor(1, spawn) as pool:
         try:
             return pool.submit(_take_turn, entry, settings, folder, way).result()
-        except BaseException as error:
-            for process in multiprocessing.active_children():
-                process.terminate()
-            if not isinstance(error, Exception):
-                raise
+        except Exception as error:
             what = f"{entry.name}: {way or 'its preparation'} failed: {type(error).__name__}"
             raise RunFailed(f"{what}: {error}\n{error.__cause__ or ''}") from None
 
@@ -227,25 +197,23 @@ def metered(work: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
     result
     dict of str to float
         By `MEASURES`: processor seconds of all cores, memory in bytes of all processes together,
-        what they share counted once.
+        what they share counted once (where the system tells, as Linux does).
     """
-    here, over = psutil.Process(), threading.Event()
-    loaded = peak = here.memory_info().rss
+    here, over, seen = psutil.Process(), threading.Event(), []
+
+    def look() -> None:
+        total = 0
+        for process in (here, *here.children(recursive=True)):
+            with suppress(psutil.Error):
+                memory = process.memory_full_info()
+                total += getattr(memory, "pss", memory.rss)
+        seen.append(total)
 
     def watch() -> None:
-        nonlocal peak
-        pause = 0.0
-        while not over.wait(pause):
-            began, total = time.perf_counter(), 0
-            for process in (here, *here.children(recursive=True)):
-                with suppress(psutil.Error):  # Linux: its part of what processes share (Pss)
-                    memory = process.memory_full_info()
-                    total += getattr(memory, "pss", memory.rss)
-            peak = max(peak, total)
-            pause = max(0.05, 50 * (time.perf_counter() - began))  # at most a fiftieth of the time
+        while not over.wait(PAUSE):
+            look()
 
-    with suppress(OSError):  # Linux: forget the peak of what was loaded
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    look()
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     cpu, began = sum(os.times()[:4]), time.perf_counter()
@@ -255,30 +223,13 @@ def metered(work: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
         seconds, cpu = time.perf_counter() - began, sum(os.times()[:4]) - cpu
         over.set()
         watching.join()
-    with suppress(OSError):  # Linux: this process's own peak, however short
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        peak = max(peak, int(status.partition("VmHWM:")[2].split()[0]) * 1024)
-    return result, dict(zip(MEASURES, (seconds, cpu, peak, max(peak - loaded, 1)), strict=True))
-
-
-def _used() -> np.ndarray:
-    """Return seconds of all cores that were used, that there were, and that ours used."""
-    times, own = psutil.cpu_times(), os.times()
-    idle = times.idle + getattr(times, "iowait", 0.0)
-    return np.array([sum(times[:8]) - idle, sum(times[:8]), sum(own[:4])])
+    extra = max(max(seen) - seen[0], 1)
+    return result, dict(zip(MEASURES, (seconds, cpu, max(seen), extra), strict=True))
 
 
 def quartiles(values: Sequence[float] | np.ndarray) -> list[float]:
     """Return smallest, lower quartile, median, upper quartile and largest of some values."""
     return [float(f"{value:.4g}") for value in np.percentile(values, (0, 25, 50, 75, 100))]
-
-
-def verdict(ratio: Sequence[float], least: float) -> str:
-    """Say "met" or "missed" if both quartiles of a ratio lie on that side of its goal."""
-    _, low, _, high, _ = ratio
-    if low >= least:
-        return "met"
-    return "missed" if high < least else "spread too wide to conclude"
 
 
 def machine() -> dict[str, Any]:
@@ -292,7 +243,6 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory": psutil.virtual_memory().total,
         "system": platform.system(),
-        "machine": platform.machine(),
         "versions": stamps.versions(),
         "git": manifest.git_state(ROOT),
     }

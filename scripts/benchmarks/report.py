@@ -1,16 +1,9 @@
-"""The benchmark's records as Markdown, and where a run's time went."""
+"""The benchmark's records as Markdown."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-from benchmarks.measure import verdict
-from customer_tables.errors import UserError
-from runner import manifest
-from runner.notebook_files import source_of
 
 UNITS = {
     "seconds": "time",
@@ -18,9 +11,6 @@ UNITS = {
     "peak_memory": "memory",
     "extra_memory": "memory beyond the data",
 }
-WIDE = 1.5  # a ratio whose quartiles lie further apart than this factor is not worth quoting
-BUSY = 0.1  # share of the machine that others may use before a table says so
-SHOWN = 25  # cells of a run, the slowest first
 START, END = "<!-- performance -->", "<!-- /performance -->"
 
 
@@ -50,8 +40,6 @@ def _section(record: Mapping[str, Any]) -> str:
     ]
     for case in record["cases"]:
         lines += ["", *_case(case)]
-    for figure in record["figures"]:
-        lines += ["", f"{figure['name']}: {figure['value']:.3g} (goal: {_at_most(figure)})"]
     return "\n".join(lines)
 
 
@@ -60,10 +48,8 @@ def _case(case: Mapping[str, Any]) -> list[str]:
     lines = [f"Settings: {settings or 'none'}. Results: {case['equality']}."]
     if not case["equal"]:
         lines += ["", "**The results differ: these times compare different things.**"]
-    if case["used_by_others"] > BUSY:
-        lines += ["", f"Other programs used {case['used_by_others']:.0%} of the machine meanwhile."]
     rows = []
-    for name, one in case["contestants"].items():
+    for name, one in case["ways"].items():
         memory = (f"{one[m][2] / 1e6:,.0f} MB" for m in ("peak_memory", "extra_memory"))
         times = (_median(one[m]) for m in ("seconds", "cpu_seconds"))
         rows.append([name, one["threads"], *times, *memory])
@@ -91,38 +77,35 @@ def _judged(goal: Mapping[str, Any], ratio: Sequence[float], *, equal: bool = Tr
     return f"{wanted}: {verdict(ratio, least) if equal else 'results differ'}"
 
 
-def _at_most(figure: Mapping[str, Any]) -> str:
-    return f"at most {figure['most']:g}: {'met' if figure['value'] <= figure['most'] else 'missed'}"
+def verdict(ratio: Sequence[float], least: float) -> str:
+    """Say "met" or "missed" if both quartiles of a ratio lie on that side of its goal."""
+    _, low, _, high, _ = ratio
+    if low >= least:
+        return "met"
+    return "missed" if high < least else "spread too wide to conclude"
 
 
 def _median(five: Sequence[float]) -> str:
-    """Write a median with smallest and largest, and whether quartiles lie too far apart."""
+    """Write a median with the smallest and the largest value."""
     low, _, middle, _, high = (f"{v:.0f}" if v >= 100 else f"{v:.3g}" for v in five)
-    return f"{middle} ({low}–{high}){' (wide)' if five[3] > WIDE * five[1] else ''}"
+    return f"{middle} ({low}–{high})"
 
 
-def readme_block(records: Iterable[Mapping[str, Any]]) -> str:
-    """Write the README's table: one line a goal, with the ratio's median and range.
+def with_table(readme: str, records: Iterable[Mapping[str, Any]]) -> str:
+    """Put the table into a README's text, between its marks: a line for each goal.
 
     Goals are meant for full sizes; records of others are left out.
     """
     rows: list[list[str]] = []
-    machines, busiest = dict[str, None](), 0.0
+    machines = dict[str, None]()
     for record in (one for one in records if one["size"] == "full"):
         machine = record["machine"]
         machines[f"{machine['cores']} cores ({machine['processor']}), {machine['system']}"] = None
-        for case in record["cases"]:
-            rows += _goal_rows(record["title"], case)
-            busiest = max(busiest, case["used_by_others"])
-        for figure in record["figures"]:
-            rows.append(
-                [record["title"], figure["name"], f"{figure['value']:.3g}", _at_most(figure)]
-            )
+        rows += [row for case in record["cases"] for row in _goal_rows(record["title"], case)]
     lines = _table("what | against | how many times less | goal", rows, [2])
-    measured = f"Medians of alternating rounds, with their range, on {'; '.join(machines)}."
-    if busiest > BUSY:
-        measured += f" Other programs used up to {busiest:.0%} of the machine meanwhile."
-    return "\n".join([*lines, "", measured])
+    lines += ["", f"Medians of alternating rounds, with their range, on {'; '.join(machines)}."]
+    before, _, rest = readme.partition(START)
+    return "\n".join([f"{before}{START}", "", *lines, "", f"{END}{rest.partition(END)[2]}"])
 
 
 def _goal_rows(title: str, case: Mapping[str, Any]) -> Iterable[list[str]]:
@@ -133,47 +116,3 @@ def _goal_rows(title: str, case: Mapping[str, Any]) -> Iterable[list[str]]:
         five = case["ratios"][goal["against"]][goal["measure"]]
         against = f"{goal['against']} ({UNITS[goal['measure']]})"
         yield [title, against, _median(five), _judged(goal, five, equal=case["equal"])]
-
-
-def insert(text: str, block: str) -> str:
-    """Put the table into a README's text, between its marks."""
-    before, _, rest = text.partition(START)
-    return f"{before}{START}\n\n{block}\n\n{END}{rest.partition(END)[2]}"
-
-
-def stages_of(results: Path) -> str:
-    """Write the stages and the slowest cells of a run.
-
-    Raises
-    ------
-    UserError
-        If there is no run, or it did not record the time of its cells.
-    """
-    stages = (manifest.read(results) or {"stages": []})["stages"]
-    cells = [row for stage in stages for row in _cells(results, stage)]
-    if not cells:
-        raise UserError(
-            "there is no run that tells the time of its cells",
-            where=str(results),
-            remedy="make one: scripts/run.py --force",
-        )
-    memory = [f"{s['peak_memory'] / 1e6:,.0f} MB" if s["peak_memory"] else "" for s in stages]
-    rows = [[s["number"], f"{s['seconds']:.1f}", m] for s, m in zip(stages, memory, strict=True)]
-    lines = _table("notebook | seconds | peak memory", rows, [1, 2])
-    total = sum(seconds for seconds, *_ in cells)
-    slowest = sorted(cells, key=lambda row: -row[0])[:SHOWN]
-    rows = [[n, str(c), f"{s:.2f}", f"{s / total:.1%}", f"`{b}`"] for s, n, c, b in slowest]
-    head = "notebook | cell | seconds | share of all | begins with"
-    return "\n".join([*lines, "", *_table(head, rows, [1, 2, 3])]) + "\n"
-
-
-def _cells(results: Path, stage: Mapping[str, Any]) -> Iterable[tuple[float, str, int, str]]:
-    """Yield seconds, notebook, number among its code cells and beginning of each code cell."""
-    times = stage.get("cells") or []
-    (path,) = (results / "notebooks").glob(f"{stage['number']}_*.ipynb") if times else (None,)
-    notebook = json.loads(path.read_text(encoding="utf-8")) if path else {"cells": []}
-    code = [source_of(cell).strip() for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    pairs = zip(times, filter(None, code), strict=True)
-    for number, (seconds, source) in enumerate(pairs, start=1):
-        begins = source.partition("\n")[0][:60].replace("|", "\\|")
-        yield seconds, stage["number"], number, begins
