@@ -7,7 +7,7 @@
 Every repetition draws a table, decides as notebook 04 does, draws a second table from the same
 population and compares the promises of the first with it. A line is stored for each in
 results/decision/runs.jsonl, so an interrupted simulation goes on where it stopped; the table of
-all of them is written to results/decision/README.md and into notebooks/README.md.
+all of them is written to results/decision/README.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "notebooks"))
 
 from customer_tables.table import read_table  # noqa: E402
-from segmentation import cleaning, null_reference, sampling, selection, stability  # noqa: E402
+from segmentation import null_reference, sampling, selection, stability  # noqa: E402
+from segmentation.cleaning import clean  # noqa: E402
 from segmentation.dataset import load_dataset  # noqa: E402
 from segmentation.features import build_features, fit_preparation  # noqa: E402
 from segmentation.intake import text_columns  # noqa: E402
@@ -52,16 +53,7 @@ def card_features(table: Path) -> np.ndarray:
     """Features that segment cardholders, transformed, shape (n, d)."""
     known = load_dataset(CARDS)
     reading = read_table(table, text_columns=text_columns(known))
-    step: Any = cleaning.select_columns(reading.numbered, known)
-    for clean in (
-        cleaning.index_customers,
-        cleaning.check_types,
-        cleaning.apply_valid_ranges,
-        cleaning.apply_rules,
-        cleaning.fill_gaps,
-    ):
-        step = clean(step.customers, known)
-    features = build_features(step.customers, known)
+    features = build_features(clean(reading.numbered, known).customers, known)
     return fit_preparation(features, known.features_with("segment")).transform(features).to_numpy()
 
 
@@ -269,14 +261,6 @@ def report(runs: list[dict[str, Any]]) -> str:
     return ABOUT + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def with_table(readme: str, table: str) -> str:
-    """Put the table between its marks in the notebooks' README."""
-    before, _, rest = readme.partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    return f"{before}{MARKS[0]}\n{table[table.index('| case') :]}{MARKS[1]}{after}"
-
-
-MARKS = ("<!-- simulated decisions -->", "<!-- end of simulated decisions -->")
 ABOUT = """# How the decision on the number of segments behaves where the truth is known
 
 Made by `scripts/simulate_decision.py`; each line summarises simulated tables, each with its own
@@ -311,10 +295,6 @@ def main() -> int:
                 file.write(json.dumps(run) + "\n")
             print(name, n, seed, run["k"], run["word"], run["natural"], flush=True)
     (STORED / "README.md").write_text(report(runs), encoding="utf-8")
-    readme = ROOT / "notebooks" / "README.md"
-    readme.write_text(
-        with_table(readme.read_text(encoding="utf-8"), report(runs)), encoding="utf-8"
-    )
     return 0
 
 

@@ -45,8 +45,6 @@ def test_the_decision_does_not_depend_on_the_seed(embedded_matrix):
     assert ks == {6}
 
 
-def test_the_stored_tables_are_those_of_the_stored_runs():
+def test_the_stored_table_is_that_of_the_stored_runs():
     table = simulation.report(simulation.stored_runs())
     assert (simulation.STORED / "README.md").read_text(encoding="utf-8") == table
-    readme = (simulation.ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
-    assert simulation.with_table(readme, table) == readme
