@@ -32,6 +32,17 @@ def fit_model(known: Dataset, table: pd.DataFrame, k: int, name: str = "Kind") -
     return build_model(known, cleaned.fills, preparation, fit.centres, entries, training)
 
 
+def assert_scored(found: pd.DataFrame, assigned: pd.DataFrame, within: float = 1e-9) -> None:
+    """Hold a scored list, indexed by customer, against what `assign_customers` gave."""
+    names = assigned.set_index("segment")["segment_name"].drop_duplicates()
+    assigned = assigned.loc[found.index]
+    for column in ("segment", "second_choice", "segment_name", "outlier"):
+        assert (found[column] == assigned[column]).all(), column
+    assert (found["second_choice_name"] == found["second_choice"].map(names)).all()
+    for column in ("confidence", "distance"):
+        assert (found[column].astype(float) - assigned[column]).abs().max() < within, column
+
+
 @pytest.fixture(scope="session")
 def holders(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """Everything about the embedded cardholders and a model of them, to be read only."""

@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from fitted import fit_model
+from fitted import assert_scored, fit_model
 
 from customer_tables.duckdb_files import Options, open_duckdb, open_file, rows_of
 from customer_tables.errors import UserError
@@ -25,7 +25,6 @@ from customer_tables.transactions import aggregate, aggregate_lines, create_line
 from runner import command as run_command
 from runner import pipeline
 from segmentation.dataset import load_dataset
-from segmentation.sql import write_query
 from spark_engine import command, series, session
 from spark_engine.customers import Purchases, make_customers
 from spark_engine.dialect import to_spark
@@ -322,10 +321,7 @@ def test_spark_gives_the_segments_of_python(spark, holders, capsys):
     score(spark, holders.path, str(holders.known.source_path), "scored")
     found = pd.read_parquet("scored").set_index("customer").sort_index()
     assert found.index.tolist() == expected.index.tolist()
-    for column in ("segment", "second_choice", "segment_name", "outlier"):
-        assert (found[column] == expected[column]).all()
-    for column in ("confidence", "distance"):
-        assert (found[column] - expected[column]).abs().max() < 1e-9
+    assert_scored(found, expected)
     said = capsys.readouterr().out
     sizes = expected["segment"].value_counts().sort_index()
     assert [int(n.replace(",", "")) for n in re.findall(r"Kind \d: ([\d,]+) ", said)] == [*sizes]
@@ -349,15 +345,6 @@ def test_bad_input_leaves_nothing(spark, holders, tmp_path, capfd):
         make_customers(spark, Purchases("x.csv"), str(tmp_path), Path("s.parquet"), 10, 1)
     assert sorted(tmp_path.iterdir()) == before
     assert "WARN" not in capfd.readouterr().err
-
-
-@pytest.mark.slow
-def test_a_query_of_the_model_runs_without_this_project(spark, holders):
-    """The text alone, in a session with Spark's own settings for numbers and times."""
-    source = str(holders.known.source_path)
-    spark.read.csv(source, header=True, inferSchema=True).createOrReplaceTempView("holders")
-    query = write_query(holders.model, "spark", table="holders", columns={"customer_id": "CUST_ID"})
-    assert spark.sql(query).count() == len(holders.table)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import sqlglot
 from conftest import HOSTILE_TEXTS
-from fitted import fit_model
+from fitted import assert_scored, fit_model
 from sqlglot import exp
 
 from customer_tables.errors import UserError
@@ -78,13 +78,7 @@ def ask(query, **tables):
 def assert_equal(found, expected):
     found = found.set_index("customer").sort_index()
     assert found.index.tolist() == expected.index.tolist()
-    for column in ("segment", "second_choice", "segment_name"):
-        assert (found[column] == expected[column]).all()
-    assert (found["outlier"].astype(bool) == expected["outlier"]).all()
-    names = expected.set_index("segment")["segment_name"].drop_duplicates()
-    assert (found["second_choice_name"] == found["second_choice"].map(names)).all()
-    for column in ("confidence", "distance"):
-        assert (found[column].astype(float) - expected[column]).abs().max() < 1e-9
+    assert_scored(found, expected)
 
 
 # --- the same results -----------------------------------------------------------------------------

@@ -60,28 +60,17 @@ def test_a_fit_to_a_file_is_that_of_the_whole_table(matrix, path):
     assert (np.bincount(labels) == fit.sizes).all()
 
 
-def test_inertia_never_rises_and_passes_are_bounded(path):
-    long = fit_file(path, OVERLAPPING, columns=COLUMNS, n_init=1, tolerance=0)
-    assert (np.diff(long.inertias) <= 1e-9 * long.inertia).all()
-    short = fit_file(path, OVERLAPPING, columns=COLUMNS, n_init=1, tolerance=0, passes=2)
+def test_inertia_never_rises_and_passes_are_bounded(path, monkeypatch):
+    settings = {"columns": COLUMNS, "n_init": 1}
+    short = fit_file(path, OVERLAPPING, tolerance=0, passes=2, **settings)
     assert len(short.inertias) == 2 and not short.settled
-
-
-def test_steps_on_the_sample_save_passes_and_are_left_where_they_lead_astray(path, monkeypatch):
-    settings = {"columns": COLUMNS, "n_init": 1, "tolerance": 0.005}
-    followed = fit_file(path, OVERLAPPING, **settings)
-    monkeypatch.setattr(streaming, "_follow", lambda _, centres, *more: centres)
-    lloyd = fit_file(path, OVERLAPPING, **settings)
-    assert followed.settled and lloyd.settled
-    assert len(followed.inertias) < len(lloyd.inertias) / 2
-    assert followed.inertia < lloyd.inertia * (1 + 1e-4)
-    monkeypatch.setattr(
-        streaming,
-        "_follow",
-        lambda _, centres, lacking, *more: centres + (9 if np.ndim(lacking) else 0),
-    )
-    fit = fit_file(path, OVERLAPPING, **settings)
-    assert (fit.inertias == lloyd.inertias).all() and (fit.centres == lloyd.centres).all()
+    few = fit_file(path, OVERLAPPING, tolerance=0.005, **settings)
+    assert few.settled and len(few.inertias) <= 4  # Lloyd's steps alone take seven
+    # A sample of few customers leads astray; the file's own steps go on.
+    monkeypatch.setattr(streaming, "SMALL", 30)
+    monkeypatch.setattr(streaming, "LARGE", 30)
+    long = fit_file(path, OVERLAPPING, tolerance=0.001, **settings)
+    assert long.settled and (np.diff(long.inertias) <= 0).all()
 
 
 def test_few_blocks_are_held_at_a_time(path, monkeypatch):
