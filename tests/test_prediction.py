@@ -11,6 +11,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from customer_tables.errors import UserError
 from customer_tables.guessing import guess_column
+from customer_tables.lines import open_lines
 from customer_tables.periods import settle_cut
 from customer_tables.table import read_table
 from customer_tables.transaction_columns import recognise
@@ -32,7 +33,8 @@ def history_of(lines: pd.DataFrame, folder, cut: str = ""):
     lines.to_csv(path, index=False)
     source = recognise(lines)
     assert source
-    return aggregate(path, source, cut=cut).history
+    with open_lines(path) as opened:
+        return aggregate(opened, source, cut=cut).history
 
 
 def purchases(customers: int = 40, days: int = 200, seed: int = 0) -> pd.DataFrame:

@@ -17,8 +17,9 @@ import pandas as pd
 import pytest
 from fitted import assert_scored, fit_model
 
-from customer_tables.duckdb_files import Options, open_duckdb, open_file, rows_of
+from customer_tables.duckdb_files import Options
 from customer_tables.errors import UserError
+from customer_tables.lines import open_lines
 from customer_tables.source import Source
 from customer_tables.storage import write_json
 from customer_tables.transactions import aggregate, aggregate_lines, create_lines
@@ -237,7 +238,8 @@ def engine(spark):
 
 def assert_same_customers(engine, path, source, products=None, whole=None) -> list[str]:
     """Aggregate by Spark and here; return what was changed."""
-    expected = aggregate(whole or path, source, products=products)
+    with open_lines(whole or path, products=products) as lines:
+        expected = aggregate(lines, source)
     file = engine.open(str(path), "purchases_file")
     looked_up = engine.open(str(products), "products_file") if products else None
     query, changes = aggregate_lines(engine.ask, file, source, Options(), path.name, looked_up)
@@ -298,10 +300,9 @@ def test_times_are_read_alike(engine, tmp_path, times):
     file = engine.open(str(path), "purchases_file")
     create_lines(engine.ask, file, source, Options(), path.name)
     found = engine.ask(read)
-    with open_duckdb(path.name) as connection:
-        run = rows_of(connection)
-        create_lines(run, open_file(connection, path), source, Options(), path.name)
-        assert found == run(read)
+    with open_lines(path) as lines:
+        create_lines(lines.run, lines.file, source, Options(), path.name)
+        assert found == lines.run(read)
     assert sum(row[1] is not None for row in found) >= len(times) - 1
 
 

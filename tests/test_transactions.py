@@ -15,14 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customer_tables import duckdb_files, transactions
+from customer_tables import lines as opening
+from customer_tables import memory, transactions
 from customer_tables.aggregation import category_columns
-from customer_tables.duckdb_files import Options, open_duckdb, open_file, rows_of
+from customer_tables.duckdb_files import FOUND_OUT, Options
 from customer_tables.errors import UserError
+from customer_tables.lines import open_lines
 from customer_tables.people import in_bands, join_demographics
 from customer_tables.source import Source
 from customer_tables.transaction_columns import find_transactions, recognise
-from customer_tables.transactions import aggregate
 from segmentation import cleaning, intake
 from segmentation.features import build_features
 
@@ -72,6 +73,11 @@ def opened(bring, tmp_path):
     return read
 
 
+def aggregate(path: Path, source: Source, options: Options = FOUND_OUT, products=None):
+    with open_lines(path, options, products) as lines:
+        return transactions.aggregate(lines, source)
+
+
 def customers(reading) -> pd.DataFrame:
     return reading.table.set_index("customer_id")
 
@@ -115,12 +121,14 @@ def test_columns_are_recognised_by_their_names(header):
 
 def test_one_row_a_customer_is_no_file_of_transactions(bring):
     rows = "".join(f"{i},2024-01-0{i % 9 + 1},{i}\n" for i in range(50))
-    assert find_transactions(bring(f"customer,last purchase date,amount\n{rows}")) is None
-    assert find_transactions(bring(f"customer,date,amount\n{rows}{rows}")) is not None
-    assert find_transactions(bring("")) is None
+    for text, found in (
+        (f"customer,last purchase date,amount\n{rows}", False),
+        (f"customer,date,amount\n{rows}{rows}", True),
+    ):
+        with open_lines(bring(text)) as lines:
+            assert (find_transactions(lines) is not None) is found
     packed = gzip.compress(LINES.encode() * 9)
-    for damaged in (packed[:-20], packed[:40] + b"xxxx" + packed[44:]):
-        assert find_transactions(bring(damaged, "damaged")) is None  # the reader explains
+    for damaged in (b"", packed[:-20], packed[:40] + b"xxxx" + packed[44:]):
         with pytest.raises(UserError):
             aggregate(bring(damaged, "damaged"), SHOP)
 
@@ -341,8 +349,8 @@ def test_what_cannot_be_understood_is_refused(bring, text, message):
 def test_encodings_and_spaces_that_do_not_do_are_refused(bring, monkeypatch):
     with pytest.raises(UserError, match="utf-8, utf-16 and latin-1 are possible"):
         aggregate(bring(LINES), SHOP, Options(encoding="shift_jis"))
-    monkeypatch.setattr(duckdb_files, "SMALL", 100)
-    monkeypatch.setattr(duckdb_files.shutil, "disk_usage", lambda place: SimpleNamespace(free=500))
+    monkeypatch.setattr(memory, "SMALL", 100)
+    monkeypatch.setattr(memory.shutil, "disk_usage", lambda place: SimpleNamespace(free=500))
     with pytest.raises(UserError, match=r"unpacked, times 2 .* are free for temporary files"):
         aggregate(bring(LINES), SHOP)
 
@@ -413,10 +421,9 @@ def test_a_look_at_lines_computes_nothing_else(tmp_path):
     path = tmp_path / "lines.parquet"
     table = pd.DataFrame([list(map(str, range(7)))] * 9, columns=list(PLAIN))
     table.assign(day="2024-01-01").to_parquet(path)
-    with open_duckdb(path.name) as connection:
-        run, file = rows_of(connection), open_file(connection, path)
-        transactions.create_lines(run, file, SHOP, Options(), path.name)
-        (plan,) = (row[1] for row in run("EXPLAIN SELECT count(amount) FROM lines"))
+    with open_lines(path) as lines:
+        transactions.create_lines(lines.run, lines.file, SHOP, Options(), path.name)
+        (plan,) = (row[1] for row in lines.run("EXPLAIN SELECT count(amount) FROM lines"))
     assert "basket" not in plan
     assert "join" not in plan.lower()
 
@@ -438,14 +445,14 @@ def test_order_threads_and_memory_change_no_bit(tmp_path, monkeypatch):
         }
     )
     shuffled = table.sample(frac=1, random_state=1)
-    found, connect = [], duckdb_files.duckdb.connect
-    for threads, memory, rows in ((1, 2048, table), (2, 2048, shuffled), (4, 96, table)):
+    found, connect = [], opening.duckdb.connect
+    for threads, limit, rows in ((1, 2048, table), (2, 2048, shuffled), (4, 96, table)):
 
         def connected(place, threads=threads):
             return connect(place, config={"threads": threads})
 
-        monkeypatch.setattr(duckdb_files, "memory_limit", lambda memory=memory: memory << 20)
-        monkeypatch.setattr(duckdb_files.duckdb, "connect", connected)
+        monkeypatch.setattr(opening, "memory_limit", lambda limit=limit: limit << 20)
+        monkeypatch.setattr(opening.duckdb, "connect", connected)
         rows.to_csv(tmp_path / "lines.csv", index=False)
         rows.to_parquet(tmp_path / "lines.parquet")
         found += [aggregate(tmp_path / f"lines.{kind}", ALL).table for kind in ("csv", "parquet")]
@@ -454,12 +461,14 @@ def test_order_threads_and_memory_change_no_bit(tmp_path, monkeypatch):
         pd.testing.assert_frame_equal(found[0], other, check_exact=True)
 
 
-def test_temporary_files_are_private_and_gone(tmp_path, monkeypatch):
+def test_temporary_files_are_private_and_gone(bring, tmp_path, monkeypatch):
+    path, tmp_path = bring(LINES, "l.csv.gz"), tmp_path / "temporary"
+    tmp_path.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with open_duckdb("lines") as connection:
+    with open_lines(path) as lines:
         (place,) = tmp_path.iterdir()
         assert sys.platform == "win32" or place.stat().st_mode & 0o777 == 0o700
-        run = rows_of(connection)
+        run = lines.run
         run("CREATE TABLE numbers AS SELECT * FROM range(1000)")
         assert "iB" in run("SELECT current_setting('memory_limit')")[0][0]
         assert run("SELECT current_setting('temp_directory')")[0][0].startswith(str(place))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-    from customer_tables.periods import History
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,39 @@ class Use:
     file: str
     column: str
     use: str
+
+
+@dataclass(frozen=True)
+class History:
+    """The customers of parts of one history, each aggregated from the lines of its part alone.
+
+    Attributes
+    ----------
+    first, cut, last : date or None
+        First day, first day after the cut, and last day; None where the history is not cut.
+    why_not : str
+        Why it is not.
+    periods : dict of str to DataFrame
+        "earlier", all before the cut; "after", the rest; "before", as many days as "after", up to
+        the cut. One row a customer who bought in the period, with the columns of all of them.
+    """
+
+    first: date | None = None
+    cut: date | None = None
+    last: date | None = None
+    why_not: str = ""
+    periods: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def about(self) -> dict[str, str | int]:
+        """Return what is known of the cut but the customers, as plain texts and numbers."""
+        days = {"first": self.first, "cut": self.cut, "last": self.last}
+        told: dict[str, str | int] = {name: str(day or "") for name, day in days.items()}
+        return told | {"days_after": self.days_after, "why_not": self.why_not}
+
+    @property
+    def days_after(self) -> int:
+        """How many days come after the cut."""
+        return (self.last - self.cut).days + 1 if self.cut and self.last else 0
 
 
 @dataclass(frozen=True)

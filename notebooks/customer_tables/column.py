@@ -84,6 +84,15 @@ class Column:
         examples = (f"{self.word} {line}: {shown}".removesuffix(": ") for line, shown in places)
         self.changes.append(Change(what, self.name, rows, action, tuple(examples)))
 
+    @property
+    def empty(self) -> np.ndarray:
+        """Mark the empty text."""
+        return as_mask(pc.equal(self.texts, ""))
+
+    def note_missing(self, missing: np.ndarray) -> None:
+        """Note the words that were taken for missing values; empty cells are no change."""
+        self.note("words for missing values", missing & ~self.empty, "taken as missing")
+
     def refusal(self, what: str, mask: np.ndarray, remedy: str) -> UserError:
         """Make the error that names the column and the first marked lines."""
         rows = self._first(mask, 6)

@@ -15,15 +15,20 @@ from customer_tables.column import Column, Ways, tolerated
 from customer_tables.dates import ORDERS, as_dates, parse_dates, read_dates
 from customer_tables.errors import UserError
 from customer_tables.names import is_date_name, is_identifier_name, normalise, split_name
-from customer_tables.numbers import CURRENCIES, MARKS, parse_numbers, read_numbers, read_values
+from customer_tables.numbers import (
+    CURRENCIES,
+    INFINITE,
+    MARKS,
+    parse_numbers,
+    read_numbers,
+    read_values,
+)
 from customer_tables.rows import Raw
 from customer_tables.words import (
-    INFINITE,
     NO_ANSWER,
     NOT_A_NUMBER,
     check_first,
     looks_coded,
-    note_missing,
     read_codes,
     read_empty,
     read_identifiers,
@@ -202,7 +207,7 @@ def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     if (answers := read_yes_no(column, missing)) is not None:
         return answers
     if not present:
-        note_missing(column, missing)
+        column.note_missing(missing)
         return read_empty(column)
     dates = parse_dates(column.texts)
     if column.rows(dates.valid & ~missing) >= 0.5 * present:

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_tables.column import Column, Ways, as_mask
-from customer_tables.words import note_missing
 
 ORDERS = Ways(
     "date_order",
@@ -158,7 +157,7 @@ def read_dates(column: Column, dates: Dates, missing: np.ndarray, order: str) ->
     stamps = _convert(dates, order)
     odd = there & (~dates.valid | np.isnat(stamps))
     stamps[odd | missing] = np.datetime64("NaT", "us")
-    note_missing(column, missing)
+    column.note_missing(missing)
     column.check_odd(odd, there, "dates", "correct or empty them, or give another --date-order")
     read = there & ~odd
     forms = sorted(set(dates.form[read]))

@@ -1,17 +1,20 @@
-"""Whether a table fits into memory, judged by its file before it is read."""
+"""Whether a table fits into memory, or on disk, judged by its file before it is read."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from tempfile import gettempdir
 
 from customer_tables.errors import UserError
 
 # Peak memory of reading, cleaning and segmenting over the size of the unpacked file. Measured on
 # CSV files of 18 columns: reading alone takes 7 times the file.
 FACTOR = 10
+SPACE = 2  # temporary files over the unpacked file: the lines, and baskets that do not fit
 SMALL = 50_000_000  # bytes unpacked; below, nothing is asked
 SURELY_SMALL = 4_000_000  # bytes packed by gzip that hold less than 4 GB
 BEST = 1032  # how many times smaller gzip makes a file at best
@@ -36,6 +39,20 @@ def require_memory(path: Path) -> None:
         remedy=f"take a random sample of about {0.9 * part:.0%} of the customers, close other "
         "programs, or use a machine with more memory",
     )
+
+
+def require_space(path: Path) -> None:
+    """Refuse transaction lines that this machine has no space to sort, with the arithmetic."""
+    size, free = unpacked_size(path), shutil.disk_usage(gettempdir()).free
+    if size > SMALL and size * SPACE > free:
+        raise UserError(
+            f"the purchases are too large for this machine: {size / 1e9:,.1f} GB unpacked, times "
+            f"{SPACE} to sort them, is {size * SPACE / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are "
+            "free for temporary files",
+            where=path.name,
+            remedy="make space, set TMPDIR to a folder on a larger disk, or aggregate purchases "
+            "by year or region",
+        )
 
 
 def unpacked_size(path: Path) -> int:

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_tables.column import Column, Ways, as_mask
-from customer_tables.words import INFINITE, note_missing
 
 MARKS = Ways(
     "decimal",
@@ -65,6 +64,7 @@ def _shape(decimal: str) -> str:
 
 
 SHAPES = {mark: _shape(mark) for mark in ".,"}
+INFINITE = frozenset("inf +inf -inf infinity +infinity -infinity ∞ +∞ -∞ 1.#inf -1.#inf".split())
 SENTINELS = (-99, -999, -9999, -99999, -999999)
 HIGH_SENTINELS = (999, 9999, 99999, 999999, 9999999, 99999999)
 
@@ -165,7 +165,7 @@ def read_numbers(column: Column, numbers: Numbers, missing: np.ndarray, decimal:
     there = ~missing
     unit, number = _settle_unit(column, numbers, numbers.under[decimal] & there)
     infinite = column.among(INFINITE) & there
-    note_missing(column, missing)
+    column.note_missing(missing)
     remedy = 'correct or empty them, or say kind = "category" for the column in a dataset.toml'
     column.check_odd(there & ~number & ~infinite, there, "numbers", remedy)
     _note_spellings(column, numbers, number, decimal)

@@ -9,13 +9,12 @@ import pandas as pd
 
 from customer_tables.changes import Change, Reading, Use
 from customer_tables.duckdb_cells import text_of
-from customer_tables.duckdb_files import FOUND_OUT, Options, open_duckdb, open_file, quoted
+from customer_tables.duckdb_files import Lines, quoted
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess, free_name, guess_column
 from customer_tables.names import normalise, simplify_name
 from customer_tables.source import Source, summands
 from customer_tables.table import read_table, read_texts
-from customer_tables.transactions import check_columns
 
 BANDS = 4  # equally large groups that numbers about people are shown in
 
@@ -139,7 +138,7 @@ def in_bands(values: pd.Series) -> pd.Series:
 
 
 def join_descriptors(
-    customers: Reading, path: Path, source: Source, options: Options = FOUND_OUT
+    customers: Reading, lines: Lines, source: Source
 ) -> tuple[Reading, list[Guess]]:
     """Join what the lines say about customers, as `join_demographics` does with a second file.
 
@@ -149,23 +148,22 @@ def join_descriptors(
     names = [name for name in summands(source.describe) if simplify_name(name) not in table]
     if not names:
         return customers, []
-    with open_duckdb(path.name) as connection:
-        file = open_file(connection, path, options)
-        check_columns(dict.fromkeys(names, "describe"), file.types, path.name)
-        who = text_of(quoted(source.customer), file.types[source.customer])
-        said = ", ".join(
-            f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c in map(quoted, names)
-        )
-        query = f"SELECT {who} AS customer_id, {said} FROM {file.sql} GROUP BY ALL"
-        people = connection.execute(query).df().set_index("customer_id")
+    file = lines.file
+    file.require(dict.fromkeys(names, "describe"), lines.name)
+    who = text_of(quoted(source.customer), file.types[source.customer])
+    said = ", ".join(
+        f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c in map(quoted, names)
+    )
+    query = f"SELECT {who} AS customer_id, {said} FROM {file.sql} GROUP BY ALL"
+    people = lines.table(query).set_index("customer_id")
     people = people[people.index.isin(table["customer_id"])].astype("str").sort_index()
     try:
-        reading = read_texts(people, path.name)
+        reading = read_texts(people, lines.name)
         # Where it is found in a table that is in no file is of no use.
         noticed = [replace(change, examples=()) for change in reading.changes]
         table = reading.table.set_axis(people.index)
         reading = replace(reading, table=table, changes=noticed)
-        joined, guesses = _join(customers, reading, path.name)
+        joined, guesses = _join(customers, reading, lines.name)
     except UserError as error:
         change = Change(f"columns about customers: {error.what}", ", ".join(names), 0, "left out")
         return replace(customers, changes=[*customers.changes, change]), []

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from customer_tables.aggregation import customers_query, settle
-from customer_tables.duckdb_files import rows_of
+from customer_tables.changes import History
+from customer_tables.duckdb_files import Lines
 from customer_tables.errors import UserError
 from customer_tables.source import Source
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas as pd
 
 NO_CUT = "none"
@@ -21,52 +20,12 @@ LATER_SHARE = 0.25  # of the days of a history that come after the cut, unless s
 LEAST_DAYS = 28  # after the cut: every day of the week as often, and customers who buy monthly
 
 
-@dataclass(frozen=True)
-class History:
-    """The customers of parts of one history, each aggregated from the lines of its part alone.
-
-    Attributes
-    ----------
-    first, cut, last : date or None
-        First day, first day after the cut, and last day; None where the history is not cut.
-    why_not : str
-        Why it is not.
-    periods : dict of str to DataFrame
-        "earlier", all before the cut; "after", the rest; "before", as many days as "after", up to
-        the cut. One row a customer who bought in the period, with the columns of all of them.
-    """
-
-    first: date | None = None
-    cut: date | None = None
-    last: date | None = None
-    why_not: str = ""
-    periods: dict[str, pd.DataFrame] = field(default_factory=dict)
-
-    def about(self) -> dict[str, str | int]:
-        """Return what is known of the cut but the customers, as plain texts and numbers."""
-        days = {"first": self.first, "cut": self.cut, "last": self.last}
-        told: dict[str, str | int] = {name: str(day or "") for name, day in days.items()}
-        return told | {"days_after": self.days_after, "why_not": self.why_not}
-
-    @property
-    def days_after(self) -> int:
-        """How many days come after the cut."""
-        return (self.last - self.cut).days + 1 if self.cut and self.last else 0
-
-
 def by_customer(table: pd.DataFrame) -> pd.DataFrame:
     """Sort customers as they come from the engine by their identifiers, which are texts."""
     return table.astype({"customer_id": "str"}).sort_values("customer_id", ignore_index=True)
 
 
-def split_history(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    name: str,
-    cut: str,
-    columns: Iterable[str],
-    products: bool,
-) -> History:
+def split_history(lines: Lines, source: Source, cut: str, columns: Iterable[str]) -> History:
     """Aggregate the parts of a history whose lines have been aggregated as a whole.
 
     Nothing but the rules by which lines are read and the choice of the categories that have a
@@ -75,17 +34,15 @@ def split_history(
 
     Parameters
     ----------
-    connection : DuckDBPyConnection
-        With the tables `lines`, `purchases` and `goods`, and `catalogue` for products.
-    source, name
-        As in `transactions.aggregate_lines`.
+    lines : Lines
+        In a DuckDB that has the tables `lines`, `purchases` and `goods`, and `catalogue` for
+        products.
+    source : Source
     cut : str
         The first day after the cut, as 2017-10-02; empty: the last quarter of the days comes after
         it; "none": the history is not cut.
     columns : iterable of str
         Of the customers as a whole. What a part does not tell counts as 0.
-    products : bool
-        Whether goods are looked up.
 
     Raises
     ------
@@ -94,7 +51,7 @@ def split_history(
     """
     if cut.strip().lower() == NO_CUT:
         return History(why_not="it was switched off")
-    run = rows_of(connection)
+    run = lines.run
     first, last = (
         moment.date() for moment in run("SELECT min(bought), max(bought) FROM purchases")[0]
     )
@@ -114,9 +71,12 @@ def split_history(
         run(f"CREATE OR REPLACE VIEW period.lines AS SELECT * FROM main.lines WHERE {within}")
         if not run("SELECT count(*) FROM main.purchases WHERE " + within)[0][0]:
             return History(why_not=f"nothing was bought between {start or first} and {end}")
-        query, _ = customers_query(run, source, name, products=products, settled=settled)
-        table = by_customer(connection.execute(query).df())
+        query, _ = customers_query(
+            run, source, lines.name, products=lines.catalogue is not None, settled=settled
+        )
+        table = by_customer(lines.table(query))
         found[period] = table.reindex(columns=list(columns), fill_value=0.0)
+    run("RESET search_path")
     return History(first, at, last, "", found)
 
 

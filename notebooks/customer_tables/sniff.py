@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
-import hashlib
 import io
 import json
 import re
@@ -25,7 +24,7 @@ from typing import IO, cast
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from customer_tables.memory import require_memory
+from customer_tables.storage import file_digest
 
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
@@ -105,40 +104,57 @@ def load_content(path: str | Path) -> Content:
     Raises
     ------
     UserError
-        If there is no such file, it is empty or damaged, it is something else than a table, or
-        this machine cannot hold it.
+        If there is no such file, it is empty or damaged, or it is something else than a table.
     """
     path = Path(path)
-    if path.is_file():
-        require_memory(path)
-    data = _read_bytes(path)
-    sha256 = hashlib.sha256(data).hexdigest()
-    packed = "gzip" if data.startswith(GZIP) else ""
-    if packed:
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            what = "the gzip file is damaged or cut off"
-            raise UserError(what, path.name, "download or pack it again") from None
-    if member := packed_table(io.BytesIO(data), path.name):
-        packed = "zip"
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            data = archive.read(member)
+    with unpacked(path) as (file, packed):
+        data = file.read()
     if not data.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
         raise UserError("the file is empty", str(path), "export the table again")
-    return Content(path.name, data, _format(data, path.name), packed, sha256)
+    form = format_of(data, path.name)
+    if form == "parquet" and not data.endswith(PARQUET):
+        raise UserError("the Parquet file is cut off", path.name, "download or write it again")
+    return Content(path.name, data, form, packed, file_digest(path))
 
 
-def packed_table(file: IO[bytes], name: str) -> str:
-    """Return the name of the one file in a ZIP archive; nothing for a workbook or another file.
+@contextmanager
+def unpacked(path: Path) -> Iterator[tuple[IO[bytes], str]]:
+    """Open a file, or what is packed in it, to be read in pieces; tell whether by gzip or zip.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or what it is packed in is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+            file.seek(0)
+            if member := _packed_table(file, path.name) if start == ZIP else "":
+                with zipfile.ZipFile(file) as archive, archive.open(member) as inner:
+                    yield inner, "zip"
+                return
+            file.seek(0)
+            if start.startswith(GZIP):
+                with gzip.open(file) as stream:
+                    yield cast(IO[bytes], stream), "gzip"
+            else:
+                yield file, ""
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        what = "the gzip file is damaged or cut off"
+        raise UserError(what, path.name, "download or pack it again") from None
+    except OSError as error:
+        raise _unopened(path, error) from None
+
+
+def _packed_table(file: IO[bytes], name: str) -> str:
+    """Return the name of the one file in a ZIP archive; nothing for a workbook.
 
     Raises
     ------
     UserError
         If the archive is damaged or encrypted, or holds several files.
     """
-    if file.read(4) != ZIP:
-        return ""
     try:
         entries = zipfile.ZipFile(file).infolist()
     except zipfile.BadZipFile:
@@ -157,41 +173,38 @@ def packed_table(file: IO[bytes], name: str) -> str:
     return tables[0].filename
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
+def _unopened(path: Path, error: OSError) -> UserError:
+    """Say why a file cannot be opened, with the nearest name where there is none of that name."""
+    if isinstance(error, FileNotFoundError):
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         close = get_close_matches(path.name, near, 1)
         what = "there is no such file"
         remedy = f"did you mean {close[0]!r}?" if close else "check the path"
-    except IsADirectoryError:
+    elif isinstance(error, IsADirectoryError):
         what, remedy = "this is a folder, not a file", "give the file in it"
-    except OSError as error:
+    else:
         what = f"the file cannot be opened ({error.strerror})"
         remedy = "check the path and your right to read it"
-    raise UserError(what, str(path), remedy)
+    return UserError(what, str(path), remedy)
 
 
-def _format(data: bytes, name: str) -> str:
-    """Return "text", "json", "excel" or "parquet", or say what else the file is."""
-    if data.startswith(PARQUET):
-        if not data.endswith(PARQUET):
-            raise UserError("the Parquet file is cut off", name, "download or write it again")
+def format_of(start: bytes, name: str) -> str:
+    """Return "text", "json", "excel" or "parquet" by how a file begins, or say what else it is."""
+    if start.startswith(PARQUET):
         return "parquet"
-    if has_json_lines(data[:HEAD]):
+    if _has_json_lines(start[:HEAD]):
         return "json"
-    if data.startswith((OLE, ZIP)):
+    if start.startswith((OLE, ZIP)):
         return "excel"
-    start = data[:4096].removeprefix(codecs.BOM_UTF8).lstrip()
-    foreign = [(what, remedy) for magic, what, remedy in FOREIGN if data.startswith(magic)]
-    foreign += [(what, remedy) for pattern, what, remedy in TEXTS if pattern.match(start)]
+    foreign = [(what, remedy) for magic, what, remedy in FOREIGN if start.startswith(magic)]
+    text = start[:4096].removeprefix(codecs.BOM_UTF8).lstrip()
+    foreign += [(what, remedy) for pattern, what, remedy in TEXTS if pattern.match(text)]
     for what, remedy in foreign:
         raise UserError(f"the file is {what}", name, remedy)
     return "text"
 
 
-def has_json_lines(start: bytes) -> bool:
+def _has_json_lines(start: bytes) -> bool:
     """Whether a text begins with a line that is a JSON object of its own."""
     line = start.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")[0]
     if not line.startswith(b"{"):
@@ -376,44 +389,27 @@ def _sample_rows(text: str, delimiter: str) -> Iterator[list[str]]:
         return  # a broken quote is reported with its line when the rows are read in earnest
 
 
-@contextmanager
-def unpacked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, or what is packed in it, to be read in pieces."""
-    with path.open("rb") as file:
-        start = file.read(4)
-        file.seek(0)
-        if member := packed_table(file, path.name) if start == ZIP else "":
-            with zipfile.ZipFile(path) as archive, archive.open(member) as inner:
-                yield inner
-        elif start.startswith(GZIP):
-            with gzip.open(path, "rb") as stream:
-                yield cast(IO[bytes], stream)
-        else:
-            file.seek(0)
-            yield file
-
-
 def first_rows(path: Path, count: int = 20) -> list[list[str]]:
     """Return the first rows of a table as text: enough to find its header, whatever its format.
 
     There are none where the file cannot be read; reading it in earnest says why.
     """
     try:
-        with unpacked(path) as file:
+        with unpacked(path) as (file, _):
             data = file.read(HEAD)
-            if data.startswith((PARQUET, ZIP, OLE)):
-                data += file.read()
-        if data.startswith(PARQUET):
+            form = format_of(data, path.name)
+            data += file.read() if form in ("parquet", "excel") else b""
+        if form == "parquet":
             import pyarrow.parquet
 
             return [pyarrow.parquet.read_schema(io.BytesIO(data)).names]
-        if data.startswith((ZIP, OLE)):
+        if form == "excel":
             import python_calamine
 
             book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
             sheet = book.get_sheet_by_index(0)
             return [[str(cell) for cell in row] for row in sheet.to_python(nrows=count)]
-        if has_json_lines(data):
+        if form == "json":
             return [list(json.loads(data.partition(b"\n")[0]))]
         if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             data = data[: data.rfind(b"\n") + 1] or data  # a line may have been cut in a letter

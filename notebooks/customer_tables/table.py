@@ -12,6 +12,7 @@ import pyarrow as pa
 from customer_tables.changes import Change, Reading
 from customer_tables.columns import read_columns
 from customer_tables.errors import UserError
+from customer_tables.memory import require_memory
 from customer_tables.names import normalise
 from customer_tables.parquet import read_json_lines, read_parquet
 from customer_tables.rows import Raw, assemble, name_columns, read_rows
@@ -69,6 +70,8 @@ def read_table(
         "decimal": _choose(decimal, DECIMALS, "--decimal"),
         "date_order": _choose(date_order, DATE_ORDERS, "--date-order"),
     }
+    if Path(path).is_file():
+        require_memory(Path(path))
     content = load_content(path)
     name, data = content.name, content.data
     if sheet is not None and content.format != "excel":

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from customer_tables.dates import parse_dates
 from customer_tables.duckdb_files import (
-    FOUND_OUT,
-    Options,
+    Lines,
     Relation,
     Run,
-    open_duckdb,
-    open_file,
     quoted,
-    rows_of,
 )
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import settle_line_kinds
@@ -181,9 +176,7 @@ def lacking(parts: Collection[str]) -> list[str]:
     return [part for part in ("customer", "time", "amount") if part not in known]
 
 
-def find_transactions(
-    path: Path, options: Options = FOUND_OUT, roles: Roles = NO_ROLES
-) -> Source | None:
+def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
     """Tell whether a file holds transaction lines: by its names, and repeated customers.
 
     Returns
@@ -196,16 +189,10 @@ def find_transactions(
     UserError
         If its rows are lines or receipts, and it is not known who bought, when or for how much.
     """
-    refused = None
-    with suppress(UserError), open_duckdb(path.name) as connection:
-        file, run = open_file(connection, path, options), rows_of(connection)
-        try:
-            return _judge(run, file, roles, path.name)
-        except UserError as error:
-            refused = error
-    if refused:
-        raise refused
-    return None
+    try:
+        return _judge(lines.run, lines.file, roles, lines.name)
+    except duckdb.Error:
+        return None
 
 
 def _judge(run: Run, file: Relation, roles: Roles, name: str) -> Source | None:
@@ -227,7 +214,7 @@ def _judge(run: Run, file: Relation, roles: Roles, name: str) -> Source | None:
     return None
 
 
-def complete(path: Path, source: Source, options: Options, roles: Roles = NO_ROLES) -> Source:
+def complete(lines: Lines, source: Source, roles: Roles = NO_ROLES) -> Source:
     """Complete a [source] that names only some roles by guessing the others from the header.
 
     Roles that were given go before what it says.
@@ -242,16 +229,14 @@ def complete(path: Path, source: Source, options: Options, roles: Roles = NO_ROL
     named = {role: summands(getattr(source, role)) for role in COLUMN_ROLES}
     named |= {role: getattr(source, role) for role in MEANINGS}
     wanted = {role: tuple(columns) for role, columns in named.items() if columns} | dict(roles)
-    with open_duckdb(path.name) as connection:
-        file, run = open_file(connection, path, options), rows_of(connection)
-        if lacking(wanted):
-            parts = match_parts(file.types, wanted)
-            if missing := lacking(parts):
-                raise _incomplete(run, file, parts, missing, path.name)
-            source = replace(source, **parts)
-        elif roles:
-            source = replace(source, **_given_parts(file.types, roles))
-        return settle_line_kinds(run, file, source)
+    if lacking(wanted):
+        parts = match_parts(lines.file.types, wanted)
+        if missing := lacking(parts):
+            raise _incomplete(lines.run, lines.file, parts, missing, lines.name)
+        source = replace(source, **parts)
+    elif roles:
+        source = replace(source, **_given_parts(lines.file.types, roles))
+    return settle_line_kinds(lines.run, lines.file, source)
 
 
 def _other_customers(run: Run, file: Relation, parts: dict[str, Any]) -> list[str]:
@@ -331,11 +316,11 @@ def offers(run: Run, file: Relation, parts: dict[str, Any]) -> dict[str, list[st
     return found
 
 
-def _first_and_all(file: Relation, columns: str = "*") -> tuple[str, str]:
-    return f"(SELECT {columns} FROM {file.sql} LIMIT {SAMPLE_ROWS})", file.sql
+def _first_and_all(file: Relation) -> tuple[str, str]:
+    return f"(SELECT * FROM {file.sql} LIMIT {SAMPLE_ROWS})", file.sql
 
 
-def find_descriptors(path: Path, source: Source, options: Options = FOUND_OUT) -> Source:
+def find_descriptors(lines: Lines, source: Source) -> Source:
     """Add the columns that say the same in all lines of a customer, judged by the first of them.
 
     What changes from order to order, such as a way of delivery, is recognised by customers with
@@ -344,31 +329,26 @@ def find_descriptors(path: Path, source: Source, options: Options = FOUND_OUT) -
     if source.describe:
         return source
     used = used_columns(source)
-    with open_duckdb(path.name) as connection:
-        file, run = open_file(connection, path, options), rows_of(connection)
-        free = [c for c in file.types if c not in used and MARK not in c and c.strip()]
-        who, when = quoted(source.customer), quoted(source.order or source.time)
-        ends = "".join(f", min({quoted(c)}), max({quoted(c)})" for c in free)
-        names = "".join(f", low{i}, high{i}" for i in range(len(free)))
-        same = "".join(
-            f", avg(CAST(low{i} IS NOT DISTINCT FROM high{i} AS INTEGER)), "
-            f"approx_count_distinct(low{i})"
-            for i in range(len(free))
+    free = [c for c in lines.file.types if c not in used and MARK not in c and c.strip()]
+    who, when = quoted(source.customer), quoted(source.order or source.time)
+    ends = "".join(f", min({quoted(c)}), max({quoted(c)})" for c in free)
+    names = "".join(f", low{i}, high{i}" for i in range(len(free)))
+    alike = "avg(CAST(low{0} IS NOT DISTINCT FROM high{0} AS INTEGER))"
+    same = "".join(
+        f", {alike}, approx_count_distinct(low{{0}})".format(i) for i in range(len(free))
+    )
+    for part in _first_and_all(lines.file):  # all only where the first tell too little
+        several = (
+            f"SELECT {who}{ends} FROM {part} WHERE {who} IS NOT NULL "
+            f"GROUP BY {who} HAVING min({when}) <> max({when})"
         )
-        judged: list = []
-        for part in _first_and_all(file):  # all only where the first tell too little
-            several = (
-                f"SELECT {who}{ends} FROM {part} WHERE {who} IS NOT NULL "
-                f"GROUP BY {who} HAVING min({when}) <> max({when})"
-            )
-            customers, *judged = run(f"SELECT count(*){same} FROM ({several}) AS t(who{names})")[0]
-            if customers >= ENOUGH:
-                break
-        else:
-            return source
-    pairs = zip(free, judged[::2], judged[1::2], strict=True)
-    found = [name for name, constant, values in pairs if constant >= CONSTANT and values > 1]
-    return replace(source, describe=f" {MARK} ".join(found))
+        query = f"SELECT count(*){same} FROM ({several}) AS t(who{names})"
+        customers, *judged = lines.run(query)[0]
+        if customers >= ENOUGH:
+            pairs = zip(free, judged[::2], judged[1::2], strict=True)
+            found = [name for name, constant, n in pairs if constant >= CONSTANT and n > 1]
+            return replace(source, describe=f" {MARK} ".join(found))
+    return source
 
 
 def used_columns(source: Source) -> dict[str, str]:

@@ -1,17 +1,16 @@
 """From transaction lines to customers: recency, frequency, value, baskets and habits.
 
-The way of a file: `transaction_columns` tells which of its columns are what; `duckdb_files` opens
-it, in pieces and never whole; `duckdb_cells` settles how its cells are written; here its lines are
+The way of a file: `lines` opens it, in pieces and never whole; `transaction_columns` tells which of
+its columns are what; `duckdb_cells` settles how its cells are written; here its lines are
 brought into one form; `aggregation` says in queries what a customer is; `people` joins who the
 customers are; `description` writes what came out as a dataset.toml.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 
 from customer_tables.aggregation import customers_query
@@ -25,19 +24,16 @@ from customer_tables.duckdb_cells import (
     text_of,
 )
 from customer_tables.duckdb_files import (
-    FOUND_OUT,
+    Lines,
     Options,
     Relation,
     Run,
     literal,
-    open_duckdb,
-    open_file,
     quoted,
-    require_space,
-    rows_of,
 )
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import line_kinds
+from customer_tables.memory import require_space
 from customer_tables.periods import NO_CUT, by_customer, split_history
 from customer_tables.source import Source, summands
 from customer_tables.storage import file_digest
@@ -52,25 +48,15 @@ ALL_BOUGHT = MappingProxyType({"refund": "false", "ignore": "false"})
 NO_TEXT, NO_NUMBER = "CAST(NULL AS VARCHAR)", f"CAST(NULL AS {MONEY})"
 
 
-def aggregate(
-    path: Path,
-    source: Source,
-    options: Options = FOUND_OUT,
-    *,
-    products: Path | None = None,
-    cut: str = NO_CUT,
-) -> Reading:
-    """Aggregate transaction lines to customers, straight from a file of text, Parquet or Excel.
+def aggregate(lines: Lines, source: Source, *, cut: str = NO_CUT) -> Reading:
+    """Aggregate transaction lines to customers.
 
     Parameters
     ----------
-    path : Path
+    lines : Lines
+        From `open_lines`, with what is known about products, joined by `Source.product`.
     source : Source
-        What its columns are called.
-    options : Options, optional
-        How the file is written.
-    products : Path, optional
-        What is known about products, joined by `Source.product`.
+        What their columns are called.
     cut : str, optional
         Where the history is cut in two, as in `periods.split_history`; by default it is not.
 
@@ -83,19 +69,17 @@ def aggregate(
     Raises
     ------
     UserError
-        If the file cannot be read, or its lines cannot be understood.
+        If there is no space for the lines, or they cannot be understood.
     """
-    with open_duckdb(path.name) as connection:
-        file, run = open_file(connection, path, options), rows_of(connection)
-        require_space(path)
-        catalogue = open_file(connection, products) if products else None
-        query, changes = aggregate_lines(run, file, source, options, path.name, catalogue)
-        table = by_customer(connection.execute(query).df())
-        history = split_history(connection, source, path.name, cut, list(table), bool(products))
-    about: dict[str, str | int] = {"name": path.name, "format": file.format}
-    about |= {"sha256": file_digest(path), "rows": len(table)}
-    kinds = {name: "id" if name == "customer_id" else "number" for name in table}
-    uses = [Use(path.name, c, use) for c, use in _uses(file, source).items()]
+    require_space(lines.path)
+    file, name = lines.file, lines.name
+    query, changes = aggregate_lines(lines.run, file, source, lines.options, name, lines.catalogue)
+    table = by_customer(lines.table(query))
+    history = split_history(lines, source, cut, list(table))
+    about: dict[str, str | int] = {"name": name, "format": file.format}
+    about |= {"sha256": file_digest(lines.path), "rows": len(table)}
+    kinds = {column: "id" if column == "customer_id" else "number" for column in table}
+    uses = [Use(name, column, use) for column, use in _uses(file, source).items()]
     return Reading(table, [*file.changes, *changes], kinds, {}, about, uses=uses, history=history)
 
 
@@ -123,8 +107,10 @@ def aggregate_lines(
         Runs a query, which may be one that creates a table or a view.
     file, products : Relation
         The lines, and what is known about products.
-    source, options
+    source : Source
         As in `aggregate`.
+    options : Options
+        How the file is written.
     name : str
         What the file is called in messages.
 
@@ -135,7 +121,8 @@ def aggregate_lines(
         columns but customer_id of type DOUBLE, in no order.
     """
     types = file.types | (products.types if products else {})
-    check_columns({source.time: "time"} | _needed_columns(source), types, name)
+    needed = {source.time: "time"} | _needed_columns(source)
+    replace(file, types=types).require(needed, name)
     lines = _look_up_products(run, file, products, source, name) if products else file
     says, counted = line_kinds(run, lines, source, name)
     create_lines(run, lines, source, options, name, says)
@@ -156,17 +143,6 @@ def _count_lost(run: Run, file: Relation, source: Source) -> list[Change]:
     before = run(f"SELECT count(DISTINCT {who}) FROM {file.sql}")[0][0]
     lost = before - run("SELECT count(DISTINCT customer) FROM lines")[0][0]
     return [Change("customers without any purchase", rows=lost, action="left out")] if lost else []
-
-
-def check_columns(needed: dict[str, str], types: Collection[str], name: str) -> None:
-    """Refuse a [source] whose parts name columns that there are not, by a `UserError`."""
-    for column, part in needed.items():
-        if column not in types:
-            raise UserError(
-                f"the transactions have no column {column!r} ({part})",
-                where=f"{name}: {', '.join(types)[:300]}",
-                remedy=f"correct {part} under [source] in dataset.toml",
-            )
 
 
 def create_lines(
@@ -281,7 +257,7 @@ def _look_up_products(
     """
     key = quoted(source.product)
     for file in (lines, products):
-        check_columns({source.product: "product"}, file.types, name)
+        file.require({source.product: "product"}, name)
     wanted = [c for c in _needed_columns(source) if c in products.types and c not in lines.types]
     listed = ", ".join(map(quoted, [source.product, *wanted]))
     distinct = f"(SELECT DISTINCT {listed} FROM {products.sql} WHERE {key} IS NOT NULL)"

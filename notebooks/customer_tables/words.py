@@ -29,7 +29,6 @@ NO_ANSWER = (
     r"|^(undisclosed|refused( to answer)?|declined( to (answer|say))?|no sabe)$"
     r"|^(keine angabe|wei(ß|ss) nicht|ne sait pas|sans réponse)$"
 )
-INFINITE = frozenset("inf +inf -inf infinity +infinity -infinity ∞ +∞ -∞ 1.#inf -1.#inf".split())
 YES = frozenset("yes y true t ja oui si sí".split())
 NO = frozenset("no n false f nein non".split())
 CLEAR = frozenset("yes no true false ja nein oui".split())
@@ -44,15 +43,6 @@ WRAPPINGS = (  # what spreadsheets put around identifiers: its name, how to find
     ("identifiers with .0 behind them", r"^\d+\.0$", ZERO),  # only where all have it
 )
 EXACT_FLOATS = 2**53  # beyond it a float64 cannot tell neighbouring whole numbers apart
-
-
-def note_missing(column: Column, missing: np.ndarray) -> None:
-    """Note the words that were taken for missing values; empty cells are no change."""
-    column.note("words for missing values", missing & ~_empty(column), "taken as missing")
-
-
-def _empty(column: Column) -> np.ndarray:
-    return as_mask(pc.equal(column.texts, ""))
 
 
 def read_empty(column: Column) -> Column:
@@ -79,7 +69,7 @@ def read_yes_no(column: Column, missing: np.ndarray) -> Column | None:
         return None  # "F" alone may be a gender, "N" alone anything
     answers = np.array([word in yes for word in spelt])
     column.note("yes and no in words", ~missing, "read as true and false")
-    note_missing(column, missing)
+    column.note_missing(missing)
     values = np.where(missing, np.nan, answers) if missing.any() else answers
     return column.done(values[column.codes], "yes_no")
 
@@ -88,11 +78,11 @@ def read_text(column: Column, cells: pa.ChunkedArray) -> Column:
     """Return a column of words, with the words that mean "missing" taken out."""
     missing = _missing(column)
     if missing.all():
-        note_missing(column, missing)
+        column.note_missing(missing)
         return read_empty(column)
     spaced = as_mask(pc.not_equal(pc.utf8_trim_whitespace(cells), cells))
     column.note("space around text", spaced, "taken off", lambda row: "")
-    note_missing(column, missing)
+    column.note_missing(missing)
     return column.done(_to_series(column, missing), "text")
 
 
@@ -138,7 +128,7 @@ def read_codes(column: Column, why: str) -> Column:
     """Return digits that are no quantity as text, and say so."""
     missing = _missing(column)
     kind = "id" if (column.counts[~missing] == 1).all() else "text"
-    note_missing(column, missing)
+    column.note_missing(missing)
     column.note(why, ~missing, "kept as text, so that no digit is lost")
     return column.done(_to_series(column, missing), kind)
 
@@ -154,11 +144,11 @@ def read_identifiers(column: Column, kind: str) -> Column:
     _check_destroyed(column)
     for what, found, wrapping in WRAPPINGS:
         mask = column.matches(found)
-        if mask.any() and (wrapping != ZERO or (mask | _empty(column)).all()):
+        if mask.any() and (wrapping != ZERO or (mask | column.empty).all()):
             column.note(what, mask, "taken off")
             bare = pc.replace_substring_regex(column.texts, wrapping, "")
             column.texts = pc.if_else(pa.array(mask), bare, column.texts)
-    return column.done(_to_series(column, _empty(column)), kind)
+    return column.done(_to_series(column, column.empty), kind)
 
 
 def _check_destroyed(column: Column) -> None:

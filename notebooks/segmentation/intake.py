@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ import pyarrow.parquet as pq
 
 from customer_tables.changes import Change, Reading, Use
 from customer_tables.description import describe_transactions
-from customer_tables.duckdb_files import Options
+from customer_tables.duckdb_files import Lines, Options
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess
 from customer_tables.inference import infer_dataset
+from customer_tables.lines import open_lines
 from customer_tables.people import join_demographics, join_descriptors
-from customer_tables.source import Roles, parse_roles, unknown_role
+from customer_tables.source import Roles, Source, parse_roles, unknown_role
 from customer_tables.storage import write_atomically
 from customer_tables.table import TWINS, read_table
 from customer_tables.transaction_columns import (
@@ -100,22 +102,34 @@ def _guess(
     path: Path, people: People, given: dict[str, str], roles: Roles, cut: str
 ) -> tuple[Reading, str]:
     """Read a table of which nothing is known, and describe it."""
-    name, options = name_of(path), Options(**given)
-    source = find_transactions(path, options, roles)
-    if source is None:
-        _refuse_people(people)
-        reading = _read_customers(path, roles.get("customer", ()), given, lenient=True)
-        return reading, infer_dataset(reading, name, roles)
-    if unknown := roles.keys() - ROLES:
-        raise unknown_role(min(unknown), ROLES)
-    source = find_descriptors(path, source, options)
-    reading = aggregate(path, source, options, cut=cut)
-    guesses: list[Guess] = []
+    name = name_of(path)
+    with ExitStack() as opened:
+        lines = None
+        with suppress(UserError):  # what is wrong is said where it is read as a table of customers
+            lines = opened.enter_context(open_lines(path, Options(**given)))
+        source = find_transactions(lines, roles) if lines else None
+        if lines and source:
+            if unknown := roles.keys() - ROLES:
+                raise unknown_role(min(unknown), ROLES)
+            source = find_descriptors(lines, source)
+            reading, guesses = _aggregate(lines, source, people, cut)
+            return reading, describe_transactions(
+                reading.table, source, reading.source, name, guesses
+            )
+    _refuse_people(people)
+    reading = _read_customers(path, roles.get("customer", ()), given, lenient=True)
+    return reading, infer_dataset(reading, name, roles)
+
+
+def _aggregate(
+    lines: Lines, source: Source, people: People, cut: str
+) -> tuple[Reading, list[Guess]]:
+    """Aggregate lines to customers, and join who they are."""
+    reading, guesses = aggregate(lines, source, cut=cut), list[Guess]()
     if people:  # what they say goes before what the lines say under the same name
         reading, guesses = join_demographics(reading, *people, source.customer)
-    reading, more = join_descriptors(reading, path, source, options)
-    guesses = [*guesses, *more]
-    return reading, describe_transactions(reading.table, source, reading.source, name, guesses)
+    reading, more = join_descriptors(reading, lines, source)
+    return reading, [*guesses, *more]
 
 
 def _read(
@@ -140,18 +154,15 @@ def _read(
         kept = text_columns(known) + (given_columns if _names_text(known, roles) else [])
         lenient = not any(c.kind == "date" and c.required for c in known.columns)
         return _renamed(_read_customers(path, kept, given, lenient=lenient), known, roles)
-    options, aggregated = Options(**given), bool(input_file) and _is_summed_up(path)
-    if aggregated:
-        reading = read_table(path, text_columns=["customer_id"])
-    else:
-        if roles or not source.package:
-            source = complete(path, source, options, roles)
-        products = known.locate(source.products) if source.products else None
-        reading = aggregate(path, source, options, products=products, cut=cut)
     people = people or ((known.locate(source.demographics), "") if source.demographics else None)
-    if people:
-        reading, _ = join_demographics(reading, *people, source.customer)
-    return reading if aggregated else join_descriptors(reading, path, source, options)[0]
+    if input_file and _is_summed_up(path):
+        reading = read_table(path, text_columns=["customer_id"])
+        return join_demographics(reading, *people, source.customer)[0] if people else reading
+    products = known.locate(source.products) if source.products else None
+    with open_lines(path, Options(**given), products) as lines:
+        if roles or not source.package:
+            source = complete(lines, source, roles)
+        return _aggregate(lines, source, people, cut)[0]
 
 
 def _read_customers(

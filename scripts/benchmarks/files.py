@@ -124,12 +124,14 @@ def _write_lines(settings: Settings, folder: Path) -> None:
 def _load_lines(settings: Settings, folder: Path) -> tuple[Path, Path]:
     import pandas  # noqa: F401  (loaded by both)
 
+    import customer_tables.lines
     import customer_tables.transactions  # noqa: F401
 
     return folder / f"{LINES}.{settings['format']}", folder / GOODS
 
 
 def _aggregated(files: tuple[Path, Path], settings: Settings) -> Result:
+    from customer_tables.lines import open_lines
     from customer_tables.source import Source
     from customer_tables.transactions import aggregate
 
@@ -146,7 +148,8 @@ def _aggregated(files: tuple[Path, Path], settings: Settings) -> Result:
         coupon="coupon",
         own_brand="brand = Private",
     )
-    table = aggregate(lines, source, products=products).table.astype({"customer_id": "int64"})
+    with open_lines(lines, products=products) as opened:
+        table = aggregate(opened, source).table.astype({"customer_id": "int64"})
     return dict(table.astype("float64").sort_values("customer_id").items())
 
 
