@@ -195,6 +195,7 @@ def change(content, place, value):
         ("dataset.limits", "none", ["a list"]),
         ("rfm", {"recency": "visit"}, ["'visit'", "did you mean 'visits'?"]),
         ("rfm", {"recent": "visits"}, ["unknown key 'recent'", "did you mean 'recency'?"]),
+        ("rfm", {"recency": "visits"}, ["recency alone", "frequency and monetary"]),
         ("source", {"grain": "lines"}, ["grain is 'lines'", "customer, transaction"]),
         ("feature", [], ["did you mean 'features'?"]),
     ],

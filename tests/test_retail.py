@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from customer_tables.errors import UserError
+from runner.pages import glossary
 from segmentation import cleaning, intake, profiling, rfm, stability
 from segmentation.assortment import against_everybody, buys_more, goods_of, spending_shares
 from segmentation.conditions import Customers, Members
@@ -101,12 +104,13 @@ def test_four_segments_come_back_with_the_names_of_the_archetypes(customers, fea
     }
 
 
-def test_the_best_scores_hold_most_of_the_value(features, known):
-    table = rfm.scores(features, known.rfm, {})
-    assert table["total"].between(3, 15).all()
-    shown = rfm.score_table(table, features["net_value"])
-    assert shown["value_share"].iloc[0] > 2 * shown["share"].iloc[0]
-    assert shown["share"].sum() == pytest.approx(1)
+def test_champions_hold_most_of_the_value(features, known):
+    cuts = rfm.cut_points(features, known.rfm, {})
+    named = rfm.segments(rfm.scores(features, known.rfm, cuts))
+    shown = rfm.segment_table(named, features[list(known.rfm.values())], features["net_value"])
+    assert shown["value_share"]["Champions"] > 1.5 * shown["share"]["Champions"]
+    assert shown[["share", "value_share"]].sum().to_list() == pytest.approx([1, 1])
+    assert shown["median orders"]["Lost"] < features["orders"].median()
 
 
 # --- scores and goods by hand ---
@@ -115,21 +119,51 @@ def test_the_best_scores_hold_most_of_the_value(features, known):
 def test_scores_at_quintiles_and_at_own_cuts():
     features = pd.DataFrame({"r": [10, 20, 30, 40, 50], "f": [1, 2, 3, 4, 5], "m": [5, 4, 3, 2, 1]})
     parts = {"recency": "r", "frequency": "f", "monetary": "m"}
-    table = rfm.scores(features, parts, {})
+    table = rfm.scores(features, parts, rfm.cut_points(features, parts, {}))
     assert table["recency"].to_list() == [5, 4, 3, 2, 1]
     assert table["frequency"].to_list() == [1, 2, 3, 4, 5]
-    assert table["total"].to_list() == [11, 10, 9, 8, 7]
-    own = rfm.scores(features, parts, rfm.read_cuts("recency = 5, 6, 7, 60"))
-    assert own["recency"].to_list() == [2, 2, 2, 2, 2]
+    named = ["Potential loyalists", "Potential loyalists", "Need attention", "At risk", "At risk"]
+    assert rfm.segments(table).to_list() == named
+    own = rfm.cut_points(features, parts, rfm.read_cuts("recency = 5, 6, 7, 60"))
+    assert rfm.scores(features, parts, own)["recency"].to_list() == [2, 2, 2, 2, 2]
+    assert rfm.cut_table(own, parts, dict(zip("rfm", "RFM", strict=True)))["R"].to_list() == [
+        60,
+        7,
+        6,
+        5,
+    ]
     assert rfm.read_cuts("") == {}
-    shown = rfm.score_table(table, features["m"], min_group_size=1)
-    assert shown["customers"].to_list() == [0, 2, 3, 0, 0]
-    assert shown["value_share"].sum() == pytest.approx(1)
-    assert rfm.score_groups(table).to_list() == [1, 1, 2, 2, 2]
+
+
+def test_equal_values_have_equal_scores_and_the_gaps_are_said():
+    features = pd.DataFrame({"r": [0] * 6 + [9] * 4, "f": [1] * 7 + [2, 3, 3], "m": range(10)})
+    parts = dict(zip(rfm.PARTS, features, strict=True))
+    table = rfm.scores(features, parts, rfm.cut_points(features, parts, {}))
+    assert table["recency"].to_list() == [5] * 6 + [2] * 4
+    assert table["frequency"].to_list() == [1] * 7 + [4, 5, 5]
+    assert rfm.unused_scores(table) == "recency 1, 3 and 4; and frequency 2 and 3"
+
+
+def test_every_combination_of_scores_is_in_one_segment_exactly():
+    every = pd.DataFrame(itertools.product(range(1, 6), repeat=3), columns=[*rfm.PARTS])
+    both = np.ceil((every["frequency"] + every["monetary"]) / 2)
+    inside = pd.DataFrame(
+        {n: every["recency"].between(*r) & both.between(*b) for n, (r, b) in rfm.SEGMENTS.items()}
+    )
+    assert (inside.sum(axis=1) == 1).all() and inside.any().all() and len(rfm.SEGMENTS) == 10
+    assert rfm.segments(every).to_list() == inside.idxmax(axis=1).to_list()
+
+
+def test_the_glossary_has_the_ranges_of_every_rfm_segment():
+    (text,) = (term["text"] for term in glossary() if term["name"] == "RFM segments")
+    table = rfm.segment_table(pd.Series(list(rfm.SEGMENTS)), pd.DataFrame(index=range(10)), None, 1)
+    for name, (recency, both) in table.iloc[:, :2].T.items():
+        assert f"{name}: R {recency}, FM {both}." in text
 
 
 @pytest.mark.parametrize(
-    "text", ["recency=1,2", "age=1,2,3,4", "recency=4,3,2,1", "monetary=a,b,c,d"]
+    "text",
+    ["recency=1,2", "age=1,2,3,4", "recency=4,3,2,1", "monetary=a,b,c,d", "recency=1,2,3,inf"],
 )
 def test_cuts_that_cannot_be_used(text):
     with pytest.raises(UserError, match="rfm_cuts"):

@@ -444,6 +444,9 @@ def test_what_else_speaks_for_or_against_the_segments():
     (first,) = summary.added_sentences(explained | {"rule_baseline_ari": 0.4}, "spent")
     assert "explain 51%" in first and "segments 55%" in first and "partitions is 0.40" in first
     assert summary.added_sentences({}, "spent") == []
+    of_rfm = {"rfm_ari": 0.3, "rfm_explained": 0.25, "segments_explained": 0.55}
+    (text,) = summary.added_sentences(of_rfm, "spent")
+    assert text.startswith("RFM segments explain 25%") and "0.30" in text
     for rules, segments, end in (
         (0.25, 0.28, "28%."),
         (0.28, 0.25, "25%: the rules explain more."),

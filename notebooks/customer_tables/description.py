@@ -298,7 +298,7 @@ def describe_transactions(
     given = {key: entry for key, entry in asdict(source).items() if entry}
     more = [_table("source", given, "the columns of the file of purchases")]
     if not constant & set(RFM.values()):
-        more += [_table("rfm", RFM, "the features behind the table of scores")]
+        more += [_table("rfm", RFM, "the features behind the RFM segments")]
     for archetype in ARCHETYPES.split("\n\n"):
         block = archetype.rstrip("\n") + "\n"
         if not constant & set(tomllib.loads(block)["archetypes"][0]["pattern"]):

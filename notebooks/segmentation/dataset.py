@@ -492,6 +492,8 @@ def _contradictions(dataset: Dataset, file: _File) -> Iterator[tuple[str, str]]:
         if name not in known:
             what = f"{owner} {name!r}, which does not exist or holds no numbers"
             yield what, _nearest(name, known)
+    if dataset.rfm and len(dataset.rfm) < 3:
+        yield f"rfm names {', '.join(dataset.rfm)} alone", "name recency, frequency and monetary"
     yes_no = [column.name for column in columns if column.kind == "yes_no"]
     for owner, formula in _conditions(dataset):
         if not expressions.is_condition(formula, yes_no):

@@ -77,6 +77,14 @@ def suppressed(
             return hidden.reshape(counts.shape)
 
 
+def cross_table(
+    rows: pd.Series, columns: pd.Series, min_group_size: int = MIN_GROUP_SIZE
+) -> pd.DataFrame:
+    """Count customers by two groupings; cells that `suppressed` marks are missing."""
+    counts = pd.crosstab(rows, columns)
+    return counts.astype(float).mask(suppressed(counts.to_numpy(), min_group_size))
+
+
 def quantiles(
     table: pd.DataFrame, shares: Sequence[float], min_group_size: int = MIN_GROUP_SIZE
 ) -> pd.DataFrame:
@@ -113,21 +121,3 @@ def merge_rare(
     if 0 < counts.drop(kept).sum() < min_group_size:
         kept = kept[:-1]  # the rest alone would still be too few
     return answers.where(answers.isin(kept), rest)
-
-
-def merge_neighbours(sizes: pd.Series, min_group_size: int = MIN_GROUP_SIZE) -> pd.Series:
-    """Join neighbouring groups of an ordered scale until each holds enough customers, or none.
-
-    Returns by each group's name that of the group that it is shown in: "7 to 9 and 5 to 6".
-    """
-    joined: list[list[str]] = []
-    for name in sizes.index:
-        if joined and 0 < sizes[joined[-1]].sum() < min_group_size:
-            joined[-1].append(name)
-        else:
-            joined.append([name])
-    while len(joined) > 1 and 0 < sizes[joined[-1]].sum() < min_group_size:
-        last = joined.pop()
-        joined[-1] += last
-    shown = {name: " and ".join(names) for names in joined for name in names}
-    return pd.Series(shown, dtype="str")

@@ -59,8 +59,9 @@ def groups_of(past: Past, labels: pd.Series, seed: int) -> pd.DataFrame:
     found = {EVERYBODY: np.zeros(len(index), int), SEGMENTS: labels.to_numpy()}
     if known.questions:
         found[RULES] = rule_groups(past.customers.loc[index], known.questions)
-    if set(rfm.PARTS) <= set(known.rfm) and set(known.rfm.values()) <= set(past.features):
-        scores = rfm.scores(past.features.loc[index], {str(p): f for p, f in known.rfm.items()}, {})
+    if known.rfm and set(known.rfm.values()) <= set(past.features):
+        of_past = past.features.loc[index]
+        scores = rfm.scores(of_past, known.rfm, rfm.cut_points(of_past, known.rfm, {}))
         found[SCORES] = scores.groupby(list(rfm.PARTS)).ngroup().to_numpy()
     if (value := value_of(past)) is not None:
         found[DECILES] = pd.qcut(value.loc[index], 10, labels=False, duplicates="drop").to_numpy()

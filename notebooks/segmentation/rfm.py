@@ -1,19 +1,40 @@
-"""The classic scores of recency, frequency and monetary value: the baseline of retail."""
+"""Scores of recency, frequency and monetary value, and the ten segments that retail makes of them.
+
+The names are those of the R package rfm (Hebbali 2020). Its ranges overlap and leave combinations
+of scores out; those of `SEGMENTS` hold every combination exactly once.
+"""
 
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from customer_tables.errors import UserError
-from segmentation.disclosure import MIN_GROUP_SIZE, merge_neighbours
+from customer_tables.text import joined
+from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare
 
 PARTS = ("recency", "frequency", "monetary")
 SCORES = 5
-GROUPS = {15: "13 to 15", 12: "10 to 12", 9: "7 to 9", 6: "5 to 6", 4: "3 to 4"}
+# First and last score of recency, and of the mean of the other two scores, halves rounded up.
+SEGMENTS = {
+    "Champions": ((5, 5), (4, 5)),
+    "Loyal": ((3, 4), (4, 5)),
+    "Potential loyalists": ((4, 5), (2, 3)),
+    "New": ((5, 5), (1, 1)),
+    "Promising": ((4, 4), (1, 1)),
+    "Need attention": ((3, 3), (3, 3)),
+    "About to sleep": ((3, 3), (1, 2)),
+    "At risk": ((1, 2), (3, 4)),
+    "Cannot lose": ((1, 2), (5, 5)),
+    "Lost": ((1, 2), (1, 2)),
+}
+REST = "other segments"
 
 
 def read_cuts(text: str) -> dict[str, list[float]]:
@@ -30,7 +51,8 @@ def read_cuts(text: str) -> dict[str, list[float]]:
         with suppress(ValueError):
             points = [float(point) for point in listed.split(",")]
             ascending = all(a < b for a, b in itertools.pairwise(points))
-            if part in PARTS and len(points) == SCORES - 1 and ascending:
+            usable = ascending and all(map(math.isfinite, points))
+            if part in PARTS and len(points) == SCORES - 1 and usable:
                 cuts[part] = points
                 continue
         raise UserError(
@@ -41,53 +63,109 @@ def read_cuts(text: str) -> dict[str, list[float]]:
     return cuts
 
 
-def scores(
-    features: pd.DataFrame, parts: dict[str, str], cuts: dict[str, list[float]]
-) -> pd.DataFrame:
-    """Score customers from 1 to 5 in recency, frequency and monetary value; 5 is best.
+def cut_points(
+    features: pd.DataFrame, parts: Mapping[Any, str], own: dict[str, list[float]]
+) -> dict[str, list[float]]:
+    """Return the four cut points of each part: one's own, or quintiles of these customers.
 
     Parameters
     ----------
     features : DataFrame, shape (n_customers, n_features)
         In real units.
-    parts : dict of str to str
-        The feature behind each part; beside their scores, their sum comes as "total".
+    parts : mapping of str to str
+        The feature behind each part.
+    own : dict of str to list of float
+        From `read_cuts`.
+    """
+    at = np.arange(1, SCORES) / SCORES
+    return {
+        part: own.get(part) or np.quantile(features[feature].to_numpy(float), at).tolist()
+        for part, feature in parts.items()
+    }
+
+
+def scores(
+    features: pd.DataFrame, parts: Mapping[Any, str], cuts: dict[str, list[float]]
+) -> pd.DataFrame:
+    """Score customers from 1 to 5 in recency, frequency and monetary value; 5 is best.
+
+    Equal values have equal scores: of those that they span, the lowest, and of recency the highest.
+
+    Parameters
+    ----------
+    features, parts
+        As for `cut_points`.
     cuts : dict of str to list of float
-        Four cut points a part; quintiles of these customers where there are none.
+        From `cut_points`.
     """
     table = pd.DataFrame(index=features.index)
     for part, feature in parts.items():
-        values = features[feature].to_numpy(float)
-        points = cuts.get(part) or np.quantile(values, np.arange(1, SCORES) / SCORES)
-        score = 1 + np.searchsorted(points, values, side="left")
+        score = 1 + np.searchsorted(cuts[part], features[feature].to_numpy(float), side="left")
         table[part] = SCORES + 1 - score if part == "recency" else score
-    table["total"] = table.sum(axis=1)
     return table
 
 
-def score_groups(table: pd.DataFrame) -> pd.Series:
-    """Divide customers into five groups by their total score, the best first (0 to 4)."""
-    limits = sorted(GROUPS)
-    return 4 - pd.Series(np.searchsorted(limits, table["total"]), index=table.index)
-
-
-def score_table(
-    table: pd.DataFrame, value: pd.Series | None, min_group_size: int = MIN_GROUP_SIZE
+def cut_table(
+    cuts: dict[str, list[float]], parts: Mapping[Any, str], titles: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Tabulate the groups of total scores: how many customers, and their share of the value.
+    """Tabulate the cut points, a column for each part: above one, a score is higher by 1.
 
-    A group of fewer than ``min_group_size`` customers shares a row with the next one.
+    For recency it is higher up to the point, so its points descend.
     """
-    groups = score_groups(table).map(dict(enumerate(GROUPS.values())))
-    shown_in = merge_neighbours(
-        groups.value_counts().reindex(list(GROUPS.values())).fillna(0), min_group_size
-    )
-    names = groups.map(shown_in)
-    counts = names.value_counts().reindex(shown_in.unique()).fillna(0).astype(int)
-    shown = pd.DataFrame({"customers": counts, "share": counts / len(table)})
+    steps = [f"{score} to {score + 1}" for score in range(1, SCORES)]
+    columns = {
+        titles[parts[part]]: points[::-1] if part == "recency" else points
+        for part, points in cuts.items()
+    }
+    return pd.DataFrame(columns, index=pd.Index(steps, name="from score"))
+
+
+def unused_scores(table: pd.DataFrame) -> str:
+    """Say which scores no customer has: too many values are equal, or own cuts are far off."""
+    every = set(range(1, SCORES + 1))
+    gaps = {part: sorted(every - set(table[part])) for part in table}
+    return joined([f"{p} {joined(list(map(str, gap)))}" for p, gap in gaps.items() if gap])
+
+
+def segments(table: pd.DataFrame) -> pd.Series:
+    """Name each customer's RFM segment, from their three scores."""
+    both = (table["frequency"] + table["monetary"] + 1) // 2
+    named = pd.Series("", index=table.index, name="rfm_segment")
+    for name, (recency, others) in SEGMENTS.items():
+        named[table["recency"].between(*recency) & both.between(*others)] = name
+    return named
+
+
+def segment_table(
+    named: pd.Series,
+    measures: pd.DataFrame,
+    value: pd.Series | None,
+    min_group_size: int = MIN_GROUP_SIZE,
+) -> pd.DataFrame:
+    """Tabulate the RFM segments: their scores, customers, share of the value and medians.
+
+    Segments of fewer than ``min_group_size`` customers share a row.
+
+    Parameters
+    ----------
+    named : Series of str, shape (n_customers,)
+        From `segments`.
+    measures : DataFrame, shape (n_customers, n_measures)
+        What medians are shown of.
+    value : Series, shape (n_customers,), optional
+        What each customer is worth.
+    """
+    shown = merge_rare(named, min_group_size, rest=REST)
+    ranges = {
+        name: ["–".join(map(str, dict.fromkeys(scores))) for scores in both]
+        for name, both in SEGMENTS.items()
+    }
+    columns = ["recency score", "frequency and monetary score"]
+    table = pd.DataFrame.from_dict(ranges | {REST: ["", ""]}, orient="index", columns=columns)
+    table["customers"] = shown.value_counts().reindex(table.index, fill_value=0)
+    table["share"] = table["customers"] / len(shown)
     if value is not None and value.sum() > 0:
-        shown["value_share"] = value.groupby(names).sum().reindex(shown.index).fillna(0)
-        shown["value_share"] /= value.sum()
-    for part in (part for part in PARTS if part in table):
-        shown[f"{part}_score"] = table[part].groupby(names).mean()
-    return shown.rename_axis("total score")
+        table["value_share"] = value.groupby(shown).sum() / value.sum()
+    table = table.join(measures.groupby(shown).median().add_prefix("median "))
+    gone = [name for name in table.index if not table["customers"][name]]
+    return table.drop(index=gone).rename_axis("RFM segment")

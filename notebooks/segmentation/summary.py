@@ -652,7 +652,7 @@ def _limits(dataset: Dataset, cards: list[dict[str, Any]], clustering: dict[str,
 
 
 def added_sentences(alternatives: dict[str, Any], value_label: str) -> list[str]:
-    """Say what the segments add to yes/no rules, from the numbers of notebook 07.
+    """Say what the segments add to yes/no rules and RFM segments, from the numbers of notebook 07.
 
     ``value_label`` is what the first measure of value is called.
     """
@@ -669,6 +669,12 @@ def added_sentences(alternatives: dict[str, Any], value_label: str) -> list[str]
             f"Of the variance of {printable(value_label)} between customers, yes/no rules explain "
             f"{share(rules)}, the segments {share(found['segments_explained_value'])}"
             f"{': the rules explain more' if rules > found['segments_explained_value'] else ''}."
+        )
+    if "rfm_ari" in found:
+        sentences.append(
+            f"RFM segments explain {share(found['rfm_explained'])} of the variance of the "
+            f"features, the segments {share(found['segments_explained'])}; the adjusted Rand index "
+            f"of the two partitions is {decimal(found['rfm_ari'])}."
         )
     return sentences
 
