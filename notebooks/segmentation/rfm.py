@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from customer_tables.errors import UserError
-from customer_tables.text import joined
+from customer_tables.text import joined, lower_first
 from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare
 
 PARTS = ("recency", "frequency", "monetary")
@@ -130,7 +130,7 @@ def unused_scores(table: pd.DataFrame) -> str:
 def segments(table: pd.DataFrame) -> pd.Series:
     """Name each customer's RFM segment, from their three scores."""
     both = (table["frequency"] + table["monetary"] + 1) // 2
-    named = pd.Series("", index=table.index, name="rfm_segment")
+    named = pd.Series("", index=table.index, name="RFM segment")
     for name, (recency, others) in SEGMENTS.items():
         named[table["recency"].between(*recency) & both.between(*others)] = name
     return named
@@ -166,6 +166,7 @@ def segment_table(
     table["share"] = table["customers"] / len(shown)
     if value is not None and value.sum() > 0:
         table["value_share"] = value.groupby(shown).sum() / value.sum()
-    table = table.join(measures.groupby(shown).median().add_prefix("median "))
+    medians = measures.groupby(shown).median()
+    table = table.join(medians.rename(columns=lambda title: f"median {lower_first(title)}"))
     gone = [name for name in table.index if not table["customers"][name]]
     return table.drop(index=gone).rename_axis("RFM segment")

@@ -22,6 +22,7 @@ from customer_tables.text import (
     number,
     printable,
     quantity,
+    sentence_case,
     share,
 )
 from customer_tables.vocabulary import HOUSEHOLD, INCOME, SENSITIVE
@@ -657,25 +658,21 @@ def added_sentences(alternatives: dict[str, Any], value_label: str) -> list[str]
     ``value_label`` is what the first measure of value is called.
     """
     found, sentences = alternatives, []
-    if "rule_baseline_explained" in found:
-        sentences.append(
-            f"Yes/no rules explain {share(found['rule_baseline_explained'])} of the "
-            f"variance of the features, the segments {share(found['segments_explained'])}"
-            f"; the adjusted Rand index of the two partitions is {found['rule_baseline_ari']:.2f}."
-        )
-    if "rule_baseline_explained_value" in found:
-        rules = found["rule_baseline_explained_value"]
-        sentences.append(
-            f"Of the variance of {printable(value_label)} between customers, yes/no rules explain "
-            f"{share(rules)}, the segments {share(found['segments_explained_value'])}"
-            f"{': the rules explain more' if rules > found['segments_explained_value'] else ''}."
-        )
-    if "rfm_ari" in found:
-        sentences.append(
-            f"RFM segments explain {share(found['rfm_explained'])} of the variance of the "
-            f"features, the segments {share(found['segments_explained'])}; the adjusted Rand index "
-            f"of the two partitions is {decimal(found['rfm_ari'])}."
-        )
+    for key, rules in (("rule_baseline", "yes/no rules"), ("rfm", "RFM segments")):
+        if f"{key}_explained" in found:
+            ari = decimal(found[f"{key}_ari"])
+            sentences.append(
+                f"{sentence_case(rules)} explain {share(found[f'{key}_explained'])} of the "
+                f"variance of the features, the segments {share(found['segments_explained'])}"
+                f"; the adjusted Rand index of the two partitions is {ari}."
+            )
+        if f"{key}_explained_value" in found:
+            theirs, ours = found[f"{key}_explained_value"], found["segments_explained_value"]
+            more = f": the {rules.removeprefix('yes/no ')} explain more"
+            sentences.append(
+                f"Of the variance of {printable(value_label)} between customers, {rules} explain "
+                f"{share(theirs)}, the segments {share(ours)}{more if theirs > ours else ''}."
+            )
     return sentences
 
 
