@@ -32,6 +32,7 @@ from customer_tables.transaction_columns import (
     find_transactions,
 )
 from customer_tables.transactions import aggregate
+from segmentation import session
 from segmentation.cleaning import APART
 from segmentation.dataset import AGGREGATED, Column, Dataset, match_columns
 from segmentation.expressions import columns_of
@@ -74,6 +75,7 @@ def open_table(
     UserError
         If there is no table, or it cannot be read or understood.
     """
+    dataset, results_dir = session.settle(dataset, results_dir)
     given = {name: value for name, value in options.items() if value}
     roles = parse_roles(given.pop("roles", ""))
     people = None

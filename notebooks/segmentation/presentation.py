@@ -208,6 +208,19 @@ def table_link(file: str, caption: str) -> str:
     return f'<p class="numbers">Numbers: <a href="../tables/{html.escape(file)}">{title}</a></p>'
 
 
+def figure(picture: str, about: Mapping[str, Any]) -> str:
+    """Write a figure for a window, with its caption and its alternative text.
+
+    It takes the width there is, up to what its dots allow. `picture` is a PNG in base64.
+    """
+    alt, caption = (html.escape(str(about[name])) for name in ("alt", "caption"))
+    look = f"width: 100%; max-width: {2 * about['width']}px; height: auto"
+    return (
+        f'<figure style="margin: 0"><img src="data:image/png;base64,{picture}" alt="{alt}" '
+        f'style="{look}"><figcaption>{caption}</figcaption></figure>'
+    )
+
+
 def _heading(name: str) -> str:
     """Return what readers of a table see in place of a column's name."""
     label = printable(COLUMN_LABELS.get(name, name)).replace("_", " ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,41 @@ from IPython.display import clear_output, display
 from segmentation.parallel import reporting
 
 INTERVAL = 0.5  # seconds between two updates
+LONG = 2  # seconds after which a cell says that it is at work
+
+
+class CellClock:
+    """A line that counts the seconds of a cell that takes long, in a window, until it ends."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self.counts = False
+
+    def start(self, *_: object) -> None:
+        """Begin to count."""
+        self.stop()
+        self.counts = is_watched()
+        if self.counts:
+            self._done = threading.Event()
+            run = contextvars.copy_context().run  # of the cell whose output the line belongs to
+            threading.Thread(target=run, args=(self._count, self._done), daemon=True).start()
+
+    def stop(self, *_: object) -> None:
+        """Take the line away."""
+        self.counts = False
+        self._done.set()
+
+    def _count(self, done: threading.Event) -> None:
+        begun = time.monotonic()
+        if done.wait(LONG):
+            return
+        line = display({"text/plain": f"Working … {LONG} s"}, raw=True, display_id=True)
+        while not done.wait(INTERVAL):
+            line.update({"text/plain": f"Working … {time.monotonic() - begun:.0f} s"}, raw=True)
+        line.update({"text/plain": "", "text/html": ""}, raw=True)
+
+
+CLOCK = CellClock()
 
 
 @contextmanager
@@ -26,6 +62,8 @@ def progress(what: str) -> Iterator[None]:
     if not is_watched():
         yield
         return
+    counted_before = CLOCK.counts
+    CLOCK.stop()
     done, start = threading.Event(), time.monotonic()
     counted: list[tuple[int, int | None]] = [(0, None)]
     line = display({"text/plain": f"{what} …"}, raw=True, display_id=True)
@@ -46,6 +84,8 @@ def progress(what: str) -> Iterator[None]:
         done.set()
         ticker.join()
         clear_output()
+        if counted_before:
+            CLOCK.start()
 
 
 def is_watched() -> bool:

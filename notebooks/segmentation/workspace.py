@@ -12,6 +12,7 @@ import html
 import importlib.metadata
 import io
 import json
+import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ from customer_tables.storage import (
 from customer_tables.text import joined, printable, python_tree, slug
 from segmentation import presentation, session
 from segmentation.dataset import DATA_FOLDER, Dataset, load_dataset, locate_dataset
-from segmentation.progress import progress
+from segmentation.progress import is_watched, progress
 from segmentation.stages import APART, STAGES, with_topics_apart
 
 NOTEBOOKS = Path(__file__).resolve().parents[1]
@@ -45,8 +46,8 @@ FIGURE_DPI = 192  # two dots for each pixel of a page, 96 to the inch
 class Workspace:
     """The files of one stage, "01" to "09", of one run.
 
-    `folder` is the results folder, made if it does not exist; `quick` says that the run uses small
-    settings.
+    `folder` is the results folder, made by the first file in it; `quick` says that the run uses
+    small settings.
     """
 
     progress = staticmethod(progress)
@@ -64,12 +65,6 @@ class Workspace:
         self._rows: int | None = None  # how many of them figures are based on; None: all
         self._now: int | None = None  # and the customers of a later period, where it is compared
         self._warned: set[str] = set()
-        try:
-            for name in ("stages", "figures", "tables"):
-                (folder / name).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            what = f"the results folder cannot be made: {error.strerror}"
-            raise UserError(what, str(folder)[:300], "choose another results_dir") from None
 
     @classmethod
     def open(
@@ -81,19 +76,22 @@ class Workspace:
         ----------
         dataset : str
             A name under data/ or the path of a dataset folder or .toml file; "auto" stands for
-            the dataset.toml in the results, which notebook 01 guessed from a user's table.
+            the dataset.toml in the results, which notebook 01 guessed from a user's table; empty
+            for the one that the session works on.
         results_dir : str, optional
             The results folder; by default results/<dataset>.
 
         Raises
         ------
         UserError
-            If there is no such dataset, or the results folder is a file.
+            If there is no such dataset, the results folder cannot be one, or a parameter of the
+            notebook is not what it may be.
         """
+        parameters = session.parameters()
+        session.check_parameters(parameters, session.kinds(), STAGES[stage].file)
+        dataset, results_dir = session.settle(dataset, results_dir)
         folder = results_folder(dataset, results_dir)
-        if folder.exists() and not folder.is_dir():
-            what = f"the results folder {folder.name!r} is a file"
-            raise UserError(what, str(folder), "choose another results folder")
+        _check_folder(folder)
         known = load_dataset(folder / "dataset.toml" if dataset == GUESSED else dataset)
         chosen = folder / "stages" / "03_preparation.json"
         if stage > "03" and chosen.is_file():
@@ -102,9 +100,18 @@ class Workspace:
         opened = cls(stage, known, folder, quick)
         if dataset != GUESSED:
             opened.option = _option(locate_dataset(dataset))
-        opened.parameters = session.parameters()
+        opened.parameters = parameters
         opened._due = _always_done(NOTEBOOKS / STAGES[stage].file)
+        if is_watched():
+            session.remember(opened.option or GUESSED, folder)
+            title = presentation.sentence("{title}", title=known.title)
+            display(Markdown(session.overview(title, folder, opened._states())))
         return opened
+
+    @property
+    def guessed(self) -> bool:
+        """Whether notebook 01 guessed what the columns mean."""
+        return not self.option
 
     # --- hand-off files ---------------------------------------------------------------------------
 
@@ -170,6 +177,16 @@ class Workspace:
         reads = self._document(stage, "reads")
         paths = {name: self.folder / "stages" / name for name in reads}
         return [n for n, path in paths.items() if path.is_file() and file_digest(path) != reads[n]]
+
+    def _states(self) -> dict[str, str]:
+        """Say of each notebook whether its results are fresh, stale or missing."""
+        states: dict[str, str] = {}
+        for number, stage in STAGES.items():
+            behind = any(states[other] != "fresh" for other in stage.needs)
+            stale = behind or self._changed_since(number)
+            there = self._stage_file(number, "writes").is_file()
+            states[number] = ("stale" if stale else "fresh") if there else "missing"
+        return states
 
     # --- what is shown and written ----------------------------------------------------------------
 
@@ -261,6 +278,9 @@ class Workspace:
         about: dict[str, Any] = {"alt": alt, "caption": caption}
         about["file"] = f"../figures/{path.name}"
         about["width"] = int.from_bytes(buffer.getvalue()[16:20], "big") // 2
+        if is_watched():  # JupyterLab shows neither the caption nor the alternative text
+            display(HTML(presentation.figure(picture, about)))
+            return
         display(
             {"image/png": picture, "text/plain": f"Figure: {alt}"},
             raw=True,
@@ -352,6 +372,18 @@ class Workspace:
             )
             command = session.rebuilding(report, self.folder, self.option, self.quick)
             display(HTML(f"<pre>{html.escape(command)}</pre>"))
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a results folder that is a file, or in which nothing can be written."""
+    nearest = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    if not nearest.is_dir():
+        what = f"the results folder cannot be made: {nearest.name!r} is a file"
+    elif not os.access(nearest, os.W_OK):
+        what = "nothing can be written into the results folder"
+    else:
+        return
+    raise UserError(what, str(folder)[:300], "choose another results_dir")
 
 
 def _option(description: Path) -> str:

@@ -28,6 +28,11 @@ import sys
 sys.path.append({scripts!r})
 c.ContentsManager.pre_save_hook = "runner.notebook_files.without_outputs"
 """
+# What every kernel reads from the environment when it starts.
+_KERNEL = """\
+# Written by scripts/run.py: cells that wait, or that need another one, say so.
+c.InteractiveShellApp.extensions = ["segmentation.session"]
+"""
 
 # Settings of pip that would send the packages elsewhere than into the environment.
 _MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONPATH", "PYTHONHOME")
@@ -103,7 +108,7 @@ def _stamp(folder: Path, requirements: Path) -> dict[str, str]:
         "requirements": hashlib.sha256(requirements.read_bytes()).hexdigest(),
         "python": version.strip(),
         "folder": str(folder.resolve()),
-        "jupyter": hashlib.sha256(_JUPYTER.encode()).hexdigest(),
+        "jupyter": hashlib.sha256((_JUPYTER + _KERNEL).encode()).hexdigest(),
     }
 
 
@@ -156,14 +161,29 @@ def _build(folder: Path, requirements: Path) -> None:
     fonts = [python, "-c", "import matplotlib.font_manager"]
     environ = os.environ | {"MPLCONFIGDIR": str(figure_settings(folder))}
     subprocess.run(fonts, capture_output=True, stdin=subprocess.DEVNULL, env=environ)
-    settings = folder / "etc" / "jupyter" / "jupyter_server_config.py"
-    settings.parent.mkdir(parents=True, exist_ok=True)
-    scripts = str(requirements.resolve().parent / "scripts")
-    settings.write_text(_JUPYTER.format(scripts=scripts), encoding="utf-8")
+    for path, text in settings(folder, requirements.resolve().parent).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     partial = folder / f"{STAMP}.partial"
     partial.write_text(json.dumps(_stamp(folder, requirements), indent=1) + "\n", encoding="utf-8")
     os.replace(partial, folder / STAMP)
     _say("The environment is ready.")
+
+
+def settings(folder: Path, root: Path) -> dict[Path, str]:
+    """Return the files that make an environment the project's, with their content.
+
+    What the notebooks import is found from every folder, so that executed copies run where they
+    lie; JupyterLab and its kernels are set up for the notebooks.
+    """
+    packages = [*folder.glob("lib/python3*/site-packages"), folder / "Lib" / "site-packages"][0]
+    return {
+        packages / "segmentation-notebooks.pth": f"{root / 'notebooks'}\n",
+        folder / "etc/jupyter/jupyter_server_config.py": _JUPYTER.format(
+            scripts=str(root / "scripts")
+        ),
+        folder / "etc/ipython/ipython_kernel_config.py": _KERNEL,
+    }
 
 
 def figure_settings(folder: Path) -> Path:
