@@ -21,8 +21,8 @@ from runner import environment  # comes first: it puts notebooks/ on the path
 # isort: split
 from customer_tables.errors import UserError
 from customer_tables.storage import json_text
+from runner import DONE, STAGE_FAILED
 from runner.entry import Parser, finish
-from runner.errors import DONE, STAGE_FAILED
 
 README = environment.ROOT / "scripts" / "README.md"
 STORED = environment.ROOT / "results" / "performance"

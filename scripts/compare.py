@@ -11,8 +11,8 @@ if sys.version_info < (3, 11):
 
 from pathlib import Path
 
+from runner import DONE
 from runner.entry import Parser, enter, finish
-from runner.errors import DONE
 
 EPILOG = """\
 example:

@@ -28,7 +28,7 @@ from PIL import Image
 
 from customer_tables.errors import UserError
 from customer_tables.storage import json_text
-from runner import environment, manifest, pages
+from runner import environment, pages, records
 from segmentation.stages import SERIES
 
 RESULTS, README = environment.ROOT / "results", environment.ROOT / "README.md"
@@ -113,7 +113,7 @@ def insert(readme, text):
 
 def make_gallery(results, gallery):
     """Make the pictures and the numbers of a run; return what gallery.json holds."""
-    record, report = manifest.read(results) or {}, results / "stages" / "06_report.json"
+    record, report = records.read_manifest(results) or {}, results / "stages" / "06_report.json"
     report = json.loads(report.read_text("utf-8")) if report.is_file() else {}
     if not report.get("generated") or record.get("quick", True) or record["settings"]:
         what = "the gallery shows a full run on the embedded cardholders, and this is none"

@@ -9,7 +9,7 @@ if sys.version_info < (3, 11):
 import os
 from pathlib import Path
 
-from runner import environment, errors
+from runner import USER_ERROR, environment
 
 
 def main(script, arguments):
@@ -18,7 +18,7 @@ def main(script, arguments):
         environment.enter(script, arguments)
     except environment.UserError as error:
         sys.stderr.write("%s\n" % error)
-        return errors.USER_ERROR
+        return USER_ERROR
     os.chdir(environment.ROOT)
     import pytest
 

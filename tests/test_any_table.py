@@ -14,7 +14,7 @@ import pytest
 from customer_tables.description import is_untouched
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
-from runner import arguments, inputs, matching
+from runner import command, inputs
 from segmentation import cleaning, intake
 from segmentation.dataset import load_dataset
 from segmentation.features import build_features, fit_preparation
@@ -80,7 +80,7 @@ def test_a_card_table_with_odd_extra_columns_is_one(cards, bring, tmp_path):
     table = cards.assign(**{"Unnamed: 18": ["x", *[""] * (ROWS - 1)]})
     table.insert(0, "Sl_No", range(1, ROWS + 1))
     path = bring(table.rename(columns=lambda name: name.lower().replace("_", " ")))
-    assert matching.match_table(path) == ("credit_card", "")
+    assert inputs.match_table(path) == ("credit_card", "")
     _, cleaned, _ = understand(path, tmp_path / "out", "credit_card")
     left_out = {c.column for c in cleaned.changes if c.what == "column is not part of this dataset"}
     assert left_out == {"sl no", "unnamed: 18"}
@@ -90,7 +90,7 @@ def test_a_card_table_with_odd_extra_columns_is_one(cards, bring, tmp_path):
 def test_a_card_table_without_a_needed_column_is_named(cards, bring):
     path = bring(cards.rename(columns={"PAYMENTS": "Paid back"}))
     with pytest.raises(UserError, match="lacks the column payments of .*credit_card") as caught:
-        matching.match_table(path)
+        inputs.match_table(path)
     assert "in which the column Paid back fits nothing" in str(caught.value)
     assert "--dataset auto" in str(caught.value)
 
@@ -107,7 +107,7 @@ def test_a_card_table_without_a_needed_column_is_named(cards, bring):
 def test_a_table_that_only_resembles_a_known_one_is_guessed(header, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(f"{header}\n{','.join('1' * len(header.split(',')))}\n")
-    assert matching.match_table(path) == ("auto", "")
+    assert inputs.match_table(path) == ("auto", "")
     source = inputs.resolve_dataset(None, path)
     assert (source.name, source.toml) == ("t", None)
 
@@ -173,7 +173,7 @@ def test_names_of_datasets_come_from_files(path, name):
 
 def test_options_reach_the_reader(tmp_path, shoppers):
     given = ["--delimiter", ";", "--decimal", ",", "--date-order", "dmy"]
-    options = arguments.parse(["--input", "t.csv", *given], SERIES).settings
+    options = command.parse(["--input", "t.csv", *given], SERIES).settings
     assert options == {"delimiter": ";", "decimal": ",", "date_order": "dmy"}
     path = tmp_path / "t.csv"
     table = shoppers.drop(columns="Returns share")

@@ -11,7 +11,7 @@ import benchmark
 from benchmarks import measure, report
 from benchmarks.measure import Entry, equal_results, goal, quartiles
 from benchmarks.report import verdict, with_table
-from runner.errors import STAGE_FAILED, USER_ERROR
+from runner import STAGE_FAILED, USER_ERROR
 
 
 def short(loaded, settings):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 COMMANDS = (
-    "ruff check --no-cache .",
-    "ruff format --check --no-cache .",
-    "mypy --cache-dir=/dev/null",
+    "ruff check .",
+    "ruff format --check .",
+    "mypy",
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from customer_tables import database
 from customer_tables.errors import UserError
-from runner import arguments
+from runner.command import parse
 from scoring import command
 from segmentation.scoring import assign_customers
 from segmentation.stages import SERIES
@@ -160,7 +160,7 @@ def test_a_server_refuses_or_goes_away(postgres, tmp_path, monkeypatch):
 )
 def test_arguments_that_do_not_belong_together(argv, told):
     with pytest.raises(UserError) as caught:
-        arguments.parse(argv, SERIES)
+        parse(argv, SERIES)
     assert told in str(caught.value) and HIDDEN not in str(caught.value)
 
 

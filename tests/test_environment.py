@@ -125,11 +125,11 @@ def test_a_command_goes_on_inside_the_environment(stamped, monkeypatch, opted_ou
 def test_commands_need_only_the_standard_library_before_the_environment_stands():
     code = (
         "import sys; sys.path[:0] = ['scripts']\n"
-        "from runner import command, arguments, inputs, plan\n"
+        "from runner import NOTEBOOKS, command, plan\n"
         "from segmentation.stages import SERIES\n"
-        "options = arguments.parse(['--set', 'k=4', '--dataset', 'credit_card'], SERIES)\n"
-        "plan.make_plan(options, SERIES, inputs.NOTEBOOKS)\n"
-        "arguments.parse(['--help'], SERIES)\n"
+        "options = command.parse(['--set', 'k=4', '--dataset', 'credit_card'], SERIES)\n"
+        "plan.make_plan(options, SERIES, NOTEBOOKS)\n"
+        "command.parse(['--help'], SERIES)\n"
     )
     command = [sys.executable, "-S", "-c", code]  # with no package to be had
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)

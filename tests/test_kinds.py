@@ -16,7 +16,7 @@ import pytest
 
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import kind_of
-from runner import arguments, inputs, matching
+from runner import command, inputs
 from segmentation import cleaning, intake
 from segmentation.stages import SERIES
 from segmentation.summary import sensitive
@@ -37,7 +37,7 @@ def opened(tmp_path):
     def read(content: str | bytes, *options: str, name: str = "t.csv", people: str = "") -> tuple:
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        given = arguments.parse(["--input", str(path), *options], SERIES).settings
+        given = command.parse(["--input", str(path), *options], SERIES).settings
         ws, reading = intake.open_table(
             "auto", str(path), people, results_dir=str(tmp_path), **given
         )
@@ -194,8 +194,8 @@ def test_a_header_a_letter_off_is_offered_and_taken(tmp_path):
     cards.rename(columns={"MINIMUM_PAYMENTS": "MINIMUM_PAYMENT"}).to_csv(path, index=False)
     option = "minimum_payments=MINIMUM_PAYMENT"
     with pytest.raises(UserError, match=f"is minimum_payments meant. --role {option}"):
-        matching.match_table(path)
-    assert matching.match_table(path, option) == ("credit_card", option)
+        inputs.match_table(path)
+    assert inputs.match_table(path, option) == ("credit_card", option)
     ws, reading = intake.open_table(
         "credit_card", str(path), results_dir=str(tmp_path), roles=option
     )

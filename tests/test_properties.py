@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from customer_tables.errors import UserError
 from customer_tables.storage import write_json
-from runner import arguments, repeating
+from runner import command, repeating
 from runner.parameters import Parameter, coerce
 from segmentation import cleaning, expressions, naming, profiling, rfm
 from segmentation.conditions import Customers, Members
@@ -357,7 +357,7 @@ def test_any_manifest_is_repeated_or_refused(tmp_path_factory, place, value):
     file.write_text(json.dumps(replaced(MANIFEST, place, value)), encoding="utf-8")
     with refused_well():
         record = repeating.read_record(file)
-        options = arguments.parse(["--from-manifest", str(file)], SERIES)
+        options = command.parse(["--from-manifest", str(file)], SERIES)
         repeating.with_record(options, record)
         declared = {"k": Parameter("k", "int", 0), "dataset": Parameter("dataset", "str", "")}
         repeating.settings_of(record, {"04": declared}, {})

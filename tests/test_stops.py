@@ -18,10 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from toy_series import ROOT, SERIES, SOURCES, Project, wait_for, words
+from toy_series import ROOT, ROW, SERIES, SOURCES, Project, wait_for, words
 
 from runner import scheduling
-from runner.kernels import Kernels
+from runner.execution import Kernels
 from runner.publishing import claim
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs a system with signals, not Windows")
@@ -49,8 +49,9 @@ def test_a_stopped_run_leaves_the_results_and_the_next_one_goes_on(done, number,
     process.send_signal(number)
     said, _ = process.communicate(timeout=20)
     assert process.returncode == code
-    assert "Traceback" not in said
+    assert "Traceback" not in said and ROW not in said
     assert wait_for(lambda: not done.processes(), 5), "a kernel, or what it started, lives on"
+    assert done.quoting() == []
     assert done.snapshot() == before
     assert done.run(*SETTINGS) == 0
     assert words(capsys)["01"] == "up to date", "finished before the stop, and kept"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import stat
 import traceback
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from toy_series import wait_for
 
 from runner.traces import note_error, scrubbed, without_data
 
@@ -67,36 +63,3 @@ def test_tracebacks_of_libraries_hold_no_row(fail, tmp_path):
         assert type(caught.value).__name__ in text
         assert [secret for secret in SECRETS if secret in text] == []
     assert "test_traces.py" in log.read_text(encoding="utf-8")
-
-
-FAILING = f"""
-waits: bool = False  # unused
----
-import pandas as pd
-cells = ["".join(map(chr, {[ord(c) for c in IDENTIFIER]!r}))]
-print("read", cells)
-pd.Series(cells).astype(float)
-"""
-WAITING = FAILING.replace("pd.Series(cells).astype(float)", "import time; time.sleep(60)")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs a system with signals, not Windows")
-@pytest.mark.parametrize("victim", [None, signal.SIGKILL, signal.SIGTERM])
-def test_a_run_that_does_not_end_leaves_no_row_behind(project, victim):
-    project.write(_02=WAITING if victim else FAILING)
-    process = project.start()
-    if victim:
-        assert wait_for((project.tree / ".stamps" / "01.json").exists)
-        process.send_signal(victim)
-    said, _ = process.communicate(timeout=60)
-    assert wait_for(lambda: not project.processes(), 5)
-    folder = project.results.with_name(".mine.run")
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700, "for its owner's eyes only"
-    left = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    if victim is None:
-        assert process.returncode == 1
-        assert "ValueError: could not convert string to float" in said
-        assert any(b"could not convert" in text for text in left.values()), "the log says why"
-    for place, text in (left | {"terminal": said.encode()}).items():
-        assert [secret for secret in SECRETS if secret.encode() in text] == [], place
-    assert not project.results.exists(), "nothing is published"

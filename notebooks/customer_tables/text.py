@@ -9,7 +9,8 @@ import ast
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from threading import Lock
 from typing import Any
 
@@ -166,3 +167,9 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 def agreement_word(value: float) -> str:
     """Return Steinley's (2004) word for an adjusted Rand index."""
     return next((word for cut, word in AGREEMENT_CUTS if value >= cut), "poor")
+
+
+def did_you_mean(text: str, names: Iterable[str], otherwise: str) -> str:
+    """Suggest the name that resembles a mistaken one, where there is one."""
+    close = get_close_matches(text, list(names), 1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else otherwise

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.analysis import prepared_cardholders
 from benchmarks.measure import Entry, Equality, Result, Settings, goal
 from benchmarks.runs import call
-from runner.environment import ROOT
+from runner import ROOT
 
 # --- scoring ------------------------------------------------------------------------------------
 

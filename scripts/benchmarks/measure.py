@@ -20,10 +20,8 @@ from unittest.mock import patch
 import numpy as np
 import psutil
 
-from runner import manifest, stamps
-from runner.environment import ROOT
-from runner.errors import RunFailed
-from runner.work import now
+from runner import ROOT, RunFailed, records
+from runner.plan import now
 
 MEASURES = ("seconds", "cpu_seconds", "peak_memory", "extra_memory")
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
@@ -243,6 +241,6 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory": psutil.virtual_memory().total,
         "system": platform.system(),
-        "versions": stamps.versions(),
-        "git": manifest.git_state(ROOT),
+        "versions": records.versions(),
+        "git": records.git_state(ROOT),
     }

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measure import Entry, Result, Settings
-from runner.environment import ROOT
+from runner import ROOT
 
 SCRIPTS, COLUMNS = ROOT / "scripts", 20
 

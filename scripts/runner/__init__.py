@@ -9,9 +9,16 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-_NOTEBOOKS = str(Path(__file__).resolve().parents[2] / "notebooks")
-if _NOTEBOOKS not in sys.path:
-    sys.path.append(_NOTEBOOKS)
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+if str(NOTEBOOKS) not in sys.path:
+    sys.path.append(str(NOTEBOOKS))
+
+DONE, STAGE_FAILED, USER_ERROR = 0, 1, 2  # exit codes
+
+
+class RunFailed(Exception):
+    """A stage, or the machine under it, failed; earlier results are as they were."""
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from customer_tables.text import printable, share
-from runner.environment import ROOT
+from runner import ROOT
 
 MOST_COLUMNS = 8  # that are named as left out
 NAME_WIDTH = 40  # longer names of segments are cut on the terminal

@@ -280,17 +280,8 @@ def _versions(run: Run) -> dict[str, str]:
 
 def numbers(run: Run) -> dict[str, Any]:
     """Flatten metrics.json: ``clustering.stability.6`` to its value."""
-
-    def walk(value: Any, path: str) -> dict[str, Any]:
-        if not isinstance(value, Mapping):
-            return {path: value}
-        parts: dict[str, Any] = {}
-        for key, entry in value.items():
-            if key != SENTENCES:
-                parts |= walk(entry, f"{path}.{key}" if path else str(key))
-        return parts
-
-    return walk(run.metrics, "")
+    (flat,) = pd.json_normalize(run.metrics).to_dict("records")
+    return {path: value for path, value in flat.items() if SENTENCES not in path.split(".")}
 
 
 def different_numbers(first: Run, second: Run) -> list[tuple[str, Any, Any]]:

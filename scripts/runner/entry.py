@@ -11,8 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from customer_tables.errors import UserError
-from runner import environment
-from runner.errors import STAGE_FAILED, USER_ERROR, RunFailed
+from runner import STAGE_FAILED, USER_ERROR, RunFailed, environment
 
 enter = environment.enter
 

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 from customer_tables.errors import UserError
+from runner import ROOT
 from runner.locking import Held, lock
 
-ROOT = Path(__file__).resolve().parents[2]
 STAMP = "segmentation-environment.json"
 OPT_OUT = "SEGMENTATION_NO_VENV"
 SUPPORTED = ((3, 11), (3, 13))  # first and last minor version that the lock has packages for

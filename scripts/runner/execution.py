@@ -1,4 +1,8 @@
-"""Run one notebook through papermill, in a kernel that was started ahead."""
+"""Run notebooks cell by cell, each in a kernel of its own, and write their executed copies.
+
+The kernels are this Python, with the same environment in every run. One may be started ahead: it
+waits for its notebook while an earlier one runs, and imports what its notebook is going to import.
+"""
 
 from __future__ import annotations
 
@@ -6,85 +10,69 @@ import asyncio
 import json
 import os
 import re
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import papermill
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
-from papermill.exceptions import PapermillExecutionError
+import psutil
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from customer_tables.errors import UserError
 from customer_tables.text import printable
-from runner.environment import ROOT
-from runner.errors import DISK_FULL, RunFailed
-from runner.kernels import Kernel
+from runner import ROOT, RunFailed
+from runner.environment import figure_settings
+from runner.plan import Work
+from runner.publishing import DISK_FULL
 from runner.traces import described, without_data
-from runner.work import Work
 from segmentation.stages import Stage
 
-_ENGINE = "prepared-kernel"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Of Python and numpy, Arrow, DuckDB and TensorFlow.
 _NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
 _LESS_MEMORY = "Close other programs, try --quick, or run on a machine with more memory."
+# Of the user's surroundings, what could change a notebook's result or look.
+_LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "MATPLOTLIBRC")
+_SURROUNDINGS = {
+    # One numerical thread: with several, sums are rounded in another order from run to run. The
+    # analysis spreads whole fits over the cores instead, which changes no result.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    # What a large table has needed goes back to the system, and not to the next small object:
+    # arrays of 4 MB and more are the system's (glibc), and tables that were read, too (Arrow).
+    "MALLOC_MMAP_THRESHOLD_": "4194304",
+    "MALLOC_TRIM_THRESHOLD_": "16777216",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "PYTHONHASHSEED": "0",  # sets of text in the same order in every run
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONUTF8": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    # The networks are small: a graphics card would add its start and its own rounding.
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+# What is wrong with a module, the notebook itself will say.
+_IMPORT_AHEAD = """
+from contextlib import suppress
+for name in {names!r}:
+    with suppress(Exception):
+        __import__(name)
+"""
 
 
-class _PreparedKernelEngine(NBClientEngine):
-    """Papermill's own engine, in a kernel that was started beforehand."""
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **given: Any) -> None:
-        """Run all cells; the values of all parameters are set after the last cell about them."""
-        cells, about = nb_man.nb.cells, {"parameters", "injected-parameters"}
-        tagged = [about & {*cell.metadata.get("tags", ())} for cell in cells]
-        declared = max((index for index, tags in enumerate(tagged) if tags), default=-1)
-
-        def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
-            given["on_cell"](cell_index, time.monotonic())
-            if cell_index == declared + 1:
-                # Paths of this machine too, so without a trace in the notebook.
-                lines = "\n".join(f"{name} = {value!r}" for name, value in given["values"].items())
-                client.kc.execute(lines, silent=True)
-
-        client = PapermillNotebookClient(
-            nb_man,
-            km=given["kernel"],
-            kernel_name=kernel_name,
-            timeout=None,
-            startup_timeout=120,
-            iopub_timeout=60,
-            coalesce_streams=True,
-            record_timing=False,
-            on_cell_start=begin,
-        )
-        try:
-            client.execute()
-        finally:
-            if client.kc is not None:
-                client.kc.stop_channels()
-
-
-papermill_engines.register(_ENGINE, _PreparedKernelEngine)
-
-
-def _through_papermill(source: Path, shown: dict[str, Any], **given: Any) -> nbformat.NotebookNode:
-    """Run a notebook on a prepared kernel; `given` reaches the engine."""
-    return papermill.execute_notebook(
-        str(source),
-        None,
-        parameters=shown,
-        engine_name=_ENGINE,
-        kernel_name="python3",
-        language="python",
-        progress_bar=False,
-        request_save_on_cell_execute=False,
-        **given,
-    )
+# --- notebooks --------------------------------------------------------------------------------
 
 
 async def run_notebook(
@@ -112,66 +100,81 @@ async def run_notebook(
     RunFailed
         If a cell failed, the kernel died or the time ran out.
     """
-    loop, begun = asyncio.get_running_loop(), []
-    source, name = work.plan.folder / stage.file, f"{stage.number} {stage.topic}"
+    name, log, started = f"{stage.number} {stage.topic}", work.place.log, time.monotonic()
     values, shown = work.parameters(stage)
-    total = len(work.plan.notebooks[stage.number]["cells"]) + bool(shown)
-
-    def tell(index: int, began: float) -> None:
-        begun.append(began)
-        loop.call_soon_threadsafe(on_cell, index, total)
-
-    limit, started = asyncio.timeout(work.plan.options.time_limit), time.monotonic()
-    # Papermill waits for its kernel, so it does that in a thread of its own.
-    given = {"kernel": kernel, "values": values, "on_cell": tell}
-    running = asyncio.ensure_future(asyncio.to_thread(_through_papermill, source, shown, **given))
+    notebook, first = _with_parameters(work.plan.folder / stage.file, shown)
+    client = NotebookClient(
+        notebook,
+        km=kernel,
+        timeout=None,
+        startup_timeout=120,
+        iopub_timeout=60,
+        raise_on_iopub_timeout=True,
+        coalesce_streams=True,
+        record_timing=False,
+    )
+    client.reset_execution_trackers()
+    times: list[float] = []
+    limit = asyncio.timeout(work.plan.options.time_limit)
     try:
         async with limit:
-            notebook = await asyncio.shield(running)
-    except PapermillExecutionError as error:
-        raise _explained(work.place.log, name, error) from None
+            kernel_client = await client.async_start_new_kernel_client()
+            for index, cell in enumerate(notebook.cells):
+                on_cell(index, len(notebook.cells))
+                if index == first:
+                    # Paths of this machine too, so without a trace in the notebook.
+                    lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+                    kernel_client.execute(lines, silent=True)
+                began = time.monotonic()
+                await client.async_execute_cell(cell, index)
+                if cell.cell_type == "code" and cell.source.strip():
+                    times.append(round(time.monotonic() - began, 3))
+    except CellExecutionError:
+        raise _explained(log, name, cell) from None
     except (DeadKernelError, CellTimeoutError, TimeoutError, RuntimeError, OSError) as error:
-        _note(work.place.log, name, f"{type(error).__name__}: {error}")
+        if (task := asyncio.current_task()) and task.cancelling():
+            raise asyncio.CancelledError from None  # which the client takes for a dead kernel
+        _note(log, name, f"{type(error).__name__}: {error}")
         late = work.plan.options.time_limit if limit.expired() else None
         raise _kernel_failed(name, late, error) from None
     finally:
-        if not running.done():  # the time has run out, or the run is ending
-            await kernel.end()
-            await asyncio.wait([running])
-            running.exception()  # that the kernel has died is no news
+        if client.kc is not None:
+            client.kc.stop_channels()
     seconds, peak_memory = time.monotonic() - started, kernel.peak_memory()
-    code = _code_cells(notebook, work.place.log, name)
-    spans = zip(code, begun, [*begun[1:], started + seconds], strict=True)
-    times = [round(end - began, 3) for runs, began, end in spans if runs]
-    _write_copy(notebook, work, stage, shown)
+    _write_copy(notebook, work, stage)
     return seconds, times, peak_memory
 
 
-def _code_cells(notebook: nbformat.NotebookNode, log: Path, name: str) -> list[bool]:
-    """Say of each cell whether it is code; RunFailed if one was not run, which papermill allows."""
-    code = [cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells]
-    for cell, runs in zip(notebook.cells, code, strict=True):
-        if runs and cell.execution_count is None:
-            _note(log, name, f"this cell was not run:\n{cell.source}")
-            raise RunFailed(f"{name} stopped before its last cell.")
-    return code
+def _with_parameters(source: Path, shown: dict[str, Any]) -> tuple[nbformat.NotebookNode, int]:
+    """Return a notebook with a cell of this run's parameters, and the place of the cell after."""
+    notebook = nbformat.read(source, as_version=4)
+    tagged = ("parameters" in cell.metadata.get("tags", ()) for cell in notebook.cells)
+    place = next((place for place, found in enumerate(tagged, start=1) if found), 0)
+    if shown:
+        lines = [f"{name} = {value!r}" for name, value in shown.items()]
+        text, tag = "\n".join(["# Parameters of this run", *lines]), "injected-parameters"
+        cell = nbformat.v4.new_code_cell(text, id=tag, metadata={"tags": [tag]})
+        notebook.cells.insert(place, cell)
+    return notebook, place + bool(shown)
 
 
-def _explained(log: Path, name: str, error: PapermillExecutionError) -> Exception:
+def _explained(log: Path, name: str, cell: nbformat.NotebookNode) -> Exception:
     """Tell a user's mistake, which the notebook has explained, from a failure of ours."""
-    kind, said = error.ename, error.evalue
+    error = next((output for output in cell.outputs if output.output_type == "error"), None)
+    if error is None or (error.ename == "SystemExit" and error.evalue in ("", "0")):
+        _note(log, name, f"this cell ended the notebook:\n{cell.source}")
+        return RunFailed(f"{name} stopped before its last cell.")
+    kind, said, number = error.ename, error.evalue, cell.execution_count
     trace = _COLOURS.sub("", "\n".join(error.traceback))
     message = described(kind, said, trace)
-    _note(
-        log, name, f"cell {error.exec_count}:\n{error.source}\n\n{without_data(trace) or message}"
-    )
+    _note(log, name, f"cell {number}:\n{cell.source}\n\n{without_data(trace) or message}")
     if kind == "UserError":
         return UserError(*(said.splitlines() or [kind])[:3])
     if _NO_MEMORY.search(kind):
         return RunFailed(f"{name} asked for more memory than there is.\n{_LESS_MEMORY}")
     if kind == "OSError" and re.match(r"\[Errno (28|122)\]", said):
         return RunFailed(DISK_FULL)
-    return RunFailed(f"{name} failed in cell [{error.exec_count}]: {printable(message, 300)}")
+    return RunFailed(f"{name} failed in cell [{number}]: {printable(message, 300)}")
 
 
 def _kernel_failed(name: str, late: float | None, error: Exception) -> RunFailed:
@@ -192,19 +195,8 @@ def _note(log: Path, name: str, text: str) -> None:
         file.write(f"\n--- {name} ---\n{text}\n")
 
 
-def _write_copy(
-    notebook: nbformat.NotebookNode, work: Work, stage: Stage, shown: dict[str, Any]
-) -> None:
-    """Write the executed copy without what differs from run to run and from machine to machine."""
-    notebook.metadata.pop("papermill", None)
-    for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
-        if not cell.metadata.get("tags"):
-            cell.metadata.pop("tags", None)
-        elif "injected-parameters" in cell.metadata["tags"]:
-            lines = [f"{name} = {value!r}" for name, value in shown.items()]
-            cell.source = "\n".join(["# Parameters of this run", *lines])
-            cell.id = "injected-parameters"
+def _write_copy(notebook: nbformat.NotebookNode, work: Work, stage: Stage) -> None:
+    """Write the executed copy without what differs from machine to machine."""
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["kernelspec"] = kernel
     tree, source = work.place.tree, work.source
@@ -230,3 +222,125 @@ def _masked(value: Any, masks: dict[str, str]) -> Any:
     if isinstance(value, list):
         return [_masked(entry, masks) for entry in value]
     return value
+
+
+# --- kernels ----------------------------------------------------------------------------------
+
+
+class Kernel(AsyncKernelManager):
+    """A kernel of the Python that runs this, whatever kernels the user has installed."""
+
+    _watchdog: subprocess.Popen[bytes] | None = None
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """How the kernel is started."""
+        return KernelSpec(
+            argv=[
+                *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+                # What libraries write past Python (TensorFlow's greetings) belongs in the log.
+                "--IPKernelApp.capture_fd_output=False",
+                "--HistoryManager.enabled=False",
+            ],
+            language="python",
+            display_name="Python 3",
+            metadata={"supported_encryption": ["curve"]},
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, which leads a group of those that it starts."""
+        return getattr(self.provisioner, "pid", None)
+
+    async def start(
+        self, folder: Path, environ: dict[str, str], log: Path, names: list[str]
+    ) -> None:
+        """Start the process, and a watchdog beside it; see `Kernels`."""
+        ahead = [f"exec({_IMPORT_AHEAD.format(names=names)!r}, {{}})"]
+        with log.open("ab") as file:
+            await self.start_kernel(
+                extra_arguments=[f"--IPKernelApp.exec_lines={json.dumps(ahead)}"],
+                cwd=str(folder),
+                env=environ.copy(),
+                stdout=file,
+                stderr=file,
+            )
+        if hasattr(os, "killpg"):
+            program = str(Path(__file__).with_name("watchdog.py"))
+            self._watchdog = subprocess.Popen(
+                [sys.executable, "-I", "-S", program, str(self.pid)],
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+            )
+
+    async def end(self) -> None:
+        """Stop the process and what it started, at once."""
+        with suppress(RuntimeError, OSError):
+            if self.provisioner is not None:
+                await self.provisioner.kill()
+            await self.shutdown_kernel(now=True)
+        if self._watchdog is not None:
+            self._watchdog.kill()
+            self._watchdog.communicate()
+
+    def peak_memory(self) -> int | None:
+        """Return the largest amount of memory that the process has held, in bytes, if known."""
+        try:
+            if sys.platform == "linux":
+                status = Path(f"/proc/{self.pid}/status").read_text(errors="replace")
+                return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+            memory = psutil.Process(self.pid).memory_info()
+            return int(getattr(memory, "peak_wset", memory.rss))
+        except (OSError, LookupError, psutil.Error):
+            return None
+
+
+class Kernels:
+    """The kernels of a run; as a context, it ends them all on the way out.
+
+    They work in `folder`, that of the notebooks, keep settings of this run in the folder `private`,
+    and write past their notebooks into `log`.
+    """
+
+    def __init__(self, folder: Path, private: Path, log: Path) -> None:
+        self._folder, self._private, self._log = folder, private, log
+        self._environ = _surroundings(private)
+        self._started: dict[str, tuple[Kernel, asyncio.Task[None]]] = {}
+
+    async def __aenter__(self) -> Kernels:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for kernel, start in self._started.values():
+            start.cancel()
+            await asyncio.wait([start])
+            await kernel.end()
+
+    def prepare(self, number: str, names: list[str]) -> None:
+        """Start a kernel for a stage, ahead of its turn, with what its notebook imports."""
+        if number not in self._started:
+            path = self._private / f"kernel-{uuid.uuid4().hex}.json"
+            kernel = Kernel(transport_encryption="auto", connection_file=str(path))
+            start = kernel.start(self._folder, self._environ, self._log, names)
+            self._started[number] = kernel, asyncio.create_task(start)
+
+    @asynccontextmanager
+    async def take(self, number: str, names: list[str]) -> AsyncIterator[Kernel]:
+        """Lend the kernel for a stage, started ahead or now."""
+        self.prepare(number, names)
+        kernel, start = self._started[number]
+        try:
+            await start
+            yield kernel
+        finally:
+            await kernel.end()
+
+
+def _surroundings(private: Path) -> dict[str, str]:
+    environ = {k: v for k, v in os.environ.items() if k.upper() not in _LEFT_OUT}
+    environ |= _SURROUNDINGS
+    ours = figure_settings(Path(sys.prefix))
+    environ["MPLCONFIGDIR"] = str(ours if ours.is_dir() else private / "matplotlib")
+    # Start-up files and settings of the user's own IPython stay out of published results.
+    environ["IPYTHONDIR"] = str(private / "ipython")
+    return environ

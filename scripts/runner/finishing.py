@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from customer_tables.storage import file_digest, text_digest, write_json
-from runner import manifest, stamps
-from runner.environment import ROOT
+from runner import ROOT, records
 from runner.parameters import NEXT_PERIOD
+from runner.plan import Work, now
 from runner.publishing import MADE_LAST
-from runner.work import Work, now
 from segmentation.stages import Stage, with_topics_apart
 
 
@@ -46,13 +45,13 @@ def finish(work: Work) -> None:
 
         with _during("The start page cannot be made"):
             render_index(tree, run=run)
-    manifest.write(tree, run, finished=now())
+    records.write_manifest(tree, run, finished=now())
 
 
 def is_finished(work: Work) -> bool:
     """Whether the published results are complete and what a run would make now."""
     results, series = work.place.results, work.plan.series
-    published = manifest.read(results)
+    published = records.read_manifest(results)
     if published is None:
         return False
     for name in ("index.html", "metrics.json", *(f"notebooks/{s.name}.html" for s in series)):
@@ -60,10 +59,10 @@ def is_finished(work: Work) -> bool:
         if size != published["outputs"].get(name, {}).get("bytes"):
             return False
     for stage in series:
-        stamp = stamps.read(results, stage)
+        stamp = records.read_stamp(results, stage)
         if stamp is None or stamp.page != _page_key(work, stage, stamp):
             return False
-        if not stamps.is_current(results, stage, work.key(stage, results)):
+        if not records.is_current(results, stage, work.key(stage, results)):
             return False
     return True
 
@@ -76,7 +75,7 @@ def render(work: Work, stage: Stage) -> None:
     tree = work.place.tree
     executed = tree / "notebooks" / stage.file
     page = executed.with_suffix(".html")
-    stamp = stamps.read(tree, stage)
+    stamp = records.read_stamp(tree, stage)
     if stamp is None:
         return
     key = _page_key(work, stage, stamp)
@@ -86,10 +85,10 @@ def render(work: Work, stage: Stage) -> None:
 
     with _during(f"The page of {stage.name} cannot be made"):
         render_notebook(executed, page, context=_context(work, stage, stamp))
-    stamps.write(tree, stage, replace(stamp, page=key))
+    records.write_stamp(tree, stage, replace(stamp, page=key))
 
 
-def _page_key(work: Work, stage: Stage, stamp: stamps.Stamp) -> str:
+def _page_key(work: Work, stage: Stage, stamp: records.Stamp) -> str:
     """Return the hash of everything that a page depends on."""
     executed = stamp.outputs.get(f"notebooks/{stage.file}", "")
     text = json.dumps([_renderer(), executed, _context(work, stage, stamp)], sort_keys=True)
@@ -103,7 +102,7 @@ def _renderer() -> str:
     return "".join(file_digest(path)[:16] for path in paths if path.is_file())
 
 
-def _context(work: Work, stage: Stage, stamp: stamps.Stamp) -> dict[str, Any]:
+def _context(work: Work, stage: Stage, stamp: records.Stamp) -> dict[str, Any]:
     """Return what a page says around its notebook."""
     series = work.plan.series
     entries = [{"href": f"{s.name}.html", "title": s.title, "number": s.number} for s in series]
@@ -149,14 +148,14 @@ def _record(work: Work) -> dict[str, Any]:
     It holds no paths: they tell about the user's machine, and a file's hash says which it was.
     """
     plan, source = work.plan, work.source
-    stamped = [(s, stamp) for s in plan.series if (stamp := stamps.read(work.place.tree, s))]
+    stamped = [(s, stamp) for s in plan.series if (stamp := records.read_stamp(work.place.tree, s))]
     parameters = {stage.number: _parameters(work, stage) for stage, _ in stamped}
     seeds = {values["seed"] for values in parameters.values() if "seed" in values}
     settings = dict(plan.record.content["settings"] if plan.record else plan.options.settings)
     if NEXT_PERIOD in settings:
         settings[NEXT_PERIOD] = Path(settings[NEXT_PERIOD]).name
     return {
-        "schema": manifest.SCHEMA,
+        "schema": records.SCHEMA,
         "dataset": source.name,
         "inputs": [
             {"part": part, "name": name, "sha256": value}
@@ -186,9 +185,9 @@ def _record(work: Work) -> dict[str, Any]:
             }
             for stage, stamp in stamped
         ],
-        "versions": stamps.versions(),
+        "versions": records.versions(),
         "requirements_sha256": file_digest(ROOT / "requirements.txt"),
-        "git": manifest.git_state(ROOT),
+        "git": records.git_state(ROOT),
         "platform": {
             "system": platform.system(),
             "release": platform.release(),

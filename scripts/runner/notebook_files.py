@@ -12,9 +12,7 @@ from typing import Any
 
 from customer_tables.errors import UserError
 from customer_tables.text import python_tree
-from runner.environment import ROOT
-
-NOTEBOOKS = ROOT / "notebooks"
+from runner import NOTEBOOKS
 
 
 def read_notebook(path: Path) -> dict[str, Any]:

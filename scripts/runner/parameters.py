@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_tables.errors import UserError
-from customer_tables.text import python_tree
-from runner.errors import did_you_mean
+from customer_tables.text import did_you_mean, python_tree
 from runner.notebook_files import committed, source_of
 
 # Parameters that the runner sets itself, and the option that decides each of them.

@@ -10,15 +10,12 @@ from pathlib import Path
 
 from customer_tables.errors import UserError
 from customer_tables.storage import write_atomically
-from runner import answer, finishing, inputs, repeating
-from runner.environment import ROOT
-from runner.errors import DONE, RunFailed
+from runner import DONE, ROOT, RunFailed, answer, finishing, inputs, repeating
 from runner.parameters import edited
-from runner.plan import Plan
+from runner.plan import Plan, Work
 from runner.progress import Progress
 from runner.publishing import claim
 from runner.traces import note_error
-from runner.work import Work
 
 
 def run(plan: Plan) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 
 from tqdm import tqdm
@@ -30,13 +29,9 @@ class Progress:
         if not self._bar.disable:
             threading.Thread(target=self._draw, daemon=True).start()
 
-    def start(self, stage: Stage) -> Callable[[int, int], None]:
-        """Note that a stage begins; return what to call with cells behind and cells in all."""
-
-        def advance(done: int, total: int) -> None:
-            self._running[stage.topic] = (done, total)
-
-        return advance
+    def advance(self, stage: Stage, done: int, total: int) -> None:
+        """Note how many of its cells a stage has behind it."""
+        self._running[stage.topic] = (done, total)
 
     def done(self, stage: Stage, seconds: float) -> None:
         """Note that a stage has ended well."""

@@ -17,11 +17,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from customer_tables.errors import UserError
-from runner import stamps
-from runner.errors import DISK_FULL, RunFailed
+from runner import RunFailed, records
 from runner.locking import Held, lock
 from segmentation.stages import Stage
 
+DISK_FULL = (
+    "The disk is full; earlier results are as they were.\n"
+    "Make space and start again: finished notebooks are kept."
+)
 LOCK = "lock"
 # Written anew by every run, from what the stages left.
 MADE_LAST = ("index.html", "metrics.json", "manifest.json")
@@ -54,10 +57,10 @@ class Workplace:
         shutil.rmtree(self.private, ignore_errors=True)
         self.private.mkdir()
         if self.tree.exists():
-            ours = {path for stage in series for path in stamps.files_of(self.results, stage)}
+            ours = {path for stage in series for path in records.files_of(self.results, stage)}
             ours |= {self.results / name for name in MADE_LAST}
             ours |= {self.results / "notebooks" / f"{stage.name}.html" for stage in series}
-            stamped = self.results / stamps.FOLDER
+            stamped = self.results / records.FOLDER
             for path in set(self.results.rglob("*")) - ours:
                 target = self.tree / path.relative_to(self.results)
                 if path.is_file() and stamped not in path.parents:
@@ -77,15 +80,15 @@ class Workplace:
 
         Returns whether the stage is up to date now.
         """
-        if stamps.is_current(self.tree, stage, key):
+        if records.is_current(self.tree, stage, key):
             return True
-        stamp = stamps.read(self.results, stage)
-        if stamp is None or not stamps.is_current(self.results, stage, key):
+        stamp = records.read_stamp(self.results, stage)
+        if stamp is None or not records.is_current(self.results, stage, key):
             return False
-        stamps.remove(self.tree, stage)
-        for path in stamps.files_of(self.results, stage):
+        records.remove(self.tree, stage)
+        for path in records.files_of(self.results, stage):
             _copy(path, self.tree / path.relative_to(self.results))
-        stamps.write(self.tree, stage, stamp)
+        records.write_stamp(self.tree, stage, stamp)
         return True
 
     def publish(self) -> None:

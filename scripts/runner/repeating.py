@@ -9,9 +9,8 @@ from typing import Any
 
 from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
-from runner import inputs, manifest, stamps
-from runner.arguments import Options
-from runner.environment import ROOT
+from runner import ROOT, inputs, records
+from runner.inputs import Options
 from runner.parameters import NEXT_PERIOD, RUNNERS_OWN, Parameter, coerce
 from segmentation.stages import renamed_since
 
@@ -81,7 +80,7 @@ def _is_whole(content: Any) -> bool:
     except (KeyError, TypeError, AttributeError):
         return False
     return (
-        content.get("schema") == manifest.SCHEMA
+        content.get("schema") == records.SCHEMA
         and isinstance(content.get("quick"), bool)
         and all(isinstance(text, str) for text in texts)
         and all(isinstance(flag, bool) for flag in flags)
@@ -189,7 +188,7 @@ def check_inputs(record: Record, files: dict[str, list[Path]]) -> None:
 
 def differences_of_versions(record: Record) -> list[str]:
     """Say what runs in other versions than then, which may change numbers."""
-    then, here = record.content.get("versions", {}), stamps.versions()
+    then, here = record.content.get("versions", {}), records.versions()
     changed = [
         f"{name} {here.get(name, 'missing')} (then {version})"
         for name, version in then.items()
@@ -198,7 +197,7 @@ def differences_of_versions(record: Record) -> list[str]:
     notes = []
     if changed:
         notes.append(f"Other versions than then, so numbers may differ: {', '.join(changed)}.")
-    before, now = record.content.get("git") or {}, manifest.git_state(ROOT) or {}
+    before, now = record.content.get("git") or {}, records.git_state(ROOT) or {}
     if before.get("commit") and before["commit"] != now.get("commit"):
         notes.append(f"That run was made by commit {before['commit'][:12]}; this is another one.")
     elif before.get("dirty") or now.get("dirty"):
@@ -209,7 +208,7 @@ def differences_of_versions(record: Record) -> list[str]:
 def compare(record: Record, results: Path) -> str:
     """Say whether this run wrote the bytes that the old one wrote."""
     then = {n: e["sha256"] for n, e in record.content["outputs"].items() if n not in TELLS_TIME}
-    here = (manifest.read(results) or {"outputs": {}})["outputs"]
+    here = (records.read_manifest(results) or {"outputs": {}})["outputs"]
     other = sorted(n for n in then if here.get(n, {}).get("sha256") != then[n])
     if not other:
         return f"All {len(then)} files are the same as in {record.path}."

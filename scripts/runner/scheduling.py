@@ -6,22 +6,15 @@ import asyncio
 import json
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# The checker of notebook files compiles a grammar of internet addresses when it is loaded, for
-# which notebooks have no use: two thirds of a second. It does without where it must.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-
 from customer_tables.errors import UserError
-from runner import finishing, stamps
-from runner.errors import RunFailed
-from runner.execution import run_notebook
-from runner.kernels import Kernels
+from runner import RunFailed, finishing, records
+from runner.execution import Kernels, run_notebook
 from runner.notebook_files import imported_names
-from runner.work import Work, now
+from runner.plan import Work, now
 from segmentation.stages import Stage, dependents
 
 _AT_ONCE = min(2, os.cpu_count() or 1)  # notebooks side by side
@@ -87,22 +80,22 @@ class _Schedule:
     async def _run(self, stage: Stage, key: str) -> None:
         """Run a notebook and stamp what it wrote."""
         work, tree = self._work, self._work.place.tree
-        began, advance = now(), work.progress.start(stage)
+        began = now()
 
         def on_cell(done: int, total: int) -> None:
             # The notebook's own kernel is up: now those of the next may take the processor.
             due = [other for other in self._waiting if work.plan.chosen(other)]
             for other in due[: self._ahead]:
                 self._kernels.prepare(other.number, _names(work, other))
-            advance(done, total)
+            work.progress.advance(stage, done, total)
 
         (tree / "notebooks").mkdir(exist_ok=True)
         async with self._kernels.take(stage.number, _names(work, stage)) as kernel:
             seconds, cells, peak_memory = await run_notebook(work, stage, kernel, on_cell)
         _check_reads(tree, stage)
-        hashes, took = stamps.hashes(tree, stage), round(seconds, 2)
-        stamp = stamps.Stamp(key, hashes, began, took, cells, peak_memory)
-        stamps.write(tree, stage, stamp)
+        hashes, took = records.hashes(tree, stage), round(seconds, 2)
+        stamp = records.Stamp(key, hashes, began, took, cells, peak_memory)
+        records.write_stamp(tree, stage, stamp)
         work.progress.done(stage, seconds)
 
 
@@ -124,7 +117,7 @@ def _clear(work: Work, stage: Stage) -> None:
     """
     later = () if work.plan.options.only else dependents(stage, work.plan.series)
     for each in (stage, *later):
-        stamps.remove(work.place.tree, each)
+        records.remove(work.place.tree, each)
 
 
 def _may_skip(work: Work, stage: Stage, key: str) -> bool:
@@ -136,7 +129,7 @@ def _may_skip(work: Work, stage: Stage, key: str) -> bool:
         if work.plan.chosen(stage):
             return False
         word = "left out"
-        if stamps.files_of(work.place.tree, stage):
+        if records.files_of(work.place.tree, stage):
             word = "left as it was; out of date"
         elif only is not None and stage.number in only.needs:
             raise UserError(

@@ -17,8 +17,8 @@ from customer_tables.database import (
     is_address,
     publish,
 )
+from runner import DONE
 from runner.entry import Parser, enter, finish
-from runner.errors import DONE
 
 if TYPE_CHECKING:
     from scoring.scoring import Result

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from customer_tables.errors import UserError
+from runner import DONE
 from runner.entry import Parser, enter, finish
-from runner.errors import DONE
 from scoring import writing
 
 _EPILOG = """\

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from runner import DONE
 from runner.entry import Parser, enter, finish
-from runner.errors import DONE
 from spark_engine.session import LOCAL, SAMPLE_SIZE, SEED, open_session, settings_of
 
 _EPILOG = """\

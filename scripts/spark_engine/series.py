@@ -9,10 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from customer_tables.errors import UserError
-from runner import inputs
-from runner.arguments import READING, Options
-from runner.environment import ROOT
-from runner.errors import DONE
+from runner import DONE, ROOT, inputs
+from runner.inputs import READING, Options
 from runner.plan import make_plan
 from segmentation.stages import Stage
 from spark_engine.session import LOCAL, SAMPLE_SIZE, SEED, check_master, open_session, settings_of

@@ -1,8 +1,10 @@
-"""Whether a stage is up to date: what it was made from, and the bytes that it wrote.
+"""What a run writes down about itself: a stamp for each stage, and manifest.json for the whole.
 
 A stamp holds a key, the hash of everything a stage's result depends on, and the hash of each file
 that the stage wrote. It is written last. A stage counts as done if the key still is what it would
 be now and every file is there, unchanged.
+
+The manifest says what ran, on what, with which settings and versions, and what came out.
 """
 
 from __future__ import annotations
@@ -11,15 +13,19 @@ import importlib.metadata
 import json
 import platform
 import re
+import subprocess
 import tomllib
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from customer_tables.storage import file_digest, write_json
+from runner import ROOT
 from segmentation.stages import Stage
 
 FORMAT = 1  # of keys and stamps: another number makes every stage run again
+SCHEMA = 1  # of the manifest
 FOLDER = ".stamps"
 
 
@@ -36,7 +42,7 @@ class Stamp:
     page: str = ""  # the key of the page made from the executed notebook, once it is made
 
 
-def read(tree: Path, stage: Stage) -> Stamp | None:
+def read_stamp(tree: Path, stage: Stage) -> Stamp | None:
     """Return a stage's stamp, or None where there is none that can be read."""
     try:
         return Stamp(**json.loads(_path(tree, stage).read_text(encoding="utf-8")))
@@ -44,7 +50,7 @@ def read(tree: Path, stage: Stage) -> Stamp | None:
         return None
 
 
-def write(tree: Path, stage: Stage, stamp: Stamp) -> None:
+def write_stamp(tree: Path, stage: Stage, stamp: Stamp) -> None:
     """Write a stage's stamp."""
     write_json(_path(tree, stage), asdict(stamp))
 
@@ -82,20 +88,63 @@ def hashes(tree: Path, stage: Stage) -> dict[str, str]:
 
 def is_current(tree: Path, stage: Stage, key: str) -> bool:
     """Whether a stage's files in a results folder are those that a run would make now."""
-    stamp = read(tree, stage)
+    stamp = read_stamp(tree, stage)
     return stamp is not None and stamp.key == key and stamp.outputs == hashes(tree, stage)
 
 
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that the project names."""
-    project = Path(__file__).resolve().parents[2] / "pyproject.toml"
-    named = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found = {"python": platform.python_version()}
-    for requirement in named:
+    for requirement in project["dependencies"]:
         name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+# --- the manifest -------------------------------------------------------------------------------
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Return the commit that is checked out and whether files differ from it, if git is there."""
+
+    def git(*words: str) -> str:
+        command, quiet = ["git", "-C", str(folder), *words], subprocess.DEVNULL
+        done = subprocess.run(
+            command, capture_output=True, check=True, text=True, timeout=20, stdin=quiet
+        )
+        return done.stdout.strip()
+
+    try:
+        changes = git("status", "--porcelain", "--untracked-files=no")
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changes)}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def write_manifest(tree: Path, run: dict[str, Any], *, finished: str) -> None:
+    """Write manifest.json, as the last file of a run; it lists all others but the stamps."""
+    outputs = {
+        path.relative_to(tree).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": file_digest(path),
+        }
+        for path in sorted(tree.rglob("*"))
+        if path.is_file()
+        and path != tree / "manifest.json"
+        and FOLDER not in path.relative_to(tree).parts
+    }
+    write_json(tree / "manifest.json", {**run, "finished": finished, "outputs": outputs})
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return a results folder's manifest, or None where there is none that can be read."""
+    try:
+        content = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and content.get("schema") == SCHEMA else None
