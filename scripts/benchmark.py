@@ -68,9 +68,9 @@ def _rounds(text):
 
 def entries():
     """Return all entries by name, in the order of the tables."""
-    from benchmarks import analysis, files, runs
+    from benchmarks import analysis, files
 
-    return {entry.name: entry for part in (analysis, files, runs) for entry in part.ENTRIES}
+    return {entry.name: entry for part in (analysis, files) for entry in part.ENTRIES}
 
 
 def _measure(options):

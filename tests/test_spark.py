@@ -231,9 +231,8 @@ def spark():
 
 @pytest.fixture
 def engine(spark):
-    engine = Spark(spark, "the test")
-    yield engine
-    engine.release()
+    yield Spark(spark, "the test")
+    spark.catalog.clearCache()
 
 
 def assert_same_customers(engine, path, source, products=None, whole=None) -> list[str]:

@@ -1,7 +1,10 @@
-"""Files of customers and of transaction lines: scored, aggregated, and clustered from disk."""
+"""Files of customers and of lines: scored, aggregated, clustered from disk, and run as a whole."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,8 +12,19 @@ import numpy as np
 
 from benchmarks.analysis import prepared_cardholders
 from benchmarks.measure import Entry, Equality, Result, Settings, goal
-from benchmarks.runs import call
 from runner import ROOT
+
+SCRIPTS = ROOT / "scripts"
+
+
+def call(*command: object) -> None:
+    """Run a program with the environment's Python; its last words are in the error if it fails."""
+    arguments = [sys.executable, *map(str, command)]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stdout + done.stderr)[-2000:]
+        raise RuntimeError(f"{' '.join(arguments[:4])} … failed:\n{said}")
+
 
 # --- scoring ------------------------------------------------------------------------------------
 
@@ -52,7 +66,7 @@ def _customers(settings: Settings, folder: Path) -> Path:
 def _score(folder: Path, settings: Settings) -> Result:
     output = folder / f"scored.{settings['format']}"
     source = ("--input", _customers(settings, folder), "--output", output)
-    call(ROOT / "scripts" / "score.py", "--model", folder / MODEL, *source)
+    call(SCRIPTS / "score.py", "--model", folder / MODEL, *source)
     return {"lines": _count_and_remove(output)}
 
 
@@ -258,6 +272,32 @@ def _no_worse(results: Mapping[str, Result], settings: Settings) -> Equality:
     return ours <= theirs * (1 + 1e-6), text
 
 
+# --- a run of the notebooks ---------------------------------------------------------------------
+
+WIDTH = 20  # columns of numbers
+
+
+def _write_table(settings: Settings, folder: Path) -> None:
+    """Make cardholders, and give them columns of numbers up to twenty."""
+    import pandas as pd
+
+    made = folder / "made"
+    call(SCRIPTS / "make_sample_data.py", "--rows", settings["rows"], "--folder", made)
+    table = pd.read_csv(made / "customers.csv")
+    rng = np.random.default_rng(1)
+    for number in range(WIDTH - table.select_dtypes("number").shape[1]):
+        table[f"SCORE_{number + 1}"] = rng.normal(600, 80, len(table)).round()
+    table.to_csv(folder / "table.csv", index=False)
+
+
+def _run(folder: Path, settings: Settings) -> Result:
+    results, options = folder / "results", settings["options"].split()
+    call(SCRIPTS / "run.py", "--results", results, "--input", folder / "table.csv", *options)
+    pages = sorted(path.name for path in results.glob("*.html"))
+    shutil.rmtree(results)
+    return {"pages": pages}
+
+
 ENTRIES = (
     Entry(
         name="scoring",
@@ -297,5 +337,14 @@ ENTRIES = (
         goals=(goal("Spark in local mode", 3.5), goal("Spark in local mode", 4.0, "peak_memory")),
         rounds=2,
         needs="pyspark",
+    ),
+    Entry(
+        name="growth",
+        title="A run on a growing table",
+        ways={"run.py": _run},
+        full=tuple({"rows": n, "options": ""} for n in (10_000, 100_000, 300_000, 1_000_000)),
+        quick=({"rows": 300, "options": "--quick --only 01"},),
+        prepare=_write_table,
+        rounds=2,
     ),
 )

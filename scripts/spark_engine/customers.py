@@ -18,6 +18,7 @@ from customer_tables.source import Source
 from customer_tables.storage import write_atomically
 from customer_tables.transaction_columns import recognise
 from customer_tables.transactions import aggregate_lines
+from scoring import writing
 from segmentation.dataset import load_dataset
 from segmentation.intake import name_of
 from spark_engine.dialect import to_spark
@@ -138,13 +139,13 @@ def make_customers(
         say("Aggregating to customers")
         query, changes = aggregate_lines(engine.ask, file, source, options, engine.name, products)
         engine.write(to_spark(query), folder)
-        engine.release()
+        session.catalog.clearCache()
         say("Drawing the sample")
         engine.open(folder, "everybody")
         table, total = draw_sample(engine.table, "everybody", size, seed)
     buffer, toml = io.BytesIO(), None
     table.to_parquet(buffer, index=False)
-    try:
+    with writing("the sample", sample, "choose another place"):
         write_atomically(sample, buffer.getvalue())
         if purchases.source is None:
             toml = sample.with_suffix(".toml")
@@ -155,8 +156,6 @@ def make_customers(
             }
             text = describe_transactions(table, source, about, name_of(purchases.place))
             write_atomically(toml, text.encode())
-    except OSError as error:
-        raise _unwritten(sample, str(error.strerror), "choose another place") from None
     return Customers(total, len(table), [*file.changes, *changes], toml)
 
 
@@ -170,10 +169,9 @@ def check_sample(path: Path, size: int) -> None:
         "its folder does not exist": not path.parent.is_dir(),
         "it has to be a Parquet file": path.suffix.lower() != ".parquet",
     }
-    remedy = "give a file such as sample.parquet in a folder that exists"
     for reason in (reason for reason, holds in wrong.items() if holds):
-        raise _unwritten(path, reason, remedy)
-
-
-def _unwritten(path: Path, reason: str, remedy: str) -> UserError:
-    return UserError(f"the sample cannot be written: {reason}", f"--sample {path}", remedy)
+        raise UserError(
+            f"the sample cannot be written: {reason}",
+            where=f"--sample {path}",
+            remedy="give a file such as sample.parquet in a folder that exists",
+        )

@@ -40,7 +40,6 @@ class Spark:
 
     def __init__(self, session: SparkSession, name: str) -> None:
         self.session, self.name = session, Path(name).name or name
-        self._kept: list[DataFrame] = []
 
     def ask(self, query: str) -> list[tuple]:
         """Return the rows of a query, or create the table or view that it names.
@@ -56,7 +55,6 @@ class Spark:
                 from pyspark import StorageLevel
 
                 frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
-                self._kept.append(frame)
             frame.createOrReplaceTempView(created.this.name)
         return []
 
@@ -69,11 +67,6 @@ class Spark:
         """Write the rows of a query in Spark's own dialect as a new folder of Parquet files."""
         with self._told():
             self.session.sql(spark_query).write.parquet(place)
-
-    def release(self) -> None:
-        """Free what was kept."""
-        while self._kept:
-            self._kept.pop().unpersist()
 
     def open(self, place: str, name: str, options: Options = FOUND_OUT) -> Relation:
         """Make a file, a folder or a pattern, on anything that Spark reads, a view of that name.
