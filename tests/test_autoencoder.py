@@ -11,11 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
-from customer_tables.errors import UserError
-from segmentation.autoencoder import (
-    train_autoencoders,
-    train_clustering_autoencoders,
-)
+from segmentation.autoencoder import train_autoencoders, train_clustering_autoencoders
 from segmentation.reduction import reconstruction_r2, split_rows
 
 PACKAGE = Path(__file__).parents[1] / "notebooks" / "segmentation"
@@ -80,7 +76,7 @@ def test_training_stops_when_nothing_gets_better(split):
     assert len(model.history) - 1 - model.kept == 3
 
 
-def test_each_network_stops_for_itself(trained, split):
+def test_each_network_stops_for_itself(trained):
     ends = [len(model.history) - 1 - model.kept for model in trained]
     assert max(ends) == 8 and len({len(model.history) for model in trained}) > 1
     for model in trained:  # no later epoch was better by the gain that counts
@@ -106,17 +102,6 @@ def test_a_network_alone_is_the_one_beside_others(trained, split):
     both = min(len(alone.history), len(trained[3].history))  # beside others, it may go on
     assert both > 10
     assert np.allclose(alone.history[:both], trained[3].history[:both], rtol=0.02)
-
-
-@pytest.mark.parametrize(
-    ("hole", "ranks", "message"),
-    [(np.nan, [1], "1 values of the matrix are missing"), (0, [2, 5], "5 dimensions are no")],
-)
-def test_what_cannot_be_trained_on_is_refused(split, hole, ranks, message):
-    matrix = curve()
-    matrix[7, 3] = hole
-    with pytest.raises(UserError, match=message):
-        train_autoencoders(matrix, ranks, [0], split)
 
 
 @pytest.fixture(scope="module")

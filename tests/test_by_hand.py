@@ -62,26 +62,22 @@ def desk(tmp_path_factory) -> Desk:
     return desk
 
 
-def test_another_k_goes_through_to_the_profiles_and_says_what_is_stale(desk):
-    k = 4 if desk.report()["k"] == 3 else 3
-    shown = desk.run("04", k=k, quick=True)
-    (warning,) = [line for line in shown.split("\n") if "stale" in line]
-    assert "06" in warning and "Run them again" in warning
-    assert "03" not in warning
-    assert "stale" not in desk.run("06", quick=True)
-    assert (desk.report()["k"], desk.report()["k_set_by_hand"]) == (k, True)
-    assert len(list((desk.results / "campaigns").glob("*.csv"))) == k
-
-
-def test_other_features_go_through_to_the_profiles_and_say_what_is_stale(desk):
+def test_other_features_and_another_k_go_through_to_the_profiles_and_say_what_is_stale(desk):
     path = desk.folder / "data" / "credit_card" / "dataset.toml"
     toml = path.read_text(encoding="utf-8")
     mark = '[[features]]\nname = "balance"\n'
     assert mark in toml
     path.write_text(toml.replace(mark, f'{mark}role = "describe"\n'), encoding="utf-8")
-    warning = [line for line in desk.run("03").split("\n") if "stale" in line]
-    assert len(warning) == 1 and "04" in warning[0] and "06" in warning[0]
-    desk.run("04", quick=True)
-    assert "stale" not in desk.run("06", quick=True)
+    k = 4 if desk.report()["k"] == 3 else 3
+    for number, typed, stale in (
+        ("03", {}, {"04", "06"}),
+        ("04", {"k": k, "quick": True}, {"06"}),
+        ("06", {"quick": True}, set()),
+    ):
+        warning = [line for line in desk.run(number, **typed).split("\n") if "stale" in line]
+        assert set(re.findall(r"\b0[1-6]\b", "".join(warning))) == stale, warning
+        assert len(warning) == bool(stale) and all("Run them again" in line for line in warning)
+    assert (desk.report()["k"], desk.report()["k_set_by_hand"]) == (k, True)
+    assert len(list((desk.results / "campaigns").glob("*.csv"))) == k
     model = json.loads((desk.results / "model.json").read_text("utf-8"))
     assert "balance" not in [feature["name"] for feature in model["features"]]

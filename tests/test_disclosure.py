@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmentation import disclosure, rfm
-from segmentation.reference import describe_training
+from segmentation.model import describe_training
 
 quick = settings(max_examples=60, derandomize=True, database=None, deadline=None)
 

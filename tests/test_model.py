@@ -10,8 +10,7 @@ from fitted import fit_model
 
 from customer_tables.errors import UserError
 from customer_tables.storage import write_json
-from segmentation.model import SCHEMA, checksum, load_model
-from segmentation.reference import bin_counts, bin_edges
+from segmentation.model import SCHEMA, bin_counts, bin_edges, checksum, load_model
 from segmentation.scoring import assign_customers, score_customers
 
 

@@ -8,9 +8,8 @@ import pytest
 import simulate_decision as simulation
 from segmentation import null_reference, selection
 
-SEEDS = range(2)  # scripts/simulate_decision.py has more seeds, sizes and cases
 
-
+# scripts/simulate_decision.py has more seeds, sizes and cases
 @pytest.mark.parametrize(
     ("case", "n"),
     [(name, 1_000) for name, (_, _, right) in simulation.CASES.items() if right]
@@ -19,12 +18,11 @@ SEEDS = range(2)  # scripts/simulate_decision.py has more seeds, sizes and cases
 )
 def test_groups_are_seen_where_there_are_some(case, n):
     draw, _, right = simulation.CASES[case]
-    for seed in SEEDS:
-        found = simulation.repeat(case, n, seed, draw)
-        assert bool(found["natural"]) == bool(right), found
-        assert (found["word"] == "natural") <= bool(right), found
-        if right and min(right) >= 3:
-            assert found["k"] in right or not found["k"], found
+    found = simulation.repeat(case, n, 0, draw)
+    assert bool(found["natural"]) == bool(right), found
+    assert (found["word"] == "natural") <= bool(right), found
+    if right and min(right) >= 3:
+        assert found["k"] in right or not found["k"], found
 
 
 def test_a_mass_with_zeros_is_no_discovery(embedded_matrix):
@@ -41,8 +39,7 @@ def one_mass(make, customers, n, rng):
 
 def test_the_decision_does_not_depend_on_the_seed(embedded_matrix):
     sample = embedded_matrix[:4_000]
-    ks = {selection.decide(sample, range(4, 8), seed=seed)[0].k for seed in SEEDS}
-    assert ks == {6}
+    assert {selection.decide(sample, range(4, 8), seed=seed)[0].k for seed in (0, 1)} == {6}
 
 
 def test_the_stored_table_is_that_of_the_stored_runs():

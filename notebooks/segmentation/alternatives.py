@@ -24,10 +24,6 @@ from segmentation.stability import adjusted_rand
 
 NOISE = -1
 LARGEST_SHARE, SMALLEST_SHARE = 0.95, 0.01  # beyond these a solution is called degenerate
-INDICES = {
-    "calinski_harabasz": calinski_harabasz_score,
-    "davies_bouldin": davies_bouldin_score,
-}
 
 
 def ward_tree(matrix: np.ndarray) -> np.ndarray:
@@ -119,29 +115,13 @@ def eps_table(matrix: np.ndarray, candidates: np.ndarray, neighbours: int) -> pd
 def compare(
     matrix: np.ndarray, labelings: Mapping[str, np.ndarray], sample: Sample | None = None
 ) -> pd.DataFrame:
-    """Score labelings on the same customers in the same space.
+    """Score labelings of the same customers in the same space, a row each.
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-        The reference space.
-    labelings : mapping of str to ndarray, shape (n,)
-        Noise is -1: it counts in the shares and is left out of the scores.
-    sample : Sample, optional
-        Where the customers are a sample of more.
-
-    Returns
-    -------
-    DataFrame, indexed by method
-        segments, largest_share, smallest_share, noise_share, silhouette, silhouette_error (its
-        standard error, on a sample only), macro_silhouette, calinski_harabasz, davies_bouldin,
-        degenerate, rows.
+    Noise is -1: it counts in the shares and is left out of the scores. Where the customers are a
+    sample of more, the silhouette has its standard error.
     """
     scores = silhouettes(matrix, labelings)
-    rows = {
-        name: _sizes(labels) | _scores(matrix, labels, scores[name]) | {"rows": len(labels)}
-        for name, labels in labelings.items()
-    }
+    rows = {name: _row(matrix, labels, scores[name]) for name, labels in labelings.items()}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
     if sample is not None and not sample.complete:
         errors = [sample.standard_error(scores[name]) for name in labelings]
@@ -155,23 +135,21 @@ def compare(
     return table
 
 
-def _sizes(labels: np.ndarray) -> dict[str, float]:
-    counts = np.unique(labels[labels != NOISE], return_counts=True)[1]
+def _row(matrix: np.ndarray, labels: np.ndarray, silhouette: np.ndarray) -> dict[str, float]:
+    """Sizes and scores of a labelling; no index where there are fewer than two segments."""
+    kept = labels != NOISE
+    counts = np.unique(labels[kept], return_counts=True)[1]
+    of_kept, several = (matrix[kept], labels[kept]), len(counts) > 1
     return {
         "segments": len(counts),
         "largest_share": counts.max(initial=0) / len(labels),
         "smallest_share": counts.min(initial=len(labels)) / len(labels),
         "noise_share": float((labels == NOISE).mean()),
-    }
-
-
-def _scores(matrix: np.ndarray, labels: np.ndarray, silhouette: np.ndarray) -> dict[str, float]:
-    """Scores of a labelling without its noise; NaN where there are fewer than two segments."""
-    kept = labels != NOISE
-    several = len(np.unique(labels[kept])) > 1
-    return {"silhouette": mean(silhouette), "macro_silhouette": macro(silhouette, labels)} | {
-        name: index(matrix[kept], labels[kept]) if several else np.nan
-        for name, index in INDICES.items()
+        "silhouette": mean(silhouette),
+        "macro_silhouette": macro(silhouette, labels),
+        "calinski_harabasz": calinski_harabasz_score(*of_kept) if several else np.nan,
+        "davies_bouldin": davies_bouldin_score(*of_kept) if several else np.nan,
+        "rows": len(labels),
     }
 
 
@@ -191,17 +169,10 @@ def split_stability(
     rows: int = 3000,
     seed: int = 20,
 ) -> float:
-    """Return how far a method agrees with itself on overlapping samples.
+    """Return how far a method, from matrix to labels, agrees with itself on overlapping samples.
 
-    Works for every method, also those that cannot assign new customers: two samples share half
-    of their customers, and the adjusted Rand index compares the shared ones.
-
-    Parameters
-    ----------
-    method : callable
-        From a matrix, shape (n, d), to labels, shape (n,).
-    rows : int
-        Customers in each of the two samples.
+    Works for every method, also those that cannot assign new customers: two samples of so many
+    rows share half of their customers, and the adjusted Rand index compares the shared ones.
     """
     generator = np.random.default_rng(seed)
     rows = min(rows, len(matrix) * 2 // 3)
@@ -219,15 +190,8 @@ def split_stability(
 def textbook_silhouettes(spaces: Mapping[str, pd.DataFrame], ks: range) -> pd.DataFrame:
     """Return mean silhouettes of K-Means as public analyses run it: z-scores, ten initialisations.
 
-    Parameters
-    ----------
-    spaces : mapping of str to DataFrame, shape (n_customers, n_columns)
-        Standardised here.
-    ks : range
-
-    Returns
-    -------
-    DataFrame, indexed by k, a column per space; no k with as many segments as different rows
+    A column per space, standardised here, a row per k; none with as many segments as different
+    rows.
     """
     columns = {}
     for name, table in spaces.items():

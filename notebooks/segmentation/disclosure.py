@@ -22,18 +22,7 @@ def merge_small(
 ) -> pd.Series:
     """Count the customers of segments that are too small with those of the nearest segment.
 
-    Parameters
-    ----------
-    labels : Series of int, shape (n_customers,)
-        Segments, numbered from 1.
-    centres : array-like, shape (k, n_features)
-    min_group_size : int
-        A segment with fewer customers has no row of its own.
-
-    Returns
-    -------
-    Series of int, shape (n_customers,)
-        The same, with the number of the largest segment of each merged group.
+    Returns the segments, numbered from 1, with the number of the largest of each merged group.
     """
     sizes = labels.value_counts().sort_index()
     hosts, points = {int(segment): int(segment) for segment in sizes.index}, np.asarray(centres)
@@ -55,13 +44,8 @@ def suppressed(
     """Mark cells with too few customers, and what would give them away by subtraction.
 
     A row's or column's only suppressed cell follows from its total: then the next smallest cell of
-    that line is suppressed, too, until no line has just one. An empty cell is published.
-
-    Parameters
-    ----------
-    counts : ndarray of int, shape (rows, columns)
-    diagonal : bool
-        Whether the total of the diagonal is published as well, as that of customers who stayed.
+    that line is suppressed, too, until no line has just one. An empty cell is published. So may the
+    total of the diagonal be, as that of customers who stayed.
     """
     places = np.arange(counts.size).reshape(counts.shape)
     lines = [*places, *places.T, *([places.diagonal()] if diagonal else [])]
@@ -92,10 +76,6 @@ def quantiles(
 
     A more extreme one is drawn in to the value that ``min_group_size`` customers exceed (or stay
     below); a column with fewer values has none. Quartiles and medians are what they are.
-
-    Returns
-    -------
-    DataFrame, shape (n_columns, n_shares)
     """
     found = pd.DataFrame(np.nan, index=table.columns, columns=list(shares))
     for name, values in table.items():

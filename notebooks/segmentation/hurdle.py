@@ -22,26 +22,15 @@ SHORT_RUN, LONG_RUN, GAIN = 10, 300, 1e-6  # EM steps; gain per customer at whic
 
 @dataclass(frozen=True)
 class HurdleMixture:
-    """A fitted mixture of k classes over d columns.
+    """A fitted mixture of k classes over d columns."""
 
-    Attributes
-    ----------
-    weights : ndarray, shape (k,)
-    does : ndarray, shape (d, k)
-        Probability that a member passes the hurdle; nearly 1 where a column has none.
-    means : ndarray, shape (d, k)
-        Of those who pass.
-    variances : ndarray, shape (d,)
-        Shared by the classes, which bounds the likelihood (McLachlan & Peel 2000, ch. 3).
-    log_likelihoods : list of float
-        Before each step of EM.
-    """
-
-    weights: np.ndarray
-    does: np.ndarray
-    means: np.ndarray
-    variances: np.ndarray
-    log_likelihoods: list[float]
+    weights: np.ndarray  # of the classes
+    does: np.ndarray  # (d, k): how probably a member passes; nearly 1 where a column has no hurdle
+    means: np.ndarray  # (d, k): of those who pass
+    variances: (
+        np.ndarray
+    )  # (d,): shared, which bounds the likelihood (McLachlan & Peel 2000, ch. 3)
+    log_likelihoods: list[float]  # before each step of EM
     bic: float
     labels: np.ndarray
 
@@ -49,12 +38,7 @@ class HurdleMixture:
 def hurdle_values(matrix: np.ndarray, features: pd.DataFrame) -> np.ndarray:
     """Return the standardised value of "does not" in each column; NaN where there is no hurdle.
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-        Standardised.
-    features : DataFrame, shape (n, d)
-        The same customers and columns in real units, where 0 is "does not".
+    The features are those of the same customers in real units, where 0 is "does not".
     """
     zeros = features.to_numpy() == 0
     usual = (zeros.mean(axis=0) >= RAREST) & (zeros.mean(axis=0) <= 1 - RAREST)
@@ -67,20 +51,12 @@ def fit(
     """Fit k classes by EM, from the best of several short runs (Biernacki et al. 2003).
 
     Within a class the columns are independent. Each is a hurdle (Cragg 1971, Mullahy 1986): with
-    some probability a customer passes it, and the value of those who do is Gaussian.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    hurdles : ndarray, shape (d,)
-        From `hurdle_values`.
-
-    Raises
-    ------
-    UserError
-        Where the classes have as many parameters as there are customers, or more.
+    some probability a customer passes it, and the value of those who do is Gaussian. A `UserError`
+    refuses as many parameters as there are customers, or more.
     """
-    statistics = _statistics(matrix, hurdles)
+    passed = ~np.isclose(matrix, hurdles)  # NaN is close to nothing: all pass
+    values = np.where(passed, matrix, 0.0)
+    statistics = np.hstack([passed, values, values**2])
     free = _parameters(hurdles, k)
     if free >= len(matrix):
         raise UserError(
@@ -125,13 +101,6 @@ def meaning(nearer: float, with_hurdle: int) -> str:
 def _parameters(hurdles: np.ndarray, k: int) -> int:
     columns, with_hurdle = len(hurdles), int(np.isfinite(hurdles).sum())
     return (k - 1) + k * (with_hurdle + columns) + columns
-
-
-def _statistics(matrix: np.ndarray, hurdles: np.ndarray) -> np.ndarray:
-    """Whether each customer passes, the value, and its square, side by side, shape (n, 3 d)."""
-    passed = ~np.isclose(matrix, hurdles)  # NaN is close to nothing: all pass
-    values = np.where(passed, matrix, 0.0)
-    return np.hstack([passed, values, values**2])
 
 
 def _climb(statistics: np.ndarray, shares: np.ndarray, steps: int):

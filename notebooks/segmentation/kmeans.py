@@ -21,25 +21,13 @@ ROUGH_TOLERANCE = 1e-3  # of the refinement of candidates; the best are then ref
 
 @dataclass(frozen=True)
 class KMeansFit:
-    """One K-Means solution.
-
-    Attributes
-    ----------
-    k : int
-    labels : ndarray of int, shape (n,)
-        Segment of each customer, 0 to k - 1.
-    centres : ndarray of float64, shape (k, d)
-    inertia : float
-        Sum of squared distances to the nearest centre.
-    inertias : ndarray of float64, shape (n_init,)
-        What each initialisation reached: how far a single one could be trusted.
-    """
+    """One K-Means solution."""
 
     k: int
-    labels: np.ndarray
-    centres: np.ndarray
-    inertia: float
-    inertias: np.ndarray
+    labels: np.ndarray  # segment of each customer, 0 to k - 1
+    centres: np.ndarray  # shape (k, d)
+    inertia: float  # sum of squared distances to the nearest centre
+    inertias: np.ndarray  # what each initialisation reached: how far a single one could be trusted
 
 
 def fit_kmeans(matrix: np.ndarray, k: int, *, n_init: int = 50, seed: int = 20) -> KMeansFit:
@@ -48,11 +36,6 @@ def fit_kmeans(matrix: np.ndarray, k: int, *, n_init: int = 50, seed: int = 20) 
     The initialisations are those of scikit-learn's ``KMeans(k, n_init=n_init, random_state=seed,
     tol=0)``, drawn one after the other; only the refinement runs in parallel. It ends when no
     customer changes segment. The first of the best fits is kept.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    k, n_init, seed : int
     """
     mean = matrix.mean(axis=0)
     centred = matrix - mean  # as scikit-learn does: smaller rounding errors in the distances
@@ -71,15 +54,7 @@ def scan_kmeans(
     After `fit_kmeans` for each k, every solution competes with refined candidates from its
     neighbours': with one segment of the smaller solution split in two (as in global k-means, Likas,
     Vlassis & Verbeek 2003), or one of the larger one left out. `inertias` stays that of the random
-    initialisations.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    ks : iterable of int
-    n_init, seed : int
-    sweeps : int
-        Rounds of competition at most; fewer where a round improves nothing.
+    initialisations. There are at most so many sweeps, fewer where one improves nothing.
     """
     ks = sorted(ks)
     largest_first = ks[::-1]  # the longest fits first, so that the cores end together
@@ -104,8 +79,12 @@ def _improve(
     matrix: np.ndarray, fits: dict[int, KMeansFit], neighbours: list[tuple[int, KMeansFit]]
 ) -> dict[int, KMeansFit]:
     """Return the solutions of a scan that candidates from their neighbours surpass."""
-    offered = parallel_map(lambda pair: _candidates(matrix, *pair), neighbours)
-    initial = [centres for candidates in offered for centres in candidates]
+
+    def candidates(pair: tuple[int, KMeansFit]) -> list[np.ndarray]:
+        k, neighbour = pair
+        return (_split if neighbour.k < k else _left_out)(matrix, neighbour)
+
+    initial = [c for offered in parallel_map(candidates, neighbours) for c in offered]
     lowest, best = {k: fit.inertia for k, fit in fits.items()}, {}
     for model in parallel_map(partial(_fit_from, matrix, tol=ROUGH_TOLERANCE), initial):
         if model.inertia_ < lowest[model.n_clusters]:
@@ -131,11 +110,6 @@ def _as_fit(model: KMeans, inertias: np.ndarray) -> KMeansFit:
         inertia=float(model.inertia_),
         inertias=inertias,
     )
-
-
-def _candidates(matrix: np.ndarray, k: int, neighbour: KMeansFit) -> list[np.ndarray]:
-    """Centres for k segments from a solution with one less, or one more."""
-    return (_split if neighbour.k < k else _left_out)(matrix, neighbour)
 
 
 def _split(matrix: np.ndarray, fit: KMeansFit) -> list[np.ndarray]:
@@ -171,19 +145,7 @@ def refine(matrix: np.ndarray, centres: np.ndarray, *, passes: int = 300) -> KMe
 
     Lloyd's steps (1982) from the solution of a subsample reach a low inertia without further
     initialisations (Bradley & Fayyad 1998, "Refining initial points for K-Means clustering").
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    centres : ndarray, shape (k, d)
-    passes : int
-        Maximum, as in scikit-learn.
-
-    Returns
-    -------
-    KMeansFit
-        Its inertia is at most that of `centres` on all customers; `inertias` holds that of each
-        pass, the one before the first step at the beginning.
+    `inertias` holds that of each pass, the one before the first step at the beginning.
     """
     centres = np.array(centres, dtype=np.float64)
     inertias: list[float] = []
@@ -206,14 +168,10 @@ class LloydStep(NamedTuple):
 
 
 def lloyd_step(blocks: Iterable[np.ndarray], centres: np.ndarray) -> LloydStep:
-    """Do one of Lloyd's steps; sums over blocks are the same for any number of cores.
+    """Do one of Lloyd's steps on all customers, a block at a time.
 
-    Parameters
-    ----------
-    blocks : iterable of ndarray, shape (rows, d)
-        All customers, a block at a time.
-    centres : ndarray, shape (k, d)
-        A centre that is nearest to no customer stays where it is.
+    Sums over blocks are the same for any number of cores. A centre that is nearest to no customer
+    stays where it is.
     """
     sums, sizes, inertia = np.zeros(centres.shape), np.zeros(len(centres)), 0.0
     for part in parallel_map(partial(_lloyd_sums, centres=centres), blocks):

@@ -14,12 +14,11 @@ from customer_tables.table import read_table
 from customer_tables.transaction_columns import recognise
 from segmentation import expressions
 from segmentation.dataset import AGGREGATED, Dataset, match_columns
-from segmentation.drift import GROWN, Drift, compare_scored, refuse_units
+from segmentation.drift import GROWN, Drift, Period, compare_scored, refuse_units
 from segmentation.features import build_features, fit_preparation
 from segmentation.intake import text_columns
 from segmentation.kmeans import fit_kmeans
 from segmentation.model import build_model, dataset_of
-from segmentation.period import Period
 from segmentation.scoring import Scored, Scorer, score_customers
 
 # --- from a file ---------------------------------------------------------------------------------
@@ -28,10 +27,7 @@ from segmentation.scoring import Scored, Scorer, score_customers
 def read_period(model: dict[str, Any], path: Path) -> Scored:
     """Read the customers of a later period, one row each, and score them.
 
-    Raises
-    ------
-    UserError
-        If the file is refused, is another dataset's, or has columns in another unit.
+    A `UserError` refuses another dataset's file, and columns in another unit.
     """
     where = str(path)[:300]
     if path.is_dir() or not path.exists():
@@ -72,11 +68,7 @@ def read_scored(model: dict[str, Any], path: Path) -> tuple[Scored, Reading]:
 
 # --- simulated -----------------------------------------------------------------------------------
 
-PRICED = (
-    "money",
-    "number",
-    "count",
-)  # kinds that prices multiply; the first present
+PRICED = ("money", "number", "count")  # kinds that prices multiply; the first present
 MOVED = 0.5  # share of the customers whose value of a feature has to differ
 
 
@@ -110,21 +102,13 @@ def next_period(
 
     Parameters
     ----------
-    customers : DataFrame, indexed by customer
-        Cleaned.
-    labels : Series of int, indexed by customer
-        Their segments.
-    priced : list of str
-        The columns that inflation multiplies.
     new_share : float
         New customers, as a share of the existing ones. Each is a copy of a customer of the first
         period, drawn with replacement.
-    inflation : float
-        Share by which the priced columns grow.
-    shrinking : int
-        The segment that customers leave.
-    shrink : float
-        Share of it that leaves.
+    priced, inflation : list of str, float
+        Columns that grow, and the share by which they do.
+    shrinking, shrink : int, float
+        The segment that customers leave, and the share of it that leaves.
     """
     leaving, joining = (np.random.default_rng([seed, stream]) for stream in (1, 2))
     members = np.flatnonzero((labels.loc[customers.index] == shrinking).to_numpy())
@@ -202,15 +186,7 @@ def drift_between_halves(
 ) -> Drift:
     """Fit segments on one half of the customers, and compare the other half with them.
 
-    Parameters
-    ----------
-    customers, features, as_read : DataFrame, indexed by customer
-        Cleaned customers, their features, and their columns of numbers as they were read.
-    fills : dict of str to float
-        What fills a gap in each column.
-    k : int
-    seed : int
-        For the halves and the initialisations of K-Means.
+    `fills` are what fills a gap in each column; `as_read` are columns as `build_model` takes them.
     """
     order = np.random.default_rng(seed).permutation(len(customers))[:MOST]
     first, second = (customers.index[half] for half in np.array_split(order, 2))

@@ -14,13 +14,10 @@ from segmentation.presentation import spreadsheet_safe
 
 @dataclass(frozen=True)
 class Migration:
-    """Customers in two periods.
+    """Customers in two periods: rows by their segment before, columns by that now.
 
-    Attributes
-    ----------
-    with_others : DataFrame
-        Rows: segment before; columns: segment now; customers. The last row is of customers of the
-        later period alone, the last column of those of the earlier one alone.
+    The last row is of customers of the later period alone, the last column of those of the earlier
+    one alone.
     """
 
     with_others: pd.DataFrame
@@ -62,13 +59,7 @@ def published_moves(counts: pd.DataFrame, min_group_size: int = MIN_GROUP_SIZE) 
 
 
 def follow_customers(before: pd.Series, now: pd.Series, names: list[str]) -> Migration:
-    """Count the customers by their segment before and now, as `migration_of`.
-
-    Parameters
-    ----------
-    before, now : Series of str, indexed by customer
-        The segments' names.
-    """
+    """Count the customers of two Series by the names of their segments before and now."""
     counts = pd.concat({"before": before, "now": now}, axis=1).value_counts(dropna=False)
     return migration_of(((*pair, n) for pair, n in counts.items()), names)
 
@@ -76,21 +67,10 @@ def follow_customers(before: pd.Series, now: pd.Series, names: list[str]) -> Mig
 def migration_of(
     counts: Iterable[tuple[object, object, int]], names: list[str], where: str = ""
 ) -> Migration:
-    """Tabulate counts of customers by segment before and segment now.
+    """Tabulate counts (before, now, customers) by the names of segments, in their order.
 
-    Parameters
-    ----------
-    counts : iterable of (before, now, customers)
-        A missing segment (None or NaN) means that the customer is not in that period.
-    names : list of str
-        The segments, in order.
-    where : str
-        The lists that the counts come from, for the message.
-
-    Raises
-    ------
-    UserError
-        If a segment is unknown, or no customer is in both periods.
+    A missing segment (None or NaN) means that the customer is not in that period. A `UserError`
+    refuses an unknown segment, and periods without a customer in both; `where` they come from.
     """
     table = pd.DataFrame(
         0, index=pd.Index([*names, "new"], name="before"), columns=[*names, "gone"]

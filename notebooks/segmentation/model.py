@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from customer_tables.errors import UserError
 from customer_tables.storage import checksum, to_plain
 from segmentation.assignment import OUTLIER_QUANTILE, assign, distances, outlier_distances
 from segmentation.dataset import AGGREGATED, Column, Dataset, Feature, Rule
+from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.features import Preparation
-from segmentation.reference import describe_training
 
 VERSION = 3
+BINS = 10  # of equally many training customers, as far as equal values allow
 SCHEMA = Path(__file__).with_name("model.schema.json")
 
 
@@ -139,3 +141,44 @@ def dataset_of(model: dict[str, Any]) -> Dataset:
         rules=tuple(Rule(**rule) for rule in model["rules"]),
         features=tuple(Feature(**feature) for feature in model["features"]),
     )
+
+
+# --- the training customers in a few numbers, for comparison with later periods -------------------
+
+
+def describe_training(
+    features: pd.DataFrame, names: list[str], as_read: pd.DataFrame, segments: pd.Series
+) -> dict[str, Any]:
+    """Count the training customers by segment and by bins of the named features, in real units.
+
+    And how many values of each column of numbers are not zero, with their quartiles where they are
+    enough: `as_read`, before ranges and rules touched them, because there a change of unit shows.
+    """
+    columns, bins = [], []
+    for name, values in as_read.to_dict("series").items():
+        values = values[np.isfinite(values) & (values != 0)].to_numpy(float)
+        enough = len(values) >= MIN_GROUP_SIZE
+        quartiles = np.quantile(values, [0.25, 0.5, 0.75]).tolist() if enough else None
+        columns.append({"name": name, "values": len(values), "quartiles": quartiles})
+    for name in names:
+        values = features[name].to_numpy(float)
+        edges = bin_edges(values)
+        shares = bin_counts(values, edges) / len(values)
+        bins.append({"name": name, "edges": edges.tolist(), "shares": shares.tolist()})
+    sizes = segments.value_counts().sort_index().tolist()
+    return {"customers": len(features), "segments": sizes, "features": bins, "columns": columns}
+
+
+def bin_edges(values: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """Return the inner edges of bins that hold about equally many values.
+
+    A value that very many customers share, such as zero, has a bin of its own.
+    """
+    inner = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf"))
+    return inner[inner < values.max()]  # the last bin must not be empty
+
+
+def bin_counts(values: np.ndarray, edges: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Count values in bins; each bin holds its upper edge, and the last one has none."""
+    above = [len(values) - np.count_nonzero(values <= edge) for edge in edges]
+    return -np.diff([len(values), *above, 0])

@@ -41,7 +41,8 @@ def same_margins(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     scores = rng.standard_normal(matrix.shape)
     latent, best = target, (np.inf, matrix)
     for _ in range(CALIBRATIONS):  # ties in a column weaken a correlation: the latent one is higher
-        table = _map_ranks(scores @ _root(latent), ordered)
+        ranks = (scores @ _root(latent)).argsort(axis=0).argsort(axis=0)
+        table = np.take_along_axis(ordered, ranks, axis=0)  # the lowest gets the lowest, and so on
         off = target - spearmanr_matrix(table)
         best = min(best, (np.abs(off).max(), table), key=lambda tried: tried[0])
         latent = np.clip(latent + off, -1, 1)
@@ -60,12 +61,6 @@ def _root(correlation: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(correlation)
     root = (vectors * np.sqrt(np.maximum(values, 1e-6))) @ vectors.T
     return root / np.linalg.norm(root, axis=0)
-
-
-def _map_ranks(latent: np.ndarray, ordered: np.ndarray) -> np.ndarray:
-    """Give the lowest of each latent column the lowest value of that column, and so on."""
-    ranks = latent.argsort(axis=0).argsort(axis=0)
-    return np.take_along_axis(ordered, ranks, axis=0)
 
 
 def same_zeros(matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -106,19 +101,9 @@ REFERENCES: dict[str, Callable] = {
 def scan_statistics(
     matrix: np.ndarray, fits: Mapping[int, KMeansFit], silhouette: Mapping[int, np.ndarray]
 ) -> pd.DataFrame:
-    """Statistics of each solution of a scan.
+    """Tabulate by k the statistics of a scan, silhouettes among them.
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    fits : mapping of k to KMeansFit
-    silhouette : mapping of k to ndarray, shape (n,)
-
-    Returns
-    -------
-    DataFrame
-        Indexed by k: inertia, silhouette, macro_silhouette, calinski_harabasz (Calinski &
-        Harabasz 1974), davies_bouldin (Davies & Bouldin 1979).
+    And the indices of Calinski & Harabasz (1974) and of Davies & Bouldin (1979).
     """
     total = _total(matrix)
     rows = [
@@ -155,8 +140,6 @@ def null_statistics(
 
     Parameters
     ----------
-    matrix : ndarray, shape (n, d)
-    ks : iterable of int
     draws, n_init, seed : int
         Draws of each kind, initialisations of each fit.
     sample : int
@@ -207,19 +190,9 @@ def gap_statistic(
 ) -> pd.DataFrame:
     """Gap statistic with its one-standard-error choice (Tibshirani, Walther & Hastie 2001).
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    fits : mapping of k to KMeansFit
-        For all k from 2 up to some largest.
-    draws, n_init, seed : int
-        Draws of `uniform_box`, initialisations of each fit.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by k from 1: gap, standard_error, and chosen, true at the smallest k whose gap is
-        not below the next one's less its standard error, at the largest k where there is none.
+    From draws of `uniform_box`. The table is by k from 1, where the fits begin at 2: gap,
+    standard_error, and chosen, true at the smallest k whose gap is not below the next one's less
+    its standard error, at the largest k where there is none.
     """
 
     def log_inertia(data: np.ndarray, solutions: Mapping[int, KMeansFit]) -> np.ndarray:

@@ -9,7 +9,7 @@ customers (Stone 1974, "Cross-validatory choice and assessment of statistical pr
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,40 +20,160 @@ from scipy.sparse import csr_array
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
+from customer_tables.errors import UserError
 from customer_tables.text import joined, lower_first, points, sentence_case, share
-from segmentation import rfm
+from segmentation import cleaning, rfm
 from segmentation.alternatives import rule_groups
 from segmentation.assignment import distances
+from segmentation.dataset import Dataset
 from segmentation.disclosure import MIN_GROUP_SIZE
-from segmentation.features import fit_preparation
+from segmentation.expressions import columns_of, evaluate
+from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import fit_kmeans
-from segmentation.outcomes import LEAST, LEAST_EACH, Outcome, Past, value_of
+from segmentation.scoring import Scored
 from segmentation.stability import jaccard
 
+LEAST = 50  # customers of whom an outcome is known
+LEAST_EACH = 20  # customers on either side of a yes/no outcome: fewer say nothing out of sample
 FOLDS = 5
 EVERYBODY, SEGMENTS, RULES = "a mean for everybody", "segments", "yes/no rules"
 SCORES, DECILES, ALL = "cells of RFM scores", "deciles of past value", "all features"
 AT_RANDOM = "groups as large, at random"
+AGAINST = (DECILES, SCORES, RULES, ALL)  # what segments are held against, the first that took part
 CHANCE = {"R2": 0.0, "AUC": 0.5}  # what knowing nothing reaches, by the measure of an outcome
 FAR = 0.05  # of R², or of the AUC, that another k would add: worth saying before anything else
 TREES = {"max_iter": 50, "max_leaf_nodes": 8, "early_stopping": False}
 UP, STAYED, DOWN = "to a segment of higher value", "stayed", "to one of lower value"
 
 
+# --- before the cut, and after it -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Past:
+    """Customers as they were known before a cut: cleaned, and their features in real units."""
+
+    dataset: Dataset  # with the columns and features that the lines before the cut allow
+    customers: pd.DataFrame
+    features: pd.DataFrame
+    left_out: list[
+        str
+    ]  # labels of segmenting features that do not follow from them, or do not vary
+
+
+def past_of(period: pd.DataFrame, known: Dataset) -> tuple[Past | None, str]:
+    """Clean the customers of one period of a history, and compute their features.
+
+    Columns that come from elsewhere, such as who the customers are, are not known at a time, so
+    what needs them is left out. Where too few customers or fewer than two features to segment on
+    are left, there is no `Past`; the text says why.
+    """
+    columns = tuple(c for c in known.columns if c.kind == "id" or c.name in period)
+    there = {c.name for c in columns}
+    part = replace(
+        known,
+        columns=columns,
+        outcomes=(),
+        features=tuple(f for f in known.features if columns_of(f.formula) <= there),
+        questions=tuple(q for q in known.questions if columns_of(q.when) <= there),
+        rules=tuple(
+            r
+            for r in known.rules
+            if columns_of(r.check or r.when) <= there and r.column in {"", *there}
+        ),
+    )
+    try:
+        customers = cleaning.clean(period, part).customers
+        table = build_features(customers, part)
+    except UserError as error:
+        return None, str(error).splitlines()[0]
+    table = table.loc[:, table.max() > table.min()]
+    part = replace(part, features=tuple(f for f in part.features if f.name in table))
+    if len(part.features_with("segment")) < 2:
+        return None, "fewer than two features segment the customers before the cut"
+    segmenting = known.features_with("segment")
+    left_out = [f.label or f.name for f in segmenting if f.name not in table]
+    return Past(part, customers, table, left_out), ""
+
+
+def value_of(past: Past) -> pd.Series | None:
+    """Return what each customer was worth before; None where no column or feature says so."""
+    name = past.dataset.value
+    tables = (past.features, past.customers)
+    return next((table[name] for table in tables if name and name in table), None)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Something that customers did later."""
+
+    name: str  # as metrics.json calls it
+    label: str  # as a sentence does: "spending in the 92 days after"
+    values: pd.Series  # of float, indexed by customer; NaN where it is not known
+
+    @property
+    def yes_no(self) -> bool:
+        """Whether it is answered by yes (1) or no (0)."""
+        return bool(self.values.dropna().isin((0, 1)).all())
+
+    @property
+    def varies(self) -> bool:
+        """Whether enough customers differ in it to say anything."""
+        known = self.values.dropna()
+        least = int(known.value_counts().min()) if self.yes_no else int((known != 0).sum())
+        return known.min() < known.max() and least >= LEAST_EACH and len(known) >= LEAST
+
+
+def outcomes_of_history(after: pd.DataFrame, index: pd.Index, days: int) -> list[Outcome]:
+    """Return what customers known before the cut spent and ordered after it, and who came at all.
+
+    In `after` are those who bought after the cut, as `History.periods` has them; who of the others
+    in `index` bought nothing spent and ordered 0.
+    """
+    later = after.set_index("customer_id").reindex(index)
+    spent, orders = later["spent"].fillna(0), later["orders"].fillna(0)
+    return [
+        Outcome("spent", f"spending in the {days} days after", spent),
+        Outcome("active", f"buying at all in the {days} days after", (orders > 0).astype(float)),
+        Outcome("orders", f"orders in the {days} days after", orders),
+    ]
+
+
+def outcomes_of_table(told: pd.DataFrame) -> list[Outcome]:
+    """Return the outcomes that columns of a customers' table hold, each once."""
+    distinct = told.loc[:, ~told.T.duplicated()] if told.shape[1] else told
+    return [Outcome(str(name), str(name), values) for name, values in distinct.items()]
+
+
+def value_in(scored: Scored, known: Dataset) -> pd.Series | None:
+    """Return what customers are worth in a later table; None where it does not say so."""
+    formulas = {c.name: c.name for c in known.columns} | {f.name: f.formula for f in known.features}
+    formula = formulas.get(known.value, "")
+    if not formula or not columns_of(formula) <= set(scored.as_read):
+        return None
+    return pd.Series(evaluate(formula, scored.as_read), scored.as_read.index, dtype=float)
+
+
+def outcomes_of_period(
+    value: pd.Series | None, label: str, here: pd.Index, index: pd.Index
+) -> list[Outcome]:
+    """Return what customers of `index` are worth in a later table, and whether they are in it.
+
+    The later table has the customers `here`; of the others their `value` is not known.
+    """
+    found = [Outcome("kept", "being in the later table", pd.Series(index.isin(here), index) * 1.0)]
+    if value is not None:
+        found.insert(0, Outcome("value", f"{label} in the later table", value.reindex(index)))
+    return found
+
+
+# --- the contest ----------------------------------------------------------------------------------
+
+
 def groups_of(past: Past, labels: pd.Series, seed: int) -> pd.DataFrame:
-    """Put every customer into a group of each contestant that predicts by groups.
+    """Put every customer of `labels`, their segments, into a group of each contestant.
 
-    Parameters
-    ----------
-    labels : Series of int, indexed by customer
-        Their segments.
-    seed : int
-        Draws the groups at random.
-
-    Returns
-    -------
-    DataFrame of int, indexed by customer
-        One column a contestant; what the table does not allow is not there.
+    One column a contestant that predicts by groups; what the table does not allow is not there.
     """
     known, index = past.dataset, labels.index
     found = {EVERYBODY: np.zeros(len(index), int), SEGMENTS: labels.to_numpy()}
@@ -67,14 +187,6 @@ def groups_of(past: Past, labels: pd.Series, seed: int) -> pd.DataFrame:
         found[DECILES] = pd.qcut(value.loc[index], 10, labels=False, duplicates="drop").to_numpy()
     found[AT_RANDOM] = np.random.default_rng(seed).permutation(labels.to_numpy())
     return pd.DataFrame(found, index=index)
-
-
-# --- the contest ----------------------------------------------------------------------------------
-
-
-def draw_folds(customers: int, seed: int) -> np.ndarray:
-    """Deal customers out to folds 0 to `FOLDS` - 1 at random, shape (customers,)."""
-    return np.random.default_rng(seed).permutation(customers) % FOLDS
 
 
 def predict_by_groups(groups: np.ndarray, outcome: np.ndarray, folds: np.ndarray) -> np.ndarray:
@@ -126,28 +238,17 @@ def area_under_curve(
 
 @dataclass(frozen=True)
 class Contest:
-    """One outcome, and how well each contestant predicts it.
+    """One outcome, of the customers of whom it is known, and how well each contestant predicts it.
 
-    Attributes
-    ----------
-    outcome : Outcome
-        Of the customers of whom it is known.
-    groups : DataFrame of int
-        As `groups_of`, of the same customers.
-    predicted : DataFrame of float, shape (n, contestants)
-    folds : ndarray of int, shape (n,)
-    weights : ndarray, shape (draws + 1, n)
-        As `draw_weights`.
-    scores : DataFrame
-        By measure and contestant: value, low and high (95% bootstrap interval over customers, the
-        predictions as they are), and the difference to the segments with its interval.
+    The scores, by measure and contestant: value, low and high (95% bootstrap interval over
+    customers, the predictions as they are), and the difference to the segments with its interval.
     """
 
     outcome: Outcome
-    groups: pd.DataFrame
-    predicted: pd.DataFrame
+    groups: pd.DataFrame  # as `groups_of`
+    predicted: pd.DataFrame  # a column for each contestant
     folds: np.ndarray
-    weights: np.ndarray
+    weights: np.ndarray  # as `draw_weights`
     scores: pd.DataFrame
 
     @property
@@ -176,22 +277,15 @@ def hold_contest(
     """Let all contestants predict one outcome out of sample, and score them.
 
     Amounts are judged by R², and on logarithms among those who have any; yes/no outcomes by the
-    area under the ROC curve (Hanley & McNeil 1982) and the Brier score (Brier 1950).
-
-    Parameters
-    ----------
-    outcome : Outcome
-    groups : DataFrame of int, indexed by customer
-        As `groups_of`.
-    features : DataFrame, indexed by customer
-        What the regression on all features (boosted trees) knows.
-    draws : int
-        Bootstrap samples of customers.
+    area under the ROC curve (Hanley & McNeil 1982) and the Brier score (Brier 1950). `groups` are
+    those of `groups_of`, `features` what the regression (boosted trees) knows, `draws` bootstrap
+    samples of customers.
     """
     values = outcome.values.loc[groups.index].dropna()
     groups, y = groups.loc[values.index], values.to_numpy()
     matrix = features.loc[values.index].to_numpy()
-    folds, weights = draw_folds(len(y), seed), draw_weights(len(y), draws, seed)
+    folds = np.random.default_rng(seed).permutation(len(y)) % FOLDS
+    weights = draw_weights(len(y), draws, seed)
     predicted = _predictions(groups, matrix, y, folds, outcome.yes_no, seed)
     by_name, some = [(n, p.to_numpy()) for n, p in predicted.items()], y > 0
     if outcome.yes_no:
@@ -227,23 +321,14 @@ def _predictions(
     return predicted.assign(**{ALL: found[:, 1] if yes_no else found})
 
 
-def _interval(drawn: np.ndarray) -> np.ndarray:
-    """Return the ends of a 95% interval of bootstrap values, the first of which is the estimate."""
-    return np.nanquantile(drawn[1:], [0.025, 0.975])
+def _with_interval(drawn: np.ndarray) -> list[float]:
+    """Return an estimate, the first of the values, and the 95% interval of the others, drawn."""
+    return [drawn[0], *np.nanquantile(drawn[1:], [0.025, 0.975])]
 
 
 def score_table(drawn: Mapping[Any, np.ndarray], to: Hashable = SEGMENTS) -> pd.DataFrame:
-    """Tabulate values, intervals, and paired differences to one contestant.
-
-    Parameters
-    ----------
-    drawn : mapping of str to ndarray, shape (draws + 1,)
-        By contestant; the first of each is that of the customers themselves.
-    """
-    rows = {
-        name: [end for each in (v, v - drawn[to]) for end in (each[0], *_interval(each))]
-        for name, v in drawn.items()
-    }
+    """Tabulate each contestant's value, shape (draws + 1,), and the difference to one of them."""
+    rows = {n: _with_interval(v) + _with_interval(v - drawn[to]) for n, v in drawn.items()}
     columns = ["value", "low", "high", "difference", "difference_low", "difference_high"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
@@ -262,14 +347,9 @@ def calibration(contest: Contest, contestant: str, parts: int = 5) -> pd.DataFra
 
 
 def lift(contest: Contest, names: Mapping[int, str], least: int = MIN_GROUP_SIZE) -> pd.DataFrame:
-    """Compare each segment's mean outcome with everybody's, with 95% bootstrap intervals.
+    """Return each segment's mean outcome as a multiple of everybody's, with 95% intervals.
 
     A segment of fewer than ``least`` customers has no row.
-
-    Returns
-    -------
-    DataFrame, indexed by the segment's number
-        name, customers, and the mean as a multiple of everybody's: lift, low, high.
     """
     labels, y = contest.groups[SEGMENTS], contest.outcome.values.to_numpy()
     overall = contest.weights @ y / contest.weights.sum(axis=1)
@@ -278,7 +358,7 @@ def lift(contest: Contest, names: Mapping[int, str], least: int = MIN_GROUP_SIZE
         part = contest.weights * (labels == segment).to_numpy()
         drawn = part @ y / np.maximum(part.sum(axis=1), 1) / overall
         if many >= least:
-            rows[segment] = [names[segment], many, drawn[0], *_interval(drawn)]
+            rows[segment] = [names[segment], many, *_with_interval(drawn)]
     columns = ["name", "customers", "lift", "low", "high"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("segment")
 
@@ -287,13 +367,9 @@ def campaign(contest: Contest) -> pd.DataFrame:
     """Aim at the best segment, and at as many customers by each other contestant.
 
     In each fold the segment is the one whose members in the other folds did best, and the others
-    take as many of the fold's customers from the top of their predictions; of equals, a part.
-
-    Returns
-    -------
-    DataFrame, indexed by contestant
-        As `score_table`: the share of the whole outcome that those aimed at account for. In
-        ``attrs["aimed"]`` the share of customers.
+    take as many of the fold's customers from the top of their predictions; of equals, a part. The
+    table is that of `score_table` for the share of the whole outcome that those aimed at account
+    for, with their share of the customers in ``attrs["aimed"]``.
     """
     y, by_fold = contest.outcome.values.to_numpy(), contest.predicted.groupby(contest.folds)
     best = contest.predicted[SEGMENTS] == by_fold[SEGMENTS].transform("max")
@@ -308,19 +384,9 @@ def campaign(contest: Contest) -> pd.DataFrame:
 
 
 def over_k(contest: Contest, labelings: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Predict the outcome by the segments of every k of a scan.
+    """Predict the outcome by the segments of every k of a scan, beside those of one k.
 
-    Parameters
-    ----------
-    labelings : DataFrame of int, indexed by customer
-        Segments of the contest's customers and perhaps others, one column for each k.
-    k : int
-        The one to whose prediction the others are compared.
-
-    Returns
-    -------
-    DataFrame, indexed by k
-        As `score_table`.
+    `labelings` has a column for each k, and may have further customers.
     """
     y, folds, drawn = contest.outcome.values.to_numpy(), contest.folds, {}
     for n, labels in labelings.loc[contest.groups.index].items():
@@ -340,11 +406,6 @@ def named_after(labels: np.ndarray, others: np.ndarray, k: int) -> dict[int, int
     """Renumber segments, 1 to k, after those of the same customers that they share most with.
 
     One to one, by the largest sum of Jaccard similarities (Kuhn 1955).
-
-    Parameters
-    ----------
-    labels, others : ndarray of int, shape (n,)
-        From 1.
     """
     rows, columns = linear_sum_assignment(-jaccard(labels - 1, others - 1, k))
     return dict(zip((rows + 1).tolist(), (columns + 1).tolist(), strict=True))
@@ -353,12 +414,7 @@ def named_after(labels: np.ndarray, others: np.ndarray, k: int) -> dict[int, int
 def movers(labels: pd.DataFrame, worth: pd.DataFrame, *, seed: int, draws: int) -> pd.DataFrame:
     """Compare what customers were worth in two periods, by the value of the segment they moved to.
 
-    Parameters
-    ----------
-    labels : DataFrame of int, indexed by customer
-        Segments "before" and "after".
-    worth : DataFrame of float, indexed by customer
-        What the same customers spent, or were worth, "before" and "after".
+    Both tables have the columns "before" and "after" of the same customers.
 
     Returns
     -------
@@ -390,15 +446,8 @@ def follow(
 ) -> pd.DataFrame:
     """Put the customers of two periods of equal length into the segments of the first.
 
-    Parameters
-    ----------
-    segments : Series of int, indexed by customer
-        The segments of the whole time, after which those of the first period are numbered.
-
-    Returns
-    -------
-    DataFrame of int, indexed by customer
-        Segments "before" and "after" of those who are in both periods.
+    These are numbered after the `segments` of the whole time. The table has the segments "before"
+    and "after" of those who are in both periods.
     """
     chosen = [f for f in before.dataset.features_with("segment") if f.name in after.features]
     preparation = fit_preparation(before.features, chosen)
@@ -415,32 +464,33 @@ def follow(
 # --- in words -------------------------------------------------------------------------------------
 
 
-def _beside(contest: Contest, names: Iterable[str]) -> list[tuple[str, str]]:
+def _told(contest: Contest, *names: str) -> dict[str, str]:
     """Return what contestants reach as sentences write it, of those that took part."""
     table = contest.first["value"]
-    return [(n, contest.write(table[n])) for n in names if n in table.index]
+    return {n: contest.write(table[n]) for n in names if n in table.index}
 
 
 def _baseline(contest: Contest) -> str:
     """Return what segments are held against first."""
-    return next(n for n in (DECILES, SCORES, RULES, ALL) if n in contest.predicted)
+    return next(n for n in AGAINST if n in contest.predicted)
 
 
 def headline(contest: Contest) -> str:
     """Say in one sentence what segments reach, beside deciles of past value and all features."""
-    (_, own), *others = told = _beside(contest, (SEGMENTS, DECILES, ALL))
+    told = _told(contest, SEGMENTS, DECILES, ALL)
     if contest.measure == "R2":
-        beside = joined([f"{name} {value}" for name, value in others])
+        own = told.pop(SEGMENTS)
+        beside = joined([" ".join(pair) for pair in told.items()])
         return f"Segments explain {own} of the variance of {contest.label}, {beside}"
-    beside = joined([f"{value} for {name}" for name, value in told])
+    beside = joined([f"{value} for {name}" for name, value in told.items()])
     return f"For ranking by {contest.label}, the AUC is {beside}"
 
 
 def finding(contest: Contest) -> str:
     """Say how well segments predict an outcome, beside the other contestants."""
     value, low, high = map(contest.write, contest.first.loc[SEGMENTS, ["value", "low", "high"]])
-    told = _beside(contest, (RULES, SCORES, DECILES, ALL))
-    beside = joined([" ".join(pair) for pair in told])
+    told = _told(contest, RULES, SCORES, DECILES, ALL)
+    beside = joined([" ".join(pair) for pair in told.items()])
     interval = f"95% interval {low} to {high}"
     if contest.measure == "R2":
         said = f"segments explain {value} ({interval}) of the variance of {contest.label}"
@@ -454,11 +504,11 @@ def conclusion(contest: Contest) -> str:
     """Say for which use the segments serve or not, whichever way the numbers fall."""
     table, label, baseline = contest.first, contest.label, _baseline(contest)
     index = "" if contest.measure == "R2" else f"{contest.measure} "
-    told = {name: f"{index}{contest.write(table.loc[name, 'value'])}" for name in table.index}
+    told = {name: f"{index}{value}" for name, value in _told(contest, *table.index).items()}
     these = f"For predicting {label}, these segments ({told[SEGMENTS]})"
     shown = table.index[table["low"] > CHANCE[contest.measure]]
     if SEGMENTS not in shown:
-        useful = next((n for n in (DECILES, SCORES, RULES, ALL) if n in shown), "")
+        useful = next((n for n in AGAINST if n in shown), "")
         instead = f"; {useful} ({told[useful]}) can" if useful else ", like all else here"
         return f"{these} cannot be told from chance{instead}."
     if baseline == ALL:
@@ -536,16 +586,8 @@ def report(
 ) -> list[str]:
     """Say what the contests show; first, where another number of segments would predict far better.
 
-    Parameters
-    ----------
-    tables : mapping of int to DataFrame
-        From `over_k`, by the place of the contest.
-    campaigns : list of DataFrame
-        From `campaign`, of the first contests.
-    k : int
-        The number of segments.
-    span : tuple of int
-        The lowest and highest number that can be acted on.
+    `tables` are from `over_k`, by the place of the contest; `campaigns` are of the first contests;
+    `span` is the lowest and the highest k that can be acted on.
     """
     said = [another_k(table, contests[place], k, span) for place, table in tables.items()]
     said += [f"{finding(one)} {conclusion(one)}" for one in contests[:2]]

@@ -175,10 +175,8 @@ def html_table(
         table = table.set_index(table.columns[0])  # numbers of rows say nothing to a reader
     names = [str(table.index.name or "row"), *map(str, table.columns)]
     specs = _column_specs(names, formats)
-    columns = [
-        [_heading(name), *texts]
-        for name, texts in zip(names, _cell_texts(table, specs), strict=True)
-    ]
+    rows = [list(map(_cell_text, values, specs)) for values in table.itertuples(name=None)]
+    columns = [[_heading(name), *(row[at] for row in rows)] for at, name in enumerate(names)]
     turned = _reads_better_turned(columns)
     lines = columns if turned else [*zip(*columns, strict=True)]
     width = len(lines[0])
@@ -240,13 +238,6 @@ def _column_specs(names: list[str], formats: Mapping[str, str] | str | None) -> 
     shares = {name: SHARE_FORMAT for name in names if "share" in re.split(r"[_ ]", name)}
     known = shares | COLUMN_FORMATS | dict(formats or {})
     return [known.get(name, "") for name in names]
-
-
-def _cell_texts(table: pd.DataFrame, specs: list[str]) -> list[list[str]]:
-    """Write the cells of each column, the index first."""
-    rows = table.itertuples(name=None)
-    texts = [[*map(_cell_text, values, specs)] for values in rows]
-    return [list(column) for column in zip(*texts, strict=True)] or [[] for _ in specs]
 
 
 def _reads_better_turned(columns: list[list[str]]) -> bool:

@@ -133,8 +133,7 @@ def outside_measures(labelings: dict, described: pd.DataFrame, rules) -> pd.Data
 
     Parameters
     ----------
-    labelings : dict
-        Keys (method, rank, seed), which become the index; values: labels.
+    labelings : dict of (method, rank, seed) to ndarray
     described : DataFrame, shape (n, variables)
     rules : ndarray of int, or None
         The customers' groups by yes/no rules.
@@ -161,10 +160,7 @@ def outside_measures(labelings: dict, described: pd.DataFrame, rules) -> pd.Data
 def by_method(scored: pd.DataFrame) -> pd.DataFrame:
     """Tabulate each method and rank over its trainings: their agreement, and the range of the rest.
 
-    Parameters
-    ----------
-    scored : DataFrame
-        From `judge_labelings`, joined with `outside_measures`.
+    Of `judge_labelings`, joined with `outside_measures`.
     """
     groups = scored.groupby(["method", "rank"], sort=False)
     table = groups.agg(trainings=("ari", "size"), ari_between_trainings=("ari_between", "mean"))
@@ -185,16 +181,9 @@ def sampling_margin(customers: int) -> float:
 def evidence(scored: pd.DataFrame, measures: list[str], margin: float) -> pd.DataFrame:
     """Compare the segments from each rank's codes with those from the features.
 
-    Parameters
-    ----------
-    scored : DataFrame
-        From `judge_labelings`, joined with `outside_measures`, whose columns `measures` names.
-
-    Returns
-    -------
-    DataFrame, indexed by rank
-        tells: in every training, every measure is above all fits on the features by more than
-        `margin`; repeats: trainings agree as fits on the features do, to within `REPEATS_WITHIN`.
+    From `judge_labelings`, joined with `outside_measures`, whose columns `measures` names. A rank
+    `tells` where in every training every measure is above all fits on the features by more than the
+    margin; it `repeats` where trainings agree as those fits do, to within `REPEATS_WITHIN`.
     """
     groups = scored.groupby(["method", "rank"])
     between = groups["ari_between"].mean()
@@ -209,14 +198,8 @@ def evidence(scored: pd.DataFrame, measures: list[str], margin: float) -> pd.Dat
 def verdict(rebuilds: bool, tells: bool, repeats: bool) -> str:
     """Say whether an autoencoder is worth using beside PCA and K-Means on the features.
 
-    Parameters
-    ----------
-    rebuilds : bool
-        Its worst training reconstructed held-out rows better than PCA, at every rank.
-    tells : bool
-        Some code's segments explain more of outside variables than segments from the features.
-    repeats : bool
-        Trainings of that code agree on the segments as fits on the features do.
+    It rebuilds where its worst training reconstructed held-out rows better than PCA, at every rank;
+    `tells` and `repeats` as in `evidence`, of one and the same rank.
     """
     if tells and repeats:
         return "is worth using for the segmentation"

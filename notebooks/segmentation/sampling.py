@@ -36,13 +36,11 @@ class Sample:
         return Sample(self.rows[fewer.rows], fewer.strata, self.customers)
 
     def standard_error(self, values: np.ndarray) -> float:
-        """Return the standard error of the mean of something known of the customers drawn.
+        """Return the standard error of the mean of values of the customers drawn; NaN are left out.
 
         One customer a stratum leaves no spread within strata. Differences between neighbouring
         strata take its place, which are a little larger (Wolter 2007, *Introduction to Variance
         Estimation*, section 8.2.2, estimator 2).
-
-        Values stand in the order of `rows`; customers without one (NaN) are left out.
         """
         along = np.asarray(values, dtype=float)[np.argsort(self.strata)]
         along = along[np.isfinite(along)]
@@ -60,14 +58,8 @@ def stratified(matrix: np.ndarray, size: int, *, seed: int = 20) -> Sample:
     size as there are places; each stratum sends one customer, drawn at random (stratified random
     sampling with one unit a stratum, Cochran 1977, *Sampling Techniques*, chapters 5 and 5A). So
     every customer has the same chance, up to one part in the size of a stratum, and means are at
-    least about as exact as those of a simple random sample.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    size : int
-        With `size` customers or fewer, all are taken.
-    seed : int
+    least about as exact as those of a simple random sample. Of `size` customers or fewer, all are
+    taken.
     """
     customers = len(matrix)
     if customers <= size:
@@ -105,17 +97,8 @@ def estimates(
 ) -> pd.DataFrame:
     """Compare means over a sample with those of all customers, as far as they are known.
 
-    Parameters
-    ----------
-    values : mapping of str to ndarray, shape (m,)
-        Something known of each customer drawn.
-    truth : mapping of str to float
-        The same mean over all customers.
-
-    Returns
-    -------
-    DataFrame, indexed by quantity
-        customers, estimate, standard_error, everybody and difference (in standard errors).
+    `values` are of each customer drawn, `truth` the same means over all; the difference is in
+    standard errors.
     """
     rows = {
         name: {

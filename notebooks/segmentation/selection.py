@@ -30,12 +30,8 @@ EXCESS = 0.02  # excess over the mean silhouette of null reference data that cou
 def elbow(ks: np.ndarray, inertia: np.ndarray) -> int:
     """Return the k whose inertia lies farthest below the chord from the first to the last.
 
-    Both axes are scaled to 0..1 first, so that units do not matter (Satopaa et al. 2011).
-
-    Parameters
-    ----------
-    ks, inertia : ndarray, shape (n_ks,)
-        Ascending in k; where there is no curve to bend, the first k is returned.
+    Both axes are scaled to 0..1 first, so that units do not matter (Satopaa et al. 2011). Where
+    there is no curve to bend, the first k is returned.
     """
     if len(ks) < 3 or inertia[0] == inertia[-1]:
         return int(ks[0])
@@ -48,22 +44,13 @@ def elbow(ks: np.ndarray, inertia: np.ndarray) -> int:
 class Choice:
     """The chosen number of segments.
 
-    Attributes
-    ----------
-    k : int
-    qualified : tuple of int
-        Every k in the actionable range, and the one set by hand, whose segments are each found
-        again and none tiny.
-    natural : tuple of int
-        Every k of the whole scan at which groups stand apart.
-    by_hand : bool
-        Whether the user set k.
-    reason : str
+    A k qualifies in the actionable range, or set by hand, whose segments are each found again and
+    none tiny.
     """
 
     k: int
     qualified: tuple[int, ...]
-    natural: tuple[int, ...]
+    natural: tuple[int, ...]  # every k of the whole scan at which groups stand apart
     by_hand: bool
     reason: str
 
@@ -75,12 +62,9 @@ class Choice:
     def state(self, clearer: bool) -> str:
         """Return *natural*, *reproducible* or *constructed* (Dolnicar & Leisch 2010).
 
-        Parameters
-        ----------
-        clearer : bool
-            Whether the segments are clearer than those of null reference data. Without groups, a
-            sample can favour one of several partitions in all of its resamples, and a new sample
-            another; results/decision shows how often this condition still lets that pass.
+        Only segments clearer than those of null reference data are called reproducible. Without
+        groups, a sample can favour one of several partitions in all of its resamples, and a new
+        sample another; results/decision shows how often this condition still lets that pass.
         """
         if self.apart:
             return "natural"
@@ -110,14 +94,8 @@ def choose_k(
     ----------
     scan : DataFrame, indexed by k
         With ``stability``, ``smallest_share``, ``worst_jaccard`` and `separation_over_k`.
-    customers : int
     by_hand : int
         A k that the user has set; 0 lets the rule decide.
-
-    Raises
-    ------
-    UserError
-        If the k set by hand, or every k of the actionable range, was not scanned.
     """
     _check_range(scan, lowest, highest, by_hand)
     error = np.sqrt(smallest * (1 - smallest) / customers)
@@ -167,14 +145,9 @@ def _check_range(scan: pd.DataFrame, lowest: int, highest: int, by_hand: int) ->
 
 
 def natural_ks(scan: pd.DataFrame) -> list[int]:
-    """List every k at which groups stand apart.
+    """List every k of a scan at which groups stand apart.
 
     There is a gap between any two of them, and each is found again on bootstrap samples.
-
-    Parameters
-    ----------
-    scan : DataFrame, indexed by k
-        As for `choose_k`.
     """
     apart = (scan["valley"] <= NATURAL_VALLEY) & (scan["apart_jaccard"] >= NATURAL_JACCARD)
     return [int(k) for k in scan.index[apart]]
@@ -191,22 +164,8 @@ def decide(
 ) -> tuple[Choice, pd.DataFrame, pd.Series]:
     """Scan, resample and choose in one go, as notebook 04 does step by step.
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    ks : iterable of int
-    n_init, pairs, seed : int
-        Initialisations of each fit of the scan, pairs of bootstrap fits.
-    **rule
-        As in `choose_k`.
-
-    Returns
-    -------
-    Choice
-    DataFrame, indexed by k
-        The statistics that the rule uses.
-    Series
-        As `choice_frequency` gives it.
+    The settings of the rule are those of `choose_k`. Returned are the choice, the statistics that
+    the rule uses, by k, and the `choice_frequency`.
     """
     fits = scan_kmeans(matrix, ks, n_init=n_init, seed=seed, sweeps=1)
     resampled = resample_scan(matrix, fits, resamples=2 * pairs, seed=seed)
@@ -229,11 +188,6 @@ def separation_over_k(
     matrix: np.ndarray, fits: Mapping[int, KMeansFit], *, seed: int = 20
 ) -> pd.DataFrame:
     """Tabulate, by k, the smallest segment's share and the density between segments.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    fits : mapping of k to KMeansFit
 
     Returns
     -------
@@ -270,24 +224,9 @@ def choice_frequency(
     """Return how often each k would be chosen, over bootstrap samples of the pairs of fits.
 
     Each pair has samples and seeds of its own, so other pairs stand for other samples and seeds.
-    `scripts/simulate_decision.py` compares the frequencies with those on new tables.
-
-    Parameters
-    ----------
-    scan : DataFrame, indexed by k
-        As for `choose_k`.
-    resampled : mapping of k to Resamples
-        For every k of `scan`.
-    draws, seed : int
-        Bootstrap samples of the pairs.
-    **rule
-        As in `choose_k`.
-
-    Returns
-    -------
-    Series, indexed by k
-        Shares of the bootstrap samples, which sum to 1; empty where no k of the actionable range
-        was scanned.
+    `scripts/simulate_decision.py` compares the frequencies with those on new tables. Scan and rule
+    are those of `choose_k`. The shares sum to 1; there are none where no k of the actionable range
+    was scanned.
     """
     rng, chosen = np.random.default_rng(seed), []
     rule["by_hand"] = 0
@@ -316,22 +255,13 @@ def silhouette_word(value: float) -> str:
 class Verdict:
     """How far the segments can be trusted, and why.
 
-    Attributes
-    ----------
-    word : str
-        "natural", "reproducible" or "constructed" (Dolnicar & Leisch 2010).
-    sentence : str
-        What the word means for those who use the segments.
-    clearer : bool
-        Whether the segments are clearer than those of null reference data.
-    reasons : tuple of str
-        The answers to three questions: are there groups? would the partition be found again? is it
-        clearer than null reference data?
+    The reasons answer three questions: are there groups? would the partition be found again? is it
+    clearer than null reference data?
     """
 
-    word: str
-    sentence: str
-    clearer: bool
+    word: str  # "natural", "reproducible" or "constructed" (Dolnicar & Leisch 2010)
+    sentence: str  # what the word means for those who use the segments
+    clearer: bool  # than the segments of null reference data
     reasons: tuple[str, str, str]
 
 

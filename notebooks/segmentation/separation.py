@@ -20,15 +20,6 @@ def without_ends(matrix: np.ndarray, *, seed: int = 20) -> np.ndarray:
     that some do and others do not. Customers tied at either end of a column get a value drawn from
     the other customers' (hot-deck imputation, Little & Rubin 2019, section 4.3). Values are then
     spread evenly between their neighbours, so that a scale of whole numbers has no gaps either.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    seed : int
-
-    Returns
-    -------
-    ndarray, shape (n, d)
     """
     rng = np.random.default_rng(seed)
     filled = np.array(matrix, dtype=np.float64)
@@ -57,16 +48,8 @@ def _spread_ties(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def valley(below: np.ndarray, above: np.ndarray) -> float:
     """Return the lowest density between two groups on a line, as a share of their lower peak.
 
-    Parameters
-    ----------
-    below, above : ndarray, shape (m,) and (n,)
-        Where the members of each group lie; the mean of the first is the lower one.
-
-    Returns
-    -------
-    float
-        0 where no customer lies between the peaks, 1 where the density does not fall at all. The
-        bandwidth is Silverman's (1986) for the smaller group.
+    0 where no customer lies between the peaks, 1 where the density does not fall at all. The mean
+    of the first group is the lower one; the bandwidth is Silverman's (1986) for the smaller group.
     """
     both = np.concatenate([below, above])
     small = min(below, above, key=len)
@@ -89,21 +72,10 @@ def valley(below: np.ndarray, above: np.ndarray) -> float:
 
 
 def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the valley of density between each pair of segments.
+    """Return the valley of density between each pair of segments, numbered from 0, shape (k, k).
 
     Each pair is projected on the line between its centres and on its linear discriminant (Fisher
-    1936); the deeper valley counts.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    labels : ndarray of int, shape (n,)
-        From 0.
-
-    Returns
-    -------
-    ndarray, shape (k, k)
-        Symmetric, ones on the diagonal; NaN beside a segment of fewer than `MIN_MEMBERS` members.
+    1936); the deeper valley counts. NaN beside a segment of fewer than `MIN_MEMBERS` members.
     """
     k = int(labels.max()) + 1
     parts = [matrix[labels == segment] for segment in range(k)]
@@ -114,7 +86,9 @@ def valleys(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
         depths[i, j] = depths[j, i] = np.nan
         if min(len(parts[i]), len(parts[j])) >= MIN_MEMBERS:
             within = (spreads[i] + spreads[j]) / (len(parts[i]) + len(parts[j]))
-            lines = _lines(means[j] - means[i], within)
+            ridge = 1e-6 * np.trace(within) / len(within) + 1e-12
+            step = means[j] - means[i]
+            lines = [step, np.linalg.solve(within + ridge * np.eye(len(step)), step)]
             depths[i, j] = depths[j, i] = min(valley(parts[i] @ w, parts[j] @ w) for w in lines)
     return depths
 
@@ -123,9 +97,3 @@ def least_apart(matrix: np.ndarray, labels: np.ndarray) -> float:
     """Return the shallowest valley between any two segments; NaN as in `valleys`."""
     depths = valleys(matrix, labels)
     return float(depths[np.triu_indices(len(depths), 1)].max())
-
-
-def _lines(step: np.ndarray, within: np.ndarray) -> list[np.ndarray]:
-    """Directions from one group to another: between the means, and their linear discriminant."""
-    ridge = 1e-6 * np.trace(within) / len(within) + 1e-12
-    return [step, np.linalg.solve(within + ridge * np.eye(len(step)), step)]

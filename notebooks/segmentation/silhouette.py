@@ -31,7 +31,6 @@ def silhouettes(
 
     Parameters
     ----------
-    matrix : ndarray, shape (n, d)
     labelings : mapping of name to ndarray of int, shape (n,)
         The label -1 is noise: such customers get no silhouette and count in no other's.
     rows : ndarray of int, shape (m,), optional

@@ -20,24 +20,12 @@ JACCARD_CUTS = ((0.85, "highly stable"), (0.75, "stable"), (0.60, "a pattern, un
 
 @dataclass(frozen=True)
 class Resamples:
-    """Refits of one solution on bootstrap samples.
+    """Refits of one solution on bootstrap samples, a row each; `agreement` has half as many."""
 
-    Attributes
-    ----------
-    labels : ndarray of int16, shape (resamples, n)
-        The segment of every customer by each refit, numbered as in the solution.
-    counts : ndarray of int16, shape (resamples, n)
-        How often each customer was drawn.
-    jaccard : ndarray of float64, shape (resamples, k)
-        Similarity of each segment of the solution with its best match in the refit.
-    agreement : ndarray of float64, shape (resamples // 2,)
-        Adjusted Rand index of the refits, two by two.
-    """
-
-    labels: np.ndarray
-    counts: np.ndarray
-    jaccard: np.ndarray
-    agreement: np.ndarray
+    labels: np.ndarray  # the segment of every customer by each refit, numbered as in the solution
+    counts: np.ndarray  # how often each customer was drawn
+    jaccard: np.ndarray  # similarity of each segment of the solution with its best match
+    agreement: np.ndarray  # adjusted Rand index of the refits, two by two
 
     def order_by(self, key: np.ndarray) -> Resamples:
         """Renumber the segments as `kmeans.order_by` does those of the solution."""
@@ -75,16 +63,14 @@ def resample_scan(
     from_solution : bool
         Whether the solution is one more initialisation: then a refit differs because its customers
         do, and never because of its initialisations.
-
-    Returns
-    -------
-    dict of k to Resamples
     """
-    samples = _bootstrap(len(matrix), resamples, seed)
-    counts = np.array([drawn for drawn, _ in samples], dtype=np.int16)
+    counts = np.array([drawn for drawn, _ in _bootstrap(len(matrix), resamples, seed)], np.int16)
+    starts = {k: fit.centres for k, fit in fits.items()} if from_solution else {}
+    refits = resample_labels(
+        matrix, fits, resamples=resamples, n_init=n_init, seed=seed, starts=starts
+    )
     result = {}
-    centres = {k: [fit.centres] if from_solution else [] for k, fit in fits.items()}
-    for k, found in _assign_by_samples(matrix, centres, samples, n_init).items():
+    for k, found in refits.items():
         similarity = []
         for labels in found:
             similarity.append(jaccard(fits[k].labels, labels, k))
@@ -96,12 +82,7 @@ def resample_scan(
 
 
 def bootstrap_agreement(
-    matrix: np.ndarray,
-    ks: Iterable[int],
-    *,
-    pairs: int = 20,
-    n_init: int = 4,
-    seed: int = 20,
+    matrix: np.ndarray, ks: Iterable[int], *, pairs: int = 20, n_init: int = 4, seed: int = 20
 ) -> dict[int, np.ndarray]:
     """Return only the agreement of pairs of bootstrap fits, shape (pairs,), for each k.
 
@@ -112,23 +93,41 @@ def bootstrap_agreement(
 
 
 def resample_labels(
-    matrix: np.ndarray, ks: Iterable[int], *, resamples: int, n_init: int = 4, seed: int = 20
+    matrix: np.ndarray,
+    ks: Iterable[int],
+    *,
+    resamples: int,
+    n_init: int = 4,
+    seed: int = 20,
+    starts: Mapping[int, np.ndarray] | None = None,
 ) -> dict[int, np.ndarray]:
-    """Return every customer's segment by fits on the samples of `resample_scan`, (resamples, n)."""
-    centres: dict[int, list[np.ndarray]] = {k: [] for k in ks}
-    return _assign_by_samples(matrix, centres, _bootstrap(len(matrix), resamples, seed), n_init)
+    """Return every customer's segment by fits on the samples of `resample_scan`, (resamples, n).
+
+    The centres in `starts`, by k, are one more initialisation of each fit.
+    """
+    ks, samples, starts = list(ks), _bootstrap(len(matrix), resamples, seed), starts or {}
+
+    def labels(task: tuple[int, tuple[np.ndarray, int]]) -> np.ndarray:
+        k, (counts, state) = task
+        # Each customer drawn enters once with the number of draws as weight: the same solution as
+        # on the sample with its repeats side by side.
+        rows, weights = matrix[counts > 0], counts[counts > 0]
+        models = [KMeans(k, n_init=n_init, tol=0, random_state=state)]
+        models += [KMeans(k, n_init=1, tol=0, init=starts[k])] if k in starts else []
+        fits = [model.fit(rows, sample_weight=weights) for model in models]
+        best = min(fits, key=lambda fit: fit.inertia_)
+        return assign(matrix, best.cluster_centers_).astype(np.int16)
+
+    found = list(parallel_map(labels, [(k, sample) for k in ks for sample in samples]))
+    by_k = np.reshape(found, (len(ks), len(samples), len(matrix)))
+    return dict(zip(ks, by_k, strict=True))
 
 
 def agreement_within(labels: np.ndarray, cells: np.ndarray) -> float:
     """Mean adjusted Rand index of pairs of labelings inside the cells of a given partition.
 
-    Where segments only restate the cells, their agreement inside them is low.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (2 * pairs, n)
-    cells : ndarray, shape (n,)
-        Every cell counts by its customers; one whose customers share a segment counts as agreeing.
+    Where segments only restate the cells, their agreement inside them is low. Every cell counts by
+    its customers; one whose customers share a segment counts as agreeing.
     """
     found, sizes = np.unique(cells, return_counts=True)
     within = [_by_pairs(labels[:, cells == cell]).mean() for cell in found]
@@ -148,43 +147,6 @@ def _bootstrap(customers: int, samples: int, seed: int) -> list[tuple[np.ndarray
         counts = np.bincount(rng.integers(0, customers, size), minlength=customers)
         draws.append((counts, int(rng.integers(2**31))))
     return draws
-
-
-def _assign_by_samples(
-    matrix: np.ndarray,
-    centres: Mapping[int, list[np.ndarray]],
-    samples: list[tuple[np.ndarray, int]],
-    n_init: int,
-) -> dict[int, np.ndarray]:
-    """Return every customer's segment by the fit on each sample, shape (samples, n), for each k."""
-
-    def labels(task: tuple[int, tuple[np.ndarray, int]]) -> np.ndarray:
-        k, sample = task
-        return assign(matrix, _fit_sample(matrix, k, centres[k], n_init, *sample)).astype(np.int16)
-
-    found = list(parallel_map(labels, [(k, sample) for k in centres for sample in samples]))
-    by_k = np.reshape(found, (len(centres), len(samples), len(matrix)))
-    return dict(zip(centres, by_k, strict=True))
-
-
-def _fit_sample(
-    matrix: np.ndarray,
-    k: int,
-    initial: list[np.ndarray],
-    n_init: int,
-    counts: np.ndarray,
-    seed: int,
-) -> np.ndarray:
-    """Centres, shape (k, d), of the best K-Means fit on a bootstrap sample.
-
-    Each customer drawn enters once with the number of draws as weight: the same solution as on the
-    sample with its repeats side by side.
-    """
-    rows, weights = matrix[counts > 0], counts[counts > 0]
-    models = [KMeans(k, n_init=n_init, tol=0, random_state=seed)]
-    models += [KMeans(k, n_init=1, tol=0, init=centres) for centres in initial]
-    fits = [model.fit(rows, sample_weight=weights) for model in models]
-    return min(fits, key=lambda fit: fit.inertia_).cluster_centers_
 
 
 def adjusted_rand(first: np.ndarray, second: np.ndarray) -> float:
@@ -245,29 +207,19 @@ def refit_intervals(resamples: Resamples, amounts: pd.DataFrame, *, customers: i
         What each customer adds to each total: an amount, or one.
     customers : int
         In the table, and in the new sample.
-
-    Returns
-    -------
-    DataFrame, shape (k, n_totals)
-        Half the width of a 95% interval for the share of each total, a row per segment from 1.
     """
     k = resamples.jaccard.shape[1]
     drawn = int(resamples.counts[0].sum())
     scale = 1.96 * np.sqrt(2 * drawn / customers)
     table = pd.DataFrame(index=pd.RangeIndex(1, k + 1, name="segment"))
     for name, amount in amounts.items():
-        shares = [
-            _parts(np.bincount(labels, weights=counts * amount.to_numpy(), minlength=k))
+        sums = [
+            np.bincount(labels, weights=counts * amount.to_numpy(), minlength=k)
             for labels, counts in zip(resamples.labels, resamples.counts, strict=True)
         ]
+        shares = [part / part.sum() if part.sum() > 0 else np.zeros(k) for part in sums]
         table[name] = scale * np.std(shares, axis=0)
     return table
-
-
-def _parts(amounts: np.ndarray) -> np.ndarray:
-    """Return shares of a total; 0 where the total is not above zero."""
-    total = amounts.sum()
-    return amounts / total if total > 0 else np.zeros(len(amounts))
 
 
 def calibration(
@@ -275,16 +227,8 @@ def calibration(
 ) -> pd.DataFrame:
     """Tabulate how many customers keep their segment in resamples, by their confidence.
 
-    Parameters
-    ----------
-    confidence, agreement : ndarray, shape (n,)
-    bins : iterable of float
-        Ascending edges; a value on an edge belongs above it, the last edge to the last bin.
-
-    Returns
-    -------
-    DataFrame
-        A row per bin that holds customers: low, high, customers, confidence and kept (means).
+    A row per bin that holds customers. Edges ascend; a value on an edge belongs above it, the last
+    edge to the last bin.
     """
     edges = np.array(list(bins), dtype=float)
     place = np.digitize(confidence, edges[1:-1])

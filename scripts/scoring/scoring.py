@@ -22,10 +22,9 @@ from scoring.lists import ScoredList, listed
 from scoring.plain_files import NotPlain, PlainFile
 from segmentation.cleaning import Cleaned, check_types, index_customers
 from segmentation.dataset import match_columns
-from segmentation.drift import refuse_units
+from segmentation.drift import Period, refuse_units
 from segmentation.model import load_model
 from segmentation.parallel import parallel_map, read_ahead
-from segmentation.period import Period
 from segmentation.scoring import Scorer
 
 LARGEST_WHOLE = 2 << 30  # bytes of a file that may be read as a whole where it is not plain

@@ -30,13 +30,7 @@ SHADES = ("#3E4C5B", "#5E6C7B", "#7F8C9A", "#9FABB7", "#BFC8D1", "#DDE2E7")
 
 
 def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 20) -> Axes:
-    """Draw the top of a dendrogram, with the customers of each branch and the cut for k segments.
-
-    Parameters
-    ----------
-    tree : ndarray, shape (n - 1, 4)
-        As scipy's `linkage` gives it.
-    """
+    """Draw the top of a dendrogram, the customers of each branch and the cut for k segments."""
     n = len(tree) + 1
     height = float((tree[-k, 2] + tree[-(k - 1), 2]) / 2) if k > 1 else float(tree[-1, 2])
 
@@ -99,12 +93,7 @@ def density_curves(
 ) -> Figure:
     """Draw how eps is read from the neighbour distances, beside what each eps would find.
 
-    Parameters
-    ----------
-    ascending : ndarray, shape (n,)
-        Distances to the n-th neighbour, with their knee at `eps`.
-    table : DataFrame, indexed by eps
-        From `alternatives.eps_table`.
+    The distances ascend and have their knee at eps; the table is from `alternatives.eps_table`.
     """
     figure, ((left, right),) = panels(1, 2, 2.9)
     x = np.linspace(0, 1, len(ascending))

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 
 from customer_tables.text import decimal, points, printable, share
 from segmentation.drift import REBUILD, WATCH
-from segmentation.figures.robustness import ribbons
 from segmentation.figures.style import (
     INK,
     LINE,
@@ -25,7 +24,9 @@ from segmentation.figures.style import (
     Style,
     label_rows,
     note,
+    once,
     readable_on,
+    ribbons,
 )
 from segmentation.migration import Migration
 
@@ -51,8 +52,7 @@ def stability(table: pd.DataFrame, ax: Axes) -> Axes:
     for limit, word in ((WATCH, "changed"), (REBUILD, "changed much")):
         ax.axvline(limit, color=MUTED, linewidth=1.3, linestyle=(0, (4, 3)), zorder=1)
         note(ax, f"{word}: from {decimal(limit)}", (limit, 1), (3, 2), xycoords=TOP, color=INK)
-    once = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    ax.legend(once.values(), once.keys(), loc="lower right")
+    ax.legend(once(ax).values(), once(ax).keys(), loc="lower right")
     label_rows(ax, table["feature"])
     ax.set_xlabel("Population stability index")
     ax.set_xlim(0, reach)

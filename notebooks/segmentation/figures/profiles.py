@@ -22,12 +22,7 @@ def shares(
 ) -> Figure:
     """Draw each segment's share of customers, beside it in a panel a measure that of the value.
 
-    Parameters
-    ----------
-    sizes : DataFrame, shape (k, ...)
-        share of the customers.
-    worth : mapping of str to DataFrame
-        By the label of a measure, from `profiling.worth`. Without any, sizes stand alone.
+    These are from `profiling.worth`, by the label of the measure. Without any, sizes stand alone.
     """
     height = 0.62 * len(sizes) + 1.1
     figure, axes = st.panels(1, max(len(worth), 1), height, sharex=True, sharey=True)

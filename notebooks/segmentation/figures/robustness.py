@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
 
 from customer_tables.text import decimal, share
 from segmentation.figures.style import (
@@ -17,6 +15,7 @@ from segmentation.figures.style import (
     PATCH,
     SMALL,
     Names,
+    Node,
     SegmentStyle,
     Style,
     label_rows,
@@ -24,10 +23,10 @@ from segmentation.figures.style import (
     over_k,
     percent,
     readable_on,
+    ribbons,
 )
-from segmentation.lineage import order_for_display
+from segmentation.robustness import order_for_display
 
-Node = tuple[int, int]  # where on the horizontal axis, and which block there
 WIDTH, GAP = 0.27, 0.025  # half a block's width, and the space between blocks
 
 
@@ -40,17 +39,9 @@ def lineage(
 ) -> Axes:
     """Draw how segments split and merge from each k to the next; ribbons are customers.
 
-    Parameters
-    ----------
-    flows : DataFrame
-        From `lineage.flows`.
-    stability : DataFrame, indexed by (k, segment)
-        ``resamples`` and ``k``, from `lineage.segment_stability`: written into the node where
-        there is room, the second in brackets.
-    styles : mapping of (k, segment) to SegmentStyle
-        From `lineage_styles`.
-    chosen : int
-        The k whose nodes are outlined.
+    Flows, stability and styles are from `robustness.flows`, `robustness.segment_stability` and
+    `lineage_styles`. Stability stands in a block where there is room, across k in brackets; the
+    blocks of the chosen k are outlined.
     """
     order = order_for_display(flows)
     heights: dict[Node, float] = {}
@@ -106,36 +97,6 @@ def _write_stability(
         ax.text(node[0] + 0.06, middle, decimal(within), **text)
 
 
-def ribbons(
-    ax: Axes,
-    flows: Iterable[tuple[Node, Node, float, str]],
-    tops: Mapping[Node, float],
-    width: float,
-) -> None:
-    """Draw ribbons from blocks to blocks, each below the one before.
-
-    Parameters
-    ----------
-    flows : iterable of (start, stop, height, colour)
-    tops : mapping of node to float
-        Where each block begins.
-    width : float
-        Half a block's width.
-    """
-    codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
-    right, left = dict(tops), dict(tops)
-    for start, stop, h, colour in flows:
-        x0, x1, y0, y1 = start[0] + width, stop[0] - width, right[start], left[stop]
-        middle = (x0 + x1) / 2
-        upper = [(x0, y0), (middle, y0), (middle, y1), (x1, y1)]
-        lower = [(x1, y1 + h), (middle, y1 + h), (middle, y0 + h), (x0, y0 + h)]
-        outline = Path([*upper, *lower, (x0, y0)], codes)
-        style: Style = {"facecolor": colour, "alpha": 0.45, "edgecolor": "white", "linewidth": 0.4}
-        ax.add_patch(PathPatch(outline, **style))
-        right[start] += h
-        left[stop] += h
-
-
 def lineage_styles(
     labelings: Mapping[int, np.ndarray], chosen: int, styles: Mapping[int, SegmentStyle]
 ) -> dict[Node, SegmentStyle]:
@@ -166,13 +127,7 @@ def lineage_text(stability: pd.DataFrame, names: Names, chosen: int) -> tuple[st
 
 
 def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the agreement of alternatives with the chosen segments, a bar each.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `sensitivity.agreement_table`.
-    """
+    """Draw the agreement of alternatives, from `robustness.agreement_table`, a bar each."""
     ax.barh(range(len(table)), table["ARI"], color=LINE, height=0.66)
     for row, value in enumerate(table["ARI"]):
         note(ax, decimal(value), (max(value, 0.0), row), (4, 0), va="center")
@@ -192,13 +147,7 @@ def _named(table: pd.DataFrame) -> pd.Series:
 
 
 def agreement_text(table: pd.DataFrame) -> tuple[str, str]:
-    """Say which alternatives agree least and most with the chosen segments.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `sensitivity.agreement_table`, the lowest first.
-    """
+    """Say which alternatives agree least and most with the chosen segments."""
     named, (least, most) = _named(table), table["ARI"].iloc[[0, -1]]
     return (
         f"Agreement is lowest for {named.iloc[0]}: {decimal(least)}; highest for {named.iloc[-1]}: "

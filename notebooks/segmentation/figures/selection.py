@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from textwrap import fill
+from textwrap import fill as wrapped
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from segmentation.figures.style import (
     SegmentStyle,
     Style,
     label_rows,
+    legend_below,
     note,
     over_k,
     panels_for,
@@ -46,17 +47,9 @@ RING: Style = {"markersize": 13, "markerfacecolor": "none", "markeredgewidth": 2
 
 
 def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], k: int) -> Figure:
-    """Draw four criteria over k, with bands of null reference data, and the initialisations.
+    """Draw four criteria over k, with bands of `null_statistics`, and the initialisations.
 
-    Parameters
-    ----------
-    scan : DataFrame, indexed by k
-    nulls : DataFrame
-        From `null_reference.null_statistics`.
-    alone : mapping of str to int
-        From each criterion in `CRITERIA` to the k it alone would pick: marked with a ring.
-    k : int
-        The chosen k: a dashed line.
+    The k that each of `CRITERIA` alone would pick has a ring, the chosen one a dashed line.
     """
     figure, (*axes, last) = panels_for(len(CRITERIA) + 1, 2.1, 3)
     for ax, (column, title) in zip(axes, CRITERIA.items(), strict=True):
@@ -73,8 +66,7 @@ def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], 
     for ax in (*axes, last):
         ax.axvline(k, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=1, label="k chosen")
         over_k(ax, scan.index.to_numpy())
-    handles = axes[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=7, columnspacing=1.2)
+    legend_below(figure, axes[0], ncols=7, columnspacing=1.2)
     return figure
 
 
@@ -118,18 +110,9 @@ def decision(
     nulls: pd.DataFrame,
     often: pd.Series,
 ) -> Axes:
-    """Draw how far fits on other samples agree at each k, on null reference data too.
+    """Draw how far pairs of bootstrap fits agree at each k, and in bands of `null_statistics`.
 
-    Parameters
-    ----------
-    agreement : mapping of k to ndarray, shape (pairs,)
-        Adjusted Rand indices of pairs of bootstrap fits.
-    choice : Choice
-        Its qualified k are filled, the chosen one has a ring.
-    nulls : DataFrame
-        From `null_reference.null_statistics`.
-    often : Series, indexed by k
-        How often each k would be chosen, written above it.
+    Qualified k are filled, the chosen one has a ring; above stands how often each would be chosen.
     """
     ks = np.array(sorted(agreement))
     means = {n: agreement[n].mean() for n in ks}
@@ -146,12 +129,9 @@ def decision(
         ax.plot(spots, agreement[n], ".", color=NOISE, markersize=4, zorder=1, label=dots)
     ax.plot(ks, list(means.values()), color=INK, zorder=2, label="mean")
     for n, mean in means.items():
-        inside, label = (
-            (INK, "qualifies") if n in choice.qualified else ("white", "does not qualify")
-        )
-        ax.plot(
-            n, mean, "o", markersize=7, color=INK, markerfacecolor=inside, zorder=3, label=label
-        )
+        fill, label = (INK, "qualifies") if n in choice.qualified else ("white", "does not qualify")
+        dot: Style = {"markersize": 7, "color": INK, "markerfacecolor": fill, "label": label}
+        ax.plot(n, mean, "o", zorder=3, **dot)
     above: Style = {"color": INK, "va": "bottom", "xycoords": "axes fraction", "ha": "right"}
     note(ax, "chosen in", (0, 1), (-6, 4), **above)
     for n in ks:
@@ -161,9 +141,7 @@ def decision(
     over_k(ax, ks)
     lowest = min(values.min() for values in agreement.values())
     ax.set(ylabel="Agreement of two fits (ARI)", ylim=(min(0.4, lowest - 0.05), 1.02))
-    legend = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    below: Style = {"loc": "outside lower center", "ncols": 7, "columnspacing": 1.2}
-    ax.figure.legend(legend.values(), legend.keys(), **below)
+    legend_below(ax.figure, ax, ncols=7, columnspacing=1.2)
     return ax
 
 
@@ -183,22 +161,13 @@ def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> tuple
 def separation(scan: pd.DataFrame, threshold: float, ax: Axes) -> Axes:
     """Draw the density between the two segments that are least apart, over k.
 
-    Parameters
-    ----------
-    scan : DataFrame, indexed by k
-        With valley and valley_with_ends, from `selection.separation_over_k`.
-    threshold : float
-        At or below it, groups stand apart.
+    From `selection.separation_over_k`; at or below the threshold, groups stand apart.
     """
     ax.axhline(threshold, color=INK, linewidth=1, linestyle="--")
     below = f"a gap: at most {decimal(threshold)}"
     note(ax, below, (1, threshold), (4, 0), va="center", xycoords=SIDE)
-    with_ends: Style = {
-        "color": MUTED,
-        "markersize": 6,
-        "label": "zeros and full shares as they are",
-    }
-    ax.plot(scan["valley_with_ends"], "x:", **with_ends)
+    with_ends: Style = {"color": MUTED, "label": "zeros and full shares as they are"}
+    ax.plot(scan["valley_with_ends"], "x:", markersize=6, **with_ends)
     ax.plot(scan["valley"], ".-", color=INK, markersize=9, label="amounts only")
     over_k(ax, scan.index.to_numpy())
     ax.set(ylabel="Density between segments", ylim=(-0.03, 1.08))
@@ -228,14 +197,7 @@ def silhouette_plot(
     styles: Mapping[int, SegmentStyle],
     ax: Axes,
 ) -> Axes:
-    """Draw every customer's silhouette, sorted within segments (Rousseeuw 1987).
-
-    Parameters
-    ----------
-    values : ndarray, shape (n_customers,)
-    labels : ndarray of int, shape (n_customers,)
-        From 1.
-    """
+    """Draw every customer's silhouette, sorted within segments from 1 (Rousseeuw 1987)."""
     start, gap, ticks = 0.0, len(values) * 0.02, []
     for segment in sorted(names):
         inside = np.sort(values[labels == segment])
@@ -254,14 +216,7 @@ def silhouette_plot(
 
 
 def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> tuple[str, str]:
-    """Say which segments customers fit best and least.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n_customers,)
-    by_segment : Series, indexed by name
-        Mean silhouettes.
-    """
+    """Say which segments, by their names, customers fit best and least."""
     return (
         f"{by_segment.idxmax()} lie nearest to their own segment ({decimal(by_segment.max())}), "
         f"{by_segment.idxmin()} least so ({decimal(by_segment.min())})",
@@ -279,7 +234,7 @@ def stability_rows(
     """Draw each segment's bootstrap Jaccard similarities with Hennig's (2007) cuts."""
     for cut, word in JACCARD_CUTS:
         ax.axvline(cut, color=MUTED, linewidth=1, linestyle=":")
-        note(ax, fill(f"{word} →", 16), (cut, 1), (0, 3), color=MUTED, xycoords=TOP)
+        note(ax, wrapped(f"{word} →", 16), (cut, 1), (0, 3), color=MUTED, xycoords=TOP)
     scatter = np.random.default_rng(0)
     for row, segment in enumerate(sorted(names)):
         values, style = jaccard[:, segment - 1], styles[segment]

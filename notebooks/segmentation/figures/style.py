@@ -17,6 +17,8 @@ from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from customer_tables.text import printable
@@ -29,7 +31,7 @@ WIDTH = 9.4  # inches of 96 pixels: the column of a notebook's page on a screen 
 MOST_ROWS = 40  # of a figure with a row for each column
 SMALL = 9  # points: 12 pixels as shown, the smallest text
 PATCH = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}  # behind a label
-SEQUENTIAL, DIVERGING = "Greys", "RdBu_r"
+DIVERGING = "RdBu_r"
 Style = dict[str, Any]  # settings of a line, a marker or a text, as matplotlib takes them
 TOP, SIDE = ("data", "axes fraction"), ("axes fraction", "data")  # notes at the edge of the axes
 
@@ -44,6 +46,7 @@ class SegmentStyle:
 
 Names = Mapping[int, str]  # of segments, by their number
 Styles = Mapping[int, SegmentStyle]
+Node = tuple[int, int]  # of a flow: where on the horizontal axis, and which block there
 
 
 def segment_styles(k: int) -> dict[int, SegmentStyle]:
@@ -119,11 +122,16 @@ def segment_legend(figure: Figure, names: Names, styles: Styles, columns: int = 
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
-def legend_below(figure: Figure, ax: Axes) -> None:
-    """Put the legend of one of the axes below the whole figure, each label once."""
+def once(ax: Axes) -> dict[str, Any]:
+    """Return what the legend of the axes shows, by its label, each label once."""
     drawn, labels = ax.get_legend_handles_labels()
-    once = dict(zip(labels, drawn, strict=True))
-    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=4)
+    return dict(zip(labels, drawn, strict=True))
+
+
+def legend_below(figure: Any, ax: Axes, **settings: Any) -> None:
+    """Put the legend of one of the axes below the whole figure, each label once."""
+    settings = {"loc": "outside lower center", "ncols": 4} | settings
+    figure.legend(once(ax).values(), once(ax).keys(), **settings)
 
 
 def note(
@@ -178,9 +186,8 @@ def most_telling(ranking: pd.Series, what: str) -> tuple[pd.Index, str]:
     if len(ranking) <= MOST_ROWS:
         return ranking.index, ""
     kept = ranking.sort_values(ascending=False, kind="stable").index[:MOST_ROWS]
-    return ranking.index[
-        ranking.index.isin(kept)
-    ], f" Drawn: the {MOST_ROWS} of {len(ranking)} {what}."
+    told = f" Drawn: the {MOST_ROWS} of {len(ranking)} {what}."
+    return ranking.index[ranking.index.isin(kept)], told
 
 
 def middle_half(ax: Axes, row: int, quartiles: Iterable[float], style: SegmentStyle) -> None:
@@ -225,3 +232,27 @@ def triangle(table: pd.DataFrame, ax: Axes, write: Callable[[float], str], **set
         ax.text(place + 0.1, place + 0.5, printable(name, 44), va="center", fontsize=SMALL)
     ax.grid(visible=False)
     return ax
+
+
+def ribbons(
+    ax: Axes,
+    flows: Iterable[tuple[Node, Node, float, str]],
+    tops: Mapping[Node, float],
+    width: float,
+) -> None:
+    """Draw ribbons from blocks to blocks (start, stop, height, colour), each below the one before.
+
+    Blocks begin at their tops and are twice as wide as `width`.
+    """
+    codes = [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO, *[Path.CURVE4] * 3, Path.CLOSEPOLY]
+    right, left = dict(tops), dict(tops)
+    for start, stop, h, colour in flows:
+        x0, x1, y0, y1 = start[0] + width, stop[0] - width, right[start], left[stop]
+        middle = (x0 + x1) / 2
+        upper = [(x0, y0), (middle, y0), (middle, y1), (x1, y1)]
+        lower = [(x1, y1 + h), (middle, y1 + h), (middle, y0 + h), (x0, y0 + h)]
+        outline = Path([*upper, *lower, (x0, y0)], codes)
+        style: Style = {"facecolor": colour, "alpha": 0.45, "edgecolor": "white", "linewidth": 0.4}
+        ax.add_patch(PathPatch(outline, **style))
+        right[start] += h
+        left[stop] += h
