@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from segmentation import disclosure, rfm
 from segmentation.model import describe_training
 
-quick = settings(max_examples=60, derandomize=True, database=None, deadline=None)
+quick = settings(max_examples=40, derandomize=True, database=None, deadline=None)
 
 
 def series(sizes: list[int]) -> pd.Series:

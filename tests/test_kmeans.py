@@ -77,7 +77,7 @@ def test_order_by_renumbers_labels_and_centres_together():
 @pytest.fixture(scope="module")
 def crowd():
     """Many customers of one mass, and the centres that every tenth of them gave."""
-    crowd = np.random.default_rng(6).standard_t(4, size=(4000, 5))
+    crowd = np.random.default_rng(6).standard_t(4, size=(1500, 5))
     return crowd, fit_kmeans(crowd[::10], 6, n_init=4).centres
 
 

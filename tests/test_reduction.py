@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 
-from customer_tables.errors import UserError
 from segmentation.reduction import (
     Split,
-    complete_matrix,
     evidence,
     judge_labelings,
     judge_reductions,
@@ -28,25 +26,6 @@ def test_a_split_uses_every_row_once_and_depends_on_the_seed_alone():
     assert [len(part) for part in parts] == [64, 16, 20]
     assert sorted(np.concatenate(parts)) == list(range(100))
     assert np.array_equal(parts[0], again[0]) and not np.array_equal(parts[0], other[0])
-
-
-HOLE = pd.DataFrame(np.zeros((4, 3)), columns=["limit", "balance", "payments"])
-HOLE.iloc[2, 1] = np.inf
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda: split_rows(10, seed=1), "10 customers are too few"),
-        (lambda: complete_matrix(HOLE, 2), "1 values .*\n.*row 3, column balance"),
-        (lambda: complete_matrix(HOLE * np.inf, 2), "12 values .*\n.*row 1, column limit"),
-        (lambda: complete_matrix(np.zeros((4, 3)), 0), "no reduction of 3 features"),
-        (lambda: complete_matrix(np.zeros((4, 3)), 3), "no reduction of 3 features"),
-    ],
-)
-def test_what_cannot_be_reduced_is_refused(call, words):
-    with pytest.raises(UserError, match=words):
-        call()
 
 
 def test_reconstruction_by_hand():

@@ -171,8 +171,8 @@ def split_stability(
 ) -> float:
     """Return how far a method, from matrix to labels, agrees with itself on overlapping samples.
 
-    Works for every method, also those that cannot assign new customers: two samples of so many
-    rows share half of their customers, and the adjusted Rand index compares the shared ones.
+    Works for every method, also those that cannot assign new customers: two samples of `rows`
+    customers share half of them, and the adjusted Rand index compares the shared ones.
     """
     generator = np.random.default_rng(seed)
     rows = min(rows, len(matrix) * 2 // 3)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from segmentation.kmeans import assign
-from segmentation.reduction import Split, complete_matrix
+from segmentation.reduction import Split
 
 RATE_KEPT = 0.9  # of the learning rate, from one epoch to the next
 
@@ -70,7 +70,7 @@ class Autoencoder:
 
     def transform(self, matrix) -> np.ndarray:
         """Encode rows (rows x features) as a code (rows x rank)."""
-        return _run(self._network.encoder, complete_matrix(matrix, self.rank))
+        return _run(self._network.encoder, np.asarray(matrix, dtype=np.float64))
 
     def inverse_transform(self, code) -> np.ndarray:
         """Rebuild rows (rows x features) from their code (rows x rank)."""
@@ -176,9 +176,8 @@ def train_autoencoders(
     rows has not fallen by a share `gain` for `patience` epochs, and the weights of the last such
     fall are kept. Held-out rows stay unseen. The seed sets the first weights; all networks meet
     the rows in one order. Codes have mean 0 and standard deviation 1 on the training rows.
-    UserError for missing values and for a rank that does not reduce.
     """
-    values = complete_matrix(matrix, max(ranks)).astype(np.float32)
+    values = np.asarray(matrix, dtype=np.float32)
     pairs = [(rank, seed) for rank in ranks for seed in seeds]
     networks = _SideBySide(values.shape[1], hidden, *zip(*pairs, strict=True))
     train, validation = tf.constant(values[split.train]), tf.constant(values[split.validation])
@@ -222,10 +221,7 @@ def train_clustering_autoencoders(
     assignments (Student's t) from a target that sharpens them, made anew in each epoch. Stops
     when fewer than `tolerance` of the training rows change their centre.
 
-    Parameters
-    ----------
-    trained : sequence of Autoencoder
-    centres : for each its first centres (k x rank), from K-Means on its code
+    `centres` are the first ones of each network (k x rank), from K-Means on its code.
 
     References
     ----------
@@ -233,7 +229,7 @@ def train_clustering_autoencoders(
     Guo et al., "Improved deep embedded clustering with local structure preservation", IJCAI
     2017: keeps the reconstruction in the loss.
     """
-    values = complete_matrix(matrix, trained[0].rank).astype(np.float32)
+    values = np.asarray(matrix, dtype=np.float32)
     networks, history, before = _SideBySide.rebuild(trained), [], -1
     train, validation = tf.constant(values[split.train]), tf.constant(values[split.validation])
     moving = keras.Variable(np.stack(centres), dtype="float32")

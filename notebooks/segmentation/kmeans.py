@@ -54,7 +54,7 @@ def scan_kmeans(
     After `fit_kmeans` for each k, every solution competes with refined candidates from its
     neighbours': with one segment of the smaller solution split in two (as in global k-means, Likas,
     Vlassis & Verbeek 2003), or one of the larger one left out. `inertias` stays that of the random
-    initialisations. There are at most so many sweeps, fewer where one improves nothing.
+    initialisations. Sweeps end early where one improves nothing.
     """
     ks = sorted(ks)
     largest_first = ks[::-1]  # the longest fits first, so that the cores end together

@@ -14,7 +14,6 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import adjusted_mutual_info_score
 
-from customer_tables.errors import UserError
 from segmentation.profiling import explained
 from segmentation.silhouette import silhouettes
 from segmentation.stability import adjusted_rand
@@ -33,35 +32,10 @@ class Split:
 
 def split_rows(rows: int, seed: int, *, share: float = 0.2) -> Split:
     """Hold out a share of the rows at random, then a share of the others for validation."""
-    if rows < 20:
-        raise UserError(
-            f"{rows} customers are too few to train on some and judge on others",
-            remedy="give at least 20 customers",
-        )
     order = np.random.default_rng(seed).permutation(rows)
     first = round(share * rows)
     second = first + round(share * (rows - first))
     return Split(order[second:], order[first:second], order[:first])
-
-
-def complete_matrix(matrix, rank: int) -> np.ndarray:
-    """Return a matrix as float64; UserError unless it is finite and wider than `rank`."""
-    values = np.asarray(matrix, dtype=np.float64)
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        row, column = bad[0]
-        names = getattr(matrix, "columns", range(values.shape[1]))
-        raise UserError(
-            f"{len(bad)} values of the matrix are missing or infinite",
-            where=f"first in row {row + 1}, column {names[column]}",
-            remedy="impute them before reducing the dimensions",
-        )
-    if not 0 < rank < values.shape[1]:
-        raise UserError(
-            f"{rank} dimensions are no reduction of {values.shape[1]} features",
-            remedy=f"choose a rank between 1 and {values.shape[1] - 1}",
-        )
-    return values
 
 
 def loadings(pca: PCA, features) -> pd.DataFrame:

@@ -6,10 +6,11 @@ named after the plot with ``_text``.
 
 from segmentation.figures.style import (
     most_telling,
+    over_k,
     panels,
     segment_legend,
     segment_styles,
     use_style,
 )
 
-__all__ = ["most_telling", "panels", "segment_legend", "segment_styles", "use_style"]
+__all__ = ["most_telling", "over_k", "panels", "segment_legend", "segment_styles", "use_style"]

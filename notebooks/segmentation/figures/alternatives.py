@@ -9,22 +9,7 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, fcluster
 
 from customer_tables.text import counted, decimal, joined, number, share
-from segmentation.figures.style import (
-    INK,
-    LINE,
-    MUTED,
-    NOISE,
-    SIDE,
-    SMALL,
-    TOP,
-    Style,
-    label_rows,
-    note,
-    panels,
-    percent,
-    readable_on,
-    triangle,
-)
+from segmentation.figures import style as st
 
 SHADES = ("#3E4C5B", "#5E6C7B", "#7F8C9A", "#9FABB7", "#BFC8D1", "#DDE2E7")
 
@@ -35,16 +20,16 @@ def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 20) -> Axes:
     height = float((tree[-k, 2] + tree[-(k - 1), 2]) / 2) if k > 1 else float(tree[-1, 2])
 
     def shade(node: int) -> str:
-        return INK if tree[node - n, 2] > height else NOISE
+        return st.INK if tree[node - n, 2] > height else st.NOISE
 
     def size(node: int) -> str:
         return f"{tree[node - n, 3]:,.0f}" if node >= n else "1"
 
-    style: Style = {"link_color_func": shade, "leaf_label_func": size}
-    style |= {"leaf_rotation": 0, "leaf_font_size": SMALL}
+    style: st.Style = {"link_color_func": shade, "leaf_label_func": size}
+    style |= {"leaf_rotation": 0, "leaf_font_size": st.SMALL}
     dendrogram(tree, truncate_mode="lastp", p=leaves, ax=ax, **style)
-    ax.axhline(height, color=INK, linestyle="--", linewidth=1.5)
-    note(ax, f"cut for\n{k} segments", (1, height), (4, 0), va="center", xycoords=SIDE)
+    ax.axhline(height, color=st.INK, linestyle="--", linewidth=1.5)
+    st.note(ax, f"cut for\n{k} segments", (1, height), (4, 0), va="center", xycoords=st.SIDE)
     below = f"Customers in each of the {min(leaves, n)} lowest branches drawn"
     ax.set(ylabel="Merge distance", xlabel=below)
     ax.grid(axis="x", visible=False)
@@ -68,12 +53,12 @@ def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> Axes:
             shade = SHADES[min(place, len(SHADES) - 1)]
             ax.barh(row, part, left=left, color=shade, edgecolor="white", height=0.7)
             if part > 0.05:
-                text: Style = {"color": readable_on(shade), "fontsize": SMALL}
+                text: st.Style = {"color": st.readable_on(shade), "fontsize": st.SMALL}
                 ax.text(left + part / 2, row, share(part), ha="center", va="center", **text)
             left += part
-    label_rows(ax, sizes, 30)
+    st.label_rows(ax, sizes, 30)
     ax.set(ylim=(len(sizes) - 0.5, -0.5), xlim=(0, 1), xlabel="Share of customers")
-    percent(ax.xaxis)
+    st.percent(ax.xaxis)
     return ax
 
 
@@ -95,26 +80,26 @@ def density_curves(
 
     The distances ascend and have their knee at eps; the table is from `alternatives.eps_table`.
     """
-    figure, ((left, right),) = panels(1, 2, 2.9)
+    figure, ((left, right),) = st.panels(1, 2, 2.9)
     x = np.linspace(0, 1, len(ascending))
     shown = np.unique(np.linspace(0, len(x) - 1, min(len(x), 2000)).astype(int))
-    left.plot(x[shown], ascending[shown], color=LINE)
-    left.axhline(eps, color=INK, linestyle="--", linewidth=1.3)
-    note(left, f"knee: eps = {decimal(eps)}", (0.02, eps), (0, 5))
+    left.plot(x[shown], ascending[shown], color=st.LINE)
+    left.axhline(eps, color=st.INK, linestyle="--", linewidth=1.3)
+    st.note(left, f"knee: eps = {decimal(eps)}", (0.02, eps), (0, 5))
     left.set(xlabel="Customers, sorted", ylabel=f"Distance to neighbour {neighbours}")
-    percent(left.xaxis)
+    st.percent(left.xaxis)
     for column, label, line, colour in (
-        ("noise_share", "noise", "x--", MUTED),
-        ("largest_share", "largest cluster", ".-", INK),
+        ("noise_share", "noise", "x--", st.MUTED),
+        ("largest_share", "largest cluster", ".-", st.INK),
     ):
         right.plot(table.index, table[column], line, color=colour, markersize=7, label=label)
     for value, count in table["clusters"].items():
-        note(right, str(count), (value, 1), (0, 4), ha="center", xycoords=TOP)
-    note(right, "clusters", (0, 1), (-6, 4), ha="right", xycoords="axes fraction")
-    right.axvline(eps, color=INK, linestyle="--", linewidth=1.3, label="knee")
+        st.note(right, str(count), (value, 1), (0, 4), ha="center", xycoords=st.TOP)
+    st.note(right, "clusters", (0, 1), (-6, 4), ha="right", xycoords="axes fraction")
+    right.axvline(eps, color=st.INK, linestyle="--", linewidth=1.3, label="knee")
     right.set(xlabel="eps", ylabel="Share of customers", ylim=(0, 1.02))
     right.legend(loc="best")
-    percent(right.yaxis)
+    st.percent(right.yaxis)
     return figure
 
 
@@ -127,7 +112,7 @@ def density_text(eps: float, clusters: int, noise: float) -> tuple[str, str]:
 
 def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the adjusted Rand index of every pair of methods, each value written out."""
-    return triangle(table, ax, decimal, vmin=0, vmax=1, cmap="Greys", cbar=False)
+    return st.triangle(table, ax, decimal, vmin=0, vmax=1, cmap="Greys", cbar=False)
 
 
 def agreement_text(table: pd.DataFrame, of: str = "K-Means") -> tuple[str, str]:

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from customer_tables.text import decimal, points, printable, share
 from segmentation.drift import REBUILD, WATCH
-from segmentation.figures.style import (
-    INK,
-    LINE,
-    MUTED,
-    NOISE,
-    PALE,
-    PATCH,
-    SMALL,
-    TOP,
-    Names,
-    SegmentStyle,
-    Style,
-    label_rows,
-    note,
-    once,
-    readable_on,
-    ribbons,
-)
+from segmentation.figures import style as st
 from segmentation.migration import Migration
 
-BANDS: Style = {"stable": "white", "changed": MUTED, "changed much": INK}
+BANDS: st.Style = {"stable": "white", "changed": st.MUTED, "changed much": st.INK}
 GAP, WIDTH = 0.025, 0.06  # between the blocks of a flow, and half a block's width
 NUMBER = 0.09  # part of the axis that a number and its distance take up
 ROOM = 0.035  # height from which a block has room for a number
@@ -40,20 +21,21 @@ def stability(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the stability index of each feature, as `Drift.features`, with its bands."""
     reach = max(1.35 * REBUILD, 1.1 * table["psi"].max(), 1.1 * table["noise"].max())
     for row, entry in enumerate(table.itertuples()):
-        ax.plot([0, entry.psi], [row, row], color=PALE, linewidth=2, zorder=1)
+        ax.plot([0, entry.psi], [row, row], color=st.PALE, linewidth=2, zorder=1)
         ax.plot(
-            entry.psi, row, "o", color=LINE, markerfacecolor=BANDS[entry.band], label=entry.band
+            entry.psi, row, "o", color=st.LINE, markerfacecolor=BANDS[entry.band], label=entry.band
         )
         crossed = entry.psi <= entry.noise <= entry.psi + NUMBER * reach
         end = entry.noise if crossed else entry.psi
-        note(ax, decimal(entry.psi), (end, row), (7, 0), va="center", bbox=PATCH)
-        chance: Style = {"color": INK, "linewidth": 1, "zorder": 4, "label": "reached by chance"}
-        ax.plot([entry.noise] * 2, [row - 0.3, row + 0.3], **chance)
+        st.note(ax, decimal(entry.psi), (end, row), (7, 0), va="center", bbox=st.PATCH)
+        chance: st.Style = {"color": st.INK, "linewidth": 1, "label": "reached by chance"}
+        ax.plot([entry.noise] * 2, [row - 0.3, row + 0.3], zorder=4, **chance)
     for limit, word in ((WATCH, "changed"), (REBUILD, "changed much")):
-        ax.axvline(limit, color=MUTED, linewidth=1.3, linestyle=(0, (4, 3)), zorder=1)
-        note(ax, f"{word}: from {decimal(limit)}", (limit, 1), (3, 2), xycoords=TOP, color=INK)
-    ax.legend(once(ax).values(), once(ax).keys(), loc="lower right")
-    label_rows(ax, table["feature"])
+        ax.axvline(limit, color=st.MUTED, linewidth=1.3, linestyle=(0, (4, 3)), zorder=1)
+        told = f"{word}: from {decimal(limit)}"
+        st.note(ax, told, (limit, 1), (3, 2), xycoords=st.TOP, color=st.INK)
+    ax.legend(st.once(ax).values(), st.once(ax).keys(), loc="lower right")
+    st.label_rows(ax, table["feature"])
     ax.set_xlabel("Population stability index")
     ax.set_xlim(0, reach)
     return ax
@@ -69,15 +51,15 @@ def stability_text(table: pd.DataFrame) -> tuple[str, str]:
     )
 
 
-def sizes(table: pd.DataFrame, styles: Mapping[int, SegmentStyle], ax: Axes) -> Axes:
+def sizes(table: pd.DataFrame, styles: st.Styles, ax: Axes) -> Axes:
     """Draw the change of each segment's share, as `Drift.segments`, with its interval."""
-    ax.axvline(0, color=MUTED, linewidth=1)
+    ax.axvline(0, color=st.MUTED, linewidth=1)
     for row, entry in enumerate(table.itertuples()):
         style, middle = styles[entry.segment], 100 * entry.change
         ax.plot([100 * entry.low, 100 * entry.high], [row, row], color=style.colour, linewidth=2)
         ax.plot(middle, row, style.marker, color=style.colour, markersize=8)
-        note(ax, points(entry.change, signed=True), (middle, row), (0, 7), ha="center")
-    label_rows(ax, table["name"], above=0.8)
+        st.note(ax, points(entry.change, signed=True), (middle, row), (0, 7), ha="center")
+    st.label_rows(ax, table["name"], above=0.8)
     ax.set_xlabel("Change of the share, in percentage points")
     return ax
 
@@ -92,7 +74,7 @@ def sizes_text(table: pd.DataFrame) -> tuple[str, str]:
     )
 
 
-def flow(migration: Migration, names: Names, styles: Mapping[int, SegmentStyle], ax: Axes) -> Axes:
+def flow(migration: Migration, names: st.Names, styles: st.Styles, ax: Axes) -> Axes:
     """Draw who went where: segments before on the left, now on the right, with their shares.
 
     Grey are those who are in one period alone: new customers come in at the lower left, those who
@@ -100,7 +82,7 @@ def flow(migration: Migration, names: Names, styles: Mapping[int, SegmentStyle],
     Shares are of the customers before and of those now; those of the gone are of the former.
     """
     counts = migration.with_others.to_numpy(float)
-    drawn = [styles[s] for s in range(1, len(counts))] + [SegmentStyle(NOISE, "")]
+    drawn = [styles[s] for s in range(1, len(counts))] + [st.SegmentStyle(st.NOISE, "")]
     heights = {0: counts.sum(axis=1) / counts.sum(), 1: counts.sum(axis=0) / counts.sum()}
     tops = {
         (side, place): top
@@ -112,7 +94,7 @@ def flow(migration: Migration, names: Names, styles: Mapping[int, SegmentStyle],
         for (row, column), n in np.ndenumerate(counts)
         if n
     ]
-    ribbons(ax, flows, tops, WIDTH)
+    st.ribbons(ax, flows, tops, WIDTH)
     for (side, place), top in tops.items():
         others = place == len(counts) - 1
         base = heights[side if not others else 1 - side][:-1].sum()
@@ -127,19 +109,22 @@ def flow(migration: Migration, names: Names, styles: Mapping[int, SegmentStyle],
     return ax
 
 
-def _block(ax: Axes, side: int, top: float, height: float, style: SegmentStyle, label: str) -> None:
+def _block(
+    ax: Axes, side: int, top: float, height: float, style: st.SegmentStyle, label: str
+) -> None:
     """Draw one side's block of a segment with its marker, and its name and share beside it."""
     if not height:
         return
-    border: Style = {"edgecolor": "white", "linewidth": 0.6, "zorder": 3}
+    border: st.Style = {"edgecolor": "white", "linewidth": 0.6, "zorder": 3}
     middle = top + height / 2
     ax.barh(middle, 2 * WIDTH, height, side - WIDTH, color=style.colour, **border)
     if style.marker and height >= ROOM:
-        ax.plot(side, middle, style.marker, color=readable_on(style.colour), markersize=6, zorder=4)
+        ink = st.readable_on(style.colour)
+        ax.plot(side, middle, style.marker, color=ink, markersize=6, zorder=4)
     label = label if height >= 2 * ROOM else label.replace("\n", " ")
     place = (side + (1.3 if side else -1.3) * WIDTH, middle)
-    text: Style = {"va": "center", "ha": "left" if side else "right", "fontsize": SMALL}
-    ax.text(*place, label, color=INK, linespacing=1.1, **text)
+    text: st.Style = {"va": "center", "ha": "left" if side else "right", "fontsize": st.SMALL}
+    ax.text(*place, label, color=st.INK, linespacing=1.1, **text)
 
 
 def flow_text(migration: Migration, nouns: str) -> tuple[str, str]:

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from segmentation.figures import style
-from segmentation.figures.style import (
-    INK,
-    MUTED,
-    NOISE,
-    SegmentStyle,
-    label_rows,
-    note,
-    percent,
-)
+from segmentation.figures import style as st
 from segmentation.prediction import CHANCE, SEGMENTS, Contest, finding, headline
 
 WORDS = {"R2": "Share of variance explained, out of sample (R²)", "AUC": "AUC, out of sample"}
@@ -27,17 +16,17 @@ def contest(found: Contest, ax: Axes) -> Axes:
     """Draw how well each contestant predicts, with 95% intervals; the segments stand out."""
     table = found.first.sort_values("value", ascending=False)
     chance = CHANCE[found.measure]
-    ax.axvline(chance, color=MUTED, linewidth=1)
+    ax.axvline(chance, color=st.MUTED, linewidth=1)
     for row, (name, entry) in enumerate(table.iterrows()):
-        colour = INK if name == SEGMENTS else NOISE
+        colour = st.INK if name == SEGMENTS else st.NOISE
         ax.plot([entry["low"], entry["high"]], [row, row], color=colour, linewidth=3)
         ax.plot(entry["value"], row, "o", color=colour, markersize=9)
         text = f"{entry['value']:z.0%}" if found.measure == "R2" else f"{entry['value']:.2f}"
-        note(ax, text.replace("-", "−"), (entry["high"], row), (8, 0), va="center")
-    label_rows(ax, table.index)
+        st.note(ax, text.replace("-", "−"), (entry["high"], row), (8, 0), va="center")
+    st.label_rows(ax, table.index)
     ax.set_xlim(right=ax.get_xlim()[1] + 0.08 * np.ptp(ax.get_xlim()))
     if found.measure == "R2":
-        percent(ax.xaxis)
+        st.percent(ax.xaxis)
     ax.set_xlabel(WORDS[found.measure])
     return ax
 
@@ -45,13 +34,13 @@ def contest(found: Contest, ax: Axes) -> Axes:
 def over_k(table: pd.DataFrame, measure: str, k: int, ax: Axes) -> Axes:
     """Draw how well the segments of each k predict, with a band of 95% intervals."""
     ks = table.index.to_numpy()
-    ax.fill_between(ks, table["low"], table["high"], color=NOISE, alpha=0.3, linewidth=0)
-    ax.plot(ks, table["value"], "o-", color=MUTED)
-    ax.plot(k, table.loc[k, "value"], "o", color=INK, markersize=11)
-    note(ax, f"k = {k}", (k, table.loc[k, "value"]), (0, -18), ha="center", color=INK)
-    style.over_k(ax, ks)
+    ax.fill_between(ks, table["low"], table["high"], color=st.NOISE, alpha=0.3, linewidth=0)
+    ax.plot(ks, table["value"], "o-", color=st.MUTED)
+    ax.plot(k, table.loc[k, "value"], "o", color=st.INK, markersize=11)
+    st.note(ax, f"k = {k}", (k, table.loc[k, "value"]), (0, -18), ha="center", color=st.INK)
+    st.over_k(ax, ks)
     if measure == "R2":
-        percent(ax.yaxis)
+        st.percent(ax.yaxis)
     ax.set_ylabel("R²" if measure == "R2" else "AUC")
     ax.set_title("By the number of segments")
     return ax
@@ -63,16 +52,16 @@ def contest_text(found: Contest, table: pd.DataFrame, k: int) -> tuple[str, str]
     return headline(found), f"{finding(found)} By the number of segments ({k} chosen), {told}."
 
 
-def lift(table: pd.DataFrame, styles: Mapping[int, SegmentStyle], label: str, ax: Axes) -> Axes:
+def lift(table: pd.DataFrame, styles: st.Styles, label: str, ax: Axes) -> Axes:
     """Draw each segment's mean outcome as a multiple of everybody's, with 95% intervals."""
-    ax.axvline(1, color=MUTED, linewidth=1)
+    ax.axvline(1, color=st.MUTED, linewidth=1)
     ordered = table.sort_values("lift", ascending=False)
     for row, (segment, entry) in enumerate(ordered.iterrows()):
         style = styles[segment]
         ax.plot([entry["low"], entry["high"]], [row, row], color=style.colour, linewidth=3)
         ax.plot(entry["lift"], row, style.marker, color=style.colour, markersize=9)
-        note(ax, f"{entry['lift']:.1f}", (entry["high"], row), (8, 0), va="center")
-    label_rows(ax, ordered["name"])
+        st.note(ax, f"{entry['lift']:.1f}", (entry["high"], row), (8, 0), va="center")
+    st.label_rows(ax, ordered["name"])
     ax.set_xlim(left=0, right=1.1 * max(ordered["high"].max(), 1.1))
     ax.set_xlabel(f"Mean of {label}, times everybody's"[:90])
     return ax

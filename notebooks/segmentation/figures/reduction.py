@@ -320,12 +320,6 @@ def outside_text(ends: pd.DataFrame) -> tuple[str, str]:
     return f"Learned codes score {joined(reach)}", "Marks by method and rank."
 
 
-def silhouette_rows(found: pd.DataFrame, reference: float, ax: Axes) -> Axes:
-    """Draw each labelling's silhouette beside that of the segments to compare with."""
-    label = "Mean silhouette in the reference space"
-    return score_rows(found["silhouette"], reference, label, ax)
-
-
 def score_rows(found: pd.Series, reference: float, label: str, ax: Axes) -> Axes:
     """Draw scores, indexed by method, rank and seed, as marks: a row for each method and rank.
 

@@ -9,22 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from customer_tables.text import decimal, share
-from segmentation.figures.style import (
-    INK,
-    LINE,
-    PATCH,
-    SMALL,
-    Names,
-    Node,
-    SegmentStyle,
-    Style,
-    label_rows,
-    note,
-    over_k,
-    percent,
-    readable_on,
-    ribbons,
-)
+from segmentation.figures import style as st
 from segmentation.robustness import order_for_display
 
 WIDTH, GAP = 0.27, 0.025  # half a block's width, and the space between blocks
@@ -33,7 +18,7 @@ WIDTH, GAP = 0.27, 0.025  # half a block's width, and the space between blocks
 def lineage(
     flows: pd.DataFrame,
     stability: pd.DataFrame,
-    styles: Mapping[Node, SegmentStyle],
+    styles: Mapping[st.Node, st.SegmentStyle],
     chosen: int,
     ax: Axes,
 ) -> Axes:
@@ -44,11 +29,11 @@ def lineage(
     blocks of the chosen k are outlined.
     """
     order = order_for_display(flows)
-    heights: dict[Node, float] = {}
+    heights: dict[st.Node, float] = {}
     for side in ("from", "to"):
         customers = flows.groupby([f"k_{side}", f"segment_{side}"])["customers"].sum()
         heights |= (customers / customers.groupby(level=0).sum()).to_dict()
-    tops: dict[Node, float] = {}
+    tops: dict[st.Node, float] = {}
     for k, segments in order.items():
         top = 0.5 - 0.5 * (1 + GAP * (k - 1))
         for segment in segments:
@@ -60,33 +45,34 @@ def lineage(
         for f in flows.itertuples(index=False)
     ]
     streams.sort(key=lambda stream: (stream[0][0], tops[stream[0]], tops[stream[1]]))
-    ribbons(ax, [(*stream, styles[stream[1]].colour) for stream in streams], tops, WIDTH)
+    st.ribbons(ax, [(*stream, styles[stream[1]].colour) for stream in streams], tops, WIDTH)
     for node, top in tops.items():
-        outlined: Style = {"edgecolor": "white", "linewidth": 0.6}
+        outlined: st.Style = {"edgecolor": "white", "linewidth": 0.6}
         if node[0] == chosen:
-            outlined = {"edgecolor": INK, "linewidth": 1.8}
+            outlined = {"edgecolor": st.INK, "linewidth": 1.8}
         place = (top + heights[node] / 2, 2 * WIDTH, heights[node], node[0] - WIDTH)
         ax.barh(*place, color=styles[node].colour, zorder=3, **outlined)
         _write_stability(ax, node, place[0], heights[node], styles[node], stability)
     ax.set(xlim=(min(order) - 0.4, max(order) + 0.4), yticks=[])
     ax.invert_yaxis()
     ax.spines["left"].set_visible(False)
-    over_k(ax, np.array(sorted(order)))
+    st.over_k(ax, np.array(sorted(order)))
     ax.grid(visible=False)
     return ax
 
 
 def _write_stability(
     ax: Axes,
-    node: Node,
+    node: st.Node,
     middle: float,
     height: float,
-    style: SegmentStyle,
+    style: st.SegmentStyle,
     stability: pd.DataFrame,
 ) -> None:
     """Write a segment's stability into its block as far as there is room."""
-    ink = readable_on(style.colour)
-    text: Style = {"zorder": 4, "ha": "center", "va": "center", "color": ink, "fontsize": SMALL}
+    ink = st.readable_on(style.colour)
+    text: st.Style = {"ha": "center", "va": "center", "color": ink, "fontsize": st.SMALL}
+    text["zorder"] = 4
     within, across = stability.loc[node, ["resamples", "k"]]
     line = 0.046  # the height of a line of text
     if height > 2.1 * line and np.isfinite(across):
@@ -98,17 +84,17 @@ def _write_stability(
 
 
 def lineage_styles(
-    labelings: Mapping[int, np.ndarray], chosen: int, styles: Mapping[int, SegmentStyle]
-) -> dict[Node, SegmentStyle]:
+    labelings: Mapping[int, np.ndarray], chosen: int, styles: st.Styles
+) -> dict[st.Node, st.SegmentStyle]:
     """Give each segment of each solution the style of the chosen one it shares most with."""
-    found: dict[Node, SegmentStyle] = {}
+    found: dict[st.Node, st.SegmentStyle] = {}
     for k, labels in labelings.items():
         nearest = pd.crosstab(labels, labelings[chosen]).idxmax(axis=1)
         found |= {(k, segment): styles[nearest[segment] + 1] for segment in nearest.index}
     return found
 
 
-def lineage_text(stability: pd.DataFrame, names: Names, chosen: int) -> tuple[str, str]:
+def lineage_text(stability: pd.DataFrame, names: st.Names, chosen: int) -> tuple[str, str]:
     """Say which segments of the chosen solution depend most and least on the number of segments.
 
     ``stability`` as in `lineage`; ``names`` from 1.
@@ -128,10 +114,10 @@ def lineage_text(stability: pd.DataFrame, names: Names, chosen: int) -> tuple[st
 
 def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the agreement of alternatives, from `robustness.agreement_table`, a bar each."""
-    ax.barh(range(len(table)), table["ARI"], color=LINE, height=0.66)
+    ax.barh(range(len(table)), table["ARI"], color=st.LINE, height=0.66)
     for row, value in enumerate(table["ARI"]):
-        note(ax, decimal(value), (max(value, 0.0), row), (4, 0), va="center")
-    label_rows(ax, _named(table), 56)
+        st.note(ax, decimal(value), (max(value, 0.0), row), (4, 0), va="center")
+    st.label_rows(ax, _named(table), 56)
     ax.set_xlim(min(0, table["ARI"].min()), 1.07)
     ax.set_xlabel("Agreement with the chosen segments (ARI)")
     return ax
@@ -158,12 +144,13 @@ def agreement_text(table: pd.DataFrame) -> tuple[str, str]:
 
 def calibration_curve(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw how often two refits agree on a customer's segment, by their confidence."""
-    ax.plot(table["confidence"], table["kept"], "o-", color=LINE, markersize=5)
+    ax.plot(table["confidence"], table["kept"], "o-", color=st.LINE, markersize=5)
     for row in table.itertuples():
-        note(ax, share(row.kept), (row.confidence, row.kept), (0, -16), ha="center", bbox=PATCH)
+        point = (row.confidence, row.kept)
+        st.note(ax, share(row.kept), point, (0, -16), ha="center", bbox=st.PATCH)
     ax.set(xlabel="Confidence: 0 on the boundary, 1 at the centre", ylim=(0, 1.04))
     ax.set_ylabel("Pairs of refits that agree")
-    percent(ax.yaxis)
+    st.percent(ax.yaxis)
     return ax
 
 

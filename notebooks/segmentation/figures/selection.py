@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from textwrap import fill as wrapped
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -12,21 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from customer_tables.text import decimal, joined, lower_first, printable, share
-from segmentation.figures.style import (
-    INK,
-    LINE,
-    MUTED,
-    NOISE,
-    SIDE,
-    TOP,
-    SegmentStyle,
-    Style,
-    label_rows,
-    legend_below,
-    note,
-    over_k,
-    panels_for,
-)
+from segmentation.figures import style as st
 from segmentation.selection import TOLERANCE, Choice
 from segmentation.stability import JACCARD_CUTS
 
@@ -43,7 +29,7 @@ CRITERIA = {  # the title of the panel, and where a criterion alone would stop
     "calinski_harabasz": "Calinski-Harabasz: highest at {}",
     "davies_bouldin": "Davies-Bouldin: lowest at {}",
 }
-RING: Style = {"markersize": 13, "markerfacecolor": "none", "markeredgewidth": 2}
+RING: st.Style = {"markersize": 13, "markerfacecolor": "none", "markeredgewidth": 2}
 
 
 def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], k: int) -> Figure:
@@ -51,22 +37,22 @@ def criteria(scan: pd.DataFrame, nulls: pd.DataFrame, alone: Mapping[str, int], 
 
     The k that each of `CRITERIA` alone would pick has a ring, the chosen one a dashed line.
     """
-    figure, (*axes, last) = panels_for(len(CRITERIA) + 1, 2.1, 3)
+    figure, (*axes, last) = st.panels_for(len(CRITERIA) + 1, 2.1, 3)
     for ax, (column, title) in zip(axes, CRITERIA.items(), strict=True):
         _bands(ax, nulls, column)
-        ax.plot(scan.index, scan[column], ".-", color=INK, label="the customers", markersize=7)
+        ax.plot(scan.index, scan[column], ".-", color=st.INK, label="the customers", markersize=7)
         best = alone[column]
-        ax.plot(best, scan[column][best], "o", color=INK, label="its choice", **RING)
+        ax.plot(best, scan[column][best], "o", color=st.INK, label="its choice", **RING)
         ax.set_title(title.format(best))
         ax.yaxis.set_major_formatter(FuncFormatter(_short))
         ax.margins(y=0.14)
-    last.bar(scan.index, scan["worst_initialisation"], color=LINE, width=0.6)
+    last.bar(scan.index, scan["worst_initialisation"], color=st.LINE, width=0.6)
     last.set_title("Worst initialisation above the best")
     last.yaxis.set_major_formatter(FuncFormatter(lambda value, _: share(value)))
     for ax in (*axes, last):
-        ax.axvline(k, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=1, label="k chosen")
-        over_k(ax, scan.index.to_numpy())
-    legend_below(figure, axes[0], ncols=7, columnspacing=1.2)
+        ax.axvline(k, color=st.INK, linewidth=1, linestyle=(0, (2, 2)), zorder=1, label="k chosen")
+        st.over_k(ax, scan.index.to_numpy())
+    st.legend_below(figure, axes[0], ncols=7, columnspacing=1.2)
     return figure
 
 
@@ -78,7 +64,7 @@ def _bands(
         label, colour, hatch = NULL_STYLES[null]
         band = nulls[nulls["null"] == null].dropna(subset=column)
         band = band.groupby("k")[column].agg(["min", "max"])
-        style: Style = {"color": colour, "edgecolor": colour, "alpha": 0.6, "linewidth": 1.5}
+        style: st.Style = {"color": colour, "edgecolor": colour, "alpha": 0.6, "linewidth": 1.5}
         ax.fill_between(band.index, band["min"], band["max"], hatch=hatch, label=label, **style)
 
 
@@ -121,27 +107,29 @@ def decision(
     _bands(ax, nulls, "stability", DECISIVE)
     if choice.qualified:
         needed = max(means[n] for n in choice.qualified) - TOLERANCE
-        ax.axhline(needed, color=INK, linewidth=1, linestyle="--")
-        note(ax, f"needed: {decimal(needed)}", (1, needed), (4, 0), va="center", xycoords=SIDE)
+        ax.axhline(needed, color=st.INK, linewidth=1, linestyle="--")
+        told = f"needed: {decimal(needed)}"
+        st.note(ax, told, (1, needed), (4, 0), va="center", xycoords=st.SIDE)
     scatter, dots = np.random.default_rng(0), "one pair of samples"
     for n in ks:
         spots = n + scatter.uniform(-0.16, 0.16, len(agreement[n]))
-        ax.plot(spots, agreement[n], ".", color=NOISE, markersize=4, zorder=1, label=dots)
-    ax.plot(ks, list(means.values()), color=INK, zorder=2, label="mean")
+        ax.plot(spots, agreement[n], ".", color=st.NOISE, markersize=4, zorder=1, label=dots)
+    ax.plot(ks, list(means.values()), color=st.INK, zorder=2, label="mean")
     for n, mean in means.items():
-        fill, label = (INK, "qualifies") if n in choice.qualified else ("white", "does not qualify")
-        dot: Style = {"markersize": 7, "color": INK, "markerfacecolor": fill, "label": label}
+        dot: st.Style = {"markersize": 7, "color": st.INK, "label": "qualifies"}
+        if n not in choice.qualified:
+            dot |= {"markerfacecolor": "white", "label": "does not qualify"}
         ax.plot(n, mean, "o", zorder=3, **dot)
-    above: Style = {"color": INK, "va": "bottom", "xycoords": "axes fraction", "ha": "right"}
-    note(ax, "chosen in", (0, 1), (-6, 4), **above)
+    above: st.Style = {"color": st.INK, "va": "bottom", "xycoords": "axes fraction", "ha": "right"}
+    st.note(ax, "chosen in", (0, 1), (-6, 4), **above)
     for n in ks:
-        above = {"fontweight": "bold" if n == choice.k else None, "ha": "center", "xycoords": TOP}
-        note(ax, share(often.get(n, 0.0)), (n, 1), (0, 4), va="bottom", **above)
-    ax.plot(choice.k, means[choice.k], "o", color=INK, zorder=4, **RING)
-    over_k(ax, ks)
+        above = {"fontweight": "bold" if n == choice.k else None, "va": "bottom", "ha": "center"}
+        st.note(ax, share(often.get(n, 0.0)), (n, 1), (0, 4), xycoords=st.TOP, **above)
+    ax.plot(choice.k, means[choice.k], "o", color=st.INK, zorder=4, **RING)
+    st.over_k(ax, ks)
     lowest = min(values.min() for values in agreement.values())
     ax.set(ylabel="Agreement of two fits (ARI)", ylim=(min(0.4, lowest - 0.05), 1.02))
-    legend_below(ax.figure, ax, ncols=7, columnspacing=1.2)
+    st.legend_below(ax.figure, ax, ncols=7, columnspacing=1.2)
     return ax
 
 
@@ -163,13 +151,13 @@ def separation(scan: pd.DataFrame, threshold: float, ax: Axes) -> Axes:
 
     From `selection.separation_over_k`; at or below the threshold, groups stand apart.
     """
-    ax.axhline(threshold, color=INK, linewidth=1, linestyle="--")
+    ax.axhline(threshold, color=st.INK, linewidth=1, linestyle="--")
     below = f"a gap: at most {decimal(threshold)}"
-    note(ax, below, (1, threshold), (4, 0), va="center", xycoords=SIDE)
-    with_ends: Style = {"color": MUTED, "label": "zeros and full shares as they are"}
+    st.note(ax, below, (1, threshold), (4, 0), va="center", xycoords=st.SIDE)
+    with_ends: st.Style = {"color": st.MUTED, "label": "zeros and full shares as they are"}
     ax.plot(scan["valley_with_ends"], "x:", markersize=6, **with_ends)
-    ax.plot(scan["valley"], ".-", color=INK, markersize=9, label="amounts only")
-    over_k(ax, scan.index.to_numpy())
+    ax.plot(scan["valley"], ".-", color=st.INK, markersize=9, label="amounts only")
+    st.over_k(ax, scan.index.to_numpy())
     ax.set(ylabel="Density between segments", ylim=(-0.03, 1.08))
     ax.legend(loc="lower right")
     return ax
@@ -193,8 +181,8 @@ def separation_text(scan: pd.DataFrame, threshold: float) -> tuple[str, str]:
 def silhouette_plot(
     values: np.ndarray,
     labels: np.ndarray,
-    names: Mapping[int, str],
-    styles: Mapping[int, SegmentStyle],
+    names: st.Names,
+    styles: st.Styles,
     ax: Axes,
 ) -> Axes:
     """Draw every customer's silhouette, sorted within segments from 1 (Rousseeuw 1987)."""
@@ -207,8 +195,8 @@ def silhouette_plot(
         ticks.append((start + len(inside) / 2, label))
         start += len(inside) + gap
     mean = values.mean()
-    ax.axvline(mean, color=INK, linestyle="--", linewidth=1)
-    note(ax, f"mean {decimal(mean)}", (mean, 1), (3, -3), va="top", xycoords=TOP)
+    ax.axvline(mean, color=st.INK, linestyle="--", linewidth=1)
+    st.note(ax, f"mean {decimal(mean)}", (mean, 1), (3, -3), va="top", xycoords=st.TOP)
     ax.set_yticks(*zip(*ticks, strict=True))
     ax.set(ylim=(start, -gap), xlabel="Silhouette: below 0, the neighbouring segment is nearer")
     ax.grid(axis="y", visible=False)
@@ -227,22 +215,22 @@ def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> tuple[str, str
 
 def stability_rows(
     jaccard: np.ndarray,
-    names: Mapping[int, str],
-    styles: Mapping[int, SegmentStyle],
+    names: st.Names,
+    styles: st.Styles,
     ax: Axes,
 ) -> Axes:
     """Draw each segment's bootstrap Jaccard similarities with Hennig's (2007) cuts."""
     for cut, word in JACCARD_CUTS:
-        ax.axvline(cut, color=MUTED, linewidth=1, linestyle=":")
-        note(ax, wrapped(f"{word} →", 16), (cut, 1), (0, 3), color=MUTED, xycoords=TOP)
+        ax.axvline(cut, color=st.MUTED, linewidth=1, linestyle=":")
+        st.note(ax, fill(f"{word} →", 16), (cut, 1), (0, 3), color=st.MUTED, xycoords=st.TOP)
     scatter = np.random.default_rng(0)
     for row, segment in enumerate(sorted(names)):
         values, style = jaccard[:, segment - 1], styles[segment]
         heights = row + scatter.uniform(-0.2, 0.2, len(values))
         ax.plot(values, heights, ".", color=style.colour, alpha=0.55, markersize=5)
-        large: Style = {"markeredgecolor": "white", "markersize": 10}
+        large: st.Style = {"markeredgecolor": "white", "markersize": 10}
         ax.plot(values.mean(), row, style.marker, color=style.colour, **large)
-    label_rows(ax, [names[segment] for segment in sorted(names)])
+    st.label_rows(ax, [names[segment] for segment in sorted(names)])
     ax.set_xlim(min(0.5, jaccard.min() - 0.03), 1.005)
     ax.set_xlabel("Jaccard similarity with the best match in a resample")
     return ax
