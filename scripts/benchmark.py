@@ -81,11 +81,7 @@ def _measure(options):
         if name not in known:
             remedy = f"choose from {', '.join(known)}"
             raise UserError(f"there is no entry {name!r}", where="--only", remedy=remedy)
-        if known[name].is_missing:
-            remedy = f"install it beside the project: pip install {known[name].needs}"
-            what = f"the entry {name!r} needs {known[name].needs}"
-            raise UserError(what, where="--only", remedy=remedy)
-    chosen = [known[name] for name in options.only or known if not known[name].is_missing]
+    chosen = [known[name] for name in options.only or known]
     if options.list:
         print("\n".join(f"{entry.name}: {entry.title}" for entry in chosen))
         return DONE

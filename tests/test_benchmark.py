@@ -136,7 +136,6 @@ def test_tables_show_ratio_goal_verdict_and_where_results_differ(record):
 
 def test_what_is_stored_is_shown_as_it_is():
     records = benchmark.read(benchmark.STORED)
-    # Some entries need packages beside the lock: they count, whether installed here or not.
     assert {record["name"] for record in records} == set(benchmark.entries())
     text = benchmark.README.read_text(encoding="utf-8")
     assert with_table(text, records) == text
@@ -168,7 +167,7 @@ def test_the_command_keeps_what_was_measured_and_fails_where_results_differ(own,
     assert "## files" in (folder / "benchmark.md").read_text()
 
 
-@pytest.mark.parametrize("name", [n for n, e in benchmark.entries().items() if not e.is_missing])
+@pytest.mark.parametrize("name", benchmark.entries())
 def test_every_entry_gives_equal_results_at_the_quick_size(name, tmp_path):
     entry = benchmark.entries()[name]
     assert {goal["against"] for goal in entry.goals} <= set(list(entry.ways)[1:])

@@ -75,7 +75,7 @@ def test_every_import_is_declared_and_every_declared_package_is_imported():
     for name, tree in sources().items():
         # What only the project's makers start, which tests it or pictures it, may need more.
         known = declared | (tests if name.startswith(("tests/", "scripts/")) else set())
-        if name.startswith(("scripts/spark_engine/", "scripts/benchmarks/files")):
+        if name.startswith("scripts/spark_engine/"):
             known = known | spark
         for package in imported(tree) - set(sys.stdlib_module_names) - OURS - local:
             provided = packages(providers.get(package, [package]))

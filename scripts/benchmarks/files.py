@@ -1,4 +1,4 @@
-"""Files of customers and of lines: scored, aggregated, clustered from disk, and run as a whole."""
+"""Files of customers and of transaction lines: scored, aggregated, and run as a whole."""
 
 from __future__ import annotations
 
@@ -219,59 +219,6 @@ def _by_pandas(files: tuple[Path, Path], settings: Settings) -> Result:
     return dict(pd.DataFrame(features).astype("float64").sort_index().items())
 
 
-# --- K-Means on a file --------------------------------------------------------------------------
-
-FILE, COLUMNS, GROUPS, BATCH = "customers.parquet", 17, 12, 250_000
-
-
-def _write_features(settings: Settings, folder: Path) -> None:
-    """Write customers around centres that overlap, in columns of different units."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rng, names = np.random.default_rng(3), [f"x{j}" for j in range(COLUMNS)]
-    centres, widths = rng.normal(0, 2, (GROUPS, COLUMNS)), rng.uniform(0.6, 1.4, (GROUPS, COLUMNS))
-    shares, units = rng.dirichlet(np.full(GROUPS, 2.0)), 10.0 ** (np.arange(COLUMNS) % 4)
-    schema = pa.schema([(name, pa.float64()) for name in names])
-    with pq.ParquetWriter(folder / FILE, schema) as writer:
-        for first in range(0, settings["rows"], BATCH):
-            rows = min(BATCH, settings["rows"] - first)
-            kind = rng.choice(GROUPS, rows, p=shares)
-            values = (centres[kind] + rng.normal(size=(rows, COLUMNS)) * widths[kind]) * units
-            writer.write_table(pa.table(list(values.T), schema=schema))
-
-
-def _streamed(folder: Path, settings: Settings) -> Result:
-    from segmentation.streaming import fit_file
-
-    return {"inertia": fit_file(folder / FILE, settings["k"]).inertia}
-
-
-def _by_spark(folder: Path, settings: Settings) -> Result:
-    """Standardise and fit with Spark's defaults (k-means||, at most 20 steps), rows cached."""
-    from pyspark.ml.clustering import KMeans
-    from pyspark.ml.feature import StandardScaler, VectorAssembler
-
-    from spark_engine.session import LOCAL, open_session
-
-    options = {"spark.driver.memory": settings["spark_memory"], "spark.local.dir": str(folder)}
-    with open_session(LOCAL, options) as session:
-        rows = session.read.parquet(str(folder / FILE))
-        vectors = VectorAssembler(inputCols=rows.columns, outputCol="raw").transform(rows)
-        scaler = StandardScaler(inputCol="raw", outputCol="features", withMean=True)
-        ready = scaler.fit(vectors).transform(vectors).select("features").cache()
-        fitted = KMeans(k=settings["k"], seed=20).fit(ready)
-        # Spark divides by n - 1: the same distances in units of n.
-        inertia = fitted.summary.trainingCost * settings["rows"] / (settings["rows"] - 1)
-    return {"inertia": inertia}
-
-
-def _no_worse(results: Mapping[str, Result], settings: Settings) -> Equality:
-    ours, theirs = (result["inertia"] for result in results.values())
-    text = f"inertia {ours / theirs - 1:+.1e} against Spark's, relative"
-    return ours <= theirs * (1 + 1e-6), text
-
-
 # --- a run of the notebooks ---------------------------------------------------------------------
 
 WIDTH = 20  # columns of numbers
@@ -322,21 +269,6 @@ ENTRIES = (
         load=_load_lines,
         goals=(goal("pandas", 5.0), goal("pandas", 2.0, "peak_memory")),
         rounds=2,
-    ),
-    Entry(
-        name="beyond-memory",
-        title="K-Means on a Parquet file of 17 columns",
-        ways={
-            "a sample's centres, then passes over the file": _streamed,
-            "Spark in local mode": _by_spark,
-        },
-        full=({"rows": 10_000_000, "k": 8, "spark_memory": "6g"},),
-        quick=({"rows": 3000, "k": 3, "spark_memory": "1g"},),
-        prepare=_write_features,
-        equal=_no_worse,
-        goals=(goal("Spark in local mode", 3.5), goal("Spark in local mode", 4.0, "peak_memory")),
-        rounds=2,
-        needs="pyspark",
     ),
     Entry(
         name="growth",

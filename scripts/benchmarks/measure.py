@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -82,8 +81,6 @@ class Entry:
         By `goal`.
     rounds : int
         At full size.
-    needs : str
-        A package beside the lock without which the entry is left out.
     """
 
     name: str
@@ -96,12 +93,6 @@ class Entry:
     equal: Callable[[Mapping[str, Result], Settings], Equality] = equal_results
     goals: tuple[dict[str, Any], ...] = ()
     rounds: int = 3
-    needs: str = ""
-
-    @property
-    def is_missing(self) -> bool:
-        """Whether a package that the entry needs is not installed."""
-        return bool(self.needs) and find_spec(self.needs) is None
 
     def threads_of(self, way: str) -> str:
         """How many threads numerical libraries start: "1" as in a run's kernels, or "default"."""
