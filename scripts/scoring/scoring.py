@@ -28,7 +28,6 @@ from segmentation.parallel import parallel_map, read_ahead
 from segmentation.scoring import Scorer
 
 LARGEST_WHOLE = 2 << 30  # bytes of a file that may be read as a whole where it is not plain
-COPY = "exact copy of another row"
 Advance = Callable[[int, float], None]
 
 
@@ -123,10 +122,9 @@ def _score_plain(
     file = PlainFile(source, scorer.dataset)
     result, repeated = _score_pieces(scorer, file, new_list(), advance)
     if repeated:
-        copies = _copies(scorer, file, repeated)
+        copies, dropped = _copies(scorer, file, repeated)
         result, _ = _score_pieces(scorer, file, new_list(), advance, copies)
-        if copies.size:
-            result.changes.append(Change(COPY, "", copies.size, "dropped"))
+        result.changes += dropped
     return result
 
 
@@ -161,8 +159,10 @@ def _score_pieces(
     return result, scored_list.repeated()
 
 
-def _copies(scorer: Scorer, file: PlainFile, repeated: list[str]) -> np.ndarray:
-    """Return the places of exact copies of an earlier row, from 0.
+def _copies(
+    scorer: Scorer, file: PlainFile, repeated: list[str]
+) -> tuple[np.ndarray, list[Change]]:
+    """Return the places of exact copies of an earlier row, from 0, and that they are dropped.
 
     Raises
     ------
@@ -179,8 +179,8 @@ def _copies(scorer: Scorer, file: PlainFile, repeated: list[str]) -> np.ndarray:
         found.append(customers.iloc[here].reset_index().set_axis(lines))
         first += batch.num_rows
     table = pd.concat(found).rename(columns={"customer": file.identifier})
-    index_customers(table, scorer.dataset, least=1)  # refuses rows that differ
-    return table.index[table.duplicated()].to_numpy() - 2
+    dropped = index_customers(table, scorer.dataset, least=1).changes  # refuses rows that differ
+    return table.index[table.duplicated()].to_numpy() - 2, dropped
 
 
 # --- as a whole ----------------------------------------------------------------------------------
