@@ -6,6 +6,7 @@ import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -65,92 +66,8 @@ MEANINGS = {
 }
 SAME = "the same for every customer"
 RFM = {"recency": "recency_days", "frequency": "orders", "monetary": "spent"}
-# Archetypes of a shop's customers, as they are written into the file.
-ARCHETYPES = """\
-[[archetypes]]
-name = "Frequent shoppers"
-pattern = { recency_days = -1, orders = 1, spent = 1 }
-when = "median(orders) >= 1.5 * median_all(orders)"
-measure = "orders per month and share still buying after half a year, against a control group"
-[[archetypes.summary]]
-text = "order more often than most"
-when = "median(orders) >= 1.5 * median_all(orders)"
-[[archetypes.summary]]
-text = "spend more than most"
-when = "median(spent) >= 1.5 * median_all(spent)"
-[[archetypes.summary]]
-text = "ordered more recently than most"
-when = "median(recency_days) < median_all(recency_days)"
-[[archetypes.advice]]
-text = "Keep them: rewards for loyalty, first access to what is new."
-when = "median(orders) >= 1.5 * median_all(orders)"
-
-[[archetypes]]
-name = "Lapsing customers"
-pattern = { recency_days = 1, orders = -1, spent = -1 }
-when = "median(recency_days) >= 1.5 * median_all(recency_days)"
-measure = "share who buy again within two months, and its cost, against a control group"
-[[archetypes.summary]]
-text = "have not bought for longer than most"
-when = "median(recency_days) >= 1.5 * median_all(recency_days)"
-[[archetypes.summary]]
-text = "bought no more often than most"
-when = "median(orders) <= median_all(orders)"
-[[archetypes.summary]]
-text = "spent no more than most"
-when = "median(spent) <= median_all(spent)"
-[[archetypes.advice]]
-text = "Ask once what would bring them back, with an offer that ends; then save the contact."
-when = "median(recency_days) >= 1.5 * median_all(recency_days)"
-
-[[archetypes]]
-name = "Slipping customers"
-pattern = { recency_days = 1, orders = 1, spent = 1 }
-when = "median(recency_days) > median_all(recency_days) and median(orders) >= median_all(orders)"
-measure = "share who buy again within two months, against a control group"
-[[archetypes.summary]]
-text = "bought at least as often as most"
-when = "median(orders) >= median_all(orders)"
-[[archetypes.summary]]
-text = "have not bought for longer than most"
-when = "median(recency_days) > median_all(recency_days)"
-[[archetypes.advice]]
-text = "Remind them before they are gone: what they bought, and what is new beside it."
-when = "median(recency_days) > median_all(recency_days)"
-
-[[archetypes]]
-name = "Recent customers"
-pattern = { recency_days = -1, orders = 0, spent = 0 }
-when = "median(recency_days) <= 0.75 * median_all(recency_days)"
-measure = "orders within the next two months, against a control group"
-[[archetypes.summary]]
-text = "bought more recently than most"
-when = "median(recency_days) <= 0.75 * median_all(recency_days)"
-[[archetypes.advice]]
-text = "Use the moment: what goes with the last purchase, within days of it."
-when = "median(recency_days) <= 0.75 * median_all(recency_days)"
-
-[[archetypes]]
-name = "New or rare customers"
-pattern = { recency_days = -1, orders = -1, spent = -1 }
-when = "median(recency_days) < median_all(recency_days) and median(orders) <= median_all(orders)"
-measure = "share with one more order within two months, against a control group"
-[[archetypes.summary]]
-text = "bought more recently than most"
-when = "median(recency_days) < median_all(recency_days)"
-[[archetypes.summary]]
-text = "mostly bought once"
-when = "share(orders <= 1) > 0.5"
-[[archetypes.summary]]
-text = "bought no more often than most"
-when = "share(orders <= 1) <= 0.5 and median(orders) <= median_all(orders)"
-[[archetypes.advice]]
-text = "Win the second order: a welcome, a reminder of what goes with the first purchase."
-when = "share(orders <= 1) > 0.5"
-[[archetypes.advice]]
-text = "Win the next order: a reminder of what goes with the last purchase."
-when = "median(orders) <= median_all(orders)"
-"""
+# Archetypes of a shop's customers, each as it is written into the file.
+ARCHETYPES = Path(__file__).with_name("shop_archetypes.toml")
 
 
 def is_untouched(text: str) -> bool:
@@ -299,7 +216,7 @@ def describe_transactions(
     more = [_table("source", given, "the columns of the file of purchases")]
     if not constant & set(RFM.values()):
         more += [_table("rfm", RFM, "the features behind the RFM segments")]
-    for archetype in ARCHETYPES.split("\n\n"):
+    for archetype in ARCHETYPES.read_text(encoding="utf-8").split("\n\n")[1:]:
         block = archetype.rstrip("\n") + "\n"
         if not constant & set(tomllib.loads(block)["archetypes"][0]["pattern"]):
             more.append(block)
