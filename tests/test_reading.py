@@ -446,7 +446,7 @@ def read_or_refused(path: Path, content: bytes) -> Reading | None:
         return None
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(frame=frames(), style=STYLES, form=st.sampled_from(["text"] * 4 + ["parquet", "xlsx"]))
 def test_a_table_comes_back_or_is_refused(tmp_path, frame, style, form):
     buffer = io.BytesIO()
@@ -464,7 +464,7 @@ def test_a_table_comes_back_or_is_refused(tmp_path, frame, style, form):
 ROWS_OF_CELLS = st.lists(st.lists(st.text("ab1.,;-$% \"'\n(0", max_size=6), max_size=4), max_size=8)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.binary(max_size=300)
     | st.text(max_size=300).map(str.encode)
