@@ -151,8 +151,8 @@ LONG = [
     f"test_{name}"
     for name in (
         "notebooks_run planted by_hand any_table benchmark transactions stops published parallel"
-        " environment recovery verdict reading scoring large_tables autoencoder sampling fuzz"
-        " runner retail scoring_drift"
+        " environment recovery verdict reading scoring large_tables autoencoder sampling runner"
+        " retail browser code_style drift"
     ).split()
 ]
 

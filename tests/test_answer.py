@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from runner import answer
+from runner import ROOT, terminal
 
 
 def parts(*shares):
@@ -25,11 +25,11 @@ def write(folder, **more):
     content |= {"segments": segments} | more
     (folder / "stages").mkdir(exist_ok=True)
     (folder / "stages" / "06_report.json").write_text(json.dumps(content))
-    return answer.lines(folder)
+    return terminal.found(folder)
 
 
 def test_segments_have_name_size_and_share_of_the_value(tmp_path):
-    assert answer.lines(tmp_path) == [], "a run without profiles has no answer"
+    assert terminal.found(tmp_path) == [], "a run without profiles has no answer"
     lines = [line for line in write(tmp_path) if line]
     assert lines[0] == "The 10,000 clients fall into 3 segments; verdict: constructed."
     assert lines[1].split() == ["segment", "clients", "share", "of", "turnover", "of", "debt"]
@@ -47,9 +47,9 @@ def test_a_quick_look_says_so_and_no_value_leaves_no_column(tmp_path):
 
 
 def test_the_command_for_jupyterlab_can_be_copied(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "prefix", str(answer.ROOT / "env"))
-    monkeypatch.chdir(answer.ROOT)
-    assert answer.explore() == f"{Path('env', 'bin', 'jupyter')} lab notebooks"
+    monkeypatch.setattr(sys, "prefix", str(ROOT / "env"))
+    monkeypatch.chdir(ROOT)
+    assert terminal.explore() == f"{Path('env', 'bin', 'jupyter')} lab notebooks"
     monkeypatch.setattr(sys, "prefix", "/some where/.venv")
     monkeypatch.chdir(tmp_path)
-    assert answer.explore().startswith('"/some where/.venv/bin/jupyter" lab ')
+    assert terminal.explore().startswith('"/some where/.venv/bin/jupyter" lab ')

@@ -12,8 +12,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from runner.notebook_files import read_notebook
-from runner.parameters import read_parameters
+from runner.notebook_files import read_notebook, read_parameters
 from segmentation.stages import STAGES
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from customer_tables.errors import UserError
 from customer_tables.storage import write_json
 from runner import command, repeating
-from runner.parameters import Parameter, coerce
+from runner.notebook_files import Parameter, coerce
 from segmentation import cleaning, expressions, naming, profiling, rfm
 from segmentation.conditions import Customers, Members
 from segmentation.dataset import DATA_FOLDER, build_dataset, load_dataset

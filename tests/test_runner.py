@@ -13,8 +13,8 @@ from toy_series import ROOT, ROW, SERIES, SOURCES, Project, wait_for, words
 
 from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
-from runner import command, inputs, notebook_files, parameters, publishing, records
-from runner.parameters import Parameter
+from runner import command, inputs, notebook_files, publishing, records
+from runner.notebook_files import Parameter
 
 TWICE = "tables/02_twice.csv"
 
@@ -412,17 +412,17 @@ def test_values_are_read_as_the_declared_type():
         ("str", "6", "6"),
         ("Something", "as it is", "as it is"),
     ):
-        found = parameters.coerce(Parameter("x", annotation, None), text)
+        found = notebook_files.coerce(Parameter("x", annotation, None), text)
         assert (found, type(found)) == (value, type(value))
 
 
 def test_parameters_are_read_with_their_comments_and_settled_in_their_order(project):
     first = notebook_files.read_notebook(project.notebooks / SERIES[0].file)
-    declared = parameters.read_parameters(first)
+    declared = notebook_files.read_parameters(first)
     assert list(declared) == ["dataset", "results_dir", "quick", "start", "trouble"]
     assert declared["start"] == Parameter("start", "int", 1, "the first number")
     known = {"01": declared, "02": {"trouble": Parameter("trouble", "str", "")}}
-    settled = parameters.settle_parameters({"trouble": "x", "start": "7"}, known)
+    settled = notebook_files.settle_parameters({"trouble": "x", "start": "7"}, known)
     assert settled == {"01": {"start": 7, "trouble": "x"}, "02": {"trouble": "x"}}
     assert list(settled["01"]) == ["start", "trouble"], "not in the notebook's order"
 
@@ -436,8 +436,8 @@ def test_an_edited_cell_of_parameters_is_told(tmp_path):
 
     def told(source):
         path.write_text(json.dumps({"cells": [cell | {"source": source}]}))
-        found = parameters.read_parameters(notebook_files.read_notebook(path))
-        return parameters.edited(path, found)
+        found = notebook_files.read_parameters(notebook_files.read_notebook(path))
+        return notebook_files.edited(path, found)
 
     assert told("k: int = 0\ndataset: str = 'cards'") == []  # no repository, nothing to compare
     for git in ("init -q", "add .", "-c user.name=a -c user.email=a@b commit -qm a"):

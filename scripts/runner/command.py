@@ -14,7 +14,7 @@ from customer_tables.text import did_you_mean
 from runner import NOTEBOOKS
 from runner.entry import Parser, enter, finish
 from runner.inputs import READING, TIME_LIMIT_MINUTES, Options
-from runner.parameters import NEXT_PERIOD
+from runner.notebook_files import NEXT_PERIOD
 from runner.plan import make_plan
 from segmentation.stages import SERIES, Stage
 

@@ -103,11 +103,12 @@ async def run_notebook(
     name, log, started = f"{stage.number} {stage.topic}", work.place.log, time.monotonic()
     values, shown = work.parameters(stage)
     notebook, first = _with_parameters(work.plan.folder / stage.file, shown)
+    most_seconds = work.plan.options.time_limit
     client = NotebookClient(
         notebook,
         km=kernel,
         timeout=None,
-        startup_timeout=120,
+        startup_timeout=int(most_seconds) + 60,  # the limit below ends a start, too
         iopub_timeout=60,
         raise_on_iopub_timeout=True,
         coalesce_streams=True,
@@ -115,7 +116,7 @@ async def run_notebook(
     )
     client.reset_execution_trackers()
     times: list[float] = []
-    limit = asyncio.timeout(work.plan.options.time_limit)
+    limit = asyncio.timeout(most_seconds)
     try:
         async with limit:
             kernel_client = await client.async_start_new_kernel_client()
@@ -135,7 +136,7 @@ async def run_notebook(
         if (task := asyncio.current_task()) and task.cancelling():
             raise asyncio.CancelledError from None  # which the client takes for a dead kernel
         _note(log, name, f"{type(error).__name__}: {error}")
-        late = work.plan.options.time_limit if limit.expired() else None
+        late = most_seconds if limit.expired() else None
         raise _kernel_failed(name, late, error) from None
     finally:
         if client.kc is not None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from customer_tables.storage import file_digest, text_digest, write_json
 from runner import ROOT, records
-from runner.parameters import NEXT_PERIOD
+from runner.notebook_files import NEXT_PERIOD
 from runner.plan import Work, now
 from runner.publishing import MADE_LAST
 from segmentation.stages import Stage, with_topics_apart

@@ -24,7 +24,7 @@ from markupsafe import Markup, escape
 from nbconvert.filters import Highlight2HTML, ansi2html
 
 from runner import pages
-from runner.parameters import declared
+from runner.notebook_files import declared
 
 # Where a picture's own page may be: a PNG of this run, and nothing that a browser would act on.
 _FIGURE_FILE = re.compile(r"(\.\./)?figures/[\w.-]+\.png\Z")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from customer_tables.errors import UserError
 from customer_tables.storage import write_atomically
-from runner import DONE, ROOT, RunFailed, answer, finishing, inputs, repeating
-from runner.parameters import edited
+from runner import DONE, ROOT, RunFailed, finishing, inputs, repeating, terminal
+from runner.notebook_files import edited
 from runner.plan import Plan, Work
-from runner.progress import Progress
 from runner.publishing import claim
+from runner.terminal import Progress
 from runner.traces import note_error
 
 
@@ -68,13 +68,13 @@ def run(plan: Plan) -> int:
             place.clear()
         if plan.record:
             progress.say(repeating.compare(plan.record, results))
-        if gone := answer.left_out(results):
+        if gone := terminal.left_out(results):
             progress.say("\n".join(["Columns of the files that play no part:", *gone]))
-        for line in answer.lines(results):
+        for line in terminal.found(results):
             progress.say(line)
         word = "Report" if changed else "Nothing to do; the report is"
         progress.say(f"{word}: {_first_page(results)}")
-        progress.say(f"Explore it: {answer.explore()}")
+        progress.say(f"Explore it: {terminal.explore()}")
     return DONE
 
 

@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Any
 from customer_tables.storage import file_digest, text_digest
 from runner import inputs, records, repeating
 from runner.inputs import Options
-from runner.notebook_files import reachable, read_notebook, source_of
-from runner.parameters import NEXT_PERIOD, Parameter, read_parameters, settle_parameters
+from runner.notebook_files import (
+    NEXT_PERIOD,
+    Parameter,
+    reachable,
+    read_notebook,
+    read_parameters,
+    settle_parameters,
+    source_of,
+)
 from runner.publishing import Workplace
 from segmentation.stages import Stage
 
 if TYPE_CHECKING:  # it needs packages, of which there may be none yet
-    from runner.progress import Progress
+    from runner.terminal import Progress
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
 from runner import ROOT, inputs, records
 from runner.inputs import Options
-from runner.parameters import NEXT_PERIOD, RUNNERS_OWN, Parameter, coerce
+from runner.notebook_files import NEXT_PERIOD, RUNNERS_OWN, Parameter, coerce
 from segmentation.stages import renamed_since
 
 # They tell when and how fast a run went; everything else is made of the input and the settings.
