@@ -109,12 +109,6 @@ def test_ties_give_fewer_segments_and_still_count_from_zero():
     assert set(cut(ward_tree(np.repeat([[0.0], [1.0]], 5, axis=0)), 4)) == {0, 1}
 
 
-def test_average_linkage_sets_single_customers_apart():
-    matrix = np.vstack([np.random.default_rng(1).normal(size=(200, 2)), [[30, 30]]])
-    row = compare(matrix, {"average": cut(linkage_tree(matrix, "average"), 2)}).loc["average"]
-    assert row["silhouette"] > 0.8 and row["degenerate"]
-
-
 def test_a_mixture_finds_groups_of_different_shape():
     rng = np.random.default_rng(5)
     matrix = np.vstack([rng.normal(0, [0.1, 3], (100, 2)), rng.normal([4, 0], [0.1, 3], (100, 2))])
