@@ -44,8 +44,8 @@ def suppressed(
     """Mark cells with too few customers, and what would give them away by subtraction.
 
     A row's or column's only suppressed cell follows from its total: then the next smallest cell of
-    that line is suppressed, too, until no line has just one. An empty cell is published. So may the
-    total of the diagonal be, as that of customers who stayed.
+    that line is suppressed, too, until no line has just one. An empty cell is published. With
+    `diagonal`, its total is published as well, as that of customers who stayed.
     """
     places = np.arange(counts.size).reshape(counts.shape)
     lines = [*places, *places.T, *([places.diagonal()] if diagonal else [])]

@@ -70,7 +70,7 @@ def migration_of(
     """Tabulate counts (before, now, customers) by the names of segments, in their order.
 
     A missing segment (None or NaN) means that the customer is not in that period. A `UserError`
-    refuses an unknown segment, and periods without a customer in both; `where` they come from.
+    refuses an unknown segment, and periods without a customer in both; `where` names the lists.
     """
     table = pd.DataFrame(
         0, index=pd.Index([*names, "new"], name="before"), columns=[*names, "gone"]

@@ -44,8 +44,8 @@ def elbow(ks: np.ndarray, inertia: np.ndarray) -> int:
 class Choice:
     """The chosen number of segments.
 
-    A k qualifies in the actionable range, or set by hand, whose segments are each found again and
-    none tiny.
+    A k of the actionable range, or one set by hand, qualifies if its segments are each found again
+    and none is tiny.
     """
 
     k: int
