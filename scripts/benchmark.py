@@ -54,10 +54,12 @@ def _parse(argv):
     add("--list", action="store_true", help="list the entries and leave")
     add("--quick", action="store_true", help="small sizes and one round, to see that all works")
     add("--rounds", type=_rounds, metavar="N", help="how often each way runs")
-    hint = "where benchmark.json and benchmark.md go (default: results/performance); entries"
-    hint += " measured earlier stay in them"
-    add("--output", type=Path, default=STORED, metavar="DIR", help=hint)
-    return parser.parse_args(argv)
+    hint = "where benchmark.json and benchmark.md go (default: results/performance, or nowhere with"
+    hint += " --quick); entries measured earlier stay in them"
+    add("--output", type=Path, metavar="DIR", help=hint)
+    options = parser.parse_args(argv)
+    options.output = options.output or (None if options.quick else STORED)
+    return options
 
 
 def _rounds(text):
@@ -90,7 +92,8 @@ def _measure(options):
         say = lambda line: print(line, file=sys.stderr, flush=True)  # noqa: E731
         rounds = options.rounds or (1 if options.quick else entry.rounds)
         record = measure.measure(entry, size, rounds, say)
-        _store(options.output, record, list(known))
+        if options.output:
+            _store(options.output, record, list(known))
         print(report.report([record]).partition("\n")[2].strip() + "\n", flush=True)
         equal = equal and all(case["equal"] for case in record["cases"])
     return DONE if equal else STAGE_FAILED

@@ -155,6 +155,12 @@ def test_a_users_mistake_is_told(options, told, capsys, monkeypatch):
     assert told in capsys.readouterr().err
 
 
+def test_a_quick_look_leaves_what_is_stored_alone(own, monkeypatch, tmp_path):
+    monkeypatch.setattr(benchmark, "STORED", tmp_path / "stored")
+    assert run("--quick", "--only", "equal") == 0
+    assert not (tmp_path / "stored").exists()
+
+
 def test_the_command_keeps_what_was_measured_and_fails_where_results_differ(own, capsys):
     assert run("--only", "files", *own) == 0
     assert run("--only", "other labels", "--only", "broken", *own) == STAGE_FAILED
