@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import shlex
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
@@ -81,7 +80,7 @@ def remember(option: str, folder: Path) -> None:
     write_json(SESSION, {"dataset": str(at), "results_dir": str(folder.resolve())})
 
 
-def check_parameters(values: dict[str, Any], kinds: dict[str, Any], notebook: str) -> None:
+def check_parameters(values: dict[str, Any], kinds: dict[str, Any]) -> None:
     """Refuse a parameter that is not of its type, or outside of what it may be.
 
     Raises
@@ -101,7 +100,7 @@ def check_parameters(values: dict[str, Any], kinds: dict[str, Any], notebook: st
         if not fits or (kind in (int, float) and not least <= value <= most):
             raise UserError(
                 f"{name} is {wanted}, not {value!r}",
-                where=f"the cell of parameters of {notebook}",
+                where="the notebook's cell of parameters",
                 remedy="change it there and run the cell, then this one again",
             )
 
@@ -188,16 +187,19 @@ def keep_settings(
         path.unlink(missing_ok=True)
 
 
-def rebuilding(report: dict[str, Any], folder: Path, dataset: str, quick: bool) -> str:
-    """Return the command that makes the report anew, with the parameters set by hand.
+def rebuilding(
+    report: dict[str, Any], folder: Path, dataset: str, quick: bool, **more: Any
+) -> list[str]:
+    """Return the command that makes the report anew, with the parameters set by hand, and `more`.
 
     `dataset` is what `--dataset` takes; empty where the table's description is guessed. A file
     that only the report knows is named without its folder, which the report does not keep.
     """
-    settings, given = dict(report["settings"]), report["given"]
-    files = {"input_file": given["input"], "demographics_file": given["demographics"]}
+    settings, given = dict(report.get("settings", {})), report.get("given", {})
+    files = {"input_file": given.get("input"), "demographics_file": given.get("demographics")}
     for path in sorted((folder / "stages").glob("*_settings.json")):
         settings |= json.loads(path.read_text(encoding="utf-8"))
+    settings |= more
     files |= {name: settings.pop(name) for name in OPTIONS if name in settings}
     words = ["python3", str(Path("scripts", "run.py"))]
     words += ["--dataset", dataset] if dataset else []
@@ -206,7 +208,7 @@ def rebuilding(report: dict[str, Any], folder: Path, dataset: str, quick: bool) 
     words += ["--results", near(folder)] + ["--quick"] * quick
     for name, value in settings.items():
         words += ["--set", f"{name}={value}"]
-    return shlex.join(words)
+    return words
 
 
 def near(path: Path) -> str:

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import platform
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ class Workspace:
             notebook is not what it may be.
         """
         parameters = session.parameters()
-        session.check_parameters(parameters, session.kinds(), STAGES[stage].file)
+        session.check_parameters(parameters, session.kinds())
         dataset, results_dir = session.settle(dataset, results_dir)
         folder = results_folder(dataset, results_dir)
         _check_folder(folder)
@@ -371,7 +372,7 @@ class Workspace:
                 names=joined([STAGES[number].name for number in changed]),
             )
             command = session.rebuilding(report, self.folder, self.option, self.quick)
-            display(HTML(f"<pre>{html.escape(command)}</pre>"))
+            display(HTML(f"<pre>{html.escape(shlex.join(command))}</pre>"))
 
 
 def _check_folder(folder: Path) -> None:
