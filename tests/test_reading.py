@@ -8,6 +8,7 @@ import gzip
 import io
 import time
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 from customer_tables.changes import Change, Reading
 from customer_tables.errors import UserError
 from customer_tables.sniff import first_rows
+from customer_tables.source import FOUND_OUT, Options
 from customer_tables.table import read_table, read_texts
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -35,7 +37,8 @@ def read(tmp_path):
     def read_content(content: bytes | str, **options) -> Reading:
         path = tmp_path / "customers.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_table(path, **options)
+        how = {name: str(options.pop(name)) for name in asdict(FOUND_OUT) if name in options}
+        return read_table(path, Options(**how), **options)
 
     return read_content
 

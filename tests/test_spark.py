@@ -17,10 +17,9 @@ import pandas as pd
 import pytest
 from fitted import assert_scored, fit_model
 
-from customer_tables.duckdb_files import Options
 from customer_tables.errors import UserError
 from customer_tables.lines import open_lines
-from customer_tables.source import Source
+from customer_tables.source import Options, Source
 from customer_tables.storage import write_json
 from customer_tables.transactions import aggregate, aggregate_lines, create_lines
 from runner import command as run_command

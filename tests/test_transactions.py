@@ -16,11 +16,10 @@ import pytest
 from customer_tables import lines as opening
 from customer_tables import memory, transactions
 from customer_tables.aggregation import category_columns
-from customer_tables.duckdb_files import FOUND_OUT, Options
 from customer_tables.errors import UserError
 from customer_tables.lines import open_lines
 from customer_tables.people import in_bands, join_demographics
-from customer_tables.source import Source
+from customer_tables.source import FOUND_OUT, Options, Source
 from customer_tables.transaction_columns import find_transactions, recognise
 from segmentation import cleaning, intake
 from segmentation.features import build_features

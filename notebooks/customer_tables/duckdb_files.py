@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
+from customer_tables.source import Options
 
 if TYPE_CHECKING:
     import duckdb
@@ -16,20 +17,6 @@ if TYPE_CHECKING:
 
 # Runs a query in DuckDB's dialect, on this machine or elsewhere, and returns its rows.
 Run = Callable[[str], list[tuple]]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user said about a file, as in `read_table`; empty where it is to be found out."""
-
-    delimiter: str = ""
-    encoding: str = ""
-    decimal: str = ""
-    sheet: str = ""
-    date_order: str = ""
-
-
-FOUND_OUT = Options()
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,7 @@ import duckdb
 
 from customer_tables.changes import Change
 from customer_tables.duckdb_files import (
-    FOUND_OUT,
     Lines,
-    Options,
     Relation,
     literal,
     quoted,
@@ -27,6 +25,7 @@ from customer_tables.duckdb_files import (
 from customer_tables.errors import UserError
 from customer_tables.memory import free_memory
 from customer_tables.sniff import RUNS, format_of, settle_delimiter, unpacked
+from customer_tables.source import FOUND_OUT, Options
 from customer_tables.table import read_table
 
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 2 << 30  # bytes that DuckDB may take
@@ -83,7 +82,7 @@ def _open(
     with place.open("rb") as file:
         form = format_of(file.read(HEAD), path.name)
     if form == "excel":
-        reading = read_table(path, sheet=options.sheet or None)
+        reading = read_table(path, Options(sheet=options.sheet))
         sql, changes = quoted(f"sheet of {path}"), tuple(reading.changes)
         connection.register(f"sheet of {path}", reading.table)
     elif form == "text":
@@ -129,7 +128,7 @@ def _text(folder: Path, path: Path, name: str, options: Options) -> tuple[str, t
         encoding = "latin-1"
     whole = head[: head.rfind(b"\n") + 1] or head  # a line may have been cut in a letter
     encoding = encoding or "utf-8"
-    delimiter, announced, seen = settle_delimiter(whole, name, encoding, options.delimiter or None)
+    delimiter, announced, seen = settle_delimiter(whole, name, encoding, options.delimiter)
     if delimiter == RUNS:
         with path.open("rb") as source:
             lines = (b"\t".join(line.split()) + b"\n" for line in source)

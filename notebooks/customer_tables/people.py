@@ -13,7 +13,7 @@ from customer_tables.duckdb_files import Lines, quoted
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess, free_name, guess_column
 from customer_tables.names import normalise, simplify_name
-from customer_tables.source import Source, summands
+from customer_tables.source import Options, Source, summands
 from customer_tables.table import read_table, read_texts
 
 BANDS = 4  # equally large groups that numbers about people are shown in
@@ -51,7 +51,7 @@ def join_demographics(
         If the file has no such identifier, or two rows for one customer.
     """
     try:
-        people = read_table(path, text_columns=[customer], sheet=sheet or None, lenient=True)
+        people = read_table(path, Options(sheet=sheet), text_columns=[customer], lenient=True)
     except UserError as error:
         remedy = error.remedy.replace("--sheet", "--demographics-sheet")
         raise UserError(error.what, error.where, remedy) from None

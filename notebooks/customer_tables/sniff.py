@@ -215,9 +215,7 @@ def _has_json_lines(start: bytes) -> bool:
         return False
 
 
-def sniff(
-    data: bytes, name: str, encoding: str | None = None, delimiter: str | None = None
-) -> Dialect:
+def sniff(data: bytes, name: str, encoding: str = "", delimiter: str = "") -> Dialect:
     """Find out how a text is written, as far as the user did not say it.
 
     Raises
@@ -230,7 +228,7 @@ def sniff(
     return Dialect(encoding, delimiter, announced, noticed + seen)
 
 
-def _settle_encoding(data: bytes, name: str, given: str | None) -> tuple[str, list[Change]]:
+def _settle_encoding(data: bytes, name: str, given: str) -> tuple[str, list[Change]]:
     """Find the encoding that reads the whole file: its mark, UTF-8, then Windows-1252."""
     encoding = given or next((e for mark, e in MARKS.items() if data.startswith(mark)), "")
     changes = []
@@ -308,7 +306,7 @@ def _read_as_cp1252(data: bytes, name: str) -> Change:
 
 
 def settle_delimiter(
-    data: bytes, name: str, encoding: str, given: str | None
+    data: bytes, name: str, encoding: str, given: str
 ) -> tuple[str, bool, list[Change]]:
     """Find the delimiter of a file, or of its beginning, unless the user gave it.
 

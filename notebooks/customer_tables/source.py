@@ -1,4 +1,4 @@
-"""Where customers come from: what [source] in a dataset.toml, or --role on a command line, says."""
+"""Where customers come from, and how their file is written, as far as the user says it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ from difflib import get_close_matches
 from typing import Literal
 
 from customer_tables.errors import UserError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user said about how a file is written; empty where it is to be found out."""
+
+    delimiter: str = ""  # one character, or "comma", "semicolon", "tab", "pipe", "spaces"
+    encoding: str = ""  # else by its byte-order mark, UTF-8, then Windows-1252
+    decimal: str = ""  # "." or ",", "point" or "comma"; else found out for each column
+    sheet: str = ""  # name or place (from 1) of a workbook's sheet; needed if several have content
+    date_order: str = ""  # "dmy" or "mdy", for dates like 03/04/2024
+
+
+FOUND_OUT = Options()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from customer_tables.names import normalise
 from customer_tables.parquet import read_json_lines, read_parquet
 from customer_tables.rows import Raw, assemble, name_columns, read_rows
 from customer_tables.sniff import load_content, sniff
+from customer_tables.source import FOUND_OUT, Options
 from customer_tables.workbook import read_workbook
 
 DATE_ORDERS = {"dmy": "dmy", "mdy": "mdy", "d/m/y": "dmy", "m/d/y": "mdy"}
@@ -29,12 +30,8 @@ DECIMALS = {".": ".", ",": ",", "point": ".", "comma": ","}
 
 def read_table(
     path: str | Path,
+    options: Options = FOUND_OUT,
     *,
-    delimiter: str | None = None,
-    encoding: str | None = None,
-    decimal: str | None = None,
-    sheet: str | int | None = None,
-    date_order: str | None = None,
     text_columns: Collection[str] = (),
     lenient: bool = False,
 ) -> Reading:
@@ -46,16 +43,9 @@ def read_table(
 
     Parameters
     ----------
-    delimiter : str, optional
-        One character, or "comma", "semicolon", "tab", "pipe", "spaces"; found out if not given.
-    encoding : str, optional
-        Found out if not given: byte-order mark, UTF-8, then Windows-1252.
-    decimal : str, optional
-        The decimal mark, "." or ","; found out for each column if not given.
-    sheet : str or int, optional
-        Name or place (from 1) of a workbook's sheet; needed if several have content.
-    date_order : str, optional
-        "dmy" or "mdy", for dates like 03/04/2024; found out if not given.
+    path : path
+    options : Options, optional
+        How it is written.
     text_columns : collection of str, optional
         Columns to leave as text, whatever they look like; case and punctuation do not matter.
     lenient : bool, optional
@@ -67,22 +57,22 @@ def read_table(
         If the file is no table, is damaged, or can be read in more than one way.
     """
     given = {
-        "decimal": _choose(decimal, DECIMALS, "--decimal"),
-        "date_order": _choose(date_order, DATE_ORDERS, "--date-order"),
+        "decimal": _choose(options.decimal, DECIMALS, "--decimal"),
+        "date_order": _choose(options.date_order, DATE_ORDERS, "--date-order"),
     }
     if Path(path).is_file():
         require_memory(Path(path))
     content = load_content(path)
     name, data = content.name, content.data
-    if sheet is not None and content.format != "excel":
+    if options.sheet and content.format != "excel":
         raise UserError("the file is no workbook and has no sheets", name, "leave --sheet out")
     about = {"name": name, "format": content.format, "compression": content.compression}
     if content.format in ("parquet", "json"):
         raw = (read_parquet if content.format == "parquet" else read_json_lines)(data, name)
     elif content.format == "excel":
-        raw, about["sheet"] = read_workbook(data, name, sheet)
+        raw, about["sheet"] = read_workbook(data, name, options.sheet or None)
     else:
-        dialect = sniff(data, name, encoding, delimiter)
+        dialect = sniff(data, name, options.encoding, options.delimiter)
         whole = data.rstrip(b"\0").endswith((b"\n", b"\r"))
         raw = assemble(read_rows(data, name, dialect), name, whole=whole)
         raw.changes = dialect.changes + raw.changes
@@ -105,13 +95,11 @@ def read_texts(texts: pd.DataFrame, name: str) -> Reading:
     return _understand(raw, given, {"name": name}, "", frozenset(), lenient=True)
 
 
-def _choose(given: str | None, known: dict[str, str], option: str) -> str:
-    if given is None:
-        return ""
-    if str(given).lower() not in known:
+def _choose(given: str, known: dict[str, str], option: str) -> str:
+    if given and given.lower() not in known:
         remedy = "give one of " + ", ".join(sorted(set(known.values())))
         raise UserError(f"{given!r} is not possible here", option, remedy)
-    return known[str(given).lower()]
+    return known[given.lower()] if given else ""
 
 
 def _understand(

@@ -25,7 +25,6 @@ from customer_tables.duckdb_cells import (
 )
 from customer_tables.duckdb_files import (
     Lines,
-    Options,
     Relation,
     Run,
     literal,
@@ -35,7 +34,7 @@ from customer_tables.errors import UserError
 from customer_tables.line_kinds import line_kinds
 from customer_tables.memory import require_space
 from customer_tables.periods import NO_CUT, by_customer, split_history
-from customer_tables.source import Source, summands
+from customer_tables.source import Options, Source, summands
 from customer_tables.storage import file_digest
 from customer_tables.transaction_columns import offers, used_columns
 

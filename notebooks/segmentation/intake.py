@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,13 +14,13 @@ import pyarrow.parquet as pq
 
 from customer_tables.changes import Change, Reading, Use
 from customer_tables.description import describe_transactions
-from customer_tables.duckdb_files import Lines, Options
+from customer_tables.duckdb_files import Lines
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess
 from customer_tables.inference import infer_dataset
 from customer_tables.lines import open_lines
 from customer_tables.people import join_demographics, join_descriptors
-from customer_tables.source import Roles, Source, parse_roles, unknown_role
+from customer_tables.source import Options, Roles, Source, parse_roles, unknown_role
 from customer_tables.storage import write_atomically
 from customer_tables.table import TWINS, read_table
 from customer_tables.transaction_columns import (
@@ -44,9 +43,11 @@ def open_table(
     input_file: str = "",
     demographics_file: str = "",
     *,
+    demographics_sheet: str = "",
     results_dir: str = "",
     quick: bool = False,
     prediction_cut: str = "",
+    roles: str = "",
     **options: str,
 ) -> tuple[Workspace, Reading]:
     """Open the workspace of notebook 01 and read its table, one row a customer.
@@ -64,11 +65,14 @@ def open_table(
         A table in place of the dataset's own.
     demographics_file : str
         A second table, of who the customers are; only for transaction lines.
+    demographics_sheet : str
+        Of it, where it is a workbook.
     prediction_cut : str
         Where a history of purchases is cut in two, as in `split_history`.
+    roles : str
+        What columns are, as `parse_roles` reads it.
     **options : str
-        How to read them, as in `read_table`; empty where it is to be found out. Also `roles`, as
-        `parse_roles` reads them, and the `demographics_sheet` of a second table in a workbook.
+        How the input is written: the fields of `Options`.
 
     Raises
     ------
@@ -76,11 +80,8 @@ def open_table(
         If there is no table, or it cannot be read or understood.
     """
     dataset, results_dir = session.settle(dataset, results_dir)
-    given = {name: value for name, value in options.items() if value}
-    roles = parse_roles(given.pop("roles", ""))
-    people = None
-    if demographics_file:
-        people = (Path(demographics_file), given.pop("demographics_sheet", ""))
+    how, given = Options(**options), parse_roles(roles)
+    people = (Path(demographics_file), demographics_sheet) if demographics_file else None
     if dataset == GUESSED:
         if not input_file:
             raise UserError(
@@ -88,11 +89,11 @@ def open_table(
                 where="parameter input_file",
                 remedy="give a table, or the name of a dataset",
             )
-        reading, text = _guess(Path(input_file), people, given, roles, prediction_cut)
+        reading, text = _guess(Path(input_file), people, how, given, prediction_cut)
         write_atomically(results_folder(dataset, results_dir) / "dataset.toml", text.encode())
     ws = Workspace.open("01", dataset=dataset, results_dir=results_dir, quick=quick)
     if dataset != GUESSED:
-        reading = _read(ws.dataset, input_file, people, given, roles, prediction_cut)
+        reading = _read(ws.dataset, input_file, people, how, given, prediction_cut)
     return ws, _settle_copies(reading, ws.dataset)
 
 
@@ -101,14 +102,14 @@ People = tuple[Path, str] | None  # a second file, and its sheet
 
 
 def _guess(
-    path: Path, people: People, given: dict[str, str], roles: Roles, cut: str
+    path: Path, people: People, options: Options, roles: Roles, cut: str
 ) -> tuple[Reading, str]:
     """Read a table of which nothing is known, and describe it."""
     name = name_of(path)
     with ExitStack() as opened:
         lines = None
         with suppress(UserError):  # what is wrong is said where it is read as a table of customers
-            lines = opened.enter_context(open_lines(path, Options(**given)))
+            lines = opened.enter_context(open_lines(path, options))
         source = find_transactions(lines, roles) if lines else None
         if lines and source:
             if unknown := roles.keys() - ROLES:
@@ -119,7 +120,7 @@ def _guess(
                 reading.table, source, reading.source, name, guesses
             )
     _refuse_people(people)
-    reading = _read_customers(path, roles.get("customer", ()), given, lenient=True)
+    reading = read_table(path, options, text_columns=roles.get("customer", ()), lenient=True)
     return reading, infer_dataset(reading, name, roles)
 
 
@@ -138,7 +139,7 @@ def _read(
     known: Dataset,
     input_file: str,
     people: People,
-    given: dict[str, str],
+    options: Options,
     roles: Roles,
     cut: str,
 ) -> Reading:
@@ -155,24 +156,16 @@ def _read(
         given_columns = [column for columns in roles.values() for column in columns]
         kept = text_columns(known) + (given_columns if _names_text(known, roles) else [])
         lenient = not any(c.kind == "date" and c.required for c in known.columns)
-        return _renamed(_read_customers(path, kept, given, lenient=lenient), known, roles)
+        return _renamed(read_table(path, options, text_columns=kept, lenient=lenient), known, roles)
     people = people or ((known.locate(source.demographics), "") if source.demographics else None)
     if input_file and _is_summed_up(path):
         reading = read_table(path, text_columns=["customer_id"])
         return join_demographics(reading, *people, source.customer)[0] if people else reading
     products = known.locate(source.products) if source.products else None
-    with open_lines(path, Options(**given), products) as lines:
+    with open_lines(path, options, products) as lines:
         if roles or not source.package:
             source = complete(lines, source, roles)
         return _aggregate(lines, source, people, cut)[0]
-
-
-def _read_customers(
-    path: Path, kept: Sequence[str], given: Mapping[str, str], *, lenient: bool
-) -> Reading:
-    """Read a table with one row a customer, as the options that were given say."""
-    how: dict[str, Any] = dict(given)
-    return read_table(path, text_columns=kept, lenient=lenient, **how)
 
 
 def _names_text(known: Dataset, roles: Roles) -> bool:

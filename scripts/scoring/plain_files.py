@@ -96,7 +96,7 @@ class PlainFile:
             sample = file.read(SAMPLE)
         if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise NotPlain("UTF-16")
-        self._delimiter, announced, _ = settle_delimiter(sample, self._path.name, "utf-8", None)
+        self._delimiter, announced, _ = settle_delimiter(sample, self._path.name, "utf-8", "")
         text = sample.decode("utf-8-sig", errors="replace")
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
         self._header = next(lines, [])

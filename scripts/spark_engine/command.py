@@ -73,7 +73,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _customers(given: argparse.Namespace) -> int:
-    from customer_tables.duckdb_files import Options
+    from customer_tables.source import Options
     from spark_engine.customers import check_sample, find_purchases, make_customers
 
     options = Options(

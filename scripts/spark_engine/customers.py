@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from customer_tables.changes import Change
 from customer_tables.description import describe_transactions
-from customer_tables.duckdb_files import FOUND_OUT, Options
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import settle_line_kinds
-from customer_tables.source import Source
+from customer_tables.source import FOUND_OUT, Options, Source
 from customer_tables.storage import write_atomically
 from customer_tables.transaction_columns import recognise
 from customer_tables.transactions import aggregate_lines

@@ -13,9 +13,10 @@ import pandas as pd
 import sqlglot
 
 from customer_tables.changes import Change
-from customer_tables.duckdb_files import FOUND_OUT, Options, Relation, unreadable
+from customer_tables.duckdb_files import Relation, unreadable
 from customer_tables.errors import UserError
 from customer_tables.sniff import settle_delimiter
+from customer_tables.source import FOUND_OUT, Options
 from spark_engine.dialect import to_spark
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Spark:
         lines = self.session.read.text(place).limit(HEAD_LINES).collect()
         head = "".join(row["value"] + "\n" for row in lines) or "\n"
         mark, announced, changes = settle_delimiter(
-            head.encode(), Path(place).name, "utf-8", options.delimiter or None
+            head.encode(), Path(place).name, "utf-8", options.delimiter
         )
         if announced:
             raise UserError(

@@ -30,7 +30,7 @@ def run_on_spark(
     master, settings = options.master or LOCAL, settings_of(options.conf)
     check_master(master)
     enter()
-    from customer_tables.duckdb_files import Options as Reading
+    from customer_tables.source import Options as Reading
     from runner import pipeline
     from spark_engine.customers import find_purchases, make_customers, say
     from spark_engine.scores import score
