@@ -24,7 +24,6 @@ from typing import IO, cast
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from customer_tables.storage import file_digest
 
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
@@ -78,17 +77,6 @@ HEAD = 1 << 18  # bytes of a text by which its delimiter is judged
 
 
 @dataclass(frozen=True)
-class Content:
-    """The bytes of a file (unpacked), what they are, and where they came from."""
-
-    name: str
-    data: bytes
-    format: str  # "text", "json" (an object a line), "excel" or "parquet"
-    compression: str
-    sha256: str
-
-
-@dataclass(frozen=True)
 class Dialect:
     """How a text is written, and what was noticed about that."""
 
@@ -98,15 +86,16 @@ class Dialect:
     changes: list[Change]
 
 
-def load_content(path: str | Path) -> Content:
+def load_content(path: Path) -> tuple[bytes, str, str]:
     """Read a file, unpack gzip or a ZIP archive of one file, and tell its format by content.
+
+    Returns its bytes, its format as `format_of` does, and "gzip", "zip" or nothing.
 
     Raises
     ------
     UserError
         If there is no such file, it is empty or damaged, or it is something else than a table.
     """
-    path = Path(path)
     with unpacked(path) as (file, packed):
         data = file.read()
     if not data.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
@@ -114,7 +103,7 @@ def load_content(path: str | Path) -> Content:
     form = format_of(data, path.name)
     if form == "parquet" and not data.endswith(PARQUET):
         raise UserError("the Parquet file is cut off", path.name, "download or write it again")
-    return Content(path.name, data, form, packed, file_digest(path))
+    return data, form, packed
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from customer_tables.parquet import read_json_lines, read_parquet
 from customer_tables.rows import Raw, assemble, name_columns, read_rows
 from customer_tables.sniff import load_content, sniff
 from customer_tables.source import FOUND_OUT, Options
+from customer_tables.storage import file_digest
 from customer_tables.workbook import read_workbook
 
 DATE_ORDERS = {"dmy": "dmy", "mdy": "mdy", "d/m/y": "dmy", "m/d/y": "mdy"}
@@ -60,16 +61,16 @@ def read_table(
         "decimal": _choose(options.decimal, DECIMALS, "--decimal"),
         "date_order": _choose(options.date_order, DATE_ORDERS, "--date-order"),
     }
-    if Path(path).is_file():
-        require_memory(Path(path))
-    content = load_content(path)
-    name, data = content.name, content.data
-    if options.sheet and content.format != "excel":
+    path = Path(path)
+    if path.is_file():
+        require_memory(path)
+    name, (data, form, packed) = path.name, load_content(path)
+    if options.sheet and form != "excel":
         raise UserError("the file is no workbook and has no sheets", name, "leave --sheet out")
-    about = {"name": name, "format": content.format, "compression": content.compression}
-    if content.format in ("parquet", "json"):
-        raw = (read_parquet if content.format == "parquet" else read_json_lines)(data, name)
-    elif content.format == "excel":
+    about = {"name": name, "format": form, "compression": packed}
+    if form in ("parquet", "json"):
+        raw = (read_parquet if form == "parquet" else read_json_lines)(data, name)
+    elif form == "excel":
         raw, about["sheet"] = read_workbook(data, name, options.sheet or None)
     else:
         dialect = sniff(data, name, options.encoding, options.delimiter)
@@ -78,7 +79,7 @@ def read_table(
         raw.changes = dialect.changes + raw.changes
         about |= {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
     keep = frozenset(normalise(name) for name in text_columns)
-    return _understand(raw, given, about, content.sha256, keep, lenient)
+    return _understand(raw, given, about, file_digest(path), keep, lenient)
 
 
 def read_texts(texts: pd.DataFrame, name: str) -> Reading:
