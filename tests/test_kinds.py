@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shlex
 import zipfile
@@ -16,6 +17,7 @@ import pytest
 
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import kind_of
+from customer_tables.table import read_table
 from runner import command, inputs
 from segmentation import cleaning, intake
 from segmentation.stages import SERIES
@@ -78,6 +80,9 @@ K000 = ("K000", "2024-05-01", "9")
         ("Vorgang", "storniert", PLAIN, "left out: no purchase"),
         ("type", "refund", (3, 33, 24), "taken off the value; no purchase"),
         ("transaction type", "Rückgabe", (3, 33, 24), "taken off the value; no purchase"),
+        ("TxnType", "RETURN", (3, 33, 24), "taken off the value; no purchase"),
+        ("movimiento", "devolución", (3, 33, 24), "taken off the value; no purchase"),
+        ("deal stage", "Closed Lost", PLAIN, "left out: no purchase"),
         ("status", "refunded", PLAIN, "left out: bought and given back"),
         ("status", "shipped", (4, 42, 42), ""),
     ],
@@ -103,6 +108,9 @@ def test_what_a_line_is_decides_what_it_counts_for(opened, column, cell, expecte
         ("status", "partially refunded", ""),
         ("event", "purchase", "purchase"),
         ("event", "addtocart", "ignore"),
+        ("estado", "Cancelado", "ignore"),
+        ("stato", "consegnato", "purchase"),
+        ("betaling", "terugbetaald", "refund"),
     ],
 )
 def test_words_of_lines(column, cell, kind):
@@ -143,6 +151,7 @@ MONTHS = "month,visitors,sales\n" + "".join(
         (COINS, "a line or a receipt (customer_id)", 60),
         (RECEIPTS, "a line or a receipt (Receipt No)", 90),
         (MONTHS, "the rows are periods", 60),
+        (lines(header="id_cliente,fecha,importe,nota"), "a line or a receipt (id_cliente)", 60),
     ],
 )
 def test_each_remedy_works_as_it_says(opened, text, message, rows):
@@ -151,9 +160,46 @@ def test_each_remedy_works_as_it_says(opened, text, message, rows):
     assert len(str(caught.value).splitlines()) == 3
     options = re.findall(r'--role (?:"[^"]*"|\S)+', caught.value.remedy)
     assert options
+    if "; time: " in caught.value.remedy:  # each part needs its own
+        options = [" ".join(option.rstrip(";") for option in options)]
     for option in options:
         _, reading = opened(text, *shlex.split(option.rstrip(";,)")))
         assert len(reading.table) == rows
+
+
+def test_amounts_with_several_signs_are_read_once_the_signs_have_a_column(opened):
+    rows = [(*line, "$€"[place % 2]) for place, line in enumerate(BOUGHT)]
+    head = "customer_id,date,amount\n"
+    with pytest.raises(UserError, match="several currencies: '[$]10' and '€11'") as caught:
+        opened(head + "".join(f"{who},{day},{sign}{amount}\n" for who, day, amount, sign in rows))
+    assert "a column called currency" in caught.value.remedy
+    option = shlex.split(caught.value.remedy[caught.value.remedy.index("--role") :])
+    text = "customer_id,date,amount,currency\n"
+    text += "".join(",".join(map(str, row)) + "\n" for row in rows)
+    assert worth(opened(text, *option)[1]) == (1, 11, 11)
+    assert worth(opened(head + lines().split("\n", 1)[1].replace(",sale", ""))[1]) == PLAIN
+    customers = "customer_id,visits,spend\n"
+    mixed = [f"{who},{place % 7},{'$€'[place % 2]}{place}.5\n" for place, who in enumerate(WHO)]
+    with pytest.raises(UserError, match="several currencies") as caught:
+        opened(customers + "".join(mixed))
+    assert "bring the rows of one alone" in caught.value.remedy
+    few = "".join(row.replace("C", "D") for row in mixed if "€" not in row)
+    assert opened(customers + few)[0].currency == "$"
+
+
+def test_days_in_two_ways_are_read_once_all_are_written_in_one(opened):
+    def text(*ways: str) -> str:
+        days = [
+            f"{pd.Timestamp(day):{ways[n % len(ways)]}}" for n, (_, day, _) in enumerate(BOUGHT)
+        ]
+        rows = [(who, day, a) for (who, _, a), day in zip(BOUGHT, days, strict=True)]
+        return lines(rows=rows)
+
+    with pytest.raises(UserError, match="written in two ways: '10.01.2024'") as caught:
+        opened(text("%d.%m.%Y", "%Y-%m-%d"))
+    assert caught.value.remedy == "write all of them in one way, best like 2024-12-31"
+    for way in ("%Y-%m-%d", "%d.%m.%Y"):
+        assert worth(opened(text(way))[1]) == PLAIN
 
 
 def test_roles_reach_any_column_and_mistakes_are_named(opened):
@@ -201,6 +247,32 @@ def test_a_header_a_letter_off_is_offered_and_taken(tmp_path):
     )
     cleaned = cleaning.clean(reading.numbered, ws.dataset).customers
     assert cleaned["minimum_payments"].max() == cards["MINIMUM_PAYMENTS"].max()
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"), [("y", True), ("Yes", True), ("n", False), ("", False)]
+)
+def test_a_header_a_letter_off_is_taken_with_a_yes_in_the_terminal(
+    tmp_path, monkeypatch, answer, taken
+):
+    cards = pd.read_csv(ROOT / "data" / "credit_card" / "customers.csv").head(60)
+    path = tmp_path / "cards.csv"
+    cards.rename(columns={"MINIMUM_PAYMENTS": "MINIMUM_PAYMENT"}).to_csv(path, index=False)
+    keyboard, terminal = pytest.importorskip("pty").openpty()
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", screen)
+    os.write(keyboard, f"{answer}\n".encode())
+    with open(terminal) as typed:
+        monkeypatch.setattr("sys.stdin", typed)
+        if taken:
+            role = "minimum_payments=MINIMUM_PAYMENT"
+            assert inputs.match_table(path) == ("credit_card", role)
+        else:
+            with pytest.raises(UserError, match="is minimum_payments meant"):
+                inputs.match_table(path)
+    os.close(keyboard)
+    assert "MINIMUM_PAYMENT for minimum_payments? [y/N]" in screen.getvalue()
 
 
 # --- tables of customers --------------------------------------------------------------------------
@@ -334,6 +406,19 @@ def test_formats_give_the_same_customers(opened, content):
     _, reading = opened(content)
     assert len(reading.table) == 60
     assert worth(reading) == PLAIN
+
+
+@pytest.mark.parametrize("ending", ["xls", "ods", "xlsb"])
+def test_other_workbooks_hold_what_they_were_written_with(ending):
+    """The files were written by xlwt, by odfpy, and byte by byte as [MS-XLSB] says."""
+    table = read_table(ROOT / "tests" / "workbooks" / f"customers.{ending}").table
+    assert table.iloc[:, :5].astype(object).where(table.notna(), None).to_dict("list") == {
+        "Customer ID": ["00123", "NA", "Ä-7"],
+        "Joined": [pd.Timestamp(2024, 1, 31), pd.Timestamp(2023, 12, 1), pd.Timestamp(2024, 2, 29)],
+        "Spend": [12.5, 1234.125, -3],
+        "Visits": [3, 0, None],
+        "Share": [0.12, 0.5, 1],
+    }
 
 
 def test_names_over_two_rows_are_joined(opened):

@@ -226,7 +226,11 @@ def _changes(facts: SimpleNamespace, source: Source, name: str) -> list[Change]:
         (f"lines without a readable time ({source.time})", facts.no_time, "left out"),
         ("lines without a readable amount", facts.no_amount, "left out"),
         ("lines of cancelled orders", facts.cancelled, "taken off the value"),
-        ("returns: lines below zero", facts.returned, "taken off the value; no purchase"),
+        (
+            "returns: lines below zero, or refunds",
+            facts.returned,
+            "taken off the value; no purchase",
+        ),
         ("lines that cost nothing", facts.free, "kept as bought; they add no value"),
     )
     return [Change(what, rows=rows, action=action) for what, rows, action in counted if rows]

@@ -128,7 +128,8 @@ def _refuse_currencies(run: Run, file: Relation, column: str, name: str) -> None
             f"the amounts in {quoted(column)} are in several currencies: "
             f"{' and '.join(repr(cell[:30]) for _, cell in found)}",
             where=name,
-            remedy="turn them into one currency, or put them into columns of their own",
+            remedy="turn them into one currency; or write the signs into a column called currency, "
+            f'and leave lines out by them: --role ignore="{found[0][0]}"',
         )
 
 

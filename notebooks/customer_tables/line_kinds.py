@@ -24,31 +24,40 @@ MOST_KINDS = 40  # different cells up to which a column can say what lines are
 FEW_KINDS = 12  # the same for a column whose name says nothing of the sort
 PURCHASE, REFUND, IGNORE = "purchase", "refund", "ignore"
 _THE = r"((fully|successfully|order|payment|line|item|product|offer|transaction|event|is) )?"
-# What cells say, as lower-case words; English, some German and French. The first kind that fits.
+# What cells say, as lower-case words, some in six other languages. The first kind that fits.
 WORDS = {
     IGNORE: _THE
     + r"(cancell?(ed)?|cancellation|void(ed)?|fail(ed|ure)?|declined|rejected|denied|expired|"
-    r"abandoned|draft|deleted|test|unpaid|error|invalid|fraud|duplicate|quote|quotation|estimate|"
-    r"view(ed)?|(page|product|item) ?view|(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|"
-    r"wish ?list|favou?rites)|click(ed)?|impression|search|log ?in|log ?out|sign ?up|"
+    r"abandoned|draft|deleted|(closed )?lost|test|unpaid|error|invalid|fraud|duplicate|quote|"
+    r"quotation|estimate|view(ed)?|(page|product|item) ?view|"
+    r"(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|wish ?list|favou?rites)|"
+    r"click(ed)?|impression|search|log ?in|log ?out|sign ?up|"
     r"session( start)?|scroll|visit(ed)?|browse|bookmark|received|"
-    r"storniert|storno|abgebrochen|annul[ée]e?)|offer completed",
+    r"storniert|storno|abgebrochen|annul[ée]e?|cancelad[oa]|anulad[oa]|annullat[oa]|cancellat[oa]|"
+    r"geannuleerd)|offer completed",
     REFUND: _THE
     + r"(returns?|returned|refunds?|refunded|credit (note|memo)|charge ?backs?|charged back|"
     r"reversals?|reversed|rma|reimburse(d|ment)|retoure?|r[üu]ckgabe|gutschrift|erstattung|"
-    r"retour(n[ée]e?)?|rembours[ée]e?|remboursement|avoir)",
+    r"retour(n[ée]e?)?|rembours[ée]e?|remboursement|avoir|devuelt[oa]|devoluci[óo]n|devolvid[oa]|"
+    r"reembolsad[oa]|reso|rimborsat[oa]|geretourneerd|terugbetaald)",
     PURCHASE: _THE
     + r"(purchased?|sales?|sold|bought|buy|order(ed)?|paid|payment|shipped|dispatched|delivered|"
-    r"completed?|fulfilled|unfulfilled|closed|resolved|invoiced?|billed|approved|success(ful)?|"
-    r"succeeded|captured|settled|confirmed|processed|(in )?process(ing)?|transaction|"
+    r"completed?|fulfilled|unfulfilled|closed|(closed )?won|resolved|invoiced?|billed|approved|"
+    r"success(ful)?|succeeded|captured|settled|confirmed|processed|(in )?process(ing)?|"
+    r"transaction|charged?|"
     r"kauf|verkauf|versandt|versendet|geliefert|zugestellt|bezahlt|abgeschlossen|achat|vente|"
-    r"exp[ée]di[ée]e?|livr[ée]e?|pay[ée]e?)",
+    r"exp[ée]di[ée]e?|livr[ée]e?|pay[ée]e?|venta|compra|entregad[oa]|enviad[oa]|pagad[oa]|pag[oa]|"
+    r"completad[oa]|entregue|vendita|venda|consegnat[oa]|spedit[oa]|pagat[oa]|completat[oa]|"
+    r"verkoop|geleverd|verzonden|betaald|afgerond)",
 }
+# A refund written as a participle happened to the line itself: "refunded", "remboursé".
+HAPPENED = re.compile(r".*(ed( back)?|é|ée|[td][oa]|eerd|aald)")
 WHOSE = r"customer|client|user|member|membership|loyalty|account|marital|civil|family|employment|"
-WHOSE += r"job|working|education|health|housing|home|tax|credit|vip|stock|inventory|subscription"
-OF_A_LINE = r"order|line|transaction|trans|trx|payment|financial|invoice|sales?|purchase|bill|"
-OF_A_LINE += r"receipt|record|document|doc|entry|movement|posting"
-STATUS = re.compile(rf"(?!({WHOSE}) ?)(.+ )?status|({OF_A_LINE}) ?state")
+WHOSE += r"life|lifecycle|job|working|education|health|housing|home|tax|credit|vip|stock|inventory|"
+WHOSE += r"subscription"
+OF_A_LINE = r"order|line|transaction|trans?|trx|txn|payment|financial|invoice|sales?|purchase|"
+OF_A_LINE += r"bill|receipt|record|document|doc|entry|movement|posting"
+STATUS = re.compile(rf"(?!({WHOSE}) ?)(.+ )?(status|stage)|({OF_A_LINE}) ?state")
 TYPE = re.compile(rf"(({OF_A_LINE}) ?)?(type|kind|action)|(event|action|activity)( ?(type|name))?")
 FLAG = re.compile(
     rf"(is |was |({OF_A_LINE}) )?(?P<event>cancell?ed|void(ed)?|return(ed)?|refund(ed)?|test|"
@@ -130,8 +139,8 @@ def line_kinds(
 ) -> tuple[dict[str, str], list[Change]]:
     """Return the conditions of a refund and of a line to ignore, and how many lines they concern.
 
-    A refund is a line of its own in a column of types or events; the status of an order that was
-    given back means that nothing was kept: such a line is no purchase.
+    A refund is a line of its own in a column of types or events, and where it is a noun; the
+    status of an order that was given back means that nothing was kept: such a line is no purchase.
 
     Raises
     ------
@@ -155,7 +164,7 @@ def line_kinds(
                 changes.append(Change(f"lines without {column}", column, lines, "kept as bought"))
             if kind not in conditions:
                 continue
-            own = TYPE.fullmatch(split_name(column)) or cell.strip().casefold() in given
+            own = _is_own_line(column, cell) or cell.strip().casefold() in given
             action = "left out: no purchase"
             if kind == REFUND and own:
                 action = "taken off the value; no purchase"
@@ -170,6 +179,15 @@ def line_kinds(
         conditions[IGNORE] += [says for says, _ in left]
         changes += [change for _, change in left]
     return {kind: " OR ".join(says) or "false" for kind, says in conditions.items()}, changes
+
+
+def _is_own_line(column: str, cell: str) -> bool:
+    """Whether a refund is a line of its own rather than what became of a purchase."""
+    name = split_name(column)
+    happened = (
+        STATUS.fullmatch(name) or FLAG.fullmatch(name) or HAPPENED.fullmatch(split_name(cell))
+    )
+    return bool(TYPE.fullmatch(name) or not happened)
 
 
 def _unknown(column: str, cells: Iterable[tuple[str, int]], name: str) -> UserError:

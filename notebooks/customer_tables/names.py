@@ -23,7 +23,10 @@ ALONE = (
 ID_NAMES = re.compile(
     rf"(.+ )?(id|uuid|guid|identifier|code)|id( .+)?|(.+ )?({WHO}) ?({WHICH})|{ALONE}"
 )
-CODE_NAMES = re.compile(r"(.+ )?(zip|zip ?code|post ?code|postal|postal code|plz|phone number)")
+CODE_NAMES = re.compile(
+    r"(.+ )?(zip|zip ?code|post ?code|postal|postal code|plz|phone number)"
+    r"|郵便番号|邮编|邮政编码|우편번호|cep|postnummer|postnr|kod pocztowy"
+)
 MEASURES = re.compile(r"(total|avg|average|mean|max|min|sum|count|num|no|nr|number)( of)? .+")
 DATE_NAMES = re.compile(
     r"(.+ )?(date|dt|day|datum|fecha|joined|since|birthday|birthdate|dob|timestamp|time|opened|"

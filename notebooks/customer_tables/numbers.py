@@ -197,7 +197,7 @@ def _settle_unit(column: Column, numbers: Numbers, number: np.ndarray) -> tuple[
         raise column.refusal(
             f"{what} stand in one column: {', '.join(rows)}",
             number & (units == min(rows, key=lambda unit: rows[unit])),
-            "turn them into one unit, or put them into columns of their own",
+            "turn them into one unit, or bring the rows of one alone",
         )
     plain = number & (units == "") & ~column.matches(r"^[-+]?0*[.,]?0*$")
     if "%" in rows and plain.any():

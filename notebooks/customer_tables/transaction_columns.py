@@ -41,7 +41,7 @@ NO_ROLES: Roles = MappingProxyType({})
 MEANINGS = ("purchase", "refund", "ignore")  # roles of cells, not of columns
 SALE = "invoice|order|basket|transaction|trans|receipt|ticket|bill|purchase|sale|sales"
 # For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
-# The last line of a part is German and French.
+# The last lines of a part are of other languages.
 PARTS: dict[str, tuple[str, ...]] = {
     "customer": (
         rf"({WHO})( (id|no|nr|number|key|code))",
@@ -75,6 +75,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"invoice|receipt|basket|order",
         r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(n|num[ée]ro|code) ?(de )?(la )?"
         r"(facture|commande)",
+        r"((n|num(ero|éro)?|n[úu]mero|id|c[óo]d(igo|ice)?) ?(d[eio]l? )?)?"
+        r"(scontrino|ricevuta|fattura|factura|fatura|recibo|pedido|bestelling|bon)( ?(id|nr|n))?",
     ),
     "product": (
         r"(stock|product|item|article) ?(code|id|no|nr|number|key)",
@@ -211,6 +213,8 @@ def _judge(run: Run, file: Relation, roles: Roles, name: str) -> Source | None:
                 raise _incomplete(run, file, parts, missing, name)
     if not who and "order" in parts and _are_receipts(run, file, parts):
         raise _incomplete(run, file, parts, missing, name)
+    if not who and _are_lines(run, file, parts):
+        raise _incomplete(run, file, parts, missing, name)
     return None
 
 
@@ -255,12 +259,30 @@ def _are_receipts(run: Run, file: Relation, parts: dict[str, Any]) -> bool:
     """Whether rows are distinguished by receipts or orders, and nothing else could be customers."""
     known = [parts.get("order"), parts.get("product")]
     others = [c for c in file.types if c not in known and is_identifier_name(c)]
-    if any(not (NO_CUSTOMER.search(w) or RECORD_WORDS.search(w)) for w in map(split_name, others)):
+    if not all(map(_names_no_customer, others)):
         return False
     order = quoted(parts["order"])
     rows, orders = run(f"SELECT count(*), count(DISTINCT {order}) FROM {file.sql}")[0]
     timed = "time" in parts or bool(offers(run, file, parts)["time"])
     return orders >= max(FEW, LEAST_ORDERS * rows) and timed
+
+
+def _are_lines(run: Run, file: Relation, parts: dict[str, Any]) -> bool:
+    """Whether a code stands on several rows beside times and amounts, and none tells rows apart.
+
+    In a language whose names are not known, that is what distinguishes lines from customers.
+    """
+    codes = [c for c in file.types if is_identifier_name(c) and not _names_no_customer(c)]
+    if not codes or any(_is_unique(run, file, code) for code in codes):
+        return False
+    likely = offers(run, file, parts)
+    said = all(part not in lacking(parts) or likely[part] for part in ("time", "amount"))
+    return said and not set(codes).isdisjoint(likely["customer"])
+
+
+def _names_no_customer(column: str) -> bool:
+    words = split_name(column)
+    return bool(NO_CUSTOMER.search(words) or RECORD_WORDS.search(words))
 
 
 def _incomplete(
@@ -277,7 +299,9 @@ def _incomplete(
         options.append(f'{part}: is it {shown}? --role {part}="{likely[part][0]}"; ')
     if "customer" in missing and not likely["customer"] and "order" in parts:
         options.append(f'--role customer="{parts["order"]}" makes each {parts["order"]} a customer')
-    key = parts.get("customer") or parts.get("order") or "no customer"
+    key = (
+        parts.get("customer") or parts.get("order") or next(iter(likely["customer"]), "no customer")
+    )
     return UserError(
         f"a row is no customer here but a line or a receipt ({key}), and no column is recognised "
         f"that says {said}",

@@ -27,9 +27,10 @@ DESCRIPTIVE = HOUSEHOLD | frozenset(
     "ort bundesland region département departement ville "
     "pays profession".split()
 )
-PLACES = frozenset("store branch zone region département departement state city country".split())
+SHOPS = frozenset("store branch filiale magasin boutique negozio tienda loja winkel".split())
+PLACES = SHOPS | frozenset("zone region département departement state city country".split())
 INCOME = frozenset("income salary wage wages einkommen gehalt salaire".split())
-NOMINAL = frozenset(
+NOMINAL = SHOPS | frozenset(
     "channel region type class segment cluster group category status area branch store level grade "
     "code response plan tier brand model make department zone gender sex marital marriage "
     "education geography country state city occupation département departement".split()
@@ -118,6 +119,6 @@ CUSTOMER_WORDS = re.compile(r"\b(customer|cust|client|user|member|household|acco
 # What these tell apart are no customers.
 NO_CUSTOMER = re.compile(
     r"\b(zip|post|postal|postcode|plz|store|shop|branch|product|item|sku|article|stock|phone|fax"
-    r"|telephone|mobile)"
+    r"|telephone|mobile|郵便|邮编|邮政|우편|cep\b|kod pocztowy)"
 )
 RECORD_WORDS = re.compile(r"\b(row|record|sl|s|sr|serial|index|line|no|nr)\b")
