@@ -121,7 +121,7 @@ def test_customers_drawn_several_times_count_as_often(members):
     drawn = np.array([3, 3, 4, 0])
     again = Members(members.customers.take(drawn), LABELS[drawn])
     claim = again.claim(Phrase("{share(spent == 0)} spend nothing", "of_total(1) > 0.7"), 2)
-    assert claim.text == "67% spend nothing" and claim.holds
+    assert claim == "67% spend nothing" and claim.holds
 
 
 # --- the card table's words -----------------------------------------------------------------------
@@ -168,12 +168,12 @@ def cards():
 def test_every_segment_has_a_name_phrases_and_advice(cards):
     for entry in cards.named(cards.customers, cards.labels).values():
         words = summary.words(KNOWN, entry, cards.members)
-        assert entry.archetype and len(words["claims"]) >= 4
+        assert entry.archetype and words["summary"]
         assert words["grounds"] and words["advice"] and "None of the advice" not in words["advice"]
-        assert all(claim["holds"] for claim in words["claims"])
-        for claim in words["claims"]:  # each can be evaluated again from what was saved
-            again = cards.members.claim(Phrase("", claim["condition"]), entry.segment)
-            assert again.values.items() <= claim["values"].items()
+        for claim in filter(None, words.values()):  # each can be evaluated again
+            again = cards.members.claim(Phrase("", claim.condition), entry.segment)
+            assert claim.holds and again.holds
+            assert again.values.items() <= claim.values.items()
 
 
 @pytest.mark.parametrize(

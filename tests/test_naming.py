@@ -90,7 +90,7 @@ def test_planted_profiles_get_their_names(shop):
     assert found[2].score == pytest.approx(3.5 / np.sqrt(2 * 6.25))
     assert found[2].runner_up == "Web visitors"
     assert found[2].runner_up_score == pytest.approx((-1 - 1.5) / np.sqrt(2 * 3.25))
-    assert [claim.condition for claim in found[2].claims] == ["share(spent >= 0) > 0.5"]
+    assert found[2].name.condition == "share(spent >= 0) > 0.5"
 
 
 STRONG, WEAK = {"spent": 1, "ticket": 0}, {"online": 1, "visits": 0}

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from segmentation import summary
+from segmentation.claims import Claim
 from segmentation.conditions import Customers, Members
 from segmentation.dataset import Feature, Phrase
 from segmentation.naming import TAKEN, Description, Name
@@ -15,10 +16,11 @@ SPENT = Feature("spent", "spent", "Spent", "money", "EUR")
 ONLINE = Feature("online", "online", "Online share", "share")
 TIMES = Feature("times", "times", "Times", "number")
 FEATURES = [SPENT, ONLINE, TIMES]
-APART = Description("Highest spent", "highest spent of all segments", (), frozenset({"spent"}))
-ALIKE = Description("Average clients", "close to the average in everything", (), frozenset())
+MOST = Claim("Highest spent", "effect > 0", {"effect": 1.0})
+APART = Description(MOST, Claim("highest spent of all segments", "", {}), frozenset({"spent"}))
+ALIKE = Description(MOST, Claim("close to the average in everything", "", {}), frozenset())
 MATCHED = Name(1, "Big spenders", None, 0.91, "Web visitors", 0.4, APART)
-UNKNOWN = Name(2, "Highest spent", None, 0.3, "Big spenders", 0.3, APART, (), "too weak a match")
+UNKNOWN = Name(2, "Highest spent", None, 0.3, "Big spenders", 0.3, APART, "too weak a match")
 # Effects, the segment's level, everybody's level.
 EFFECTS, LEVEL, OVERALL = (
     pd.Series(values, [feature.name for feature in FEATURES])
@@ -95,8 +97,8 @@ def said(dataset, spent, *, archetype=0, apart=APART, others=(10.0, 10.0), **mor
     customers = Customers(dataset, pd.DataFrame(index=features.index), features)
     members = Members(customers, np.repeat([1, 2], [len(spent) - len(others), len(others)]))
     known = None if archetype is None else dataset.archetypes[archetype]
-    claims = (members.claim(Phrase(known.name, known.when), 1),) if known else ()
-    name = Name(1, known.name if known else apart.name, known, 0.9, "", 0.0, apart, claims)
+    called = members.claim(Phrase(known.name, known.when), 1) if known else apart.name
+    name = Name(1, called, known, 0.9, "", 0.0, apart)
     return summary.words(dataset, name, members)
 
 
@@ -121,18 +123,13 @@ def test_only_what_holds_is_said(make_shop, spent, summarised, advice, avoid, gr
     assert (found["summary"], found["avoid"]) == (summarised, avoid)
     assert found["advice"] == advice and found["measure"] == "repeats"
     assert found["grounds"].startswith(f"Based on: {grounds}")
-    for claim in found["claims"]:
-        assert claim["holds"] and set(claim) == {"text", "condition", "values", "holds"}
-    printed = {claim["text"] for claim in found["claims"]}
-    phrases = {text for text in ("spend over 100", "come online") if text in summarised}
-    assert printed == {"Big spenders", *phrases, advice, avoid} - {NONE, ""}
+    assert all(claim.holds for claim in found.values() if claim)
 
 
-def test_claims_can_be_evaluated_again(shop):
-    claims = {claim["text"]: claim for claim in said(shop, [400, 200])["claims"]}
-    thanks = claims["Thank them for 97%."]
-    assert thanks["condition"] == "of_total(spent) >= 0.5"
-    assert thanks["values"] == {"of_total(spent)": pytest.approx(600 / 620)}
+def test_claims_have_their_condition_and_its_numbers(shop):
+    thanks = said(shop, [400, 200])["advice"]
+    assert thanks.condition == "of_total(spent) >= 0.5"
+    assert thanks.values == {"of_total(spent)": pytest.approx(600 / 620)}
 
 
 def test_where_no_phrase_holds_the_segment_is_described(make_shop, shop_content):
@@ -185,13 +182,13 @@ def test_an_unknown_kind_of_unknown_worth_gets_no_invented_advice(make_shop, val
     shop = make_shop(value=value)
     found = said(shop, spent, archetype=None, apart=ALIKE, others=[0.0])
     assert found["advice"] == "Ask its members, or test one offer on a part of the list."
-    assert found["grounds"] == "" and found["claims"] == []
+    assert found["grounds"] == ""
 
 
 def test_of_too_few_nothing_is_said(shop):
     found = summary.words(shop, MATCHED, None)
     assert found["advice"] == "No advice is given."
-    assert not any(found[key] for key in ("summary", "avoid", "grounds", "claims"))
+    assert not any(found[key] for key in ("summary", "avoid", "grounds"))
     assert "too few to be described" in summary.caution(np.nan)
     assert summary.caution(0.104).startswith("10% of them")
     assert summary.caution(0) == ""
@@ -243,15 +240,15 @@ def test_three_sentences(make_shop):
 
 
 def test_the_start_says_who_has_most_each_and_what_not_to_do(make_shop):
-    avoid = {"text": "No offer: they hold 60% of all.", "condition": "of_total(debt) >= 0.5"}
-    said = {1: {"avoid": avoid["text"], "claims": [avoid]}}
+    avoid = "No offer: they hold 60% of all."
+    said = {1: {"avoid": Claim(avoid, "of_total(debt) >= 0.5", {})}}
     each = {"spent": WORTH["spent"].assign(mean=[2.0, 3.5])}
     start = summary.answer(make_shop(), SIZES, each, {1: "Big", 2: "Web"}, SOLUTION, said)[1]
     assert start.endswith(
         "20% of spent. They have most spent in total; Web have most per client (3.50 EUR on "
         "average, against 2 EUR). A limit for Big: no offer: they hold 60% of all."
     )
-    said[1]["claims"] = [avoid | {"condition": "median(spent) > 3"}]
+    said[1]["avoid"] = Claim(avoid, "median(spent) > 3", {})
     plain = summary.answer(make_shop(), SIZES, WORTH, {1: "Big", 2: "Web"}, SOLUTION, said)[1]
     assert plain.endswith("account for 20% of spent.")
 
@@ -339,7 +336,7 @@ def test_the_page_has_its_sentences_in_order(make_shop):
     assert "sample of 900 of 40,000 clients" in page(shop, clustering=sampled)["limits"][-2]
     by_hand = page(shop, SOLUTION | {"by_hand": True})["decision"]["sentences"]
     assert by_hand[0] == "The number of segments, 2, was set by hand."
-    sure = summary._limits(shop, [{"sure_share": 1.0, "share": 1.0}], {})
+    sure = summary._limits(shop, [{"sure_share": 1.0, "share": 1.0}], {}, 0.9)
     assert not any("near a boundary" in text for text in sure), "no 0% is said"
 
 
@@ -372,7 +369,7 @@ def test_descriptors_one_text_a_segment():
         assert (second["overall"], second["independent"]) == ("yes (60%)", True)
 
 
-NEAR = ["near", "first", "first_share", "second", "second_share", "tie"]
+NEAR = ["near", "first", "first_share", "second", "second_share", "error"]
 
 
 @pytest.mark.parametrize(
@@ -380,10 +377,10 @@ NEAR = ["near", "first", "first_share", "second", "second_share", "tie"]
     [
         ([0, *[np.nan] * 5], None, ""),
         ([4, *[np.nan] * 5], None, "too few others to say to which segment they lean"),
-        ([50, 2, 0.8, 3, 0.2, False], "Web", "the others lean most often towards “Web” (80%)"),
-        ([50, 2, 1.0, None, 0.0, False], "Web", "the others lean most often towards “Web” (100%)"),
+        ([50, 2, 0.8, 3, 0.2, 0.1], "Web", "the others lean most often towards “Web” (80%)"),
+        ([50, 2, 1.0, None, 0.0, 0.0], "Web", "the others lean most often towards “Web” (100%)"),
         (
-            [50, 2, 0.52, 3, 0.48, True],
+            [50, 2, 0.52, 3, 0.48, 0.14],
             None,
             "the others lean towards “Web” (52%) or “Rest” (48%): too few to call",
         ),

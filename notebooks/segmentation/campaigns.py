@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from customer_tables.text import joined, points, printable, share, slug
+from segmentation.claims import Claim, claim
 from segmentation.dataset import CAMPAIGN_COLUMNS
 from segmentation.presentation import spreadsheet_safe
 
@@ -242,25 +243,43 @@ def power_record(
     return record | {"pooled": pooled, "sentences": _power_sentences(groups, pooled, uplift)}
 
 
-def _power_sentences(groups: pd.DataFrame, pooled: dict[str, Any], uplift: float) -> list[str]:
+def _power_sentences(groups: pd.DataFrame, pooled: dict[str, Any], uplift: float) -> list[Claim]:
     """Say which lists show the uplift, what helps the others, and nothing that cannot help."""
     what, short = f"an uplift of {points(uplift)} points", groups[~groups["enough"]]
     helped, hopeless = short[short["split"].notna()], short[short["split"].isna()]
-    if short.empty:
-        return [f"Every control group is large enough to show {what}."]
     enough = [printable(name) for name in groups.loc[groups["enough"], "name"]]
-    said = [f"Large enough to show {what}: {joined(enough)}."] if enough else []
-    if len(helped):
-        rows = helped.to_dict("records")
-        parts = [f"{printable(row['name'])} {share(row['split'])}" for row in rows]
-        said.append(f"A larger control share would show it: {joined(parts)}.")
-    if len(hopeless):
-        parts = [printable(name) for name in hopeless["name"]]
-        said.append(f"Too few on the list at any split: {joined(parts)}.")
-    if len(groups) > 1 and pooled["power"] >= POWER:
-        said.append(f"All lists judged together show it with a chance of {share(pooled['power'])}.")
-    elif len(groups) > 1 and math.isfinite(pooled["split"]):
-        said.append(f"All lists judged together need a control share of {share(pooled['split'])}.")
-    elif len(groups) > 1:
-        said.append("All lists judged together are too few as well.")
-    return said
+    larger = [
+        f"{printable(n)} {share(s)}" for n, s in zip(helped["name"], helped["split"], strict=True)
+    ]
+    too_few = [printable(name) for name in hopeless["name"]]
+    numbers: dict[str, float] = {"lists": len(groups), "enough": len(enough), "helped": len(helped)}
+    numbers |= {"hopeless": len(hopeless), "uplift": uplift}
+    numbers |= {"power": pooled["power"], "split": pooled["split"]}
+    needed = {f"split_{place}": part for place, part in enumerate(helped["split"])}
+    all_lists = "All lists judged together"
+    several = "lists > 1 and enough < lists"
+    said = [
+        claim(
+            numbers,
+            ("enough == lists", f"Every control group is large enough to show {what}."),
+            ("enough > 0", f"Large enough to show {what}: {joined(enough)}."),
+        ),
+        claim(
+            numbers | needed,
+            ("helped > 0", f"A larger control share would show it: {joined(larger)}."),
+        ),
+        claim(numbers, ("hopeless > 0", f"Too few on the list at any split: {joined(too_few)}.")),
+        claim(
+            numbers,
+            (
+                f"{several} and power >= {POWER}",
+                f"{all_lists} show it with a chance of {share(pooled['power'])}.",
+            ),
+            (
+                f"{several} and split > 0",
+                f"{all_lists} need a control share of {share(pooled['split'])}.",
+            ),
+            (f"{several}", f"{all_lists} are too few as well."),
+        ),
+    ]
+    return [text for text in said if text]

@@ -1,21 +1,17 @@
-"""Words that are printed only while their condition holds: conditions over a segment's members.
-
-A *claim* is a text with the condition that it was printed under and the numbers that the condition
-was evaluated with.
-"""
+"""Words that are printed only while their condition holds: conditions over a segment's members."""
 
 from __future__ import annotations
 
 import ast
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from customer_tables.text import lower_first, number, printable, quantity, share
 from segmentation import expressions
+from segmentation.claims import Claim, together
 from segmentation.dataset import Column, Dataset, Feature, Phrase
 from segmentation.profiling import as_words
 
@@ -29,17 +25,6 @@ SIGNS = {
     ast.NotEq: "other than",
 }
 ARITHMETIC = {ast.Add: "+", ast.Sub: "−", ast.Mult: "×", ast.Div: "÷"}
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A text, its condition, and what the aggregates of both were among the members."""
-
-    text: str
-    condition: str
-    values: dict[str, float]  # by the aggregate's own text
-    holds: bool
-    because: tuple[str, ...]  # the condition in words, with the members' numbers
 
 
 class Customers:
@@ -133,10 +118,12 @@ class Members:
     def claim(self, phrase: Phrase, segment: int, condition: ast.expr | None = None) -> Claim:
         """Evaluate a phrase's condition for a segment, and fill in the numbers that it quotes.
 
-        What cannot be evaluated, such as the median of unknown amounts, does not hold. The tree of
-        a condition stands in for its text where names of columns are no words of the language.
+        The claim's values have the text of their aggregate as name. What cannot be evaluated, such
+        as the median of unknown amounts, does not hold. The tree of a condition stands in for its
+        text where names of columns are no words of the language.
         """
-        outer, aggregates = expressions.split(condition or phrase.when)
+        condition = condition or expressions.parse(phrase.when, aggregated=True)
+        outer, aggregates = expressions.split(condition)
         values = {text: self.value(found, segment) for text, found in aggregates.items()}
         arrays = {text: np.array([value]) for text, value in values.items()}
         known = all(map(math.isfinite, values.values()))
@@ -147,7 +134,7 @@ class Members:
             ((name, found),) = expressions.split(quoted)[1].items()
             values[name] = self.value(found, segment)
             text = text.replace(f"{{{quoted}}}", self._amount(found, values[name]))
-        return Claim(text, phrase.when, values, holds, because)
+        return Claim(text, ast.unparse(condition), values, holds, because)
 
     def _in_words(
         self, aggregates: dict[str, expressions.Aggregate], values: dict[str, float]
@@ -248,7 +235,8 @@ def _same(one: expressions.Aggregate, other: expressions.Aggregate) -> bool:
     return one.function == other.function and ast.dump(one.formula) == ast.dump(other.formula)
 
 
-def because(claims: Iterable[Claim], most: int = 3) -> str:
+def because(claims: Iterable[Claim], most: int = 3) -> Claim:
     """Say what claims are based on, each number once."""
+    claims = list(claims)
     reasons = list(dict.fromkeys(reason for claim in claims for reason in claim.because))[:most]
-    return f"Based on: {'; '.join(reasons)}." if reasons else ""
+    return together(f"Based on: {'; '.join(reasons)}." if reasons else "", claims)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from customer_tables.errors import UserError
 from segmentation import expressions
+from segmentation.claims import Claim, claim
 from segmentation.model import bin_counts
 from segmentation.scoring import Scored
 
@@ -149,7 +150,7 @@ class Drift:
     ----------
     verdict : str
         "keep", "watch" or "rebuild".
-    reasons : list of str
+    reasons : list of Claim
         What the verdict is based on, the most serious first.
     features : DataFrame
         feature, psi, noise (what chance alone reaches in one of a thousand), band.
@@ -165,7 +166,7 @@ class Drift:
     """
 
     verdict: str
-    reasons: list[str]
+    reasons: list[Claim]
     features: pd.DataFrame
     segments: pd.DataFrame
     outliers: tuple[float, float, float]
@@ -184,19 +185,26 @@ def compare_period(model: dict[str, Any], period: Period) -> Drift:
     chance = outliers_by_chance(model)
     if low > max(OUTLIERS_WATCH, chance):
         reasons = rebuild if low > max(OUTLIERS_REBUILD, chance) else watch
-        reasons.append(f"{share:.1%} are outliers, outside the range of the training customers.")
+        text = f"{share:.1%} are outliers, outside the range of the training customers."
+        reasons.append(
+            claim({"share": share, "low": low, "by_chance": chance}, ("low > by_chance", text))
+        )
     tables = (features, segments, outliers, units, shift, period.customers)
     if units:  # until these are corrected, no other comparison means anything
+        text = (
+            "The column {} seems to be in another unit: its values are {}. Check the table before "
+            "any other conclusion."
+        )
         first = [
-            f"The column {column} seems to be in another unit: its values are {_times(factor)}. "
-            "Check the table before any other conclusion."
+            claim({"factor": factor}, ("factor > 0", text.format(column, _times(factor))))
             for column, factor in units.items()
         ]
         return Drift("watch", first + watch + rebuild, *tables)
     if rebuild or watch:
         return Drift("rebuild" if rebuild else "watch", rebuild + watch, *tables)
     none = "No feature, no segment and no share of outliers changed beyond the rules."
-    return Drift("keep", [none], *tables)
+    found = {"rebuild": len(rebuild), "watch": len(watch)}
+    return Drift("keep", [claim(found, ("rebuild + watch == 0", none))], *tables)
 
 
 def compare_scored(model: dict[str, Any], scored: Scored) -> Drift:
@@ -206,29 +214,36 @@ def compare_scored(model: dict[str, Any], scored: Scored) -> Drift:
 
 def _reasons(
     features: pd.DataFrame, segments: pd.DataFrame, shift: LocationShift | None
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[Claim], list[Claim]]:
     """Say what is a reason to rebuild the segments, and what to watch them."""
-    rebuild: list[str] = []
-    watch: list[str] = []
+    rebuild: list[Claim] = []
+    watch: list[Claim] = []
     for row in features.itertuples():
         if row.band != "stable":
             reasons = rebuild if row.band == "changed much" else watch
-            reasons.append(f"{row.feature} {row.band} (index {row.psi:.2f}).")
+            text = f"{row.feature} {row.band} (index {row.psi:.2f})."
+            numbers = {"index": row.psi, "by_chance": row.noise}
+            reasons.append(claim(numbers, ("index >= by_chance", text)))
     changed = (features["band"] != "stable").mean()
     if changed >= MANY:
-        rebuild.append(f"{changed:.0%} of the features changed.")
+        text = f"{changed:.0%} of the features changed."
+        rebuild.append(claim({"changed": changed}, (f"changed >= {MANY}", text)))
     if shift:
         change = f"{shift.ratio - 1:+.0%}".replace("-", "−")
-        watch.append(
-            f"{GROWN if shift.ratio > 1 else SHRUNK}: the medians of {shift.moved} of "
-            f"{shift.columns} columns moved, the middle one of them by {change}."
+        text = (
+            f": the medians of {shift.moved} of {shift.columns} columns moved, the middle one of "
+            f"them by {change}."
         )
+        numbers = shift._asdict() | {"by": shift.ratio - 1}
+        ways = ("ratio > 1", GROWN + text), ("ratio <= 1", SHRUNK + text)
+        watch.append(claim(numbers, *ways))
     for row in segments.itertuples():
         if abs(row.change) >= SEGMENT_CHANGE and (row.low > 0 or row.high < 0):
-            word = "grew" if row.change > 0 else "shrank"
-            watch.append(
-                f"The segment {row.name} {word} from {row.share_then:.1%} to {row.share_now:.1%}."
-            )
+            ends = f"from {row.share_then:.1%} to {row.share_now:.1%}."
+            grew = f"low > 0 and change >= {SEGMENT_CHANGE}", f"The segment {row.name} grew {ends}"
+            shrank = "high < 0", f"The segment {row.name} shrank {ends}"
+            names = ("share_then", "share_now", "change", "low", "high")
+            watch.append(claim({name: getattr(row, name) for name in names}, grew, shrank))
     return rebuild, watch
 
 

@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
 from customer_tables.errors import UserError
+from segmentation.claims import Claim, claim
 from segmentation.kmeans import assign
 from segmentation.parallel import parallel_map
 
@@ -85,17 +86,28 @@ def scan(
     return dict(zip(possible, found, strict=True))
 
 
-def meaning(nearer: float, with_hurdle: int) -> str:
+def meaning(nearer: float, with_hurdle: int) -> Claim:
     """Say what follows if the classes agree with yes/no rules by so much more than segments do."""
-    if not with_hurdle:
-        return "No column has a hurdle, so it is a mixture of Gaussians with independent columns."
-    if nearer > CLEARLY:
-        return (
-            "The classes depend more than the segments on who does something, and less on how much."
-        )
-    if nearer < -CLEARLY:
-        return "The segments separate who does something more clearly than the classes do."
-    return "The classes are about as near to the rules as the segments are."
+    return claim(
+        {"nearer": nearer, "with_hurdle": with_hurdle},
+        (
+            "with_hurdle == 0",
+            "No column has a hurdle, so it is a mixture of Gaussians with independent columns.",
+        ),
+        (
+            f"nearer > {CLEARLY}",
+            "The classes depend more than the segments on who does something, and less on how "
+            "much.",
+        ),
+        (
+            f"nearer < -{CLEARLY}",
+            "The segments separate who does something more clearly than the classes do.",
+        ),
+        (
+            f"abs(nearer) <= {CLEARLY}",
+            "The classes are about as near to the rules as the segments are.",
+        ),
+    )
 
 
 def _parameters(hurdles: np.ndarray, k: int) -> int:

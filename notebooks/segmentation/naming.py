@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from customer_tables.text import joined, lower_first, printable, sentence_case
-from segmentation.conditions import Claim, Customers, Members
+from segmentation.claims import Claim, claim, together
+from segmentation.conditions import Customers, Members
 from segmentation.dataset import Archetype, Dataset, Feature, Phrase
 from segmentation.expressions import bind
 from segmentation.features import Preparation
@@ -36,11 +37,10 @@ TAKEN = "given to another segment"
 
 @dataclass(frozen=True)
 class Description:
-    """What sets a segment apart from all others: a name, a phrase, and the claims behind both."""
+    """What sets a segment apart from all others: a name, a phrase, and the features of both."""
 
-    name: str
-    phrase: str
-    claims: tuple[Claim, ...]
+    name: Claim
+    phrase: Claim
     features: frozenset[str]
 
 
@@ -49,13 +49,12 @@ class Name:
     """A segment's name and where it comes from."""
 
     segment: int
-    name: str
+    name: Claim
     archetype: Archetype | None  # None where none fits and the name is a plain description
     score: float  # match of the best-assigned archetype, at most 1
     runner_up: str  # the archetype that came second
     runner_up_score: float
     description: Description
-    claims: tuple[Claim, ...] = ()  # of the name
     obstacle: str = ""  # where there is no archetype, why the nearest is none
 
 
@@ -124,13 +123,12 @@ def name_segments(effects: pd.DataFrame, dataset: Dataset, members: Members) -> 
         obstacle = (obstacles.loc[segment, runner_up] or TAKEN) if runner_up and not name else ""
         names[int(segment)] = Name(
             segment=int(segment),
-            name=name or described[segment].name,
+            name=claims[segment, name] if name else described[segment].name,
             archetype=archetypes.get(name),
             score=float(scores.loc[segment].get(name, others.max() if runner_up else 0.0)),
             runner_up=runner_up,
             runner_up_score=float(others.max()) if runner_up else 0.0,
             description=described[segment],
-            claims=(claims[segment, name],) if name else described[segment].claims,
             obstacle=obstacle,
         )
     return names
@@ -175,12 +173,15 @@ def describe(
         options = [_description(chosen) for chosen in sets if chosen]
         free = (o for o in options if o.features not in used and o.name not in taken)
         nothing = _without_traits(row, dataset)
+        if options:  # whose names other segments have
+            nothing = replace(nothing, phrase=options[0].phrase)
         if segment in assigned:
             described[segment] = options[0] if options else nothing
             continue
         chosen = next(free, nothing)
         if chosen.name in taken:
-            chosen = replace(chosen, name=f"{chosen.name} ({len(taken) + 1})")
+            numbered = together(f"{chosen.name} ({len(taken) + 1})", [chosen.name])
+            chosen = replace(chosen, name=numbered)
         described[segment] = chosen
         used.add(chosen.features)
         taken.add(chosen.name)
@@ -216,23 +217,23 @@ def _trait(feature: Feature, most: bool) -> str:
 def _description(traits: tuple[tuple[Feature, bool, Claim], ...]) -> Description:
     """Put traits into words."""
     words = [_trait(feature, most) for feature, most, _ in traits]
-    phrase = f"{joined(words)} of all segments"
-    claims = tuple(claim for *_, claim in traits)
-    features = frozenset(feature.name for feature, *_ in traits)
-    return Description(sentence_case(words[0]), phrase, claims, features)
+    claims = [claim for *_, claim in traits]
+    name = together(sentence_case(words[0]), claims[:1])
+    phrase = together(f"{joined(words)} of all segments", claims)
+    return Description(name, phrase, frozenset(feature.name for feature, *_ in traits))
 
 
 def _without_traits(effects: pd.Series, dataset: Dataset) -> Description:
     """Describe a segment that has most or least of nothing."""
     shown = [f.name for f in dataset.features_with("segment", "describe") if f.name in effects]
-    shown = effects[shown]
-    if (shown.abs() >= NOTABLE_EFFECT).any():
-        phrase = "neither highest nor lowest in what sets segments apart"
-        return Description(f"Other {dataset.nouns}", phrase, (), frozenset())
-    name, phrase = f"Average {dataset.nouns}", "close to the average in everything"
-    condition = f"abs(effect) < {NOTABLE_EFFECT}"
-    values = {f"effect({feature})": float(effect) for feature, effect in shown.items()}
-    return Description(name, phrase, (Claim(phrase, condition, values, True, ()),), frozenset())
+    values = {"largest_effect": effects[shown].abs().max()}
+    some, none = f"largest_effect >= {NOTABLE_EFFECT}", f"largest_effect < {NOTABLE_EFFECT}"
+    other = (some, f"Other {dataset.nouns}"), (none, f"Average {dataset.nouns}")
+    phrases = (
+        (some, "neither highest nor lowest in what sets segments apart"),
+        (none, "close to the average in everything"),
+    )
+    return Description(claim(values, *other), claim(values, *phrases), frozenset())
 
 
 def agreement_after_refits(

@@ -25,6 +25,7 @@ from customer_tables.text import joined, lower_first, points, sentence_case, sha
 from segmentation import cleaning, rfm
 from segmentation.alternatives import rule_groups
 from segmentation.assignment import distances
+from segmentation.claims import Claim, claim, together
 from segmentation.dataset import Dataset
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.expressions import columns_of, evaluate
@@ -486,7 +487,16 @@ def headline(contest: Contest) -> str:
     return f"For ranking by {contest.label}, the AUC is {beside}"
 
 
-def finding(contest: Contest) -> str:
+def _numbers(contest: Contest) -> dict[str, float]:
+    """Return what sentences about a contest quote, by the names that their conditions use."""
+    table, baseline = contest.first, _baseline(contest)
+    found = table.loc[SEGMENTS, ["value", "low", "high"]].to_dict()
+    found |= table.loc[baseline, ["difference_low", "difference_high"]].to_dict()
+    found |= {f"value_{place}": value for place, value in enumerate(table["value"])}
+    return found | {"chance": CHANCE[contest.measure], "alone": baseline == ALL}
+
+
+def finding(contest: Contest) -> Claim:
     """Say how well segments predict an outcome, beside the other contestants."""
     value, low, high = map(contest.write, contest.first.loc[SEGMENTS, ["value", "low", "high"]])
     told = _told(contest, RULES, SCORES, DECILES, ALL)
@@ -497,44 +507,51 @@ def finding(contest: Contest) -> str:
     else:
         said = f"segments rank by {contest.label} with an AUC of {value} ({interval}; "
         said += "0.50 is chance)"
-    return f"Out of sample, {said}; {beside}."
+    return claim(_numbers(contest), ("low <= high", f"Out of sample, {said}; {beside}."))
 
 
-def conclusion(contest: Contest) -> str:
+def conclusion(contest: Contest) -> Claim:
     """Say for which use the segments serve or not, whichever way the numbers fall."""
     table, label, baseline = contest.first, contest.label, _baseline(contest)
     index = "" if contest.measure == "R2" else f"{contest.measure} "
     told = {name: f"{index}{value}" for name, value in _told(contest, *table.index).items()}
     these = f"For predicting {label}, these segments ({told[SEGMENTS]})"
     shown = table.index[table["low"] > CHANCE[contest.measure]]
-    if SEGMENTS not in shown:
-        useful = next((n for n in AGAINST if n in shown), "")
-        instead = f"; {useful} ({told[useful]}) can" if useful else ", like all else here"
-        return f"{these} cannot be told from chance{instead}."
-    if baseline == ALL:
-        return f"{these} do better than chance."
-    if table.loc[baseline, "difference_low"] > 0:
-        return f"{these} do worse than {baseline} ({told[baseline]})."
-    if table.loc[baseline, "difference_high"] < 0:
-        return f"{these} do better than {baseline} ({told[baseline]})."
-    return f"{these} are not shown to do better or worse than {baseline} ({told[baseline]})."
+    useful = next((n for n in AGAINST if n in shown), "")
+    beside = f"{baseline} ({told[baseline]})"
+    return claim(
+        _numbers(contest) | {"useful": useful != ""},
+        (
+            "not low > chance and useful == 1",
+            f"{these} cannot be told from chance; {useful} ({told.get(useful)}) can.",
+        ),
+        ("not low > chance", f"{these} cannot be told from chance, like all else here."),
+        ("low > chance and alone == 1", f"{these} do better than chance."),
+        ("difference_low > 0", f"{these} do worse than {beside}."),
+        ("difference_high < 0", f"{these} do better than {beside}."),
+        ("alone == 0", f"{these} are not shown to do better or worse than {beside}."),
+    )
 
 
-def campaign_sentence(table: pd.DataFrame, contest: Contest, nouns: str) -> str:
+def campaign_sentence(table: pd.DataFrame, contest: Contest, nouns: str) -> Claim:
     """Say what a campaign at the best segment would have reached, and as many by past value."""
     baseline, label = _baseline(contest), contest.label
     other = table.loc[baseline]
     whole = f"of the {nouns} with {label}" if contest.outcome.yes_no else f"of {label}"
-    ends = " to ".join(points(other[f"difference_{end}"], signed=True) for end in ("low", "high"))
-    return (
+    difference = other[["difference_low", "difference_high"]].to_dict()
+    ends = " to ".join(points(end, signed=True) for end in difference.values())
+    text = (
         f"A campaign aimed at the segment that did best in the other folds "
         f"({share(table.attrs['aimed'])} of the {nouns}) would have reached "
         f"{share(table.loc[SEGMENTS, 'value'])} {whole}; one aimed at as many by {baseline}, "
         f"{share(other['value'])} (95% interval of the difference {ends} percentage points)."
     )
+    numbers = difference | {"aimed": table.attrs["aimed"], "by_baseline": other["value"]}
+    numbers["by_segments"] = table.loc[SEGMENTS, "value"]
+    return claim(numbers, ("difference_low <= difference_high", text))
 
 
-def another_k(table: pd.DataFrame, contest: Contest, k: int, span: tuple[int, int]) -> str:
+def another_k(table: pd.DataFrame, contest: Contest, k: int, span: tuple[int, int]) -> Claim:
     """Say which number of segments would predict far better; empty where none would.
 
     The best in the actionable range comes first, then one far better outside, which is said.
@@ -550,30 +567,38 @@ def another_k(table: pd.DataFrame, contest: Contest, k: int, span: tuple[int, in
         if len(values):
             told.append(f"{values.idxmax()}{where} would {verb} {contest.write(values.max())}")
     said = f"Another number of segments would predict {contest.label} better: {joined(told)}."
-    return said if len(told) > 1 else ""
+    ahead = table.loc[better.idxmax(), "difference"] if len(better) else 0.0
+    numbers = {f"value_{n}": value for n, value in table["value"].items()} | {"ahead": ahead}
+    numbers |= {f"k_{n}": n for n in table.index} | {"low": low, "high": high}
+    return claim(numbers, (f"ahead >= {FAR}", said))
 
 
-def one_more_or_fewer(table: pd.DataFrame, contest: Contest, k: int) -> str:
+def one_more_or_fewer(table: pd.DataFrame, contest: Contest, k: int) -> Claim:
     """Say what one segment more or fewer would change in prediction."""
     told = {n: contest.write(table.loc[n, "value"]) for n in (k - 1, k, k + 1) if n in table.index}
     beside = [f"{n} segments would reach {value}" for n, value in told.items() if n != k]
     what = "R²" if contest.measure == "R2" else "AUC"
-    return f"By {what}, {joined(beside)}; {k} reach {told[k]}." if beside else ""
+    text = f"By {what}, {joined(beside)}; {k} reach {told[k]}."
+    numbers = {f"value_{n}": table.loc[n, "value"] for n in told} | {f"k_{n}": n for n in told}
+    return claim(numbers | {"beside": len(beside)}, ("beside > 0", text))
 
 
-def movers_sentence(table: pd.DataFrame, customers: int, nouns: str, label: str) -> str:
+def movers_sentence(table: pd.DataFrame, customers: int, nouns: str, label: str) -> Claim:
     """Say whether what movers spend, or are worth, went with them, beside those who stayed."""
     moved = share(table.attrs["moved"])
     said = f"{moved} of the {customers:,} {nouns} of both periods changed segment."
     ends = table.reindex(columns=["difference_low", "difference_high"]).reindex([UP, DOWN])
-    up, down = ends.loc[UP, "difference_low"] > 0, ends.loc[DOWN, "difference_high"] < 0
-    what = sentence_case(label)
-    if up and down:
-        return f"{said} {what} moved with them, up and down, beyond that of those who stayed."
-    if up or down:
-        way = "up" if up else "down"
-        return f"{said} {what} moved only with those who moved {way}, beside those who stayed."
-    return f"{said} That their {lower_first(label)} moved with them is not shown."
+    numbers = {"up": ends.loc[UP, "difference_low"], "down": ends.loc[DOWN, "difference_high"]}
+    numbers |= {"moved": table.attrs["moved"], "customers": customers}
+    what = f"{said} {sentence_case(label)} moved"
+    beside = ", beside those who stayed."
+    return claim(
+        numbers,
+        ("up > 0 and down < 0", f"{what} with them, up and down, beyond that of those who stayed."),
+        ("up > 0", f"{what} only with those who moved up{beside}"),
+        ("down < 0", f"{what} only with those who moved down{beside}"),
+        ("moved >= 0", f"{said} That their {lower_first(label)} moved with them is not shown."),
+    )
 
 
 def report(
@@ -583,14 +608,16 @@ def report(
     k: int,
     span: tuple[int, int],
     nouns: str,
-) -> list[str]:
+) -> list[Claim]:
     """Say what the contests show; first, where another number of segments would predict far better.
 
     `tables` are from `over_k`, by the place of the contest; `campaigns` are of the first contests;
     `span` is the lowest and the highest k that can be acted on.
     """
     said = [another_k(table, contests[place], k, span) for place, table in tables.items()]
-    said += [f"{finding(one)} {conclusion(one)}" for one in contests[:2]]
+    for one in contests[:2]:
+        parts = [finding(one), conclusion(one)]
+        said.append(together(" ".join(parts), parts))
     for one, table in zip(contests[:1], campaigns, strict=False):
         said += [one_more_or_fewer(tables[0], one, k), campaign_sentence(table, one, nouns)]
     return [text for text in said if text]

@@ -310,8 +310,8 @@ def leaning(
     -------
     DataFrame
         near, how many members lie near a boundary; first and second, the segments that most of
-        them have as second choice, and first_share and second_share (of those near); tie, whether
-        the two counts differ by no more than sampling error (95%, one multinomial sample).
+        them have as second choice, and first_share and second_share (of those near); error, the
+        standard error of their difference (one multinomial sample).
         Missing where fewer than ``min_group_size`` lie near a boundary.
     """
     counts = _choices_near_boundary(assigned, labels)
@@ -326,8 +326,8 @@ def leaning(
             rows[segment] |= {"second": row.index[1] if len(row) > 1 else None}
             rows[segment] |= {"second_share": second / row.sum()}
             error = math.sqrt(first + second - (first - second) ** 2 / row.sum())
-            rows[segment] |= {"tie": first - second <= 1.96 * error}
-    columns = ["near", "first", "first_share", "second", "second_share", "tie"]
+            rows[segment] |= {"error": error / row.sum()}
+    columns = ["near", "first", "first_share", "second", "second_share", "error"]
     return pd.DataFrame(rows, index=columns).T.rename_axis("segment")
 
 

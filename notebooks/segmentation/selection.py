@@ -12,6 +12,7 @@ import pandas as pd
 
 from customer_tables.errors import UserError
 from customer_tables.text import joined
+from segmentation.claims import Claim, claim, together
 from segmentation.kmeans import KMeansFit, scan_kmeans
 from segmentation.separation import MIN_MEMBERS, least_apart, without_ends
 from segmentation.stability import Resamples, resample_scan
@@ -52,7 +53,7 @@ class Choice:
     qualified: tuple[int, ...]
     natural: tuple[int, ...]  # every k of the whole scan at which groups stand apart
     by_hand: bool
-    reason: str
+    reason: Claim
 
     @property
     def apart(self) -> bool:
@@ -106,19 +107,35 @@ def choose_k(
     possible = scan.index[sizeable & (again | scan.index.isin(natural))]
     qualified = [k for k in possible if k in actionable.index or k == by_hand]
     apart = [k for k in natural if k in qualified]
-    of_range = f"of {actionable.index.min()} to {actionable.index.max()}"
     if by_hand:
-        k, reason = by_hand, "set by hand"
+        k = by_hand
     elif apart:
-        k, reason = max(apart), "the largest number of groups that stand apart"
+        k = max(apart)
     elif qualified:
-        stable, reason = scan.loc[qualified, "stability"], f"the most stable {of_range}"
+        stable = scan.loc[qualified, "stability"]
         k = stable.index[stable >= stable.max() - TOLERANCE].max()
-        if scan.loc[k, "stability"] < actionable["stability"].max():
-            reason = f"the largest {of_range} about as stable as the most stable one found again"
     else:
         k = actionable["stability"].idxmax()
-        reason = f"the most stable {of_range}, though none meets the rule"
+    of_range = f"of {actionable.index.min()} to {actionable.index.max()}"
+    reason = claim(
+        {
+            "by_hand": by_hand > 0,
+            "apart": len(apart),
+            "qualified": len(qualified),
+            "k": k,
+            "behind": actionable["stability"].max() - scan.loc[k, "stability"],
+            "lowest": actionable.index.min(),
+            "highest": actionable.index.max(),
+        },
+        ("by_hand == 1", "set by hand"),
+        ("apart > 0", "the largest number of groups that stand apart"),
+        ("qualified == 0", f"the most stable {of_range}, though none meets the rule"),
+        ("behind <= 0", f"the most stable {of_range}"),
+        (
+            "behind > 0",
+            f"the largest {of_range} about as stable as the most stable one found again",
+        ),
+    )
     return Choice(
         k=int(k),
         qualified=tuple(int(n) for n in qualified),
@@ -259,10 +276,10 @@ class Verdict:
     clearer than null reference data?
     """
 
-    word: str  # "natural", "reproducible" or "constructed" (Dolnicar & Leisch 2010)
-    sentence: str  # what the word means for those who use the segments
+    word: Claim  # "natural", "reproducible" or "constructed" (Dolnicar & Leisch 2010)
+    sentence: Claim  # what the word means for those who use the segments
     clearer: bool  # than the segments of null reference data
-    reasons: tuple[str, str, str]
+    reasons: tuple[Claim, Claim, Claim]
 
 
 def verdict(
@@ -284,89 +301,155 @@ def verdict(
     references = null_scan[(null_scan["k"] == choice.k) & (null_scan["null"] != "permuted")]
     highest = references["silhouette"].max()
     clearer = bool(at["silhouette"] >= highest + EXCESS)
+    numbers = {
+        "silhouette": at["silhouette"],
+        "null": highest,
+        "stability": at["stability"],
+        "null_stability": references["stability"].max(),
+        "qualified": choice.k in choice.qualified,
+        "apart": choice.apart,
+    }
     again = f"adjusted Rand index {at['stability']:.2f}"
     if references["stability"].notna().any():
         again += f"; null reference data reach {references['stability'].max():.2f}"
-    why = ["null reference data give segments that are as clear"] * (not clearer)
-    if choice.k not in choice.qualified:
-        why.append("another sample of similar customers could be partitioned differently")
-    meaning = {
-        "natural": "The segments are groups that stand apart in the data.",
-        "reproducible": "The partition is found again in new samples of similar customers "
-        f"({again}); treat the boundaries between its segments as a convention.",
-        "constructed": f"The segments are one possible partition ({again}): {' and '.join(why)}.",
-    }
-    word = choice.state(clearer)
-    sentence = (
-        meaning[word] if choice.apart else f"{_elsewhere(choice, actionable)} {meaning[word]}"
+    clear = f"silhouette >= null + {EXCESS}"
+    as_clear = "null reference data give segments that are as clear"
+    differently = "another sample of similar customers could be partitioned differently"
+    why = [
+        claim(numbers, (f"not {clear}", as_clear)),
+        claim(numbers, ("qualified == 0", differently)),
+    ]
+    found_again = f"apart == 0 and qualified == 1 and {clear}"
+    condition, meaning = {
+        "natural": ("apart == 1", "The segments are groups that stand apart in the data."),
+        "reproducible": (
+            found_again,
+            "The partition is found again in new samples of similar customers "
+            f"({again}); treat the boundaries between its segments as a convention.",
+        ),
+        "constructed": (
+            f"not ({found_again})",
+            f"The segments are one possible partition ({again}): {joined([*filter(None, why)])}.",
+        ),
+    }[choice.state(clearer)]
+    word = claim(numbers, (condition, choice.state(clearer)))
+    sentence = claim(numbers, (condition, meaning))
+    if not choice.apart:
+        elsewhere = _elsewhere(choice, actionable)
+        sentence = together(f"{elsewhere} {sentence}", [elsewhere, sentence, *why])
+    structure = claim(
+        numbers,
+        (
+            "silhouette <= 1",
+            f"The mean silhouette is {at['silhouette']:.2f} "
+            f"({silhouette_word(at['silhouette'])} structure, Kaufman & Rousseeuw 1990); "
+            f"on null reference data, at most {highest:.2f}. ",
+        ),
     )
-    text = (
-        f"The mean silhouette is {at['silhouette']:.2f} ({silhouette_word(at['silhouette'])} "
-        f"structure, Kaufman & Rousseeuw 1990); on null reference data, at most {highest:.2f}. "
+    beside = claim(
+        numbers,
+        (clear, "The segments are clearer than those of null reference data."),
+        (
+            "apart == 1",
+            "That does not count here: null reference data keep gaps in single columns.",
+        ),
+        (f"not {clear}", "The segments are no clearer than those of null reference data."),
     )
-    if clearer:
-        text += "The segments are clearer than those of null reference data."
-    elif choice.apart:
-        text += "That does not count here: null reference data keep gaps in single columns."
-    else:
-        text += "The segments are no clearer than those of null reference data."
     found = _found_again(at, references["stability"].dropna())
-    return Verdict(word, sentence, clearer, (_groups(scan, choice, actionable), found, text))
+    third = together(structure + beside, [structure, beside])
+    return Verdict(word, sentence, clearer, (_groups(scan, choice, actionable), found, third))
 
 
-def _elsewhere(choice: Choice, actionable: tuple[int, int]) -> str:
+def _elsewhere(choice: Choice, actionable: tuple[int, int]) -> Claim:
     """Say in one sentence whether there are groups, where the chosen segments are none."""
-    if not choice.natural:
-        return "No separate groups were shown."
     ks = joined([str(k) for k in choice.natural])
     low, high = actionable
-    outside = all(not low <= k <= high for k in choice.natural)
-    where = f"outside the actionable range of {low} to {high}" if outside else "not at this k"
-    return f"Groups stand apart at k = {ks}, {where}."
+    numbers = {f"natural_{k}": k for k in choice.natural} | {"low": low, "high": high}
+    numbers |= {"natural": len(choice.natural), "here": choice.k in choice.natural}
+    numbers["inside"] = sum(low <= k <= high for k in choice.natural)
+    apart = f"Groups stand apart at k = {ks}"
+    return claim(
+        numbers,
+        ("natural == 0", "No separate groups were shown."),
+        ("here == 1", f"{apart}; at this k, one of them is tiny."),
+        ("inside == 0", f"{apart}, outside the actionable range of {low} to {high}."),
+        ("here == 0", f"{apart}, not at this k."),
+    )
 
 
-def _groups(scan: pd.DataFrame, choice: Choice, actionable: tuple[int, int]) -> str:
+def _groups(scan: pd.DataFrame, choice: Choice, actionable: tuple[int, int]) -> Claim:
     """Answer whether there are groups, from the density between segments."""
     at = scan.loc[choice.k]
-    if choice.apart:
-        least = f"at most {math.ceil(round(100 * at['valley'], 6))}% of the lower peak"
-        return (
+    valley, gap = at["valley"], f"valley <= {NATURAL_VALLEY}"
+    least = f"at most {math.ceil(round(100 * valley, 6))}% of the lower peak" if valley > 0 else ""
+    between = f"At k = {choice.k} the density of customers between the two segments least apart"
+    density = claim(
+        {
+            "k": choice.k,
+            "apart": choice.apart,
+            "valley": valley,
+            "unknown": np.isnan(valley),
+            "jaccard": at["apart_jaccard"],
+        },
+        (
+            "apart == 1",
             f"Groups stand apart: between any two of the {choice.k} segments the density of "
-            f"customers falls to {least if at['valley'] > 0 else 'nothing'}."
-        )
+            f"customers falls to {least or 'nothing'}.",
+        ),
+        (
+            "unknown == 1",
+            f"At k = {choice.k} a segment has fewer than {MIN_MEMBERS} members, too few to show a "
+            "gap.",
+        ),
+        (
+            f"not {gap}",
+            f"{between} is still {valley:.0%} of the lower peak; up to {NATURAL_VALLEY:.0%} would "
+            "be a gap.",
+        ),
+        (
+            gap,
+            f"{between} falls to {valley:.0%} of the lower peak, which is a gap; but as groups "
+            f"that stand apart, the least stable has a Jaccard similarity of "
+            f"{at['apart_jaccard']:.2f} with its best match ({NATURAL_JACCARD:.2f} is needed).",
+        ),
+    )
     # Where no groups were shown, the verdict's own sentence says it already.
-    text = f"{_elsewhere(choice, actionable)} " if choice.natural else ""
-    text += f"At k = {choice.k} "
-    if np.isnan(at["valley"]):
-        text += f"a segment has fewer than {MIN_MEMBERS} members, too few to show a gap."
-    else:
-        text += (
-            "the density of customers between the two segments least apart is still "
-            f"{at['valley']:.0%} of the lower peak; up to {NATURAL_VALLEY:.0%} would be a gap."
-        )
+    parts = [_elsewhere(choice, actionable)] if choice.natural and not choice.apart else []
     gaps = scan.index[
         (scan["valley_with_ends"] <= NATURAL_VALLEY) & (scan["valley"] > NATURAL_VALLEY)
     ]
-    if len(gaps):
-        text += (
-            f" The gaps at k = {joined([str(k) for k in gaps])} are only those at the ends of "
-            "columns, for example between customers with a zero and the others."
-        )
-    return text
+    ends = claim(
+        {f"gap_{k}": k for k in gaps} | {"gaps": len(gaps)},
+        (
+            "gaps > 0",
+            f"The gaps at k = {joined([str(k) for k in gaps])} are only those at the ends of "
+            "columns, for example between customers with a zero and the others.",
+        ),
+    )
+    parts += [density] if choice.apart else [density, ends]
+    return together(" ".join(filter(None, parts)), parts)
 
 
-def _found_again(at: pd.Series, null_stability: pd.Series) -> str:
+def _found_again(at: pd.Series, null_stability: pd.Series) -> Claim:
     """Answer whether the partition would be found again, beside null reference data."""
+    low, high = null_stability.min(), null_stability.max()
+    numbers = {"stability": at["stability"], "worst_jaccard": at["worst_jaccard"]}
+    numbers |= {"null_lowest": low, "null_highest": high, "stable": STABLE_JACCARD}
     text = (
         f"The mean adjusted Rand index of fits on two samples is {at['stability']:.2f}; the least "
         f"stable segment has a Jaccard similarity of {at['worst_jaccard']:.2f} with its best match "
         f"({STABLE_JACCARD:.2f} is stable, Hennig 2007)."
     )
-    if len(null_stability):
-        text += (
-            f" On null reference data, the index is {null_stability.min():.2f} to "
-            f"{null_stability.max():.2f}"
-        )
-        stable = null_stability.max() >= AGREEMENT
-        text += ": a partition without groups can be stable, too." if stable else "."
-    return text
+    null = f" On null reference data, the index is {low:.2f} to {high:.2f}"
+    parts = [
+        claim(numbers, ("stability <= 1", text)),
+        claim(
+            numbers,
+            (
+                f"null_highest >= {AGREEMENT}",
+                f"{null}: a partition without groups can be stable, too.",
+            ),
+            (f"null_highest < {AGREEMENT}", f"{null}."),
+        ),
+    ]
+    return together("".join(parts), parts)

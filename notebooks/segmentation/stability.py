@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 
+from segmentation.claims import Claim, claim
 from segmentation.kmeans import KMeansFit, assign
 from segmentation.parallel import parallel_map
 
@@ -173,9 +174,10 @@ def jaccard(first: np.ndarray, second: np.ndarray, k: int) -> np.ndarray:
     return both / np.maximum(either, 1)
 
 
-def stability_word(value: float) -> str:
+def stability_word(value: float) -> Claim:
     """Hennig's words for a segment's mean Jaccard similarity."""
-    return next((word for cut, word in JACCARD_CUTS if value >= cut), "unstable")
+    cuts = [(f"jaccard >= {cut}", word) for cut, word in JACCARD_CUTS]
+    return claim({"jaccard": value}, *cuts, (f"jaccard < {JACCARD_CUTS[-1][0]}", "unstable"))
 
 
 def assignment_agreement(resamples: Resamples) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -26,7 +25,8 @@ from customer_tables.text import (
     share,
 )
 from customer_tables.vocabulary import HOUSEHOLD, INCOME, SENSITIVE
-from segmentation.conditions import Claim, Members, because
+from segmentation.claims import Claim, claim, restored, together
+from segmentation.conditions import Members, because
 from segmentation.dataset import Archetype, Dataset, Feature, Phrase
 from segmentation.expressions import bind, columns_of
 from segmentation.figures.style import SegmentStyle
@@ -47,7 +47,6 @@ WORTH = (
 GROWS = 0.5  # rank correlation with months as a customer from which a value accumulates with them
 CLEARLY = 0.05  # of everybody's level: a smaller difference of averages is no evidence of a side
 ADVISED = ("advice", "avoid", "grounds", "caution", "measure")
-CLAIM = ("text", "condition", "values", "holds")  # what is saved of a claim
 NO_LEAN = {"second_choice": None, "leaning": ""}  # of a segment too small to be described
 CHANGE_COLUMNS = ("what", "column", "rows", "action")
 
@@ -126,11 +125,12 @@ def traits(
     said: set[tuple[str, ...]] = set()
     notable = [f for f in chosen if abs(effects[f.name]) >= NOTABLE_EFFECT]
     for f in sorted(notable, key=lambda f: -abs(effects[f.name])):
-        label, effect = printable(f.label or f.name), float(effects[f.name])
+        effect = float(effects[f.name])
         found = _on_the_side_of(effect, f, typical, overall)
         if not found or len(entries) == MOST_TRAITS:
             continue
-        named, level, of_all = found
+        label, named = found
+        level, of_all = (label.values[name] for name in ("level", "everybody"))
         own, others = (quantity(each, f.unit, f.kind) for each in (level, of_all))
         if (same := (own, others, f"{effect:.2f}")) in said:
             continue
@@ -155,15 +155,17 @@ def _on_the_side_of(
     feature: Feature,
     typical: tuple[pd.Series, pd.Series],
     overall: tuple[pd.Series, pd.Series],
-) -> tuple[str, float, float] | None:
-    """Find the statistic, and its values, that clearly lies on the same side as an effect."""
+) -> tuple[Claim, str] | None:
+    """Return a label as a claim, and the statistic that lies on the same side as an effect."""
     is_share = feature.kind in ("share", "yes_no")
     names = [statistic(feature)] if feature.kind == "yes_no" else [statistic(feature), "median"]
+    aside = "effect * (level - everybody) > abs(effect) * "
+    aside += "0.01" if is_share else f"{CLEARLY} * abs(everybody)"
+    label = printable(feature.label or feature.name)
     for named, own, others in zip(names, typical, overall, strict=False):
-        level, of_all = float(own[feature.name]), float(others[feature.name])
-        least = 0.01 if is_share else CLEARLY * abs(of_all)
-        if math.copysign(1, effect) * (level - of_all) > max(least, 0.0):
-            return named, level, of_all
+        values = {"effect": effect, "level": own[feature.name], "everybody": others[feature.name]}
+        if found := claim(values, (f"abs(effect) >= {NOTABLE_EFFECT} and {aside}", label)):
+            return found, named
     return None
 
 
@@ -192,7 +194,7 @@ def answer(
     names: dict[int, str],
     solution: dict[str, Any],
     said: dict[int, dict[str, Any]],
-) -> list[str]:
+) -> list[Claim]:
     """Answer in three sentences: how many segments, where to start, how sure we are.
 
     Parameters
@@ -207,13 +209,14 @@ def answer(
     shown = {segment: printable(names[segment]) for segment in sizes.index}
     nouns, start = dataset.nouns, _where_to_start(dataset, sizes["share"], worth, shown, said)
     verdict = solution["verdict"]
-    if verdict["word"] != "natural" and not verdict["clearer"]:  # nothing to rank segments by
-        start = "None of them is a place to start: the verdict says why."
+    judged = {"natural": verdict["word"] == "natural", "clearer": verdict["clearer"]}
+    nowhere = "None of them is a place to start: the verdict says why."
+    counts = {"customers": sizes["customers"].sum(), "k": solution["k"], "named": len(shown)}
+    they = f"The {counts['customers']:,} {nouns} fall into {solution['k']} segments"
     return [
-        f"The {sizes['customers'].sum():,} {nouns} fall into {solution['k']} segments: "
-        f"{joined([*shown.values()])}.",
-        start,
-        f"How sure: {solution['verdict']['sentence']}",
+        claim(counts, ("k == named", f"{they}: {joined([*shown.values()])}.")),
+        claim(judged, ("natural == 0 and clearer == 0", nowhere)) or start,
+        together(f"How sure: {verdict['sentence']}", [restored(verdict["sentence"], verdict)]),
     ]
 
 
@@ -223,79 +226,103 @@ def _where_to_start(
     worth: dict[str, pd.DataFrame],
     names: dict[int, str],
     said: dict[int, dict[str, Any]],
-) -> str:
+) -> Claim:
     """Say which segment to address first: by the first measure of value, unless others disagree.
 
     A segment qualifies by a measure where the interval of its share of it lies above its share of
     the customers. Where another segment has most per customer, that is said.
     """
     of_customers, nouns = shares.map(share), dataset.nouns
-    if not dataset.values:
-        return "No measure of value says which segment comes first."
-    tops: dict[str, Any] = {}  # by label, who accounts for most among those who qualify
-    above, parts = {}, {value.label: worth[value.column]["share"] for value in dataset.values}
-    for value in dataset.values:
-        table = worth[value.column]
-        above[value.label] = table["low"].fillna(table["share"]) > shares
-        if above[value.label].any():
-            tops[value.label] = parts[value.label][above[value.label]].idxmax()
-    if not tops:
-        what = joined([printable(label) for label in parts], "or")
-        return f"No segment clearly has more than its share of {what}: none has to come first."
+    labels = [value.label for value in dataset.values]
+    parts = {value.label: worth[value.column]["share"] for value in dataset.values}
+    lows = {value.label: worth[value.column]["low"] for value in dataset.values}
+    lows = {label: low.fillna(parts[label]) for label, low in lows.items()}
+    above = {label: low > shares for label, low in lows.items()}
+    # By label, who accounts for most among those who qualify.
+    tops = {label: parts[label][above[label]].idxmax() for label in labels if above[label].any()}
+    what = joined([printable(label) for label in labels], "or")
+    nothing = claim(
+        {"measures": len(labels), "above": sum(each.sum() for each in above.values())},
+        ("measures == 0", "No measure of value says which segment comes first."),
+        (
+            "above == 0",
+            f"No segment clearly has more than its share of {what}: none has to come first.",
+        ),
+    )
+    if nothing:
+        return nothing
 
-    def counted(segment: Any, labels: Iterable[str]) -> str:
-        return joined([f"{share(parts[label][segment])} of {printable(label)}" for label in labels])
+    def counted(segment: Any, labels: Iterable[str], condition: str = "") -> Claim:
+        """Write a segment's shares; with a condition that each interval lies above its size."""
+        values = {f"size_{segment}": shares[segment]}
+        for label in labels:
+            place = f"{[*parts].index(label)}_{segment}"
+            values |= {
+                f"share_{place}": parts[label][segment],
+                f"low_{place}": lows[label][segment],
+            }
+        conditions = [condition.format(n) for n in values if n.startswith("low_")]
+        text = [f"{share(parts[label][segment])} of {printable(label)}" for label in labels]
+        return claim(values, (" and ".join(conditions), joined(text)))
+
+    def above_size(segment: Any, labels: Iterable[str]) -> Claim:
+        return counted(segment, labels, f"{{}} > size_{segment}")
 
     label, top = next(iter(tops.items()))
     others = [other for other in tops if not above[other][top]]
-    more = _most_each(dataset, worth, top, names) if label == dataset.value_label else ""
-    more += _limit(names[top], said.get(top, {}))
+    more = [_most_each(dataset, worth, top, names)] if label == dataset.value_label else []
+    more.append(_limit(names[top], said.get(top, {})))
     if len(tops) == len(parts) and not others:
         last = parts[label].idxmin()
-        return (
+        own, theirs = above_size(top, parts), counted(last, [label], "{} <= 1")
+        text = (
             f"Start with {names[top]}: they are {of_customers[top]} of the {nouns} and account for "
-            f"{counted(top, parts)}, while {names[last]} are {of_customers[last]} and account for "
-            f"{counted(last, [label])}.{more}"
+            f"{own}, while {names[last]} are {of_customers[last]} and account for {theirs}."
         )
+        return together("".join([text, *more]), [own, theirs, *more])
+    own = above_size(top, [label])
     start = f"By {printable(label)}, start with {names[top]}: {of_customers[top]} of the {nouns}, "
     elsewhere: dict[Any, list[str]] = {}
     for other in others:
         elsewhere.setdefault(tops[other], []).append(other)
+    pointed = {segment: above_size(segment, labels) for segment, labels in elsewhere.items()}
     found = [
         f"{joined([printable(label) for label in labels])} "
         f"{'point' if len(labels) > 1 else 'points'} to {names[segment]} "
-        f"({of_customers[segment]} of the {nouns}, {counted(segment, labels)})"
+        f"({of_customers[segment]} of the {nouns}, {pointed[segment]})"
         for segment, labels in elsewhere.items()
     ]
     pointing = f" Not every measure agrees: {'; '.join(found)}." if found else ""
-    pointing += "".join(_limit(names[segment], said.get(segment, {})) for segment in elsewhere)
-    return f"{start}{counted(top, [label])}.{more}{pointing}"
+    limits = [_limit(names[segment], said.get(segment, {})) for segment in elsewhere]
+    text = "".join([f"{start}{own}.", *more, pointing, *limits])
+    return together(text, [own, *more, *pointed.values(), *limits])
 
 
 def _most_each(
     dataset: Dataset, worth: dict[str, pd.DataFrame], top: Any, names: dict[int, str]
-) -> str:
+) -> Claim:
     """Say which segment has most per customer of the first measure, where it is not the top one."""
     value, means = dataset.values[0], worth[dataset.value]["mean"]
     richest = means.idxmax()
-    if richest == top:
-        return ""
     most, own = (quantity(means[segment], value.unit) for segment in (richest, top))
-    return (
+    text = (
         f" They have most {printable(value.label)} in total; {names[richest]} have most per "
         f"{dataset.noun} ({most} on average, against {own})."
     )
+    return claim(
+        {"most_each": means[richest], "own_each": means[top]}, ("most_each > own_each", text)
+    )
 
 
-def _limit(name: str, told: dict[str, Any]) -> str:
+def _limit(name: str, told: dict[str, Any]) -> Claim:
     """Repeat what not to do with a segment, where that follows from its part of a total."""
-    for claim in told.get("claims", ()):
-        if claim["text"] == told["avoid"] and "of_total(" in claim["condition"]:
-            return f" A limit for {name}: {lower_first(claim['text'])}"
-    return ""
+    avoid = told.get("avoid")
+    if not avoid or "of_total(" not in avoid.condition:
+        return claim({})
+    return together(f" A limit for {name}: {lower_first(avoid)}", [avoid])
 
 
-def evidence(name: Name, null_matches: pd.Series) -> str:
+def evidence(name: Name, null_matches: pd.Series) -> Claim:
     """Say why a segment has its name, which name came second, and what null data reach.
 
     Parameters
@@ -304,18 +331,25 @@ def evidence(name: Name, null_matches: pd.Series) -> str:
         By archetype, from `naming.null_matches`.
     """
     other, score = name.runner_up, name.runner_up_score
-    if name.archetype:
-        second = f"; next {other} ({score:.2f})" if score >= MATCH_THRESHOLD else ""
-        null = float(null_matches[name.name])
-        weak = ": the match is no better than that of null data, so the name describes a zone"
-        return (
-            f"Match with the pattern (at most 1): {name.score:.2f}{second}. A segment of null "
-            f"reference data with the same margins reaches {null:.2f}"
-            f"{weak if null >= name.score else ''}."
-        )
-    near = score >= MATCH_THRESHOLD
-    nearest = f" Nearest: {other} (match {score:.2f}; {name.obstacle})." if near else ""
-    return f"No known kind of customer fits, so the name describes what sets it apart.{nearest}"
+    values = {"match": name.score, "next": score, "matched": name.archetype is not None}
+    is_near = f"next >= {MATCH_THRESHOLD}"
+    if not name.archetype:
+        text = "No known kind of customer fits, so the name describes what sets it apart."
+        none = claim(values, ("matched == 0", text))
+        text = f" Nearest: {other} (match {score:.2f}; {name.obstacle})."
+        nearest = claim(values, (is_near, text))
+        return together(none + nearest, [none, nearest])
+    null = float(null_matches[name.name])
+    values["null"] = null
+    matched = claim(values, (f"match >= {MATCH_THRESHOLD}", f"{name.score:.2f}"))
+    second = claim(values, (is_near, f"; next {other} ({score:.2f})"))
+    weak = ": the match is no better than that of null data, so the name describes a zone"
+    zone = claim(values, ("null >= match", weak))
+    text = (
+        f"Match with the pattern (at most 1): {matched}{second}. A segment of null "
+        f"reference data with the same margins reaches {null:.2f}{zone}."
+    )
+    return together(text, [matched, second, zone])
 
 
 def words(dataset: Dataset, name: Name, members: Members | None) -> dict[str, Any]:
@@ -328,51 +362,52 @@ def words(dataset: Dataset, name: Name, members: Members | None) -> dict[str, An
 
     Returns
     -------
-    dict
-        summary, advice, avoid, measure and grounds, texts; claims, a list of dict: every
-        conditional text that is among them, with its condition and the members' numbers.
+    dict of str to Claim
+        summary, advice, avoid, measure and grounds.
     """
+    known, apart = name.archetype, name.description
+    state = {"described": members is not None, "matched": known is not None}
     if members is None:
-        nothing = dict.fromkeys(("summary", "avoid", "grounds"), "")
-        nothing |= {"advice": "No advice is given.", "measure": "nothing, they are too few"}
-        return nothing | {"claims": []}
+        nothing = dict.fromkeys(("summary", "avoid", "grounds"), claim({}))
+        nothing["advice"] = claim(state, ("described == 0", "No advice is given."))
+        nothing["measure"] = claim(state, ("described == 0", "nothing, they are too few"))
+        return nothing
 
     def holding(phrases: Iterable[Phrase]) -> list[Claim]:
         claims = (members.claim(phrase, name.segment) for phrase in phrases)
         return [claim for claim in claims if claim.holds]
 
-    known, apart = name.archetype, name.description
+    value = f" and {printable(dataset.value_label)} per {dataset.noun}" if dataset.value else ""
+    measure = f"the share that responds{value}, against a control group without the offer"
     phrases = holding(known.summary) if known else []
     advised = holding(known.advice)[:1] if known else _by_worth(dataset, name, members)
     avoided = holding(known.avoid)[:1] if known else []
-    described = () if phrases else apart.claims
-    grounds = [*advised, *phrases, *(name.claims if known else ())]
-    printed = [*name.claims, *phrases, *described, *advised, *avoided]
-    distinct = {(claim.text, claim.condition): claim for claim in printed}
     return {
-        "summary": joined([claim.text for claim in phrases]) or apart.phrase,
+        "summary": together(joined(phrases), phrases) if phrases else apart.phrase,
         "advice": _advice(known, advised, apart),
-        "avoid": "".join(claim.text for claim in avoided),
-        "measure": known.measure if known else _measure(dataset),
-        "grounds": because(grounds),
-        "claims": [{key: getattr(claim, key) for key in CLAIM} for claim in distinct.values()],
+        "avoid": avoided[0] if avoided else claim({}),
+        "measure": together(known.measure, [name.name])
+        if known
+        else claim(state, ("matched == 0", measure)),
+        "grounds": because([*advised, *phrases, *([name.name] if known else ())]),
     }
 
 
-def _advice(known: Archetype | None, advised: list[Claim], apart: Description) -> str:
+def _advice(known: Archetype | None, advised: list[Claim], apart: Description) -> Claim:
     """Write the advice that holds; where there is none, say so and where to start."""
-    said = "".join(claim.text for claim in advised)
+    values = {"holding": len(advised), "traits": len(apart.features)}
     if known:
         none = "None of the advice for this kind of customer holds here: test one offer on a part."
-        return said or none
-    start = "Start from what sets it apart, and" if apart.features else "Ask its members, or"
-    return f"{said} {start} test one offer on a part of the list.".strip()
-
-
-def _measure(dataset: Dataset) -> str:
-    """Say what to measure in a segment that matches no archetype."""
-    value = f" and {printable(dataset.value_label)} per {dataset.noun}" if dataset.value else ""
-    return f"the share that responds{value}, against a control group without the offer"
+        return advised[0] if advised else claim(values, ("holding == 0", none))
+    start = claim(
+        values,
+        (
+            "traits > 0",
+            "Start from what sets it apart, and test one offer on a part of the list.",
+        ),
+        ("traits == 0", "Ask its members, or test one offer on a part of the list."),
+    )
+    return together(" ".join([*advised, start]), [*advised, start])
 
 
 def _by_worth(dataset: Dataset, name: Name, members: Members) -> list[Claim]:
@@ -387,21 +422,23 @@ def _by_worth(dataset: Dataset, name: Name, members: Members) -> list[Claim]:
             condition += f" and of_total(v) < {above} * of_total(1)"
         each = [bind(condition, v=value.column) for value in dataset.values]
         tree = reduce(lambda a, b: bind("a and b", a=a, b=b), each)
-        claim = members.claim(Phrase("", ast.unparse(tree)), name.segment, tree)
-        if claim.holds:
+        found = members.claim(Phrase("", ""), name.segment, tree)
+        if found.holds:
             parts = [bind("of_total(v)", v=value.column) for value in dataset.values]
-            own = joined([share(claim.values[ast.unparse(part)]) for part in parts])
+            own = joined([share(found.values[ast.unparse(part)]) for part in parts])
             advised = f": {action}" if action and not so_far else ""
             text = (
                 f"Their part of {what} is {compared} their share of {dataset.nouns} "
-                f"({own} against {share(claim.values['of_total(1)'])}){so_far}{advised}."
+                f"({own} against {share(found.values['of_total(1)'])}){so_far}{advised}."
             )
-            claims.append(replace(claim, text=text))
+            condition = together("", [found, so_far]).condition
+            values = found.values | so_far.values
+            claims.append(Claim(text, condition, values, because=found.because))
         above = least
     return claims
 
 
-def _so_far(dataset: Dataset, members: Members, segment: int) -> str:
+def _so_far(dataset: Dataset, members: Members, segment: int) -> Claim:
     """Say over which median time a value came together that grows with time; else nothing."""
     customers = members.customers
     for name, part in customers.parts.items():
@@ -409,24 +446,27 @@ def _so_far(dataset: Dataset, members: Members, segment: int) -> str:
             continue
         months = pd.Series(customers.table[name])
         for value in dataset.values:
-            together = months.corr(pd.Series(customers.table[value.column]), method="spearman")
-            if together >= GROWS:
-                time = quantity(months[members.labels == segment].median(), part.unit or "months")
-                return f" so far, in a median of {time}"
-    return ""
+            grows = months.corr(pd.Series(customers.table[value.column]), method="spearman")
+            median = months[members.labels == segment].median()
+            text = f" so far, in a median of {quantity(median, part.unit or 'months')}"
+            condition = f"rank_correlation >= {GROWS}"
+            if said := claim({"rank_correlation": grows, "months": median}, (condition, text)):
+                return said
+    return claim({})
 
 
-def caution(unclear: float) -> str:
+def caution(unclear: float) -> Claim:
     """Say how to take the words about a segment, from the share of it that is near a boundary.
 
     The share is NaN where the segment is too small to be described.
     """
-    if not math.isfinite(unclear):
-        return "They are too few to be described: figures about them could identify a person."
-    if unclear == 0:
-        return ""
+    few = "They are too few to be described: figures about them could identify a person."
     near = f"{share(unclear)} of them lie near a boundary to another segment"
-    return f"{near}: contact the clear members first."
+    return claim(
+        {"described": math.isfinite(unclear), "near": unclear},
+        ("described == 0", few),
+        ("near > 0", f"{near}: contact the clear members first."),
+    )
 
 
 def lean(row: pd.Series, names: dict[int, str]) -> dict[str, Any]:
@@ -437,20 +477,19 @@ def lean(row: pd.Series, names: dict[int, str]) -> dict[str, Any]:
     dict
         second_choice, a name, None where there is a tie or too few to say; leaning, a text.
     """
-    if not row["near"]:
-        return {"second_choice": None, "leaning": ""}
-    if pd.isna(row["first"]):
-        text = "too few others to say to which segment they lean"
-        return {"second_choice": None, "leaning": text}
-    first = names[row["first"]]
-    if not row["tie"]:
-        text = f"the others lean most often towards “{first}” ({share(row['first_share'])})"
-        return {"second_choice": first, "leaning": text}
-    text = (
-        f"the others lean towards “{first}” ({share(row['first_share'])}) or "
-        f"“{names[row['second']]}” ({share(row['second_share'])}): too few to call"
+    first, second = (names.get(row[choice]) for choice in ("first", "second"))
+    numbers = row[["near", "first_share", "second_share", "error"]].to_dict()
+    often, less_often = share(row["first_share"]), share(row["second_share"])
+    clear, tie = (f"first_share - second_share {sign} 1.96 * error" for sign in (">", "<="))
+    few = "too few others to say to which segment they lean"
+    both = f"the others lean towards “{first}” ({often}) or “{second}” ({less_often})"
+    text = claim(
+        numbers | {"known": first is not None},
+        ("near > 0 and known == 0", few),
+        (clear, f"the others lean most often towards “{first}” ({often})"),
+        (tie, f"{both}: too few to call"),
     )
-    return {"second_choice": None, "leaning": text}
+    return {"second_choice": first if text.condition == clear else None, "leaning": text}
 
 
 def left_out(name: Name, members: Members, own: pd.Series) -> tuple[np.ndarray, dict[str, Any]]:
@@ -471,7 +510,9 @@ def left_out(name: Name, members: Members, own: pd.Series) -> tuple[np.ndarray, 
         return np.zeros(len(own), dtype=bool), {"customers": 0, "reason": ""}
     out = members.customers.rows(condition).astype(bool) & own.to_numpy()
     reason = f"The offer makes no sense for them: {members.described(condition)}."
-    return out, {"customers": int(out.sum()), "reason": reason if out.any() else ""}
+    customers = int(out.sum())
+    reason = claim({"left_out": customers}, ("left_out > 0", reason))
+    return out, {"customers": customers, "reason": reason}
 
 
 def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataFrame:
@@ -569,6 +610,7 @@ def page(
         From `descriptor_rows`.
     """
     totals = {measure: float(table["total"].sum()) for measure, table in worth.items()}
+    limits = _limits(dataset, cards, clustering, solution["decision"]["agreement"])
     return {
         "title": dataset.title,
         "subtitle": dataset.about,
@@ -591,68 +633,84 @@ def page(
             "alt": solution["decision"]["alt"],
         },
         "verdict": solution["verdict"],
+        "claims": solution.get("claims", []),
         "importance": [{"label": name, "value": value} for name, value in importance.items()],
         "descriptors": descriptors,
-        "limits": [*dataset.limits, *sensitive(dataset), *_limits(dataset, cards, clustering)],
+        "limits": [*dataset.limits, *sensitive(dataset), *limits],
         "changes": [{key: change[key] for key in CHANGE_COLUMNS} for change in cleaned["changes"]],
         "figures": {"shares": "figures/06_shares.png"},
     }
 
 
-def _decision_sentences(solution: dict[str, Any]) -> list[str]:
+def _decision_sentences(solution: dict[str, Any]) -> list[Claim]:
     """Say why there are k segments, how far two samples agree, and what other rules would pick."""
     k, decision = solution["k"], solution["decision"]
     often = [f"{n} in {share(part)}" for n, part in decision["often"].items()] or ["no k"]
-    return [
-        f"The number of segments, {k}, was set by hand."
-        if solution["by_hand"]
-        else f"The rule chose {k} segments: {solution['reason']}.",
+    reason = restored(solution["reason"], solution)
+    numbers = {name: decision[name] for name in ("agreement", "elbow", "silhouette")}
+    for n, part in decision["often"].items():
+        numbers |= {f"k_{n}": int(n), f"often_{n}": part}
+    by_hand = claim(
+        {"by_hand": solution["by_hand"], "k": k},
+        ("by_hand == 1", f"The number of segments, {k}, was set by hand."),
+    )
+    alone = (
         f"The mean adjusted Rand index of fits on two samples is {decision['agreement']:.2f}. "
         f"Over bootstrap draws of these pairs of fits, the rule chooses {joined(often)}; the elbow "
-        f"alone would pick {decision['elbow']}, the silhouette alone {decision['silhouette']}.",
+        f"alone would pick {decision['elbow']}, the silhouette alone {decision['silhouette']}."
+    )
+    return [
+        by_hand or together(f"The rule chose {k} segments: {reason}.", [reason]),
+        claim(numbers, ("agreement <= 1", alone)),
     ]
 
 
-def sensitive(dataset: Dataset) -> list[str]:
+def sensitive(dataset: Dataset) -> list[Claim]:
     """Say whether sensitive columns take part in making the segments."""
     used = {n for f in dataset.features_with("segment") for n in columns_of(f.formula)}
     words = SENSITIVE | HOUSEHOLD | INCOME
     found = [c for c in dataset.columns if words & set(split_name(c.name).split())]
     making = [printable(c.label) for c in found if c.name in used]
     others = [printable(c.label) for c in found if c.name not in used]
-    limits = []
-    if making:
-        limits.append(
-            f"The segments are made from sensitive columns, too: {joined(making)}. To treat "
-            f"{dataset.nouns} by segment is to treat them by these columns: check whether you may."
-        )
-    if others:
-        limits.append(
-            f"Sensitive columns that describe the segments and play no part in making them: "
-            f"{joined(others)}. The segments can still differ in them."
-        )
-    return limits
+    columns = {"making": len(making), "others": len(others)}
+    form = (
+        f"The segments are made from sensitive columns, too: {joined(making)}. To treat "
+        f"{dataset.nouns} by segment is to treat them by these columns: check whether you may."
+    )
+    describe = (
+        f"Sensitive columns that describe the segments and play no part in making them: "
+        f"{joined(others)}. The segments can still differ in them."
+    )
+    limits = [claim(columns, ("making > 0", form)), claim(columns, ("others > 0", describe))]
+    return [limit for limit in limits if limit]
 
 
-def _limits(dataset: Dataset, cards: list[dict[str, Any]], clustering: dict[str, Any]) -> list[str]:
+def _limits(
+    dataset: Dataset, cards: list[dict[str, Any]], clustering: dict[str, Any], agreement: float
+) -> list[Claim]:
     """Say what the segments cannot promise, in order."""
     described = [entry for entry in cards if math.isfinite(entry["sure_share"])]
     clear = sum(entry["sure_share"] * entry["share"] for entry in described)
-    unclear = 1 - clear / sum(entry["share"] for entry in described)
-    limits = ["Stability is measured on resamples of these customers; another period may differ."]
+    unclear = round(1 - clear / sum(entry["share"] for entry in described), 9)
+    near = f"{share(unclear)} of the {dataset.nouns} lie near a boundary between two segments."
+    resamples = "Stability is measured on resamples of these customers; another period may differ."
+    limits = [
+        claim({"agreement": agreement}, ("agreement <= 1", resamples)),
+        claim({"near": unclear}, ("near > 0", near)),
+    ]
     if "evidence_customers" in clustering:
-        limits.append(
+        text = (
             f"The number of segments and the evidence for them are based on a stratified sample of "
             f"{clustering['evidence_customers']:,} of {clustering['customers']:,} {dataset.nouns}; "
             f"the segments come from a fit of all, whose adjusted Rand index with the sample's is "
             f"{clustering['evidence_ari']:.2f}."
         )
-    if (near := share(max(unclear, 0.0))) != "0%":
-        limits.append(f"{near} of the {dataset.nouns} lie near a boundary between two segments.")
-    return limits
+        numbers = {n: clustering[n] for n in ("evidence_customers", "customers", "evidence_ari")}
+        limits.insert(1, claim(numbers, ("evidence_customers < customers", text)))
+    return [limit for limit in limits if limit]
 
 
-def added_sentences(alternatives: dict[str, Any], value_label: str) -> list[str]:
+def added_sentences(alternatives: dict[str, Any], value_label: str) -> list[Claim]:
     """Say what the segments add to yes/no rules and RFM segments, from the numbers of notebook 07.
 
     ``value_label`` is what the first measure of value is called.
@@ -660,28 +718,34 @@ def added_sentences(alternatives: dict[str, Any], value_label: str) -> list[str]
     found, sentences = alternatives, []
     for key, rules in (("rule_baseline", "yes/no rules"), ("rfm", "RFM segments")):
         if f"{key}_explained" in found:
-            ari = decimal(found[f"{key}_ari"])
-            sentences.append(
-                f"{sentence_case(rules)} explain {share(found[f'{key}_explained'])} of the "
-                f"variance of the features, the segments {share(found['segments_explained'])}"
-                f"; the adjusted Rand index of the two partitions is {ari}."
+            numbers = {"rules": found[f"{key}_explained"], "ari": found[f"{key}_ari"]}
+            numbers["segments"] = found["segments_explained"]
+            text = (
+                f"{sentence_case(rules)} explain {share(numbers['rules'])} of the variance of the "
+                f"features, the segments {share(numbers['segments'])}; the adjusted Rand index of "
+                f"the two partitions is {decimal(numbers['ari'])}."
             )
+            sentences.append(claim(numbers, ("ari <= 1", text)))
         if f"{key}_explained_value" in found:
             theirs, ours = found[f"{key}_explained_value"], found["segments_explained_value"]
-            more = f": the {rules.removeprefix('yes/no ')} explain more"
-            sentences.append(
+            text = (
                 f"Of the variance of {printable(value_label)} between customers, {rules} explain "
-                f"{share(theirs)}, the segments {share(ours)}{more if theirs > ours else ''}."
+                f"{share(theirs)}, the segments {share(ours)}"
             )
+            more = f"{text}: the {rules.removeprefix('yes/no ')} explain more."
+            options = ("rules > segments", more), ("rules <= segments", f"{text}.")
+            sentences.append(claim({"rules": theirs, "segments": ours}, *options))
     return sentences
 
 
-def sensitivity_sentences(robustness: dict[str, Any]) -> list[str]:
+def sensitivity_sentences(robustness: dict[str, Any]) -> list[Claim]:
     """Say which other choice would matter most, from the numbers of notebook 08."""
-    return [
+    ari = robustness["most_sensitive_ari"]
+    text = (
         f"Of the other choices tried, “{robustness['most_sensitive']}” changes the segments most: "
-        f"its adjusted Rand index with them is {decimal(robustness['most_sensitive_ari'])}."
-    ]
+        f"its adjusted Rand index with them is {decimal(ari)}."
+    )
+    return [claim({"lowest": ari}, ("lowest <= 1", text))]
 
 
 def profile_rows(

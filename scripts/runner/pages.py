@@ -84,7 +84,7 @@ def sanitise(html: str) -> str:
 
 def _shown(value: Any) -> Any:
     """Make the texts that a template shows legible, without endless words; markup stays."""
-    if type(value) is not str:
+    if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return _LONG_WORD.sub(lambda word: f"{word.group()[:119]}…", legible(value))
 

@@ -22,6 +22,7 @@ from customer_tables.text import CURRENCY_SIGNS, YEAR, counted, points, slug
 from runner import pages
 from runner.finder import finder
 from runner.shapes import colour_rules, flow_bands, stack, style_of
+from segmentation.claims import Claim, claim
 
 TOO_FEW = 0.2  # detectable uplift above which a list is called too small for a test
 VERDICTS = ("constructed", "reproducible", "natural")  # from the weakest to the strongest
@@ -37,56 +38,131 @@ def render_index(results: Path, *, run: Mapping[str, Any]) -> Path:
     run : mapping
         Where the report comes from, as in manifest.json.
     """
-    report = json.loads((results / "stages" / "06_report.json").read_text(encoding="utf-8"))
-    # Notebooks 07 and 08 add evidence if they ran.
-    for path in sorted((results / "stages").glob("*_findings.json")):
-        report["verdict"]["reasons"] += json.loads(path.read_text(encoding="utf-8"))["reasons"]
-    prediction = _prediction(results)
-    report["answer"][1:1] = prediction.get("answer", [])
-    segments, stages = report["segments"], run.get("stages") or ()
-    model, control = _model(results, report), report.get("control")
-    cards = [_segment(segment, report) for segment in segments]
-    seconds = {f"{stage['number']} {stage['title']}": stage["seconds"] for stage in stages}
-    platform = run.get("platform") or {}
+    values = content(results, run)
     render = partial(
         pages.render,
         "index.html.j2",
         extra_css="\n".join(
-            [pages.stylesheet("start_page.css"), colour_rules(map(style_of, segments))]
+            [pages.stylesheet("start_page.css"), colour_rules(map(style_of, values["segments"]))]
         ),
         script="start_page.js",
-        lang=report.get("lang", "en"),
-        report=report,
-        measures=report["values"],
-        segments=cards,
-        avoids=any(card["avoid"] for card in cards),
-        mosaic=_mosaic(segments),
-        profile=report.get("profile") or [],
-        reach=min(_largest_effect(report), report["effects"]["reach"]),
-        largest_effect=_largest_effect(report),
-        verdicts=VERDICTS,
-        decision_figure=_figure(results, report["decision"]),
-        prediction=prediction.get("sentences"),
-        prediction_figure=_figure(results, prediction),
-        descriptors=report.get("descriptors") or [],
-        control=control,
-        finder=model,
-        data={"finder": model, "noun": report["noun"], "effect": _effect(control)},
-        stages=stages,
-        inputs=run.get("inputs") or (),
-        git=pages.commit(run.get("git")),
-        settings=_settings(run.get("parameters") or {}),
-        seconds=seconds and {"all notebooks": sum(seconds.values()), **seconds},
-        started=run.get("started"),
-        platform=" ".join(platform[name] for name in ("system", "machine") if platform.get(name)),
-        stale=[stage["number"] for stage in stages if not stage["current"]],
-        versions=run.get("versions") or {},
+        **values,
     )
     # The glossary explains what the rest of the page links.
     linked = set(re.findall(r'href="#term-([\w-]+)"', render(glossary=())))
     path = results / "index.html"
     pages.write(path, render(glossary=[t for t in pages.glossary() if slug(t["name"]) in linked]))
     return path
+
+
+def content(results: Path, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the template of the start page lays out."""
+    report = json.loads((results / "stages" / "06_report.json").read_text(encoding="utf-8"))
+    # Notebooks 07 and 08 add evidence if they ran.
+    findings = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((results / "stages").glob("*_findings.json"))
+    ]
+    report["verdict"]["reasons"] += [text for found in findings for text in found["reasons"]]
+    prediction = _prediction(results)
+    report["answer"][1:1] = prediction.get("answer", [])
+    segments, stages = report["segments"], run.get("stages") or ()
+    model, control = _model(results, report), report.get("control")
+    cards = [_segment(segment, report) for segment in segments]
+    seconds = {f"{stage['number']} {stage['title']}": stage["seconds"] for stage in stages}
+    about = run.get("platform") or {}
+    platform = [about[name] for name in ("system", "machine") if about.get(name)]
+    descriptors = report.get("descriptors") or []
+    return {
+        "lang": report.get("lang", "en"),
+        "report": report,
+        "notices": _notices(report, [stage["number"] for stage in stages if not stage["current"]]),
+        "findings": findings,
+        "measures": report["values"],
+        "segments": cards,
+        "avoids": any(card["avoid"] for card in cards),
+        "mosaic": _mosaic(segments),
+        "profile": report.get("profile") or [],
+        "reach": min(_largest_effect(report), report["effects"]["reach"]),
+        "largest_effect": _largest_effect(report),
+        "verdicts": VERDICTS,
+        "decision_figure": _figure(results, report["decision"]),
+        "prediction": prediction,
+        "prediction_figure": _figure(results, prediction),
+        "descriptors": descriptors,
+        "parts": _parts(descriptors),
+        "control": control,
+        "finder": model,
+        "data": {"finder": model, "noun": report["noun"], "effect": _effect(control)},
+        "stages": stages,
+        "inputs": run.get("inputs") or (),
+        "git": pages.commit(run.get("git")),
+        "settings": _settings(run.get("parameters") or {}),
+        "seconds": seconds and {"all notebooks": sum(seconds.values()), **seconds},
+        "started": run.get("started"),
+        "platform": " ".join(platform),
+        "versions": run.get("versions") or {},
+    }
+
+
+def _notices(report: Mapping[str, Any], stale: Sequence[str]) -> list[Claim]:
+    """List what a reader has to know first: each begins with a short sentence."""
+    verdict = report["verdict"]
+    values = {
+        "generated": bool(report.get("generated")),
+        "quick": report["quick"],
+        "stale": len(stale),
+        "natural": verdict["word"] == "natural",
+        "clearer": verdict.get("clearer", True),
+        "by_hand": report["k_set_by_hand"],
+        "k": report["k"],
+    } | {f"stale_{number}": int(number) for number in stale}
+    options = (
+        (
+            "generated == 1",
+            f"Generated data. These {report['nouns']} were drawn at random to follow a published "
+            "table. No real person is described.",
+        ),
+        (
+            "quick == 1",
+            "Quick settings. Fewer repetitions than a full run: a first look, not for decisions.",
+        ),
+        (
+            "stale > 0",
+            f"Partly out of date. Something before notebook {', '.join(stale)} has changed since; "
+            "run again from there.",
+        ),
+        (
+            "natural == 0 and clearer == 0",
+            "No basis for different treatment. Null reference data give segments as clear as "
+            "these. So this page describes the segments and advises nothing.",
+        ),
+        (
+            "by_hand == 1",
+            f"Number of segments set by hand. Somebody asked for {report['k']}; the rule did not "
+            "choose it.",
+        ),
+    )
+    return [notice for option in options if (notice := claim(values, option))]
+
+
+def _parts(descriptors: Sequence[Mapping[str, Any]]) -> list[Claim]:
+    """Say what part the profiling variables had in forming the segments."""
+    independent = sum(entry["independent"] for entry in descriptors)
+    values = {"independent": independent, "dependent": len(descriptors) - independent}
+    options = (
+        (
+            "independent > 0",
+            "Columns without a star had no part in forming the segments. They say who is in them.",
+        ),
+        (
+            "dependent > 0",
+            "Columns with a star (*) are in what forms the segments, are computed from it, or "
+            "follow from it by half of their variance or more: segments differ in them because of "
+            "how they were made.",
+        ),
+    )
+    return [part for option in options if (part := claim(values, option))]
 
 
 def _segment(segment: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,26 +191,29 @@ def _segment(segment: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _left_out(left_out: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+def _left_out(left_out: Mapping[str, Any], report: Mapping[str, Any]) -> Claim:
     """Say how many members are not on the segment's list, and why; empty where all are."""
-    if not left_out["customers"]:
-        return ""
-    whom = counted(left_out["customers"], report["noun"], report["nouns"])
-    return f"Not on the list: {whom}. {left_out['reason']}"
+    customers, reason = left_out["customers"], left_out.get("reason")
+    whom = counted(customers, report["noun"], report["nouns"])
+    text = f"Not on the list: {whom}. {reason}"
+    return claim({"left_out": customers}, ("left_out > 0", text))
 
 
 def _detectable(segment: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     """Say which uplift a test of the list would show, and of halves; a dash where unknown."""
     groups = (report.get("control") or {}).get("groups") or ()
-    group = next((g for g in groups if g["name"] == segment["name"]), None)
-    if not group or group["detectable"] is None:
-        return "–"
-    if group["detectable"] > TOO_FEW:
-        return "Too few to test"
-    halves = f"{points(group['detectable'])} at half and half"
-    if group["visible"] is None or group["visible"] > TOO_FEW:
-        return f"Too few as listed, {halves}"
-    return f"{points(group['visible'])} points as listed, {halves}"
+    group: Mapping[str, Any] = next((g for g in groups if g["name"] == segment["name"]), {})
+    numbers = {name: group.get(name) for name in ("detectable", "visible")}
+    halves = f"{points(numbers['detectable'])} at half and half"
+    return (
+        claim(
+            numbers,
+            (f"detectable > {TOO_FEW}", "Too few to test"),
+            (f"visible <= {TOO_FEW}", f"{points(numbers['visible'])} points as listed, {halves}"),
+            (f"detectable <= {TOO_FEW}", f"Too few as listed, {halves}"),
+        )
+        or "–"
+    )
 
 
 def _trait(trait: Mapping[str, Any], marked_from: float) -> dict[str, Any]:
