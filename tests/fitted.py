@@ -13,9 +13,11 @@ from customer_tables.table import read_table
 from segmentation.cleaning import check_types, clean, index_customers, select_columns
 from segmentation.dataset import Dataset, load_dataset
 from segmentation.features import build_features, fit_preparation
-from segmentation.kmeans import fit_kmeans
+from segmentation.kmeans import fit_kmeans, scan_kmeans
 from segmentation.model import build_model, load_model
 from segmentation.scoring import assign_customers
+from segmentation.segments import Segments
+from segmentation.workspace import Workspace
 
 
 def fit_model(known: Dataset, table: pd.DataFrame, k: int, name: str = "Kind") -> dict[str, Any]:
@@ -55,3 +57,19 @@ def holders(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     customers, assigned = clean(table, known).customers, assign_customers(model, table)
     labels = assigned["segment"].loc[customers.index]
     return SimpleNamespace(**vars() | {"largest": int(labels.value_counts().idxmax())})
+
+
+NAMES = {1: "First", 2: "Second", 3: "Third", 4: "<b>Fourth</b>"}
+
+
+@pytest.fixture(scope="session")
+def segments(holders, tmp_path_factory) -> Segments:
+    """Four segments of some cardholders, and the solutions from 2 to 5."""
+    known, customers = holders.known, holders.customers.iloc[::20]
+    features = build_features(customers, known)
+    matrix = fit_preparation(features, known.features_with("segment")).transform(features)
+    fits = scan_kmeans(matrix.to_numpy(), range(2, 6), n_init=2)
+    stored = pd.DataFrame({k: fit.labels for k, fit in fits.items()}, index=matrix.index)
+    ws = Workspace("06", known, tmp_path_factory.mktemp("run"))
+    stability = {str(k): [0.9] * k for k in fits}
+    return Segments(ws, customers, features, matrix, fits[4].centres, stored, stability, NAMES)

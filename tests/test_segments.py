@@ -6,27 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from fitted import NAMES
 
 from customer_tables.errors import UserError
-from segmentation.features import build_features, fit_preparation
-from segmentation.kmeans import scan_kmeans
-from segmentation.segments import Segments
-from segmentation.workspace import Workspace
-
-NAMES = {1: "First", 2: "Second", 3: "Third", 4: "<b>Fourth</b>"}
-
-
-@pytest.fixture(scope="module")
-def segments(holders, tmp_path_factory) -> Segments:
-    """Four segments of some cardholders, and the solutions from 2 to 5."""
-    known, customers = holders.known, holders.customers.iloc[::20]
-    features = build_features(customers, known)
-    matrix = fit_preparation(features, known.features_with("segment")).transform(features)
-    fits = scan_kmeans(matrix.to_numpy(), range(2, 6), n_init=2)
-    stored = pd.DataFrame({k: fit.labels for k, fit in fits.items()}, index=matrix.index)
-    ws = Workspace("06", known, tmp_path_factory.mktemp("run"))
-    stability = {str(k): [0.9] * k for k in fits}
-    return Segments(ws, customers, features, matrix, fits[4].centres, stored, stability, NAMES)
 
 
 def test_customers_and_sizes_are_those_of_the_run(segments):

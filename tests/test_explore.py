@@ -1,0 +1,119 @@
+"""Live views of segments: what the controls change, and what a program gets in their place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import ipywidgets as widgets
+import jscatter
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+
+from segmentation import explore
+
+NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "explore.ipynb"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What the views display."""
+    objects = []
+    monkeypatch.setattr(explore, "display", lambda *things, **_: objects.extend(things))
+    return objects
+
+
+@pytest.fixture
+def window(monkeypatch):
+    monkeypatch.setattr(explore, "is_watched", lambda: True)
+
+
+def text(things) -> str:
+    markup = [thing._repr_html_() for thing in things if hasattr(thing, "_repr_html_")]
+    return BeautifulSoup("".join(map(str, markup)), "html.parser").text
+
+
+def control(things, kind):
+    (view,) = (thing for thing in things if isinstance(thing, widgets.interactive))
+    return next(child for child in view.children if isinstance(child, kind))
+
+
+def test_a_program_gets_every_view_as_the_controls_stand(segments, shown):
+    explore.by_k(segments)
+    explore.two_segments(segments)
+    explore.other_features(segments)
+    explore.one_customer(segments)
+    explore.adopt(segments)
+    explore.plane(segments)
+    assert not any(isinstance(thing, widgets.Widget) for thing in shown)
+    assert "From k = 3 to 4" in text(shown) and "--set k=4" in text(shown)
+    (figure,) = (thing for thing in shown if hasattr(thing, "axes"))
+    labels = [entry.get_text() for entry in figure.axes[0].get_legend().get_texts()]
+    assert labels == [f"{number} {name}" for number, name in segments.names.items()]
+    assert not any(str(identifier) in text(shown) for identifier in segments.matrix.index)
+
+
+def test_the_slider_shows_another_number_of_segments(segments, shown, window):
+    explore.by_k(segments)
+    slider = control(shown, widgets.SelectionSlider)
+    shown.clear()
+    slider.value = 3
+    assert "Trial: k = 3" in text(shown) and "From k = 2 to 3" in text(shown)
+
+
+def test_a_feature_that_is_not_ticked_is_left_out(segments, shown, window):
+    explore.other_features(segments)
+    ticked = control(shown, widgets.SelectMultiple)
+    shown.clear()
+    gone, *kept = ticked.value
+    ticked.value = tuple(kept)
+    assert f"Trial: without {gone}" in text(shown)
+    shown.clear()
+    ticked.value = ()
+    assert "no feature is left" in text(shown)
+
+
+def test_one_customer_is_found_by_the_identifier_and_a_mistake_is_said(segments, shown, window):
+    explore.one_customer(segments)
+    box = control(shown, widgets.Text)
+    shown.clear()
+    box.value = f" {segments.matrix.index[3]} "
+    assert f"{segments.customers['name'].iloc[3]} (segment" in text(shown)
+    box.value = "<b>x</b>"
+    assert "there is no customer '<b>x</b>'" in text(shown)
+
+
+def test_a_lasso_shows_the_profile_of_what_it_holds(segments, shown, window, monkeypatch):
+    views = []
+
+    class Kept(jscatter.Scatter):
+        def __init__(self, *given, **named):
+            super().__init__(*given, **named)
+            views.append(self)
+
+    monkeypatch.setattr(jscatter, "Scatter", Kept)
+    explore.plane(segments)
+    (view,) = views
+    shown.clear()
+    view.widget.selection = np.arange(explore.FEWEST - 1)
+    assert "at least 10 cardholders" in text(shown)
+    view.widget.selection = np.arange(40)
+    assert "40 selected, against all" in text(shown)
+    assert not any(str(identifier) in text(shown) for identifier in segments.matrix.index)
+
+
+def test_the_button_starts_the_run_that_is_shown(segments, shown, window, monkeypatch):
+    monkeypatch.setattr(type(segments), "command", lambda _, k: ["python3", "-c", f"print({k})"])
+    explore.adopt(segments, 5)
+    button, below = shown[-2:]
+    monkeypatch.setattr(below, "append_stdout", lambda line: shown.append(line))
+    button.click()
+    assert shown[-1] == "5\n" and not button.disabled
+
+
+def test_the_notebook_is_stored_without_outputs_in_short_cells():
+    cells = json.loads(NOTEBOOK.read_text("utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    assert max(len(cell["source"]) for cell in code) <= 3
