@@ -60,6 +60,7 @@ def archetype(name, pattern, when="mean(spent) == mean(spent)"):
         ({"a": 0, "b": 0}, {"a": 0, "b": 0}, 1),  # the average customer
         ({"a": 0.2, "b": -0.1}, {"a": 0, "b": 0}, 0.7),
         ({"a": 2, "b": 0}, {"a": 0, "b": 0}, 0),
+        ({"a": 0.5, "b": 0}, {"a": 1, "b": 0}, 1),  # an average feature blurs no difference
     ],
 )
 def test_match_by_hand(profile, pattern, score):

@@ -25,7 +25,8 @@ HEAD = """\
 # then run again with --dataset and the path of this file, and the same --input.
 # kind: id, money, count, share, months, number, date, yes_no, category or text
 # role of a feature: "segment" (makes the segments), "describe" (only describes them), "left out"
-# role of a column: "outcome" (known afterwards: makes and describes no segment)
+# role of a column: "outcome" (known afterwards: makes and describes no segment), or what it says of
+# customers (value, recency, tenure ...), by which the archetypes at the end were chosen
 # transform: "none", "log1p" (for many small and few large values) or "yeo-johnson"
 """
 KIND_REASONS = {
@@ -139,12 +140,13 @@ def _column(guess: Guess) -> str:
         entries["unit"] = guess.unit
     if guess.valid:
         entries["valid"] = [limit if math.isinf(limit) else int(limit) for limit in guess.valid]
-    if guess.role == "outcome":
-        entries["role"] = guess.role
+    if role := guess.plays or (guess.role if guess.role == "outcome" else ""):
+        entries["role"] = role
     if not guess.is_numeric:
         entries["required"] = False  # a later table without it can still be segmented
     why = KIND_REASONS[guess.kind] if guess.is_numeric else guess.why
     why = "a calendar year" if guess.unit == YEAR else why
+    why = f"{why}; role {guess.plays}: {guess.plays_why}" if guess.plays else why
     return _written({"columns": {guess.name: _commented(entries, why)}})
 
 

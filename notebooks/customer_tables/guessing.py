@@ -22,6 +22,7 @@ MOST_CATEGORIES = 50
 YEARS = (1850, 2100)
 # What a name means in formulas already.
 RESERVED = frozenset({"abs", "log1p", "max", "min", "ratio", "inf", "nan", *keyword.kwlist})
+NUMERIC = ("money", "count", "share", "months", "number")  # kinds
 MANY = 1000  # whole numbers from 0 or 1 that stay below are taken for counts
 SENSITIVE = "sensitive: describes, and stays out of the distance"
 OUTCOME = "an outcome: makes and describes no segment; segments are held against it"
@@ -46,11 +47,13 @@ class Guess:
     valid: tuple[float, float] | None = None  # the range that the values should keep to
     formula: str = ""  # what a feature is computed from, where that is not the column itself
     personal: bool = False
+    plays: str = ""  # its role among those of archetypes.toml
+    plays_why: str = ""
 
     @property
     def is_numeric(self) -> bool:
         """Whether the column holds numbers that can be averaged."""
-        return self.kind in ("money", "count", "share", "months", "number")
+        return self.kind in NUMERIC
 
 
 def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:

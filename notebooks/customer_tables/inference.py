@@ -23,6 +23,7 @@ from customer_tables.description import dataset_toml
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess, free_name, guess_column, measures_time
 from customer_tables.names import split_name
+from customer_tables.roles import archetypes, give_roles
 from customer_tables.source import Roles, unknown_role
 from customer_tables.transaction_columns import NO_ROLES, find_column
 
@@ -33,7 +34,7 @@ AMOUNTS = ("money", "count", "number")
 REGULAR = 1.2  # how much longer than the shortest the longest of equal periods may be: months
 FEW_CODES = 20  # rows from which distinct codes tell customers apart
 NO_CODE = r"[\s@]|^$"  # names, addresses and texts have spaces
-ROLES = ("customer", "value", "segment", "describe", "ignore")
+ROLES = ("customer", "segment", "describe", "ignore", *vocabulary.ROLES)
 NO_GIVEN: Mapping[str, str] = MappingProxyType({})
 MOST_SUMMED = 60  # columns up to which sums are looked for
 
@@ -48,7 +49,8 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     name : str
         The dataset's name.
     roles : mapping of str to tuple of str, optional
-        Columns by the roles that the user gave them: customer, value, segment, describe, ignore.
+        Columns by the roles that the user gave them: customer, segment, describe, ignore, or what
+        they say of customers (value, recency ...; archetypes.toml lists these).
 
     Raises
     ------
@@ -68,9 +70,10 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     guesses = _as_given(guesses, given)
     guesses = _with_enough(guesses, str(reading.source["name"]))
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
+    guesses = give_roles([*guesses, *total], value, given)
     questions = _guess_questions(guesses, table)
-    rules = _structural_gaps(guesses, table)
-    return dataset_toml(name, reading.source, guesses + total, value, questions, rules)
+    more = [*_structural_gaps(guesses, table), *archetypes(guesses, table)]
+    return dataset_toml(name, reading.source, guesses, value, questions, more)
 
 
 def _given_roles(reading: Reading, roles: Roles) -> dict[str, str]:
@@ -88,7 +91,7 @@ def _as_given(guesses: list[Guess], given: dict[str, str]) -> list[Guess]:
     for guess in guesses:
         role = given.get(guess.source, "")
         part, is_number = parts.get(role, guess.role), guess.is_numeric
-        if role in ("segment", "value") and not is_number:
+        if (role == "segment" or role in vocabulary.ROLES) and not is_number:
             raise UserError(
                 f"the column {guess.source!r} holds no numbers ({guess.why})",
                 where=f"--role {role}={guess.source}",
@@ -134,7 +137,7 @@ def spell_out(label: str) -> str:
     """Write the usual abbreviations of a column's name out: "Avg amt" is "Average amount"."""
     short = "|".join(vocabulary.ABBREVIATIONS)
     words = re.sub(rf"\b({short})(\d+)\b", r"\1 \2", label, flags=re.IGNORECASE).split()
-    if words and words[0].lower() in ("num", "no", "nr") and words[1:2] not in ([], ["of"]):
+    if words and words[0].lower() in ("num", "no", "nr", "n") and words[1:2] not in ([], ["of"]):
         words.insert(1, "of")
     if sorted(word.lower() for word in words) == ["birth", "year"]:
         return "Year of birth"
@@ -231,7 +234,9 @@ def _find_value(numeric: list[Guess], patterns: tuple[str, ...]) -> str:
     for pattern in patterns:
         for guess in numeric:
             words = guess.label.lower()
-            other = set(words.split()) & (vocabulary.SCORES | {"limit"}) or measures_time(words)
+            other = set(words.split()) & (
+                vocabulary.SCORES | {"limit", "claim", "claims"}
+            ) or measures_time(words)
             if guess.kind in ("money", "number") and not other and re.fullmatch(pattern, words):
                 return guess.name
     return ""

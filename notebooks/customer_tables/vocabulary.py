@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
+from typing import Any
 
+# What columns say of customers, and known kinds of customers by it.
+LIBRARY = tomllib.loads(Path(__file__).with_name("archetypes.toml").read_text(encoding="utf-8"))
+ROLES: dict[str, dict[str, Any]] = LIBRARY["roles"]
 ABBREVIATIONS = dict(
     pair.split(":")
     for pair in (
         "amt:amount,avg:average,bal:balance,chng:change,ct:count,cnt:count,dt:date,mnt:amount of,"
-        "mon:months,no:number,nr:number,num:number,pct:percent,prc:percent,prods:products,"
-        "qty:quantity,trans:transaction,trx:transactions"
+        "mon:months,n:number,no:number,nr:number,num:number,pct:percent,prc:percent,prods:products,"
+        "qty:quantity,trans:transaction,trx:transactions,"
+        "kidhome:children at home,teenhome:teenagers at home"
     ).split(",")
 )
 SENSITIVE = frozenset(
@@ -85,13 +92,16 @@ MONEY = frozenset(
 NO_MONEY = frozenset(
     "hour hours minute minutes second seconds time chng change hike growth previous".split()
 )
-TIMES = re.compile(r"(number of )?(days?|weeks?|months?|years?) .+|recency|tenure")
+TIMES = re.compile(
+    r"(number of )?(days?|weeks?|months?|years?) .+|recency|tenure"
+    r"|.+ (days|weeks|months) (ago|since)"
+)
 GOODS = frozenset(
     "fresh milk grocery frozen meat fish wine wines fruit fruits sweet sweets detergents "
     "delicassen delicatessen".split()
 )
 MONEY |= GOODS
-SPENDING = frozenset("mnt amount amt spend spent spending sales revenue expenditure".split())
+SPENDING = frozenset("mnt amount amt charge spend spent spending sales revenue expenditure".split())
 NUMBER_OF = frozenset("num number count cnt ct qty quantity".split())
 COUNT = frozenset(
     "num number count cnt qty quantity visits orders trx transactions trans kids kidhome teenhome "
@@ -111,6 +121,7 @@ VALUES = (
     r"(annual|yearly|monthly).*(spend|spent|spending|purchases?|sales|charges|amount|amt"
     r"|expenditure)",
     r"purchases|sales|spend|spent|spending|amount( spent)?|charges|payments?",
+    r"(.* )?premiums?( .*)?",
 )
 PARTIAL_VALUES = (
     r"(.* )?(purchases?|sales|spend|spent|spending|purchase amount|amount spent)( .*)?",

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 from pydantic import (
     BeforeValidator,
@@ -29,6 +29,7 @@ from customer_tables.errors import UserError
 from customer_tables.names import normalise
 from customer_tables.source import Source
 from customer_tables.text import printable
+from customer_tables.vocabulary import ROLES
 from segmentation import expressions
 
 LABEL = 120  # letters of a label that the name had to be added to
@@ -42,6 +43,10 @@ NUMERIC_KINDS = ("money", "count", "share", "months", "number")
 OUTCOME_KINDS = ("yes_no", "category", "money", "count", "share", "months", "number")
 # By these columns customers are recognised that were aggregated from transaction lines.
 AGGREGATED = ("customer_id", "recency_days", "orders", "spent", "net_value")
+if TYPE_CHECKING:
+    ColumnRole = str
+else:  # what a column says of a customer; an outcome stays apart until segments are held against it
+    ColumnRole = Literal["", "outcome", *ROLES]
 CampaignColumn = Literal[  # of the lists in campaigns/, in their order
     "customer", "segment", "segment_name", "confidence", "action", "campaign", "model", "group"
 ]
@@ -74,7 +79,7 @@ class Column:
     missing: Literal["median", "zero", "keep"] = "median"  # what fills a gap
     valid: tuple[Number, Number] = (-math.inf, math.inf)
     outside: Literal["flag", "clip", "missing"] = "flag"  # what happens outside the valid range
-    role: Literal["", "outcome"] = ""  # an outcome stays apart until segments are held against it
+    role: ColumnRole = ""
 
     @property
     def is_numeric(self) -> bool:

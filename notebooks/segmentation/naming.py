@@ -62,14 +62,15 @@ def match_score(effects: pd.Series, archetype: Archetype) -> float:
     """Return how well a segment's profile fits an archetype's pattern, between -1 and 1.
 
     The cosine between pattern and effect sizes on the pattern's features, reduced where the
-    segment differs little from the average customer there (mean absolute effect below
-    `CLEAR_EFFECT`). A pattern of zeros only is that of the average customer: it fits the better,
-    the less the segment differs there.
+    segment differs little from the average customer in those that have a sign (mean absolute
+    effect below `CLEAR_EFFECT`). A pattern of zeros only is that of the average customer: it fits
+    the better, the less the segment differs there.
     """
     pattern = pd.Series(archetype.pattern, dtype=float)
     profile = effects[pattern.index]
     lengths = np.linalg.norm(pattern) * np.linalg.norm(profile)
-    clarity = min(1.0, float(profile.abs().mean()) / CLEAR_EFFECT)
+    signed = profile[pattern != 0] if pattern.any() else profile
+    clarity = min(1.0, float(signed.abs().mean()) / CLEAR_EFFECT)
     if not pattern.any():
         return 1.0 - clarity
     return float(pattern @ profile / lengths) * clarity if lengths else 0.0

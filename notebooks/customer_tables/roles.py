@@ -1,0 +1,166 @@
+"""Roles of columns, and the known kinds of customers that a table with such roles can have.
+
+Both are data: archetypes.toml, beside this file, says which names play a role, when a segment has
+much or little of it, and what to do with customers of each kind. Here its roles are given to the
+columns of a table, and its entries written with these columns in place of the roles.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+import tomlkit
+
+from customer_tables.guessing import NUMERIC, Guess
+from customer_tables.text import YEAR, lower_first, sentence_case
+from customer_tables.vocabulary import LIBRARY, ROLES
+
+PARTS = ("segment", "describe", "left out")  # of columns that may play a role, the best first
+SIDES = {1: "high", 0: "middle", -1: "low"}
+SPREADS = 1.25  # how far both quartiles lie from the median where amounts are compared by factors
+NAMES = re.compile(rf"\b({'|'.join(ROLES)})\b")
+LABELS = re.compile(rf"<({'|'.join(ROLES)})>")
+NOTHING = "(?!)"
+COUNTED = re.compile("^(total )?(number|amount|count) of ")
+SUMMED = re.compile(
+    r"\b(total|amount|of|on|charges?|spen[dt]|spending|sales|revenue|purchases)\b ?"
+)
+
+
+@dataclass(frozen=True)
+class Player:
+    """A column that plays a role, and how amounts of it are compared."""
+
+    name: str
+    label: str
+    short: str  # the label without "number of" and the like
+    family: str  # of clauses
+    sign: int = 1  # -1 where much of the column is little of the role
+
+    def clause(self, sign: int) -> dict[str, str]:
+        """Return when a segment has much (1), little (-1) or the average (0), and the words."""
+        found = LIBRARY["clauses"][self.family].get(SIDES[sign * self.sign], {})
+        when = re.sub(r"\bx\b", self.name, found.get("when", ""))
+        return {"text": found["text"].replace("<x>", self.label), "when": when} if found else {}
+
+
+def give_roles(guesses: Sequence[Guess], value: str, given: Mapping[str, str]) -> list[Guess]:
+    """Give each role to the column that plays it: as the user says, or by its name and kind."""
+    settled = {guess.name: guess for guess in guesses}
+
+    def give(name: str, role: str, why: str) -> None:
+        settled[name] = replace(settled[name], plays=role, plays_why=why)
+
+    for guess in guesses:
+        if guess.name == value:
+            give(value, "value", "measures the value")
+            for name in filter(None, guess.formula.split(" + ")):
+                give(name, "part", "a part of the value")
+        elif (role := given.get(guess.source, "")) in ROLES:
+            give(guess.name, role, "as --role says")
+    labels = [guess.label.lower() for guess in guesses]
+    for role, entry in ROLES.items():
+        unless = re.compile(entry.get("unless", NOTHING))
+        if role in {g.plays for g in settled.values()} or any(map(unless.fullmatch, labels)):
+            continue
+        free = [g for g in settled.values() if g.role in PARTS and not g.plays]
+        free = [g for g in free if g.kind in entry.get("kinds", NUMERIC)]
+        for sure in ("certain", "likely"):
+            words = re.compile(entry.get(sure, NOTHING))
+            found = [guess for guess in free if words.fullmatch(guess.label.lower())]
+            if found:
+                best = min(found, key=lambda g: PARTS.index(g.role))
+                give(best.name, role, f"{sure} by its name")
+                break
+    return list(settled.values())
+
+
+def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:
+    """Write the library's archetypes for the roles of a table, as TOML, one at a time."""
+    columns = {guess.name: table[guess.source] for guess in guesses if guess.source in table}
+    players: dict[str, list[Player]] = {}
+    for guess in guesses:
+        if guess.plays and guess.is_numeric:
+            summed = [columns[name] for name in guess.formula.split(" + ") if name]
+            values = pd.concat(summed, axis=1).sum(axis=1) if summed else columns[guess.name]
+            players.setdefault(guess.plays, []).append(_player(guess, values))
+    for role, entry in ROLES.items():
+        if role in players and (other := entry.get("stands_for", "")):
+            sign = -1 if entry.get("opposite") else 1
+            players.setdefault(other, [replace(players[role][0], sign=sign)])
+    written: set[str] = set()
+    for entry in LIBRARY["archetypes"]:
+        for part in players.get("part", [None]):
+            cast = {role: found[0] for role, found in players.items()} | {"part": part}
+            made = _instance(entry, {role: player for role, player in cast.items() if player})
+            if made and made["name"] not in written:
+                written.add(made["name"])
+                yield tomlkit.dumps({"archetypes": [made]})
+
+
+def _player(guess: Guess, values: pd.Series) -> Player:
+    """Say how amounts of a column are compared, by how its values spread."""
+    low, middle, high = values.quantile([0.25, 0.5, 0.75])
+    family = "level" if low <= middle / SPREADS and high >= middle * SPREADS else "narrow"
+    if guess.unit == YEAR:
+        family = "calendar"
+    elif middle <= 0:
+        family = "rare" if values.min() >= 0 else "narrow"
+    label = lower_first(guess.label)
+    short = (SUMMED if guess.plays == "part" else COUNTED).sub("", label).strip()
+    return Player(guess.name, label, short or label, family)
+
+
+def _instance(entry: Mapping[str, Any], cast: Mapping[str, Player]) -> dict[str, Any]:
+    """Put columns in the place of the roles of an archetype; nothing where the table lacks one."""
+    pattern = {role: sign for role, sign in entry["pattern"].items() if sign} or entry["pattern"]
+    if not pattern.keys() <= cast.keys():
+        return {}
+
+    def conditions(signs: Mapping[str, int]) -> list[str]:
+        return [cast[role].clause(sign)["when"] for role, sign in signs.items()]
+
+    def in_columns(text: str) -> str:
+        return NAMES.sub(lambda role: cast[role[0]].name, text)
+
+    def in_words(text: str) -> str:
+        return LABELS.sub(lambda role: cast[role[1]].short, text)
+
+    clauses = [cast[role].clause(sign) for role, sign in pattern.items()]
+    if not all(clauses):
+        return {}
+    own = [clause["when"] for clause in clauses] + [in_columns(entry.get("when", ""))]
+    when = " and ".join(filter(None, own))
+    signs = {cast[role]: sign for role, sign in entry["pattern"].items() if role in cast}
+    made: dict[str, Any] = {"name": sentence_case(in_words(entry["name"]))}
+    made["pattern"] = _inline({player.name: sign * player.sign for player, sign in signs.items()})
+    made |= {"when": when, "summary": _listed(clauses)}
+    for key in ("advice", "avoid"):
+        texts = [(text["text"], text.get("given", {})) for text in entry.get(key, ())]
+        phrases = [
+            {"text": in_words(text), "when": " and ".join([when, *conditions(more)])}
+            for text, more in texts
+            if more.keys() <= cast.keys()
+        ]
+        if phrases:
+            made[key] = _listed(phrases)
+    made["measure"] = f"{in_words(entry['measure'])}, against a control group without the offer"
+    if "leave_out" in entry:
+        made["leave_out"] = in_columns(entry["leave_out"])
+    return made
+
+
+def _inline(entries: Mapping[str, Any]) -> tomlkit.items.InlineTable:
+    table = tomlkit.inline_table()
+    table.update(entries)
+    return table
+
+
+def _listed(phrases: Sequence[Mapping[str, str]]) -> tomlkit.items.Array:
+    array = tomlkit.array()
+    array.extend(map(_inline, phrases))
+    return array.multiline(True)

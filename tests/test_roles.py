@@ -1,0 +1,183 @@
+"""Roles of columns, and names of segments in tables that nobody described."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from kinds_of_tables import KINDS, simulate
+
+from customer_tables.changes import Reading
+from customer_tables.errors import UserError
+from customer_tables.inference import infer_dataset
+from customer_tables.vocabulary import LIBRARY, ROLES
+from segmentation import cleaning, features
+from segmentation.conditions import Customers, Members
+from segmentation.dataset import Dataset, build_dataset
+from segmentation.kmeans import fit_kmeans
+from segmentation.naming import Name, name_segments
+from segmentation.profiling import standardise_evenly
+
+ROWS = 300
+
+
+def reading_of(table: pd.DataFrame) -> Reading:
+    """Return a table as if it had been read from a file."""
+    kinds = {}
+    for name, values in table.items():
+        dated = pd.api.types.is_datetime64_any_dtype(values)
+        numeric = pd.api.types.is_numeric_dtype(values) and values.dtype != bool
+        two = values.dtype == bool or (values.nunique() == 2 and not numeric)
+        kinds[name] = "date" if dated else "number" if numeric else "yes_no" if two else "text"
+    return Reading(table, [], kinds, {}, {"name": "t.csv"})
+
+
+def described(table: pd.DataFrame, **roles: tuple[str, ...]) -> Dataset:
+    text = infer_dataset(reading_of(table), "theirs", roles)
+    return build_dataset(tomllib.loads(text), Path("theirs/dataset.toml"))
+
+
+def with_behaviour(name: str, values: object) -> pd.DataFrame:
+    """Put a column beside two that play no role."""
+    rng = np.random.default_rng(2)
+    table = pd.DataFrame({"width": rng.random(ROWS), "colour depth": rng.random(ROWS)})
+    return table.assign(**{name: np.resize(values, ROWS)})
+
+
+def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Name]:
+    """Name the segments of customers."""
+    customers = cleaning.clean(reading_of(table).numbered, dataset).customers
+    built = features.build_features(customers, dataset)
+    effects = standardise_evenly(built, list(dataset.features)).groupby(np.asarray(labels)).mean()
+    return name_segments(effects, dataset, Members(Customers(dataset, customers, built), labels))
+
+
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        ("recency", "Recency|days_since_last_order|DaySinceLastOrder|Months Inactive 12 mon"),
+        ("recency", "last_purchase_days_ago|inactive days|Days since last visit"),
+        ("", "days since last contact|width of foot"),
+        ("tenure", "tenure|Tenure (years)|Months_on_book|account length|days_as_customer"),
+        ("tenure", "Vintage|Months Since Policy Inception|customer age months|YearsWithCompany"),
+        ("frequency", "Orders|OrderCount|order_count|NumberOfOrders|orders_12m|total flights"),
+        ("frequency", "Frequency|Total_Trans_Ct|n visits|visits per month"),
+        ("value", "CLV|total_spent|Revenue|annual_premium|Umsatz|TotalCharges"),
+        ("ticket", "avg_order_value|AOV|average basket|AvgTransactionValue"),
+        ("breadth", "NumOfProducts|num_policies|Total_Relationship_Count|product_count"),
+        ("discount", "CouponUsed|NumDealsPurchases|discount_share|Discounts used"),
+        ("returns", "returns|return_rate|ReturnedItems|number of returns"),
+        ("claims", "Total Claim Amount|n_claims|ClaimCount"),
+        ("complaints", "Number of Open Complaints|complaints_12m|Customer service calls"),
+        ("satisfaction", "SatisfactionScore|NPS|Average Rating"),
+        ("credit", "Avg_Utilization_Ratio|credit card debt|Total_Revolving_Bal"),
+        ("arrears", "days_past_due|DPD|late_payments|missed payments"),
+        ("holdings", "balance|Account Balance|total_deposits"),
+        ("engagement", "NumWebVisitsMonth|logins|HourSpendOnApp|email_clicks|sessions_30d"),
+        ("contacts", "campaign|number_of_contacts"),
+        ("household", "Kidhome|Number of children|dependents|family_size"),
+        ("income", "Income|Annual Income|EstimatedSalary"),
+    ],
+)
+def test_what_a_column_says_of_a_customer(role, names):
+    for name in names.split("|"):
+        table = with_behaviour(name, np.random.default_rng(1).poisson(9, ROWS) + 1)
+        found = {c.role for c in described(table).columns} - {""}
+        assert found == ({role} if role else set()), name
+
+
+def test_a_balance_beside_a_limit_is_owed():
+    table = with_behaviour("Balance", range(90)).assign(credit_limit=np.resize(range(70), ROWS))
+    assert {c.name: c.role for c in described(table).columns if c.role} == {
+        "balance": "credit",
+        "credit_limit": "limit",
+    }
+
+
+def test_a_role_can_be_given():
+    table = with_behaviour("gap", range(90)).assign(Town=np.resize(["A", "B", "C"], ROWS))
+    dataset = described(table, recency=("gap",))
+    assert dataset.column("gap").role == "recency"
+    assert "Lapsing customers" in {archetype.name for archetype in dataset.archetypes}
+    with pytest.raises(UserError, match="holds no numbers"):
+        described(table, recency=("Town",))
+
+
+def test_every_archetype_of_the_library_can_be_written_and_read():
+    columns = (
+        "recency,tenure,orders,avg_order_value,num_policies,discount_share,returns,n_claims,"
+        "months since last claim,complaints,satisfaction,utilization,cash advances,credit_limit,"
+        "days_past_due,deposits held,logins,points redeemed,contacts,previous,kids,income,"
+        "spending score,monthly charges,clv"
+    ).split(",")
+    values = np.random.default_rng(4).integers(1, 90, (ROWS, len(columns)))
+    dataset = described(pd.DataFrame(values, columns=columns), holdings=("deposits held",))
+    written = {archetype.name for archetype in dataset.archetypes}
+    wanted = {entry["name"] for entry in LIBRARY["archetypes"]} - {"Customers who lean to <part>"}
+    assert {name for name in wanted if "<" not in name} <= written
+    assert "Newcomers with high monthly charges" in written
+    assert not [name for name in written if "<" in name]
+    assert len(written) == len(wanted)
+
+
+def test_texts_speak_of_what_their_name_checks():
+    """A text that names a column holds where the name holds, so its role is in the pattern."""
+    for entry in LIBRARY["archetypes"]:
+        signed = {role for role, sign in entry["pattern"].items() if sign} or {*entry["pattern"]}
+        texts = [entry["name"], entry["measure"], *(t["text"] for t in entry["advice"])]
+        said = {role for role in ROLES for text in texts if f"<{role}>" in text}
+        assert said <= signed, entry["name"]
+        assert entry["advice"] and entry["pattern"].keys() <= ROLES.keys()
+
+
+@pytest.mark.parametrize("name", ["Enrollment Year", "tenure"])
+def test_the_direction_of_a_column_is_part_of_its_role(name):
+    """A late year makes a newcomer, many months a customer of long standing."""
+    years = np.repeat([2012, 2019], ROWS // 2) + np.resize([0, 1, 2], ROWS)
+    values = years if name != "tenure" else years[::-1] - 2005
+    dataset = described(with_behaviour(name, values))
+    found = named(with_behaviour(name, values), dataset, np.repeat([1, 2], ROWS // 2))
+    first, second = (found[segment].name for segment in (1, 2))
+    assert (first, second) == ("Long-standing customers", "Newcomers")
+
+
+# Planted groups, by the typical amount of each column, and the names that a marketer would give.
+SHOP = ("spent", "orders", "recency days", "coupons used", "days as customer")
+PLANTED = {
+    "Best customers": (2000, 40, 5, 2, 700),
+    "Dormant customers": (150, 2, 300, 2, 700),
+    "High-value customers gone quiet": (1500, 12, 300, 2, 700),
+    "Newcomers who buy rarely": (150, 2, 5, 2, 30),
+    "Bargain hunters": (500, 12, 40, 25, 400),
+}
+
+
+def test_planted_customers_get_the_names_that_marketers_give_them():
+    rng = np.random.default_rng(6)
+    typical = np.repeat(list(PLANTED.values()), ROWS // len(PLANTED), axis=0)
+    drawn = pd.DataFrame(typical * rng.lognormal(0, 0.15, typical.shape), columns=SHOP)
+    drawn = drawn.round().astype(int)
+    dataset = described(drawn)
+    found = named(drawn, dataset, np.repeat(range(len(PLANTED)), ROWS // len(PLANTED)))
+    assert [entry.name for entry in found.values()] == list(PLANTED)
+    assert all(entry.archetype.advice for entry in found.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_thirds_of_the_customers_are_of_a_known_kind(kind):
+    table = simulate(kind)
+    dataset = described(table)
+    customers = cleaning.clean(reading_of(table).numbered, dataset).customers
+    built = features.build_features(customers, dataset)
+    preparation = features.fit_preparation(built, dataset.features_with("segment"))
+    matrix = preparation.transform(built).to_numpy()
+    known = []
+    for k in (4, 6):
+        labels = fit_kmeans(matrix, k, n_init=3).labels
+        found = named(table, dataset, labels)
+        known.append(np.mean([found[label].archetype is not None for label in labels]))
+        assert len({entry.name for entry in found.values()}) == k
+    assert np.mean(known) >= 2 / 3
