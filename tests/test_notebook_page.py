@@ -321,6 +321,7 @@ def test_hostile_names_are_words_wherever_they_appear(tmp_path):
         "<textarea><p>x",
         "<title>",
         "<!-- ",
+        "a <!-- alert --> b",
         "<plaintext>",
         "<math><mi><style><img src=x onerror=x()>",
         "<svg></p><style><a id='</style><img src=1 onerror=x()>'>",
