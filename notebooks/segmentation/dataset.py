@@ -388,7 +388,10 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     )
     for what, remedy in _contradictions(dataset, file):
         raise UserError(what[:300], where=str(path), remedy=remedy[:300])
-    columns, features = map(_with_distinct_labels, (dataset.columns, dataset.features))
+    priced = (
+        _in_currency(parts, dataset.currency) for parts in (dataset.columns, dataset.features)
+    )
+    columns, features = map(_with_distinct_labels, priced)
     values = tuple(_complete(value, dataset) for value in dataset.values)
     return replace(dataset, columns=columns, features=features, values=values)
 
@@ -399,6 +402,14 @@ def _complete(value: Value, dataset: Dataset) -> Value:
     known = next(part for part in parts if part.name == value.column)
     unit = value.unit or known.unit or (dataset.currency if known.kind == "money" else "")
     return replace(value, label=value.label or value.column.replace("_", " "), unit=unit)
+
+
+def _in_currency(parts: tuple[Any, ...], currency: str) -> tuple[Any, ...]:
+    """Give money the dataset's currency as its unit, where it has none of its own."""
+    return tuple(
+        replace(part, unit=currency) if part.kind == "money" and not part.unit else part
+        for part in parts
+    )
 
 
 def _with_distinct_labels(parts: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -90,7 +91,9 @@ def contradicted(effects: pd.Series, archetype: Archetype) -> bool:
     return bool((np.sign(pattern) * effects[pattern.index] <= -NOTABLE_EFFECT).any())
 
 
-def name_segments(effects: pd.DataFrame, dataset: Dataset, members: Members) -> dict[int, Name]:
+def name_segments(
+    effects: pd.DataFrame, dataset: Dataset, members: Members, min_group_size: int = 0
+) -> dict[int, Name]:
     """Name segments by matching archetypes one to one, so that no name comes twice.
 
     An archetype is a candidate for a segment where its match reaches `MATCH_THRESHOLD`, no sign of
@@ -104,9 +107,13 @@ def name_segments(effects: pd.DataFrame, dataset: Dataset, members: Members) -> 
         Indexed by segment; means in standard deviations from the average customer.
     members : Members
         Of the same segments, in real units.
+    min_group_size : int
+        A segment with fewer members is neither matched nor described.
     """
     scores = score_table(effects, dataset.archetypes)
-    obstacles, claims = _obstacles(scores, effects, dataset, members)
+    sizes = pd.Series(members.labels).value_counts()
+    few = {s: f for s, n in sizes.items() if (f := _too_few(int(n), min_group_size)).name}
+    obstacles, claims = _obstacles(scores, effects, dataset, members, few)
     possible = scores.where(obstacles == "", 0.0)
     pairs = zip(*linear_sum_assignment(possible.to_numpy(float), maximize=True), strict=True)
     assigned = {
@@ -115,7 +122,7 @@ def name_segments(effects: pd.DataFrame, dataset: Dataset, members: Members) -> 
         if possible.iloc[row, column] > 0
     }
     archetypes = {archetype.name: archetype for archetype in dataset.archetypes}
-    described = describe(effects, dataset, members, assigned)
+    described = describe(effects, dataset, members, assigned, few)
     names = {}
     for segment in effects.index:
         name = assigned.get(segment, "")
@@ -136,14 +143,20 @@ def name_segments(effects: pd.DataFrame, dataset: Dataset, members: Members) -> 
 
 
 def _obstacles(
-    scores: pd.DataFrame, effects: pd.DataFrame, dataset: Dataset, members: Members
+    scores: pd.DataFrame,
+    effects: pd.DataFrame,
+    dataset: Dataset,
+    members: Members,
+    few: Collection[int],
 ) -> tuple[pd.DataFrame, dict[tuple[int, str], Claim]]:
     """Say of each segment and archetype why it is no candidate; and evaluate names' conditions."""
     obstacles, claims = scores.astype("object"), {}
     for segment, row in effects.iterrows():
         for archetype in dataset.archetypes:
             name, why = archetype.name, ""
-            if scores.loc[segment, name] < MATCH_THRESHOLD:
+            if segment in few:
+                why = "too few members"
+            elif scores.loc[segment, name] < MATCH_THRESHOLD:
                 why = "too weak a match"
             elif contradicted(row, archetype):
                 why = "contradicted by part of the profile"
@@ -156,24 +169,29 @@ def _obstacles(
 
 
 def describe(
-    effects: pd.DataFrame, dataset: Dataset, members: Members, assigned: dict[int, str]
+    effects: pd.DataFrame,
+    dataset: Dataset,
+    members: Members,
+    assigned: dict[int, str],
+    few: Mapping[int, Description],
 ) -> dict[int, Description]:
     """Describe each segment by what sets it apart from all others.
 
     A trait is a segmenting or describing feature of which the segment has most or least of all, as
     `EXTREME` says, and an effect of at least `NOTABLE_EFFECT`. The `MOST_TRAITS` strongest make the
     description, the first of them the name. No two segments without an archetype, in
-    ``assigned``, are described by the same features: one would be the other's mirror.
+    ``assigned``, are described by the same features: one would be the other's mirror. Those in
+    ``few`` are too small to be described.
     """
     described: dict[int, Description] = {}
     used: set[frozenset[str]] = {frozenset()}
     taken = set(assigned.values())
     for segment, row in effects.iterrows():
-        found = _traits(row, dataset, members, int(segment))
+        found = [] if segment in few else _traits(row, dataset, members, int(segment))
         sets = [*combinations(found, min(MOST_TRAITS, len(found))), *((one,) for one in found)]
         options = [_description(chosen) for chosen in sets if chosen]
         free = (o for o in options if o.features not in used and o.name not in taken)
-        nothing = _without_traits(row, dataset)
+        nothing = few.get(segment) or _without_traits(row, dataset)
         if options:  # whose names other segments have
             nothing = replace(nothing, phrase=options[0].phrase)
         if segment in assigned:
@@ -181,7 +199,8 @@ def describe(
             continue
         chosen = next(free, nothing)
         if chosen.name in taken:
-            numbered = together(f"{chosen.name} ({len(taken) + 1})", [chosen.name])
+            number = 1 + sum(name.startswith(chosen.name) for name in taken)
+            numbered = together(f"{chosen.name} ({number})", [chosen.name])
             chosen = replace(chosen, name=numbered)
         described[segment] = chosen
         used.add(chosen.features)
@@ -224,6 +243,13 @@ def _description(traits: tuple[tuple[Feature, bool, Claim], ...]) -> Description
     return Description(name, phrase, frozenset(feature.name for feature, *_ in traits))
 
 
+def _too_few(members: int, min_group_size: int) -> Description:
+    """Describe a segment whose members could be recognised; without a name where they are many."""
+    sizes = {"members": members, "min_group_size": min_group_size}
+    few = claim(sizes, ("members < min_group_size", "Too few to describe"))
+    return Description(few, few, frozenset())
+
+
 def _without_traits(effects: pd.Series, dataset: Dataset) -> Description:
     """Describe a segment that has most or least of nothing."""
     shown = [f.name for f in dataset.features_with("segment", "describe") if f.name in effects]
@@ -244,6 +270,7 @@ def agreement_after_refits(
     dataset: Dataset,
     customers: Customers,
     *,
+    min_group_size: int = 0,
     resamples: int = 10,
     n_init: int = 10,
     seed: int = 20,
@@ -271,9 +298,10 @@ def agreement_after_refits(
         fit = fit_kmeans(matrix[drawn], k, n_init=n_init, seed=int(generator.integers(2**31)))
         labels = assign(matrix, fit.centres)
         effects = standardised.iloc[drawn].groupby(labels[drawn]).mean()
-        refitted = name_segments(effects, dataset, Members(customers.take(drawn), labels[drawn]))
-        again = pd.Series(labels, index=names.index).map({s: e.name for s, e in refitted.items()})
-        return float((again == names).mean())
+        again = Members(customers.take(drawn), labels[drawn])
+        refitted = name_segments(effects, dataset, again, min_group_size)
+        called = pd.Series(labels, index=names.index).map({s: e.name for s, e in refitted.items()})
+        return float((called == names).mean())
 
     return np.array(list(parallel_map(same_name, np.random.SeedSequence(seed).spawn(resamples))))
 

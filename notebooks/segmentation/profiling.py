@@ -212,20 +212,46 @@ def leading(
     names: dict[int, str],
     min_group_size: int = MIN_GROUP_SIZE,
 ) -> dict[str, str]:
-    """Write each segment's, and everybody's, most frequent category with its share.
+    """Write in which category each segment differs most from everybody, with its share.
 
-    Such as ``"France (66%)"``; of yes and no it is the share of yes. Where `composition` suppresses
-    it, a bound is written that follows from the groups being smaller than ``min_group_size``:
+    Such as ``"France (66%)"``; of everybody it is the most frequent category, of yes and no the
+    share of yes. Shares are among those whose category is known. Where `composition` suppresses it,
+    a bound is written that follows from the groups being smaller than ``min_group_size``:
     ``"yes (under 2%)"``; "–" where nothing can be published.
     """
-    table, suppressed_cells = _counts(answers, labels, names, min_group_size)
+    known = answers.notna()
+    if not known.any():
+        return dict.fromkeys([*names.values(), "everybody"], "–")
+    table, suppressed_cells = _counts(answers[known], labels[known], names, min_group_size)
+    shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
+    apart = shares - shares.loc["everybody"]
+    apart = (apart.abs() + 1e-9 * apart).mask(suppressed_cells)  # of two, the more frequent
+    apart.loc["everybody"] = shares.loc["everybody"]
     told = {}
     for name, counts in table.iterrows():
         hidden = suppressed_cells.loc[name]
-        category = "yes" if set(table) == {"yes", "no"} else counts.idxmax()
+        differs = apart.loc[name] if apart.loc[name].notna().any() else counts
+        category = "yes" if set(table) == {"yes", "no"} else differs.idxmax()
         portion = _share_or_bound(counts, hidden, category, min_group_size)
         told[name] = f"{printable(category, 40)} ({portion})" if portion else "–"
     return told
+
+
+def leading_rows(
+    label: str,
+    answers: pd.Series,
+    labels: pd.Series,
+    names: dict[int, str],
+    min_group_size: int = MIN_GROUP_SIZE,
+) -> dict[str, dict[str, str]]:
+    """Return `leading` by the label of a column, and a row of its own for who is unknown."""
+    rows, unknown = {label: answers}, answers.isna()
+    if unknown.any():
+        rows[f"{label} unknown"] = unknown.map({True: "yes", False: "no"})
+    return {
+        row: leading(each, labels, names, min_group_size=min_group_size)
+        for row, each in rows.items()
+    }
 
 
 def _share_or_bound(

@@ -91,7 +91,7 @@ Names
 Segment profiles
 | effect sizes and marker variables, no p-values
 | Dolnicar, Grün & Leisch 2018; Gao, Bien & Witten 2020
-| table 06_effects.csv
+| in the profiles of notebook 06
 
 Rules
 | branch of a shallow decision tree for each segment against the rest, cross-validated
@@ -334,20 +334,25 @@ def evidence(name: Name, null_matches: pd.Series) -> Claim:
     values = {"match": name.score, "next": score, "matched": name.archetype is not None}
     is_near = f"next >= {MATCH_THRESHOLD}"
     if not name.archetype:
-        text = "No known kind of customer fits, so the name describes what sets it apart."
-        none = claim(values, ("matched == 0", text))
+        values["traits"] = len(name.description.features)
+        text = "No known kind of customer fits"
+        none = claim(
+            values,
+            ("matched == 0 and traits > 0", f"{text}, so the name describes what sets it apart."),
+            ("matched == 0", f"{text}."),
+        )
         text = f" Nearest: {other} (match {score:.2f}; {name.obstacle})."
         nearest = claim(values, (is_near, text))
         return together(none + nearest, [none, nearest])
     null = float(null_matches[name.name])
     values["null"] = null
-    matched = claim(values, (f"match >= {MATCH_THRESHOLD}", f"{name.score:.2f}"))
-    second = claim(values, (is_near, f"; next {other} ({score:.2f})"))
+    matched = claim(values, (f"match >= {MATCH_THRESHOLD}", decimal(name.score)))
+    second = claim(values, (is_near, f"; next {other} ({decimal(score)})"))
     weak = ": the match is no better than that of null data, so the name describes a zone"
     zone = claim(values, ("null >= match", weak))
     text = (
         f"Match with the pattern (at most 1): {matched}{second}. A segment of null "
-        f"reference data with the same margins reaches {null:.2f}{zone}."
+        f"reference data with the same margins reaches {decimal(null)}{zone}."
     )
     return together(text, [matched, second, zone])
 
