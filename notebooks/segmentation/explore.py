@@ -155,7 +155,7 @@ def _touchable(segments: Segments, points: np.ndarray, caption: str) -> None:
             display(HTML(presentation.html_table(segments.profile(mask), title)))
 
     view.widget.observe(describe, names="selection")
-    display(HTML(f"<p>{html.escape(caption)}. Hold Shift and drag to draw a lasso.</p>"))
+    display(HTML(f"<p>{html.escape(caption)}. Choose the lasso at its left, then drag.</p>"))
     display(view.show(), below)
 
 
