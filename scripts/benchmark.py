@@ -70,9 +70,9 @@ def _rounds(text):
 
 def entries():
     """Return all entries by name, in the order of the tables."""
-    from benchmarks import analysis, files
+    from benchmarks import analysis, files, runs
 
-    return {entry.name: entry for part in (analysis, files) for entry in part.ENTRIES}
+    return {entry.name: entry for part in (runs, analysis, files) for entry in part.ENTRIES}
 
 
 def _measure(options):

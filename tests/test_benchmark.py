@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import benchmark
-from benchmarks import measure, report
+from benchmarks import measure, plain, report, runs
 from benchmarks.measure import Entry, equal_results, goal, quartiles
 from benchmarks.report import verdict, with_table
 from runner import STAGE_FAILED, USER_ERROR
+from segmentation.silhouette import silhouettes
 
 
 def short(loaded, settings):
@@ -41,9 +42,11 @@ def read(settings, folder):
 
 
 def large(loaded, settings):
-    values = np.ones(loaded)
-    time.sleep(0.3)  # longer than between two looks at the memory
-    return {"total": float(values.sum())}
+    return {"total": float(np.ones(loaded).sum())}
+
+
+def most(cases):
+    return [{"name": "most seconds", "value": cases[-1][1]["short"]["seconds"][2], "most": 60.0}]
 
 
 def entry(name, *ways, settings=None, **more):
@@ -52,7 +55,7 @@ def entry(name, *ways, settings=None, **more):
 
 
 OWN = {
-    "equal": entry("equal", short, long, goals=(goal("long", 2.0),)),
+    "equal": entry("equal", short, long, goals=(goal("long", 2.0),), figures=most),
     "other labels": entry("other labels", short, other),
     "broken": entry("broken", short, broken),
     "files": entry("files", large, settings={"rows": 10_000_000}, prepare=write, load=read),
@@ -122,8 +125,20 @@ def test_equality_takes_labels_exactly_and_statistics_to_a_billionth(changed, eq
     assert equal_results({"a": base, "b": base | changed}, {})[0] is equal
 
 
+def test_an_exponent_is_fitted_beyond_a_hundred_thousand_rows():
+    cases = [
+        ({"rows": n}, {"run.py": {"seconds": [s] * 5, "extra_memory": [1e9 + 640 * n] * 5}})
+        for n, s in ((1e4, 50.0), (1e5, 60.0), (1e6, 60.0 * 10**1.2))
+    ]
+    memory, exponent = runs.growth(cases)
+    assert exponent["value"] == pytest.approx(1.2)
+    assert memory["value"] == pytest.approx(1.0)
+
+
 def test_tables_show_ratio_goal_verdict_and_where_results_differ(record):
-    assert "time: at least 2: met" in report.report([record])
+    text = report.report([record])
+    assert "time: at least 2: met" in text
+    assert "most seconds" in text and "goal: at most 60: met" in text
     assert "long (time)" not in with_table("", [record])  # goals are for full sizes
     block = with_table("", [record | {"size": "full"}])
     assert "| equal | long (time) |" in block and "at least 2: met" in block
@@ -145,7 +160,7 @@ def test_what_is_stored_is_shown_as_it_is():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--only", "nothing"], "choose from silhouettes"),
+        (["--only", "nothing"], "choose from end-to-end"),
         (["--rounds", "0"], "no number of rounds"),
     ],
 )
@@ -186,3 +201,23 @@ def test_every_entry_gives_equal_results_at_the_quick_size(name, tmp_path):
         results = {name: way(loaded, settings) for name, way in entry.ways.items()}
         holds, text = entry.equal(results, settings)
         assert holds, text
+
+
+def test_plain_silhouettes_are_the_packages():
+    rng = np.random.default_rng(4)
+    mass = rng.normal(size=(260, 4))
+    labelings = {"some": rng.integers(0, 4, 260), "noise": rng.integers(-1, 2, 260)}
+    labelings |= {"alone": np.append(np.zeros(259, int), 1), "one": np.zeros(260, int)}
+    for chosen in (None, np.arange(0, 260, 3)):
+        ours = silhouettes(mass, labelings, rows=chosen)
+        theirs = plain.silhouettes(mass, labelings, rows=chosen)
+        for name in labelings:
+            np.testing.assert_allclose(theirs[name], ours[name], atol=1e-12, err_msg=name)
+
+
+def test_tables_are_held_against_each_other_cell_by_cell():
+    table = 'name,value\nx,0.30000000000000004\ny,"""word"""\nz,null\n'
+    assert runs.same_table(table, table.replace("0.30000000000000004", "0.3"))
+    for before, after in (("0.30000000000000004", "0.31"), ("word", "ward"), ("null", "1")):
+        assert not runs.same_table(table, table.replace(before, after))
+    assert not runs.same_table(table, table + "d,3\n")

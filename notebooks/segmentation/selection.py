@@ -116,32 +116,28 @@ def choose_k(
         k = stable.index[stable >= stable.max() - TOLERANCE].max()
     else:
         k = actionable["stability"].idxmax()
-    of_range = f"of {actionable.index.min()} to {actionable.index.max()}"
-    reason = claim(
-        {
-            "by_hand": by_hand > 0,
-            "apart": len(apart),
-            "qualified": len(qualified),
-            "k": k,
-            "behind": actionable["stability"].max() - scan.loc[k, "stability"],
-            "lowest": actionable.index.min(),
-            "highest": actionable.index.max(),
-        },
-        ("by_hand == 1", "set by hand"),
-        ("apart > 0", "the largest number of groups that stand apart"),
-        ("qualified == 0", f"the most stable {of_range}, though none meets the rule"),
-        ("behind <= 0", f"the most stable {of_range}"),
-        (
-            "behind > 0",
-            f"the largest {of_range} about as stable as the most stable one found again",
-        ),
-    )
+    behind = actionable["stability"].max() - scan.loc[k, "stability"]
     return Choice(
         k=int(k),
         qualified=tuple(int(n) for n in qualified),
         natural=tuple(natural),
         by_hand=bool(by_hand),
-        reason=reason,
+        reason=_reason(by_hand, len(apart), len(qualified), behind, actionable.index),
+    )
+
+
+def _reason(by_hand: int, apart: int, qualified: int, behind: float, ks: pd.Index) -> Claim:
+    """Say why a k was chosen, whose stability is `behind` the best of the actionable range."""
+    of_range = f"of {ks.min()} to {ks.max()}"
+    largest = f"the largest {of_range} about as stable as the most stable one found again"
+    numbers = {"by_hand": by_hand > 0, "apart": apart, "qualified": qualified, "behind": behind}
+    return claim(
+        numbers | {"lowest": ks.min(), "highest": ks.max()},
+        ("by_hand == 1", "set by hand"),
+        ("apart > 0", "the largest number of groups that stand apart"),
+        ("qualified == 0", f"the most stable {of_range}, though none meets the rule"),
+        ("behind <= 0", f"the most stable {of_range}"),
+        ("behind > 0", largest),
     )
 
 
@@ -337,13 +333,20 @@ def verdict(
     if not choice.apart:
         elsewhere = _elsewhere(choice, actionable)
         sentence = together(f"{elsewhere} {sentence}", [elsewhere, sentence, *why])
+    found = _found_again(at, references["stability"].dropna())
+    beside = _beside_null(numbers, clear)
+    return Verdict(word, sentence, clearer, (_groups(scan, choice, actionable), found, beside))
+
+
+def _beside_null(numbers: dict[str, float], clear: str) -> Claim:
+    """Hold the silhouette against that of null reference data; `clear` says when it is clearer."""
     structure = claim(
         numbers,
         (
             "silhouette <= 1",
-            f"The mean silhouette is {at['silhouette']:.2f} "
-            f"({silhouette_word(at['silhouette'])} structure, Kaufman & Rousseeuw 1990); "
-            f"on null reference data, at most {highest:.2f}. ",
+            f"The mean silhouette is {numbers['silhouette']:.2f} "
+            f"({silhouette_word(numbers['silhouette'])} structure, Kaufman & Rousseeuw 1990); "
+            f"on null reference data, at most {numbers['null']:.2f}. ",
         ),
     )
     beside = claim(
@@ -355,9 +358,7 @@ def verdict(
         ),
         (f"not {clear}", "The segments are no clearer than those of null reference data."),
     )
-    found = _found_again(at, references["stability"].dropna())
-    third = together(structure + beside, [structure, beside])
-    return Verdict(word, sentence, clearer, (_groups(scan, choice, actionable), found, third))
+    return together(structure + beside, [structure, beside])
 
 
 def _elsewhere(choice: Choice, actionable: tuple[int, int]) -> Claim:

@@ -235,21 +235,11 @@ def _where_to_start(
     of_customers, nouns = shares.map(share), dataset.nouns
     labels = [value.label for value in dataset.values]
     parts = {value.label: worth[value.column]["share"] for value in dataset.values}
-    lows = {value.label: worth[value.column]["low"] for value in dataset.values}
-    lows = {label: low.fillna(parts[label]) for label, low in lows.items()}
+    lows = {v.label: worth[v.column]["low"].fillna(parts[v.label]) for v in dataset.values}
     above = {label: low > shares for label, low in lows.items()}
     # By label, who accounts for most among those who qualify.
     tops = {label: parts[label][above[label]].idxmax() for label in labels if above[label].any()}
-    what = joined([printable(label) for label in labels], "or")
-    nothing = claim(
-        {"measures": len(labels), "above": sum(each.sum() for each in above.values())},
-        ("measures == 0", "No measure of value says which segment comes first."),
-        (
-            "above == 0",
-            f"No segment clearly has more than its share of {what}: none has to come first.",
-        ),
-    )
-    if nothing:
+    if nothing := _none_first(labels, sum(each.sum() for each in above.values())):
         return nothing
 
     def counted(segment: Any, labels: Iterable[str], condition: str = "") -> Claim:
@@ -282,20 +272,34 @@ def _where_to_start(
         return together("".join([text, *more]), [own, theirs, *more])
     own = above_size(top, [label])
     start = f"By {printable(label)}, start with {names[top]}: {of_customers[top]} of the {nouns}, "
-    elsewhere: dict[Any, list[str]] = {}
-    for other in others:
-        elsewhere.setdefault(tops[other], []).append(other)
+    pointed_at = dict.fromkeys(tops[other] for other in others)
+    elsewhere = {segment: [o for o in others if tops[o] == segment] for segment in pointed_at}
     pointed = {segment: above_size(segment, labels) for segment, labels in elsewhere.items()}
     found = [
-        f"{joined([printable(label) for label in labels])} "
-        f"{'point' if len(labels) > 1 else 'points'} to {names[segment]} "
-        f"({of_customers[segment]} of the {nouns}, {pointed[segment]})"
-        for segment, labels in elsewhere.items()
+        f"{_points(labels)} to {names[s]} ({of_customers[s]} of the {nouns}, {pointed[s]})"
+        for s, labels in elsewhere.items()
     ]
     pointing = f" Not every measure agrees: {'; '.join(found)}." if found else ""
     limits = [_limit(names[segment], said.get(segment, {})) for segment in elsewhere]
     text = "".join([f"{start}{own}.", *more, pointing, *limits])
     return together(text, [own, *more, *pointed.values(), *limits])
+
+
+def _points(labels: list[str]) -> str:
+    return f"{joined([printable(label) for label in labels])} point{'s' * (len(labels) == 1)}"
+
+
+def _none_first(labels: list[str], above: int) -> Claim:
+    """Say that no segment comes first, where none has clearly `above` its share; else nothing."""
+    what = joined([printable(label) for label in labels], "or")
+    return claim(
+        {"measures": len(labels), "above": above},
+        ("measures == 0", "No measure of value says which segment comes first."),
+        (
+            "above == 0",
+            f"No segment clearly has more than its share of {what}: none has to come first.",
+        ),
+    )
 
 
 def _most_each(

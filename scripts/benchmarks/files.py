@@ -1,14 +1,11 @@
-"""Files of customers and of transaction lines: scored, aggregated, and run as a whole."""
+"""Files of customers and of transaction lines: scored and aggregated."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
 
 from benchmarks.analysis import prepared_cardholders
 from benchmarks.measure import Entry, Equality, Result, Settings, goal
@@ -219,32 +216,6 @@ def _by_pandas(files: tuple[Path, Path], settings: Settings) -> Result:
     return dict(pd.DataFrame(features).astype("float64").sort_index().items())
 
 
-# --- a run of the notebooks ---------------------------------------------------------------------
-
-WIDTH = 20  # columns of numbers
-
-
-def _write_table(settings: Settings, folder: Path) -> None:
-    """Make cardholders, and give them columns of numbers up to twenty."""
-    import pandas as pd
-
-    made = folder / "made"
-    call(SCRIPTS / "make_sample_data.py", "--rows", settings["rows"], "--folder", made)
-    table = pd.read_csv(made / "customers.csv")
-    rng = np.random.default_rng(1)
-    for number in range(WIDTH - table.select_dtypes("number").shape[1]):
-        table[f"SCORE_{number + 1}"] = rng.normal(600, 80, len(table)).round()
-    table.to_csv(folder / "table.csv", index=False)
-
-
-def _run(folder: Path, settings: Settings) -> Result:
-    results, options = folder / "results", settings["options"].split()
-    call(SCRIPTS / "run.py", "--results", results, "--input", folder / "table.csv", *options)
-    pages = sorted(path.name for path in results.glob("*.html"))
-    shutil.rmtree(results)
-    return {"pages": pages}
-
-
 ENTRIES = (
     Entry(
         name="scoring",
@@ -268,15 +239,6 @@ ENTRIES = (
         prepare=_write_lines,
         load=_load_lines,
         goals=(goal("pandas", 5.0), goal("pandas", 2.0, "peak_memory")),
-        rounds=2,
-    ),
-    Entry(
-        name="growth",
-        title="A run on a growing table",
-        ways={"run.py": _run},
-        full=tuple({"rows": n, "options": ""} for n in (10_000, 100_000, 300_000, 1_000_000)),
-        quick=({"rows": 300, "options": "--quick --only 01"},),
-        prepare=_write_table,
         rounds=2,
     ),
 )

@@ -79,6 +79,9 @@ class Entry:
         Gets the results by way, and the settings.
     goals : tuple of dict
         By `goal`.
+    figures : callable, optional
+        Gets, for each case, its settings and the measurements by way; returns numbers that follow
+        from several cases: dicts of name, value and the most that it may be.
     rounds : int
         At full size.
     """
@@ -92,6 +95,9 @@ class Entry:
     load: Callable[[Settings, Path], Any] | None = None
     equal: Callable[[Mapping[str, Result], Settings], Equality] = equal_results
     goals: tuple[dict[str, Any], ...] = ()
+    figures: Callable[[list[tuple[Settings, Mapping[str, Any]]]], list[dict[str, Any]]] | None = (
+        None
+    )
     rounds: int = 3
 
     def threads_of(self, way: str) -> str:
@@ -111,8 +117,11 @@ def measure(
     `say` gets a line after each round. RunFailed if a way fails.
     """
     cases = [_measure_case(entry, case, rounds, say) for case in getattr(entry, size)]
+    figures = (
+        entry.figures([(one["settings"], one["ways"]) for one in cases]) if entry.figures else []
+    )
     about = {"name": entry.name, "title": entry.title, "size": size, "rounds": rounds}
-    return about | {"measured": now(), "machine": machine(), "cases": cases}
+    return about | {"measured": now(), "machine": machine(), "cases": cases, "figures": figures}
 
 
 def _measure_case(
@@ -189,6 +198,7 @@ def metered(work: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
         what they share counted once (where the system tells, as Linux does).
     """
     here, over, seen = psutil.Process(), threading.Event(), []
+    loaded = here.memory_info().rss
 
     def look() -> None:
         total = 0
@@ -202,6 +212,8 @@ def metered(work: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
         while not over.wait(PAUSE):
             look()
 
+    with suppress(OSError):  # Linux: forget the peak of what was loaded
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     look()
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
@@ -212,8 +224,11 @@ def metered(work: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
         seconds, cpu = time.perf_counter() - began, sum(os.times()[:4]) - cpu
         over.set()
         watching.join()
-    extra = max(max(seen) - seen[0], 1)
-    return result, dict(zip(MEASURES, (seconds, cpu, max(seen), extra), strict=True))
+    peak = max(seen)
+    with suppress(OSError):  # Linux: this process's own peak, however short
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        peak = max(peak, int(status.partition("VmHWM:")[2].split()[0]) * 1024)
+    return result, dict(zip(MEASURES, (seconds, cpu, peak, max(peak - loaded, 1)), strict=True))
 
 
 def quartiles(values: Sequence[float] | np.ndarray) -> list[float]:

@@ -40,6 +40,8 @@ def _section(record: Mapping[str, Any]) -> str:
     ]
     for case in record["cases"]:
         lines += ["", *_case(case)]
+    for figure in record["figures"]:
+        lines += ["", f"{figure['name']}: {figure['value']:.3g} (goal: {_at_most(figure)})"]
     return "\n".join(lines)
 
 
@@ -77,6 +79,10 @@ def _judged(goal: Mapping[str, Any], ratio: Sequence[float], *, equal: bool = Tr
     return f"{wanted}: {verdict(ratio, least) if equal else 'results differ'}"
 
 
+def _at_most(figure: Mapping[str, Any]) -> str:
+    return f"at most {figure['most']:g}: {'met' if figure['value'] <= figure['most'] else 'missed'}"
+
+
 def verdict(ratio: Sequence[float], least: float) -> str:
     """Say "met" or "missed" if both quartiles of a ratio lie on that side of its goal."""
     _, low, _, high, _ = ratio
@@ -102,6 +108,10 @@ def with_table(readme: str, records: Iterable[Mapping[str, Any]]) -> str:
         machine = record["machine"]
         machines[f"{machine['cores']} cores ({machine['processor']}), {machine['system']}"] = None
         rows += [row for case in record["cases"] for row in _goal_rows(record["title"], case)]
+        rows += [
+            [record["title"], figure["name"], f"{figure['value']:.3g}", _at_most(figure)]
+            for figure in record["figures"]
+        ]
     lines = _table("what | against | how many times less | goal", rows, [2])
     lines += ["", f"Medians of alternating rounds, with their range, on {'; '.join(machines)}."]
     before, _, rest = readme.partition(START)

@@ -177,30 +177,30 @@ async def run_notebook(
     except PapermillExecutionError as error:
         raise _explained(work.place.log, name, error) from None
     except (DeadKernelError, CellTimeoutError, TimeoutError, RuntimeError, OSError) as error:
-        _note(work.place.log, name, f"{type(error).__name__}: {error}")
         late = most_seconds if limit.expired() else None
-        raise _kernel_failed(name, late, error) from None
+        raise _kernel_failed(work.place.log, name, late, error) from None
     finally:
         if not running.done():  # the time has run out, or the run is ending
             await kernel.end()
             await asyncio.wait([running])
             running.exception()  # that the kernel has died is no news
-    seconds, peak_memory = time.monotonic() - started, kernel.peak_memory()
-    code = _code_cells(notebook, work.place.log, name)
-    spans = zip(code, begun, [*begun[1:], started + seconds], strict=True)
-    times = [round(end - began, 3) for runs, began, end in spans if runs]
+    ended, peak_memory = time.monotonic(), kernel.peak_memory()
+    times = _cell_times(notebook, begun, ended, work.place.log, name)
     _write_copy(notebook, work, stage, shown)
-    return seconds, times, peak_memory
+    return ended - started, times, peak_memory
 
 
-def _code_cells(notebook: nbformat.NotebookNode, log: Path, name: str) -> list[bool]:
-    """Say of each cell whether it is code; RunFailed if one was not run, which papermill allows."""
+def _cell_times(
+    notebook: nbformat.NotebookNode, begun: list[float], ended: float, log: Path, name: str
+) -> list[float]:
+    """Return each code cell's seconds; RunFailed if one was not run, which papermill allows."""
     code = [cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells]
     for cell, runs in zip(notebook.cells, code, strict=True):
         if runs and cell.execution_count is None:
             _note(log, name, f"this cell was not run:\n{cell.source}")
             raise RunFailed(f"{name} stopped before its last cell.")
-    return code
+    spans = zip(code, begun, [*begun[1:], ended], strict=True)
+    return [round(end - began, 3) for runs, began, end in spans if runs]
 
 
 def _explained(log: Path, name: str, error: PapermillExecutionError) -> Exception:
@@ -220,7 +220,8 @@ def _explained(log: Path, name: str, error: PapermillExecutionError) -> Exceptio
     return RunFailed(f"{name} failed in cell [{error.exec_count}]: {printable(message, 300)}")
 
 
-def _kernel_failed(name: str, late: float | None, error: Exception) -> RunFailed:
+def _kernel_failed(log: Path, name: str, late: float | None, error: Exception) -> RunFailed:
+    _note(log, name, f"{type(error).__name__}: {error}")
     if late is not None:
         return RunFailed(
             f"{name} was stopped after {late / 60:g} minutes.\n"

@@ -1,0 +1,199 @@
+"""Whole runs: against the plain way, with nothing to do, and on growing tables."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.files import call
+from benchmarks.measure import Entry, Equality, Result, Settings, goal
+from runner import ROOT
+from segmentation.stages import SERIES
+
+NOTEBOOKS, RUN = ROOT / "notebooks", ROOT / "scripts" / "run.py"
+
+
+def _run(folder: Path, settings: Settings) -> Path:
+    call(RUN, "--results", folder / "results", *settings["options"].split())
+    return folder / "results"
+
+
+# --- the whole run ------------------------------------------------------------------------------
+
+# Networks are trained one by one there; control groups are drawn by the model's checksum, in which
+# the last bits of the centres count.
+MAY_DIFFER = ("tables/05_", "tables/08_embedded", "tables/06_control_groups")
+NEAR = 1e-9
+
+
+def _by_run(folder: Path, settings: Settings) -> Result:
+    return _printed(_run(folder, settings))
+
+
+def _plain(folder: Path, settings: Settings) -> Result:
+    """Run notebooks one by one, with a first cell that puts plain library calls in place."""
+    begin = (
+        f"import sys\nsys.path.append({str(ROOT / 'scripts')!r})\nfrom benchmarks import plain\n"
+    )
+    results = folder / "plain results"
+    given = f"{{results_dir: {json.dumps(str(results))}, quick: {settings['quick']}}}"
+    for path in sorted(NOTEBOOKS.glob("0*.ipynb")):
+        if path.name[:2] not in settings["stages"].split():
+            continue
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        networks = path.name.startswith(("05", "08"))
+        source = f"{begin}plain.install(networks={networks})"
+        cell = {"cell_type": "code", "id": "plain", "metadata": {}, "source": source}
+        notebook["cells"].insert(0, cell | {"execution_count": None, "outputs": []})
+        plain, out = folder / f"plain {path.name}", folder / path.name
+        plain.write_text(json.dumps(notebook), encoding="utf-8")
+        more = ("--no-progress-bar", "--cwd", NOTEBOOKS, "-y", given)
+        call("-m", "papermill", plain, out, *more)
+        call("-m", "jupyter", "nbconvert", "--to", "html", out)
+    return _printed(results)
+
+
+def _printed(results: Path) -> Result:
+    """Return all tables, lists and numbers of a run, as texts by name, and remove it."""
+    files = [*(results / "tables").glob("0*.csv"), *results.glob("segments.csv")]
+    found = {
+        path.relative_to(results).as_posix(): path.read_text(encoding="utf-8") for path in files
+    }
+    for path in (results / "stages").glob("*_metrics.json"):
+        flat = pd.json_normalize(json.loads(path.read_text("utf-8"))).T.astype("str")
+        found[f"tables/{path.name[:2]}_metrics"] = flat.to_csv()
+    shutil.rmtree(results)
+    return found
+
+
+def _same_tables(results: Mapping[str, Result], settings: Settings) -> Equality:
+    """Whether all that is printed is equal, but for what is said above to differ."""
+    ours, theirs = results.values()
+    if set(ours) != set(theirs):
+        return False, f"tables differ: {sorted(set(ours) ^ set(theirs))[:5]}"
+    differ = [name for name in sorted(ours) if not same_table(ours[name], theirs[name])]
+    others = [name for name in differ if not name.startswith(MAY_DIFFER)]
+    equal = f"{len(ours) - len(differ)} of {len(ours)} tables equal to 1e-9"
+    if others:
+        return False, f"{equal}; these differ: {', '.join(others)}"
+    why = "hold networks trained one by one, or are drawn by the model's checksum"
+    return True, f"{equal}; {', '.join(differ)} {why}" if differ else equal
+
+
+def same_table(first: str, second: str) -> bool:
+    """Whether two tables hold the same texts, and numbers equal to a relative 1e-9."""
+    one, two = (
+        pd.read_csv(StringIO(text), header=None, dtype="str", keep_default_na=False)
+        for text in (first, second)
+    )
+    if one.shape != two.shape:
+        return False
+    cells = pd.DataFrame({"one": one.to_numpy().ravel(), "two": two.to_numpy().ravel()})
+    numbers = cells.apply(pd.to_numeric, errors="coerce")
+    close = np.isclose(numbers["one"], numbers["two"], rtol=NEAR, atol=NEAR)
+    return bool((close | (cells["one"] == cells["two"])).all())
+
+
+# --- nothing to do, and growing tables ----------------------------------------------------------
+
+
+def _finish_a_run(settings: Settings, folder: Path) -> None:
+    _run(folder, settings)
+
+
+def _run_again(folder: Path, settings: Settings) -> Result:
+    _run(folder, settings)
+    return {}
+
+
+def _import_papermill(folder: Path, settings: Settings) -> Result:
+    call("-c", "import papermill")
+    return {}
+
+
+COLUMNS = 20
+BEYOND = 100_000  # rows from which on the exponent is judged
+EXPONENT = 1.1
+ROOM = 1.5e9  # bytes that a run may use beside four times the table as float64
+
+
+def _write_table(settings: Settings, folder: Path) -> None:
+    """Make cardholders, and give them columns of numbers up to twenty."""
+    made = folder / "made"
+    call(ROOT / "scripts" / "make_sample_data.py", "--rows", settings["rows"], "--folder", made)
+    table = pd.read_csv(made / "customers.csv")
+    rng = np.random.default_rng(1)
+    for number in range(COLUMNS - table.select_dtypes("number").shape[1]):
+        table[f"SCORE_{number + 1}"] = rng.normal(600, 80, len(table)).round()
+    table.to_csv(folder / "table.csv", index=False)
+    shutil.rmtree(made)
+
+
+def _run_on_table(folder: Path, settings: Settings) -> Result:
+    options = f"--input {folder / 'table.csv'} {settings['options']}"
+    results = _run(folder, {"options": options})
+    pages = sorted(path.name for path in results.glob("*.html"))
+    shutil.rmtree(results)
+    return {"pages": pages}
+
+
+def growth(cases: list[tuple[Settings, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Exponent of time over rows by least squares on logarithms, and memory beyond the table's.
+
+    A run's memory is that of its processes, without the one that measures.
+    """
+    rows = np.array([settings["rows"] for settings, _ in cases], dtype=float)
+    seconds, memory = (
+        np.array([measured["run.py"][measure][2] for _, measured in cases])
+        for measure in ("seconds", "extra_memory")
+    )
+    beside = float(max(memory - 4 * 8 * COLUMNS * rows)) / 1e9
+    name = "largest memory beside four times the table, GB"
+    found = [{"name": name, "value": beside, "most": ROOM / 1e9}]
+    large = rows >= BEYOND
+    if large.sum() >= 2:
+        slope = float(np.polyfit(np.log(rows[large]), np.log(seconds[large]), 1)[0])
+        name = "exponent of time over rows beyond 100 thousand"
+        found += [{"name": name, "value": slope, "most": EXPONENT}]
+    return found
+
+
+ALL = " ".join(stage.number for stage in SERIES)
+ENTRIES = (
+    Entry(
+        name="end-to-end",
+        title="The full run",
+        ways={"run.py": _by_run, "the plain way: papermill and nbconvert": _plain},
+        full=({"rows": 8950, "stages": ALL, "options": "", "quick": False},),
+        quick=({"rows": 8950, "stages": "01", "options": "--quick --only 01", "quick": True},),
+        equal=_same_tables,
+        goals=(goal("the plain way: papermill and nbconvert", 4.0),),
+    ),
+    Entry(
+        name="nothing-to-do",
+        title="A run with nothing to do",
+        ways={"run.py": _run_again, "python -c 'import papermill'": _import_papermill},
+        full=({"options": "--quick"},),
+        quick=({"options": "--quick --only 01"},),
+        prepare=_finish_a_run,
+        goals=(goal("python -c 'import papermill'", 1 / 3),),
+        rounds=5,
+    ),
+    Entry(
+        name="growth",
+        title="A run on a growing table",
+        ways={"run.py": _run_on_table},
+        full=tuple({"rows": n, "options": ""} for n in (10_000, 100_000, 300_000, 1_000_000)),
+        quick=({"rows": 300, "options": "--quick --only 01"},),
+        prepare=_write_table,
+        figures=growth,
+        rounds=2,
+    ),
+)
