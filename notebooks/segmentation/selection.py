@@ -116,23 +116,30 @@ def choose_k(
         k = stable.index[stable >= stable.max() - TOLERANCE].max()
     else:
         k = actionable["stability"].idxmax()
-    behind = actionable["stability"].max() - scan.loc[k, "stability"]
+    numbers = {
+        "by_hand": by_hand > 0,
+        "apart": len(apart),
+        "qualified": len(qualified),
+        "k": k,
+        "behind": actionable["stability"].max() - scan.loc[k, "stability"],
+        "lowest": actionable.index.min(),
+        "highest": actionable.index.max(),
+    }
     return Choice(
         k=int(k),
         qualified=tuple(int(n) for n in qualified),
         natural=tuple(natural),
         by_hand=bool(by_hand),
-        reason=_reason(by_hand, len(apart), len(qualified), behind, actionable.index),
+        reason=_reason(numbers),
     )
 
 
-def _reason(by_hand: int, apart: int, qualified: int, behind: float, ks: pd.Index) -> Claim:
+def _reason(numbers: dict[str, float]) -> Claim:
     """Say why a k was chosen, whose stability is `behind` the best of the actionable range."""
-    of_range = f"of {ks.min()} to {ks.max()}"
+    of_range = f"of {numbers['lowest']} to {numbers['highest']}"
     largest = f"the largest {of_range} about as stable as the most stable one found again"
-    numbers = {"by_hand": by_hand > 0, "apart": apart, "qualified": qualified, "behind": behind}
     return claim(
-        numbers | {"lowest": ks.min(), "highest": ks.max()},
+        numbers,
         ("by_hand == 1", "set by hand"),
         ("apart > 0", "the largest number of groups that stand apart"),
         ("qualified == 0", f"the most stable {of_range}, though none meets the rule"),
