@@ -212,27 +212,24 @@ def leading(
     names: dict[int, str],
     min_group_size: int = MIN_GROUP_SIZE,
 ) -> dict[str, str]:
-    """Write in which category each segment differs most from everybody, with its share.
+    """Write the share of one category in each segment: that in which segments differ most.
 
-    Such as ``"France (66%)"``; of everybody it is the most frequent category, of yes and no the
-    share of yes. Shares are among those whose category is known. Where `composition` suppresses it,
-    a bound is written that follows from the groups being smaller than ``min_group_size``:
-    ``"yes (under 2%)"``; "–" where nothing can be published.
+    Such as ``"France (66%)"``; of yes and no, the share of yes. Shares are among those whose
+    category is known. Where `composition` suppresses one, a bound is written that follows from the
+    groups being smaller than ``min_group_size``: ``"yes (under 2%)"``; "–" where nothing can be
+    published.
     """
     known = answers.notna()
     if not known.any():
         return dict.fromkeys([*names.values(), "everybody"], "–")
-    table, suppressed_cells = _counts(answers[known], labels[known], names, min_group_size)
-    shares = table.div(table.sum(axis=1).clip(lower=1), axis=0)
-    apart = shares - shares.loc["everybody"]
-    apart = (apart.abs() + 1e-9 * apart).mask(suppressed_cells)  # of two, the more frequent
-    apart.loc["everybody"] = shares.loc["everybody"]
+    table, hidden = _counts(answers[known], labels[known], names, min_group_size)
+    shares = table.div(table.sum(axis=1).replace(0, np.nan), axis=0)
+    apart = (shares - shares.loc["everybody"]).abs().mask(hidden).max()
+    apart = apart.fillna(0) + 1e-9 * shares.loc["everybody"]  # of two, the more frequent
+    category = "yes" if set(table) == {"yes", "no"} else apart.idxmax()
     told = {}
     for name, counts in table.iterrows():
-        hidden = suppressed_cells.loc[name]
-        differs = apart.loc[name] if apart.loc[name].notna().any() else counts
-        category = "yes" if set(table) == {"yes", "no"} else differs.idxmax()
-        portion = _share_or_bound(counts, hidden, category, min_group_size)
+        portion = _share_or_bound(counts, hidden.loc[name], category, min_group_size)
         told[name] = f"{printable(category, 40)} ({portion})" if portion else "–"
     return told
 
