@@ -42,6 +42,7 @@ MADE = {
     "mails": [f"a{i}@mail.test" for i in ORDER],
     "phones": [f"+49 170 {1000000 + i}" for i in ORDER],
     "same": np.full(ROWS, 5),
+    "areas": [f"area_code_{408 + i % 3}" for i in ORDER],
     **{f"spent{i}": RNG.lognormal(3, 1.5, ROWS).round() for i in range(4)},
 }
 LOG = "money segment log1p"
@@ -165,6 +166,11 @@ RECORD = {
     "visits": ("counts", "count segment"),
     "income": ("even", "money describe"),
 }
+CODED = {
+    "area_code": ("areas", "category"),
+    "net sales": ("refunds", "money segment"),
+    "visits": ("counts", "count segment"),
+}
 
 
 @pytest.mark.parametrize(
@@ -179,6 +185,7 @@ RECORD = {
         (CONTACTS, "spend"),
         (FEW, "spend"),  # too little behaviour
         (RECORD, "net_sales"),
+        (CODED, "net_sales"),  # no identifier
     ],
 )
 def test_what_tables_are_taken_for(bring, table, value):

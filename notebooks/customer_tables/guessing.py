@@ -66,7 +66,7 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
         return replace(base, kind="id", role="id", why="tells customers apart")
     if why := _find_identity(words, values, kind):
         return replace(base, why=why, personal=True)
-    if kind == "id" and not _names_groups(values):
+    if kind == "id" and not names_groups(values):
         return replace(base, kind="id", why="another identifier or code, no behaviour")
     if source in reading.unread:
         why = f"dates that cannot be read for certain: {reading.unread[source]}"
@@ -99,7 +99,7 @@ def free_name(name: str, taken: Collection[str]) -> str:
     return next(name for name in free if name not in taken)
 
 
-def _names_groups(values: pd.Series) -> bool:
+def names_groups(values: pd.Series) -> bool:
     """Whether few codes stand for many rows: they name groups of customers."""
     return 1 < values.nunique() <= min(MOST_CATEGORIES, len(values) // 10)
 
@@ -110,7 +110,7 @@ def _find_identity(words: str, values: pd.Series, kind: str) -> str:
     phone = re.search("phone|mobile|fax", words)
     if kind == "yes_no" or (numeric and not phone):
         return ""
-    if phone and _names_groups(values) and not values.astype("str").str.contains(r"\d").any():
+    if phone and names_groups(values) and not values.astype("str").str.contains(r"\d").any():
         return ""  # how somebody was reached, not by which number
     if vocabulary.PERSONAL.fullmatch(words):
         return "names a person or how to reach them"

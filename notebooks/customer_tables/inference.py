@@ -21,7 +21,7 @@ from customer_tables import vocabulary
 from customer_tables.changes import Reading
 from customer_tables.description import dataset_toml
 from customer_tables.errors import UserError
-from customer_tables.guessing import Guess, free_name, guess_column, measures_time
+from customer_tables.guessing import Guess, free_name, guess_column, measures_time, names_groups
 from customer_tables.names import split_name
 from customer_tables.roles import archetypes, give_roles
 from customer_tables.source import Roles, unknown_role
@@ -180,6 +180,7 @@ def _choose_identifier(reading: Reading) -> str | None:
     kinds = reading.kinds.items()
     found = [c for c, kind in kinds if kind == "id" and table[c].notna().mean() > 0.5]
     found = [c for c in found if not vocabulary.NO_CUSTOMER.search(split_name(c))]
+    found = [c for c in found if rank(c)[1] or not names_groups(table[c])]
     return max(found, key=rank, default=None) or _find_codes(reading)
 
 
