@@ -65,7 +65,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("tenure", "Vintage|Months Since Policy Inception|customer age months|YearsWithCompany"),
         ("frequency", "Orders|OrderCount|order_count|NumberOfOrders|orders_12m|total flights"),
         ("frequency", "Frequency|Total_Trans_Ct|n visits|visits per month"),
-        ("value", "CLV|total_spent|Revenue|annual_premium|Umsatz|TotalCharges"),
+        ("value", "CLV|total_spent|Expenditure|Revenue|annual_premium|Umsatz|TotalCharges"),
         ("ticket", "avg_order_value|AOV|average basket|AvgTransactionValue"),
         ("breadth", "NumOfProducts|num_policies|Total_Relationship_Count|product_count"),
         ("discount", "CouponUsed|NumDealsPurchases|discount_share|Discounts used"),

@@ -44,8 +44,8 @@ class Player:
     def clause(self, sign: int) -> dict[str, str]:
         """Return when a segment has much (1), little (-1) or the average (0), and the words."""
         found = LIBRARY["clauses"][self.family].get(SIDES[sign * self.sign], {})
-        when = re.sub(r"\bx\b", self.name, found.get("when", ""))
-        return {"text": found["text"].replace("<x>", self.label), "when": when} if found else {}
+        own = {key: re.sub(r"(?<!<)\bx\b", self.name, text) for key, text in found.items()}
+        return own | {"text": own["text"].replace("<x>", self.label)} if own else {}
 
 
 def give_roles(guesses: Sequence[Guess], value: str, given: Mapping[str, str]) -> list[Guess]:

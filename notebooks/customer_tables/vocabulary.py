@@ -120,11 +120,12 @@ VALUES = (
     r"(total|sum) ?(of )?.*(spend|spent|spending|purchases?|sales|charges|amount|amt|expenditure)",
     r"(annual|yearly|monthly).*(spend|spent|spending|purchases?|sales|charges|amount|amt"
     r"|expenditure)",
-    r"purchases|sales|spend|spent|spending|amount( spent)?|charges|payments?",
+    r"purchases|sales|spend|spent|spending|expenditures?|amount( spent)?|charges|payments?",
     r"(.* )?premiums?( .*)?",
 )
 PARTIAL_VALUES = (
-    r"(.* )?(purchases?|sales|spend|spent|spending|purchase amount|amount spent)( .*)?",
+    r"(.* )?(purchases?|sales|spend|spent|spending|purchase amount|amount spent"
+    r"|expenditures?)( .*)?",
 )
 CUSTOMER_WORDS = re.compile(r"\b(customer|cust|client|user|member|household|account|holder)")
 # What these tell apart are no customers.

@@ -153,8 +153,8 @@ def _parts(descriptors: Sequence[Mapping[str, Any]]) -> list[Claim]:
     options = (
         (
             "independent > 0",
-            "Columns without a star had no part in forming the segments. They say who is in them. Of "
-            "categories, the one in which segments differ most is shown.",
+            "Columns without a star had no part in forming the segments. They say who is in them. "
+            "Of categories, the one in which segments differ most is shown.",
         ),
         (
             "dependent > 0",
