@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -19,7 +20,7 @@ from fitted import assert_scored, fit_model
 
 from customer_tables.errors import UserError
 from customer_tables.lines import open_lines
-from customer_tables.source import Options, Source
+from customer_tables.source import Source
 from customer_tables.storage import write_json
 from customer_tables.transactions import aggregate, aggregate_lines, create_lines
 from runner import command as run_command
@@ -239,8 +240,9 @@ def assert_same_customers(engine, path, source, products=None, whole=None) -> li
     with open_lines(whole or path, products=products) as lines:
         expected = aggregate(lines, source)
     file = engine.open(str(path), "purchases_file")
-    looked_up = engine.open(str(products), "products_file") if products else None
-    query, changes = aggregate_lines(engine.ask, file, source, Options(), path.name, looked_up)
+    if products:
+        file = replace(file, catalogue=engine.open(str(products), "products_file"))
+    query, changes = aggregate_lines(file, source)
     found = engine.table(query).sort_values("customer_id", ignore_index=True)
     assert found["customer_id"].tolist() == expected.table["customer_id"].tolist()
     # Relative to amounts, but near zero absolute.
@@ -296,10 +298,10 @@ def test_times_are_read_alike(engine, tmp_path, times):
     source = Source(grain="transaction", customer="c", time="t", amount="a")
     read = "SELECT customer, bought, amount FROM lines ORDER BY customer"
     file = engine.open(str(path), "purchases_file")
-    create_lines(engine.ask, file, source, Options(), path.name)
+    create_lines(file, source)
     found = engine.ask(read)
     with open_lines(path) as lines:
-        create_lines(lines.run, lines.file, source, Options(), path.name)
+        create_lines(lines, source)
         assert found == lines.run(read)
     assert sum(row[1] is not None for row in found) >= len(times) - 1
 

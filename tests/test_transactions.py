@@ -352,36 +352,10 @@ def test_encodings_and_spaces_that_do_not_do_are_refused(bring, monkeypatch):
         aggregate(bring(LINES), SHOP)
 
 
-# --- the first lines, or all ----------------------------------------------------------------------
+# --- the same bits, within the machine's means ----------------------------------------------------
 
 COLUMNS_OF_ALL = "who,basket,day,item,kind,paid,off"
-PLAIN = [("7", "9", "2024-01-01 10:00:00", "1", "fruit", "1.50", "0.25")]
-PLAIN += [("-3", "10", "2024-02-03 09:15:59", "22", "bakery", "1200", "")]
 ALL = replace(SHOP, discount="off")
-LATER = {  # cells below the first lines
-    "who": ["NA", "007", "17850.0"],
-    "basket": ["C536366", '"1,2"'],
-    "day": ["soon", "31/12/2024", "12024-01-01"],
-    "paid": ["12,5", "$12.50", "forty"],
-    "off": ["5%"],
-}
-
-
-@pytest.mark.parametrize("column", LATER)
-def test_what_the_first_lines_do_not_show_is_read_as_if_they_did(bring, column):
-    place = COLUMNS_OF_ALL.split(",").index(column)
-    for cell in LATER[column]:
-        odd = (*PLAIN[0][:place], cell, *PLAIN[0][place + 1 :])
-        path, outcomes = bring(listed(COLUMNS_OF_ALL, [*PLAIN * 9, odd])), []
-        for first in (5, 0):
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(transactions, "SAMPLE_ROWS", first)
-                try:
-                    reading = aggregate(path, ALL)
-                    outcomes.append((reading.table.to_csv(), reading.changes))
-                except UserError as error:
-                    outcomes.append(str(error))
-        assert outcomes[0] == outcomes[1], cell
 
 
 def test_a_look_at_lines_computes_nothing_else(tmp_path):
@@ -390,13 +364,10 @@ def test_a_look_at_lines_computes_nothing_else(tmp_path):
     table = pd.DataFrame([list(map(str, range(7)))] * 9, columns=COLUMNS_OF_ALL.split(","))
     table.assign(day="2024-01-01").to_parquet(path)
     with open_lines(path) as lines:
-        transactions.create_lines(lines.run, lines.file, SHOP, Options(), path.name)
+        transactions.create_lines(lines, SHOP)
         (plan,) = (row[1] for row in lines.run("EXPLAIN SELECT count(amount) FROM lines"))
     assert "basket" not in plan
     assert "join" not in plan.lower()
-
-
-# --- the same bits, within the machine's means ----------------------------------------------------
 
 
 def test_order_threads_and_memory_change_no_bit(tmp_path, monkeypatch):

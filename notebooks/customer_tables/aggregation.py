@@ -16,15 +16,15 @@ numbers of type DOUBLE is divided.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from types import SimpleNamespace
 
 from customer_tables.changes import Change
-from customer_tables.duckdb_files import Run, literal, quoted
+from customer_tables.duckdb_files import Lines, Run, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import normalise, simplify_name
 from customer_tables.source import Source
+from customer_tables.transaction_columns import offers
 
 EVENING = 17  # o'clock
 MOST_CATEGORIES = 10  # by what was spent; the others are added up as one
@@ -118,20 +118,14 @@ FROM customers
 
 
 def customers_query(
-    run: Run,
-    source: Source,
-    name: str,
-    offered: Callable[[str], str] = lambda part: "",
-    *,
-    products: bool = False,
-    settled: tuple[str, dict[str, str]] | None = None,
+    file: Lines, source: Source, settled: tuple[str, dict[str, str]] | None = None
 ) -> tuple[str, list[Change]]:
-    """Aggregate `lines`, which the engine has, to customers; see `aggregate_lines`.
+    """Aggregate the table `lines`, which the engine made of a file; see `aggregate_lines`.
 
-    Where `products` is true, goods are looked up in the table `catalogue`. Where the lines are a
-    part of a history, `settled` says what the whole of it told, from `settle`. `offered` names the
-    columns that could be "customer", "time" or "amount" instead, for messages.
+    Goods are looked up in the table `catalogue` where there is one. Where the lines are a part of
+    a history, `settled` says what the whole of it told, from `settle`.
     """
+    run = file.run
     cancelled = settled[0] if settled else _cancelled(run)
     back = f"(amount < 0 OR coalesce(quantity, 0) < 0 OR {cancelled})"
     purchase = f"({WHOLE} AND NOT {back})"
@@ -139,10 +133,10 @@ def customers_query(
         whole=WHOLE, cancelled=cancelled, back=back, purchase=purchase
     )
     facts = SimpleNamespace(**dict(zip(FACTS, run(asked)[0], strict=True)))
-    _refuse_lacking(run, facts, source, name, offered)
-    changes = _changes(facts, source, name)
+    _refuse_lacking(file, facts, source)
+    changes = _changes(facts, source, file.name)
     run(f"CREATE OR REPLACE VIEW purchases AS SELECT * FROM lines WHERE {purchase}")
-    bought = LOOKED_UP if products else "SELECT * FROM purchases"
+    bought = LOOKED_UP if file.catalogue else "SELECT * FROM purchases"
     run(f"CREATE OR REPLACE TABLE goods AS {GOODS.format(purchases=bought)}")
     goods = settled[1] if settled else _goods(run) if source.category else {}
     habits = _aggregated(facts, goods, f"{WHOLE} AND {back}")
@@ -175,9 +169,7 @@ def _cancelled(run: Run) -> str:
     return CANCELLED if cancelled and share > 0.9 else "false"
 
 
-def _refuse_lacking(
-    run: Run, facts: SimpleNamespace, source: Source, name: str, offered: Callable[[str], str]
-) -> None:
+def _refuse_lacking(file: Lines, facts: SimpleNamespace, source: Source) -> None:
     """Refuse lines most of which have no customer, or too many of which no time or amount."""
     columns = {
         "customer": source.customer,
@@ -193,20 +185,21 @@ def _refuse_lacking(
         if lacking <= most * facts.total:
             continue
         field = "bought" if part == "time" else part
-        (cell,) = run(f"SELECT min(misread) FROM lines WHERE {field} IS NULL")[0]
+        (cell,) = file.run(f"SELECT min(misread) FROM lines WHERE {field} IS NULL")[0]
         shown = f" such as {cell[:40]!r}" if cell else ": most cells are empty"
-        others = offered(part)
+        taken = {"customer": source.customer, "amount": source.amount}
+        others = " or ".join(offers(file, taken)[part][:3])
         remedy = f'name another column with --role {part}="COLUMN"'
         remedy = f"is it {others}? Then --role {part}=..." if others else remedy
         raise UserError(
             f"{lacking:,} of {facts.total:,} lines have no readable {part}{shown}",
-            where=f"{name}, column {column!r}",
+            where=f"{file.name}, column {column!r}",
             remedy=WAYS_OUT[part] + remedy,
         )
     if not facts.bought:
         raise UserError(
             f"none of {facts.total:,} lines is a purchase: all are returns or lack something",
-            where=name,
+            where=file.name,
             remedy="check the signs of amounts and quantities, or say which lines are purchases: "
             "--role purchase=CELL",
         )

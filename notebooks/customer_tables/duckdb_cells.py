@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from customer_tables.dates import MONTHS, Dates, parse_dates
-from customer_tables.duckdb_files import Relation, Run, literal, quoted
+from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.numbers import SHAPES
 
@@ -60,109 +60,79 @@ def text_of(column: str, kind: str) -> str:
     )
 
 
-def settle_keys(run: Run, file: Relation, columns: Iterable[str]) -> dict[str, str]:
+def settle_keys(lines: Lines, columns: Iterable[str]) -> dict[str, str]:
     """Return how columns of identifiers are read: as whole numbers where all are written so.
 
     Whole numbers are grouped faster than text. They are written in one way only, as 007 is not 7.
     """
     settled = {column: quoted(column) for column in columns}
-    written = {c: cell for c, cell in settled.items() if file.types[c] not in WHOLE}
-    numbers = {c: f"TRY_CAST({cell} AS BIGINT)" for c, cell in written.items()}
-    for column, cell in written.items():
-        number = numbers[column]
+    for column, cell in settled.items():
+        if lines.types[column] in WHOLE:
+            continue
+        settled[column] = text_of(cell, lines.types[column])
+        number = f"TRY_CAST({cell} AS BIGINT)"
         same = f"CAST({number} AS VARCHAR) = CAST({cell} AS VARCHAR)"
-        numbers[column] = f"CASE WHEN {same} THEN {number} END"
-        settled[column] = text_of(cell, file.types[column])
-    asked = {c: (f"count({settled[c]})", f"count({number})") for c, number in numbers.items()}
-    for column, (filled, whole) in _pairs(run, file, asked).items():
+        filled, whole = lines.ask(f"count({settled[column]}), count(*) FILTER ({same})")[0]
         if 0 < filled == whole:
-            settled[column] = numbers[column]
+            settled[column] = f"CASE WHEN {same} THEN {number} END"
     return settled
 
 
-def _pairs(
-    run: Run, file: Relation, asked: dict[str, tuple[str, str]]
-) -> dict[str, tuple[int, int]]:
-    """Ask for two counts of each column, in one look at the file."""
-    if not asked:
-        return {}
-    counts = ", ".join(count for pair in asked.values() for count in pair)
-    row = run(f"SELECT {counts} FROM {file.sql}")[0]
-    return dict(zip(asked, zip(row[::2], row[1::2], strict=True), strict=True))
-
-
-def settle_numbers(
-    run: Run, file: Relation, columns: Iterable[str], decimal: str, name: str
-) -> dict[str, str]:
-    """Return how columns are read as exact numbers.
-
-    The decimal is "point", "comma" or the mark itself; empty where the cells have to tell.
+def settle_number(lines: Lines, column: str) -> str:
+    """Return how a column is read as exact numbers: as the options say, or as its cells tell.
 
     Raises
     ------
     UserError
         If too many cells are no numbers, or a comma can mean two things.
     """
-    settled = {column: f"TRY_CAST({quoted(column)} AS {MONEY})" for column in columns}
-    texts = {c: _bare(quoted(c)) for c in settled if file.types[c] == "VARCHAR"}
+    cell, decimal = quoted(column), lines.options.decimal
+    number = f"TRY_CAST({cell} AS {MONEY})"
+    if lines.types[column] != "VARCHAR":
+        return number
+    text = f"regexp_replace({cell}, '[\\s$€£]', '', 'g')"
+    ways = {mark: _marked(text, mark) for mark in SHAPES}
     if decimal:
-        mark = "," if decimal in (",", "comma") else "."
-        return settled | {column: _marked(text, mark) for column, text in texts.items()}
-    for column in texts:
-        _refuse_currencies(run, file, column, name)
-    for column, text in texts.items():  # most cells are numbers as they stand
-        settled[column] = f"coalesce({settled[column]}, TRY_CAST({text} AS {MONEY}))"
-    asked = {c: _counts(text, settled[c]) for c, text in texts.items()}
-    for column, (numbers, odd) in _pairs(run, file, asked).items():
-        if odd > TOLERATED * (numbers + odd):
-            settled[column] = _settle_marked(run, file, column, name)
-    return settled
+        return ways["," if decimal in (",", "comma") else "."]
+    _refuse_currencies(lines, column)
+    number = f"coalesce({number}, TRY_CAST({text} AS {MONEY}))"  # most are so as they stand
+    rows, odd = _count_odd(lines, text, number)
+    if odd <= TOLERATED * rows:
+        return number
+    odds = {mark: _count_odd(lines, text, way)[1] for mark, way in ways.items()}
+    if (fewest := min(odds.values())) > REFUSED * rows:
+        raise UserError(
+            f"{fewest:,} of {rows:,} cells of the column {cell} are no numbers",
+            where=lines.name,
+            remedy="correct the cells, or name another column under [source] in dataset.toml",
+        )
+    if odds["."] == odds[","]:
+        raise UserError(
+            f"the comma in {cell} can be a decimal mark or stand between thousands",
+            where=lines.name,
+            remedy="say which with --decimal comma or --decimal point",
+        )
+    return ways[min(odds, key=lambda mark: odds[mark])]
 
 
-def _refuse_currencies(run: Run, file: Relation, column: str, name: str) -> None:
+def _count_odd(lines: Lines, text: str, number: str) -> tuple[int, int]:
+    """Count the cells that say something, and those of them that are no numbers."""
+    numbers, odd = lines.ask(f"count({number}), count(*) FILTER ({is_misread(text, number)})")[0]
+    return numbers + odd, odd
+
+
+def _refuse_currencies(lines: Lines, column: str) -> None:
     """Refuse amounts beside which several signs of currencies stand."""
     sign = f"regexp_extract({quoted(column)}, '[$€£¥₹]')"
-    query = f"SELECT {sign}, min({quoted(column)}) FROM {file.sql} WHERE {sign} <> '' GROUP BY 1"
-    if len(found := sorted(run(query))) > 1:
+    query = f"{sign}, min({quoted(column)})", f"WHERE {sign} <> '' GROUP BY 1"
+    if len(found := sorted(lines.ask(*query))) > 1:
         raise UserError(
             f"the amounts in {quoted(column)} are in several currencies: "
             f"{' and '.join(repr(cell[:30]) for _, cell in found)}",
-            where=name,
+            where=lines.name,
             remedy="turn them into one currency; or write the signs into a column called currency, "
             f'and leave lines out by them: --role ignore="{found[0][0]}"',
         )
-
-
-def _counts(text: str, number: str) -> tuple[str, str]:
-    """Return the counts of cells that are numbers, and of others that say something."""
-    return f"count({number})", f"count(*) FILTER ({is_misread(text, number)})"
-
-
-def _settle_marked(run: Run, file: Relation, column: str, name: str) -> str:
-    """Return how a column with marks between thousands or a decimal comma is read."""
-    text = _bare(quoted(column))
-    ways = {mark: _marked(text, mark) for mark in SHAPES}
-    counts = _pairs(run, file, {mark: _counts(text, way) for mark, way in ways.items()})
-    odd = {mark: others for mark, (_, others) in counts.items()}
-    rows, fewest = sum(counts["."]), min(odd.values())
-    if fewest > REFUSED * rows:
-        raise UserError(
-            f"{fewest:,} of {rows:,} cells of the column {quoted(column)} are no numbers",
-            where=name,
-            remedy="correct the cells, or name another column under [source] in dataset.toml",
-        )
-    if odd["."] == odd[","]:
-        raise UserError(
-            f"the comma in {quoted(column)} can be a decimal mark or stand between thousands",
-            where=name,
-            remedy="say which with --decimal comma or --decimal point",
-        )
-    return ways[min(odd, key=lambda mark: odd[mark])]
-
-
-def _bare(column: str) -> str:
-    """Return the expression that takes spaces and signs of currencies out of a number's text."""
-    return f"regexp_replace({column}, '[\\s$€£]', '', 'g')"
 
 
 def _marked(text: str, decimal: str) -> str:
@@ -173,10 +143,8 @@ def _marked(text: str, decimal: str) -> str:
     return f"CASE WHEN regexp_full_match({text}, {literal(shape)}) THEN {number} END"
 
 
-def settle_times(run: Run, file: Relation, column: str, date_order: str, name: str) -> str:
+def settle_times(lines: Lines, column: str) -> str:
     """Return how a column is read as a time.
-
-    The order is "dmy" or "mdy"; empty where the cells have to tell.
 
     Raises
     ------
@@ -184,15 +152,15 @@ def settle_times(run: Run, file: Relation, column: str, date_order: str, name: s
         If the times are written in a way that is not known, or can be read in two.
     """
     cell = quoted(column)
-    if file.types[column].startswith(("TIMESTAMP", "DATE")):
+    if lines.types[column].startswith(("TIMESTAMP", "DATE")):
         return f"CAST({cell} AS TIMESTAMP)"
     raw = f"trim(CAST({cell} AS VARCHAR))"
     zoned = f"regexp_full_match({raw}, {literal(ZONED)})"
-    if run(f"SELECT count(*) FROM {file.sql} WHERE {zoned}")[0][0]:
+    if lines.ask("count(*)", f"WHERE {zoned}")[0][0]:
         raw = f"regexp_replace({raw}, {literal(ZONE)}, '')"
     text = f"replace({raw}, 'T', ' ')"
-    seen, dates = _days(run, file, f"split_part({text}, ' ', 1)", cell)
-    _refuse_two_ways(run, file, cell, seen, dates, name)
+    seen, dates = _days(lines, f"split_part({text}, ' ', 1)", cell)
+    _refuse_two_ways(lines, cell, seen, dates)
     if _mostly(dates.form == "iso"):
         return f"TRY_CAST({text} AS TIMESTAMP)"
     if _mostly(dates.form == "month"):
@@ -201,24 +169,24 @@ def settle_times(run: Run, file: Relation, column: str, date_order: str, name: s
         return f"try_strptime({text}, '%Y%m%d')"
     if _mostly(fits := dates.form == "numbers"):
         first = seen[int(np.argmax(fits))]
-        order = date_order or _settle_order(dates, first, f"{name}, column {cell}")
+        order = lines.options.date_order or _settle_order(
+            dates, first, f"{lines.name}, column {cell}"
+        )
         mark, year = first.strip("0123456789")[0], _year(first)
         return _stamp(text, mark.join(("%d", "%m", year) if order == "dmy" else ("%m", "%d", year)))
     clock = r"[ ,T]+\d{1,2}[:.]\d{2}.*$"
-    written, dates = _days(run, file, f"regexp_replace({raw}, '{clock}', '')", cell)
+    written, dates = _days(lines, f"regexp_replace({raw}, '{clock}', '')", cell)
     if _mostly(fits := np.isin(dates.form, ("day word", "word day"))):
         return _stamp(_with_number(raw), f"%d/%m/{_year(written[int(np.argmax(fits))])}")
     raise UserError(
         f"the times in {cell} are written in a way that is not known, such as "
         f"{(written or ['nothing'])[0][:30]!r}",
-        where=name,
+        where=lines.name,
         remedy="write them like 2024-03-31 14:05",
     )
 
 
-def _refuse_two_ways(
-    run: Run, file: Relation, cell: str, seen: list[str], dates: Dates, name: str
-) -> None:
+def _refuse_two_ways(lines: Lines, cell: str, seen: list[str], dates: Dates) -> None:
     """Refuse a column in which dates are written in two ways, with a cell of each."""
     forms = Counter(form for form in dates.form if form).most_common(2)
     if len(forms) < 2 or forms[1][1] <= REFUSED * len(seen):
@@ -226,21 +194,18 @@ def _refuse_two_ways(
     firsts = [seen[int(np.argmax(dates.form == form))] for form, _ in forms]
     starts = (f"starts_with(CAST({cell} AS VARCHAR), {literal(day)})" for day in firsts)
     counts = ", ".join(f"min(CAST({cell} AS VARCHAR)) FILTER ({start})" for start in starts)
-    shown = [
-        found or day
-        for found, day in zip(run(f"SELECT {counts} FROM {file.sql}")[0], firsts, strict=True)
-    ]
+    shown = [found or day for found, day in zip(lines.ask(counts)[0], firsts, strict=True)]
     raise UserError(
         f"the dates in {cell} are written in two ways: {shown[0]!r} and {shown[1]!r}",
-        where=f"{name}, column {cell}{file.line_of(shown[0])}{file.line_of(shown[1])}",
+        where=f"{lines.name}, column {cell}{lines.line_of(shown[0])}{lines.line_of(shown[1])}",
         remedy="write all of them in one way, best like 2024-12-31",
     )
 
 
-def _days(run: Run, file: Relation, day: str, cell: str) -> tuple[list[str], Dates]:
+def _days(lines: Lines, day: str, cell: str) -> tuple[list[str], Dates]:
     """Return the different days of a column, as written and taken apart."""
-    distinct = f"SELECT DISTINCT {day} FROM {file.sql} WHERE {cell} IS NOT NULL"
-    seen = [row[0] for row in run(f"{distinct} ORDER BY 1 LIMIT {SEEN}") if row[0]]
+    rest = f"WHERE {cell} IS NOT NULL ORDER BY 1 LIMIT {SEEN}"
+    seen = [row[0] for row in lines.ask(f"DISTINCT {day}", rest) if row[0]]
     return seen, parse_dates(pa.array([WEEKDAY.sub("", day, 1) for day in seen], pa.string()))
 
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from customer_tables.source import Options
+from customer_tables.source import FOUND_OUT, Options
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas as pd
 
 # Runs a query in DuckDB's dialect, on this machine or elsewhere, and returns its rows.
@@ -20,57 +19,47 @@ Run = Callable[[str], list[tuple]]
 
 
 @dataclass(frozen=True)
-class Relation:
-    """What stands behind FROM, and how the file is written."""
+class Lines:
+    """Transaction lines, or products, in an engine that runs queries in DuckDB's dialect."""
 
-    sql: str
+    path: Path
+    run: Run
+    table: Callable[[str], pd.DataFrame]  # the same, for many rows
+    sql: str  # what stands behind FROM
     types: dict[str, str]  # column name to DuckDB's type; everything in a text file is VARCHAR
     changes: tuple[Change, ...] = ()
     format: str = "text"
-    path: Path | None = None  # of a file of text on this machine
-
-    def line_of(self, cell: str) -> str:
-        """Say in which line of a text a cell first stands; nothing where that is not known."""
-        if self.path is None:
-            return ""
-        with self.path.open("rb") as file:
-            numbered = (place for place, line in enumerate(file, 1) if cell.encode() in line)
-            place = next(numbered, None)
-        return f", line {place} ({cell[:30]!r})" if place else ""
-
-    def require(self, needed: Mapping[str, str], name: str) -> None:
-        """Refuse a [source] whose parts name columns that there are not, by a `UserError`."""
-        for column, part in needed.items():
-            if column not in self.types:
-                raise UserError(
-                    f"the transactions have no column {column!r} ({part})",
-                    where=f"{name}: {', '.join(self.types)[:300]}",
-                    remedy=f"correct {part} under [source] in dataset.toml",
-                )
-
-
-@dataclass(frozen=True)
-class Lines:
-    """A file of transaction lines that is open in DuckDB, as `lines.open_lines` gives it."""
-
-    path: Path
-    options: Options
-    connection: duckdb.DuckDBPyConnection
-    file: Relation
-    catalogue: Relation | None = None  # what a second file says about products
+    options: Options = FOUND_OUT
+    text: Path | None = None  # on this machine and unpacked, where it is a text
+    catalogue: Lines | None = None  # what a second file says about products
 
     @property
     def name(self) -> str:
         """What the file is called in messages."""
         return self.path.name
 
-    def run(self, query: str) -> list[tuple]:
-        """Run a query and return its rows."""
-        return self.connection.execute(query).fetchall()
+    def ask(self, what: str, more: str = "") -> list[tuple]:
+        """Select something from the file."""
+        return self.run(f"SELECT {what} FROM {self.sql} {more}")
 
-    def table(self, query: str) -> pd.DataFrame:
-        """Return what a query gives as a table."""
-        return self.connection.execute(query).df()
+    def line_of(self, cell: str) -> str:
+        """Say in which line of a text a cell first stands; nothing where that is not known."""
+        if self.text is None:
+            return ""
+        with self.text.open("rb") as file:
+            numbered = (place for place, line in enumerate(file, 1) if cell.encode() in line)
+            place = next(numbered, None)
+        return f", line {place} ({cell[:30]!r})" if place else ""
+
+    def require(self, needed: Mapping[str, str]) -> None:
+        """Refuse a [source] whose parts name columns that there are not, by a `UserError`."""
+        for column, part in needed.items():
+            if column not in self.types:
+                raise UserError(
+                    f"the transactions have no column {column!r} ({part})",
+                    where=f"{self.name}: {', '.join(self.types)[:300]}",
+                    remedy=f"correct {part} under [source] in dataset.toml",
+                )
 
 
 def quoted(name: str) -> str:

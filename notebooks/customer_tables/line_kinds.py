@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from customer_tables.changes import Change
-from customer_tables.duckdb_files import Relation, Run, literal, quoted
+from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import normalise, split_name
 from customer_tables.numbers import CURRENCIES
@@ -84,7 +84,7 @@ def kind_of(column: str, cell: str) -> str:
     return next((kind for kind, known in WORDS.items() if re.fullmatch(known, words)), "")
 
 
-def settle_line_kinds(run: Run, file: Relation, source: Source) -> Source:
+def settle_line_kinds(lines: Lines, source: Source) -> Source:
     """Find the columns that say what a line is, and the one of its currency, unless they are given.
 
     A column is taken by its name where some cell is understood, or a status says more than one
@@ -93,19 +93,19 @@ def settle_line_kinds(run: Run, file: Relation, source: Source) -> Source:
     used = {source.customer, source.time, source.amount, source.quantity, source.price}
     used |= {source.order, source.product}
     ignored = {normalise(name) for name in source.ignore}
-    free = [c for c in file.types if c not in used and normalise(c) not in ignored]
+    free = [c for c in lines.types if c not in used and normalise(c) not in ignored]
     free = [c for c in free if c.strip() and MARK not in c]
     if not free or (source.status and source.currency):
         return source
-    sample = f"(SELECT * FROM {file.sql} LIMIT {SAMPLE_ROWS})"
+    sample = replace(lines, sql=f"(SELECT * FROM {lines.sql} LIMIT {SAMPLE_ROWS})")
     counts = ", ".join(f"count(DISTINCT {_text(c)})" for c in free)
-    distinct = dict(zip(free, run(f"SELECT {counts} FROM {sample}")[0], strict=True))
+    distinct = dict(zip(free, sample.ask(counts)[0], strict=True))
     status, currency = [], source.currency
     for column in free:
         name = split_name(column)
         if distinct[column] > MOST_KINDS:
             continue
-        cells = [cell for cell, _ in _cells(run, replace(file, sql=sample), column) if cell.strip()]
+        cells = [cell for cell, _ in _cells(sample, column) if cell.strip()]
         kinds = {kind_of(column, cell) for cell in cells}
         if CURRENCY.fullmatch(name) or (len(cells) > 1 and {c.lower() for c in cells} <= CODES):
             currency = currency or column
@@ -120,10 +120,9 @@ def settle_line_kinds(run: Run, file: Relation, source: Source) -> Source:
     return replace(source, status=found, currency=currency, category=category)
 
 
-def _cells(run: Run, file: Relation, column: str) -> list[tuple[str, int]]:
+def _cells(lines: Lines, column: str) -> list[tuple[str, int]]:
     """Return the different cells of a column, each with its lines, most lines first."""
-    query = f"SELECT {_text(column)}, count(*) FROM {file.sql} GROUP BY 1 ORDER BY 2 DESC, 1"
-    return run(query)
+    return lines.ask(f"{_text(column)}, count(*)", "GROUP BY 1 ORDER BY 2 DESC, 1")
 
 
 def _text(column: str) -> str:
@@ -134,9 +133,7 @@ def _text(column: str) -> str:
     return text
 
 
-def line_kinds(
-    run: Run, file: Relation, source: Source, name: str
-) -> tuple[dict[str, str], list[Change]]:
+def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Change]]:
     """Return the conditions of a refund and of a line to ignore, and how many lines they concern.
 
     A refund is a line of its own in a column of types or events, and where it is a noun; the
@@ -155,13 +152,12 @@ def line_kinds(
         for cell in getattr(source, kind)
     }
     for column in summands(source.status):
-        cells = _cells(run, file, column)
         unknown: list[tuple[str, int]] = []
-        for cell, lines in cells:
+        for cell, count in _cells(lines, column):
             kind = given.get(cell.strip().casefold()) or kind_of(column, cell)
-            unknown += [] if kind else [(cell, lines)]
+            unknown += [] if kind else [(cell, count)]
             if kind == PURCHASE and not cell.strip() and not FLAG.fullmatch(split_name(column)):
-                changes.append(Change(f"lines without {column}", column, lines, "kept as bought"))
+                changes.append(Change(f"lines without {column}", column, count, "kept as bought"))
             if kind not in conditions:
                 continue
             own = _is_own_line(column, cell) or cell.strip().casefold() in given
@@ -171,11 +167,11 @@ def line_kinds(
             elif kind == REFUND:
                 kind, action = IGNORE, "left out: bought and given back"
             conditions[kind].append(f"{_text(column)} = {literal(cell)}")
-            changes.append(Change(f"lines that say {cell.strip()[:40]!r}", column, lines, action))
+            changes.append(Change(f"lines that say {cell.strip()[:40]!r}", column, count, action))
         if unknown:
-            raise _unknown(column, unknown, name)
+            raise _unknown(column, unknown, lines.name)
     if source.currency:
-        left = _one_currency(run, file, source, given, name)
+        left = _one_currency(lines, source, given)
         conditions[IGNORE] += [says for says, _ in left]
         changes += [change for _, change in left]
     return {kind: " OR ".join(says) or "false" for kind, says in conditions.items()}, changes
@@ -203,32 +199,27 @@ def _unknown(column: str, cells: Iterable[tuple[str, int]], name: str) -> UserEr
     )
 
 
-def _one_currency(
-    run: Run, file: Relation, source: Source, given: dict[str, str], name: str
-) -> list[tuple[str, Change]]:
+def _one_currency(lines: Lines, source: Source, given: dict[str, str]) -> list[tuple[str, Change]]:
     """Return the conditions of lines in currencies to ignore; refuse several others."""
     rest: dict[str, int] = {}
+    spelt: dict[str, str] = {}
     left = []
-    for cell, lines in _cells(run, file, source.currency):
+    for cell, count in _cells(lines, source.currency):
         text = cell.strip()
         if text and given.get(text.casefold()) == IGNORE:
             action = "left out: another currency"
-            change = Change(f"lines in {text[:40]}", source.currency, lines, action)
+            change = Change(f"lines in {text[:40]}", source.currency, count, action)
             left.append((f"{_text(source.currency)} = {literal(cell)}", change))
         elif text:
             sign = CURRENCIES.get(text.lower(), text.upper())
-            rest[sign] = rest.get(sign, 0) + lines
+            rest[sign], spelt[sign] = rest.get(sign, 0) + count, text
     if len(rest) < 2:
         return left
-    main, *others = sorted(rest, key=lambda sign: -rest[sign])
-    spelt = {
-        CURRENCIES.get(c.strip().lower(), c.strip().upper()): c.strip()
-        for c, _ in _cells(run, file, source.currency)
-    }
-    listed = joined([f"{spelt[sign]} ({counted(rest[sign], 'line')})" for sign in (main, *others)])
-    options = " ".join(f'--role ignore="{spelt[sign]}"' for sign in others[:5])
+    signs = sorted(rest, key=lambda sign: -rest[sign])
+    listed = joined([f"{spelt[sign]} ({counted(rest[sign], 'line')})" for sign in signs])
+    options = " ".join(f'--role ignore="{spelt[sign]}"' for sign in signs[1:6])
     raise UserError(
         f"the amounts are in {len(rest)} currencies: {listed[:300]}",
-        where=f"{name}, column {source.currency!r}",
+        where=f"{lines.name}, column {source.currency!r}",
         remedy=f"turn them into one currency, or leave out the lines of the others: {options}",
     )

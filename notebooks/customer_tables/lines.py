@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import codecs
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import partial
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
 
 import duckdb
 
 from customer_tables.changes import Change
-from customer_tables.duckdb_files import (
-    Lines,
-    Relation,
-    literal,
-    quoted,
-    unreadable,
-)
+from customer_tables.duckdb_files import Lines, literal, quoted, unreadable
 from customer_tables.errors import UserError
 from customer_tables.memory import free_memory
 from customer_tables.sniff import RUNS, format_of, settle_delimiter, unpacked
@@ -29,8 +21,7 @@ from customer_tables.source import FOUND_OUT, Options
 from customer_tables.table import read_table
 
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 2 << 30  # bytes that DuckDB may take
-HEAD, PIECE = 1 << 16, 1 << 22  # bytes that show how a file is written, and that are read at a time
-PARQUETS = "read_parquet({})"
+HEAD = 1 << 16  # bytes that show how a file is written
 JSON = "read_json({}, format='newline_delimited', compression='none', sample_size=100000)"
 ENCODINGS = dict.fromkeys(("utf8", "utf-8", "utf-8-sig"), "utf-8")
 ENCODINGS |= dict.fromkeys(("utf16", "utf-16"), "utf-16")
@@ -60,9 +51,10 @@ def open_lines(
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET TimeZone = 'UTC'")
         try:
-            file = _open(connection, Path(name), path, options)
-            catalogue = _open(connection, Path(name), products) if products else None
-            yield Lines(path, options, connection, file, catalogue)
+            lines = _open(connection, Path(name), path, options)
+            if products:
+                lines = replace(lines, catalogue=_open(connection, Path(name), products))
+            yield lines
         except duckdb.Error as error:
             raise unreadable(path.name, error) from None
 
@@ -75,64 +67,75 @@ def memory_limit() -> int:
 
 def _open(
     connection: duckdb.DuckDBPyConnection, folder: Path, path: Path, options: Options = FOUND_OUT
-) -> Relation:
-    """Make a file of text, JSON, Parquet or Excel readable in SQL, or raise a `UserError`."""
+) -> Lines:
+    """Make a file of text, JSON, Parquet or Excel readable in SQL, or raise a `UserError`.
+
+    A text is read once, into a table of the folder's database.
+    """
     changes: tuple[Change, ...] = ()
-    place = _unpacked_into(folder, path)
+    place, number = path, len(list(folder.iterdir()))
+    with unpacked(path) as (source, packed):
+        if packed:
+            place = folder / f"{number}_{path.stem}"
+            with place.open("wb") as target:
+                shutil.copyfileobj(source, target)
     with place.open("rb") as file:
         form = format_of(file.read(HEAD), path.name)
     if form == "excel":
         reading = read_table(path, Options(sheet=options.sheet))
         sql, changes = quoted(f"sheet of {path}"), tuple(reading.changes)
         connection.register(f"sheet of {path}", reading.table)
-    elif form == "text":
-        sql, changes = _text(folder, place, path.name, options)
+    elif form == "parquet":
+        sql = f"read_parquet({literal(str(place))})"
     else:
-        sql = (PARQUETS if form == "parquet" else JSON).format(literal(str(place)))
+        sql = f"file_{number}"
+        if form == "json":
+            read = JSON.format(literal(str(place)))
+            connection.execute(f"CREATE TABLE {sql} AS SELECT * FROM {read}")
+        else:
+            changes = _load_text(connection, sql, folder, place, path.name, options)
     described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
-    types = {row[0]: row[1] for row in described}
-    return Relation(sql, types, changes, form, place if form == "text" else None)
+    return Lines(
+        path=path,
+        run=lambda query: connection.execute(query).fetchall(),
+        table=lambda query: connection.execute(query).df(),
+        sql=sql,
+        types={row[0]: row[1] for row in described},
+        changes=changes,
+        format=form,
+        options=options,
+        text=place if form == "text" else None,
+    )
 
 
-def _unpacked_into(folder: Path, path: Path) -> Path:
-    """Return where a file can be read as it is: in a folder if it is packed."""
-    with unpacked(path) as (source, packed):
-        if not packed:
-            return path
-        return _written(folder, path, partial(shutil.copyfileobj, source))
-
-
-def _written(folder: Path, path: Path, write: Callable[[IO[bytes]], object]) -> Path:
-    """Write another form of a file into a folder."""
-    place = folder / f"{len(list(folder.iterdir()))}_{path.stem}"
-    with place.open("wb") as target:
-        write(target)
-    return place
-
-
-def _text(folder: Path, path: Path, name: str, options: Options) -> tuple[str, tuple[Change, ...]]:
-    """Return the call that reads a text file, every cell as text."""
-    head, is_unicode, has_breaks = _scan(path)
-    encoding, noticed = options.encoding.lower().replace("_", "-"), list[Change]()
-    encoding = ENCODINGS.get(encoding, encoding)
-    if encoding not in ("", *ENCODINGS.values()):
+def _load_text(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    folder: Path,
+    path: Path,
+    name: str,
+    options: Options,
+) -> tuple[Change, ...]:
+    """Read a text into a table, every cell as text; return what was noticed."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    given = options.encoding.lower().replace("_", "-")
+    encoding = ENCODINGS.get(given, "utf-8")
+    if given and given not in ENCODINGS:
         raise UserError(
             f"transactions are not read as {options.encoding!r}",
             where="--encoding",
             remedy="save the file as UTF-8; utf-8, utf-16 and latin-1 are possible",
         )
-    if not encoding and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if not given and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
-    elif not encoding and not is_unicode:
-        noticed.append(Change("text that is not UTF-8", action="read as Latin-1"))
-        encoding = "latin-1"
     whole = head[: head.rfind(b"\n") + 1] or head  # a line may have been cut in a letter
-    encoding = encoding or "utf-8"
     delimiter, announced, seen = settle_delimiter(whole, name, encoding, options.delimiter)
     if delimiter == RUNS:
-        with path.open("rb") as source:
-            lines = (b"\t".join(line.split()) + b"\n" for line in source)
-            path, delimiter = _written(folder, path, lambda file: file.writelines(lines)), "\t"
+        spaced, delimiter = folder / f"{table}.tsv", "\t"
+        with path.open("rb") as source, spaced.open("wb") as target:
+            target.writelines(b"\t".join(line.split()) + b"\n" for line in source)
+        path = spaced
     how = {
         "delim": literal(delimiter),
         "header": "true",
@@ -141,33 +144,17 @@ def _text(folder: Path, path: Path, name: str, options: Options) -> tuple[str, t
         "escape": literal('"'),
         "null_padding": "true",
         "strict_mode": "false",
-        "encoding": literal(encoding),
         "skip": "1" if announced else "0",
         "compression": literal("none"),
-        # Or DuckDB refuses to fill up short lines.
-        "parallel": "false" if has_breaks else "true",
+        "parallel": "false",  # or short lines are not filled up where a cell holds a line's end
     }
     listed = ", ".join(f"{key}={value}" for key, value in how.items())
-    return f"read_csv({literal(str(path))}, {listed})", (*noticed, *seen)
-
-
-def _scan(path: Path) -> tuple[bytes, bool, bool]:
-    """Return how a text begins, whether it is UTF-8, and whether a line may end between quotes.
-
-    The last is true for every file in which a cell holds the end of a line.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    head, is_unicode, has_breaks, between = b"", True, False, 0
-    with path.open("rb") as file:
-        for piece in chain(iter(partial(file.read, PIECE), b""), [b""]):
-            head = head or piece[:HEAD]
-            if is_unicode:
-                try:
-                    decoder.decode(piece, final=not piece)
-                except UnicodeDecodeError:
-                    is_unicode = False
-            parts = piece.split(b'"')
-            cells = b"".join(parts[1 - between :: 2])
-            has_breaks = has_breaks or b"\n" in cells or b"\r" in cells
-            between ^= len(parts) - 1 & 1
-    return head, is_unicode, has_breaks
+    create = f"CREATE TABLE {table} AS SELECT * FROM read_csv({literal(str(path))}, {listed}"
+    try:
+        connection.execute(f"{create}, encoding={literal(encoding)})")
+    except duckdb.InvalidInputException as error:
+        if given or "not utf-8 encoded" not in str(error):
+            raise
+        connection.execute(f"{create}, encoding='latin-1')")
+        return (Change("text that is not UTF-8", action="read as Latin-1"), *seen)
+    return tuple(seen)

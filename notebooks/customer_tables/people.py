@@ -148,13 +148,12 @@ def join_descriptors(
     names = [name for name in summands(source.describe) if simplify_name(name) not in table]
     if not names:
         return customers, []
-    file = lines.file
-    file.require(dict.fromkeys(names, "describe"), lines.name)
-    who = text_of(quoted(source.customer), file.types[source.customer])
+    lines.require(dict.fromkeys(names, "describe"))
+    who = text_of(quoted(source.customer), lines.types[source.customer])
     said = ", ".join(
         f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c in map(quoted, names)
     )
-    query = f"SELECT {who} AS customer_id, {said} FROM {file.sql} GROUP BY ALL"
+    query = f"SELECT {who} AS customer_id, {said} FROM {lines.sql} GROUP BY ALL"
     people = lines.table(query).set_index("customer_id")
     people = people[people.index.isin(table["customer_id"])].astype("str").sort_index()
     try:

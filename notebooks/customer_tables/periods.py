@@ -71,9 +71,7 @@ def split_history(lines: Lines, source: Source, cut: str, columns: Iterable[str]
         run(f"CREATE OR REPLACE VIEW period.lines AS SELECT * FROM main.lines WHERE {within}")
         if not run("SELECT count(*) FROM main.purchases WHERE " + within)[0][0]:
             return History(why_not=f"nothing was bought between {start or first} and {end}")
-        query, _ = customers_query(
-            run, source, lines.name, products=lines.catalogue is not None, settled=settled
-        )
+        query, _ = customers_query(lines, source, settled)
         table = by_customer(lines.table(query))
         found[period] = table.reindex(columns=list(columns), fill_value=0.0)
     run("RESET search_path")

@@ -13,12 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from customer_tables.dates import parse_dates
-from customer_tables.duckdb_files import (
-    Lines,
-    Relation,
-    Run,
-    quoted,
-)
+from customer_tables.duckdb_files import Lines, quoted
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import settle_line_kinds
 from customer_tables.names import is_identifier_name, normalise, split_name
@@ -27,7 +22,6 @@ from customer_tables.source import MARK, Roles, Source, summands, unknown_role
 from customer_tables.text import joined
 from customer_tables.vocabulary import MONEY, NO_CUSTOMER, RECORD_WORDS
 
-SAMPLE_ROWS = 200_000
 MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
 FEW = 20  # customers below which a repeated word is no customer
 LEAST_ORDERS = 0.02  # orders a row from which a column tells orders apart
@@ -192,29 +186,28 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
         If its rows are lines or receipts, and it is not known who bought, when or for how much.
     """
     try:
-        return _judge(lines.run, lines.file, roles, lines.name)
+        return _judge(lines, roles)
     except duckdb.Error:
         return None
 
 
-def _judge(run: Run, file: Relation, roles: Roles, name: str) -> Source | None:
+def _judge(lines: Lines, roles: Roles) -> Source | None:
     """Distinguish transaction lines from customers by how often a customer stands in the file."""
-    parts = match_parts(file.types, roles)
+    parts = match_parts(lines.types, roles)
     missing, who = lacking(parts), parts.get("customer", "")
     if not missing and roles.keys() & {"time", "amount", "quantity", "price"}:
-        return settle_line_kinds(run, file, Source(grain="transaction", **parts))
-    for part in _first_and_all(file) if who else ():  # all only where the first leave a doubt
-        counts = f"SELECT count({quoted(who)}), approx_count_distinct({quoted(who)}) FROM {part}"
-        rows, customers = run(counts)[0]
-        if customers < MOST_DISTINCT * rows:
-            if not missing:
-                return settle_line_kinds(run, file, Source(grain="transaction", **parts))
-            if customers >= FEW and not _other_customers(run, file, parts):
-                raise _incomplete(run, file, parts, missing, name)
-    if not who and "order" in parts and _are_receipts(run, file, parts):
-        raise _incomplete(run, file, parts, missing, name)
-    if not who and _are_lines(run, file, parts):
-        raise _incomplete(run, file, parts, missing, name)
+        return settle_line_kinds(lines, Source(grain="transaction", **parts))
+    if who:
+        counts = f"count({quoted(who)}), approx_count_distinct({quoted(who)})"
+        rows, customers = lines.ask(counts)[0]
+        if customers >= MOST_DISTINCT * rows:
+            return None
+        if not missing:
+            return settle_line_kinds(lines, Source(grain="transaction", **parts))
+        if customers >= FEW and not _other_customers(lines, parts):
+            raise _incomplete(lines, parts, missing)
+    elif ("order" in parts and _are_receipts(lines, parts)) or _are_lines(lines, parts):
+        raise _incomplete(lines, parts, missing)
     return None
 
 
@@ -234,48 +227,46 @@ def complete(lines: Lines, source: Source, roles: Roles = NO_ROLES) -> Source:
     named |= {role: getattr(source, role) for role in MEANINGS}
     wanted = {role: tuple(columns) for role, columns in named.items() if columns} | dict(roles)
     if lacking(wanted):
-        parts = match_parts(lines.file.types, wanted)
+        parts = match_parts(lines.types, wanted)
         if missing := lacking(parts):
-            raise _incomplete(lines.run, lines.file, parts, missing, lines.name)
+            raise _incomplete(lines, parts, missing)
         source = replace(source, **parts)
     elif roles:
-        source = replace(source, **_given_parts(lines.file.types, roles))
-    return settle_line_kinds(lines.run, lines.file, source)
+        source = replace(source, **_given_parts(lines.types, roles))
+    return settle_line_kinds(lines, source)
 
 
-def _other_customers(run: Run, file: Relation, parts: dict[str, Any]) -> list[str]:
+def _other_customers(lines: Lines, parts: dict[str, Any]) -> list[str]:
     """Return the columns that tell every row apart and are called after customers."""
-    named = [c for c in file.types if c != parts["customer"] and is_identifier_name(c)]
+    named = [c for c in lines.types if c != parts["customer"] and is_identifier_name(c)]
     named = [c for c in named if re.match(rf"({WHO}|person)", split_name(c))]
-    return [c for c in named if _is_unique(run, file, c)]
+    return [c for c in named if _is_unique(lines, c)]
 
 
-def _is_unique(run: Run, file: Relation, column: str) -> bool:
-    query = f"SELECT count(*) - count(DISTINCT {quoted(column)}) FROM {file.sql}"
-    return run(query)[0][0] == 0
+def _is_unique(lines: Lines, column: str) -> bool:
+    return lines.ask(f"count(*) = count(DISTINCT {quoted(column)})")[0][0]
 
 
-def _are_receipts(run: Run, file: Relation, parts: dict[str, Any]) -> bool:
+def _are_receipts(lines: Lines, parts: dict[str, Any]) -> bool:
     """Whether rows are distinguished by receipts or orders, and nothing else could be customers."""
     known = [parts.get("order"), parts.get("product")]
-    others = [c for c in file.types if c not in known and is_identifier_name(c)]
+    others = [c for c in lines.types if c not in known and is_identifier_name(c)]
     if not all(map(_names_no_customer, others)):
         return False
-    order = quoted(parts["order"])
-    rows, orders = run(f"SELECT count(*), count(DISTINCT {order}) FROM {file.sql}")[0]
-    timed = "time" in parts or bool(offers(run, file, parts)["time"])
+    rows, orders = lines.ask(f"count(*), count(DISTINCT {quoted(parts['order'])})")[0]
+    timed = "time" in parts or bool(offers(lines, parts)["time"])
     return orders >= max(FEW, LEAST_ORDERS * rows) and timed
 
 
-def _are_lines(run: Run, file: Relation, parts: dict[str, Any]) -> bool:
+def _are_lines(lines: Lines, parts: dict[str, Any]) -> bool:
     """Whether a code stands on several rows beside times and amounts, and none tells rows apart.
 
     In a language whose names are not known, that is what distinguishes lines from customers.
     """
-    codes = [c for c in file.types if is_identifier_name(c) and not _names_no_customer(c)]
-    if not codes or any(_is_unique(run, file, code) for code in codes):
+    codes = [c for c in lines.types if is_identifier_name(c) and not _names_no_customer(c)]
+    if not codes or any(_is_unique(lines, code) for code in codes):
         return False
-    likely = offers(run, file, parts)
+    likely = offers(lines, parts)
     said = all(part not in lacking(parts) or likely[part] for part in ("time", "amount"))
     return said and not set(codes).isdisjoint(likely["customer"])
 
@@ -285,11 +276,9 @@ def _names_no_customer(column: str) -> bool:
     return bool(NO_CUSTOMER.search(words) or RECORD_WORDS.search(words))
 
 
-def _incomplete(
-    run: Run, file: Relation, parts: dict[str, Any], missing: list[str], name: str
-) -> UserError:
+def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> UserError:
     """Say which parts of transaction lines are not recognised, and offer columns for each."""
-    likely = offers(run, file, parts)
+    likely = offers(lines, parts)
     said, options = joined([ASKED[part] for part in missing]), []
     for part in missing:
         shown = " or ".join(likely[part][:3])
@@ -305,21 +294,21 @@ def _incomplete(
     return UserError(
         f"a row is no customer here but a line or a receipt ({key}), and no column is recognised "
         f"that says {said}",
-        where=f"{name}: {', '.join(file.types)[:300]}",
+        where=f"{lines.name}: {', '.join(lines.types)[:300]}",
         remedy="".join(options).rstrip("; "),
     )
 
 
-def offers(run: Run, file: Relation, parts: dict[str, Any]) -> dict[str, list[str]]:
+def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
     """Return the columns whose cells could be a customer, a time or an amount, likely ones first.
 
     Judged by the first lines: a time is written as one, an amount is a number, and a customer
     stands in several lines, by name or number.
     """
-    rows = run(f"SELECT * FROM {file.sql} LIMIT {OFFERED_ROWS}")
+    rows = lines.ask("*", f"LIMIT {OFFERED_ROWS}")
     taken = {name for text in parts.values() if isinstance(text, str) for name in summands(text)}
     found: dict[str, list[str]] = {"customer": [], "time": [], "amount": []}
-    for column, cells in zip(file.types, zip(*rows, strict=True), strict=True):
+    for column, cells in zip(lines.types, zip(*rows, strict=True), strict=True):
         texts = [str(cell).strip() for cell in cells if cell is not None and str(cell).strip()]
         if column in taken or not texts:
             continue
@@ -340,12 +329,8 @@ def offers(run: Run, file: Relation, parts: dict[str, Any]) -> dict[str, list[st
     return found
 
 
-def _first_and_all(file: Relation) -> tuple[str, str]:
-    return f"(SELECT * FROM {file.sql} LIMIT {SAMPLE_ROWS})", file.sql
-
-
 def find_descriptors(lines: Lines, source: Source) -> Source:
-    """Add the columns that say the same in all lines of a customer, judged by the first of them.
+    """Add the columns that say the same in all lines of a customer.
 
     What changes from order to order, such as a way of delivery, is recognised by customers with
     several orders.
@@ -353,7 +338,7 @@ def find_descriptors(lines: Lines, source: Source) -> Source:
     if source.describe:
         return source
     used = used_columns(source)
-    free = [c for c in lines.file.types if c not in used and MARK not in c and c.strip()]
+    free = [c for c in lines.types if c not in used and MARK not in c and c.strip()]
     who, when = quoted(source.customer), quoted(source.order or source.time)
     ends = "".join(f", min({quoted(c)}), max({quoted(c)})" for c in free)
     names = "".join(f", low{i}, high{i}" for i in range(len(free)))
@@ -361,24 +346,27 @@ def find_descriptors(lines: Lines, source: Source) -> Source:
     same = "".join(
         f", {alike}, approx_count_distinct(low{{0}})".format(i) for i in range(len(free))
     )
-    for part in _first_and_all(lines.file):  # all only where the first tell too little
-        several = (
-            f"SELECT {who}{ends} FROM {part} WHERE {who} IS NOT NULL "
-            f"GROUP BY {who} HAVING min({when}) <> max({when})"
-        )
-        query = f"SELECT count(*){same} FROM ({several}) AS t(who{names})"
-        customers, *judged = lines.run(query)[0]
-        if customers >= ENOUGH:
-            pairs = zip(free, judged[::2], judged[1::2], strict=True)
-            found = [name for name, constant, n in pairs if constant >= CONSTANT and n > 1]
-            return replace(source, describe=f" {MARK} ".join(found))
-    return source
+    several = (
+        f"SELECT {who}{ends} FROM {lines.sql} WHERE {who} IS NOT NULL "
+        f"GROUP BY {who} HAVING min({when}) <> max({when})"
+    )
+    customers, *judged = lines.run(f"SELECT count(*){same} FROM ({several}) AS t(who{names})")[0]
+    if customers < ENOUGH:
+        return source
+    pairs = zip(free, judged[::2], judged[1::2], strict=True)
+    found = [name for name, constant, n in pairs if constant >= CONSTANT and n > 1]
+    return replace(source, describe=f" {MARK} ".join(found))
 
 
-def used_columns(source: Source) -> dict[str, str]:
-    """Return the columns of a file that a [source] names, each with the role that it has there."""
+def used_columns(
+    source: Source, parts: Iterable[str] = (*COLUMN_ROLES, "own_brand")
+) -> dict[str, str]:
+    """Return the columns of a file that a [source] names, each with the first part that does."""
     used: dict[str, str] = {}
-    for role in COLUMN_ROLES:
-        used |= {name: role for name in summands(getattr(source, role)) if name not in used}
-    brand = source.own_brand.partition("=")[0].strip()
-    return used | ({brand: "own_brand"} if brand else {})
+    for part in parts:
+        named = getattr(source, part)
+        names = [named.partition("=")[0].strip() if part == "own_brand" else named]
+        for name in summands(named) if part in SEVERAL else names:
+            used.setdefault(name, part)
+    used.pop("", None)
+    return used

@@ -8,10 +8,7 @@ customers are; `description` writes what came out as a dataset.toml.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
-from types import MappingProxyType
 
 from customer_tables.aggregation import customers_query
 from customer_tables.changes import Change, Reading, Use
@@ -19,31 +16,21 @@ from customer_tables.duckdb_cells import (
     MONEY,
     is_misread,
     settle_keys,
-    settle_numbers,
+    settle_number,
     settle_times,
     text_of,
 )
-from customer_tables.duckdb_files import (
-    Lines,
-    Relation,
-    Run,
-    literal,
-    quoted,
-)
+from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import line_kinds
 from customer_tables.memory import require_space
 from customer_tables.periods import NO_CUT, by_customer, split_history
-from customer_tables.source import Options, Source, summands
+from customer_tables.source import Source, summands
 from customer_tables.storage import file_digest
-from customer_tables.transaction_columns import offers, used_columns
+from customer_tables.transaction_columns import used_columns
 
-SUMS = ("amount", "discount", "coupon")  # parts of [source] that may name several columns
-NUMBERS = (*SUMS, "quantity", "price")
-KEYS = ("customer", "order")
-PARTS = (*NUMBERS, "time", *KEYS, "product", "category", "own_brand")
-SAMPLE_ROWS = 10_000  # that show how a file is written
-ALL_BOUGHT = MappingProxyType({"refund": "false", "ignore": "false"})
+NUMBERS = ("amount", "discount", "coupon", "quantity", "price")
+PARTS = ("time", *NUMBERS, "customer", "order", "product", "category", "own_brand")
 NO_TEXT, NO_NUMBER = "CAST(NULL AS VARCHAR)", f"CAST(NULL AS {MONEY})"
 
 
@@ -71,47 +58,26 @@ def aggregate(lines: Lines, source: Source, *, cut: str = NO_CUT) -> Reading:
         If there is no space for the lines, or they cannot be understood.
     """
     require_space(lines.path)
-    file, name = lines.file, lines.name
-    query, changes = aggregate_lines(lines.run, file, source, lines.options, name, lines.catalogue)
+    query, changes = aggregate_lines(lines, source)
     table = by_customer(lines.table(query))
     history = split_history(lines, source, cut, list(table))
-    about: dict[str, str | int] = {"name": name, "format": file.format}
+    about: dict[str, str | int] = {"name": lines.name, "format": lines.format}
     about |= {"sha256": file_digest(lines.path), "rows": len(table)}
     kinds = {column: "id" if column == "customer_id" else "number" for column in table}
-    uses = [Use(name, column, use) for column, use in _uses(file, source).items()]
-    return Reading(table, [*file.changes, *changes], kinds, {}, about, uses=uses, history=history)
+    uses = [Use(lines.name, column, use) for column, use in _uses(lines, source).items()]
+    return Reading(table, [*lines.changes, *changes], kinds, {}, about, uses=uses, history=history)
 
 
-def _uses(file: Relation, source: Source) -> dict[str, str]:
+def _uses(lines: Lines, source: Source) -> dict[str, str]:
     """Say of every column of lines what it was taken for, or why it was left out."""
     used = used_columns(source)
     idle = dict.fromkeys(map(str.casefold, source.ignore), "left out: to be ignored")
     unknown = "left out: it has no role, and does not describe the customers"
-    return {c: used.get(c) or idle.get(c.casefold(), unknown) for c in file.types}
+    return {c: used.get(c) or idle.get(c.casefold(), unknown) for c in lines.types}
 
 
-def aggregate_lines(
-    run: Run,
-    file: Relation,
-    source: Source,
-    options: Options,
-    name: str,
-    products: Relation | None = None,
-) -> tuple[str, list[Change]]:
-    """Aggregate transaction lines inside an engine that runs queries in DuckDB's dialect.
-
-    Parameters
-    ----------
-    run : callable
-        Runs a query, which may be one that creates a table or a view.
-    file, products : Relation
-        The lines, and what is known about products.
-    source : Source
-        As in `aggregate`.
-    options : Options
-        How the file is written.
-    name : str
-        What the file is called in messages.
+def aggregate_lines(file: Lines, source: Source) -> tuple[str, list[Change]]:
+    """Aggregate transaction lines inside the engine that they are in.
 
     Returns
     -------
@@ -119,80 +85,47 @@ def aggregate_lines(
         The query of customers, over a table that the engine keeps: one row a customer, all
         columns but customer_id of type DOUBLE, in no order.
     """
+    products = file.catalogue
     types = file.types | (products.types if products else {})
-    needed = {source.time: "time"} | _needed_columns(source)
-    replace(file, types=types).require(needed, name)
-    lines = _look_up_products(run, file, products, source, name) if products else file
-    says, counted = line_kinds(run, lines, source, name)
-    create_lines(run, lines, source, options, name, says)
+    replace(file, types=types).require(_needed_columns(source))
+    lines = _look_up_products(file, products, source) if products else file
+    says, counted = line_kinds(lines, source)
+    create_lines(lines, source, **says)
     if says["ignore"] != "false":
-        counted += _count_lost(run, lines, source)
-
-    def offered(part: str) -> str:
-        columns = offers(run, file, {"customer": source.customer, "amount": source.amount})[part]
-        return " or ".join(columns[:3])
-
-    query, changes = customers_query(run, source, name, offered, products=products is not None)
+        counted += _count_lost(lines, source)
+    query, changes = customers_query(file, source)
     return query, [*counted, *changes]
 
 
-def _count_lost(run: Run, file: Relation, source: Source) -> list[Change]:
+def _count_lost(lines: Lines, source: Source) -> list[Change]:
     """Count the customers of whom every line was left out."""
-    who = text_of(quoted(source.customer), file.types[source.customer])
-    before = run(f"SELECT count(DISTINCT {who}) FROM {file.sql}")[0][0]
-    lost = before - run("SELECT count(DISTINCT customer) FROM lines")[0][0]
+    who = text_of(quoted(source.customer), lines.types[source.customer])
+    before = lines.ask(f"count(DISTINCT {who})")[0][0]
+    lost = before - lines.run("SELECT count(DISTINCT customer) FROM lines")[0][0]
     return [Change("customers without any purchase", rows=lost, action="left out")] if lost else []
 
 
 def create_lines(
-    run: Run,
-    file: Relation,
-    source: Source,
-    options: Options,
-    name: str,
-    says: Mapping[str, str] = ALL_BOUGHT,
+    file: Lines, source: Source, *, refund: str = "false", ignore: str = "false"
 ) -> None:
     """Create `lines` inside an engine, every line in one form, or raise a `UserError`.
 
     Columns: customer, bought, amount, quantity, basket, product, category, discount, coupon, own,
-    and misread: a cell that says something and could not be read. `says` has the conditions of
-    refunds, whose amounts become negative, and of lines to ignore, as `line_kinds` gives them.
-    Of a Parquet file it is a view, which reads the file at each look, else a table. How a file is
-    written is settled by its first lines where all other cells can be read so, too.
+    and misread: a cell that says something and could not be read. The conditions of refunds, whose
+    amounts become negative, and of lines to ignore are those of `line_kinds`. Of a Parquet file it
+    is a view, which reads the file at each look, else a table.
     """
-    if file.format != "parquet":
-        first = replace(file, sql=f"(SELECT * FROM {file.sql} LIMIT {SAMPLE_ROWS})")
-        with suppress(UserError):  # where the first lines tell too little
-            query = _lines_query(run, first, file, source, options, name, says)
-            run(f"CREATE OR REPLACE TABLE lines AS {query}")
-            if not run("SELECT count(misread) FROM lines")[0][0]:
-                return
-    kind = "VIEW" if file.format == "parquet" else "TABLE"
-    query = _lines_query(run, file, file, source, options, name, says)
-    run(f"CREATE OR REPLACE {kind} lines AS {query}")
-
-
-def _lines_query(
-    run: Run,
-    sample: Relation,
-    file: Relation,
-    source: Source,
-    options: Options,
-    name: str,
-    says: Mapping[str, str],
-) -> str:
-    """Return the query of lines, written as a part of them, or all, tells."""
-    numbers = [c for c in _needed_columns(source, *NUMBERS) if c in file.types]
-    amounts = settle_numbers(run, sample, numbers, options.decimal, name)
-    keys = settle_keys(run, sample, [c for c in _needed_columns(source, *KEYS) if c in file.types])
-    times = {source.time: settle_times(run, sample, source.time, options.date_order, name)}
+    numbers = _needed_columns(source, *NUMBERS)
+    amounts = {c: settle_number(file, c) for c in numbers if c in file.types}
+    keys = settle_keys(file, [c for c in (source.customer, source.order) if c in file.types])
+    times = {source.time: settle_times(file, source.time)}
     if source.amount:
         amount = _total(amounts, source.amount)
     else:
         factors = (amounts.get(column, "NULL") for column in (source.quantity, source.price))
         amount = f"CAST({' * '.join(factors)} AS {MONEY})"
-    if says["refund"] != "false":
-        amount = f"CASE WHEN {says['refund']} THEN -abs({amount}) ELSE {amount} END"
+    if refund != "false":
+        amount = f"CASE WHEN {refund} THEN -abs({amount}) ELSE {amount} END"
     misread = (
         f"WHEN {is_misread(quoted(c), sql)} THEN CAST({quoted(c)} AS VARCHAR)"
         for part in (times, amounts, keys)
@@ -211,20 +144,14 @@ def _lines_query(
         "misread": f"CASE {' '.join(misread)} END",
     }
     listed = ", ".join(f"{expression} AS {quoted(key)}" for key, expression in chosen.items())
-    kept = "" if says["ignore"] == "false" else f" WHERE NOT ({says['ignore']})"
-    return f"SELECT {listed} FROM {file.sql}{kept}"
+    kept = "" if ignore == "false" else f" WHERE NOT ({ignore})"
+    kind = "VIEW" if file.format == "parquet" else "TABLE"
+    file.run(f"CREATE OR REPLACE {kind} lines AS SELECT {listed} FROM {file.sql}{kept}")
 
 
 def _needed_columns(source: Source, *parts: str) -> dict[str, str]:
     """Return the columns that lines are made from, each with a part of [source] that names it."""
-    columns: dict[str, str] = {}
-    for part in parts or PARTS:
-        named = getattr(source, part)
-        if part == "own_brand":
-            named = named.partition("=")[0].strip()
-        if part != "price" or not source.amount:
-            columns |= dict.fromkeys(summands(named) if part in SUMS else [named], part)
-    return {name: part for name, part in columns.items() if name}
+    return used_columns(source, [p for p in parts or PARTS if p != "price" or not source.amount])
 
 
 def _total(amounts: dict[str, str], columns: str) -> str:
@@ -235,7 +162,7 @@ def _total(amounts: dict[str, str], columns: str) -> str:
     return " + ".join(f"coalesce({amount}, 0)" for amount in parts)
 
 
-def _goods(source: Source, file: Relation) -> dict[str, str]:
+def _goods(source: Source, file: Lines) -> dict[str, str]:
     """Return what a file tells about goods: their category, and whether they are the shop's own."""
     brand, _, own = (part.strip() for part in source.own_brand.partition("="))
     category = text_of(quoted(source.category), file.types.get(source.category, ""))
@@ -246,30 +173,28 @@ def _goods(source: Source, file: Relation) -> dict[str, str]:
     }
 
 
-def _look_up_products(
-    run: Run, lines: Relation, products: Relation, source: Source, name: str
-) -> Relation:
+def _look_up_products(lines: Lines, products: Lines, source: Source) -> Lines:
     """Look up what a second file says about products, each on one row, or raise a `UserError`.
 
     Its category and own brand become the table `catalogue`, by product. What is read as numbers,
     such as a price, is joined to the lines.
     """
     key = quoted(source.product)
-    for file in (lines, products):
-        file.require({source.product: "product"}, name)
+    for file in (lines, replace(products, path=lines.path)):
+        file.require({source.product: "product"})
     wanted = [c for c in _needed_columns(source) if c in products.types and c not in lines.types]
     listed = ", ".join(map(quoted, [source.product, *wanted]))
     distinct = f"(SELECT DISTINCT {listed} FROM {products.sql} WHERE {key} IS NOT NULL)"
-    twice = run(f"SELECT min({key}) FROM {distinct} GROUP BY {key} HAVING count(*) > 1 LIMIT 1")
-    if twice:
+    once = replace(products, sql=distinct, types={c: products.types[c] for c in wanted})
+    if twice := once.ask(f"min({key})", f"GROUP BY {key} HAVING count(*) > 1 LIMIT 1"):
         raise UserError(
             f"the product {twice[0][0]!r} stands on two rows that differ",
-            where=f"the file of products for {name}",
+            where=f"the file of products for {lines.name}",
             remedy="keep one row per product",
         )
-    told = replace(products, types={c: products.types[c] for c in wanted})
-    goods = ", ".join(f"{sql} AS {column}" for column, sql in _goods(source, told).items())
-    run(f"CREATE OR REPLACE TABLE catalogue AS SELECT {key} AS product, {goods} FROM {distinct}")
+    goods = ", ".join(f"{sql} AS {column}" for column, sql in _goods(source, once).items())
+    create = f"CREATE OR REPLACE TABLE catalogue AS SELECT {key} AS product, {goods}"
+    lines.run(f"{create} FROM {distinct}")
     numbers = {c: products.types[c] for c in wanted if c in _needed_columns(source, *NUMBERS)}
     if not numbers:
         return lines

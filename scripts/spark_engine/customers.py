@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,12 +120,13 @@ def make_customers(
     UserError
         If the purchases cannot be read or understood, or nothing can be written.
     """
-    engine, products, options = Spark(session, purchases.place), None, purchases.options
+    engine, options = Spark(session, purchases.place), purchases.options
     with new_folder(output) as folder:
         say(f"Reading {purchases.place}")
         file = engine.open(purchases.place, "purchases_file", options)
         if purchases.products:
             products = engine.open(purchases.products, "products_file")
+            file = replace(file, catalogue=products)
         source = purchases.source or recognise(file.types)
         if source is None:
             raise UserError(
@@ -134,9 +135,9 @@ def make_customers(
                 remedy="describe them under [source] in a dataset.toml and give it as --dataset",
             )
         if purchases.source is None:
-            source = settle_line_kinds(engine.ask, file, source)
+            source = settle_line_kinds(file, source)
         say("Aggregating to customers")
-        query, changes = aggregate_lines(engine.ask, file, source, options, engine.name, products)
+        query, changes = aggregate_lines(file, source)
         engine.write(to_spark(query), folder)
         session.catalog.clearCache()
         say("Drawing the sample")

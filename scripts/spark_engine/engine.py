@@ -13,7 +13,7 @@ import pandas as pd
 import sqlglot
 
 from customer_tables.changes import Change
-from customer_tables.duckdb_files import Relation, unreadable
+from customer_tables.duckdb_files import Lines, unreadable
 from customer_tables.errors import UserError
 from customer_tables.sniff import settle_delimiter
 from customer_tables.source import FOUND_OUT, Options
@@ -69,7 +69,7 @@ class Spark:
         with self._told():
             self.session.sql(spark_query).write.parquet(place)
 
-    def open(self, place: str, name: str, options: Options = FOUND_OUT) -> Relation:
+    def open(self, place: str, name: str, options: Options = FOUND_OUT) -> Lines:
         """Make a file, a folder or a pattern, on anything that Spark reads, a view of that name.
 
         Raises
@@ -101,7 +101,7 @@ class Spark:
             frame.createOrReplaceTempView(name)
             types = {f.name: f.dataType.simpleString() for f in frame.schema.fields}
         named = {column: TYPES.get(kind, kind.upper()) for column, kind in types.items()}
-        return Relation(name, named, tuple(changes), form)
+        return Lines(Path(place), self.ask, self.table, name, named, changes, form, options)
 
     def _text(self, place: str, options: Options) -> tuple[DataFrame, tuple[Change, ...]]:
         """Open delimited text with a header, every cell as text, a line for each record."""
