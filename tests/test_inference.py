@@ -42,6 +42,7 @@ MADE = {
     "mails": [f"a{i}@mail.test" for i in ORDER],
     "phones": [f"+49 170 {1000000 + i}" for i in ORDER],
     "same": np.full(ROWS, 5),
+    "same or gap": np.where(ORDER % 20, 0, np.nan),
     "areas": [f"area_code_{408 + i % 3}" for i in ORDER],
     **{f"spent{i}": RNG.lognormal(3, 1.5, ROWS).round() for i in range(4)},
 }
@@ -154,6 +155,7 @@ CONTACTS = {
     "spend": ("even", "money segment"),
     "visits": ("counts", "count segment"),
     "same": ("same", ""),
+    "past due": ("same or gap", ""),
     "nothing": ("nothing", ""),
     "rare": ("rare", ""),
 }

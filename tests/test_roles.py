@@ -60,7 +60,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
     [
         ("recency", "Recency|days_since_last_order|DaySinceLastOrder|Months Inactive 12 mon"),
         ("recency", "last_purchase_days_ago|inactive days|Days since last visit"),
-        ("", "days since last contact|width of foot"),
+        ("", "days since last contact|width of foot|assets|Rating"),
         ("tenure", "tenure|Tenure (years)|Months_on_book|account length|days_as_customer"),
         ("tenure", "Vintage|Months Since Policy Inception|customer age months|YearsWithCompany"),
         ("frequency", "Orders|OrderCount|order_count|NumberOfOrders|orders_12m|total flights"),
@@ -89,11 +89,12 @@ def test_what_a_column_says_of_a_customer(role, names):
         assert found == ({role} if role else set()), name
 
 
-def test_a_balance_beside_a_limit_is_owed():
-    table = with_behaviour("Balance", range(90)).assign(credit_limit=np.resize(range(70), ROWS))
+@pytest.mark.parametrize("limit", ["credit_limit", "limit"])
+def test_a_balance_beside_a_limit_is_owed(limit):
+    table = with_behaviour("Balance", range(90)).assign(**{limit: np.resize(range(70), ROWS)})
     assert {c.name: c.role for c in described(table).columns if c.role} == {
         "balance": "credit",
-        "credit_limit": "limit",
+        limit: "limit",
     }
 
 

@@ -73,8 +73,10 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
         return replace(base, why=why)
     if values.notna().sum() == 0:
         return replace(base, why="no value in any row")
-    if values.notna().all() and (values == values.iloc[0]).all():
-        return replace(base, why=f"the same value in every row ({values.iloc[0]})")
+    numeric, known = pd.api.types.is_numeric_dtype(values), values.dropna()
+    if (numeric or len(known) == len(values)) and (known == known.iloc[0]).all():
+        where = "in every row" if len(known) == len(values) else "wherever there is one"
+        return replace(base, why=f"the same value {where} ({known.iloc[0]})")
     if (missing := values.isna().mean()) > MOSTLY_MISSING:
         return replace(base, why=f"missing in {missing:.0%} of the rows")
     tokens = set(words.split())
@@ -87,9 +89,9 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
     if kind in ("yes_no", "date"):
         why = "an outcome or a date: describes" if kind == "date" else "yes or no: describes"
         return replace(base, kind=kind, role="describe", why=why)
-    if pd.api.types.is_numeric_dtype(values):
-        return _guess_numbers(base, words, values.dropna(), kind, reading.units.get(source, ""))
-    return _guess_words(base, values.dropna())
+    if numeric:
+        return _guess_numbers(base, words, known, kind, reading.units.get(source, ""))
+    return _guess_words(base, known)
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
