@@ -130,14 +130,14 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
         ({}, "1 0.1 0 0 0 / 0.1 -0.2 0 0 0", "Highest spent / Average"),
         # High and low are not enough: who is neither first nor last is described by neither.
         ({}, "2 0 1 0 0 / 1 0 0 0 0 / 0 0 2 0 0", "Highest spent / Other / Highest online"),
-        # No description mirrors another: the second takes what is left to it, or nothing.
+        # Most and least of the same are two different things to say.
         (
             {},
             "2 1 0 -0.5 0 / -2 -1 0 0.5 0",
             "Highest spent / Lowest spent",
         ),
         ({}, "2 1 0 0 0 / -2 -1 0 0 0", "Highest spent / Lowest spent"),
-        ({}, "2 0 0 0 0 / -2 0 0 0 0", "Highest spent / Other"),
+        ({}, "2 0 0 0 0 / -2 0 0 0 0", "Highest spent / Lowest spent"),
         # What is shared, or nearly so, sets neither apart.
         ({}, "1 1 0 0 0 / 1 0.96 0 0 0 / -2 -2 0 0 0", "Other / Other clients (2) / Lowest spent"),
         ({}, "1 1 0 0 0 / 1 0.9 0 0 0 / -2 -2 0 0 0", "Highest ticket / Other / Lowest spent"),

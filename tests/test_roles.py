@@ -60,7 +60,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
     [
         ("recency", "Recency|days_since_last_order|DaySinceLastOrder|Months Inactive 12 mon"),
         ("recency", "last_purchase_days_ago|inactive days|Days since last visit"),
-        ("", "days since last contact|width of foot|assets|Rating"),
+        ("", "days since last contact|months since last credit inquiry|assets|Rating"),
         ("tenure", "tenure|Tenure (years)|Months_on_book|account length|days_as_customer"),
         ("tenure", "Vintage|Months Since Policy Inception|customer age months|YearsWithCompany"),
         ("frequency", "Orders|OrderCount|order_count|NumberOfOrders|orders_12m|total flights"),
@@ -96,6 +96,15 @@ def test_a_balance_beside_a_limit_is_owed(limit):
         "balance": "credit",
         limit: "limit",
     }
+
+
+def test_recency_can_count_from_the_first_purchase():
+    """Without a repeat purchase it is then 0, and much of it means bought lately."""
+    table = with_behaviour("frequency", [0, 2, 5]).assign(recency=np.resize([0, 20, 35], ROWS))
+    roles = {c.name: c.role for c in described(table).columns if c.role}
+    assert roles == {"frequency": "frequency", "recency": "last_active"}
+    days_ago = described(table.assign(recency=np.resize([300, 20, 35], ROWS)))
+    assert days_ago.column("recency").role == "recency"
 
 
 def test_a_role_can_be_given():

@@ -70,7 +70,7 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     guesses = _as_given(guesses, given)
     guesses = _with_enough(guesses, str(reading.source["name"]))
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
-    guesses = give_roles([*guesses, *total], value, given)
+    guesses = give_roles([*guesses, *total], table, value, given)
     questions = _guess_questions(guesses, table)
     more = [*_structural_gaps(guesses, table), *archetypes(guesses, table)]
     return dataset_toml(name, reading.source, guesses, value, questions, more)

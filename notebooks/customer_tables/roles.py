@@ -25,7 +25,7 @@ SPREADS = 1.25  # how far both quartiles lie from the median where amounts are c
 NAMES = re.compile(rf"\b({'|'.join(ROLES)})\b")
 LABELS = re.compile(rf"<({'|'.join(ROLES)})>")
 NOTHING = "(?!)"
-COUNTED = re.compile("^(total )?(number|amount|count) of ")
+COUNTED = re.compile("^(total )?(number|amount|count) (of )?")
 SUMMED = re.compile(
     r"\b(total|amount|of|on|charges?|spen[dt]|spending|sales|revenue|purchases)\b ?"
 )
@@ -48,7 +48,9 @@ class Player:
         return own | {"text": own["text"].replace("<x>", self.label)} if own else {}
 
 
-def give_roles(guesses: Sequence[Guess], value: str, given: Mapping[str, str]) -> list[Guess]:
+def give_roles(
+    guesses: Sequence[Guess], table: pd.DataFrame, value: str, given: Mapping[str, str]
+) -> list[Guess]:
     """Give each role to the column that plays it: as the user says, or by its name and kind."""
     settled = {guess.name: guess for guess in guesses}
 
@@ -76,6 +78,12 @@ def give_roles(guesses: Sequence[Guess], value: str, given: Mapping[str, str]) -
                 best = min(found, key=lambda g: PARTS.index(g.role))
                 give(best.name, role, f"{sure} by its name")
                 break
+    playing = {guess.plays: guess for guess in settled.values() if guess.source in table}
+    if {"recency", "frequency"} <= playing.keys() and not given:
+        recency, repeats = (table[playing[role].source] for role in ("recency", "frequency"))
+        once = repeats == 0  # repeat purchases: the first and the last are the same day
+        if once.any() and (recency[once] == 0).all() and (recency[~once] > 0).any():
+            give(playing["recency"].name, "last_active", "0 without repeats: from the first on")
     return list(settled.values())
 
 

@@ -179,18 +179,16 @@ def describe(
 
     A trait is a segmenting or describing feature of which the segment has most or least of all, as
     `EXTREME` says, and an effect of at least `NOTABLE_EFFECT`. The `MOST_TRAITS` strongest make the
-    description, the first of them the name. No two segments without an archetype, in
-    ``assigned``, are described by the same features: one would be the other's mirror. Those in
-    ``few`` are too small to be described.
+    description, the first of them the name. No two names are the same, those of archetypes in
+    ``assigned`` included. Segments in ``few`` are too small to be described.
     """
     described: dict[int, Description] = {}
-    used: set[frozenset[str]] = {frozenset()}
     taken = set(assigned.values())
     for segment, row in effects.iterrows():
         found = [] if segment in few else _traits(row, dataset, members, int(segment))
         sets = [*combinations(found, min(MOST_TRAITS, len(found))), *((one,) for one in found)]
         options = [_description(chosen) for chosen in sets if chosen]
-        free = (o for o in options if o.features not in used and o.name not in taken)
+        free = (option for option in options if option.name not in taken)
         nothing = few.get(segment) or _without_traits(row, dataset)
         if options:  # whose names other segments have
             nothing = replace(nothing, phrase=options[0].phrase)
@@ -203,7 +201,6 @@ def describe(
             numbered = together(f"{chosen.name} ({number})", [chosen.name])
             chosen = replace(chosen, name=numbered)
         described[segment] = chosen
-        used.add(chosen.features)
         taken.add(chosen.name)
     return described
 
