@@ -22,8 +22,6 @@ age, income and spending score.
     python scripts/make_sample_data.py --check    # rebuilds in memory and compares, byte for byte
     python scripts/make_sample_data.py --dataset mall
     python scripts/make_sample_data.py --rows 1000000 --folder FOLDER    # for trials of size
-
-``scripts/calibrate_sample_data.py`` computed the figures and can compute them anew.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from segmentation.kmeans import fit_kmeans
 from segmentation.stability import adjusted_rand, bootstrap_agreement
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "cc_general.csv"
+GALLERY = Path(__file__).resolve().parents[1] / "results" / "gallery"
 KNOWN = load_dataset("credit_card")
 SEGMENTS = 6
 NAMES = {"Cash-only users", "Instalment buyers", "High spenders", "Occasional one-off buyers"}
@@ -91,6 +92,21 @@ def test_most_groups_stay_together_in_a_segment_named_after_them(generated, trut
     names = generated.names(labels)
     assert set(names) == NAMES | MORE_NAMES
     assert pd.crosstab(truth, names).idxmax(axis=1).to_dict().items() >= NAMED.items()
+
+
+def test_the_gallery_has_the_names_and_shares_of_these_segments(generated, labels):
+    gallery, readme = GALLERY / "README.md", GALLERY.parents[1] / "README.md"
+    shown = [line for line in gallery.read_text("utf-8").splitlines() if line.startswith("| ")]
+    assert set(shown) < set(readme.read_text("utf-8").splitlines())
+    table, names = pd.read_csv(KNOWN.source_path, index_col="CUST_ID"), generated.names(labels)
+    measures = table[["PURCHASES", "BALANCE", "CASH_ADVANCE"]].assign(CUSTOMERS=1).groupby(names)
+    shares = (measures.sum() / measures.sum().sum())[["CUSTOMERS", *measures.obj.columns[:3]]]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in shown[1:]]
+    found = {name: [float(cell.rstrip("%")) / 100 for cell in cells] for name, *cells in rows}
+    assert found == {name: pytest.approx(row, abs=0.006) for name, row in shares.T.items()}, (
+        "make the gallery again: scripts/run.py, then scripts/make_gallery.py"
+    )
+    assert all(path.stat().st_size <= 150_000 for path in GALLERY.iterdir())
 
 
 def test_names_survive_bootstrap_samples_a_shuffle_and_another_seed(generated, labels):

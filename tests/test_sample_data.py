@@ -10,7 +10,6 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import ks_2samp
 from sklearn.metrics import adjusted_rand_score
 
-from calibrate_sample_data import main as calibrate
 from make_sample_data import FOLDER, PARAMETERS, main, make_customers, resize
 from segmentation.cleaning import clean
 from segmentation.dataset import DATA_FOLDER, load_dataset
@@ -155,11 +154,6 @@ def test_segments_are_those_of_the_public_table(customers, real):
     sizes, other_sizes = (np.bincount(fit.labels) / len(fit.labels) for fit in (ours, public))
     assert np.abs(sizes[matched] - other_sizes[counterparts]).max() <= 0.03
     assert adjusted_rand_score(assign(spaces[1], ours.centres), public.labels) >= 0.8
-
-
-def test_the_figures_are_those_of_the_public_table(real, tmp_path):
-    assert calibrate([str(REAL), "--to", str(tmp_path / "figures.toml")]) == 0
-    assert (tmp_path / "figures.toml").read_bytes() == PARAMETERS.read_bytes()
 
 
 def test_no_row_of_the_public_table_is_in_the_generated_one(customers, real):
