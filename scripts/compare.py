@@ -3,16 +3,12 @@
 `python3 scripts/compare.py --help` shows how it is used.
 """
 
+import argparse
 import sys
-
-# In words that older Pythons understand, too.
-if sys.version_info < (3, 11):
-    sys.exit("This needs Python 3.11, 3.12 or 3.13; this is Python %d.%d." % sys.version_info[:2])
-
 from pathlib import Path
 
 from runner import DONE
-from runner.entry import Parser, enter, finish
+from runner.entry import Parser, run
 
 EPILOG = """\
 example:
@@ -24,19 +20,26 @@ exit codes: 0 done, 2 something about the runs or the arguments is wrong.
 """
 
 
-def main(argv):
-    """Compare two runs as the command line says."""
+def _parse(argv: list[str]) -> argparse.Namespace:
     parser = Parser("compare.py", "Write a page that says what changed between two runs.", EPILOG)
     parser.add_argument("runs", nargs=2, type=Path, metavar="RUN", help="a run's results folder")
     about = "the page to write (default: FIRST-to-SECOND.html beside the second run)"
     parser.add_argument("--output", metavar="FILE", type=Path, help=about)
-    options = parser.parse_args(argv)
-    enter(Path(__file__), argv)
+    return parser.parse_args(argv)
+
+
+def _compare(options: argparse.Namespace) -> int:
     from runner.comparison_page import write_comparison
 
-    print(f"Comparison: {write_comparison(*options.runs, options.output)}")
+    first, second = options.runs
+    print(f"Comparison: {write_comparison(first, second, options.output)}")
     return DONE
 
 
+def main(argv: list[str]) -> int:
+    """Compare two runs as the command line says; return an exit code."""
+    return run(_parse, _compare, __file__, argv)
+
+
 if __name__ == "__main__":
-    sys.exit(finish(lambda: main(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

@@ -1,12 +1,7 @@
 """Run the tests. What follows on the command line goes to pytest as it is."""
 
-import sys
-
-# In words that older Pythons understand, too.
-if sys.version_info < (3, 11):
-    sys.exit("This needs Python 3.11, 3.12 or 3.13; this is Python %d.%d." % sys.version_info[:2])
-
 import os
+import sys
 from pathlib import Path
 
 from runner import USER_ERROR, environment
@@ -17,7 +12,7 @@ def main(script, arguments):
     try:
         environment.enter(script, arguments)
     except environment.UserError as error:
-        sys.stderr.write("%s\n" % error)
+        print(error, file=sys.stderr)
         return USER_ERROR
     os.chdir(environment.ROOT)
     import pytest

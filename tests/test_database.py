@@ -9,10 +9,10 @@ import duckdb
 import pandas as pd
 import pytest
 
+import score as command
 from customer_tables import database
 from customer_tables.errors import UserError
 from runner.command import parse
-from scoring import command
 from segmentation.scoring import assign_customers
 from segmentation.stages import SERIES
 
@@ -180,14 +180,14 @@ def test_segments_are_written_back_whole_or_not_at_all(shop, holders, tmp_path, 
         holders.table.to_sql("holders", made, index=False)
     argv = f"--model {holders.path} --table holders --output-table scored".split()
     argv += ["--input", read_from, "--output", address]
-    assert command.main(ROOT / "scripts" / "score.py", argv) == 0
+    assert command.main(argv) == 0
     expected = assign_customers(holders.model, holders.table)
     totals = "SELECT segment, count(*) FROM scored GROUP BY segment ORDER BY segment"
     counted = [f"{s},{n}" for s, n in expected["segment"].value_counts().sort_index().items()]
     assert ask(totals) == counted
-    assert command.main(ROOT / "scripts" / "score.py", argv) == 0 and ask(totals) == counted
+    assert command.main(argv) == 0 and ask(totals) == counted
     argv[argv.index("scored")] = "customers"
-    assert command.main(ROOT / "scripts" / "score.py", argv) == 2  # it holds something else
+    assert command.main(argv) == 2  # it holds something else
     assert ask("SELECT count(*) FROM customers") == ["3"]
 
     def breaks(frame, *args, **options):
@@ -200,7 +200,7 @@ def test_segments_are_written_back_whole_or_not_at_all(shop, holders, tmp_path, 
     argv[argv.index("customers")] = "scored"
     if not address.startswith("duckdb"):  # there it is one statement
         with pytest.raises(OSError, match="cut"):
-            command.main(ROOT / "scripts" / "score.py", argv)
+            command.main(argv)
     assert ask(totals) == counted
 
 

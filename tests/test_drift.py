@@ -3,17 +3,16 @@
 import io
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from fitted import fit_model
 
+import score as command
 from customer_tables.errors import UserError
 from customer_tables.storage import write_json
 from customer_tables.table import read_table
-from scoring import command
 from scoring.drift_page import drift_files
 from scoring.lists import compare_lists
 from segmentation import later_period
@@ -197,7 +196,7 @@ def score(model, tmp_path, monkeypatch):
         files = {"model": "model.json", "input": "new.csv", "output": "scored.csv"}
         options = {name: tmp_path / file for name, file in files.items()} | options
         words = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        return command.main(Path("score.py"), [*words, *flags])
+        return command.main([*words, *flags])
 
     return run
 

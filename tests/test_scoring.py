@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from fitted import assert_scored
 
+import score as command
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
-from scoring import command, plain_files, scoring
+from scoring import plain_files, scoring
 from scoring.scoring import score_file
 from segmentation import parallel
 from segmentation.cleaning import clean
@@ -193,7 +194,7 @@ def test_bad_input_ends_with_a_few_lines_and_no_file(
     monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
     arguments = ["--model", holders.path, "--input", tmp_path / "new.csv"]
     arguments += ["--output", tmp_path / "scored.csv"]
-    assert command.main(ROOT / "scripts" / "score.py", [str(a) for a in arguments]) == 2
+    assert command.main([str(a) for a in arguments]) == 2
     said = capsys.readouterr()
     assert 1 <= len(said.err.strip().splitlines()) <= 3 and words in said.err
     assert "Traceback" not in said.err and not said.out
@@ -208,9 +209,8 @@ def test_other_units_pass_when_the_user_says_so_and_inflation_is_none(score, tab
 
 def test_the_command_says_what_it_did_without_the_heavy_libraries(holders, tmp_path):
     code = (
-        "import sys; sys.path[:0] = ['scripts']; from pathlib import Path\n"
-        "from scoring import command\n"
-        "code = command.main(Path('score.py'), sys.argv[1:])\n"
+        "import sys; sys.path[:0] = ['scripts']; import score\n"
+        "code = score.main(sys.argv[1:])\n"
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'sklearn', 'scipy', 'jsonschema'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "sys.exit(code)\n"

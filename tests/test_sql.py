@@ -13,9 +13,9 @@ from conftest import HOSTILE_TEXTS
 from fitted import assert_scored, fit_model
 from sqlglot import exp
 
+import export_sql
 from customer_tables.errors import UserError
 from customer_tables.storage import write_json
-from scoring import sql_command
 from segmentation.dataset import build_dataset
 from segmentation.scoring import assign_customers
 from segmentation.sql import DIALECTS, write_query
@@ -116,11 +116,11 @@ def test_the_command_writes_one_file_for_each_dialect(model, tmp_path, monkeypat
     monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
     write_json(tmp_path / "model.json", model)
     command = ["--model", str(tmp_path / "model.json"), "--output", str(tmp_path / "sql")]
-    assert sql_command.main(Path("export_sql.py"), command) == 0
+    assert export_sql.main(command) == 0
     written = sorted(path.name for path in (tmp_path / "sql").iterdir())
     assert written == sorted(f"model.{dialect}.sql" for dialect in DIALECTS)
     for more in (["--dialect", "oracle"], ["--column", "x"], ["--column", "x=y"]):
-        assert sql_command.main(Path("export_sql.py"), [*command, *more]) == 2
+        assert export_sql.main([*command, *more]) == 2
         told = capsys.readouterr().err
         assert more[1][0] in told and len(told.strip().splitlines()) <= 3
 

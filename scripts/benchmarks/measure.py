@@ -8,7 +8,7 @@ import platform
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,6 +58,16 @@ def equal_results(results: Mapping[str, Result], settings: Settings) -> Equality
     return True, "equal"
 
 
+def the_folder(settings: Settings, folder: Path) -> Path:
+    """Return what ways get that read files."""
+    return folder
+
+
+def no_figures(cases: list[tuple[Settings, Any]]) -> list[dict[str, Any]]:
+    """Return that nothing follows from several cases."""
+    return []
+
+
 @dataclass(frozen=True)
 class Entry:
     """Ways to one result, the project's own first; all functions stand in modules by name.
@@ -73,7 +83,7 @@ class Entry:
         The cases, each a mapping of plain values; the quick ones take seconds.
     prepare : callable, optional
         Gets settings and folder, and makes files there for a case, once, untimed.
-    load : callable, optional
+    load : callable
         Gets settings and folder, and makes what ways get, in each process, untimed.
     equal : callable
         Gets the results by way, and the settings.
@@ -92,21 +102,11 @@ class Entry:
     full: tuple[Settings, ...]
     quick: tuple[Settings, ...]
     prepare: Callable[[Settings, Path], None] | None = None
-    load: Callable[[Settings, Path], Any] | None = None
+    load: Callable[[Settings, Path], Any] = the_folder
     equal: Callable[[Mapping[str, Result], Settings], Equality] = equal_results
     goals: tuple[dict[str, Any], ...] = ()
-    figures: Callable[[list[tuple[Settings, Mapping[str, Any]]]], list[dict[str, Any]]] | None = (
-        None
-    )
+    figures: Callable[[list[tuple[Settings, Any]]], list[dict[str, Any]]] = no_figures
     rounds: int = 3
-
-    def threads_of(self, way: str) -> str:
-        """How many threads numerical libraries start: "1" as in a run's kernels, or "default"."""
-        return "1" if way == next(iter(self.ways)) else "default"
-
-    def loaded(self, settings: Settings, folder: Path) -> Any:
-        """Return what ways get."""
-        return self.load(settings, folder) if self.load else folder
 
 
 def measure(
@@ -117,18 +117,29 @@ def measure(
     `say` gets a line after each round. RunFailed if a way fails.
     """
     cases = [_measure_case(entry, case, rounds, say) for case in getattr(entry, size)]
-    figures = (
-        entry.figures([(one["settings"], one["ways"]) for one in cases]) if entry.figures else []
-    )
-    about = {"name": entry.name, "title": entry.title, "size": size, "rounds": rounds}
-    return about | {"measured": now(), "machine": machine(), "cases": cases, "figures": figures}
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "size": size,
+        "rounds": rounds,
+        "measured": now(),
+        "machine": {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "memory": psutil.virtual_memory().total,
+            "system": platform.system(),
+            "versions": records.versions(),
+            "git": records.git_state(ROOT),
+        },
+        "cases": cases,
+        "figures": entry.figures([(one["settings"], one["ways"]) for one in cases]),
+    }
 
 
 def _measure_case(
     entry: Entry, settings: Settings, rounds: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    label = "".join(f"{name}={value} " for name, value in settings.items())
-    turns: dict[str, list[dict[str, float]]] = {name: [] for name in entry.ways}
+    turns: dict[str, list[list[float]]] = {name: [] for name in entry.ways}
     equality = (True, "")
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         _in_a_process(entry, settings, Path(folder))
@@ -140,10 +151,10 @@ def _measure_case(
                 turns[name].append(measured)
             if equality[0]:
                 equality = entry.equal({name: results[name] for name in names}, settings)
-            times = ", ".join(f"{way} {took[-1]['seconds']:.2f} s" for way, took in turns.items())
-            say(f"{entry.name} {label}round {number + 1}: {times}")
+            times = ", ".join(f"{way} {took[-1][0]:.2f} s" for way, took in turns.items())
+            say(f"{entry.name} {dict(settings)} round {number + 1}: {times}")
     costs = {
-        way: {m: np.array([turn[m] for turn in turns[way]]) for m in MEASURES} for way in turns
+        way: dict(zip(MEASURES, np.transpose(taken), strict=True)) for way, taken in turns.items()
     }
     own, *others = costs
     return {
@@ -151,7 +162,7 @@ def _measure_case(
         "equal": equality[0],
         "equality": equality[1],
         "ways": {
-            way: {m: quartiles(cost[m]) for m in MEASURES} | {"threads": entry.threads_of(way)}
+            way: {m: quartiles(cost[m]) for m in MEASURES} | {"threads": _threads(entry, way)}
             for way, cost in costs.items()
         },
         "ratios": {
@@ -162,11 +173,16 @@ def _measure_case(
     }
 
 
+def _threads(entry: Entry, way: str) -> str:
+    """How many threads numerical libraries start: "1" as in a run's kernels, or "default"."""
+    return "1" if way == next(iter(entry.ways)) else "default"
+
+
 def _in_a_process(entry: Entry, settings: Settings, folder: Path, way: str | None = None) -> Any:
     """Make an entry's files, or take a way's turn, in a new Python."""
     environ = {name: text for name, text in os.environ.items() if name not in ONE_THREAD} | QUIET
     environ |= {"PYTHONPATH": os.pathsep.join(map(str, (ROOT / "scripts", ROOT / "notebooks")))}
-    environ |= ONE_THREAD if way and entry.threads_of(way) == "1" else {}
+    environ |= ONE_THREAD if way and _threads(entry, way) == "1" else {}
     spawn = multiprocessing.get_context("spawn")
     with patch.dict(os.environ, environ, clear=True), ProcessPoolExecutor(1, spawn) as pool:
         try:
@@ -178,43 +194,39 @@ def _in_a_process(entry: Entry, settings: Settings, folder: Path, way: str | Non
 
 def _take_turn(
     entry: Entry, settings: Settings, folder: Path, way: str | None
-) -> tuple[Result, dict[str, float]] | None:
+) -> tuple[Result, list[float]] | None:
     if way:
-        loaded = entry.loaded(settings, folder)
+        loaded = entry.load(settings, folder)
         return metered(lambda: entry.ways[way](loaded, settings))
     if entry.prepare:
         entry.prepare(settings, folder)
     return None
 
 
-def metered(work: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
+def metered(work: Callable[[], Result]) -> tuple[Result, list[float]]:
     """Do some work, and measure time and memory of it and of the programs that it starts.
 
     Returns
     -------
     result
-    dict of str to float
-        By `MEASURES`: processor seconds of all cores, memory in bytes of all processes together,
-        what they share counted once (where the system tells, as Linux does).
+    list of float
+        In the order of `MEASURES`: processor seconds of all cores, memory in bytes of all processes
+        together, what they share counted once (where the system tells, as Linux does).
     """
     here, over, seen = psutil.Process(), threading.Event(), []
     loaded = here.memory_info().rss
 
-    def look() -> None:
-        total = 0
-        for process in (here, *here.children(recursive=True)):
-            with suppress(psutil.Error):
-                memory = process.memory_full_info()
-                total += getattr(memory, "pss", memory.rss)
-        seen.append(total)
-
     def watch() -> None:
         while not over.wait(PAUSE):
-            look()
+            total = 0
+            for process in (here, *here.children(recursive=True)):
+                with suppress(psutil.Error):
+                    memory = process.memory_full_info()
+                    total += getattr(memory, "pss", memory.rss)
+            seen.append(total)
 
     with suppress(OSError):  # Linux: forget the peak of what was loaded
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    look()
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     cpu, began = sum(os.times()[:4]), time.perf_counter()
@@ -224,29 +236,13 @@ def metered(work: Callable[[], Result]) -> tuple[Result, dict[str, float]]:
         seconds, cpu = time.perf_counter() - began, sum(os.times()[:4]) - cpu
         over.set()
         watching.join()
-    peak = max(seen)
+    peak = max([here.memory_info().rss, *seen])
     with suppress(OSError):  # Linux: this process's own peak, however short
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         peak = max(peak, int(status.partition("VmHWM:")[2].split()[0]) * 1024)
-    return result, dict(zip(MEASURES, (seconds, cpu, peak, max(peak - loaded, 1)), strict=True))
+    return result, [seconds, cpu, peak, max(peak - loaded, 1)]
 
 
-def quartiles(values: Sequence[float] | np.ndarray) -> list[float]:
+def quartiles(values: Any) -> list[float]:
     """Return smallest, lower quartile, median, upper quartile and largest of some values."""
     return [float(f"{value:.4g}") for value in np.percentile(values, (0, 25, 50, 75, 100))]
-
-
-def machine() -> dict[str, Any]:
-    """Describe the machine and the versions that a record holds for."""
-    processor = platform.processor() or platform.machine()
-    with suppress(OSError, IndexError):  # Linux says more
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        processor = text.split("model name", 1)[1].partition("\n")[0].strip("\t :")
-    return {
-        "processor": processor,
-        "cores": os.cpu_count(),
-        "memory": psutil.virtual_memory().total,
-        "system": platform.system(),
-        "versions": records.versions(),
-        "git": records.git_state(ROOT),
-    }

@@ -3,9 +3,12 @@
 Importing it puts that folder on the path, for whatever the commands need from there.
 """
 
-from __future__ import annotations
-
 import sys
+
+# In words that older Pythons understand, too: every command imports this first.
+if sys.version_info < (3, 11):
+    sys.exit("This needs Python 3.11, 3.12 or 3.13; this is Python %d.%d." % sys.version_info[:2])
+
 from pathlib import Path
 from types import TracebackType
 

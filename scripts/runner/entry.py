@@ -7,13 +7,13 @@ import atexit
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from customer_tables.errors import UserError
-from runner import STAGE_FAILED, USER_ERROR, RunFailed, environment
-
-enter = environment.enter
+from runner import STAGE_FAILED, USER_ERROR, RunFailed
+from runner.environment import enter
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,6 +31,23 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Report what is wrong with an argument."""
         raise UserError(message, "on the command line", f"{self.prog} --help shows how it is used")
+
+
+def run(
+    parse: Callable[[list[str]], argparse.Namespace],
+    work: Callable[[argparse.Namespace], int],
+    script: str,
+    argv: list[str],
+    left: str = "nothing was written",
+) -> int:
+    """Do the work of a script inside the environment as its arguments say, as `finish` does."""
+
+    def parse_and_work() -> int:
+        options = parse(argv)
+        enter(Path(script), argv)
+        return work(options)
+
+    return finish(parse_and_work, left)
 
 
 def finish(work: Callable[[], int], left: str = "nothing was written") -> int:

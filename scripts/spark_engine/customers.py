@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +23,9 @@ from segmentation.dataset import load_dataset
 from segmentation.intake import name_of
 from spark_engine.dialect import to_spark
 from spark_engine.engine import Spark, new_folder
-from spark_engine.sampling import draw_sample
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pyspark.sql import SparkSession
 
 
@@ -157,6 +158,36 @@ def make_customers(
             text = describe_transactions(table, source, about, name_of(purchases.place))
             write_atomically(toml, text.encode())
     return Customers(total, len(table), [*file.changes, *changes], toml)
+
+
+def draw_sample(
+    query: Callable[[str], pd.DataFrame], place: str, size: int, seed: int
+) -> tuple[pd.DataFrame, int]:
+    """Draw customers whose identifiers hash lowest together with the seed.
+
+    No order of rows, files or workers plays a part, so the sample is the same on any engine; every
+    customer has the same chance, so it needs no weights.
+
+    Parameters
+    ----------
+    query : callable
+        Returns the rows of a query in DuckDB's dialect as a table.
+    place : str
+        What stands behind FROM, with a column customer_id.
+    size, seed : int
+        How many to draw, all where there are not more; another seed draws others.
+
+    Returns
+    -------
+    DataFrame
+        The customers drawn, with all columns, ordered by customer_id.
+    int
+        How many customers there are in all.
+    """
+    total = query(f"SELECT count(*) AS customers FROM {place}")["customers"].iloc[0]
+    drawn_by = f"md5(concat('{int(seed)}:', customer_id))"
+    table = query(f"SELECT * FROM {place} ORDER BY {drawn_by}, customer_id LIMIT {int(size)}")
+    return table.sort_values("customer_id", ignore_index=True), int(total)
 
 
 def check_sample(path: Path, size: int) -> None:
