@@ -100,7 +100,7 @@ def results(cores, folder):
 
     parallel.available_cores = lambda: cores
     kmeans.BLOCK = streaming.BLOCK = sampling.BLOCK = 300
-    streaming.SMALL, streaming.LARGE = 400, 900
+    streaming.SAMPLE = 400
     matrix = np.random.default_rng(5).normal(size=(1500, 6))
     fits = kmeans.scan_kmeans(matrix, [3, 5, 8], n_init=4)
     labels = {k: fit.labels for k, fit in fits.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -148,15 +148,29 @@ def refine(matrix: np.ndarray, centres: np.ndarray, *, passes: int = 300) -> KMe
     `inertias` holds that of each pass, the one before the first step at the beginning.
     """
     centres = np.array(centres, dtype=np.float64)
-    inertias: list[float] = []
-    for _ in range(passes):
-        step = lloyd_step(row_blocks(matrix), centres)
-        inertias.append(step.inertia)
-        if len(inertias) == passes or np.array_equal(step.means, centres):
-            break
-        centres = step.means
+    centres, _, inertias = descend(lambda: row_blocks(matrix), centres, passes=passes)
     labels = np.concatenate([assign(block, centres) for block in row_blocks(matrix)])
-    return KMeansFit(len(centres), labels, centres, inertias[-1], np.array(inertias))
+    return KMeansFit(len(centres), labels, centres, float(inertias[-1]), inertias)
+
+
+def descend(
+    blocks: Callable[[], Iterable[np.ndarray]],
+    centres: np.ndarray,
+    *,
+    passes: int,
+    tolerance: float = 0.0,
+) -> tuple[np.ndarray, LloydStep, np.ndarray]:
+    """Do Lloyd's steps until one would move no centre farther than a tolerance.
+
+    Returns the centres, the step from them, and the inertia of each of at most `passes` passes.
+    """
+    inertias: list[float] = []
+    while True:
+        step = lloyd_step(blocks(), centres)
+        inertias.append(step.inertia)
+        if len(inertias) == passes or step.farthest(centres) <= tolerance:
+            return centres, step, np.array(inertias)
+        centres = step.means
 
 
 class LloydStep(NamedTuple):
@@ -165,6 +179,10 @@ class LloydStep(NamedTuple):
     means: np.ndarray
     sizes: np.ndarray
     inertia: float
+
+    def farthest(self, centres: np.ndarray) -> float:
+        """Return how far the centre goes that goes farthest."""
+        return float(np.linalg.norm(self.means - centres, axis=1).max())
 
 
 def lloyd_step(blocks: Iterable[np.ndarray], centres: np.ndarray) -> LloydStep:

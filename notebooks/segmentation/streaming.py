@@ -2,16 +2,13 @@
 
 A seeded sample of the customers finds the centres, with as many initialisations as a small table
 allows; Lloyd's steps (1982) over the whole file, a few blocks in memory at a time, refine them
-(Bradley & Fayyad 1998). Between two passes over the file, steps on the sample go where those of all
-customers would lead: what the sample's step lacks, which the last pass has shown, is added to each
-(the full approximation scheme of multigrid methods, Brandt 1977). So a handful of passes reach what
-takes Lloyd's steps alone dozens. Sums are taken over fixed blocks in the order of the file: centres
-and labels are the same, to the last bit, on one core and on many.
+(Bradley & Fayyad 1998). Sums are taken over fixed blocks in the order of the file: centres and
+labels are the same, to the last bit, on one core and on many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +18,10 @@ import pyarrow.parquet as pq
 from sklearn.preprocessing import StandardScaler
 
 from customer_tables.errors import UserError
-from segmentation.kmeans import BLOCK, LloydStep, assign, fit_kmeans, lloyd_step, row_blocks
-from segmentation.parallel import parallel_map, read_ahead
+from segmentation.kmeans import BLOCK, assign, descend, fit_kmeans
+from segmentation.parallel import parallel_map
 
-SMALL, LARGE = 20_000, 500_000  # customers of the sample: for initialisations, and for its steps
-STEPS = 300  # on the sample between two passes, at most
+SAMPLE = 20_000  # customers that find the first centres
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ class FileFit:
     inertia : float
         Sum of squared distances of all customers to the nearest of `centres`.
     inertias : ndarray of float64
-        That of each pass over the file that lowered it, the sample's centres first.
+        That of each pass over the file, the sample's centres first.
     settled : bool
         Whether the centres came to rest, as `fit_file` says, before the passes ran out.
     """
@@ -66,7 +62,7 @@ def fit_file(
     standardise: bool = True,
     n_init: int = 20,
     seed: int = 20,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-3,
     passes: int = 100,
 ) -> FileFit:
     """Fit K-Means to the rows of a Parquet file, with the same memory for any number of them.
@@ -80,7 +76,7 @@ def fit_file(
     standardise : bool
         Take columns in units of their deviations from their means over all rows.
     n_init : int
-        Initialisations on a sample; its size is `SMALL`.
+        Initialisations on a sample; its size is `SAMPLE`.
     seed : int
     tolerance : float
         The passes end when Lloyd's step would move no centre farther than this, in units of the
@@ -100,14 +96,12 @@ def fit_file(
     sample, means, deviations = _look(path, names, rows, seed, standardise)
     if not standardise:
         tolerance *= float(sample.std(axis=0).mean())
-    few = sample[_draw(len(sample), SMALL, seed)]
-    start = fit_kmeans(few, k, n_init=n_init, seed=seed).centres
-
-    def step_over_file(centres: np.ndarray) -> LloydStep:
-        blocks = ((block - means) / deviations for block in _blocks(path, names))
-        return lloyd_step(read_ahead(blocks), centres)
-
-    centres, step, inertias = _descend(step_over_file, sample, start, tolerance, passes)
+    centres, step, inertias = descend(
+        lambda: ((block - means) / deviations for block in _blocks(path, names)),
+        fit_kmeans(sample, k, n_init=n_init, seed=seed).centres,
+        passes=passes,
+        tolerance=tolerance,
+    )
     return FileFit(
         columns=tuple(names),
         means=means,
@@ -116,35 +110,8 @@ def fit_file(
         sizes=step.sizes,
         inertia=step.inertia,
         inertias=inertias,
-        settled=_farthest(centres, step.means) <= tolerance,
+        settled=step.farthest(centres) <= tolerance,
     )
-
-
-def _descend(
-    step_over_file: Callable[[np.ndarray], LloydStep],
-    sample: np.ndarray,
-    centres: np.ndarray,
-    tolerance: float,
-    passes: int,
-) -> tuple[np.ndarray, LloydStep, np.ndarray]:
-    """Return the best centres, the step from them, and the inertia of each pass that lowered it."""
-    centres = _follow(sample, centres, 0.0, tolerance)
-    step = step_over_file(centres)
-    inertias, following = [step.inertia], True
-    for _ in range(passes - 1):
-        if _farthest(centres, step.means) <= tolerance:
-            break
-        proposed = step.means
-        if following:
-            lacking = step.means - lloyd_step(row_blocks(sample), centres).means
-            proposed = _follow(sample, step.means, lacking, tolerance)
-        found = step_over_file(proposed)
-        if following and found.inertia >= step.inertia:
-            following = False  # the sample led astray: on without it
-            continue
-        centres, step = proposed, found
-        inertias.append(step.inertia)
-    return centres, step, np.array(inertias)
 
 
 def label_file(path: Path, fit: FileFit) -> Iterator[np.ndarray]:
@@ -160,7 +127,7 @@ def label_file(path: Path, fit: FileFit) -> Iterator[np.ndarray]:
     def label(block: np.ndarray) -> np.ndarray:
         return assign((block - fit.means) / fit.deviations, fit.centres)
 
-    yield from parallel_map(label, read_ahead(_blocks(path, names)))
+    yield from parallel_map(label, _blocks(path, names))
 
 
 def _check(condition: bool, where: str, what: str, remedy: str) -> None:
@@ -210,20 +177,16 @@ def _blocks(path: Path, names: Sequence[str]) -> Iterator[np.ndarray]:
                 yield block
 
 
-def _draw(rows: int, size: int, seed: int) -> np.ndarray:
-    """Draw rows without repeats, in ascending order; all where there are no more."""
-    if rows <= size:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, size, replace=False, shuffle=False))
-
-
 def _look(
     path: Path, names: Sequence[str], rows: int, seed: int, standardise: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read a file once: a sample of its rows, standardised, and means and deviations of all."""
-    chosen, taken, first = _draw(rows, LARGE, seed), [], 0
+    chosen, taken, first = np.arange(rows), [], 0
+    if rows > SAMPLE:
+        random = np.random.default_rng(seed)
+        chosen = np.sort(random.choice(rows, SAMPLE, replace=False, shuffle=False))
     scaler = StandardScaler()
-    for block in read_ahead(_blocks(path, names)):
+    for block in _blocks(path, names):
         scaler.partial_fit(block)
         start, stop = np.searchsorted(chosen, [first, first + len(block)])
         taken.append(block[chosen[start:stop] - first])
@@ -235,19 +198,3 @@ def _look(
     what = f"the column {names[int(same.argmax())]!r} is the same for every customer"
     _check(not same.any(), path.name, what, "leave it out of columns")
     return (np.concatenate(taken) - means) / deviations, means, deviations
-
-
-def _follow(
-    sample: np.ndarray, centres: np.ndarray, lacking: np.ndarray | float, tolerance: float
-) -> np.ndarray:
-    """Take Lloyd's steps on a sample, each with what the sample lacks, until they rest."""
-    for _ in range(STEPS):
-        before, centres = centres, lloyd_step(row_blocks(sample), centres).means + lacking
-        if _farthest(before, centres) <= tolerance / 4:
-            break
-    return centres
-
-
-def _farthest(centres: np.ndarray, moved: np.ndarray) -> float:
-    """Return how far the centre went that went farthest."""
-    return float(np.sqrt(np.square(moved - centres).sum(axis=1).max()))
