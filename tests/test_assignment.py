@@ -2,14 +2,8 @@
 
 import numpy as np
 import pytest
-from fitted import fit_model
 
-from customer_tables.errors import UserError
-from customer_tables.table import read_table
-from segmentation import assignment, scoring
 from segmentation.assignment import assign, assignment_confidence, distances
-from segmentation.dataset import load_dataset
-from segmentation.scoring import score_customers
 
 
 @pytest.mark.parametrize("k", [2, 3, 7])
@@ -39,19 +33,3 @@ def test_the_two_nearest_are_the_first_of_equals():
 def test_a_customer_on_two_equal_centres_has_no_confidence():
     table = assignment_confidence(np.zeros((3, 2)))
     assert (table["ratio"] == 1).all() and (table["confidence"] == 0).all()
-
-
-def test_the_size_of_the_blocks_does_not_matter(monkeypatch):
-    known = load_dataset("credit_card")
-    table = read_table(known.source_path).table
-    model = fit_model(known, table, 5)
-    whole = score_customers(model, table)
-    monkeypatch.setattr(scoring, "BLOCK", 77)
-    monkeypatch.setattr(assignment, "BLOCK", 31)
-    again = score_customers(model, table)
-    assert again.assigned.equals(whole.assigned)
-    assert again.features.equals(whole.features)
-    assert again.changes == whole.changes and whole.changes
-    table.loc[[0, 100, 5000], "BALANCE"] = 1e101
-    with pytest.raises(UserError, match="'balance' is not finite for 3 customers"):
-        score_customers(model, table)

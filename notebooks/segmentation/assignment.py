@@ -11,7 +11,6 @@ import pandas as pd
 
 from segmentation.expressions import bind, call, choose, evaluate
 
-BLOCK = 4096  # customers whose distances are computed at a time: they stay in the cache
 FAR = 1e300  # farther than any centre can be
 OUTLIER_QUANTILE = 0.999  # of the training customers of a segment, by distance to its centre
 # Over what `assignment_steps` find, and the outlier distance of the segment.
@@ -21,36 +20,18 @@ CONFIDENCE, OUTLIER = "1 - ratio", "nearest > limit"
 def distances(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Euclidean distances of customers to centres, shape (n, k).
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    centres : ndarray, shape (k, d)
-    """
-    found = np.empty((len(centres), len(matrix)))
-    for first in range(0, len(matrix), BLOCK):
-        block = np.ascontiguousarray(matrix[first : first + BLOCK].T)
-        found[:, first : first + BLOCK] = block_distances(block, centres)
-    return found.T
-
-
-def block_distances(columns: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Euclidean distances of centres to a block of customers, shape (k, n).
-
     The squares are added feature after feature, so that a customer's distances do not depend on
     the customers beside (a sum over an axis adds in another order where it is one customer's).
 
     Parameters
     ----------
-    columns : ndarray of float64, shape (d, n)
-        One row a feature.
+    matrix : ndarray, shape (n, d)
     centres : ndarray, shape (k, d)
     """
-    squares = np.zeros((len(centres), columns.shape[1]))
-    difference = np.empty_like(squares)
-    for values, places in zip(columns, centres.T, strict=True):
-        np.subtract(values, places[:, None], out=difference)
-        squares += np.multiply(difference, difference, out=difference)
-    return np.sqrt(squares, out=squares)
+    squares = np.zeros((len(centres), len(matrix)))
+    for values, places in zip(matrix.T, centres.T, strict=True):
+        squares += np.square(values - places[:, None])
+    return np.sqrt(squares).T
 
 
 def distance_formulas(

@@ -191,24 +191,25 @@ def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
 
 def apply_valid_ranges(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """Handle values outside a column's valid range as dataset.toml says: clip, blank or flag."""
-    return _repaired(table, range_repairs(dataset.columns))
+    return repaired(table, range_repairs(dataset.columns))
 
 
 def apply_rules(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     """Fill structural gaps and check what should hold, by the rules in dataset.toml."""
-    return _repaired(table, rule_repairs(dataset.rules))
+    return repaired(table, rule_repairs(dataset.rules))
 
 
-def _repaired(table: pd.DataFrame, repairs: list[Repair]) -> Cleaned:
+def repaired(table: pd.DataFrame, repairs: list[Repair]) -> Cleaned:
+    """Repair a table, and say how many customers each repair concerned."""
     read = {name for repair in repairs for name in columns_of(repair.when)}
     columns = {name: table[name].to_numpy() for name in table if name in read}
-    repaired, changes = table.copy(), []
+    mended, changes = table.copy(), []
     for repair in repairs:
         if rows := repair.apply(columns):
             changes.append(repair.change(rows))
             if repair.value is not None:
-                repaired[repair.column] = columns[repair.column]
-    return Cleaned(repaired, changes)
+                mended[repair.column] = columns[repair.column]
+    return Cleaned(mended, changes)
 
 
 def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
@@ -236,7 +237,7 @@ def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
         of_what = " (of all values, those set by a rule included)" if column.name in ruled else ""
         action = f"filled with the {column.missing}{of_what}"
         repairs.append(fill_repair(column.name, fill, action))
-    return replace(_repaired(table, repairs), fills=fills)
+    return replace(repaired(table, repairs), fills=fills)
 
 
 def flag_extremes(table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:

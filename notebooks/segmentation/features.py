@@ -22,24 +22,14 @@ def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     features = {}
     for feature in dataset.features:
         values = evaluate(feature.formula, customers).astype("float64")
-        reject_non_finite(feature, count_non_finite(values))
+        if rows := len(values) - np.count_nonzero(np.abs(values) < LARGEST):
+            raise UserError(
+                f"the feature {feature.name!r} is not finite for {rows} customers",
+                where=f"formula {feature.formula!r}",
+                remedy="use ratio(a, b) for divisions that may meet zero",
+            )
         features[feature.name] = values
     return pd.DataFrame(features, index=customers.index)
-
-
-def count_non_finite(values: np.ndarray) -> int:
-    """Count values that are not finite, or too large to square."""
-    return len(values) - int(np.count_nonzero(np.abs(values) < LARGEST))
-
-
-def reject_non_finite(feature: Feature, rows: int) -> None:
-    """Refuse a feature that is not finite for some customers, or too large to square."""
-    if rows:
-        raise UserError(
-            f"the feature {feature.name!r} is not finite for {rows} customers",
-            where=f"formula {feature.formula!r}",
-            remedy="use ratio(a, b) for divisions that may meet zero",
-        )
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
-"""A fitted model applied to customers, a block of them at a time.
+"""A fitted model applied to customers.
 
 The steps are those of the notebooks: ranges, rules, gaps, formulas, transforms, distances. A
-customer's result does not depend on the customers beside, nor on the size of the blocks.
+customer's result does not depend on the customers beside.
 """
 
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,15 +16,12 @@ import pandas as pd
 
 from customer_tables.changes import Change
 from segmentation import cleaning
-from segmentation.assignment import OUTLIER, assign, block_distances
+from segmentation.assignment import OUTLIER, assignment_confidence, distances
 from segmentation.dataset import Column, Dataset
 from segmentation.expressions import columns_of, evaluate, parse
-from segmentation.features import Preparation, count_non_finite, reject_non_finite
+from segmentation.features import Preparation, build_features
 from segmentation.model import dataset_of
 from segmentation.rules import Repair, fill_repair, range_repairs, rule_repairs
-
-BLOCK = 16_384  # customers; their columns stay in the cache
-Columns = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Scorer:
         self.model, self.dataset = model, dataset_of(model)
         self.names = {entry["segment"]: entry["name"] for entry in model["segments"]}
         self._repairs = sum(repairs_by_step(model, self.dataset).values(), start=[])
-        self._steps = Preparation.from_dict(model["preparation"]).steps
+        self._preparation = Preparation.from_dict(model["preparation"])
         self._centres = np.array(model["centres"])
         self._limits = np.array(model["outliers"]["distances"])
 
@@ -76,44 +72,16 @@ class Scorer:
         UserError
             If a feature is not finite for some customer.
         """
-        repaired: Counter[int] = Counter()
-        blocks = list(self._blocks(typed, repaired))
-        assigned, features = (_joined(part, typed.index) for part in zip(*blocks, strict=True))
-        assigned.insert(5, "segment_name", assigned["segment"].map(self.names))
+        cleaned = cleaning.repaired(typed, self._repairs)
+        features = build_features(cleaned.customers, self.dataset)
+        matrix = self._preparation.transform(features).to_numpy()
+        assigned = assignment_confidence(distances(matrix, self._centres)).set_axis(typed.index)
+        assigned["segment_name"] = assigned["segment"].map(self.names)
+        limits = self._limits[assigned["segment"] - 1]
+        own = {"nearest": assigned["distance"].to_numpy(), "limit": limits}
+        assigned["outlier"] = evaluate(OUTLIER, own)
         numeric = [c.name for c in self.dataset.columns if c.is_numeric and c.name in typed]
-        changes = [repair.change(repaired[place]) for place, repair in enumerate(self._repairs)]
-        found = [change for change in changes if change.rows]
-        return Scored(assigned, features, typed[numeric], found)
-
-    def _blocks(
-        self, typed: pd.DataFrame, repaired: Counter[int]
-    ) -> Iterator[tuple[Columns, Columns]]:
-        """Yield what is assigned and the features, and count customers whom repairs concern."""
-        columns = {name: typed[name].to_numpy() for name in typed}
-        non_finite: Counter[str] = Counter()
-        for first in range(0, max(len(typed), 1), BLOCK):
-            block = {name: values[first : first + BLOCK] for name, values in columns.items()}
-            for place, repair in enumerate(self._repairs):
-                repaired[place] += repair.apply(block)
-            features = self.dataset.features
-            found = {f.name: evaluate(f.formula, block).astype(float) for f in features}
-            non_finite.update({name: count_non_finite(found[name]) for name in found})
-            # Refused only when all customers have been looked at.
-            yield {} if non_finite.total() else self._assign(found), found
-        for feature in self.dataset.features:
-            reject_non_finite(feature, non_finite[feature.name])
-
-    def _assign(self, features: Columns) -> Columns:
-        matrix = np.stack([evaluate(step.formula, features) for step in self._steps])
-        found = assign(block_distances(matrix, self._centres))
-        own = {"nearest": found["distance"], "limit": self._limits[found["segment"] - 1]}
-        return found | {"outlier": evaluate(OUTLIER, own)}
-
-
-def _joined(blocks: Iterable[Columns], index: pd.Index) -> pd.DataFrame:
-    parts = list(blocks)
-    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return pd.DataFrame(whole, index, copy=False)
+        return Scored(assigned, features, typed[numeric], cleaned.changes)
 
 
 def score_customers(model: dict[str, Any], table: pd.DataFrame) -> Scored:
