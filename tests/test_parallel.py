@@ -16,7 +16,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from segmentation import parallel
-from segmentation.parallel import parallel_map, read_ahead
+from segmentation.parallel import parallel_map
 
 
 @pytest.mark.parametrize("cores", [1, 2, 4])
@@ -58,29 +58,6 @@ def test_nested_work_stays_in_its_worker(monkeypatch):
 def test_an_error_in_a_worker_or_a_reader_reaches_the_caller():
     with pytest.raises(ZeroDivisionError):
         list(parallel_map(lambda item: 1 / item, [1, 0]))
-    ahead = read_ahead(1 / item for item in (1, 0))
-    assert next(ahead) == 1
-    with pytest.raises(ZeroDivisionError):
-        next(ahead)
-
-
-def test_reading_ahead_stops_when_nobody_asks_any_more():
-    drawn, closed = [], []
-
-    def items():
-        try:
-            for item in range(50):
-                drawn.append(item)
-                yield item
-        finally:
-            closed.append(True)
-
-    assert list(read_ahead(items())) == list(range(50))
-    drawn.clear()
-    ahead = read_ahead(items())
-    assert [next(ahead), next(ahead)] == [0, 1]
-    ahead.close()
-    assert len(drawn) <= 4 and closed == [True, True]
 
 
 def digest(*arrays):

@@ -1,4 +1,4 @@
-"""A notebook in somebody's hands: its dataset, its parameters, cells in a wrong order, Tab."""
+"""A notebook in somebody's hands: dataset, parameters, long steps, cells in a wrong order, Tab."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from jupyter_client.manager import start_new_kernel
 from customer_tables.errors import UserError
 from segmentation import session, workspace
 from segmentation.dataset import DATA_FOLDER
+from segmentation.parallel import parallel_map, reporting
 from segmentation.workspace import Workspace
 
 NOTEBOOKS = DATA_FOLDER.parent / "notebooks"
@@ -120,13 +121,33 @@ def test_every_range_is_that_of_a_parameter():
     assert [name for name in session.RANGES if f"\n{name}: " not in "\n".join(cells)] == []
 
 
+def test_work_that_is_spread_reports_how_much_is_done():
+    heard = []
+    with reporting(lambda *numbers: heard.append(numbers)):
+        assert list(parallel_map(abs, [-1, -2])) == [1, 2]
+        assert list(parallel_map(abs, iter([-3]))) == [3]
+    list(parallel_map(abs, [-4]))
+    assert heard == [(1, 2), (2, 2), (1, None)]
+
+
+LONG_STEP = """\
+import time
+from segmentation.parallel import parallel_map
+try:
+    with progress.progress("Fitting"):
+        list(parallel_map(lambda item: time.sleep(0.2) or 1 / item, [1, 1, 1, 0]))
+except ZeroDivisionError:
+    time.sleep(0.2)
+"""
+
+
 @pytest.mark.slow
 def test_a_kernel_names_the_cells_that_have_to_run_first_and_completes_what_is_ours(monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", str(NOTEBOOKS / "04_kmeans.ipynb"))
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(NOTEBOOKS))
 
-    def shown(code):
-        metadata = {"cellId": "a-cell"}  # as JupyterLab tells
+    def shown(code, watched=True):
+        metadata = {"cellId": "a-cell"} if watched else {}  # as JupyterLab tells
         content = {"code": code, "silent": False, "allow_stdin": False}
         message = client.session.msg("execute_request", content, metadata=metadata)
         client.shell_channel.send(message)
@@ -149,6 +170,10 @@ def test_a_kernel_names_the_cells_that_have_to_run_first_and_completes_what_is_o
         shown("progress.LONG, progress.INTERVAL = 0.1, 0.05")
         assert "Working … 0 s" in shown("import time; time.sleep(0.5)")
         assert not any("Working" in line for line in shown("1"))
+        lines = shown(LONG_STEP)
+        assert any(line.startswith("Fitting … 2 of 4, ") for line in lines)
+        assert lines[-2].startswith("Working … ") and lines[-1] == ""
+        assert not any(shown(LONG_STEP, watched=False)), "a program sees nothing"
         answer = client.complete("kmeans.", reply=True, timeout=60)
         names = {match.rpartition(".")[2] for match in answer["content"]["matches"]}
         assert {"fit_kmeans", "KMeansFit"} <= names and not {"np", "KMeans"} & names

@@ -11,10 +11,10 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -74,22 +74,6 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> I
             sys.setswitchinterval(interval)
             for future in waiting:
                 future.cancel()
-
-
-def read_ahead(items: Iterable[Item], ahead: int = 2) -> Iterator[Item]:
-    """Draw items in a thread of their own, a few before they are asked for."""
-    drawn, end = iter(items), object()
-    with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
-        waiting: deque[Future[Any]] = deque(reader.submit(next, drawn, end) for _ in range(ahead))
-        try:
-            while (item := waiting.popleft().result()) is not end:
-                waiting.append(reader.submit(next, drawn, end))
-                yield item
-        finally:
-            for future in waiting:
-                future.cancel()
-    if isinstance(drawn, Generator):
-        drawn.close()
 
 
 @contextmanager

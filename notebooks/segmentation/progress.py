@@ -1,4 +1,4 @@
-"""Show the progress of long steps in a live notebook; nothing of it stays in the saved one."""
+"""Show what a long step does in a live notebook; nothing of it stays in an executed copy."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from IPython import get_ipython
-from IPython.display import clear_output, display
+from IPython.display import display
 
 from segmentation.parallel import reporting
 
 INTERVAL = 0.5  # seconds between two updates
 LONG = 2  # seconds after which a cell says that it is at work
+WORKING = "Working …"
 
 
 class CellClock:
-    """A line that counts the seconds of a cell that takes long, in a window, until it ends."""
+    """A line that says what a cell that takes long does, in a window, until it ends."""
 
     def __init__(self) -> None:
         self._done = threading.Event()
         self.counts = False
+        self.doing = WORKING
 
     def start(self, *_: object) -> None:
         """Begin to count."""
@@ -42,9 +44,10 @@ class CellClock:
         begun = time.monotonic()
         if done.wait(LONG):
             return
-        line = display({"text/plain": f"Working … {LONG} s"}, raw=True, display_id=True)
+        line = display({"text/plain": f"{self.doing} {LONG} s"}, raw=True, display_id=True)
         while not done.wait(INTERVAL):
-            line.update({"text/plain": f"Working … {time.monotonic() - begun:.0f} s"}, raw=True)
+            text = f"{self.doing} {time.monotonic() - begun:.0f} s"
+            line.update({"text/plain": text}, raw=True)
         line.update({"text/plain": "", "text/html": ""}, raw=True)
 
 
@@ -53,39 +56,21 @@ CLOCK = CellClock()
 
 @contextmanager
 def progress(what: str) -> Iterator[None]:
-    """Show a line that counts on while the block runs, and take it away at its end.
+    """Let the cell's line say what is being done, and how much of it, while the block runs.
 
-    In a notebook that a program executes nothing is shown. Belongs at the beginning of a cell,
-    because whatever the cell showed before goes away as well. `what` says what is being done, such
-    as "Fitting on resamples".
+    In a notebook that a program executes nothing is shown. `what` is such as "Fitting on
+    resamples".
     """
-    if not is_watched():
-        yield
-        return
-    counted_before = CLOCK.counts
-    CLOCK.stop()
-    done, start = threading.Event(), time.monotonic()
-    counted: list[tuple[int, int | None]] = [(0, None)]
-    line = display({"text/plain": f"{what} …"}, raw=True, display_id=True)
 
-    def tick() -> None:
-        while not done.wait(INTERVAL):
-            finished, total = counted[-1]
-            count = f"{finished} of {total}, " if total else ""
-            text = f"{what} … {count}{time.monotonic() - start:.0f} s"
-            line.update({"text/plain": text}, raw=True)
+    def report(finished: int, total: int | None) -> None:
+        CLOCK.doing = f"{what} … {finished} of {total}," if total else f"{what} …"
 
-    ticker = threading.Thread(target=tick, daemon=True)
-    ticker.start()
+    CLOCK.doing = f"{what} …"
     try:
-        with reporting(lambda *numbers: counted.append(numbers)):
+        with reporting(report):
             yield
     finally:
-        done.set()
-        ticker.join()
-        clear_output()
-        if counted_before:
-            CLOCK.start()
+        CLOCK.doing = WORKING
 
 
 def is_watched() -> bool:

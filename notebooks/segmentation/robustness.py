@@ -18,7 +18,6 @@ from segmentation.kmeans import fit_kmeans
 from segmentation.stability import adjusted_rand
 
 TRANSFORM_NAMES = {"none": "no transform", "log1p": "log1p for all", "yeo-johnson": "Yeo-Johnson"}
-SWEEPS = 8  # over the solutions, to untangle their ribbons
 
 # --- other choices --------------------------------------------------------------------------------
 
@@ -111,25 +110,15 @@ def flows(labelings: Mapping[int, np.ndarray]) -> pd.DataFrame:
 def order_for_display(table: pd.DataFrame) -> dict[int, list[int]]:
     """Order each solution's segments, top to bottom, so that few ribbons of `flows` cross.
 
-    Sweeps up and down the solutions, each segment placed at the barycentre of those it shares
-    customers with (Sugiyama, Tagawa & Toda 1981); the best order met is kept.
+    The first solution keeps its order; the segments of each later one are placed at the barycentre
+    of those that their customers come from (Sugiyama, Tagawa & Toda 1981).
     """
-    steps = _steps(table)
-    orders = {}
+    steps, orders = _steps(table), dict[int, list[int]]()
     for (start, stop), counts in steps.items():
-        orders[start], orders[stop] = (list(range(size)) for size in counts.shape)
-    best, fewest = dict(orders), _crossings(steps, orders)
-    for sweep in range(SWEEPS):
-        forward = sweep % 2 == 0
-        for (start, stop), counts in list(steps.items())[:: 1 if forward else -1]:
-            fixed, moved = (start, stop) if forward else (stop, start)
-            weights = counts if forward else counts.T
-            centres = np.argsort(orders[fixed]) @ weights / weights.sum(axis=0)
-            orders[moved] = sorted(orders[moved], key=centres.__getitem__)
-        crossings = _crossings(steps, orders)
-        if crossings < fewest:
-            best, fewest = dict(orders), crossings
-    return best
+        orders.setdefault(start, list(range(len(counts))))
+        centres = np.argsort(orders[start]) @ counts / counts.sum(axis=0)
+        orders[stop] = np.argsort(centres, kind="stable").tolist()
+    return orders
 
 
 def _steps(table: pd.DataFrame) -> dict[tuple[int, int], np.ndarray]:
@@ -140,16 +129,6 @@ def _steps(table: pd.DataFrame) -> dict[tuple[int, int], np.ndarray]:
         ).to_numpy()
         for (start, stop), part in table.groupby(["k_from", "k_to"])
     }
-
-
-def _crossings(steps: Mapping, orders: Mapping[int, list[int]]) -> float:
-    """Pairs of customers whose ribbons cross."""
-    crossings = 0.0
-    for (start, stop), counts in steps.items():
-        placed = counts[orders[start]][:, orders[stop]]
-        below_left = placed[::-1].cumsum(axis=0)[::-1].cumsum(axis=1)
-        crossings += (placed[:-1, 1:] * below_left[1:, :-1]).sum()
-    return crossings
 
 
 def segment_stability(table: pd.DataFrame, jaccard: Mapping[int, np.ndarray]) -> pd.DataFrame:

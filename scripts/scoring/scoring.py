@@ -24,7 +24,7 @@ from segmentation.cleaning import Cleaned, check_types, index_customers
 from segmentation.dataset import match_columns
 from segmentation.drift import Period, refuse_units
 from segmentation.model import load_model
-from segmentation.parallel import parallel_map, read_ahead
+from segmentation.parallel import parallel_map
 from segmentation.scoring import Scorer
 
 LARGEST_WHOLE = 2 << 30  # bytes of a file that may be read as a whole where it is not plain
@@ -148,7 +148,7 @@ def _score_pieces(
         return scored_list.rows(scored.assigned), period, typed.changes + scored.changes
 
     with scored_list:
-        for rows, period, changes in parallel_map(score, read_ahead(file.batches(copies))):
+        for rows, period, changes in parallel_map(score, file.batches(copies)):
             scored_list.write(rows)
             result.period.merge(period)
             for change in changes:
