@@ -169,6 +169,9 @@ RECORD = {
     "income": ("even", "money describe"),
 }
 CODED = {
+    "rownames": (ORDER * 2 + 1, "id"),
+    "age": ("18:90", "number describe"),
+    "agesq": (lambda t: t["age"] ** 2, "number left out"),
     "area_code": ("areas", "category"),
     "net sales": ("refunds", "money segment"),
     "visits": ("counts", "count segment"),
@@ -187,7 +190,7 @@ CODED = {
         (CONTACTS, "spend"),
         (FEW, "spend"),  # too little behaviour
         (RECORD, "net_sales"),
-        (CODED, "net_sales"),  # no identifier
+        (CODED, "net_sales"),  # an area code identifies nobody
     ],
 )
 def test_what_tables_are_taken_for(bring, table, value):

@@ -61,6 +61,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("recency", "Recency|days_since_last_order|DaySinceLastOrder|Months Inactive 12 mon"),
         ("recency", "last_purchase_days_ago|inactive days|Days since last visit"),
         ("", "days since last contact|months since last credit inquiry|assets|Rating"),
+        ("", "weekof purchase|YearsSinceLastPromotion"),
         ("tenure", "tenure|Tenure (years)|Months_on_book|account length|days_as_customer"),
         ("tenure", "Vintage|Months Since Policy Inception|customer age months|YearsWithCompany"),
         ("frequency", "Orders|OrderCount|order_count|NumberOfOrders|orders_12m|total flights"),

@@ -21,7 +21,14 @@ from customer_tables import vocabulary
 from customer_tables.changes import Reading
 from customer_tables.description import dataset_toml
 from customer_tables.errors import UserError
-from customer_tables.guessing import Guess, free_name, guess_column, measures_time, names_groups
+from customer_tables.guessing import (
+    SENSITIVE,
+    Guess,
+    free_name,
+    guess_column,
+    measures_time,
+    names_groups,
+)
 from customer_tables.names import split_name
 from customer_tables.roles import archetypes, give_roles
 from customer_tables.source import Roles, unknown_role
@@ -287,12 +294,13 @@ def _without_sums(guesses: list[Guess], table: pd.DataFrame, value: str) -> list
 
 
 def _without_near_duplicates(guesses: list[Guess], table: pd.DataFrame, keep: str) -> list[Guess]:
-    """Leave out columns that say the same as an earlier one, which would count twice."""
+    """Leave out columns that say the same as an earlier one, or as one that is sensitive."""
     rows = np.linspace(0, len(table) - 1, min(len(table), SAMPLE_ROWS)).astype(int)
     earlier: dict[str, np.ndarray] = {}
     settled = {guess.name: guess for guess in guesses}
-    for guess in sorted(guesses, key=lambda g: g.name != keep):
-        if guess.role != "segment":
+    sensitive = {guess.name for guess in guesses if guess.is_numeric and guess.why == SENSITIVE}
+    for guess in sorted(guesses, key=lambda g: (g.name not in sensitive, g.name != keep)):
+        if guess.role != "segment" and guess.name not in sensitive:
             continue
         values = table[guess.source].to_numpy(dtype=float)[rows]
         values = np.where(np.isnan(values), np.nanmedian(values), values)
@@ -301,8 +309,9 @@ def _without_near_duplicates(guesses: list[Guess], table: pd.DataFrame, keep: st
             continue
         likeness = {name: np.corrcoef(values, other)[0, 1] for name, other in earlier.items()}
         twin = max(likeness, key=lambda name: abs(likeness[name]), default="")
-        if twin and abs(r := likeness[twin]) > NEAR_DUPLICATE:
-            why = f"says nearly the same as {twin} (correlation {r:.2f}): it would count twice"
+        if twin and guess.role == "segment" and abs(r := likeness[twin]) > NEAR_DUPLICATE:
+            cost = "it is as sensitive" if twin in sensitive else "it would count twice"
+            why = f"says nearly the same as {twin} (correlation {r:.2f}): {cost}"
             settled[guess.name] = replace(guess, role="left out", why=why)
         else:
             earlier[guess.name] = values

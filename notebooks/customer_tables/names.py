@@ -17,7 +17,8 @@ WHO = (
 WHICH = "id|ids|uid|uuid|guid|no|nr|num|number|nbr|key|code|ref|identifier"
 ALONE = (
     "customer|cust|client|consumer|user|member|account|acct|household|person|subscriber|borrower|"
-    "applicant|patient|employee|index|number|no|nr|key|serial|record|row|reference|ref|invoice|"
+    "applicant|patient|employee|index|number|no|nr|key|serial|record|row|rownames?|"
+    "unnamed 0|reference|ref|invoice|"
     "iban|bic|ssn|ean|sku|isbn"
 )
 ID_NAMES = re.compile(

@@ -124,6 +124,7 @@ VALUES = (
     r"(.* )?premiums?( .*)?",
 )
 PARTIAL_VALUES = (
+    r"(?!.*(hour|day|date|week|month|year|time) ?of)"
     r"(.* )?(purchases?|sales|spend|spent|spending|purchase amount|amount spent"
     r"|expenditures?)( .*)?",
 )
