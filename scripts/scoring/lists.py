@@ -96,20 +96,19 @@ class ScoredList:
             self._ascending = rises and self._last < customers[0].as_py()
             self._last = customers[-1].as_py()
 
-    def repeated(self) -> list[str]:
-        """Return which customers of a complete list are in it twice or more, as it calls them.
+    def has_repeated(self) -> bool:
+        """Whether a customer is in the complete list twice or more.
 
         Where each is greater than the one before, none is; otherwise DuckDB counts them.
         """
         if self._ascending:
-            return []
+            return False
         with tempfile.TemporaryDirectory(prefix="scoring-") as folder:
             settings: dict[str, Any] = {"memory_limit": MEMORY, "temp_directory": folder}
             with duckdb.connect(config=settings) as connection:
-                found = connection.execute(
-                    f"SELECT customer FROM {_relation(self.path)} GROUP BY ALL HAVING count(*) > 1"
-                ).fetchall()
-        return [customer for (customer,) in found]
+                counted = f"SELECT count(*) AS n FROM {_relation(self.path)} GROUP BY customer"
+                most = connection.execute(f"SELECT max(n) FROM ({counted})").fetchone()
+        return bool(most and (most[0] or 0) > 1)
 
 
 def listed(customers: pa.StringArray) -> pa.StringArray:

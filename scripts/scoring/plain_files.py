@@ -11,7 +11,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -137,15 +137,13 @@ class PlainFile:
             raise NotPlain(f"the column {dated[0]!r} may hold dates")
         self._identifier = places[self.identifier]
 
-    def batches(self, left_out: Sequence[int] | np.ndarray = ()) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of the file, without those in some places; sets the share `done`."""
-        rows, places = 0, np.asarray(left_out, int)
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of the file; sets the share `done`."""
+        rows = 0
         with _translated():
             for batch in self._delimited() if self._text else self._parquet():
-                kept = ~np.isin(np.arange(rows, rows + batch.num_rows), places)
                 rows += batch.num_rows
-                if kept.any():
-                    yield batch if kept.all() else batch.filter(pa.array(kept))
+                yield batch
         if not rows:
             raise NotPlain("no rows")
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
 from scoring import writing
-from scoring.lists import ScoredList, listed
+from scoring.lists import ScoredList
 from scoring.plain_files import NotPlain, PlainFile
-from segmentation.cleaning import Cleaned, check_types, index_customers
+from segmentation.cleaning import Cleaned, check_types
 from segmentation.dataset import match_columns
 from segmentation.drift import Period, refuse_units
 from segmentation.model import load_model
@@ -118,24 +115,8 @@ def _check_paths(model: Path, source: Path, output: Path) -> None:
 def _score_plain(
     scorer: Scorer, source: Path, new_list: Callable[[], ScoredList], advance: Advance
 ) -> Result:
-    """Score the file; where identifiers repeat, once more without the exact copies."""
-    file = PlainFile(source, scorer.dataset)
-    result, repeated = _score_pieces(scorer, file, new_list(), advance)
-    if repeated:
-        copies, dropped = _copies(scorer, file, repeated)
-        result, _ = _score_pieces(scorer, file, new_list(), advance, copies)
-        result.changes += dropped
-    return result
-
-
-def _score_pieces(
-    scorer: Scorer,
-    file: PlainFile,
-    scored_list: ScoredList,
-    advance: Advance,
-    copies: Sequence[int] | np.ndarray = (),
-) -> tuple[Result, list[str]]:
-    """Score the file without the rows in some places; say which customers of the list repeat."""
+    """Score the file piece by piece; `NotPlain` if something in it has to be seen as a whole."""
+    file, scored_list = PlainFile(source, scorer.dataset), new_list()
     result = Result(scorer.model, Period(scorer.model), scored_list.path)
     counts: Counter[Change] = Counter()
 
@@ -148,39 +129,17 @@ def _score_pieces(
         return scored_list.rows(scored.assigned), period, typed.changes + scored.changes
 
     with scored_list:
-        for rows, period, changes in parallel_map(score, file.batches(copies)):
+        for rows, period, changes in parallel_map(score, file.batches()):
             scored_list.write(rows)
             result.period.merge(period)
             for change in changes:
                 counts[replace(change, rows=0)] += change.rows
             advance(result.period.customers, file.done)
     file.settle()
+    if scored_list.has_repeated():
+        raise NotPlain("an identifier on several rows")
     result.changes = [replace(change, rows=rows) for change, rows in counts.items()]
-    return result, scored_list.repeated()
-
-
-def _copies(
-    scorer: Scorer, file: PlainFile, repeated: list[str]
-) -> tuple[np.ndarray, list[Change]]:
-    """Return the places of exact copies of an earlier row, from 0, and that they are dropped.
-
-    Raises
-    ------
-    UserError
-        If two rows of one identifier differ.
-    """
-    wanted, first, found = pa.array(repeated, pa.string()), 0, []
-    for batch in file.batches():
-        customers = file.customers(batch)
-        names = pa.array(customers.index, pa.string())
-        known = [pc.is_in(texts, value_set=wanted) for texts in (names, listed(names))]
-        here = np.flatnonzero(pc.or_(*known))
-        lines = pd.Index(here + first + 2, name="line")
-        found.append(customers.iloc[here].reset_index().set_axis(lines))
-        first += batch.num_rows
-    table = pd.concat(found).rename(columns={"customer": file.identifier})
-    dropped = index_customers(table, scorer.dataset, least=1).changes  # refuses rows that differ
-    return table.index[table.duplicated()].to_numpy() - 2, dropped
+    return result
 
 
 # --- as a whole ----------------------------------------------------------------------------------
