@@ -1,6 +1,7 @@
 """Runs of tiny notebooks: what is run, skipped, published and left alone."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -243,6 +244,7 @@ def test_a_run_is_not_repeated_on_other_data_or_notebooks(old, project, april, t
         ("die", "01 numbers ended without a word: most likely the machine ran out of memory"),
         ("memory", "01 numbers asked for more memory than there is"),
         ("exit", "01 numbers stopped before its last cell"),
+        ("disk", "The disk is full"),
     ],
 )
 def test_a_failing_stage_leaves_the_previous_results(done, capsys, trouble, told):
@@ -316,14 +318,31 @@ def test_a_publication_killed_halfway_is_undone(done):
         assert done.snapshot() == before
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs an ordinary user, not root"
+@pytest.mark.parametrize(
+    ("module", "name", "number", "code", "told"),
+    [
+        (publishing, "_copy", errno.ENOSPC, 1, "The disk is full"),
+        (records, "write_stamp", errno.ENOSPC, 1, "The disk is full"),
+        (records, "write_manifest", errno.EROFS, 2, "nothing can be written there"),
+        (publishing.Workplace, "recover", errno.EACCES, 2, "give yourself write access"),
+    ],
 )
-def test_a_folder_without_write_access(project, capsys):
-    project.folder.chmod(0o500)
-    assert project.run() == 2
-    project.folder.chmod(0o700)
-    assert "write access" in capsys.readouterr().err
+def test_a_disk_that_takes_no_more_leaves_the_earlier_results(
+    done, capsys, monkeypatch, module, name, number, code, told
+):
+    before = done.snapshot()
+
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(module, name, refuse)
+        assert done.run("--set", "start=4") == code
+    said = capsys.readouterr().err
+    assert told in said and "Traceback" not in said
+    assert done.snapshot() == before
+    assert done.run("--set", "start=4") == 0 and done.broken() == []
+    assert done.read("segments.csv") == "id,segment\na,4.0\n"
 
 
 # --- arguments ----------------------------------------------------------------------------------

@@ -1,24 +1,20 @@
-"""Runs that are stopped anywhere, that find no space, that wait for each other, and their kernels.
+"""Runs that are stopped anywhere, that wait for each other, and their kernels.
 
 A few random moments by default; ``FAULT_MOMENTS=30 FAULT_SEED=7 pytest tests/test_stops.py`` tries
-others. As a program, with a finished project and a place for a disk, it runs on small disks.
+others.
 """
 
 import asyncio
 import json
 import os
 import random
-import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from toy_series import ROOT, ROW, SERIES, SOURCES, Project, wait_for, words
+from toy_series import ROW, SERIES, SOURCES, Project, wait_for, words
 
 from runner import scheduling
 from runner.execution import Kernels
@@ -100,60 +96,6 @@ def test_killed_at_a_random_moment(done, undisturbed, moment, capsys):
     assert done.snapshot(times=False) == expected, scene
     assert done.broken() == [], scene
     assert list(done.results.parent.iterdir()) == [done.results], scene
-
-
-# --- disks ----------------------------------------------------------------------------------------
-
-
-def run_on_small_disks(finished, disk):
-    """Print what runs come to on a disk with little space, on one that is closed, and afterwards.
-
-    Needs a name space of its own, in which it may mount file systems that nobody else sees.
-    """
-
-    def mount(*options):
-        subprocess.run(["mount", *options, str(disk)], check=True)
-
-    def run():
-        process = project.start(*SETTINGS)
-        said, _ = process.communicate(timeout=120)
-        return process.returncode, said, project.snapshot() == before, project.broken()
-
-    disk.mkdir()
-    mount("-t", "tmpfs", "-o", "size=16m", "tmpfs")
-    project = Project(disk / "work", finished)
-    before, used, told = project.snapshot(), shutil.disk_usage(disk).used, []
-    for spare in (8, 120, 240, 800):
-        mount("-o", f"remount,size={used // 1024 + spare}k")
-        told.append(run())
-        shutil.rmtree(project.results.with_name(".mine.run"), ignore_errors=True)
-        if told[-1][0] == 0:
-            break
-    mount("-o", "remount,ro")
-    closed = run()
-    mount("-o", "remount,rw,size=16m")
-    code = run()[0]
-    print("RESULT" + json.dumps([told, closed, code, project.snapshot(times=False)]))
-
-
-def test_full_and_closed_disks_leave_the_earlier_results(finished, undisturbed, tmp_path):
-    apart = ["unshare", "--map-root-user", "--mount"]
-    trial = [*apart, "mount", "-t", "tmpfs", "tmpfs", str(tmp_path)]
-    if not shutil.which("unshare") or subprocess.run(trial, capture_output=True).returncode:
-        pytest.skip("needs a system that lets tests mount a small disk")
-    paths = os.pathsep.join(str(ROOT / name) for name in ("scripts", "notebooks"))
-    command = [*apart, sys.executable, __file__, str(finished.folder), str(tmp_path / "disk")]
-    environ = os.environ | {"PYTHONPATH": paths}
-    made = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environ)
-    assert "RESULT" in made.stdout, made.stdout + made.stderr
-    told, closed, code, end = json.loads(made.stdout.partition("RESULT")[2])
-    assert told[0][0] == 1, "no disk was small enough"
-    for code_then, said, untouched, wrong in told:
-        assert wrong == [] and "Traceback" not in said
-        if code_then:
-            assert code_then == 1 and untouched and "The disk is full" in said, said
-    assert (closed[0], closed[3]) == (2, []) and "nothing can be written there" in closed[1]
-    assert code == 0 and end == undisturbed[0]
 
 
 # --- waiting --------------------------------------------------------------------------------------
@@ -241,9 +183,3 @@ def test_surroundings_of_the_user_do_not_reach_a_notebook(project, monkeypatch):
     project.write(_01=SOURCES["01"].replace('"in", results', facts))
     assert project.run() == 0
     assert "[None, '1', '0']" in project.read("notebooks/01_numbers.ipynb")
-
-
-if __name__ == "__main__":
-    earlier = Project.__new__(Project)
-    earlier.folder = Path(sys.argv[1])
-    run_on_small_disks(earlier, Path(sys.argv[2]))

@@ -55,6 +55,8 @@ SOURCES = {
             raise ValueError("a bad number")
         if trouble == "row":
             float(row)
+        if trouble == "disk":
+            raise OSError(28, "No space left on device", row)
         if trouble == "input":
             raise UserError("the column 'limit' is missing\\nheader of t.csv\\nadd it")
         if trouble == "die":
