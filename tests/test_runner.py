@@ -16,6 +16,7 @@ from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
 from runner import command, inputs, notebook_files, publishing, records
 from runner.notebook_files import Parameter
+from segmentation import session
 
 TWICE = "tables/02_twice.csv"
 
@@ -45,6 +46,17 @@ def test_the_manifest_tells_what_ran_on_what_and_what_came_out(finished):
         assert len(entry["cells"]) == len(cells) > 1
         assert 0 < sum(entry["cells"]) <= entry["seconds"]
         assert sys.platform != "linux" or 10e6 < entry["peak_memory"] < 10e9
+
+
+def test_notebooks_follow_the_last_run_at_a_terminal(done, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(session, "SESSION", tmp_path / "session.json")
+    monkeypatch.setattr(session, "is_watched", lambda: True)
+    done.run()
+    assert session.settle("", "") == (session.FIRST, "")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    done.run()
+    assert session.settle("", "") == ("credit_card", str(done.results.resolve()))
+    assert "explore.ipynb" in capsys.readouterr().out
 
 
 def test_executed_notebooks_show_no_path_of_this_machine(finished):

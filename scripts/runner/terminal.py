@@ -114,11 +114,15 @@ def left_out(results: Path) -> list[str]:
     return shown[:MOST_COLUMNS] + (more if len(shown) > MOST_COLUMNS else [])
 
 
-def explore() -> str:
-    """Return the command that opens JupyterLab with the notebooks."""
+def explore(dataset: str, results: Path) -> str:
+    """Return the command that opens explore.ipynb, which at a terminal follows this run."""
+    if sys.stdout.isatty():
+        from segmentation import session  # brings IPython
+
+        session.remember(dataset, results)
     lab = Path(sys.prefix) / ("Scripts" if sys.platform == "win32" else "bin") / "jupyter"
     shown = []
-    for path in (lab, NOTEBOOKS):
+    for path in (lab, NOTEBOOKS / "explore.ipynb"):
         near = path.is_relative_to(Path.cwd())
         text = str(path.relative_to(Path.cwd()) if near else path)
         shown.append(f'"{text}"' if " " in text else text)
