@@ -60,17 +60,21 @@ def test_the_slider_shows_another_number_of_segments(segments, shown, window):
     shown.clear()
     slider.value = 3
     assert "Trial: k = 3" in text(shown) and "From k = 2 to 3" in text(shown)
+    assert all(feature in text(shown) for feature in segments.profile().index)
 
 
-def test_a_feature_that_is_not_ticked_is_left_out(segments, shown, window):
+def test_a_feature_can_weigh_more_and_one_that_weighs_nothing_is_left_out(segments, shown, window):
     explore.other_features(segments)
-    ticked = control(shown, widgets.SelectMultiple)
+    (view,) = (thing for thing in shown if isinstance(thing, widgets.interactive))
+    sliders = [child for child in view.children if isinstance(child, widgets.FloatSlider)]
+    first, second = list(segments.matrix)[:2]
+    sliders[0].value = 0
     shown.clear()
-    gone, *kept = ticked.value
-    ticked.value = tuple(kept)
-    assert f"Trial: without {gone}" in text(shown)
+    sliders[1].value = 2
+    assert f"Trial: without {first}, {second} × 2" in text(shown)
     shown.clear()
-    ticked.value = ()
+    for slider in sliders:
+        slider.value = 0
     assert "no feature is left" in text(shown)
 
 

@@ -11,6 +11,8 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
+from threading import Thread
 from typing import Any
 
 import ipywidgets as widgets
@@ -32,15 +34,24 @@ STATIC_POINTS = 10_000
 
 
 def by_k(segments: Segments) -> None:
-    """Show the scan's solution for a k on a slider, and where its segments come from."""
+    """Show the scan's solution for a k on a slider: profiles, and where its segments come from.
+
+    In a window the solutions are made ahead, so that the slider need not wait for them.
+    """
     ks = sorted(segments.run.stored)
 
-    def show(k: int) -> None:
-        display(segments.at(k))
+    @cache
+    def view(k: int) -> str:
+        solution = segments.at(k)
+        effects = "Means in standard deviations from the average customer"
+        parts = [solution._repr_html_(), presentation.html_table(solution.profile(), effects)]
         if k - 1 in ks:
-            display(HTML(presentation.html_table(_flow(segments, k), f"From k = {k - 1} to {k}")))
+            parts.append(presentation.html_table(_flow(segments, k), f"From k = {k - 1} to {k}"))
+        return "".join(parts)
 
-    _live(show, k=_slider(ks, segments.run.k))
+    if is_watched():
+        Thread(target=lambda: [view(k) for k in ks], daemon=True).start()
+    _live(lambda k: display(HTML(view(k))), k=_slider(ks, segments.run.k))
 
 
 def _slider(ks: list[int], k: int) -> widgets.SelectionSlider:
@@ -62,18 +73,22 @@ def _flow(segments: Segments, k: int) -> pd.DataFrame:
 
 
 def other_features(segments: Segments) -> None:
-    """Refit with some of the features, and compare with the segments of the run."""
-    labels = {f.label or f.name: f.name for f in segments.known.features}
-    names = {label: name for label, name in labels.items() if name in segments.run.matrix}
-    ticked = widgets.SelectMultiple(
-        options=names, value=tuple(names.values()), rows=min(len(names), 12), description="Segment"
-    )
+    """Refit with features left out or weighted, and compare with the segments of the run."""
+    labels = {f.name: f.label or f.name for f in segments.known.features}
+    scale = {"value": 1, "min": 0, "max": 3, "step": 0.5, "continuous_update": False}
+    wide = {"style": {"description_width": "22em"}, "layout": widgets.Layout(width="44em")}
+    weights = {
+        name: widgets.FloatSlider(description=labels[name], **scale, **wide)
+        for name in segments.run.matrix
+    }
 
-    def show(kept: tuple[str, ...], k: int) -> None:
-        gone = [name for name in names.values() if name not in kept]
-        display(segments.refit(k, without=gone) if gone or k != segments.run.k else segments.run)
+    def show(k: int, **weights: float) -> None:
+        gone = [name for name, weight in weights.items() if not weight]
+        other = {name: weight for name, weight in weights.items() if weight not in (0, 1)}
+        trial = gone or other or k != segments.run.k
+        display(segments.refit(k, without=gone, weights=other) if trial else segments.run)
 
-    _live(show, kept=ticked, k=_slider(sorted(segments.run.stored), segments.run.k))
+    _live(show, k=_slider(sorted(segments.run.stored), segments.run.k), **weights)
 
 
 def one_customer(segments: Segments, identifier: str = "") -> None:
