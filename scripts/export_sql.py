@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 from runner import DONE
-from runner.entry import Parser, run
-from scoring import writing
+from runner.entry import Parser, run, writing
 
 _EPILOG = """\
 example:

@@ -18,8 +18,7 @@ The public table's flaws are then put in, because a cleaning notebook has to mee
 The visitors in ``data/mall`` are much simpler: five groups, each with independent quantiles of
 age, income and spending score.
 
-    python scripts/make_sample_data.py            # writes customers.csv and truth.csv
-    python scripts/make_sample_data.py --check    # rebuilds in memory and compares, byte for byte
+    python scripts/make_sample_data.py    # writes customers.csv and truth.csv
     python scripts/make_sample_data.py --dataset mall
     python scripts/make_sample_data.py --rows 1000000 --folder FOLDER    # for trials of size
 """
@@ -333,25 +332,18 @@ def build(dataset: str = "credit_card", rows: int | None = None) -> dict[str, by
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the two files, or with ``--check`` compare them with what is there."""
+    """Write the two files."""
     parser = argparse.ArgumentParser(description="Generate the embedded tables.")
     add = parser.add_argument
     add("--dataset", choices=MAKERS, default="credit_card", help="which table")
     add("--folder", type=Path, help="where the files are (default: its data folder)")
-    add("--check", action="store_true", help="compare with the files, write nothing")
     add("--rows", type=int, help="another number of cardholders, for trials; needs --folder")
     options = parser.parse_args(arguments)
     if options.rows and (not options.folder or options.dataset != "credit_card"):
         parser.error("--rows is for cardholders, and needs a --folder of its own")
     options.folder = options.folder or DATA / options.dataset
-    files = build(options.dataset, options.rows)
-    if options.check:
-        there = {path.name: path.read_bytes() for path in options.folder.glob("*.csv")}
-        stale = [name for name, content in files.items() if there.get(name) != content]
-        print(f"differ from a rebuild: {', '.join(stale)}" if stale else "both files are as built")
-        return 1 if stale else 0
     options.folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
+    for name, content in build(options.dataset, options.rows).items():
         (options.folder / name).write_bytes(content)
         print(f"wrote {options.folder / name} ({len(content):,} bytes)")
     return 0

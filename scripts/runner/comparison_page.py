@@ -13,6 +13,7 @@ from customer_tables.errors import UserError
 from runner import comparison as basis
 from runner import conclusions, pages
 from runner.comparison import Comparison, Run, compare, different_numbers, numbers, read_run
+from runner.entry import writing
 from runner.shapes import (
     FALLBACK_COLOUR,
     FALLBACK_MARKER,
@@ -75,14 +76,8 @@ def write_comparison(first: Path, second: Path, output: Path | None = None) -> P
             "--output names a folder", where=str(path), remedy="name a file, such as changes.html"
         )
     html = _render(compare(*runs))
-    try:
+    with writing("the page", path, "choose another place with --output"):
         pages.write(path, html)
-    except OSError as error:
-        raise UserError(
-            f"the page cannot be written: {error.strerror}",
-            where=str(path),
-            remedy="choose another place with --output",
-        ) from None
     return path
 
 

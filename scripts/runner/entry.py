@@ -6,7 +6,8 @@ import argparse
 import atexit
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -81,6 +82,16 @@ def finish(work: Callable[[], int], left: str = "nothing was written") -> int:
         word = "Interrupted" if number == signal.SIGINT else "Stopped"
         print(f"{word}; {left}.", file=sys.stderr)
         return 128 + number
+
+
+@contextmanager
+def writing(what: str, path: Path, remedy: str) -> Iterator[None]:
+    """Say in short why something cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"{what} cannot be written: {error.strerror or error}"
+        raise UserError(problem, where=str(path), remedy=remedy) from None
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

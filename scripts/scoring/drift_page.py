@@ -15,8 +15,8 @@ from customer_tables.errors import UserError
 from customer_tables.storage import json_text
 from customer_tables.text import points
 from runner import pages
+from runner.entry import writing
 from runner.shapes import colour_rules, flow_bands, move_rows, stack, style_of
-from scoring import writing
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.drift import RULES, WORDS, Drift
 from segmentation.migration import Migration, published_moves

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from scoring import writing
+from runner.entry import writing
 from scoring.lists import ScoredList
 from scoring.plain_files import NotPlain, PlainFile
 from segmentation.cleaning import Cleaned, check_types

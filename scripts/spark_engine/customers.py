@@ -18,7 +18,7 @@ from customer_tables.source import FOUND_OUT, Options, Source
 from customer_tables.storage import write_atomically
 from customer_tables.transaction_columns import recognise
 from customer_tables.transactions import aggregate_lines
-from scoring import writing
+from runner.entry import writing
 from segmentation.dataset import load_dataset
 from segmentation.intake import name_of
 from spark_engine.dialect import to_spark
