@@ -6,36 +6,69 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Iterator
-from itertools import permutations
+import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import nbformat
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from IPython.display import HTML, Markdown
 from test_notebooks_run import TWO_FEATURES, run_in_process, small_table
 
 from runner import pages, start_page
-from segmentation import drift, workspace
-from segmentation.claims import Claim, claim, claims_of, restored, together
-from segmentation.dataset import DATA_FOLDER
+from segmentation import drift, summary, workspace
+from segmentation.claims import Claim, claim, claims_of, restored, stated, together
+from segmentation.dataset import DATA_FOLDER, load_dataset
+from segmentation.stages import STAGES
 
-# Where the start page claims something, and what its template may put before that.
-REGIONS = (
-    ".notices li, .answer .sentences p, .actions th .name a, .gist, .actions .limited, .card h3,"
-    ' .actions td[data-label="Detectable uplift"], .traits .label, .evidence, .why p.note,'
-    " .sure .word, .sure .leaning, p.part, .control p.shown, .decision .decided p,"
-    " .verdict .scale .chosen, .verdict li:not(.scale li), .verdict .decided p"
+# Where a page writes; what defines (the glossary) or records (settings, versions) is no claim.
+BLOCKS = (
+    "p, li, td, th, dt, dd, h1, h2, h3, h4, caption, summary, figcaption, label, option, .label, "
+    ".amount"
 )
-LEADS = ("Why this name: ",)
+RECORDS = "script, style, svg, .glossary, .provenance"
+# What a sentence says only under a condition; some of these words also define.
+CLAIMING = (
+    r"(?:best|worst|better|worse|most|least|more|less|few|fewer|fewest|many|much|only|rarely|often|"
+    r"usually|mainly|mostly|strong\w*|weak\w*|good|poor|excellent|moderate|reasonable|valuable|"
+    r"loyal|important|reliabl[ey]|(?:un)?stable|robust|natural|reproducible|constructed|"
+    r"clear(?:ly|er|est)?|significant\w*|surpris\w+|remarkabl[ey]|high(?:er|est|ly)?|low(?:er|est)?|"
+    r"larg(?:e|er|est)|small(?:er|est)?|big(?:ger|gest)?|short(?:er|est)|long(?:er|est)|"
+    r"close(?:ly|r|st)?|similar|different|worth|no|none|nothing|never|always|every)"
+)
+DEFINING = (
+    r"at (?:least|most)|(?:more|less|fewer|smaller|larger) than|most distant|clear members|"
+    r"yes/no|how (?:far|often|much|many)|as (?:many|much|often)"
+)
+CONSTANT = (
+    r"(?i)notebooks? 0\d|seed \d+|(?<!\d)\.8\b|\bPC\d|\b(?:1|5|25|75|80|90|95|99)(?:%|th)|"
+    r"99\.9%|\d{4}-\d\d-\d\d|R²|below zero|of each \d|\d[\d.]*\d\.\d+"  # the last: versions
+)
+# Words of cells that say what a column or a method is; other words there are claims or data.
+CELLS = (
+    r"segment|describe|left out|under|none|nothing|yes|no|to|and|or|in|of|over|up|e|k|points?|"
+    r"years?|months?|keep|watch|rebuild"
+)
 # Words that judge: in what a template types beside its regions, each would be a claim of its own.
 JUDGING = (
     r"(?:best|worst|better|worse|strong\w*|weak\w*|good|poor|excellent|valuable|loyal|important|"
     r"reliabl[ey]|stable|robust|natural|clearly|significant\w*|surpris\w+|remarkabl[ey]|most|"
     r"few|rarely|often|usually)"
 )
+# What a rule says does not depend on the run.
+LIMITS = {"tolerance": summary.TOLERANCE, "gap": summary.NATURAL_VALLEY}
+RULES = summary.METHODS.replace("\n|", " |").strip().split("\n\n")
+DEFINITIONS = {*drift.RULES} | {
+    " ".join(cell.split()).format_map(LIMITS)
+    for row in RULES
+    for cell in row.split(" | ")[1:]
+    if not re.search(r"\{(?!tolerance|gap)", cell)
+}
 NUMBER = re.compile(r"[−-]?\d[\d,]*(?:\.\d+)?")
+WORD = re.compile(r"[^\W\d_]+")
 YEARS = re.compile(r"(?:[A-Z][\wé]+(?: &| et al\.| and)? )+\d{4}")  # of sources
 
 
@@ -45,7 +78,7 @@ YEARS = re.compile(r"(?:[A-Z][\wé]+(?: &| et al\.| and)? )+\d{4}")  # of source
 def holds(entry: dict[str, Any]) -> bool:
     """Evaluate a condition from what was saved of it, by Python's own rules."""
     values = {name: math.nan if v is None else v for name, v in entry["values"].items()}
-    text, names = entry["condition"], sorted(values, key=len, reverse=True)
+    text, names = entry["condition"] or "True", sorted(values, key=len, reverse=True)
     for place, name in enumerate(names):
         text = re.sub(rf"(?<![\w@]){re.escape(name)}(?!\w)", f"@{place}@", text)
     text = re.sub(r"@(\d+)@", r"v[\1]", text)
@@ -93,53 +126,151 @@ def plain(text: str) -> str:
     return " ".join(text.split()).rstrip(".").lower()
 
 
-def covered(text: str, known: set[str]) -> bool:
-    """Whether a text is one claim, or several one after the other."""
-    parts = re.split(r"(?<=[.:]) ", text)
-    joins = (" ".join(parts[:n]) for n in range(len(parts), 0, -1))
-    return any(
-        plain(head) in known and (n == 0 or covered(" ".join(parts[-n:]), known))
-        for n, head in enumerate(joins)
-    )
-
-
-def faults(page: BeautifulSoup, content: dict[str, Any], quoted: list[str]) -> list[str]:
-    """List what a page says without a condition that holds on its own numbers.
-
-    ``quoted`` are the texts about the source of the data that the dataset's description has.
-    """
-    claims = [*claims_of(content), *claims_in(content)]
-    known = {plain(entry["text"]) for entry in claims} | {plain(text) for text in quoted}
-    names = [segment["name"] for segment in content["report"]["segments"]]
-    names += [part["label"] for part in content["report"].get("importance", ())]
-    wrong = [f"does not hold: {entry}" for entry in claims if not holds(entry)]
-    wrong += [
-        f"number {written} is unknown: {entry}"
-        for entry in claims
-        for written in unknown_numbers(entry, names)
+def typed_words() -> set[str]:
+    """Return the words that templates, and the names of notebooks and verdicts, bring to a page."""
+    names = ("index.html.j2", "parts.html.j2", "layout.html.j2")
+    sources = [(pages.TEMPLATES / name).read_text(encoding="utf-8") for name in names]
+    texts = [
+        re.sub(r"<[^>]*>", " ", text)
+        for source in sources
+        for _, kind, text in pages.environment().lex(source)
+        if kind in ("data", "string")
     ]
-    regions = page.select(REGIONS)
-    for region in regions:
-        for hidden in region.select(".hidden"):
-            hidden.extract()
-        text = " ".join(region.text.split())
-        for lead in LEADS:
-            text = text.removeprefix(lead)
-        if re.search(r"\w", text) and not covered(text, known):
-            wrong.append(f"no claim: {text}")
+    texts += [
+        *start_page.VERDICTS,
+        *(stage.title for stage in STAGES.values()),
+        "million billion under",
+    ]
+    return set(WORD.findall(" ".join(texts).lower()))
+
+
+def faults(page: BeautifulSoup, content: dict[str, Any], words: set[str]) -> list[str]:
+    """List what a page says that is no claim which holds, and no word of the data."""
+    claims, known = [*claims_of(content), *claims_in(content)], any_of(words)
+    wrong = [f"does not hold: {entry}" for entry in claims if not holds(entry)]
+    for entry in claims:
+        text = re.sub(CONSTANT, " ", known.sub(" ", entry["text"]))
+        if unknown := unknown_numbers(entry | {"text": text}, []):
+            wrong.append(f"numbers {unknown} are unknown: {entry}")
+    tied, typed = any_of(words | {plain(entry["text"]) for entry in claims}), typed_words()
+    for hidden in page.select(RECORDS):
+        hidden.extract()
+    for block in page.select(BLOCKS):
+        rest = re.sub(CONSTANT, " ", tied.sub(" ", plain(block.text)))
+        new = [word for word in WORD.findall(rest) if word not in typed]
+        if new and not block.select_one(BLOCKS):
+            wrong.append(f"no claim, {new}: {plain(block.text)}")
     return wrong
+
+
+# --- what notebooks show --------------------------------------------------------------------------
+
+
+class Shown(NamedTuple):
+    """An output of a notebook: where, what by its type, and the claims that it is made from."""
+
+    where: str
+    data: dict[str, Any]
+    about: dict[str, Any]
+
+
+def outputs(results: Path) -> Iterator[Shown]:
+    """Yield the outputs of executed notebooks."""
+    for path in sorted((results / "notebooks").glob("*.ipynb")):
+        for place, cell in enumerate(nbformat.read(path, as_version=4).cells):
+            for output in cell.get("outputs", ()):
+                yield Shown(f"{path.name[:2]} [{place}]", output.data, output.metadata)
+
+
+def strings(content: Any) -> Iterator[str]:
+    """Yield the texts of a document, names of its entries included."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict):
+        yield from content
+        yield from strings(list(content.values()))
+    elif isinstance(content, list):
+        for part in content:
+            yield from strings(part)
+
+
+def vocabulary(results: Path, description: Path) -> set[str]:
+    """Return what the data, their description and the segments' claimed names call things."""
+    report = json.loads((results / "stages/06_report.json").read_text(encoding="utf-8"))
+    customers = pd.read_parquet(results / "stages/01_customers.parquet")
+    words = {*strings(tomllib.loads(description.read_text(encoding="utf-8")))}
+    words |= {segment["name"] for segment in report["segments"]} | {report["noun"], report["nouns"]}
+    words |= {*pd.read_csv(results / "tables/01_columns.csv").astype(str).to_numpy().ravel()}
+    for name in customers.select_dtypes(exclude="number"):
+        words |= set(customers[name].dropna().astype(str))
+    known = load_dataset(str(description))
+    words |= {known.title, known.about, *(column.label for column in known.columns)}
+    # What was changed in the file, as it was recorded; captions are read with the figures.
+    words |= {*strings(json.loads((results / "stages/01_cleaning.json").read_text("utf-8")))}
+    for figure in (results / "figures").glob("*.json"):
+        words.add(json.loads(figure.read_text(encoding="utf-8"))["caption"])
+    return {" ".join(word.split()).rstrip(".") for word in words if WORD.search(word)}
+
+
+def any_of(words: set[str]) -> re.Pattern[str]:
+    """Return what finds one of the words, the longest first."""
+    ordered = sorted(map(re.escape, words), key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(ordered)})(?!\w)", re.IGNORECASE)
+
+
+def unclaimed(text: str) -> list[str]:
+    """List the words of a text that claim something; the words of the data are taken out of it."""
+    return re.findall(rf"\b{CLAIMING}\b", re.sub(DEFINING, " ", text), re.IGNORECASE)
+
+
+def faults_shown(shown: Iterable[Shown], words: set[str]) -> list[str]:
+    """List what outputs say that is no claim, no number, no definition and no word of the data."""
+    known = any_of(words)
+    return [f"{o.where}: {fault}" for o in shown for fault in _faults_of(o.data, o.about, known)]
+
+
+def _faults_of(
+    data: dict[str, Any], about: dict[str, Any], known: re.Pattern[str]
+) -> Iterator[str]:
+    claims = [entry for entry in about.get("claims", ()) if entry["text"] not in DEFINITIONS]
+    said = {plain(entry["text"]) for entry in claims}
+    for entry in claims:
+        text = re.sub(CONSTANT, " ", known.sub(" ", entry["text"]))
+        if not holds(entry):
+            yield f"does not hold: {entry}"
+        if unknown := unknown_numbers(entry | {"text": text}, []):
+            yield f"numbers {unknown} are unknown: {entry}"
+        if not entry["condition"] and ((words := unclaimed(text)) or not entry["values"]):
+            yield f"no condition for {words}: {entry}"
+    if "text/markdown" in data and not about.get("claims"):
+        yield f"no claim: {data['text/markdown']}"
+    if "image/png" in data:
+        for part in re.split(r"(?<=\.) ", about["image/png"]["alt"]):
+            text = re.sub(CONSTANT, " ", part)
+            drawn = not (unclaimed(text) or NUMBER.search(text))
+            if not (drawn or any(plain(part) in claim for claim in said)):
+                yield f"no claim: {part}"
+    for cell in BeautifulSoup(data.get("text/html", ""), "html.parser").select("td"):
+        text = " ".join(cell.text.split())
+        if plain(text) in said or text in DEFINITIONS:
+            continue
+        rest = re.sub(CONSTANT, " ", known.sub(" ", text))
+        rest = re.sub(rf"\b(?:{CELLS})\b", " ", NUMBER.sub(" ", rest))
+        if WORD.search(rest):
+            yield f"no claim in a cell: {text}"
 
 
 # --- runs of tables of several shapes -------------------------------------------------------------
 
 
 class Page:
-    """The start page of a run, what it was made from, and the texts that the notebooks showed."""
+    """The start page of a run, what it was made from, and what the notebooks showed."""
 
-    def __init__(self, results: Path, said: list[tuple[str, dict[str, Any]]]) -> None:
+    def __init__(self, results: Path, description: Path, shown: list[Shown]) -> None:
         manifest = results / "manifest.json"
         self.run = json.loads(manifest.read_text("utf-8")) if manifest.is_file() else {}
-        self.results, self.said = results, said
+        self.results, self.shown = results, shown
+        self.known = vocabulary(results, description)
 
     def read(self) -> tuple[BeautifulSoup, dict[str, Any]]:
         path = start_page.render_index(self.results, run=self.run)
@@ -176,58 +307,45 @@ SHAPES = {made.__name__: made for made in (natural, by_hand, of_age, transaction
 def page(request, card_run, tmp_path_factory) -> Page:
     if request.param == "cardholders":
         results = tmp_path_factory.mktemp("cards") / "results"
-        return Page(Path(shutil.copytree(card_run.results, results)), [])
-    folder, said = tmp_path_factory.mktemp(request.param), []
+        shutil.copytree(card_run.results, results)
+        return Page(results, card_run.dataset / "dataset.toml", [*outputs(results)])
+    folder, shown = tmp_path_factory.mktemp(request.param), []
     given = {"numbers": ("01", "03", "04", "06"), **SHAPES[request.param](folder, card_run.dataset)}
+
+    def display(thing: Any, metadata: Any = None, raw: bool = False) -> None:
+        kinds = {Markdown: "text/markdown", HTML: "text/html"}
+        data = thing if raw else {kinds[type(thing)]: thing.data}
+        shown.append(Shown(f"{request.param} {len(shown)}", data, metadata or {}))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workspace, "FIGURE_DPI", 36)
-        patch.setattr(workspace, "display", lambda *things, **settings: None)
-        patch.setattr(
-            workspace.Workspace,
-            "say",
-            lambda ws, template, **values: said.append((template, values)),
-        )
+        patch.setattr(workspace, "display", display)
         run_in_process(folder / "results", **given)
-    return Page(folder / "results", said)
-
-
-def quoted_by(report: dict[str, Any]) -> list[str]:
-    """Return what a dataset's description says, and which features its user asked for."""
-    texts = [path.read_text("utf-8") for path in DATA_FOLDER.glob("*/dataset.toml")]
-    texts += [
-        f"The features that segment were chosen for this run (segment_on): {', '.join(labels)}."
-        for labels in permutations(row["label"] for row in report["profile"][:4])
-    ]
-    return [text for text in report["limits"] if any(text in known for known in texts)]
+    described = given["dataset"]
+    described = DATA_FOLDER / described if isinstance(described, str) else described
+    return Page(folder / "results", described / "dataset.toml", shown)
 
 
 def test_every_claim_of_the_start_page_holds_in_its_run(page):
     parsed, content = page.read()
-    assert faults(parsed, content, quoted_by(content["report"])) == []
+    assert faults(parsed, content, page.known) == []
     assert len(list(claims_in(content))) > 20
 
 
-def test_every_sentence_that_code_hands_to_a_notebook_is_a_claim(page):
-    definitions = [*drift.RULES, *quoted_by(page.read()[1]["report"])]
-    texts = [
-        (template, value)
-        for template, values in page.said
-        for value in values.values()
-        if isinstance(value, str) and value.endswith(".") and len(value.split()) > 3
-        if value not in definitions
-    ]
-    assert [(template, text) for template, text in texts if not isinstance(text, Claim)] == []
-    assert all(holds(entry) for entry in claims_of([text for _, text in texts]))
+def test_every_output_of_the_notebooks_is_made_of_claims_numbers_and_words_of_the_data(page):
+    assert faults_shown(page.shown, page.known) == []
+    assert sum(len(output.about.get("claims", ())) for output in page.shown) > 40
 
 
 # --- planted faults -------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def cards(card_run) -> tuple[str, dict[str, Any]]:
+def cards(card_run) -> tuple[str, dict[str, Any], re.Pattern[str]]:
     run = json.loads((card_run.results / "manifest.json").read_text(encoding="utf-8"))
-    content = start_page.content(card_run.results, run)
-    return (card_run.results / "index.html").read_text(encoding="utf-8"), content
+    html = (card_run.results / "index.html").read_text(encoding="utf-8")
+    known = vocabulary(card_run.results, card_run.dataset / "dataset.toml")
+    return html, start_page.content(card_run.results, run), known
 
 
 @pytest.mark.parametrize(
@@ -238,16 +356,52 @@ def cards(card_run) -> tuple[str, dict[str, Any]]:
         (r"(<p class=\"gist\">)", r"\1They are valuable. "),
         (r"(fits on two samples is )0", r"\g<1>9"),
         (r'(id="segment-1-name">)[^<]+', r"\1Everybody"),
+        (r"(<td[^>]*>)(?=[\d.]+%</td>)", r"\1premium: "),
     ],
 )
-def test_a_typed_word_a_number_or_a_name_of_the_page_without_a_condition_is_found(
+def test_a_word_a_number_or_a_name_of_the_page_without_a_condition_is_found(
     cards, pattern, planted
 ):
-    html, content = cards
+    html, content, known = cards
     changed, times = re.subn(pattern, planted, html)
     assert times
-    found = faults(BeautifulSoup(changed, "html.parser"), content, quoted_by(content["report"]))
+    found = faults(BeautifulSoup(changed, "html.parser"), content, known)
     assert [fault for fault in found if fault.startswith("no claim")]
+
+
+def _text(html: str, *claims: Claim) -> Shown:
+    return Shown("planted", {"text/markdown": html}, {"claims": claims_of(list(claims))})
+
+
+def _drawn(alt: str, *claims: Claim) -> Shown:
+    about = {"image/png": {"alt": alt}, "claims": claims_of(list(claims))}
+    return Shown("planted", {"image/png": ""}, about)
+
+
+def _cell(text: str) -> Shown:
+    return Shown("planted", {"text/html": f"<table><tr><td>{text}</td></tr></table>"}, {})
+
+
+TITLE = stated("{n} of them buy", n=3)
+PLANTED = {
+    "a typed sentence": _text("They are loyal."),
+    "a sentence without a condition": _text("", stated("They buy most ({n}).", n=3)),
+    "a sentence without a number": _text("", Claim("They buy shoes.", "", {})),
+    "a changed number": _text("", Claim("4 of them buy", "", {"n": 3})),
+    "a condition that does not hold": _text("", Claim("They buy most", "a > b", {"a": 1, "b": 2})),
+    "a title of its own": _drawn("Cardholders are valuable. Bars.", TITLE),
+    "a word in the alternative text": _drawn(f"{TITLE}. Most are zero.", TITLE),
+    "a number in the alternative text": _drawn(f"{TITLE}. 7 bars.", TITLE),
+    "a word in a cell": _cell("premium"),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED)
+def test_an_output_that_is_not_tied_to_the_run_is_found(cards, planted):
+    assert faults_shown([planted], cards[2])
+    assert not faults_shown(
+        [_text("", TITLE), _drawn(f"{TITLE}. Bars.", TITLE), _cell("3%")], cards[2]
+    )
 
 
 def test_a_value_that_is_changed_after_the_fact_is_found(cards):

@@ -23,7 +23,7 @@ def window(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(session, "SESSION", tmp_path / "results" / "session.json")
     monkeypatch.setattr(workspace, "RESULTS_FOLDER", tmp_path / "results")
-    monkeypatch.setattr(workspace, "display", lambda thing: shown.append(thing.data))
+    monkeypatch.setattr(workspace, "display", lambda thing, **_: shown.append(thing.data))
     for module in (session, workspace):
         monkeypatch.setattr(module, "is_watched", lambda: True)
     return shown

@@ -23,8 +23,6 @@ _INVISIBLE = re.compile(
 CURRENCY_SIGNS = frozenset({"$", "£", "€", "¥", "₹", "US$", "CHF"})  # written before the amount
 _PARSING = Lock()
 YEAR = "year"  # the unit of columns that hold calendar years
-# Words for the adjusted Rand index (Steinley 2004, Psychological Methods 9, p. 388).
-AGREEMENT_CUTS = ((0.90, "excellent"), (0.80, "good"), (0.65, "moderate"))
 
 
 def python_tree(source: str, mode: str = "exec") -> Any:
@@ -162,11 +160,6 @@ def joined(words: Sequence[str], last: str = "and") -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """Write a count with its noun in the right number: 1 segment, 6 segments."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def agreement_word(value: float) -> str:
-    """Return Steinley's (2004) word for an adjusted Rand index."""
-    return next((word for cut, word in AGREEMENT_CUTS if value >= cut), "poor")
 
 
 def did_you_mean(text: str, names: Iterable[str], otherwise: str) -> str:

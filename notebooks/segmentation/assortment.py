@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from segmentation.claims import Claim, stated
 from segmentation.dataset import Dataset
 
 PREFIX = "spent_on_"
@@ -50,11 +51,11 @@ def against_everybody(shares: pd.DataFrame) -> pd.DataFrame:
     return shares.drop(EVERYBODY) / everybody.where(everybody > 0)
 
 
-def buys_more(multiples: pd.DataFrame, most: int = 3) -> dict[str, list[str]]:
+def buys_more(multiples: pd.DataFrame, most: int = 3) -> dict[str, list[Claim]]:
     """List the goods that each segment buys clearly more of than everybody, most first."""
     return {
         str(segment): [
-            f"{goods} ({multiple:.1f} times)"
+            stated("{goods} ({times:.1f} times)", goods=goods, times=multiple)
             for goods, multiple in row.nlargest(most).items()
             if multiple >= CLEARLY_MORE
         ]

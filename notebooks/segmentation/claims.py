@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from segmentation import expressions
+from customer_tables.text import joined
+from segmentation import expressions, presentation
+
+# Words for the adjusted Rand index (Steinley 2004, Psychological Methods 9, p. 388).
+AGREEMENT_CUTS = ((0.90, "excellent"), (0.80, "good"), (0.65, "moderate"))
 
 
 class Claim(str):
@@ -57,12 +63,76 @@ def claim(values: Mapping[str, Any], *options: tuple[str, str]) -> Claim:
     return Claim("", "", {}, holds=False)
 
 
+def stated(template: str, when: str = "", **values: object) -> Claim:
+    """Fill a template, and tie the text to its numbers and to the claims among its values.
+
+    Parameters
+    ----------
+    when : str, optional
+        A condition over `values`: where it does not hold, the text is empty.
+
+    Examples
+    --------
+    >>> stated("{share:.0%} of {whom}", "share > 0.5", share=0.512, whom="all").condition
+    '(share > 0.5)'
+    """
+    asked = {name: values[name] for name in expressions.columns_of(when)} if when else {}
+    own = claim(asked, (when, " ")) if when else claim({})
+    if when and not own:
+        return own
+    found = presentation.fields(template, **values)
+    numbers = {field: number for field, number in found.items() if presentation.is_number(number)}
+    parts = [own, Claim("", "", numbers), *(v for v in found.values() if isinstance(v, Claim))]
+    plain = re.sub(r"\*+|^- ", "", template)
+    return together(presentation.plain(plain, **values), parts)
+
+
+def scaled(value: float, cuts: Iterable[tuple[float, str]], below: str) -> Claim:
+    """Return the word of a published scale for a number: that of the first cut it reaches."""
+    words = [(f"number >= {cut}", word) for cut, word in cuts]
+    return claim({"number": value}, *words, ("number == number", below))
+
+
+def agreement_word(value: float) -> Claim:
+    """Return Steinley's (2004) word for an adjusted Rand index."""
+    return scaled(value, AGREEMENT_CUTS, "poor")
+
+
+def most(values: pd.Series, *, least: bool = False) -> Claim:
+    """Return the label of the largest value, or of the least: no other goes beyond it."""
+    ordered = values.dropna().sort_values(ascending=least, kind="stable")
+    if ordered.empty:
+        return claim({})
+    label, sign = ordered.index[0], "<=" if least else ">="
+    numbers = {"first": ordered.iloc[0], "next": ordered.iloc[:2].iloc[-1]}
+    if presentation.is_number(label):  # such as a k
+        numbers["at"] = label
+    return claim(numbers, (f"first {sign} next", str(label)))
+
+
+def listed(parts: Iterable[str], last: str = "and", none: str = "") -> Claim:
+    """Write parts as a list, tied to the claims among them; `none` where there is no part."""
+    parts = list(parts)
+    if not parts:
+        return claim({"parts": 0}, ("parts == 0", none))
+    return together(joined(parts, last), [part for part in parts if isinstance(part, Claim)])
+
+
 def together(text: str, claims: Iterable[Claim]) -> Claim:
     """Tie a text to all the claims that it is put together from."""
-    parts = [part for part in claims if part.condition]
-    values = {name: value for part in parts for name, value in part.values.items()}
-    condition = " and ".join(dict.fromkeys(f"({part.condition})" for part in parts))
-    return Claim(text, condition, values, holds=all(part.holds for part in parts))
+    values: dict[str, float] = {}
+    conditions, holds = [], True
+    for part in claims:
+        condition, holds = part.condition, holds and (part.holds or not part.condition)
+        for name, value in part.values.items():
+            free, again = name, 2
+            while free in values and values[free] != value:
+                free, again = f"{name}_{again}", again + 1
+            values[free] = value
+            if free != name:  # another number of that name
+                condition = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", free, condition)
+        conditions += [f"({condition})"] if condition else []
+    return Claim(text, " and ".join(dict.fromkeys(conditions)), values, holds)
 
 
 def claims_of(content: Any) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ from customer_tables.source import Source
 from customer_tables.text import printable
 from customer_tables.vocabulary import ROLES
 from segmentation import expressions
+from segmentation.claims import claim
 
 LABEL = 120  # letters of a label that the name had to be added to
 DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
@@ -303,7 +304,8 @@ class Dataset(Heading, Tables):
         if features == self.features:
             return self
         labels = ", ".join(f.label or f.name for f in features if f.name in given)
-        note = f"The features that segment were chosen for this run (segment_on): {labels}."
+        text = f"The features that segment were chosen for this run (segment_on): {labels}."
+        note = claim({"chosen": len(given)}, ("chosen > 0", text))
         return replace(self, features=features, limits=(note, *self.limits))
 
 

@@ -223,7 +223,8 @@ def _reasons(
             reasons = rebuild if row.band == "changed much" else watch
             text = f"{row.feature} {row.band} (index {row.psi:.2f})."
             numbers = {"index": row.psi, "by_chance": row.noise}
-            reasons.append(claim(numbers, ("index >= by_chance", text)))
+            limit = f"{REBUILD if row.band == 'changed much' else WATCH} - 0.005"  # as printed
+            reasons.append(claim(numbers, (f"index >= by_chance and index >= {limit}", text)))
     changed = (features["band"] != "stable").mean()
     if changed >= MANY:
         text = f"{changed:.0%} of the features changed."

@@ -13,6 +13,7 @@ from customer_tables.errors import UserError
 from customer_tables.table import read_table
 from customer_tables.transaction_columns import recognise
 from segmentation import expressions
+from segmentation.claims import Claim, claim, stated
 from segmentation.dataset import AGGREGATED, Dataset, match_columns
 from segmentation.drift import GROWN, Drift, Period, compare_scored, refuse_units
 from segmentation.features import build_features, fit_preparation
@@ -148,25 +149,30 @@ WORDS = {
 }
 
 
-def new_named(counted: int, simulated: int) -> str:
+def new_named(counted: int, simulated: int) -> Claim:
     """Say that all simulated new customers were counted; empty where they were not."""
-    return f"{counted:,} new identifiers" if simulated and counted == simulated else ""
+    numbers, all_counted = (
+        {"counted": counted, "simulated": simulated},
+        "counted == simulated and simulated > 0",
+    )
+    return stated("{counted:,} new identifiers", all_counted, **numbers)
 
 
-def features_named(drift: Drift, moved: list[str]) -> str:
+def features_named(drift: Drift, moved: list[str]) -> Claim:
     """Return the reason that names a feature which prices move, or all amounts, or no text."""
     changed = drift.features[drift.features["band"] != "stable"]["feature"]
     return _reason(drift, [*(name for name in changed if name in moved), GROWN])
 
 
-def segment_named(drift: Drift, segment: int) -> str:
+def segment_named(drift: Drift, segment: int) -> Claim:
     """Return the reason that names the segment which customers left; empty where none does."""
     rows = drift.segments[(drift.segments["segment"] == segment) & (drift.segments["high"] < 0)]
     return _reason(drift, [f"The segment {name} shrank" for name in rows["name"]])
 
 
-def _reason(drift: Drift, beginnings: list[str]) -> str:
-    return next((r for text in beginnings for r in drift.reasons if r.startswith(text)), "")
+def _reason(drift: Drift, beginnings: list[str]) -> Claim:
+    found = (r for text in beginnings for r in drift.reasons if r.startswith(text))
+    return next(found, claim({}))
 
 
 # --- two halves of one table: nothing has changed ------------------------------------------------

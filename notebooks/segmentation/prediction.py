@@ -476,15 +476,17 @@ def _baseline(contest: Contest) -> str:
     return next(n for n in AGAINST if n in contest.predicted)
 
 
-def headline(contest: Contest) -> str:
+def headline(contest: Contest) -> Claim:
     """Say in one sentence what segments reach, beside deciles of past value and all features."""
     told = _told(contest, SEGMENTS, DECILES, ALL)
     if contest.measure == "R2":
         own = told.pop(SEGMENTS)
         beside = joined([" ".join(pair) for pair in told.items()])
-        return f"Segments explain {own} of the variance of {contest.label}, {beside}"
-    beside = joined([f"{value} for {name}" for name, value in told.items()])
-    return f"For ranking by {contest.label}, the AUC is {beside}"
+        said = f"Segments explain {own} of the variance of {contest.label}, {beside}"
+    else:
+        beside = joined([f"{value} for {name}" for name, value in told.items()])
+        said = f"For ranking by {contest.label}, the AUC is {beside}"
+    return claim(_numbers(contest), ("low <= high", said))
 
 
 def _numbers(contest: Contest) -> dict[str, float]:

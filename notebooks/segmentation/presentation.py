@@ -10,7 +10,7 @@ import html
 import math
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,7 +105,10 @@ def safe_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 class _Template(string.Formatter):
-    """Format like ``str.format``, with text escaped and whole numbers grouped in thousands."""
+    """Format like ``str.format``, with text as `write` has it and whole numbers in thousands."""
+
+    def __init__(self, write: Callable[[str], str]) -> None:
+        self.write = write
 
     def format_field(self, value: object, spec: str) -> str:
         if value is None:
@@ -113,9 +116,9 @@ class _Template(string.Formatter):
         if isinstance(value, (float, np.floating)):
             plain = not (spec and math.isfinite(value))
             return number(float(value)) if plain else _formatted(float(value), spec)
-        if _is_number(value):
+        if is_number(value):
             return format(value, spec or ",")
-        return escape(format(value, spec))
+        return self.write(format(value, spec))
 
 
 def sentence(template: str, **values: object) -> str:
@@ -128,24 +131,29 @@ def sentence(template: str, **values: object) -> str:
     >>> sentence("**{share:.0%}** of {n} {who}", share=0.5, n=1200, who="<b>customers</b>")
     '**50%** of 1,200 &lt;b&gt;customers&lt;/b&gt;'
     """
-    return _Template().vformat(template, (), values)
+    return _Template(escape).vformat(template, (), values)
 
 
-def quoted_numbers(template: str, **values: object) -> dict[str, Any]:
-    """Return every number that a sentence quotes, unrounded, by the field that quotes it.
+def plain(template: str, **values: object) -> str:
+    """Fill a template like `sentence`, for where nothing is markup."""
+    return _Template(str).vformat(template, (), values)
+
+
+def fields(template: str, **values: object) -> dict[str, Any]:
+    """Return what each field of a template stands for.
 
     Examples
     --------
-    >>> quoted_numbers("{share:.0%} of {who}", share=0.512, who="customers")
-    {'share': 0.512}
+    >>> fields("{share:.0%} of {who}", share=0.512, who="customers")
+    {'share': 0.512, 'who': 'customers'}
     """
-    formatter = _Template()
-    fields = [field for _, field, _, _ in formatter.parse(template) if field]
-    found = {field: formatter.get_field(field, (), values)[0] for field in fields}
-    return {field: value for field, value in found.items() if _is_number(value)}
+    formatter = _Template(str)
+    named = [field for _, field, _, _ in formatter.parse(template) if field]
+    return {field: formatter.get_field(field, (), values)[0] for field in named}
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether a value is a number, and no answer of yes or no."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 

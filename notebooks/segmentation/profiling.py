@@ -17,6 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 from customer_tables import vocabulary
 from customer_tables.names import split_name
 from customer_tables.text import beside, printable, quantity, share
+from segmentation.claims import claim
 from segmentation.dataset import Dataset, Feature
 from segmentation.disclosure import MIN_GROUP_SIZE, merge_rare, suppressed
 from segmentation.expressions import columns_of
@@ -446,13 +447,17 @@ def segment_rules(
             rule = fit_rule(features.iloc[train], members[train], chosen, depth, seed)
             found[test] = meets(rule, features.iloc[test])
         rule, hits = fit_rule(features, members, chosen, depth, seed), (found & members).sum()
-        rows[segment] = {
-            "rule": rule_text(rule),
-            "precision": hits / found.sum() if found.any() else math.nan,
-            "recall": hits / members.sum(),
-            "clauses": len(rule),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("segment")
+        precision = hits / found.sum() if found.any() else math.nan
+        numbers = {"precision": precision, "recall": hits / members.sum(), "clauses": len(rule)}
+        limits = {f"limit_{place}": clause.limit for place, clause in enumerate(rule)}
+        text = claim(
+            numbers | limits,
+            ("recall > 0", rule_text(rule)),
+            ("recall == 0", "no rule is found again on other customers"),
+        )
+        rows[segment] = {"rule": text, **numbers}
+    table = pd.DataFrame.from_dict(rows, orient="index", dtype=object).rename_axis("segment")
+    return table.astype({"precision": float, "recall": float, "clauses": int})
 
 
 def fit_rule(

@@ -14,6 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import adjusted_mutual_info_score
 
+from segmentation.claims import Claim, claim
 from segmentation.profiling import explained
 from segmentation.silhouette import silhouettes
 from segmentation.stability import adjusted_rand
@@ -169,19 +170,19 @@ def evidence(scored: pd.DataFrame, measures: list[str], margin: float) -> pd.Dat
     return table
 
 
-def verdict(rebuilds: bool, tells: bool, repeats: bool) -> str:
+def verdict(rebuilds: bool, tells: bool, repeats: bool) -> Claim:
     """Say whether an autoencoder is worth using beside PCA and K-Means on the features.
 
     It rebuilds where its worst training reconstructed held-out rows better than PCA, at every rank;
     `tells` and `repeats` as in `evidence`, of one and the same rank.
     """
-    if tells and repeats:
-        return "is worth using for the segmentation"
-    if tells:
-        place = "is worth using as a compression" if rebuilds else "is not worth using here"
-        return (
-            f"{place}: its segments explain more of outside variables, but differ between trainings"
-        )
-    if rebuilds:
-        return "is worth using as a compression, not as a basis for segments"
-    return "is not worth using here"
+    compressing, no = "is worth using as a compression", "is not worth using here"
+    differ = ": its segments explain more of outside variables, but differ between trainings"
+    return claim(
+        {"rebuilds": rebuilds, "tells": tells, "repeats": repeats},
+        ("tells == 1 and repeats == 1", "is worth using for the segmentation"),
+        ("tells == 1 and rebuilds == 1", compressing + differ),
+        ("tells == 1", no + differ),
+        ("rebuilds == 1", f"{compressing}, not as a basis for segments"),
+        ("rebuilds == 0", no),
+    )

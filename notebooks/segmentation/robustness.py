@@ -10,8 +10,8 @@ import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, RobustScaler
 
 from customer_tables.errors import UserError
-from customer_tables.text import agreement_word
 from segmentation.alternatives import cut, gaussian_mixture, ward_tree
+from segmentation.claims import agreement_word
 from segmentation.dataset import Dataset
 from segmentation.features import fit_preparation
 from segmentation.kmeans import fit_kmeans

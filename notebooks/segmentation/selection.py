@@ -266,9 +266,10 @@ def choice_frequency(
     return pd.Series(chosen).value_counts(normalize=True).rename_axis("k").sort_index()
 
 
-def silhouette_word(value: float) -> str:
+def silhouette_word(value: float) -> Claim:
     """Return Kaufman & Rousseeuw's (1990) word for the structure behind a mean silhouette."""
-    return next((word for limit, word in SILHOUETTE_WORDS if not value > limit), "strong")
+    options = [(f"not silhouette > {limit}", word) for limit, word in SILHOUETTE_WORDS]
+    return claim({"silhouette": value}, *options, ("silhouette == silhouette", "strong"))
 
 
 @dataclass(frozen=True)

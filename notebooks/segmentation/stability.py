@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 
-from segmentation.claims import Claim, claim
+from segmentation.claims import Claim, scaled
 from segmentation.kmeans import KMeansFit, assign
 from segmentation.parallel import parallel_map
 
@@ -176,8 +176,7 @@ def jaccard(first: np.ndarray, second: np.ndarray, k: int) -> np.ndarray:
 
 def stability_word(value: float) -> Claim:
     """Hennig's words for a segment's mean Jaccard similarity."""
-    cuts = [(f"jaccard >= {cut}", word) for cut, word in JACCARD_CUTS]
-    return claim({"jaccard": value}, *cuts, (f"jaccard < {JACCARD_CUTS[-1][0]}", "unstable"))
+    return scaled(value, JACCARD_CUTS, "unstable")
 
 
 def assignment_agreement(resamples: Resamples) -> np.ndarray:

@@ -18,21 +18,20 @@ from customer_tables.text import (
     decimal,
     joined,
     lower_first,
-    number,
     printable,
     quantity,
     sentence_case,
     share,
 )
 from customer_tables.vocabulary import HOUSEHOLD, INCOME, SENSITIVE
-from segmentation.claims import Claim, claim, restored, together
+from segmentation.claims import Claim, claim, listed, restored, stated, together
 from segmentation.conditions import Members, because
 from segmentation.dataset import Archetype, Dataset, Feature, Phrase
 from segmentation.expressions import bind, columns_of
 from segmentation.figures.style import SegmentStyle
 from segmentation.naming import MATCH_THRESHOLD, NOTABLE_EFFECT, Description, Name
 from segmentation.profiling import statistic
-from segmentation.selection import NATURAL_VALLEY, TOLERANCE
+from segmentation.selection import NATURAL_VALLEY, TOLERANCE, silhouette_word
 
 MOST_TRAITS = 5  # on a card
 # What a segment of no known kind is worth: from which share of the value over its share of the
@@ -57,10 +56,10 @@ Number of segments
   segment found again and none tiny; where groups stand apart, their number; where none qualifies,
   the most stable k
 | Dolnicar & Leisch 2010; Hennig 2007
-| k = {k}, mean ARI {agreement}
+| k = {k}, mean ARI {agreement:.2f}
 
 Groups that stand apart
-| lowest density between two segments, as a share of the lower peak; up to {valley:.0%} is a gap
+| lowest density between two segments, as a share of the lower peak; up to {gap:.0%} is a gap
 | Fisher 1936; Silverman 1986
 | natural at {natural} of the scan
 
@@ -528,17 +527,25 @@ def methods_table(solution: dict[str, Any], metrics: dict[str, Any]) -> pd.DataF
     """List each rule used, its source and this run's numbers."""
     decision, jaccard = solution["decision"], metrics["clustering"]["jaccard"].values()
     numbers = metrics["clustering"] | metrics["profiling"]
-    natural = [f"k = {k}" for k in numbers["natural_ks"]] or ["no k"]
-    numbers |= {"agreement": number(decision["agreement"]), "natural": joined(natural)}
-    numbers |= {"tolerance": TOLERANCE, "valley": NATURAL_VALLEY}
+    numbers |= {"tolerance": TOLERANCE, "gap": NATURAL_VALLEY}
+    natural = [
+        stated(
+            "k = {k}", "valley <= gap", k=k, valley=numbers["valley"][str(k)], gap=NATURAL_VALLEY
+        )
+        for k in numbers["natural_ks"]
+    ]
+    numbers |= {"agreement": decision["agreement"], "natural": listed(natural, none="no k")}
     met = numbers["rules_recall"].values()
     numbers |= {"least_met": min(met), "most_met": max(met)}
     numbers |= {"k": solution["k"], "lowest": min(jaccard), "highest": max(jaccard)}
+    numbers["silhouette_word"] = silhouette_word(numbers["silhouette"])
     rows = [
-        [" ".join(cell.split()).format_map(numbers) for cell in row.split(" | ")]
+        [" ".join(cell.split()) for cell in row.split(" | ")]
         for row in METHODS.replace("\n|", " |").strip().split("\n\n")
     ]
-    return pd.DataFrame(rows, columns=["what", "rule", "source", "this run"]).set_index("what")
+    rows = [[*(t.format_map(numbers) for t in row), stated(last, **numbers)] for *row, last in rows]
+    columns = ["what", "rule", "source", "this run"]
+    return pd.DataFrame(rows, columns=columns, dtype=object).set_index("what")
 
 
 def portrait(typical: pd.DataFrame, shown: list[Feature], names: dict[int, str]) -> pd.DataFrame:

@@ -33,6 +33,7 @@ from customer_tables.storage import (
 )
 from customer_tables.text import joined, printable, python_tree, slug
 from segmentation import presentation, session
+from segmentation.claims import Claim, claims_of, stated
 from segmentation.dataset import DATA_FOLDER, Dataset, load_dataset, locate_dataset
 from segmentation.progress import is_watched, progress
 from segmentation.stages import APART, STAGES, with_topics_apart
@@ -191,8 +192,11 @@ class Workspace:
 
     # --- what is shown and written ----------------------------------------------------------------
 
-    def say(self, template: str, **values: object) -> None:
+    def say(self, template: str, when: str = "", **values: object) -> None:
         """Show a generated sentence: a Markdown template whose values are escaped.
+
+        With `when`, a condition over the values, it is shown only where that holds. Its claims and
+        numbers are in the metadata of the output, as are those of figures and tables.
 
         Every template may use what the dataset calls a customer, ``{noun}`` and ``{nouns}``, and
         the label of their value, ``{value_label}``. The numbers it quotes go into metrics.json
@@ -200,11 +204,15 @@ class Workspace:
         """
         words = {name: getattr(self.dataset, name) for name in ("noun", "nouns", "value_label")}
         values = words | values
-        display(Markdown(presentation.sentence(template, **values)))
+        if not (said := stated(template, when, **values)):
+            return
+        text = presentation.sentence(template, **values)
+        display(Markdown(text), metadata={"claims": to_plain(claims_of(said))})
         self._sentences += 1
-        for field, value in presentation.quoted_numbers(template, **values).items():
-            quoted = self.metrics.setdefault("quoted", {})
-            quoted[f"sentence {self._sentences:02d}: {field}"] = to_plain(value)
+        for field, value in presentation.fields(template, **values).items():
+            if presentation.is_number(value):
+                quoted = self.metrics.setdefault("quoted", {})
+                quoted[f"sentence {self._sentences:02d}: {field}"] = to_plain(value)
 
     def based_on(self, rows: int | None = None, now: int | None = None) -> None:
         """Tell on how many customers the figures and tables from here on rest; None: on all.
@@ -232,7 +240,8 @@ class Workspace:
     ) -> None:
         """Write a table to tables/ and show it with a caption, or only where its numbers are.
 
-        Not shown is what a figure beside it says already.
+        Not shown is what a figure beside it says already. Claims among the cells of columns of
+        objects go with the output.
         """
         name = file_name(name)
         safe = presentation.safe_table(table.rename_axis(table.index.name or "row"))
@@ -241,13 +250,15 @@ class Workspace:
         basis = self._basis()
         caption += f" ({basis})" if basis and not basis.startswith("all") else ""
         if table.empty:
-            self.say("{caption}: none.", caption=caption)
+            self.say("{caption}: none.", "rows == 0", caption=caption, rows=len(table))
         elif shown:
-            display(HTML(presentation.html_table(table, caption, formats)))
+            html_table = presentation.html_table(table, caption, formats)
+            cells = table.to_numpy(dtype=object).ravel().tolist()
+            display(HTML(html_table), metadata={"claims": to_plain(claims_of(cells))})
         else:
             display(HTML(presentation.table_link(f"{self.stage}_{name}.csv", caption)))
 
-    def figure(self, figure, name: str, caption: str, title: str, more: str = "") -> None:
+    def figure(self, figure, name: str, caption: str, title: Claim, more: str = "") -> None:
         """Write a figure to figures/ and show it with its title, caption and alternative text.
 
         Parameters
@@ -255,10 +266,10 @@ class Workspace:
         figure : matplotlib.figure.Figure
         caption : str
             Reads alone: what is drawn, for whom, in what units.
-        title : str
+        title : Claim
             What the figure shows, in one sentence made from the numbers; written above it.
         more : str
-            What else it shows, for readers who cannot see it; made from the numbers too.
+            What else it shows, for readers who cannot see it; a claim where it has numbers.
         """
         import matplotlib.pyplot as plt
 
@@ -266,15 +277,16 @@ class Workspace:
 
         if basis := self._basis():
             caption = f"{caption.rstrip('.')}. Based on {basis}."
-        caption, title = printable(caption, 600), printable(title, 240).rstrip(".")
-        alt = printable(f"{title}. {more}", 900)
-        headline(figure, title)
+        caption, claims = printable(caption, 600), to_plain(claims_of([title, more]))
+        written = printable(title, 240).rstrip(".")
+        alt = printable(f"{written}. {more}", 900)
+        headline(figure, written)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=FIGURE_DPI, metadata={"Software": None})
         plt.close(figure)
         path = self.folder / "figures" / f"{self.stage}_{file_name(name)}.png"
         write_atomically(path, buffer.getvalue())
-        write_json(path.with_suffix(".json"), {"title": title, "caption": caption, "alt": alt})
+        write_json(path.with_suffix(".json"), {"title": written, "caption": caption, "alt": alt})
         picture = base64.b64encode(buffer.getvalue()).decode()
         about: dict[str, Any] = {"alt": alt, "caption": caption}
         about["file"] = f"../figures/{path.name}"
@@ -285,7 +297,7 @@ class Workspace:
         display(
             {"image/png": picture, "text/plain": f"Figure: {alt}"},
             raw=True,
-            metadata={"image/png": about},
+            metadata={"image/png": about, "claims": claims},
         )
 
     def export(self, table: pd.DataFrame, name: str) -> None:
@@ -356,7 +368,8 @@ class Workspace:
         self._tell_report()
         versions = [f"Python {platform.python_version()}"]
         versions += [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
-        self.say("*Made with {versions}.*", versions=joined(versions))
+        count = {"packages": len(PACKAGES), "versions": joined(versions)}
+        self.say("*Made with {versions}.*", "packages > 0", **count)
 
     def _tell_report(self) -> None:
         """Say where a report of an earlier run is out of date now, and what makes it anew."""

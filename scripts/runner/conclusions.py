@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from customer_tables.text import AGREEMENT_CUTS, agreement_word, count, counted, joined
+from customer_tables.text import count, counted, joined
 from runner import pages
 from runner.comparison import Comparison, Pair, Run
+from segmentation.claims import AGREEMENT_CUTS, agreement_word
 
 SAME_AGREEMENT = AGREEMENT_CUTS[0][0]
 # From this change on, a segment's share of the customers or of the value counts as changed.

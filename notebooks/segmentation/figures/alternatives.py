@@ -8,10 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, fcluster
 
-from customer_tables.text import counted, decimal, joined, number, share
+from customer_tables.text import counted, decimal, share
+from segmentation.claims import Claim, listed, most, stated
 from segmentation.figures import style as st
 
 SHADES = ("#3E4C5B", "#5E6C7B", "#7F8C9A", "#9FABB7", "#BFC8D1", "#DDE2E7")
+SAME_HEIGHT = 0.05  # two merges are at nearly the same height up to this part of the upper one
 
 
 def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 20) -> Axes:
@@ -36,13 +38,27 @@ def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 20) -> Axes:
     return ax
 
 
-def tree_text(tree: np.ndarray, k: int) -> tuple[str, str]:
-    """Say how large the branches below the cut are, and at which distances branches merge."""
+def tree_text(tree: np.ndarray, k: int) -> tuple[Claim, Claim]:
+    """Say how large the branches below the cut are, how near the next merge is, and the range.
+
+    A cut between merges at nearly the same height is no better than its neighbours.
+    """
     sizes = np.bincount(fcluster(tree, k, "maxclust"))[1:]
-    return (
-        f"The {k} branches below the cut hold {sizes.min():,} to {sizes.max():,} customers",
-        f"Dendrogram; merges from {number(tree[0, 2])} to {number(tree[-1, 2])}.",
+    below, above = (tree[-place, 2] for place in (k, k - 1))
+    title = stated(
+        "The {k} branches below the cut hold {least:,} to {most:,} customers{near}",
+        k=k,
+        least=sizes.min(),
+        most=sizes.max(),
+        near=stated(
+            "; the cut lies between merges at nearly the same height ({below:.2f} and {above:.2f})",
+            f"below >= {1 - SAME_HEIGHT} * above",
+            below=below,
+            above=above,
+        ),
     )
+    text = "Dendrogram; merges from {first:.2f} to {last:.2f}."
+    return title, stated(text, first=tree[0, 2], last=tree[-1, 2])
 
 
 def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> Axes:
@@ -62,15 +78,18 @@ def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> Axes:
     return ax
 
 
-def sizes_text(largest: pd.Series) -> tuple[str, str]:
+def sizes_text(largest: pd.Series) -> tuple[Claim, Claim]:
     """Say how large each method's largest segment is."""
-    low, high = largest.idxmin(), largest.idxmax()
-    listed = [f"{name} {share(part)}" for name, part in largest.items()]
-    return (
-        f"The largest segment holds {share(largest[low])} ({low}) to {share(largest[high])} "
-        f"({high}) of the customers",
-        f"Stacked bars of sizes. Largest segments: {joined(listed)}.",
+    title = stated(
+        "The largest segment holds {low:.0%} ({lowest}) to {high:.0%} ({highest}) of the customers",
+        low=largest.min(),
+        lowest=most(largest, least=True),
+        high=largest.max(),
+        highest=most(largest),
     )
+    parts = [stated("{name} {part:.0%}", name=name, part=part) for name, part in largest.items()]
+    text = "Stacked bars of sizes. Largest segments: {parts}."
+    return title, stated(text, "high >= 0", high=largest.max(), parts=listed(parts))
 
 
 def density_curves(
@@ -103,10 +122,14 @@ def density_curves(
     return figure
 
 
-def density_text(eps: float, clusters: int, noise: float) -> tuple[str, str]:
+def density_text(eps: float, clusters: int, noise: float) -> tuple[Claim, str]:
     """Say what DBSCAN finds at the knee."""
-    found = counted(clusters, "dense region")
-    title = f"At the knee, eps = {decimal(eps)}, DBSCAN finds {found} and {share(noise)} noise"
+    title = stated(
+        "At the knee, eps = {eps:.2f}, DBSCAN finds {regions} and {noise:.0%} noise",
+        eps=eps,
+        regions=stated(counted(clusters, "dense region"), "n >= 0", n=clusters),
+        noise=noise,
+    )
     return title, "Sorted neighbour distances beside what each eps finds."
 
 
@@ -115,11 +138,15 @@ def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     return st.triangle(table, ax, decimal, vmin=0, vmax=1, cmap="Greys", cbar=False)
 
 
-def agreement_text(table: pd.DataFrame, of: str = "K-Means") -> tuple[str, str]:
+def agreement_text(table: pd.DataFrame, of: str = "K-Means") -> tuple[Claim, str]:
     """Say with which other method one agrees most and least."""
     others = table[of].drop(of)
-    return (
-        f"{of} agrees most with {others.idxmax()} ({decimal(others.max())}) and least with "
-        f"{others.idxmin()} ({decimal(others.min())})",
-        "Triangular heatmap of the adjusted Rand index.",
+    title = stated(
+        "{of} agrees most with {highest} ({high:.2f}) and least with {lowest} ({low:.2f})",
+        of=of,
+        highest=most(others),
+        high=others.max(),
+        lowest=most(others, least=True),
+        low=others.min(),
     )
+    return title, "Triangular heatmap of the adjusted Rand index."

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from customer_tables.text import decimal, points, printable, share
+from segmentation.claims import Claim, listed, most, stated
 from segmentation.drift import REBUILD, WATCH
 from segmentation.figures import style as st
 from segmentation.migration import Migration
@@ -22,7 +23,8 @@ ROOM = 0.035  # height from which a block has room for a number
 def stability(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the stability index of each feature, as `Drift.features`, with its bands."""
     reach = max(1.35 * REBUILD, 1.1 * table["psi"].max(), 1.1 * table["noise"].max())
-    for row, entry in enumerate(table.itertuples()):
+    shown = table.assign(psi=table["psi"].round(2))  # what is printed is drawn
+    for row, entry in enumerate(shown.itertuples()):
         ax.plot([0, entry.psi], [row, row], color=st.PALE, linewidth=2, zorder=1)
         ax.plot(
             entry.psi, row, "o", color=st.LINE, markerfacecolor=BANDS[entry.band], label=entry.band
@@ -43,14 +45,20 @@ def stability(table: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def stability_text(table: pd.DataFrame) -> tuple[str, str]:
+def stability_text(table: pd.DataFrame) -> tuple[Claim, str]:
     """Say which feature changed most, and how many are in which band."""
-    top = table.iloc[0]
-    counts = ", ".join(f"{(table['band'] == band).sum()} {band}" for band in BANDS)
-    return (
-        f"{top.feature} moved most (index {decimal(top.psi)}); of {len(table)} features: {counts}",
-        "Stability index by feature.",
+    index = table.set_index("feature")["psi"]
+    bands = [
+        stated("{n} {band}", n=int((table["band"] == band).sum()), band=band) for band in BANDS
+    ]
+    title = stated(
+        "{feature} moved most (index {psi:.2f}); of {n} features: {bands}",
+        feature=most(index),
+        psi=index.max(),
+        n=len(table),
+        bands=listed(bands),
     )
+    return title, "Stability index by feature."
 
 
 def sizes(table: pd.DataFrame, styles: st.Styles, ax: Axes) -> Axes:
@@ -60,20 +68,24 @@ def sizes(table: pd.DataFrame, styles: st.Styles, ax: Axes) -> Axes:
         style, middle = styles[entry.segment], 100 * entry.change
         ax.plot([100 * entry.low, 100 * entry.high], [row, row], color=style.colour, linewidth=2)
         ax.plot(middle, row, style.marker, color=style.colour, markersize=8)
-        st.note(ax, points(entry.change, signed=True), (middle, row), (0, 7), ha="center")
+        label: st.Style = {"ha": "center", "bbox": st.PATCH}  # read on the zero line, too
+        st.note(ax, points(entry.change, signed=True), (middle, row), (0, 8), **label)
     st.label_rows(ax, table["name"], above=0.8)
     ax.set_xlabel("Change of the share, in percentage points")
     return ax
 
 
-def sizes_text(table: pd.DataFrame) -> tuple[str, str]:
+def sizes_text(table: pd.DataFrame) -> tuple[Claim, str]:
     """Say which segment lost and which gained most."""
-    least, most = (table.loc[i] for i in (table["change"].idxmin(), table["change"].idxmax()))
-    return (
-        f"{least['name']} changed by {points(least.change, signed=True)} percentage points, "
-        f"{most['name']} by {points(most.change, signed=True)}",
-        "Changes of the segments' shares, with intervals.",
+    change = table.set_index("name")["change"]
+    title = stated(
+        "{lowest} changed by {low:+.1f} percentage points, {highest} by {high:+.1f}",
+        lowest=most(change, least=True),
+        low=100 * change.min(),
+        highest=most(change),
+        high=100 * change.max(),
     )
+    return title, "Changes of the segments' shares, with intervals."
 
 
 def flow(migration: Migration, names: st.Names, styles: st.Styles, ax: Axes) -> Axes:
@@ -129,19 +141,32 @@ def _block(
     ax.text(*place, label, color=st.INK, linespacing=1.1, **text)
 
 
-def flow_text(migration: Migration, nouns: str) -> tuple[str, str]:
+def flow_text(migration: Migration, nouns: str) -> tuple[Claim, Claim]:
     """Say how many stayed, moved, came and went, and which move is the largest."""
-    moves = migration.moves.to_numpy(copy=True)
-    np.fill_diagonal(moves, 0)
-    row, column = (
-        migration.moves.columns[i] for i in np.unravel_index(moves.argmax(), moves.shape)
+    moves = pd.Series(
+        {
+            f"{before} to {now}": customers
+            for before, row in migration.moves.iterrows()
+            for now, customers in row.items()
+            if before != now
+        },
+        dtype=float,
     )
-    largest = f" The largest move is that from {row} to {column}." if moves.any() else ""
-    return (
-        f"Of {migration.both:,} {nouns} of both periods {share(1 - migration.moved)} are in the "
-        f"same segment; {migration.new:,} are new, {migration.gone:,} are gone",
-        f"Ribbons from the segments before to those now.{largest}",
+    title = stated(
+        "Of {m.both:,} {nouns} of both periods {same:.0%} are in the same segment; {m.new:,} are "
+        "new, {m.gone:,} are gone",
+        m=migration,
+        nouns=nouns,
+        same=1 - migration.moved,
     )
+    most_moved = stated(
+        " The largest move is that from {move}.",
+        "customers > 0",
+        customers=moves.max(),
+        move=most(moves),
+    )
+    text = "Ribbons from the segments before to those now.{largest}"
+    return title, stated(text, largest=most_moved)
 
 
 # --- what the segments predict --------------------------------------------------------------------
@@ -181,10 +206,14 @@ def over_k(table: pd.DataFrame, measure: str, k: int, ax: Axes) -> Axes:
     return ax
 
 
-def contest_text(found: Contest, table: pd.DataFrame, k: int) -> tuple[str, str]:
+def contest_text(found: Contest, table: pd.DataFrame, k: int) -> tuple[Claim, Claim]:
     """Say what the contest shows, in one sentence, and then what more, with the curve over k."""
-    told = ", ".join(f"{n}: {found.write(value)}" for n, value in table["value"].items())
-    return headline(found), f"{finding(found)} By the number of segments ({k} chosen), {told}."
+    text = "{n}: {share:.0%}" if found.measure == "R2" else "{n}: {share:.2f}"
+    over_k = listed(
+        [stated(text, n=n, share=max(value, 0.0)) for n, value in table["value"].items()]
+    )
+    text = "{finding} By the number of segments ({k} chosen), {over_k}."
+    return headline(found), stated(text, finding=finding(found), k=k, over_k=over_k)
 
 
 def lift(table: pd.DataFrame, styles: st.Styles, label: str, ax: Axes) -> Axes:
@@ -202,12 +231,17 @@ def lift(table: pd.DataFrame, styles: st.Styles, label: str, ax: Axes) -> Axes:
     return ax
 
 
-def lift_text(table: pd.DataFrame, label: str) -> tuple[str, str]:
+def lift_text(table: pd.DataFrame, label: str) -> tuple[Claim, Claim]:
     """Say which segment is highest and which lowest, in one sentence, and then each one's lift."""
-    top, low = table.loc[table["lift"].idxmax()], table.loc[table["lift"].idxmin()]
-    title = f"{top['name']}: {top['lift']:.1f} times everybody's mean of {label}; {low['name']}: "
-    told = "; ".join(
-        f"{e['name']} {e['lift']:.2f} ({e['low']:.2f} to {e['high']:.2f})"
-        for _, e in table.iterrows()
+    lift = table.set_index("name")["lift"]
+    title = stated(
+        "{highest}: {high:.1f} times everybody's mean of {label}; {lowest}: {low:.1f} times",
+        highest=most(lift),
+        high=lift.max(),
+        label=label,
+        lowest=most(lift, least=True),
+        low=lift.min(),
     )
-    return f"{title}{low['lift']:.1f} times", f"With 95% intervals: {told}."
+    text = "{e.name} {e.lift:.2f} ({e.low:.2f} to {e.high:.2f})"
+    rows = listed([stated(text, e=row) for row in table.itertuples()])
+    return title, stated("With 95% intervals: {rows}.", rows=rows)

@@ -13,11 +13,13 @@ from matplotlib.ticker import FuncFormatter
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from customer_tables.text import decimal, joined, lower_first, number, printable, share
+from customer_tables.text import decimal, lower_first, number, printable, sentence_case, share
+from segmentation.claims import Claim, listed, most, stated, together
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.figures import style as st
 
 PARTS = (st.INK, st.PALE, "#8793A0")  # dark, pale and between: apart in grey print, too
+RELATED = 0.1  # a smaller rank correlation is called none
 FEW, MANY = 8, 18  # columns: up to this many every correlation is written, beyond this many none is
 
 
@@ -38,21 +40,25 @@ def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def gaps_text(parts: pd.DataFrame) -> tuple[str, str]:
+def gaps_text(parts: pd.DataFrame) -> tuple[Claim, str]:
     """Say in which columns most values are missing, and most are zero."""
-    missing, zero = parts["missing"], parts["zero"]
-    gaps = f"{missing.idxmax()} has the most gaps ({share(missing.max())})"
-    if not missing.any():
-        gaps = "No column has gaps"
-    zeros = f"{zero.idxmax()} has the most zeros ({share(zero.max())})"
-    return f"{gaps}; {zeros}", "Stacked bars: missing, zero and other values by column."
+    gaps, zeros = (
+        stated(
+            "{at} has the most {what} ({top:.0%})", "top > 0", at=most(p), what=what, top=p.max()
+        )
+        or stated("no column has {what}", "top == 0", what=what, top=p.max())
+        for what, p in {"gaps": parts["missing"], "zeros": parts["zero"]}.items()
+    )
+    title = together(sentence_case(f"{gaps}; {zeros}"), [gaps, zeros])
+    return title, "Stacked bars: missing, zero and other values by column."
 
 
-def ends_text(ends: pd.DataFrame) -> tuple[str, str]:
+def ends_text(ends: pd.DataFrame) -> tuple[Claim, str]:
     """Say which share has the most customers at its two ends."""
     outside = 1 - ends["between"]
-    title = f"{outside.idxmax()}: {share(outside.max())} of customers are at one of its two ends"
-    return title, "Stacked bars: never, between and always, by column."
+    text = "{column} has the most customers at its two ends: {share:.0%}"
+    title = stated(text, column=most(outside), share=outside.max())
+    return title, "Stacked bars: the two ends and what lies between, by column."
 
 
 def share_bars(shares: pd.Series, ax: Axes, longest: int = 44) -> Axes:
@@ -66,10 +72,12 @@ def share_bars(shares: pd.Series, ax: Axes, longest: int = 44) -> Axes:
     return ax
 
 
-def deleted_text(shares: pd.Series) -> tuple[str, str]:
+def deleted_text(shares: pd.Series) -> tuple[Claim, str]:
     """Say what deleting extremes would take away."""
-    listed = joined([f"{share(part)} of {name}" for name, part in shares.items()])
-    return f"The rule would delete {listed}", "Bars of the shares deleted."
+    parts = [stated("{part:.0%} of {name}", part=p, name=name) for name, p in shares.items()]
+    return stated(
+        "The rule would delete {parts}", parts=listed(parts)
+    ), "Bars of the shares deleted."
 
 
 def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
@@ -92,13 +100,21 @@ def amounts(zeros: pd.Series, quantiles: pd.DataFrame, nouns: str) -> Figure:
     return figure
 
 
-def amounts_text(zeros: pd.Series, spread: pd.Series) -> tuple[str, str]:
+def amounts_text(zeros: pd.Series, spread: pd.Series) -> tuple[Claim, str]:
     """Say where zeros are most frequent, and which column spans the widest range (it is first)."""
-    return (
-        f"{zeros.idxmax()} is zero most often ({share(zeros.max())}); {spread.index[0]} ranges "
-        f"most widely, {spread.iloc[0]:,.0f}-fold",
-        "Bars of zeros beside ranges of the other values; from the 5th percentile to the 95th.",
+    title = stated(
+        "{widest} ranges most widely, {times:,.0f}-fold{zero}",
+        widest=most(spread),
+        times=spread.max(),
+        zero=stated(
+            "; {column} is zero most often ({top:.0%})",
+            "top > 0",
+            column=most(zeros),
+            top=zeros.max(),
+        ),
     )
+    more = "Bars of zeros beside ranges of the other values; from the 5th percentile to the 95th."
+    return title, more
 
 
 def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
@@ -123,11 +139,12 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
     return ax
 
 
-def lorenz_text(top: pd.Series, customers: float) -> tuple[str, str]:
+def lorenz_text(top: pd.Series, customers: float) -> tuple[Claim, str]:
     """Say what the largest customers hold of the most and the least concentrated amount."""
-    ends = top.iloc[[0, -1][: len(top)]]
-    held = joined([f"{share(part)} of {lower_first(name)}" for name, part in ends.items()])
-    return f"The top {share(customers)} of customers account for {held}", "Concentration curves."
+    ends = {lower_first(name): part for name, part in top.iloc[[0, -1][: len(top)]].items()}
+    held = listed([stated("{part:.0%} of {name}", part=p, name=name) for name, p in ends.items()])
+    text = "The top {top:.0%} of customers by each amount account for {held}"
+    return stated(text, top=customers, held=held), "Concentration curves."
 
 
 def concentration(amounts: np.ndarray, top: float = 0.1) -> float:
@@ -157,16 +174,22 @@ def correlation_heatmap(correlation: pd.DataFrame, labels: Mapping[str, str]) ->
     return figure
 
 
-def correlation_text(pairs: pd.DataFrame) -> tuple[str, str]:
+def correlation_text(pairs: pd.DataFrame) -> tuple[Claim, str]:
     """Name the first of the pairs from `features.near_copies`."""
     if pairs.empty:
-        return "There is no pair to correlate", "A heatmap without cells."
-    pair = pairs.iloc[0]
-    return (
-        f"{pair['first']} and {pair['second']} are related most closely: rank correlation "
-        f"{decimal(pair['correlation'])}",
-        "Triangular heatmap of rank correlations.",
+        return stated("There is no pair to correlate", "n == 0", n=0), "A heatmap without cells."
+    size = pairs["correlation"].abs().set_axis(pairs["first"] + " and " + pairs["second"])
+    first = {"closest": most(size), "correlation": pairs["correlation"].iloc[0]}
+    title = stated(
+        "{closest} are related most closely: rank correlation {correlation:.2f}",
+        f"abs(correlation) >= {RELATED}",
+        **first,
+    ) or stated(
+        "No two are related: of {closest}, the rank correlation is {correlation:.2f}",
+        f"abs(correlation) < {RELATED}",
+        **first,
     )
+    return title, "Triangular heatmap of rank correlations."
 
 
 def densities(table: pd.DataFrame, pairs: pd.DataFrame, logarithmic: Collection[str]) -> Figure:
@@ -188,10 +211,14 @@ def densities(table: pd.DataFrame, pairs: pd.DataFrame, logarithmic: Collection[
     return figure
 
 
-def densities_text(pairs: pd.DataFrame) -> tuple[str, str]:
-    """List the pairs that densities show, with their correlations."""
-    listed = [f"{p.first} with {p.second} ({decimal(p.correlation)})" for p in pairs.itertuples()]
-    return f"Most closely related, beside near-copies: {listed[0]}", f"Densities: {joined(listed)}."
+def densities_text(pairs: pd.DataFrame) -> tuple[Claim, Claim]:
+    """List the pairs that densities show, with their correlations; the closest is first."""
+    text = "{p.first} with {p.second} ({p.correlation:.2f})"
+    parts = [stated(text, p=pair) for pair in pairs.itertuples()]
+    order = pairs["correlation"].abs()
+    first = {"first": order.iloc[0], "last": order.iloc[-1], "pair": parts[0]}
+    title = stated("Most closely related, beside near-copies: {pair}", "first >= last", **first)
+    return title, stated("Densities: {pairs}.", pairs=listed(parts))
 
 
 def before_and_after(carried: pd.Series, held: pd.Series, least: float = 0.01) -> Figure:
@@ -214,11 +241,14 @@ def before_and_after(carried: pd.Series, held: pd.Series, least: float = 0.01) -
     return figure
 
 
-def before_and_after_text(carried: pd.Series, held: pd.Series) -> tuple[str, str]:
+def before_and_after_text(carried: pd.Series, held: pd.Series) -> tuple[Claim, str]:
     """Say which feature carries most without scaling, and what the transform changes."""
-    return (
-        f"Without scaling {carried.index[0]} carries {share(carried.iloc[0])} of the distance; the "
-        f"1% farthest hold {share(held.iloc[0])} without the transform, {share(held.iloc[1])} "
-        "with it",
-        "Bars.",
+    title = stated(
+        "Without scaling {column} carries most of the distance ({share:.0%}); the most distant 1% "
+        "hold {before:.0%} without the transform, {after:.0%} with it",
+        column=most(carried),
+        share=carried.max(),
+        before=held.iloc[0],
+        after=held.iloc[1],
     )
+    return title, "Bars."

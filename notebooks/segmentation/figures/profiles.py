@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from customer_tables.text import decimal, printable, sentence_case, share
+from customer_tables.text import decimal, joined, printable, sentence_case, share
+from segmentation.claims import Claim, listed, most, stated
 from segmentation.dataset import Feature
 from segmentation.figures import style as st
 from segmentation.profiling import LARGEST_EFFECT
@@ -56,16 +57,21 @@ def shares(
 
 def shares_text(
     sizes: pd.DataFrame, worth: Mapping[str, pd.DataFrame], names: st.Names, nouns: str
-) -> str:
+) -> Claim:
     """Say which segment is the largest, and which accounts for most of each measure of value."""
-    largest = sizes["share"].idxmax()
-    parts = [
-        f"of {label}: {names[table['share'].idxmax()]} ({share(table['share'].max())})"
-        for label, table in worth.items()
+    size = sizes["share"].rename(names)
+    parts = {label: table["share"].rename(names) for label, table in worth.items()}
+    of_each = [
+        stated("of {label}: {name} ({top:.0%})", label=label, name=most(part), top=part.max())
+        for label, part in parts.items()
     ]
-    most = f" Largest part {'; '.join(parts)}." if parts else ""
-    of_all = f"{share(sizes.share[largest])} of {nouns}"
-    return f"{names[largest]} are the largest segment ({of_all}).{most}"
+    return stated(
+        "{name} are the largest segment ({share:.0%} of {nouns}).{most}",
+        name=most(size),
+        share=size.max(),
+        nouns=nouns,
+        most=stated(" Largest part {each}.", "n > 0", n=len(parts), each=listed(of_each)),
+    )
 
 
 def profiles(
@@ -101,14 +107,18 @@ def profiles(
     return figure
 
 
-def profiles_text(effects: pd.DataFrame, labels: Mapping[str, str], names: st.Names) -> str:
+def profiles_text(effects: pd.DataFrame, labels: Mapping[str, str], names: st.Names) -> Claim:
     """Name the largest effect of all segments."""
-    segment = effects.abs().max(axis=1).idxmax()
-    feature = effects.loc[segment].abs().idxmax()
-    return (
-        f"The largest effect is {labels[feature]} of {names[segment]} "
-        f"({effects.loc[segment, feature]:+.1f} standard deviations)."
+    every = pd.Series(
+        {
+            f"{labels[feature]} of {names[segment]}": effect
+            for segment, row in effects.iterrows()
+            for feature, effect in row.items()
+        }
     )
+    effect = every[every.abs().idxmax()]
+    text = "The largest effect is {which} ({effect:+.1f} standard deviations)."
+    return stated(text, which=most(every.abs()), effect=effect)
 
 
 def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], ax: Axes) -> Axes:
@@ -121,18 +131,20 @@ def effects_heatmap(effects: pd.DataFrame, labels: list[str], names: list[str], 
 
 def effects_text(
     effects: pd.DataFrame, labels: Mapping[str, str], names: st.Names
-) -> tuple[str, str]:
+) -> tuple[Claim, str]:
     """Say in which feature segments differ most, and how far."""
-    widest = (effects.max() - effects.min()).idxmax()
-    column = effects[widest]
-    ends = [
-        f"{decimal(column[segment], 1, signed=True)} for {names[segment]}"
-        for segment in (column.idxmin(), column.idxmax())
-    ]
-    return (
-        f"Segments differ most in {labels[widest]}: from {' to '.join(ends)}",
-        "Heatmap of effect sizes, in standard deviations.",
+    differ = effects.max() - effects.min()
+    column = effects[differ.idxmax()].rename(names)
+    title = stated(
+        "Segments differ most in {feature}: from {low:+.1f} for {lowest} to {high:+.1f} for "
+        "{highest}",
+        feature=most(differ.rename(labels)),
+        low=column.min(),
+        lowest=most(column, least=True),
+        high=column.max(),
+        highest=most(column),
     )
+    return title, "Heatmap of effect sizes, in standard deviations."
 
 
 def quartiles(
@@ -170,6 +182,14 @@ def quartiles(
     return figure
 
 
+def quartiles_text(differ: pd.Series) -> Claim:
+    """Name the features in which the segments differ most, by the variance of their effects."""
+    order = differ.sort_values(ascending=False, kind="stable")
+    features, rest = joined(list(order.index[:3])), order.iloc[3:].max() if len(order) > 3 else 0
+    told = {"features": features, "third": order.iloc[:3].min(), "rest": rest}
+    return stated("The segments differ most in {features}", "third >= rest", **told)
+
+
 def second_choices(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the second choices of members near a boundary, as shares of a row; NaN: too few."""
     unknown = np.eye(len(table), dtype=bool) | table.isna().to_numpy()
@@ -178,11 +198,14 @@ def second_choices(table: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def second_choices_text(table: pd.DataFrame) -> tuple[str, str]:
+def second_choices_text(table: pd.DataFrame) -> tuple[Claim, str]:
     """Say which segment has one neighbour above all; rows and columns are named."""
-    closest = table.max(axis=1).idxmax()
-    return (
-        f"{table.loc[closest].idxmax()} are the second choice of {share(table.loc[closest].max())} "
-        f"of {closest} near a boundary",
-        "Heatmap of second choices of the members near a boundary, as shares of each row.",
+    closest = table.max(axis=1)
+    title = stated(
+        "{second} are the second choice of {share:.0%} of {whom} near a boundary",
+        second=most(table.loc[closest.idxmax()]),
+        share=closest.max(),
+        whom=most(closest),
     )
+    more = "Heatmap of second choices of the members near a boundary, as shares of each row."
+    return title, more

@@ -14,7 +14,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from customer_tables.text import counted, decimal, joined, printable, share
+from customer_tables.text import decimal, printable, share
+from segmentation.claims import Claim, listed, most, stated
 from segmentation.figures import style as st
 
 METHODS = {  # marks that no segment has
@@ -51,16 +52,20 @@ def scree(shares: np.ndarray, ax: Axes) -> Axes:
     return ax
 
 
-def scree_text(shares: np.ndarray, eighty: int, ninety: int) -> tuple[str, str]:
+def scree_text(shares: np.ndarray, eighty: int, ninety: int) -> tuple[Claim, Claim]:
     """Say how many components reach 80 and 90% of the variance, and how many exceed a feature."""
-    told = f"{counted(ninety, 'component')} together reach 90% of the variance"
-    if eighty < ninety:
-        told = (
-            f"{counted(eighty, 'component')} together reach 80% of the variance, {ninety} reach 90%"
-        )
-    above = int((shares > 1 / len(shares)).sum())
-    more = f"From {share(shares[0])} to {share(shares[-1])}; {above} lie above the dotted line."
-    return told, more
+    title = stated(
+        "Components that together reach 80% of the variance: {eighty}; 90%: {ninety}",
+        eighty=eighty,
+        ninety=ninety,
+    )
+    more = stated(
+        "Bars from {first:.0%} to {last:.0%}; above the dotted line: {above}.",
+        first=shares[0],
+        last=shares[-1],
+        above=int((shares > 1 / len(shares)).sum()),
+    )
+    return title, more
 
 
 def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> Axes:
@@ -77,14 +82,20 @@ def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> A
     return st.heatmap(loadings, ax, write, **style)
 
 
-def loadings_text(loadings: pd.DataFrame) -> tuple[str, str]:
+def loadings_text(loadings: pd.DataFrame) -> tuple[Claim, Claim]:
     """Say between which features the first components reach."""
     ends = [
-        f"{component} runs from {values.idxmin()} ({decimal(values.min(), signed=True)}) to "
-        f"{values.idxmax()} ({decimal(values.max(), signed=True)})"
+        stated(
+            "{component} runs from {lowest} ({low:+.2f}) to {highest} ({high:+.2f})",
+            component=component,
+            lowest=most(values, least=True),
+            low=values.min(),
+            highest=most(values),
+            high=values.max(),
+        )
         for component, values in list(loadings.items())[:3]
     ]
-    return ends[0], f"Heatmap of correlations. {joined(ends[1:])}."
+    return ends[0], stated("Heatmap of correlations. {ends}.", ends=listed(ends[1:]))
 
 
 def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: Axes) -> Axes:
@@ -162,13 +173,32 @@ def segment_panels(
     return figure
 
 
-def plane_text(centres: pd.DataFrame, names: st.Names) -> tuple[str, str]:
+def biplot_text(seen: pd.Series) -> Claim:
+    """Say of which features a plane shows most and least, from the shares of their variance."""
+    ends = {"high": seen.max(), "low": seen.min()}
+    return stated(
+        "Of the features, two components show most of {best} and least of {worst}",
+        "high - low >= 0.005",
+        best=most(seen),
+        worst=most(seen, least=True),
+        **ends,
+    ) or stated("Two components show {high:.0%} of every feature", "high - low < 0.005", **ends)
+
+
+def plane_text(centres: pd.DataFrame, names: st.Names) -> tuple[Claim, Claim]:
     """Say which segments lie lowest and highest on the first component; rows are segments."""
-    lowest, highest = names[centres[0].idxmin()], names[centres[0].idxmax()]
-    means = [f"{names[s]} {decimal(x, 1)} and {decimal(y, 1)}" for s, x, y in centres.itertuples()]
-    return (
-        f"On the first component, {lowest} lie lowest on average and {highest} highest",
-        f"Small multiples. Means on PC1 and PC2: {'; '.join(means)}.",
+    centres = centres.rename(names)
+    means = [
+        stated("{name} {x:.1f} and {y:.1f}", name=name, x=x, y=y)
+        for name, x, y in centres.itertuples()
+    ]
+    title = stated(
+        "On the first component, {lowest} lie lowest on average and {highest} highest",
+        lowest=most(centres[0], least=True),
+        highest=most(centres[0]),
+    )
+    return title, stated(
+        "A panel for each segment. Means on PC1 and PC2: {means}.", means=listed(means)
     )
 
 
@@ -277,18 +307,20 @@ def over_ranks(judged: pd.DataFrame, column: str, ax: Axes) -> Axes:
     return ax
 
 
-def reconstruction_text(by_rank: pd.DataFrame) -> tuple[str, str]:
+def reconstruction_text(by_rank: pd.DataFrame) -> tuple[Claim, Claim]:
     """Hold the held-out R² of PCA against the mean of the trainings, rank by rank."""
-    pairs = [
-        f"rank {row.Index}: {decimal(row.PCA)} against {decimal(row.autoencoder_mean)}"
-        for row in by_rank.itertuples()
-    ]
     first = by_rank.iloc[0]
-    return (
-        f"At rank {first.name} PCA reaches a held-out R² of {decimal(first.PCA)}, the autoencoder "
-        f"{decimal(first.autoencoder_mean)} on average",
-        f"PCA against the mean of the autoencoder's trainings. {joined(pairs)}.",
+    title = stated(
+        "At rank {rank} PCA reaches a held-out R² of {pca:.2f}, the autoencoder {own:.2f} on "
+        "average",
+        rank=int(first.name),
+        pca=first["PCA"],
+        own=first["autoencoder_mean"],
     )
+    text = "rank {row.Index}: {row.PCA:.2f} against {row.autoencoder_mean:.2f}"
+    ranks = listed([stated(text, row=row) for row in by_rank.itertuples()])
+    text = "PCA against the mean of the autoencoder's trainings. {ranks}."
+    return title, stated(text, ranks=ranks)
 
 
 def neighbourhoods(judged: pd.DataFrame) -> Figure:
@@ -311,13 +343,11 @@ def outside_rows(scored: pd.DataFrame, reference: pd.Series, measures: Sequence[
     return figure
 
 
-def outside_text(ends: pd.DataFrame) -> tuple[str, str]:
+def outside_text(ends: pd.DataFrame) -> tuple[Claim, str]:
     """Say between which scores the codes lie; rows min and max, a column per measure."""
-    reach = [
-        f"{decimal(column['min'])} to {decimal(column['max'])} on the {OUTSIDE[name][0]}"
-        for name, column in ends.items()
-    ]
-    return f"Learned codes score {joined(reach)}", "Marks by method and rank."
+    text = "{ends[min]:.2f} to {ends[max]:.2f} on the {what}"
+    reach = [stated(text, ends=column, what=OUTSIDE[name][0]) for name, column in ends.items()]
+    return stated("Learned codes score {reach}", reach=listed(reach)), "Marks by method and rank."
 
 
 def score_rows(found: pd.Series, reference: float, label: str, ax: Axes) -> Axes:

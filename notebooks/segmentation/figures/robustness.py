@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from customer_tables.text import decimal, share
+from segmentation.claims import Claim, most, stated
 from segmentation.figures import style as st
 from segmentation.robustness import order_for_display
 
@@ -94,22 +95,28 @@ def lineage_styles(
     return found
 
 
-def lineage_text(stability: pd.DataFrame, names: st.Names, chosen: int) -> tuple[str, str]:
+def lineage_text(stability: pd.DataFrame, names: st.Names, chosen: int) -> tuple[Claim, Claim]:
     """Say which segments of the chosen solution depend most and least on the number of segments.
 
     ``stability`` as in `lineage`; ``names`` from 1.
     """
     across = stability.loc[chosen, "k"].dropna()
+    across.index = across.index.map(lambda place: names[place + 1])
     ks = stability.index.unique(0)
-    more = f"Flow of customers between solutions with {ks.min()} to {ks.max()} segments."
+    text = "Flow of customers between solutions with {low} to {high} segments."
+    more = stated(text, low=int(ks.min()), high=int(ks.max()))
     if across.empty:
-        return f"No other number of segments was tried beside {chosen}", more
-    least, most = across.idxmin(), across.idxmax()
-    return (
-        f"{names[least + 1]} depend most on the number of segments ({decimal(across[least])} "
-        f"across k), {names[most + 1]} least ({decimal(across[most])})",
-        more,
+        text = "No other number of segments was tried beside {k}"
+        return stated(text, "tried == 0", k=chosen, tried=len(across)), more
+    title = stated(
+        "{least} depend most on the number of segments ({low:.2f} across k), {most} least "
+        "({high:.2f})",
+        least=most(across, least=True),
+        low=across.min(),
+        most=most(across),
+        high=across.max(),
     )
+    return title, more
 
 
 def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -132,14 +139,17 @@ def _named(table: pd.DataFrame) -> pd.Series:
     return pd.Series(named, dtype="str")
 
 
-def agreement_text(table: pd.DataFrame) -> tuple[str, str]:
+def agreement_text(table: pd.DataFrame) -> tuple[Claim, Claim]:
     """Say which alternatives agree least and most with the chosen segments."""
-    named, (least, most) = _named(table), table["ARI"].iloc[[0, -1]]
-    return (
-        f"Agreement is lowest for {named.iloc[0]}: {decimal(least)}; highest for {named.iloc[-1]}: "
-        f"{decimal(most)}",
-        f"Bars of {len(table)} alternatives.",
+    named = table["ARI"].set_axis(_named(table))
+    title = stated(
+        "Agreement is lowest for {lowest}: {low:.2f}; highest for {highest}: {high:.2f}",
+        lowest=most(named, least=True),
+        low=named.min(),
+        highest=most(named),
+        high=named.max(),
     )
+    return title, stated("Bars of {n} alternatives.", n=len(table))
 
 
 def calibration_curve(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -147,18 +157,23 @@ def calibration_curve(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.plot(table["confidence"], table["kept"], "o-", color=st.LINE, markersize=5)
     for row in table.itertuples():
         point = (row.confidence, row.kept)
-        st.note(ax, share(row.kept), point, (0, -16), ha="center", bbox=st.PATCH)
+        st.note(ax, share(row.kept), point, (4, -14))  # right of a rising line, and below it
     ax.set(xlabel="Confidence: 0 on the boundary, 1 at the centre", ylim=(0, 1.04))
     ax.set_ylabel("Pairs of refits that agree")
     st.percent(ax.yaxis)
     return ax
 
 
-def calibration_text(table: pd.DataFrame) -> tuple[str, str]:
+def calibration_text(table: pd.DataFrame) -> tuple[Claim, str]:
     """Say how often two refits agree on the least and on the most confident customers."""
-    least, most = table["kept"].iloc[0], table["kept"].iloc[-1]
-    return (
-        f"Two refits agree on {share(least)} of the least confident customers and on {share(most)} "
-        "of the most confident",
-        "A curve over confidence.",
+    title = stated(
+        "Two refits agree on {least:.0%} of the least confident customers and on {most:.0%} of the "
+        "most confident",
+        "confidence_1 < confidence_2 or groups == 1",
+        least=table["kept"].iloc[0],
+        most=table["kept"].iloc[-1],
+        confidence_1=table["confidence"].iloc[0],
+        confidence_2=table["confidence"].iloc[-1],
+        groups=len(table),
     )
+    return title, "A curve over confidence."

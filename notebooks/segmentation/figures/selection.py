@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from customer_tables.text import decimal, joined, lower_first, printable, share
+from customer_tables.text import decimal, lower_first, printable, share
+from segmentation.claims import Claim, listed, most, stated, together
 from segmentation.figures import style as st
 from segmentation.selection import TOLERANCE, Choice
 from segmentation.stability import JACCARD_CUTS
@@ -70,16 +71,25 @@ def _bands(
 
 def criteria_text(
     scan: pd.DataFrame, null_silhouette: float, alone: Mapping[str, int], k: int
-) -> tuple[str, str]:
+) -> tuple[Claim, Claim]:
     """Say what each criterion alone would pick, and how the silhouette compares at the choice."""
-    return (
-        f"Alone, the elbow picks {alone['inertia']}, the silhouette {alone['silhouette']}, "
-        f"Calinski-Harabasz {alone['calinski_harabasz']} and Davies-Bouldin "
-        f"{alone['davies_bouldin']}; {k} is chosen",
-        f"At k = {k} the silhouette is {decimal(scan.silhouette[k])}, with the same margins and no "
-        f"groups at most {decimal(null_silhouette)}. The worst initialisation ends up to "
-        f"{share(scan.worst_initialisation.max())} above the best.",
+    title = stated(
+        "Alone, the elbow picks {alone[inertia]}, the silhouette {alone[silhouette]}, "
+        "Calinski-Harabasz {alone[calinski_harabasz]} and Davies-Bouldin "
+        "{alone[davies_bouldin]}; {k} is chosen",
+        alone=alone,
+        k=k,
     )
+    more = stated(
+        "At k = {k} the silhouette is {own:.2f}, with the same margins and no groups at most "
+        "{null:.2f}. The worst initialisation ends up to {worst:.0%} above the best.",
+        "worst >= 0",
+        k=k,
+        own=scan["silhouette"][k],
+        null=null_silhouette,
+        worst=scan["worst_initialisation"].max(),
+    )
+    return title, more
 
 
 def _short(value: float, _: int) -> str:
@@ -133,17 +143,22 @@ def decision(
     return ax
 
 
-def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> tuple[str, str]:
+def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> tuple[Claim, Claim]:
     """Say how far fits agree at the chosen k, which k qualify, and how often each is chosen."""
-    qualified = joined([f"k = {n}" for n in choice.qualified] or ["no k"])
-    chosen = joined([f"{n} in {share(part)}" for n, part in often.items()] or ["no k"])
-    return (
-        f"k = {choice.k}: adjusted Rand index {decimal(scan.stability[choice.k])}, chosen in "
-        f"{share(often.get(choice.k, 0.0))} of bootstrap draws",
-        f"Mean agreement over k; {qualified} "
-        f"{'qualifies' if len(choice.qualified) < 2 else 'qualify'} in the actionable range. "
-        f"Chosen: {chosen}.",
+    title = stated(
+        "k = {k}: adjusted Rand index {ari:.2f}, chosen in {often:.0%} of bootstrap draws",
+        k=choice.k,
+        ari=scan["stability"][choice.k],
+        often=float(often.get(choice.k, 0.0)),
     )
+    ks = [stated("k = {k}", k=int(k)) for k in choice.qualified]
+    drawn = [stated("{k} in {share:.0%}", k=int(k), share=part) for k, part in often.items()]
+    more = stated(
+        "Mean agreement over k; in the actionable range, what qualifies is {ks}. Chosen: {drawn}.",
+        ks=listed(ks, none="no k"),
+        drawn=listed(drawn, none="no k"),
+    )
+    return title, more
 
 
 def separation(scan: pd.DataFrame, threshold: float, ax: Axes) -> Axes:
@@ -163,18 +178,26 @@ def separation(scan: pd.DataFrame, threshold: float, ax: Axes) -> Axes:
     return ax
 
 
-def separation_text(scan: pd.DataFrame, threshold: float) -> tuple[str, str]:
+def separation_text(scan: pd.DataFrame, threshold: float) -> tuple[Claim, Claim]:
     """Say at which k all segments stand apart, with and without the customers at the ends."""
     found = {}
     for column in ("valley", "valley_with_ends"):
-        ks = [f"k = {k}" for k in scan.index[scan[column] <= threshold]]
-        found[column] = f"All segments stand apart at {joined(ks)}"
-        if not ks:
-            found[column] = "At no k do all segments stand apart"
-    return (
-        found["valley"],
-        "Density between the two segments least apart, over k. With zeros as they are: "
-        f"{lower_first(found['valley_with_ends'])}.",
+        ks = [
+            stated("k = {k}", "valley <= threshold", k=k, valley=valley, threshold=threshold)
+            for k, valley in scan[column].items()
+        ]
+        least = {"least": scan[column].min(), "threshold": threshold}
+        found[column] = stated(
+            "At no k do all segments stand apart", "not least <= threshold", **least
+        ) or stated(
+            "All segments stand apart at {ks}",
+            "least <= threshold",
+            ks=listed(filter(None, ks)),
+            **least,
+        )
+    return found["valley"], stated(
+        "Density between the two segments least apart, over k. With zeros as they are: {found}.",
+        found=together(lower_first(found["valley_with_ends"]), [found["valley_with_ends"]]),
     )
 
 
@@ -203,14 +226,17 @@ def silhouette_plot(
     return ax
 
 
-def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> tuple[str, str]:
+def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> tuple[Claim, Claim]:
     """Say which segments, by their names, customers fit best and least."""
-    return (
-        f"{by_segment.idxmax()} lie nearest to their own segment ({decimal(by_segment.max())}), "
-        f"{by_segment.idxmin()} least so ({decimal(by_segment.min())})",
-        f"Silhouettes by segment, mean {decimal(values.mean())}; {share((values < 0).mean())} lie "
-        "below zero.",
+    title = stated(
+        "{best} lie nearest to their own segment ({high:.2f}), {worst} least so ({low:.2f})",
+        best=most(by_segment),
+        worst=most(by_segment, least=True),
+        high=by_segment.max(),
+        low=by_segment.min(),
     )
+    text = "Silhouettes by segment, mean {mean:.2f}; {below:.0%} lie below zero."
+    return title, stated(text, mean=values.mean(), below=(values < 0).mean())
 
 
 def stability_rows(
@@ -236,13 +262,17 @@ def stability_rows(
     return ax
 
 
-def stability_text(jaccard: pd.Series) -> tuple[str, str]:
+def stability_text(jaccard: pd.Series) -> tuple[Claim, str]:
     """Say which segment, by its name, is most and which is least stable."""
-    if decimal(jaccard.min()) == decimal(jaccard.max()):
-        told = f"All segments are found again to the same degree ({decimal(jaccard.max())})"
-        return told, "Mean Jaccard similarities with the best match in resamples."
-    return (
-        f"{jaccard.idxmax()} are found again best ({decimal(jaccard.max())}), {jaccard.idxmin()} "
-        f"least ({decimal(jaccard.min())})",
-        "Mean Jaccard similarity of each segment with its best match in resamples.",
+    ends = {"high": round(jaccard.max(), 2), "low": round(jaccard.min(), 2)}
+    same = stated(
+        "All segments are found again to the same degree ({high:.2f})", "high == low", **ends
     )
+    title = same or stated(
+        "{best} are found again best ({high:.2f}), {worst} least ({low:.2f})",
+        "high > low",
+        best=most(jaccard),
+        worst=most(jaccard, least=True),
+        **ends,
+    )
+    return title, "Mean Jaccard similarity of each segment in resamples."
