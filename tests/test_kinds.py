@@ -20,6 +20,7 @@ from customer_tables.line_kinds import kind_of
 from customer_tables.table import read_table
 from runner import command, inputs
 from segmentation import cleaning, intake
+from segmentation.features import build_features
 from segmentation.stages import SERIES
 from segmentation.summary import sensitive
 
@@ -306,6 +307,35 @@ def test_what_tells_customers_apart(opened, columns, identifier):
     text = pd.read_csv(io.StringIO(table(**columns))).drop(columns="customer_id")
     known, _ = opened(text.to_csv(index=False))
     assert (known.id.found_as[0] if known.id else None) == identifier
+
+
+def test_customers_of_whom_only_answers_are_known(opened):
+    words = pd.DataFrame({"customer_id": WHO, "plan": np.resize(["basic", "plus", "top"], 60)})
+    with pytest.raises(UserError, match="only 0 column.*\n.*\n.*each category as a column of yes"):
+        opened(words.to_csv(index=False))
+    answers = pd.get_dummies(words, columns=["plan"]).assign(Gender=np.resize([True, False], 60))
+    answers["paperless"] = np.resize(["yes", "no", "no", ""], 60)  # which nothing fills
+    known, reading = opened(answers.to_csv(index=False))
+    segmenting = {f.name for f in known.features_with("segment")}
+    assert segmenting == {"plan_basic", "plan_plus", "plan_top"}
+    customers = cleaning.clean(reading.numbered, known).customers
+    assert build_features(customers, known)["plan_top"].tolist() == [0, 0, 1] * 20
+
+
+def test_amounts_that_follow_one_another_are_no_record_numbers(opened):
+    known, _ = opened(table(importe=10 + np.arange(60) * 7 % 60, spent=range(60), entry=range(60)))
+    assert {"importe", "spent"} <= {f.name for f in known.features_with("segment")}
+    assert known.left_out["entry"] == "counts the rows: a record number"
+
+
+def test_receipts_with_one_amount_become_customers_where_they_are_said_to_be(opened):
+    text = re.sub(r"(quantity|\.5),?.*", r"\1", RECEIPTS).replace("price,quantity", "amount")
+    with pytest.raises(UserError, match="a line or a receipt") as caught:
+        opened(text)
+    option = re.search(r'--role "?customer="[^"]*"', caught.value.remedy).group()
+    known, reading = opened(text, *shlex.split(option))
+    assert len(reading.table) == 90
+    assert {f.name for f in known.features_with("segment")} == {"recency_days", "spent"}
 
 
 def test_gaps_that_have_a_reason(opened):

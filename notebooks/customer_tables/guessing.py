@@ -83,12 +83,14 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
     if vocabulary.KNOWN_LATER.fullmatch(words) and (kind == "yes_no" or values.nunique() == 2):
         kind = "yes_no" if kind == "yes_no" else "category"
         return replace(base, kind=kind, role="outcome", why=OUTCOME)
-    if kind == "yes_no" and tokens & vocabulary.CODED:
-        why = SENSITIVE if tokens & vocabulary.SENSITIVE else "codes of two groups: describe"
+    coded, private = tokens & vocabulary.CODED, tokens & vocabulary.SENSITIVE
+    named = values.dtype == bool and tokens > coded  # "plan basic" is answered, "plan" is not
+    if kind == "yes_no" and coded and (private or not named):
+        why = SENSITIVE if private else "codes of two groups: describe"
         return replace(base, kind="category", role="describe", why=why)
     if kind in ("yes_no", "date"):
         why = "an outcome or a date: describes" if kind == "date" else "yes or no: describes"
-        return replace(base, kind=kind, role="describe", why=why)
+        return replace(base, kind=kind, role="describe", why=SENSITIVE if private else why)
     if numeric:
         return _guess_numbers(base, words, known, kind, reading.units.get(source, ""))
     return _guess_words(base, known)
@@ -158,7 +160,8 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
         return replace(base, kind="number", role="left out", why="a place on the map, no amount")
     if vocabulary.MODEL_OUTPUT.fullmatch(words):
         return replace(base, kind="number", role="left out", why="the output of a model")
-    if whole and distinct == len(values) > 20 and high - low == distinct - 1:
+    counted = whole and distinct == len(values) > 20 and high - low == distinct - 1
+    if counted and not measured and (low <= 1 or values.is_monotonic_increasing):
         return replace(base, why="counts the rows: a record number")
     years = whole and YEARS[0] <= low and high <= YEARS[1]
     if years and (tokens & vocabulary.YEARS or low >= 1900):

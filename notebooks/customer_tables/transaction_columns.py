@@ -195,7 +195,8 @@ def _judge(lines: Lines, roles: Roles) -> Source | None:
     """Distinguish transaction lines from customers by how often a customer stands in the file."""
     parts = match_parts(lines.types, roles)
     missing, who = lacking(parts), parts.get("customer", "")
-    if not missing and roles.keys() & {"time", "amount", "quantity", "price"}:
+    told = roles.keys() & {"time", "amount", "quantity", "price"}
+    if not missing and (told or who == match_parts(lines.types).get("order")):  # of each receipt
         return settle_line_kinds(lines, Source(grain="transaction", **parts))
     if who:
         counts = f"count({quoted(who)}), approx_count_distinct({quoted(who)})"
