@@ -191,7 +191,7 @@ BAD_FILES = {
     "preamble": changed(b"Report\nCreated on 2024-01-05\n\n" + PLAIN, "before the header", 2),
     "padded preamble": changed(b"Report,,,,\n,,,,\n" + PLAIN, "before the header", 1),
     "total row": changed(PLAIN + b"TOTAL,,1234567.89,98765.43,\n", "totals at the end", 1),
-    "sums without a label": changed(csv(SUMS, header=["id", "x", "y"]), "row of sums", 1),
+    "sums without a label": changed(csv(SUMS, header=["id", "x", "y"]), "rows of sums", 1),
     "remark at the end": changed(PLAIN + b"\n(60 rows affected)\n", "remarks at the end", 1),
     "blank lines between": changed(PLAIN.replace(b"\nC101", b"\n\nC101"), "empty rows", 10),
     "units below the header": changed(

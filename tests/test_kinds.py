@@ -235,11 +235,17 @@ def test_a_dataset_that_names_some_roles_is_completed(tmp_path):
     assert worth(reading) == PLAIN
 
 
-def test_a_header_a_letter_off_is_offered_and_taken(tmp_path):
-    cards = pd.read_csv(ROOT / "data" / "credit_card" / "customers.csv").head(60)
+@pytest.fixture
+def a_letter_off(tmp_path):
+    """Write cards of which one column lacks a letter; return the file and the role that settles."""
+    cards = pd.read_csv(ROOT / "data" / "credit_card" / "customers.csv", nrows=60)
     path = tmp_path / "cards.csv"
     cards.rename(columns={"MINIMUM_PAYMENTS": "MINIMUM_PAYMENT"}).to_csv(path, index=False)
-    option = "minimum_payments=MINIMUM_PAYMENT"
+    return path, "minimum_payments=MINIMUM_PAYMENT", cards["MINIMUM_PAYMENTS"].max()
+
+
+def test_a_header_a_letter_off_is_offered_and_taken(a_letter_off, tmp_path):
+    path, option, largest = a_letter_off
     with pytest.raises(UserError, match=f"is minimum_payments meant. --role {option}"):
         inputs.match_table(path)
     assert inputs.match_table(path, option) == ("credit_card", option)
@@ -247,18 +253,14 @@ def test_a_header_a_letter_off_is_offered_and_taken(tmp_path):
         "credit_card", str(path), results_dir=str(tmp_path), roles=option
     )
     cleaned = cleaning.clean(reading.numbered, ws.dataset).customers
-    assert cleaned["minimum_payments"].max() == cards["MINIMUM_PAYMENTS"].max()
+    assert cleaned["minimum_payments"].max() == largest
 
 
-@pytest.mark.parametrize(
-    ("answer", "taken"), [("y", True), ("Yes", True), ("n", False), ("", False)]
-)
+@pytest.mark.parametrize("answer", ["y", "Yes", "n", ""])
 def test_a_header_a_letter_off_is_taken_with_a_yes_in_the_terminal(
-    tmp_path, monkeypatch, answer, taken
+    a_letter_off, monkeypatch, answer
 ):
-    cards = pd.read_csv(ROOT / "data" / "credit_card" / "customers.csv").head(60)
-    path = tmp_path / "cards.csv"
-    cards.rename(columns={"MINIMUM_PAYMENTS": "MINIMUM_PAYMENT"}).to_csv(path, index=False)
+    path, role, _ = a_letter_off
     keyboard, terminal = pytest.importorskip("pty").openpty()
     screen = io.StringIO()
     monkeypatch.setattr(screen, "isatty", lambda: True)
@@ -266,8 +268,7 @@ def test_a_header_a_letter_off_is_taken_with_a_yes_in_the_terminal(
     os.write(keyboard, f"{answer}\n".encode())
     with open(terminal) as typed:
         monkeypatch.setattr("sys.stdin", typed)
-        if taken:
-            role = "minimum_payments=MINIMUM_PAYMENT"
+        if answer in ("y", "Yes"):
             assert inputs.match_table(path) == ("credit_card", role)
         else:
             with pytest.raises(UserError, match="is minimum_payments meant"):
@@ -288,7 +289,7 @@ def test_rows_and_columns_that_are_no_customers_and_no_behaviour(opened):
     rows.insert(30, "North subtotal," + ",".join(map(repr, map(float, sums))))
     known, reading = opened("\n".join([head, *rows]))
     assert len(reading.table) == 60
-    assert [c.rows for c in reading.changes if c.what.startswith("subtotals")] == [1]
+    assert [c.rows for c in reading.changes if c.what.startswith("rows of sums")] == [1]
     assert {f.name for f in known.features_with("segment")} == {"spend", "visits"}
     assert known.column("sex").kind == "category"
     # A name alone proves nothing: what sums up nothing is a customer.
@@ -314,10 +315,10 @@ def test_customers_of_whom_only_answers_are_known(opened):
     with pytest.raises(UserError, match="only 0 column.*\n.*\n.*each category as a column of yes"):
         opened(words.to_csv(index=False))
     answers = pd.get_dummies(words, columns=["plan"]).assign(Gender=np.resize([True, False], 60))
-    answers["paperless"] = np.resize(["yes", "no", "no", ""], 60)  # which nothing fills
+    answers["paperless"] = np.resize(["yes", "no", "no", ""], 60)
     known, reading = opened(answers.to_csv(index=False))
     segmenting = {f.name for f in known.features_with("segment")}
-    assert segmenting == {"plan_basic", "plan_plus", "plan_top"}
+    assert segmenting == {"plan_basic", "plan_plus", "plan_top", "paperless"}
     customers = cleaning.clean(reading.numbered, known).customers
     assert build_features(customers, known)["plan_top"].tolist() == [0, 0, 1] * 20
 

@@ -65,7 +65,6 @@ MEANINGS = {
         "spent in the second half of the period less the first, over both: -1 to 1",
     }.items()
 }
-FEATURES = ("segment", "describe", "left out")
 SAME = "the same for every customer"
 RFM = {"recency": "recency_days", "frequency": "orders", "monetary": "spent"}
 # Archetypes of a shop's customers, each as it is written into the file.
@@ -112,8 +111,8 @@ def dataset_toml(
     blocks += [_heading("Columns: the name here, the name in the file, what it holds")]
     blocks += [_column(guess) for guess in guesses if guess.role != "dropped" and not guess.formula]
     blocks += [_heading("Features: which segment, which describe, which are left out, and why")]
-    shown = (g for g in guesses if g.role == "segment" or g.is_numeric)
-    blocks += [_feature(guess) for guess in shown if guess.role in FEATURES]
+    shown = (guess for guess in guesses if guess.role in ("segment", "describe", "left out"))
+    blocks += [_feature(guess) for guess in shown if guess.is_numeric]
     if questions:
         plain = "Yes/no rules: their answers are the baseline that clusters have to beat"
         entries = [{"name": name, "when": when} for name, when in questions]

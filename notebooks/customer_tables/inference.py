@@ -75,7 +75,7 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     guesses = _without_sums(guesses, table, value)
     guesses = _without_near_duplicates(guesses, table, keep=value)
     guesses = _as_given(guesses, given)
-    guesses = _with_enough(guesses, table, str(reading.source["name"]))
+    guesses = _with_enough(guesses, str(reading.source["name"]))
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
     guesses = give_roles([*guesses, *total], table, value, given)
     questions = _guess_questions(guesses, table)
@@ -98,8 +98,9 @@ def _as_given(guesses: list[Guess], given: dict[str, str]) -> list[Guess]:
     for guess in guesses:
         role = given.get(guess.source, "")
         part = parts.get(role, guess.role)
-        answers = role == "segment" and guess.kind == "yes_no"
-        if (role == "segment" or role in vocabulary.ROLES) and not (guess.is_numeric or answers):
+        if role == "segment":
+            guess = _as_numbers(guess)
+        if (role == "segment" or role in vocabulary.ROLES) and not guess.is_numeric:
             raise UserError(
                 f"the column {guess.source!r} holds no numbers ({guess.why})",
                 where=f"--role {role}={guess.source}",
@@ -319,10 +320,8 @@ def _without_near_duplicates(guesses: list[Guess], table: pd.DataFrame, keep: st
     return list(settled.values())
 
 
-def _with_enough(guesses: list[Guess], table: pd.DataFrame, file: str) -> list[Guess]:
+def _with_enough(guesses: list[Guess], file: str) -> list[Guess]:
     """Let descriptors segment where behaviour has fewer than two columns.
-
-    Of the columns of yes and no only those without gaps may: nothing fills a missing answer.
 
     Raises
     ------
@@ -335,8 +334,7 @@ def _with_enough(guesses: list[Guess], table: pd.DataFrame, file: str) -> list[G
     describe = [g for g in guesses if g.role == "describe"]
     numbers = [g for g in describe if g.is_numeric]
     income = [g for g in numbers if set(g.name.split("_")) & vocabulary.INCOME]
-    answers = [g for g in describe if g.kind == "yes_no" and g.why != SENSITIVE]
-    answers = numbers + [g for g in answers if table[g.source].notna().all()]
+    answers = numbers + [g for g in describe if g.kind == "yes_no" and g.why != SENSITIVE]
     enough = (some for some in (income, numbers, answers) if len(segment) + len(some) >= 2)
     if not (spare := next(enough, [])):
         kinds = ", ".join(f"{g.source}: {g.why}" for g in guesses if g.role != "segment")
@@ -347,7 +345,12 @@ def _with_enough(guesses: list[Guess], table: pd.DataFrame, file: str) -> list[G
             "each category as a column of yes and no",
         )
     why = "describes as a rule; segments here because there is too little behaviour"
-    return [replace(g, role="segment", why=why) if g in spare else g for g in guesses]
+    return [replace(_as_numbers(g), role="segment", why=why) if g in spare else g for g in guesses]
+
+
+def _as_numbers(guess: Guess) -> Guess:
+    """Take yes and no for 1 and 0, so that their mean is the share of yes."""
+    return replace(guess, kind="share", valid=(0.0, 1.0)) if guess.kind == "yes_no" else guess
 
 
 def _guess_questions(guesses: list[Guess], table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -359,11 +362,11 @@ def _guess_questions(guesses: list[Guess], table: pd.DataFrame) -> list[tuple[st
     zeros = [
         (abs(float((table[g.source] == 0).mean()) - 0.5), g.label.lower(), f"{g.name} > 0")
         for g in segment
-        if g.kind in (*AMOUNTS, "yes_no")
+        if g.kind in AMOUNTS or table[g.source].nunique() == 2
     ]
     if found := sorted(question for question in zeros if question[0] <= 0.4):
         return [(label, condition) for _, label, condition in found[:3]]
-    medians = [(g, table[g.source].median()) for g in segment[:3] if g.is_numeric]
+    medians = [(g, table[g.source].median()) for g in segment[:3]]
     return [
         (f"{g.label.lower()} above {median:g}", f"{g.name} > {median:g}") for g, median in medians
     ]

@@ -112,7 +112,7 @@ def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:
 
 def _player(guess: Guess, values: pd.Series) -> Player:
     """Say how amounts of a column are compared, by how its values spread."""
-    low, middle, high = values.quantile([0.25, 0.5, 0.75])
+    low, middle, high = values.astype(float).quantile([0.25, 0.5, 0.75])
     family = "level" if low <= middle / SPREADS and high >= middle * SPREADS else "narrow"
     if guess.unit == YEAR:
         family = "calendar"

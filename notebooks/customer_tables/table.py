@@ -118,12 +118,8 @@ def _understand(
     kinds = {column.name: column.kind for column in columns}
     units = {column.name: column.unit for column in columns if column.unit}
     changes = [*raw.changes, *(change for column in columns for change in column.changes)]
-    if _ends_with_sums(table, kinds):
-        where = f"{raw.word} {raw.lines[-1]}"
-        changes.append(Change("a last row of sums", "", 1, "left out", (where,)))
-        table, raw.lines = table.iloc[:-1].reset_index(drop=True), raw.lines[:-1]
-    if (sums := _find_subtotals(table, kinds)).any():
-        raw.note("subtotals between the rows", raw.lines[sums].tolist(), "left out")
+    if (sums := _find_sums(table, kinds)).any():
+        raw.note("rows of sums of the others", raw.lines[sums].tolist(), "left out")
         changes.append(raw.changes[-1])
         table, raw.lines = table[~sums].reset_index(drop=True), raw.lines[~sums]
     if twins := _count_twins(table):
@@ -138,18 +134,23 @@ def _understand(
     return Reading(table, changes, kinds, units, source, raw.lines, raw.word, unread=unread)
 
 
-def _find_subtotals(table: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
-    """Mark rows that are called a total and hold the sums of those above, since the last such one.
+def _find_sums(table: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
+    """Mark rows that hold the sums of those above, since the last such one, and are called so.
 
-    A name alone proves nothing: half of a row's numbers or more have to be sums, and one of them
-    no zero.
+    The last row may also have no label at all. A name alone proves nothing: half of a row's
+    numbers or more have to be sums, and one of them no zero.
     """
     marked = np.zeros(len(table), bool)
     numbers = table[[c for c in table if kinds[c] in ("number", "money")]].astype(float)
-    for column in (c for c in table if kinds[c] in ("id", "text")):
-        called = table[column].astype("str").str.contains(SUBTOTAL, na=False).to_numpy()
-        if 0 < called.sum() <= len(table) // 3 and numbers.shape[1]:
+    labels = table[[c for c in table if kinds[c] in ("id", "text", "date")]]
+    if not numbers.shape[1] or not labels.shape[1]:
+        return marked
+    for column in (c for c in labels if kinds[c] != "date"):
+        called = labels[column].astype("str").str.contains(SUBTOTAL, na=False).to_numpy()
+        if 0 < called.sum() <= len(table) // 3:
             marked |= _are_sums(numbers.to_numpy(), called)
+    if len(table) > 3 and numbers.iloc[-1].count() > 1 and labels.iloc[-1].isna().all():
+        marked |= _are_sums(numbers.to_numpy(), np.arange(len(table)) == len(table) - 1)
     return marked
 
 
@@ -165,19 +166,6 @@ def _are_sums(numbers: np.ndarray, called: np.ndarray) -> np.ndarray:
                 len(part) > 0 and 2 * same.sum() >= there.sum() and numbers[row][same].any()
             )
     return sums
-
-
-def _ends_with_sums(table: pd.DataFrame, kinds: dict[str, str]) -> bool:
-    """Whether the last row has no label, and its every number is the sum of those above it."""
-    if len(table) < 4:
-        return False
-    known = table.columns[table.iloc[-1].notna()]
-    numbers = table[known].select_dtypes("number")
-    labels = {column for column in table if kinds[column] in ("id", "text", "date")}
-    if numbers.shape[1] < 2 or not labels or labels & set(known):
-        return False
-    sums, last = numbers.iloc[:-1].sum().astype(float), numbers.iloc[-1].astype(float)
-    return bool(np.allclose(last, sums, rtol=1e-6) and last.any())
 
 
 def _count_twins(table: pd.DataFrame) -> int:
