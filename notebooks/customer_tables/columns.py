@@ -174,11 +174,11 @@ def _read_plain(
     values, pointed = _cast(filled, pa.int64()), False
     if values is None and decimal != ",":
         values = _cast(filled, pa.float64())
-        pointed = values is not None and _any(pc.match_substring(filled, "."))
-        if pointed and not any(_is_sure(part) for part in (filled.slice(0, 5000), filled)):
+        pointed = values is not None and _finds(filled, r"\.")
+        if pointed and not _finds(filled, SURE_POINT):
             return None
     # A cast takes nan, inf and 0x1F for numbers, too.
-    if values is None or _any(pc.match_substring_regex(filled, "[nxNX]")):
+    if values is None or _finds(filled, "[nxNX]"):
         return None
     proof |= {"."} if pointed else set()
     return _read_typed(values, column)
@@ -191,13 +191,8 @@ def _cast(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
         return None
 
 
-def _any(flags: pa.ChunkedArray) -> bool:
-    return bool(pc.any(flags).as_py())
-
-
-def _is_sure(cells: pa.ChunkedArray) -> bool:
-    """Whether the point in some number must be a decimal mark."""
-    return _any(pc.match_substring_regex(cells, SURE_POINT))
+def _finds(cells: pa.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(cells, pattern)).as_py())
 
 
 def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:

@@ -99,15 +99,15 @@ def parse_dates(texts: pa.StringArray) -> Dates:
 
 def _as_numbers(group: str, texts: pa.Array) -> np.ndarray:
     """Return what a group of a pattern found as numbers, NaN where it found nothing."""
-    words = {"word": lambda text: MONTHS[text.lower()], "half": _noon, "zone": _minutes}
+    words = {
+        "word": lambda text: MONTHS[text.lower()],
+        "half": lambda text: 12.0 if text[0] in "pP" else 0.0,
+        "zone": _minutes,
+    }
     if read := words.get(group):
         return np.array([read(text) if text else np.nan for text in texts.to_pylist()])
     numbers = pc.cast(pc.if_else(pc.equal(texts, ""), None, texts), pa.float64())
     return numbers.to_numpy(zero_copy_only=False).astype(float)
-
-
-def _noon(half: str) -> float:
-    return 12.0 if half[0] in "pP" else 0.0
 
 
 def _minutes(zone: str) -> float:

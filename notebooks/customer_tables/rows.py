@@ -201,7 +201,9 @@ def _settle_width(raw: Raw, long: dict[int, int], short: dict[int, int], whole: 
             long,
             "put cells that contain the delimiter in quotation marks, or give another --delimiter",
         )
-    named = [i for i, name in enumerate(raw.names) if name or _any_text(raw.columns[i])]
+    texts = (pc.utf8_trim_whitespace(column) for column in raw.columns)
+    has_text = [pc.any(pc.not_equal(column, "")).as_py() for column in texts]
+    named = [i for i, name in enumerate(raw.names) if name or has_text[i]]
     raw.note("empty columns without a name", len(raw.names) - len(named), "left out")
     raw.keep_columns(named)
     drop_closing_rows(raw)
@@ -210,10 +212,6 @@ def _settle_width(raw: Raw, long: dict[int, int], short: dict[int, int], whole: 
     if short and raw.word != "row":
         _check_short(raw, short, whole)
         raw.note(SHORT, short, "the cells that lack were taken as missing")
-
-
-def _any_text(column: pa.ChunkedArray) -> bool:
-    return bool(pc.any(pc.not_equal(pc.utf8_trim_whitespace(column), "")).as_py())
 
 
 def _check_short(raw: Raw, short: dict[int, int], whole: bool) -> None:

@@ -94,7 +94,7 @@ def open_table(
     ws = Workspace.open("01", dataset=dataset, results_dir=results_dir, quick=quick)
     if dataset != GUESSED:
         reading = _read(ws.dataset, input_file, people, how, given, prediction_cut)
-    return ws, _settle_copies(reading, ws.dataset)
+    return ws, _settled(reading, ws.dataset)
 
 
 PARTS = ("segment", "describe", "left out")  # of features; a column has the first of its own
@@ -193,13 +193,17 @@ def _renamed(reading: Reading, known: Dataset, roles: Roles) -> Reading:
     return replace(reading, table=table, kinds=kinds, units=units, changes=changes)
 
 
-def _settle_copies(reading: Reading, known: Dataset) -> Reading:
-    """Say what becomes of rows that repeat another, now that it is known what tells customers."""
+def _settled(reading: Reading, known: Dataset) -> Reading:
+    """Settle what only the dataset tells: that answers are numbers, and what becomes of copies."""
+    places, table = match_columns(reading.table.columns, known), reading.table
+    numeric = {column.name for column in known.columns if column.is_numeric}
+    answers = table[[name for name, place in places.items() if place in numeric]]
+    answers = answers.select_dtypes(bool).astype(float)
     action = "kept: without an identifier, each row is a customer"
-    if known.id and known.id.name in match_columns(reading.table.columns, known).values():
+    if known.id and known.id.name in places.values():
         action = "dropped, see below: an identifier shows that they are copies"
     changes = [replace(c, action=action) if c.what == TWINS else c for c in reading.changes]
-    return replace(reading, changes=changes)
+    return replace(reading, table=table.assign(**answers), changes=changes)
 
 
 def list_columns(reading: Reading, known: Dataset, changes: Sequence[Change]) -> pd.DataFrame:
