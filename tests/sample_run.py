@@ -115,6 +115,11 @@ def bands_of(page: BeautifulSoup) -> list[tuple[float, ...]]:
     return [tuple(float(n) for n in re.match(pattern, path).groups()) for path in paths]
 
 
+def words(tag: Any) -> str:
+    """Return the text of a tag, with single spaces."""
+    return " ".join(tag.text.split())
+
+
 def _source(text: str) -> str:
     """Name what stands inside a page by its hash, as a policy does."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sample_run import assert_inert, bands_of
+from sample_run import assert_inert, bands_of, words
 from sample_runs import CENTRES, STEPS, labels, two_runs, write_run
 
 import compare as command
@@ -35,10 +35,6 @@ def compared(folder, before, after, first=None, **second):
 def paired(pairs):
     """Write pairs in short: 1-2 same, 3- gone."""
     return ", ".join(f"{pair.first or ''}-{pair.second or ''} {pair.word}" for pair in pairs)
-
-
-def words(tag):
-    return " ".join(tag.text.split())
 
 
 def frame(rows):

@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
@@ -355,19 +354,16 @@ def figure_faults(figure: Figure, caption: str) -> list[str]:
                 texts -= {tick.label1, tick.label2}
     drawn = [text for text in texts if text.get_visible() and text.get_text().strip()]
     canvas = figure.bbox.padded(1)
-    outside = [t.get_text() for t in drawn if not within(canvas, t.get_window_extent())]
+    extents = {text.get_text(): text.get_window_extent() for text in drawn}
+    outside = [
+        text
+        for text, box in extents.items()
+        if (box.min < canvas.min).any() or (box.max > canvas.max).any()
+    ]
     small = [t.get_text() for t in drawn if t.get_fontsize() * 96 / 72 < 11]
     title = figure.get_suptitle().replace("\n", " ")
     wordless = ["no title of its own"] if not title or title in caption else []
     return [*(f"outside: {t}" for t in outside), *(f"small: {t}" for t in small), *wordless]
-
-
-def within(outer: Bbox, inner: Bbox) -> bool:
-    return (
-        outer.x0 <= inner.x0
-        and outer.y0 <= inner.y0 <= inner.y1 <= outer.y1
-        and (inner.x1 <= outer.x1)
-    )
 
 
 @pytest.fixture

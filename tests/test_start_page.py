@@ -7,7 +7,7 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from sample_run import assert_inert, bands_of, poisoned, report, run, write_results
+from sample_run import assert_inert, bands_of, poisoned, report, run, words, write_results
 
 from runner import pages, shapes, start_page
 from segmentation.palette import COLOURS
@@ -42,10 +42,6 @@ def build(folder, about=None, **changes):
     path = start_page.render_index(folder, run=run() if about is None else about)
     assert path == folder / "index.html"
     return path.read_text(encoding="utf-8")
-
-
-def words(tag):
-    return " ".join(tag.text.split())
 
 
 @pytest.fixture(scope="module")

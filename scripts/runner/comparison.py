@@ -197,30 +197,22 @@ def read_run(folder: Path, name: str = "") -> Run:
         manifest, metrics, model, report = documents
         name = name or folder.resolve().name
         run = Run(name, manifest, metrics, model, report, segments, altered)
-        whole = _is_consistent(run)
+        file, numbers = "segments.csv", {entry["segment"] for entry in run.model["segments"]}
+        whole = (
+            numbers == set(run.cards) == set(segments["segment"])
+            and np.shape(run.model["centres"]) == (len(numbers), len(run.steps))
+            and run.report["customers"] == len(segments)
+        )
+        if not whole:
+            raise ValueError("report, model and segments differ")
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder / file, f"{type(error).__name__}: {error}") from None
-    if not whole:
-        raise _damaged(folder / "segments.csv", "report, model and segments differ")
+        raise UserError(
+            f"{Path(file).name} cannot be used: {type(error).__name__}:"
+            f" {' '.join(str(error).split())[:120]}",
+            where=str(folder / file),
+            remedy="run the notebooks into this folder again",
+        ) from None
     return run
-
-
-def _is_consistent(run: Run) -> bool:
-    """Whether the files of a run tell of the same segments."""
-    numbers = {entry["segment"] for entry in run.model["segments"]}
-    return (
-        numbers == set(run.cards) == set(run.segments["segment"])
-        and np.shape(run.model["centres"]) == (len(numbers), len(run.steps))
-        and run.report["customers"] == len(run.segments)
-    )
-
-
-def _damaged(path: Path, reason: str) -> UserError:
-    return UserError(
-        f"{path.name} cannot be used: {' '.join(reason.split())[:120]}",
-        where=str(path),
-        remedy="run the notebooks into this folder again",
-    )
 
 
 # --- what went in ------------------------------------------------------------------------------
