@@ -13,6 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from runner import DONE  # comes first: it puts notebooks/ on the path
+from runner.entry import Parser, run
+
+# isort: split
 from customer_tables.database import (
     add_database,
     check_address,
@@ -21,8 +25,6 @@ from customer_tables.database import (
     is_address,
     publish,
 )
-from runner import DONE
-from runner.entry import Parser, run
 
 if TYPE_CHECKING:
     from scoring.scoring import Result

@@ -96,7 +96,7 @@ def lose_a_page(project):
         (None, "--force", "01 02 03", "1.0"),
         (None, "--from 2", "02 03", "1.0"),
         (None, "--only 02_table", "02", "1.0"),
-        (None, "--set share=0.25", "03", "0.5"),
+        (None, "--set share=2.5e-1", "03", "0.5"),
         # The last digit of twice 6 and of twice 1 is the same, and the third reads no more.
         (None, "--set start=6", "01 02", "1.0"),
         (rewrite("02", "TIMES * number % 10", "3 * number"), "", "02 03", "1.5"),
@@ -431,20 +431,6 @@ def test_a_command_that_is_interrupted_while_it_loads_says_only_so():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT / "scripts", capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "Interrupted.\n")
-
-
-def test_values_are_read_as_the_declared_type():
-    for annotation, text, value in (
-        ("int", " -2 ", -2),
-        ("float", "1e-3", 0.001),
-        ("float", "6", 6.0),
-        ("bool", "Yes", True),
-        ("bool", "0", False),
-        ("str", "6", "6"),
-        ("Something", "as it is", "as it is"),
-    ):
-        found = notebook_files.coerce(Parameter("x", annotation, None), text)
-        assert (found, type(found)) == (value, type(value))
 
 
 def test_parameters_are_read_with_their_comments_and_settled_in_their_order(project):
