@@ -9,6 +9,7 @@ import pytest
 from conftest import HOSTILE_TEXTS
 
 from customer_tables import text
+from segmentation.claims import agreement_word
 
 FORMATS = {
     text.number: [
@@ -36,7 +37,7 @@ FORMATS = {
     partial(text.answer_or_quantity, kind="yes_no"): [(1.0, "yes"), (0, "no"), (0.4, "40%")],
     partial(text.answer_or_quantity, kind="share"): [(0.25, "25%")],
     text.count: [(1243.4872, "1,243")],
-    text.agreement_word: [
+    agreement_word: [
         (1, "excellent"), (0.9, "excellent"), (0.89, "good"), (0.8, "good"), (0.79, "moderate"),
         (0.65, "moderate"), (0.64, "poor"), (-0.1, "poor"),
     ],
