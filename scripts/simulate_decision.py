@@ -16,7 +16,6 @@ import argparse
 import functools
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -31,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "notebooks"))
 
 from customer_tables.table import read_table  # noqa: E402
+from make_sample_data import build  # noqa: E402
 from segmentation import null_reference, sampling, selection, stability  # noqa: E402
 from segmentation.cleaning import clean  # noqa: E402
 from segmentation.dataset import load_dataset  # noqa: E402
@@ -61,10 +61,9 @@ def card_features(table: Path) -> np.ndarray:
 def card_population() -> np.ndarray:
     """Many generated cardholders."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(ROOT / "scripts" / "make_sample_data.py")]
-        command += ["--rows", str(POPULATION), "--folder", folder]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return card_features(Path(folder) / "customers.csv")
+        table = Path(folder, "customers.csv")
+        table.write_bytes(build(rows=POPULATION)[table.name])
+        return card_features(table)
 
 
 def cards(n: int, rng: np.random.Generator) -> np.ndarray:
