@@ -59,6 +59,7 @@ HEAD = "customer,segment,confidence\n"
         ("segments.csv", HEAD + "a,x,1\n", "segments.csv cannot be used"),
         ("segments.csv", HEAD + "a,1,1\na,1,1\n", "two rows"),
         ("segments.csv", HEAD + "a,1,1\nb,2,1\n", "segments differ"),
+        ("segments.csv", HEAD + "".join(f"c{i},3,1\n" for i in range(80)), "segments differ"),
     ],
 )
 def test_what_is_no_whole_run_is_refused_in_three_lines(tmp_path, file, content, message):
