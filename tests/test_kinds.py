@@ -11,9 +11,9 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pytest
+from bad_files import workbook
 
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import kind_of
@@ -394,19 +394,6 @@ def test_every_column_is_listed_with_its_use(opened, tmp_path):
 # --- formats --------------------------------------------------------------------------------------
 
 
-def workbook(*rows: tuple, merged: tuple[str, ...] = (), notes: bool = False) -> bytes:
-    book, buffer = openpyxl.Workbook(), io.BytesIO()
-    if notes:
-        book.active.append(["read me"])
-    sheet = book.create_sheet("Data") if notes else book.active
-    for row in rows:
-        sheet.append(row)
-    for cells in merged:
-        sheet.merge_cells(cells)
-    book.save(buffer)
-    return buffer.getvalue()
-
-
 def packed(**files: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -426,10 +413,8 @@ JSON = "".join(json.dumps({"customer_id": c, "date": d, "amount": a}) + "\n" for
         lines().replace(",", "   "),
         re.sub(r"(2024-\d\d-\d\d)", r"\1 10:00:00 UTC", lines()),
         workbook(
-            ("customer_id", "date", "amount"),
-            *BOUGHT[:3],
-            *BOUGHT[3:],
-            merged=tuple(f"A{2 + 3 * i}:A{4 + 3 * i}" for i in range(60)),
+            [("customer_id", "date", "amount"), *BOUGHT],
+            merged=[f"A{2 + 3 * i}:A{4 + 3 * i}" for i in range(60)],
         ),
     ],
 )
@@ -457,7 +442,7 @@ def test_names_over_two_rows_are_joined(opened):
         (f"C{i:03d}", i % 7, i % 5 + i % 3, i * 3 % 11 + 0.5, i * 5 % 13 + 0.5) for i in range(60)
     ]
     heads = [("Customer", "Orders", None, "Spend", None), (None, "2023", "2024", "2023", "2024")]
-    _, reading = opened(workbook(*heads, *rows), name="t.xlsx")
+    _, reading = opened(workbook([*heads, *rows]), name="t.xlsx")
     assert list(reading.table) == [
         "Customer",
         "Orders 2023",
@@ -470,11 +455,8 @@ def test_names_over_two_rows_are_joined(opened):
 
 def test_sheets_are_offered_likeliest_first_and_the_option_works(opened, tmp_path):
     people = tmp_path / "people.xlsx"
-    people.write_bytes(
-        workbook(
-            ("customer_id", "town"), *((w, "NS"[i % 2]) for i, w in enumerate(WHO)), notes=True
-        )
-    )
+    towns = [("customer_id", "town"), *((who, "NS"[i % 2]) for i, who in enumerate(WHO))]
+    people.write_bytes(workbook([["read me"]], Data=towns))
     with pytest.raises(UserError) as caught:
         opened(lines(), people=str(people))
     assert caught.value.remedy.endswith("--demographics-sheet 'Data'")

@@ -12,12 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bad_files import BAD_FILES, HEADER, cells, csv, customers, parquet
+from bad_files import BAD_FILES, HEADER, cells, csv, customers, parquet, workbook
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -262,23 +261,11 @@ def test_missing_files_and_folders(tmp_path):
 # --- Workbooks and Parquet ------------------------------------------------------------------------
 
 
-def workbook(rows: list[list], formats: dict[int, str] | None = None) -> bytes:
-    book = openpyxl.Workbook()
-    for row in rows:
-        book.active.append(row)
-    for column, number_format in (formats or {}).items():
-        for cell in list(book.active.columns)[column]:
-            cell.number_format = number_format
-    buffer = io.BytesIO()
-    book.save(buffer)
-    return buffer.getvalue()
-
-
 def test_workbook_cells_keep_their_types(read):
     day = dt.datetime(2023, 3, 4)
     header = ["id", "n", "x", "flag", "joined", "amount", "remark"]
     rows = [[f"{i:04d}", i, 1.234 + i, i % 2 == 0, day, f"1,{i:03d}", "fine"] for i in range(30)]
-    reading = read(workbook([["Report"], [], header, *rows], {2: "0%"}))
+    reading = read(workbook([["Report"], [], header, *rows], formats=[(2, "0%")]))
     assert reading.table.iloc[7][["id", "amount"]].tolist() == ["0007", 1007]
     assert reading.table["x"].iloc[1] == 2.234
     kinds = ["id", "number", "share", "yes_no", "date", "number", "text"]
@@ -289,8 +276,8 @@ def test_workbook_cells_keep_their_types(read):
 
 def test_workbook_currency_from_the_format(read):
     rows = [["id", "income"], *[[f"C{i}", 1000.5 + i] for i in range(9)]]
-    assert read(workbook(rows, {1: '"$"#,##0.00'})).units == {"income": "$"}
-    assert read(workbook(rows, {1: "[$€-407]#,##0.00"})).units == {"income": "€"}
+    assert read(workbook(rows, formats=[(1, '"$"#,##0.00')])).units == {"income": "$"}
+    assert read(workbook(rows, formats=[(1, "[$€-407]#,##0.00")])).units == {"income": "€"}
 
 
 def test_workbook_formulas_without_results_are_refused(read):

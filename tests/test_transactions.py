@@ -348,7 +348,7 @@ def test_encodings_and_spaces_that_do_not_do_are_refused(bring, monkeypatch):
         aggregate(bring(LINES), SHOP, Options(encoding="shift_jis"))
     monkeypatch.setattr(memory, "SMALL", 100)
     monkeypatch.setattr(memory.shutil, "disk_usage", lambda place: SimpleNamespace(free=500))
-    with pytest.raises(UserError, match=r"unpacked, times 2 .* are free for temporary files"):
+    with pytest.raises(UserError, match=r"unpacked, times 3 .* are free for temporary files"):
         aggregate(bring(LINES), SHOP)
 
 

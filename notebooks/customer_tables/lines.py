@@ -15,7 +15,7 @@ import duckdb
 from customer_tables.changes import Change
 from customer_tables.duckdb_files import Lines, literal, quoted, unreadable
 from customer_tables.errors import UserError
-from customer_tables.memory import free_memory
+from customer_tables.memory import free_memory, require_space
 from customer_tables.sniff import RUNS, format_of, settle_delimiter, unpacked
 from customer_tables.source import FOUND_OUT, Options
 from customer_tables.table import read_table
@@ -40,8 +40,10 @@ def open_lines(
     Raises
     ------
     UserError
-        If the file cannot be read; also in place of any error of DuckDB's while it is open.
+        If there is no space for the lines, or the file cannot be read; also in place of any error
+        of DuckDB's while it is open.
     """
+    require_space(path)
     with (
         TemporaryDirectory() as name,
         closing(duckdb.connect(str(Path(name) / "lines.duckdb"))) as connection,

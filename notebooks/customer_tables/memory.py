@@ -14,7 +14,7 @@ from customer_tables.errors import UserError
 # Peak memory of reading, cleaning and segmenting over the size of the unpacked file. Measured on
 # CSV files of 18 columns: reading alone takes 7 times the file.
 FACTOR = 10
-SPACE = 2  # temporary files over the unpacked file: the lines, and baskets that do not fit
+SPACE = 3  # temporary files over the unpacked file: it, its lines, and baskets that do not fit
 SMALL = 50_000_000  # bytes unpacked; below, nothing is asked
 SURELY_SMALL = 4_000_000  # bytes packed by gzip that hold less than 4 GB
 BEST = 1032  # how many times smaller gzip makes a file at best
@@ -56,8 +56,8 @@ def require_space(path: Path) -> None:
 
 
 def unpacked_size(path: Path) -> int:
-    """Return the size of a file's content in bytes, unpacked where it is packed."""
-    size = path.stat().st_size
+    """Return the size of a file's content in bytes, unpacked where it is packed; 0 of none."""
+    size = path.stat().st_size if path.is_file() else 0
     with suppress(OSError, zipfile.BadZipFile), path.open("rb") as file:
         start = file.read(4)
         if start[:2] == b"\x1f\x8b":

@@ -62,8 +62,7 @@ def read_table(
         "date_order": _choose(options.date_order, DATE_ORDERS, "--date-order"),
     }
     path = Path(path)
-    if path.is_file():
-        require_memory(path)
+    require_memory(path)
     name, (data, form, packed) = path.name, load_content(path)
     if options.sheet and form != "excel":
         raise UserError("the file is no workbook and has no sheets", name, "leave --sheet out")

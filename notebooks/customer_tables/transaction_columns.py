@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -173,7 +174,7 @@ def lacking(parts: Collection[str]) -> list[str]:
 
 
 def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
-    """Tell whether a file holds transaction lines: by its names, and repeated customers.
+    """Tell whether a file holds transaction lines: by its names, and how often customers repeat.
 
     Returns
     -------
@@ -185,30 +186,25 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
     UserError
         If its rows are lines or receipts, and it is not known who bought, when or for how much.
     """
-    try:
-        return _judge(lines, roles)
-    except duckdb.Error:
-        return None
-
-
-def _judge(lines: Lines, roles: Roles) -> Source | None:
-    """Distinguish transaction lines from customers by how often a customer stands in the file."""
-    parts = match_parts(lines.types, roles)
-    missing, who = lacking(parts), parts.get("customer", "")
-    told = roles.keys() & {"time", "amount", "quantity", "price"}
-    if not missing and (told or who == match_parts(lines.types).get("order")):  # of each receipt
-        return settle_line_kinds(lines, Source(grain="transaction", **parts))
-    if who:
-        counts = f"count({quoted(who)}), approx_count_distinct({quoted(who)})"
-        rows, customers = lines.ask(counts)[0]
-        if customers >= MOST_DISTINCT * rows:
-            return None
-        if not missing:
+    with suppress(duckdb.Error):
+        parts = match_parts(lines.types, roles)
+        missing, who = lacking(parts), parts.get("customer", "")
+        told = roles.keys() & {"time", "amount", "quantity", "price"}
+        if not missing and (
+            told or who == match_parts(lines.types).get("order")
+        ):  # of each receipt
             return settle_line_kinds(lines, Source(grain="transaction", **parts))
-        if customers >= FEW and not _other_customers(lines, parts):
+        if who:
+            counts = f"count({quoted(who)}), approx_count_distinct({quoted(who)})"
+            rows, customers = lines.ask(counts)[0]
+            if customers >= MOST_DISTINCT * rows:
+                return None
+            if not missing:
+                return settle_line_kinds(lines, Source(grain="transaction", **parts))
+            if customers >= FEW and not _other_customers(lines, parts):
+                raise _incomplete(lines, parts, missing)
+        elif ("order" in parts and _are_receipts(lines, parts)) or _are_lines(lines, parts):
             raise _incomplete(lines, parts, missing)
-    elif ("order" in parts and _are_receipts(lines, parts)) or _are_lines(lines, parts):
-        raise _incomplete(lines, parts, missing)
     return None
 
 
@@ -248,11 +244,15 @@ def _is_unique(lines: Lines, column: str) -> bool:
     return lines.ask(f"count(*) = count(DISTINCT {quoted(column)})")[0][0]
 
 
+def _customer_codes(lines: Lines) -> set[str]:
+    """Return the columns of identifiers whose names do not say that they are of anything else."""
+    words = {c: split_name(c) for c in lines.types if is_identifier_name(c)}
+    return {c for c, w in words.items() if not NO_CUSTOMER.search(w) and not RECORD_WORDS.search(w)}
+
+
 def _are_receipts(lines: Lines, parts: dict[str, Any]) -> bool:
     """Whether rows are distinguished by receipts or orders, and nothing else could be customers."""
-    known = [parts.get("order"), parts.get("product")]
-    others = [c for c in lines.types if c not in known and is_identifier_name(c)]
-    if not all(map(_names_no_customer, others)):
+    if _customer_codes(lines) - {parts["order"], parts.get("product")}:
         return False
     rows, orders = lines.ask(f"count(*), count(DISTINCT {quoted(parts['order'])})")[0]
     timed = "time" in parts or bool(offers(lines, parts)["time"])
@@ -264,17 +264,12 @@ def _are_lines(lines: Lines, parts: dict[str, Any]) -> bool:
 
     In a language whose names are not known, that is what distinguishes lines from customers.
     """
-    codes = [c for c in lines.types if is_identifier_name(c) and not _names_no_customer(c)]
+    codes = _customer_codes(lines)
     if not codes or any(_is_unique(lines, code) for code in codes):
         return False
     likely = offers(lines, parts)
     said = all(part not in lacking(parts) or likely[part] for part in ("time", "amount"))
-    return said and not set(codes).isdisjoint(likely["customer"])
-
-
-def _names_no_customer(column: str) -> bool:
-    words = split_name(column)
-    return bool(NO_CUSTOMER.search(words) or RECORD_WORDS.search(words))
+    return said and not codes.isdisjoint(likely["customer"])
 
 
 def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> UserError:

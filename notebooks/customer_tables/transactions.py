@@ -23,7 +23,6 @@ from customer_tables.duckdb_cells import (
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import line_kinds
-from customer_tables.memory import require_space
 from customer_tables.periods import NO_CUT, by_customer, split_history
 from customer_tables.source import Source, summands
 from customer_tables.storage import file_digest
@@ -55,9 +54,8 @@ def aggregate(lines: Lines, source: Source, *, cut: str = NO_CUT) -> Reading:
     Raises
     ------
     UserError
-        If there is no space for the lines, or they cannot be understood.
+        If the lines cannot be understood.
     """
-    require_space(lines.path)
     query, changes = aggregate_lines(lines, source)
     table = by_customer(lines.table(query))
     history = split_history(lines, source, cut, list(table))

@@ -19,6 +19,7 @@ from customer_tables.errors import UserError
 from customer_tables.guessing import Guess
 from customer_tables.inference import infer_dataset
 from customer_tables.lines import open_lines
+from customer_tables.memory import require_space
 from customer_tables.people import join_demographics, join_descriptors
 from customer_tables.source import Options, Roles, Source, parse_roles, unknown_role
 from customer_tables.storage import write_atomically
@@ -106,6 +107,7 @@ def _guess(
 ) -> tuple[Reading, str]:
     """Read a table of which nothing is known, and describe it."""
     name = name_of(path)
+    require_space(path)
     with ExitStack() as opened:
         lines = None
         with suppress(UserError):  # what is wrong is said where it is read as a table of customers
