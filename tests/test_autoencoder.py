@@ -1,7 +1,6 @@
 """Autoencoders: what they rebuild, what they never see, and that they repeat to the bit."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from sklearn.metrics import adjusted_rand_score
 from segmentation.autoencoder import train_autoencoders, train_clustering_autoencoders
 from segmentation.reduction import reconstruction_r2, split_rows
 
-PACKAGE = Path(__file__).parents[1] / "notebooks" / "segmentation"
 SMALL = {"hidden": (16, 16), "epochs": 50, "batch": 32}
 
 
@@ -124,12 +122,3 @@ def test_clustering_finds_blobs_and_moves_codes_to_centres(blobs):
         assert len(model.history) == 20
     (once, _) = train_clustering_autoencoders(matrix, begun, centres, split, epochs=15)
     assert len(once.history) < 15  # nobody changes any more
-
-
-def test_one_module_imports_tensorflow():
-    users = [
-        path.name
-        for path in PACKAGE.rglob("*.py")
-        if any(word in path.read_text() for word in ("import tensorflow", "import keras"))
-    ]
-    assert users == ["autoencoder.py"]

@@ -18,15 +18,10 @@ CONFIDENCE, OUTLIER = "1 - ratio", "nearest > limit"
 
 
 def distances(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Euclidean distances of customers to centres, shape (n, k).
+    """Euclidean distances of customers, shape (n, d), to centres, shape (k, d): shape (n, k).
 
     The squares are added feature after feature, so that a customer's distances do not depend on
     the customers beside (a sum over an axis adds in another order where it is one customer's).
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    centres : ndarray, shape (k, d)
     """
     squares = np.zeros((len(centres), len(matrix)))
     for values, places in zip(matrix.T, centres.T, strict=True):
@@ -78,16 +73,9 @@ def assignment_steps(k: int) -> list[dict[str, ast.expr]]:
 def assign(distances: np.ndarray) -> dict[str, np.ndarray]:
     """Find the nearest and the second-nearest of k centres; the first of equals.
 
-    Parameters
-    ----------
-    distances : ndarray, shape (k, n)
-        k at least 2.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n,)
-        segment and second_choice (from 1), distance (to the nearest centre), ratio (nearest to
-        second-nearest distance: 0 at the centre, 1 on the boundary) and confidence (1 - ratio).
+    From distances, shape (k, n), follow segment and second_choice (from 1), distance (to the
+    nearest centre), ratio (nearest to second-nearest distance: 0 at the centre, 1 on the boundary)
+    and confidence (1 - ratio), shape (n,) each.
     """
     found = {f"distance_{s}": distance for s, distance in enumerate(distances, start=1)}
     for step in assignment_steps(len(distances)):
@@ -109,15 +97,7 @@ def assignment_confidence(distances: np.ndarray) -> pd.DataFrame:
 def outlier_distances(assigned: dict[str, np.ndarray], k: int) -> np.ndarray:
     """Return for each segment how far from its centre all but a few training customers are.
 
-    Parameters
-    ----------
-    assigned : dict of str to ndarray
-        As `assign` gives it, of the training customers.
-
-    Returns
-    -------
-    ndarray, shape (k,)
-        Customers who are farther away are outliers.
+    Customers who are farther away are outliers. What is `assigned` is as `assign` gives it.
     """
     segment, distance = assigned["segment"], assigned["distance"]
     return np.array(

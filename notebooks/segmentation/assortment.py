@@ -22,21 +22,9 @@ def goods_of(dataset: Dataset) -> dict[str, str]:
 def spending_shares(
     customers: pd.DataFrame, labels: pd.Series, names: dict[int, str], titles: dict[str, str]
 ) -> pd.DataFrame:
-    """Divide each segment's spending among the kinds of goods.
+    """Divide each segment's spending among the kinds of goods, as `goods_of` calls them.
 
-    Parameters
-    ----------
-    customers : DataFrame, shape (n_customers, n_columns)
-    labels : Series, shape (n_customers,)
-    names : dict of int to str
-        Segments in the order of the rows.
-    titles : dict of str to str
-        The columns of money spent on each kind of goods, and what the goods are called.
-
-    Returns
-    -------
-    DataFrame, shape (n_segments + 1, n_kinds)
-        Each row sums to 1; the last row is everybody, the columns are in its order.
+    Each row sums to 1; the last row is everybody, the columns are in its order.
     """
     sums = customers[list(titles)].clip(lower=0).groupby(labels).sum().rename(index=names)
     sums.loc[EVERYBODY] = sums.sum()

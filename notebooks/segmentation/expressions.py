@@ -290,18 +290,10 @@ def translate(
 def evaluate(
     formula: str | ast.expr, columns: Mapping[str, np.ndarray] | pd.DataFrame
 ) -> np.ndarray:
-    """Compute a formula on columns by name.
+    """Compute a formula, such as ``"ratio(balance, credit_limit)"``, on columns by name.
 
-    Parameters
-    ----------
-    formula : str or ast.expr
-        For example ``"ratio(balance, credit_limit)"`` or ``"payments == 0"``.
-    columns : mapping of str to ndarray, shape (n_customers,), or DataFrame
-
-    Returns
-    -------
-    ndarray, shape (n_customers,)
-        Of bool for a condition. In arithmetic a condition counts as 1 or 0.
+    A condition, such as ``"payments == 0"``, gives an array of bool. In arithmetic it counts as 1
+    or 0.
 
     Raises
     ------

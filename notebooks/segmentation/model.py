@@ -35,15 +35,10 @@ def build_model(
 ) -> dict[str, Any]:
     """Collect all that assigning a customer needs.
 
-    Parameters
-    ----------
-    centres : ndarray, shape (k, n_features)
-        In the standardised space of ``preparation``.
-    segments : list of dict
-        Number, name and slug of each segment, in the order of the centres.
-    training : tuple of DataFrame
-        The training customers' features in real units, and their columns of numbers as they were
-        read: for comparison with later periods.
+    The centres, shape (k, n_features), are in the standardised space of ``preparation``; `segments`
+    have a number, name and slug each, in their order. `training` are the training customers'
+    features in real units, and their columns of numbers as they were read: for comparison with
+    later periods.
     """
     features, as_read = training
     matrix = preparation.transform(features).to_numpy()

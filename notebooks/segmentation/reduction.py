@@ -106,19 +106,11 @@ def judge_labelings(matrix, labelings: dict, reference) -> pd.DataFrame:
 def outside_measures(labelings: dict, described: pd.DataFrame, rules) -> pd.DataFrame:
     """Measure what labelings say about variables that did not make them; 0 is chance.
 
-    Parameters
-    ----------
-    labelings : dict of (method, rank, seed) to ndarray
-    described : DataFrame, shape (n, variables)
-    rules : ndarray of int, or None
-        The customers' groups by yes/no rules.
-
-    Returns
-    -------
-    DataFrame with `described`, the share of the ranked variables' variance between the segments,
-    adjusted for chance (epsilon squared: Kelley 1935; of ranks: Tomczak & Tomczak 2014), mean over
-    the variables; and `rules`, the adjusted mutual information with the rule groups (Vinh, Epps &
-    Bailey 2010). A column is missing where there is nothing to measure it by.
+    The table, by (method, rank, seed), has two columns: `described`, the share of the ranked
+    variables' variance between the segments, adjusted for chance (epsilon squared: Kelley 1935; of
+    ranks: Tomczak & Tomczak 2014), mean over the variables; and `rules`, the adjusted mutual
+    information with the groups by yes/no rules (Vinh, Epps & Bailey 2010). A column is missing
+    where there is nothing to measure it by.
     """
     ranks = described.loc[:, described.max() > described.min()].rank()
     found = {}

@@ -68,14 +68,8 @@ def cut_points(
 ) -> dict[str, list[float]]:
     """Return the four cut points of each part: one's own, or quintiles of these customers.
 
-    Parameters
-    ----------
-    features : DataFrame, shape (n_customers, n_features)
-        In real units.
-    parts : mapping of str to str
-        The feature behind each part.
-    own : dict of str to list of float
-        From `read_cuts`.
+    The features are in real units; `parts` names the one behind each part, and one's own cut points
+    are as `read_cuts` gives them.
     """
     at = np.arange(1, SCORES) / SCORES
     return {
@@ -90,13 +84,7 @@ def scores(
     """Score customers from 1 to 5 in recency, frequency and monetary value; 5 is best.
 
     Equal values have equal scores: of those that they span, the lowest, and of recency the highest.
-
-    Parameters
-    ----------
-    features, parts
-        As for `cut_points`.
-    cuts : dict of str to list of float
-        From `cut_points`.
+    The cuts are from `cut_points`.
     """
     table = pd.DataFrame(index=features.index)
     for part, feature in parts.items():
@@ -144,16 +132,8 @@ def segment_table(
 ) -> pd.DataFrame:
     """Tabulate the RFM segments: their scores, customers, share of the value and medians.
 
-    Segments of fewer than ``min_group_size`` customers share a row.
-
-    Parameters
-    ----------
-    named : Series of str, shape (n_customers,)
-        From `segments`.
-    measures : DataFrame, shape (n_customers, n_measures)
-        What medians are shown of.
-    value : Series, shape (n_customers,), optional
-        What each customer is worth.
+    Customers are `named` by `segments`, medians are shown of `measures`, and `value` is what each
+    customer is worth. Segments of fewer than ``min_group_size`` customers share a row.
     """
     shown = merge_rare(named, min_group_size, rest=REST)
     ranges = {

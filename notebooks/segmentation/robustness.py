@@ -86,15 +86,7 @@ def agreement_table(
 def flows(labelings: Mapping[int, np.ndarray]) -> pd.DataFrame:
     """Count the customers that go from each segment of a solution to each of the next.
 
-    Parameters
-    ----------
-    labelings : mapping of k to ndarray of int, shape (n,)
-        Two solutions or more, numbered from 0.
-
-    Returns
-    -------
-    DataFrame
-        k_from, segment_from, k_to, segment_to, customers; no empty flows.
+    The solutions, two or more by their k, are numbered from 0. Empty flows are left out.
     """
     ks = sorted(labelings)
     columns = ["k_from", "segment_from", "k_to", "segment_to"]
@@ -134,18 +126,10 @@ def _steps(table: pd.DataFrame) -> dict[tuple[int, int], np.ndarray]:
 def segment_stability(table: pd.DataFrame, jaccard: Mapping[int, np.ndarray]) -> pd.DataFrame:
     """Stability of each segment of each solution in `flows`, across resamples and across k.
 
-    Parameters
-    ----------
-    jaccard : mapping of k to ndarray, shape (resamples, k)
-        Similarities of each segment with its best match in each resample.
-
-    Returns
-    -------
-    DataFrame, indexed by k and segment
-        resamples: stability within a solution, SLSW, the mean Jaccard similarity. k: stability
-        across solutions, SLSA (Dolnicar & Leisch 2017): one less the entropy of where a segment's
-        customers were in the solution before, over the entropy's maximum: 1 where all come from one
-        segment, 0 where evenly from all; NaN for the first k.
+    The column `resamples` is the stability within a solution, SLSW: the mean over resamples, the
+    rows of `jaccard`. The column `k` is that across solutions, SLSA (Dolnicar & Leisch 2017): one
+    less the entropy of where a segment's customers were in the solution before, over the entropy's
+    maximum: 1 where all come from one segment, 0 where evenly from all; NaN for the first k.
     """
     within = {(k, s): v for k, each in jaccard.items() for s, v in enumerate(each.mean(axis=0))}
     across: dict[tuple[int, int], float] = {}

@@ -48,13 +48,7 @@ class Scored:
 
 
 class Scorer:
-    """A model made ready.
-
-    Parameters
-    ----------
-    model : dict
-        As `segmentation.model.load_model` gives it.
-    """
+    """A model, as `segmentation.model.load_model` gives it, made ready."""
 
     def __init__(self, model: dict[str, Any]) -> None:
         self.model, self.dataset = model, dataset_of(model)
@@ -85,13 +79,7 @@ class Scorer:
 
 
 def score_customers(model: dict[str, Any], table: pd.DataFrame) -> Scored:
-    """Clean new customers as the training table was, and find their segments.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As `read_table` gives it.
-    """
+    """Clean new customers, as `read_table` gives them, and find their segments."""
     scorer = Scorer(model)
     selected = cleaning.select_columns(table, scorer.dataset)
     indexed = cleaning.index_customers(selected.customers, scorer.dataset, least=1)

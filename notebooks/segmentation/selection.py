@@ -291,15 +291,9 @@ def verdict(
 ) -> Verdict:
     """Judge the chosen solution: three questions, each by its own evidence.
 
-    Parameters
-    ----------
-    scan : DataFrame, indexed by k
-        As for `choose_k`, with silhouette and valley_with_ends.
-    null_scan : DataFrame
-        From `null_reference.null_statistics`. Permuted columns do not count: they keep a column
-        with two peaks, and with it the groups.
-    actionable : tuple of int
-        The smallest and the largest k of the actionable range.
+    The scan is as for `choose_k`, with silhouette and valley_with_ends, and `actionable` the
+    smallest and the largest k of the actionable range. Of `null_scan`, permuted columns do not
+    count: they keep a column with two peaks, and with it the groups.
     """
     at = scan.loc[choice.k]
     references = null_scan[(null_scan["k"] == choice.k) & (null_scan["null"] != "permuted")]

@@ -55,15 +55,8 @@ def resample_scan(
     cluster stability"). The labels are matched one to one, by the assignment of largest total
     similarity.
 
-    Parameters
-    ----------
-    matrix : ndarray, shape (n, d)
-    fits : mapping of k to KMeansFit
-    resamples, n_init, seed : int
-        Bootstrap samples, initialisations of each refit.
-    from_solution : bool
-        Whether the solution is one more initialisation: then a refit differs because its customers
-        do, and never because of its initialisations.
+    Each refit is the best of `n_init` initialisations. With `from_solution` the solution is one
+    more: then a refit differs because its customers do, and never because of its initialisations.
     """
     counts = np.array([drawn for drawn, _ in _bootstrap(len(matrix), resamples, seed)], np.int16)
     starts = {k: fit.centres for k, fit in fits.items()} if from_solution else {}
@@ -201,13 +194,8 @@ def refit_intervals(resamples: Resamples, amounts: pd.DataFrame, *, customers: i
     size of a resample to that of the table (m out of n bootstrap, Bickel, Götze & van Zwet 1997),
     and counts twice: for this sample and for the new one.
 
-    Parameters
-    ----------
-    resamples : Resamples
-    amounts : DataFrame, shape (n, n_totals)
-        What each customer adds to each total: an amount, or one.
-    customers : int
-        In the table, and in the new sample.
+    `amounts` are what each customer adds to each total: an amount, or one. `customers` are in the
+    table, and in the new sample.
     """
     k = resamples.jaccard.shape[1]
     drawn = int(resamples.counts[0].sum())

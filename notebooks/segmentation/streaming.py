@@ -69,15 +69,12 @@ def fit_file(
 
     Parameters
     ----------
-    path : Path
-    k : int
     columns : sequence of str, optional
         Columns of numbers; by default all.
     standardise : bool
         Take columns in units of their deviations from their means over all rows.
     n_init : int
         Initialisations on a sample; its size is `SAMPLE`.
-    seed : int
     tolerance : float
         The passes end when Lloyd's step would move no centre farther than this, in units of the
         columns' mean deviation.

@@ -1,4 +1,4 @@
-"""Figures of the notebooks: functions that draw on given axes and return them.
+"""Figures of the notebooks: functions that draw on given axes, or make a figure.
 
 Beside each plot stands the function that puts its alternative text together from the numbers,
 named after the plot with ``_text``.

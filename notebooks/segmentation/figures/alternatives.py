@@ -16,7 +16,7 @@ SHADES = ("#3E4C5B", "#5E6C7B", "#7F8C9A", "#9FABB7", "#BFC8D1", "#DDE2E7")
 SAME_HEIGHT = 0.05  # two merges are at nearly the same height up to this part of the upper one
 
 
-def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 20) -> Axes:
+def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 20) -> None:
     """Draw the top of a dendrogram, the customers of each branch and the cut for k segments."""
     n = len(tree) + 1
     height = float((tree[-k, 2] + tree[-(k - 1), 2]) / 2) if k > 1 else float(tree[-1, 2])
@@ -35,7 +35,6 @@ def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 20) -> Axes:
     below = f"Customers in each of the {min(leaves, n)} lowest branches drawn"
     ax.set(ylabel="Merge distance", xlabel=below)
     ax.grid(axis="x", visible=False)
-    return ax
 
 
 def tree_text(tree: np.ndarray, k: int) -> tuple[Claim, Claim]:
@@ -61,7 +60,7 @@ def tree_text(tree: np.ndarray, k: int) -> tuple[Claim, Claim]:
     return title, stated(text, first=tree[0, 2], last=tree[-1, 2])
 
 
-def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> Axes:
+def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> None:
     """Draw how each method divides the customers: bars of segment shares, largest first."""
     for row, shares in enumerate(sizes.values()):
         left = 0.0
@@ -75,7 +74,6 @@ def stacked_sizes(sizes: dict[str, np.ndarray], ax: Axes) -> Axes:
     st.label_rows(ax, sizes, 30)
     ax.set(ylim=(len(sizes) - 0.5, -0.5), xlim=(0, 1), xlabel="Share of customers")
     st.percent(ax.xaxis)
-    return ax
 
 
 def sizes_text(largest: pd.Series) -> tuple[Claim, Claim]:
@@ -133,9 +131,9 @@ def density_text(eps: float, clusters: int, noise: float) -> tuple[Claim, str]:
     return title, "Sorted neighbour distances beside what each eps finds."
 
 
-def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
+def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> None:
     """Draw the adjusted Rand index of every pair of methods, each value written out."""
-    return st.triangle(table, ax, decimal, vmin=0, vmax=1, cmap="Greys", cbar=False)
+    st.triangle(table, ax, decimal, vmin=0, vmax=1, cmap="Greys", cbar=False)
 
 
 def agreement_text(table: pd.DataFrame, of: str = "K-Means") -> tuple[Claim, str]:

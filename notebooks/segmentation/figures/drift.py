@@ -20,7 +20,7 @@ MEASURES = {"R2": "Share of variance explained, out of sample (R²)", "AUC": "AU
 ROOM = 0.035  # height from which a block has room for a number
 
 
-def stability(table: pd.DataFrame, ax: Axes) -> Axes:
+def stability(table: pd.DataFrame, ax: Axes) -> None:
     """Draw the stability index of each feature, as `Drift.features`, with its bands."""
     reach = max(1.35 * REBUILD, 1.1 * table["psi"].max(), 1.1 * table["noise"].max())
     shown = table.assign(psi=table["psi"].round(2))  # what is printed is drawn
@@ -42,7 +42,6 @@ def stability(table: pd.DataFrame, ax: Axes) -> Axes:
     st.label_rows(ax, table["feature"])
     ax.set_xlabel("Population stability index")
     ax.set_xlim(0, reach)
-    return ax
 
 
 def stability_text(table: pd.DataFrame) -> tuple[Claim, str]:
@@ -61,7 +60,7 @@ def stability_text(table: pd.DataFrame) -> tuple[Claim, str]:
     return title, "Stability index by feature."
 
 
-def sizes(table: pd.DataFrame, styles: st.Styles, ax: Axes) -> Axes:
+def sizes(table: pd.DataFrame, styles: st.Styles, ax: Axes) -> None:
     """Draw the change of each segment's share, as `Drift.segments`, with its interval."""
     ax.axvline(0, color=st.MUTED, linewidth=1)
     for row, entry in enumerate(table.itertuples()):
@@ -72,7 +71,6 @@ def sizes(table: pd.DataFrame, styles: st.Styles, ax: Axes) -> Axes:
         st.note(ax, points(entry.change, signed=True), (middle, row), (0, 8), **label)
     st.label_rows(ax, table["name"], above=0.8)
     ax.set_xlabel("Change of the share, in percentage points")
-    return ax
 
 
 def sizes_text(table: pd.DataFrame) -> tuple[Claim, str]:
@@ -88,7 +86,7 @@ def sizes_text(table: pd.DataFrame) -> tuple[Claim, str]:
     return title, "Changes of the segments' shares, with intervals."
 
 
-def flow(migration: Migration, names: st.Names, styles: st.Styles, ax: Axes) -> Axes:
+def flow(migration: Migration, names: st.Names, styles: st.Styles, ax: Axes) -> None:
     """Draw who went where: segments before on the left, now on the right, with their shares.
 
     Grey are those who are in one period alone: new customers come in at the lower left, those who
@@ -120,7 +118,6 @@ def flow(migration: Migration, names: st.Names, styles: st.Styles, ax: Axes) -> 
     ax.tick_params(length=0)
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.grid(visible=False)
-    return ax
 
 
 def _block(
@@ -172,7 +169,7 @@ def flow_text(migration: Migration, nouns: str) -> tuple[Claim, Claim]:
 # --- what the segments predict --------------------------------------------------------------------
 
 
-def contest(found: Contest, ax: Axes) -> Axes:
+def contest(found: Contest, ax: Axes) -> None:
     """Draw how well each contestant predicts, with 95% intervals; the segments stand out."""
     table = found.first.sort_values("value", ascending=False)
     chance = CHANCE[found.measure]
@@ -188,10 +185,9 @@ def contest(found: Contest, ax: Axes) -> Axes:
     if found.measure == "R2":
         st.percent(ax.xaxis)
     ax.set_xlabel(MEASURES[found.measure])
-    return ax
 
 
-def over_k(table: pd.DataFrame, measure: str, k: int, ax: Axes) -> Axes:
+def over_k(table: pd.DataFrame, measure: str, k: int, ax: Axes) -> None:
     """Draw how well the segments of each k predict, with a band of 95% intervals."""
     ks = table.index.to_numpy()
     ax.fill_between(ks, table["low"], table["high"], color=st.NOISE, alpha=0.3, linewidth=0)
@@ -203,7 +199,6 @@ def over_k(table: pd.DataFrame, measure: str, k: int, ax: Axes) -> Axes:
         st.percent(ax.yaxis)
     ax.set_ylabel("R²" if measure == "R2" else "AUC")
     ax.set_title("By the number of segments")
-    return ax
 
 
 def contest_text(found: Contest, table: pd.DataFrame, k: int) -> tuple[Claim, Claim]:
@@ -216,7 +211,7 @@ def contest_text(found: Contest, table: pd.DataFrame, k: int) -> tuple[Claim, Cl
     return headline(found), stated(text, finding=finding(found), k=k, over_k=over_k)
 
 
-def lift(table: pd.DataFrame, styles: st.Styles, label: str, ax: Axes) -> Axes:
+def lift(table: pd.DataFrame, styles: st.Styles, label: str, ax: Axes) -> None:
     """Draw each segment's mean outcome as a multiple of everybody's, with 95% intervals."""
     ax.axvline(1, color=st.MUTED, linewidth=1)
     ordered = table.sort_values("lift", ascending=False)
@@ -228,7 +223,6 @@ def lift(table: pd.DataFrame, styles: st.Styles, label: str, ax: Axes) -> Axes:
     st.label_rows(ax, ordered["name"])
     ax.set_xlim(left=0, right=1.1 * max(ordered["high"].max(), 1.1))
     ax.set_xlabel(f"Mean of {label}, times everybody's"[:90])
-    return ax
 
 
 def lift_text(table: pd.DataFrame, label: str) -> tuple[Claim, Claim]:

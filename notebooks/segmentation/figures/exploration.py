@@ -23,7 +23,7 @@ RELATED = 0.1  # a smaller rank correlation is called none
 FEW, MANY = 8, 18  # columns: up to this many every correlation is written, beyond this many none is
 
 
-def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
+def composition(parts: pd.DataFrame, ax: Axes) -> None:
     """Draw shares as stacked bars, a row of ``parts`` each, the first column leftmost."""
     named = parts.set_axis([printable(name, 44) for name in parts.index])
     named.plot.barh(stacked=True, width=0.78, ax=ax, color=list(PARTS), edgecolor="white")
@@ -37,7 +37,6 @@ def composition(parts: pd.DataFrame, ax: Axes) -> Axes:
     st.percent(ax.xaxis)
     ax.grid(axis="y", visible=False)
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderpad=0)
-    return ax
 
 
 def gaps_text(parts: pd.DataFrame) -> tuple[Claim, str]:
@@ -61,7 +60,7 @@ def ends_text(ends: pd.DataFrame) -> tuple[Claim, str]:
     return title, "Stacked bars: the two ends and what lies between, by column."
 
 
-def share_bars(shares: pd.Series, ax: Axes, longest: int = 44) -> Axes:
+def share_bars(shares: pd.Series, ax: Axes, longest: int = 44) -> None:
     """Draw labelled horizontal bars of shares; the value stands at the end of its bar."""
     ax.barh(range(len(shares)), shares, color=st.LINE, height=0.7)
     for row, part in enumerate(shares):
@@ -69,7 +68,6 @@ def share_bars(shares: pd.Series, ax: Axes, longest: int = 44) -> Axes:
     st.label_rows(ax, shares.index, longest)
     ax.set_xlim(0, max(shares.max() * 1.18, 0.01))
     st.percent(ax.xaxis)
-    return ax
 
 
 def deleted_text(shares: pd.Series) -> tuple[Claim, str]:
@@ -117,7 +115,7 @@ def amounts_text(zeros: pd.Series, spread: pd.Series) -> tuple[Claim, str]:
     return title, more
 
 
-def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
+def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> None:
     """Draw concentration curves (Lorenz 1905) of amounts per customer, sorted downwards.
 
     The largest customers come in together, so that none of them can be read off.
@@ -136,7 +134,6 @@ def lorenz(curves: dict[str, np.ndarray], ax: Axes) -> Axes:
     ax.set(xlim=(0, 1), ylim=(0, 1.02))
     ax.set(xlabel="Share of customers, largest first", ylabel="Share of the amount")
     st.percent(ax.xaxis, ax.yaxis)
-    return ax
 
 
 def lorenz_text(top: pd.Series, customers: float) -> tuple[Claim, str]:

@@ -31,7 +31,7 @@ OUTSIDE = {  # what a score is on, and what it is
 }
 
 
-def scree(shares: np.ndarray, ax: Axes) -> Axes:
+def scree(shares: np.ndarray, ax: Axes) -> None:
     """Draw the share of variance of each component as bars, and their sum as a line."""
     numbers = np.arange(1, len(shares) + 1)
     ax.bar(numbers, shares, color=st.LINE, width=0.7, label="this component")
@@ -49,7 +49,6 @@ def scree(shares: np.ndarray, ax: Axes) -> Axes:
     ax.set_yticks(np.linspace(0, 1, 6))
     ax.grid(axis="x", visible=False)
     ax.legend(loc="upper left")
-    return ax
 
 
 def scree_text(shares: np.ndarray, eighty: int, ninety: int) -> tuple[Claim, Claim]:
@@ -68,7 +67,7 @@ def scree_text(shares: np.ndarray, eighty: int, ninety: int) -> tuple[Claim, Cla
     return title, more
 
 
-def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> Axes:
+def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> None:
     """Draw correlations of features with components; strong ones carry their value."""
     bar: st.Style = {"label": "Correlation with the component", "shrink": 0.8}
     style: st.Style = {"cmap": st.DIVERGING, "vmin": -1, "vmax": 1, "cbar": True, "cbar_kws": bar}
@@ -79,7 +78,7 @@ def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> A
     def write(loading: float) -> str:
         return decimal(loading, signed=True) if abs(loading) >= written else ""
 
-    return st.heatmap(loadings, ax, write, **style)
+    st.heatmap(loadings, ax, write, **style)
 
 
 def loadings_text(loadings: pd.DataFrame) -> tuple[Claim, Claim]:
@@ -98,7 +97,7 @@ def loadings_text(loadings: pd.DataFrame) -> tuple[Claim, Claim]:
     return ends[0], stated("Heatmap of correlations. {ends}.", ends=listed(ends[1:]))
 
 
-def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: Axes) -> Axes:
+def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: Axes) -> None:
     """Draw customers as a density and features as arrows (Gabriel 1971), labelled at the sides.
 
     ``shares`` of variance stand beside the names of the two components.
@@ -131,7 +130,6 @@ def biplot(scores: np.ndarray, loadings: pd.DataFrame, shares: np.ndarray, ax: A
     ax.axhline(0, color=st.NOISE, linewidth=0.8, zorder=0)
     ax.axvline(0, color=st.NOISE, linewidth=0.8, zorder=0)
     ax.grid(visible=False)
-    return ax
 
 
 def _apart(heights: np.ndarray, least: float) -> np.ndarray:
@@ -350,7 +348,7 @@ def outside_text(ends: pd.DataFrame) -> tuple[Claim, str]:
     return stated("Learned codes score {reach}", reach=listed(reach)), "Marks by method and rank."
 
 
-def score_rows(found: pd.Series, reference: float, label: str, ax: Axes) -> Axes:
+def score_rows(found: pd.Series, reference: float, label: str, ax: Axes) -> None:
     """Draw scores, indexed by method, rank and seed, as marks: a row for each method and rank.
 
     ``reference`` is the score, on the same scale, of the segments to compare with.
@@ -365,4 +363,3 @@ def score_rows(found: pd.Series, reference: float, label: str, ax: Axes) -> Axes
     st.note(ax, "segments of notebook 04", (reference, 1), (0, 4), **text)
     st.label_rows(ax, [f"{method}, rank {rank}" for (method, rank), _ in groups])
     ax.set_xlabel(fill(label, 48))
-    return ax

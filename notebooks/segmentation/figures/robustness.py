@@ -22,7 +22,7 @@ def lineage(
     styles: Mapping[st.Node, st.SegmentStyle],
     chosen: int,
     ax: Axes,
-) -> Axes:
+) -> None:
     """Draw how segments split and merge from each k to the next; ribbons are customers.
 
     Flows, stability and styles are from `robustness.flows`, `robustness.segment_stability` and
@@ -59,7 +59,6 @@ def lineage(
     ax.spines["left"].set_visible(False)
     st.over_k(ax, np.array(sorted(order)))
     ax.grid(visible=False)
-    return ax
 
 
 def _write_stability(
@@ -119,7 +118,7 @@ def lineage_text(stability: pd.DataFrame, names: st.Names, chosen: int) -> tuple
     return title, more
 
 
-def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
+def agreement_bars(table: pd.DataFrame, ax: Axes) -> None:
     """Draw the agreement of alternatives, from `robustness.agreement_table`, a bar each."""
     ax.barh(range(len(table)), table["ARI"], color=st.LINE, height=0.66)
     for row, value in enumerate(table["ARI"]):
@@ -127,7 +126,6 @@ def agreement_bars(table: pd.DataFrame, ax: Axes) -> Axes:
     st.label_rows(ax, _named(table), 56)
     ax.set_xlim(min(0, table["ARI"].min()), 1.07)
     ax.set_xlabel("Agreement with the chosen segments (ARI)")
-    return ax
 
 
 def _named(table: pd.DataFrame) -> pd.Series:
@@ -152,7 +150,7 @@ def agreement_text(table: pd.DataFrame) -> tuple[Claim, Claim]:
     return title, stated("Bars of {n} alternatives.", n=len(table))
 
 
-def calibration_curve(table: pd.DataFrame, ax: Axes) -> Axes:
+def calibration_curve(table: pd.DataFrame, ax: Axes) -> None:
     """Draw how often two refits agree on a customer's segment, by their confidence."""
     ax.plot(table["confidence"], table["kept"], "o-", color=st.LINE, markersize=5)
     for row in table.itertuples():
@@ -161,7 +159,6 @@ def calibration_curve(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set(xlabel="Confidence: 0 on the boundary, 1 at the centre", ylim=(0, 1.04))
     ax.set_ylabel("Pairs of refits that agree")
     st.percent(ax.yaxis)
-    return ax
 
 
 def calibration_text(table: pd.DataFrame) -> tuple[Claim, str]:

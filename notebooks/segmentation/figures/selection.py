@@ -105,7 +105,7 @@ def decision(
     actionable: tuple[int, int],
     nulls: pd.DataFrame,
     often: pd.Series,
-) -> Axes:
+) -> None:
     """Draw how far pairs of bootstrap fits agree at each k, and in bands of `null_statistics`.
 
     Qualified k are filled, the chosen one has a ring; above stands how often each would be chosen.
@@ -140,7 +140,6 @@ def decision(
     lowest = min(values.min() for values in agreement.values())
     ax.set(ylabel="Agreement of two fits (ARI)", ylim=(min(0.4, lowest - 0.05), 1.02))
     st.legend_below(ax.figure, ax, ncols=7, columnspacing=1.2)
-    return ax
 
 
 def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> tuple[Claim, Claim]:
@@ -161,7 +160,7 @@ def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> tuple
     return title, more
 
 
-def separation(scan: pd.DataFrame, threshold: float, ax: Axes) -> Axes:
+def separation(scan: pd.DataFrame, threshold: float, ax: Axes) -> None:
     """Draw the density between the two segments that are least apart, over k.
 
     From `selection.separation_over_k`; at or below the threshold, groups stand apart.
@@ -175,7 +174,6 @@ def separation(scan: pd.DataFrame, threshold: float, ax: Axes) -> Axes:
     st.over_k(ax, scan.index.to_numpy())
     ax.set(ylabel="Density between segments", ylim=(-0.03, 1.08))
     ax.legend(loc="lower right")
-    return ax
 
 
 def separation_text(scan: pd.DataFrame, threshold: float) -> tuple[Claim, Claim]:
@@ -207,7 +205,7 @@ def silhouette_plot(
     names: st.Names,
     styles: st.Styles,
     ax: Axes,
-) -> Axes:
+) -> None:
     """Draw every customer's silhouette, sorted within segments from 1 (Rousseeuw 1987)."""
     start, gap, ticks = 0.0, len(values) * 0.02, []
     for segment in sorted(names):
@@ -223,7 +221,6 @@ def silhouette_plot(
     ax.set_yticks(*zip(*ticks, strict=True))
     ax.set(ylim=(start, -gap), xlabel="Silhouette: below 0, the neighbouring segment is nearer")
     ax.grid(axis="y", visible=False)
-    return ax
 
 
 def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> tuple[Claim, Claim]:
@@ -244,7 +241,7 @@ def stability_rows(
     names: st.Names,
     styles: st.Styles,
     ax: Axes,
-) -> Axes:
+) -> None:
     """Draw each segment's bootstrap Jaccard similarities with Hennig's (2007) cuts."""
     for cut, word in JACCARD_CUTS:
         ax.axvline(cut, color=st.MUTED, linewidth=1, linestyle=":")
@@ -259,7 +256,6 @@ def stability_rows(
     st.label_rows(ax, [names[segment] for segment in sorted(names)])
     ax.set_xlim(min(0.5, jaccard.min() - 0.03), 1.005)
     ax.set_xlabel("Jaccard similarity with the best match in a resample")
-    return ax
 
 
 def stability_text(jaccard: pd.Series) -> tuple[Claim, str]:
