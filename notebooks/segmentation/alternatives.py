@@ -8,7 +8,6 @@ import fastcluster
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster
-from scipy.spatial.distance import pdist
 from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 from sklearn.mixture import GaussianMixture
@@ -33,17 +32,7 @@ def ward_tree(matrix: np.ndarray) -> np.ndarray:
 
 def linkage_tree(matrix: np.ndarray, method: str) -> np.ndarray:
     """Return the tree of another linkage; needs memory for all n (n - 1) / 2 distances."""
-    return fastcluster.linkage(_Distances(matrix), method=method, preserve_input=False)
-
-
-class _Distances:
-    """Pairwise distances, computed on demand, because fastcluster would copy given ones."""
-
-    def __init__(self, matrix: np.ndarray) -> None:
-        self._matrix = matrix
-
-    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
-        return pdist(self._matrix)
+    return fastcluster.linkage(matrix, method=method, metric="euclidean")
 
 
 def cut(tree: np.ndarray, k: int) -> np.ndarray:

@@ -217,15 +217,10 @@ def adopt(segments: Segments, k: int | None = None) -> None:
 
 
 def _live(show: Callable[..., None], **controls: widgets.Widget) -> None:
-    """Show a view with its controls; for a program, as the controls stand."""
+    """Show a view, or a user's mistake, with its controls; for a program, as the controls stand."""
     if not is_watched():
         show(**{name: control.value for name, control in controls.items()})
         return
-    display(widgets.interactive(_explaining(show), **controls))
-
-
-def _explaining(show: Callable[..., None]) -> Callable[..., None]:
-    """Let a view show a user's mistake in words."""
 
     def shown(**values: Any) -> None:
         try:
@@ -233,4 +228,4 @@ def _explaining(show: Callable[..., None]) -> Callable[..., None]:
         except UserError as error:
             display(HTML(f"<p>{html.escape(str(error)).replace(chr(10), '<br>')}</p>"))
 
-    return shown
+    display(widgets.interactive(shown, **controls))

@@ -8,7 +8,6 @@ left behind when a run is killed.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -21,7 +20,6 @@ from threadpoolctl import ThreadpoolController
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-SWITCH_INTERVAL = 1e-4  # seconds a thread keeps Python's lock: library calls are often shorter
 _thread = threading.local()
 
 
@@ -44,7 +42,7 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> I
     total = len(items) if isinstance(items, Sized) else None
     controller = ThreadpoolController()
     waiting: deque[Future[Result]] = deque()
-    done, interval = 0, sys.getswitchinterval()
+    done = 0
 
     def become_worker() -> None:
         _thread.is_worker = True
@@ -62,7 +60,6 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> I
         controller.limit(limits=1, user_api="blas"),  # one setting for the whole process
         ThreadPoolExecutor(workers, initializer=become_worker) as pool,
     ):
-        sys.setswitchinterval(min(interval, SWITCH_INTERVAL))
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
@@ -71,7 +68,6 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> I
             while waiting:
                 yield first_result()
         finally:
-            sys.setswitchinterval(interval)
             for future in waiting:
                 future.cancel()
 
