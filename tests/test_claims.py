@@ -337,6 +337,21 @@ def test_every_output_of_the_notebooks_is_made_of_claims_numbers_and_words_of_th
     assert sum(len(output.about.get("claims", ())) for output in page.shown) > 40
 
 
+def test_prose_of_the_notebooks_claims_nothing_of_the_customers_of_a_run():
+    """What is the same in every run explains: no comparison has these customers as its subject."""
+    folder = Path(__file__).resolve().parents[1] / "notebooks"
+    prose = [
+        sentence
+        for path in folder.glob("0*.ipynb")
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "markdown"
+        for sentence in re.split(r"(?<=[.?!])\s", cell.source)
+    ]
+    subject = r"\b(?:these|your|our) (?:customers|segments|features|data|columns) (?!of\b|that\b)\w"
+    claiming = [t for t in prose if re.search(subject, t, re.I) and unclaimed(t) and "?" not in t]
+    assert len(prose) > 300 and claiming == []
+
+
 # --- planted faults -------------------------------------------------------------------------------
 
 

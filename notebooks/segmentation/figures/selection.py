@@ -153,7 +153,7 @@ def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> tuple
     ks = [stated("k = {k}", k=int(k)) for k in choice.qualified]
     drawn = [stated("{k} in {share:.0%}", k=int(k), share=part) for k, part in often.items()]
     more = stated(
-        "Mean agreement over k; in the actionable range, what qualifies is {ks}. Chosen: {drawn}.",
+        "Mean agreement over k. Qualified in the actionable range: {ks}. Chosen: {drawn}.",
         ks=listed(ks, none="no k"),
         drawn=listed(drawn, none="no k"),
     )
