@@ -151,6 +151,7 @@ MONTHS = "month,visitors,sales\n" + "".join(
         (MONEY, "2 currencies: EUR (180 lines) and USD (1 line)", 60),
         (COINS, "a line or a receipt (customer_id)", 60),
         (RECEIPTS, "a line or a receipt (Receipt No)", 90),
+        (RECEIPTS.replace("Receipt No", "order_id"), "a line or a receipt (order_id)", 90),
         (MONTHS, "the rows are periods", 60),
         (lines(header="id_cliente,fecha,importe,nota"), "a line or a receipt (id_cliente)", 60),
     ],
