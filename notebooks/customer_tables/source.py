@@ -9,16 +9,36 @@ from typing import Literal
 
 from customer_tables.errors import UserError
 
+SPELT = {  # how options may be spelt, in small letters, and what they stand for
+    "decimal": {".": ".", ",": ",", "point": ".", "comma": ","},
+    "date_order": {"dmy": "dmy", "mdy": "mdy", "d/m/y": "dmy", "m/d/y": "mdy"},
+}
+
 
 @dataclass(frozen=True)
 class Options:
-    """What the user said about how a file is written; empty where it is to be found out."""
+    """What the user said about how a file is written; empty where it is to be found out.
+
+    Raises
+    ------
+    UserError
+        If an option has a spelling that stands for nothing.
+    """
 
     delimiter: str = ""  # one character, or "comma", "semicolon", "tab", "pipe", "spaces"
     encoding: str = ""  # else by its byte-order mark, UTF-8, then Windows-1252
     decimal: str = ""  # "." or ",", "point" or "comma"; else found out for each column
     sheet: str = ""  # name or place (from 1) of a workbook's sheet; needed if several have content
     date_order: str = ""  # "dmy" or "mdy", for dates like 03/04/2024
+
+    def __post_init__(self) -> None:
+        for name, known in SPELT.items():
+            given = getattr(self, name)
+            if given and given.lower() not in known:
+                remedy = "give one of " + ", ".join(sorted(set(known.values())))
+                option = f"--{name.replace('_', '-')}"
+                raise UserError(f"{given!r} is not possible here", option, remedy)
+            object.__setattr__(self, name, known.get(given.lower(), ""))
 
 
 FOUND_OUT = Options()

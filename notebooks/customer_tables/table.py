@@ -21,12 +21,10 @@ from customer_tables.source import FOUND_OUT, Options
 from customer_tables.storage import file_digest
 from customer_tables.workbook import read_workbook
 
-DATE_ORDERS = {"dmy": "dmy", "mdy": "mdy", "d/m/y": "dmy", "m/d/y": "mdy"}
 SUBTOTAL = (
     r"(?i)^(?:.*[\s:-])?(?:sub|grand)?[\s-]?(?:totals?|summe|zwischensumme|gesamt|somme|subtotal)\b"
 )
 TWINS = "rows that repeat an earlier row"
-DECIMALS = {".": ".", ",": ",", "point": ".", "comma": ","}
 
 
 def read_table(
@@ -57,10 +55,7 @@ def read_table(
     UserError
         If the file is no table, is damaged, or can be read in more than one way.
     """
-    given = {
-        "decimal": _choose(options.decimal, DECIMALS, "--decimal"),
-        "date_order": _choose(options.date_order, DATE_ORDERS, "--date-order"),
-    }
+    given = {"decimal": options.decimal, "date_order": options.date_order}
     path = Path(path)
     require_memory(path)
     name, (data, form, packed) = path.name, load_content(path)
@@ -93,13 +88,6 @@ def read_texts(texts: pd.DataFrame, name: str) -> Reading:
     raw = Raw(name, list(texts), columns, np.arange(1, len(texts) + 1), "row")
     given = {"decimal": "", "date_order": ""}
     return _understand(raw, given, {"name": name}, "", frozenset(), lenient=True)
-
-
-def _choose(given: str, known: dict[str, str], option: str) -> str:
-    if given and given.lower() not in known:
-        remedy = "give one of " + ", ".join(sorted(set(known.values())))
-        raise UserError(f"{given!r} is not possible here", option, remedy)
-    return known[given.lower()] if given else ""
 
 
 def _understand(
