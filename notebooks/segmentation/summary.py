@@ -246,10 +246,8 @@ def _where_to_start(
         values = {f"size_{segment}": shares[segment]}
         for label in labels:
             place = f"{[*parts].index(label)}_{segment}"
-            values |= {
-                f"share_{place}": parts[label][segment],
-                f"low_{place}": lows[label][segment],
-            }
+            values[f"share_{place}"] = parts[label][segment]
+            values[f"low_{place}"] = lows[label][segment]
         conditions = [condition.format(n) for n in values if n.startswith("low_")]
         text = [f"{share(parts[label][segment])} of {printable(label)}" for label in labels]
         return claim(values, (" and ".join(conditions), joined(text)))
@@ -271,8 +269,7 @@ def _where_to_start(
         return together("".join([text, *more]), [own, theirs, *more])
     own = above_size(top, [label])
     start = f"By {printable(label)}, start with {names[top]}: {of_customers[top]} of the {nouns}, "
-    pointed_at = dict.fromkeys(tops[other] for other in others)
-    elsewhere = {segment: [o for o in others if tops[o] == segment] for segment in pointed_at}
+    elsewhere = {tops[o]: [p for p in others if tops[p] == tops[o]] for o in others}
     pointed = {segment: above_size(segment, labels) for segment, labels in elsewhere.items()}
     found = [
         f"{_points(labels)} to {names[s]} ({of_customers[s]} of the {nouns}, {pointed[s]})"

@@ -150,6 +150,17 @@ class Comparison:
 # --- reading -----------------------------------------------------------------------------------
 
 
+def _read_segments(path: Path) -> pd.DataFrame:
+    """Read every customer's segment and confidence; ValueError if an identifier comes twice."""
+    kinds = {"customer": "str", "segment": "int64", "confidence": "float64"}
+    segments = pd.read_csv(
+        path, usecols=list(kinds), dtype=kinds, index_col="customer", keep_default_na=False
+    )
+    if segments.index.has_duplicates:
+        raise ValueError("an identifier stands on two rows")
+    return segments
+
+
 def read_run(folder: Path, name: str = "") -> Run:
     """Read a results folder.
 
@@ -178,15 +189,7 @@ def read_run(folder: Path, name: str = "") -> Run:
             if not isinstance(documents[-1], dict):
                 raise ValueError("it holds no object")
         file = "segments.csv"
-        segments = pd.read_csv(
-            folder / file,
-            usecols=["customer", "segment", "confidence"],
-            dtype={"customer": "str", "segment": "int64", "confidence": "float64"},
-            index_col="customer",
-            keep_default_na=False,
-        )
-        if segments.index.has_duplicates:
-            raise ValueError("an identifier stands on two rows")
+        segments = _read_segments(folder / file)
         file = "model.json"
         outputs = documents[0].get("outputs") or {}
         altered = [
