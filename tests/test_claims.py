@@ -420,7 +420,7 @@ def test_an_output_that_is_not_tied_to_the_run_is_found(cards, planted):
 
 
 def test_a_value_that_is_changed_after_the_fact_is_found(cards):
-    html, content = cards
+    _, content, _ = cards
     seen = 0
     for entry in content["report"]["claims"]:
         for name, value in entry["values"].items():

@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    InstanceOf,
     StrictBool,
     StrictFloat,
     StrictInt,
@@ -180,7 +181,7 @@ class Heading:
     period: str = ""
     currency: str = ""
     generated: StrictBool = False
-    limits: tuple[str, ...] = ()
+    limits: tuple[InstanceOf[str], ...] = ()
 
 
 def _named(columns: Any) -> Any:
