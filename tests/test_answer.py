@@ -49,7 +49,8 @@ def test_a_quick_look_says_so_and_no_value_leaves_no_column(tmp_path):
 def test_the_command_for_jupyterlab_can_be_copied(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "prefix", str(ROOT / "env"))
     monkeypatch.chdir(ROOT)
-    assert terminal.explore() == f"{Path('env', 'bin', 'jupyter')} lab notebooks"
+    jupyter, notebook = Path("env", "bin", "jupyter"), Path("notebooks", "explore.ipynb")
+    assert terminal.explore() == f"{jupyter} lab {notebook}"
     monkeypatch.setattr(sys, "prefix", "/some where/.venv")
     monkeypatch.chdir(tmp_path)
     assert terminal.explore().startswith('"/some where/.venv/bin/jupyter" lab ')

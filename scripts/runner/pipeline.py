@@ -74,7 +74,8 @@ def run(plan: Plan) -> int:
             progress.say(line)
         word = "Report" if changed else "Nothing to do; the report is"
         progress.say(f"{word}: {_first_page(results)}")
-        progress.say(f"Explore it: {terminal.explore(source.dataset, results)}")
+        progress.say(f"Explore it: {terminal.explore()}")
+        terminal.follow(source.dataset, results)
     return DONE
 
 

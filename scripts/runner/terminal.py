@@ -114,12 +114,17 @@ def left_out(results: Path) -> list[str]:
     return shown[:MOST_COLUMNS] + (more if len(shown) > MOST_COLUMNS else [])
 
 
-def explore(dataset: str, results: Path) -> str:
-    """Return the command that opens explore.ipynb, which at a terminal follows this run."""
+def follow(dataset: str, results: Path) -> None:
+    """Let notebooks that name no dataset follow this run, where somebody sits at the terminal."""
     if sys.stdout.isatty():
         from segmentation import session  # brings IPython
 
-        session.remember(dataset, results)
+        with suppress(OSError):  # the run is done, whatever becomes of this
+            session.remember(dataset, results)
+
+
+def explore() -> str:
+    """Return the command that opens explore.ipynb in JupyterLab."""
     lab = Path(sys.prefix) / ("Scripts" if sys.platform == "win32" else "bin") / "jupyter"
     shown = []
     for path in (lab, NOTEBOOKS / "explore.ipynb"):
