@@ -20,7 +20,7 @@ from test_notebooks_run import TWO_FEATURES, run_in_process, small_table
 
 from runner import pages, start_page
 from segmentation import drift, summary, workspace
-from segmentation.claims import Claim, claim, claims_of, restored, stated, together
+from segmentation.claims import Claim, claim, claims_of, most, restored, stated, together
 from segmentation.dataset import DATA_FOLDER, load_dataset
 from segmentation.stages import STAGES
 
@@ -453,3 +453,20 @@ def test_the_first_text_whose_condition_holds_is_claimed():
     assert len(saved["claims"]) == 1 and holds(saved["claims"][0])
     again = restored(saved["text"], saved)
     assert (again, again.condition, again.values) == (both, both.condition, both.values)
+
+
+@pytest.mark.parametrize(
+    ("values", "highest", "lowest"),
+    [
+        ({"a": 3, "b": 1, "c": 2}, "a", "b"),
+        ({"a": 2, "b": 2, "c": 1}, "a among others", "c"),
+        ({"a": 1 / 3, "b": 1 - 2 / 3, "c": 1}, "c", "a among others"),
+        ({"a": 5, "b": math.nan}, "a", "a"),
+        ({}, "", ""),
+    ],
+)
+def test_who_shares_the_first_place_is_not_alone_in_it(values, highest, lowest):
+    series = pd.Series(values, dtype=float)
+    for made, text in ((most(series), highest), (most(series, least=True), lowest)):
+        assert made == text
+        assert all(holds(entry) for entry in claims_of([made]))

@@ -99,15 +99,20 @@ def agreement_word(value: float) -> Claim:
 
 
 def most(values: pd.Series, *, least: bool = False) -> Claim:
-    """Return the label of the largest value, or of the least: no other goes beyond it."""
-    ordered = values.dropna().sort_values(ascending=least, kind="stable")
+    """Return the label of the largest value, or of the least; where it is not the only one, say so.
+
+    Values are the same up to nine decimals.
+    """
+    ordered = values.dropna().sort_values(ascending=least, kind="stable").round(9)
     if ordered.empty:
         return claim({})
-    label, sign = ordered.index[0], "<=" if least else ">="
-    numbers = {"first": ordered.iloc[0], "next": ordered.iloc[:2].iloc[-1]}
+    label, sign = ordered.index[0], "<" if least else ">"
+    first, *rest = ordered.iloc[:2]
+    numbers = {"first": first, "next": rest[0] if rest else first, "others": len(rest)}
     if presentation.is_number(label):  # such as a k
         numbers["at"] = label
-    return claim(numbers, (f"first {sign} next", str(label)))
+    alone = f"first {sign} next or others == 0"
+    return claim(numbers, (alone, str(label)), ("first == next", f"{label} among others"))
 
 
 def listed(parts: Iterable[str], last: str = "and", none: str = "") -> Claim:

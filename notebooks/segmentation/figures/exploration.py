@@ -239,10 +239,10 @@ def before_and_after(carried: pd.Series, held: pd.Series, least: float = 0.01) -
 
 
 def before_and_after_text(carried: pd.Series, held: pd.Series) -> tuple[Claim, str]:
-    """Say which feature carries most without scaling, and what the transform changes."""
+    """Say which feature carries most of all without scaling, and what the transform changes."""
     title = stated(
-        "Without scaling {column} carries most of the distance ({share:.0%}); the most distant 1% "
-        "hold {before:.0%} without the transform, {after:.0%} with it",
+        "Without scaling {column} carries the largest part of the distance ({share:.0%}); the most "
+        "distant 1% hold {before:.0%} without the transform, {after:.0%} with it",
         column=most(carried),
         share=carried.max(),
         before=held.iloc[0],
