@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,18 +13,20 @@ import duckdb
 
 from customer_tables.changes import Change
 from customer_tables.duckdb_files import Lines, literal, quoted, unreadable
-from customer_tables.errors import UserError
 from customer_tables.memory import free_memory, require_space
-from customer_tables.sniff import RUNS, format_of, settle_delimiter, unpacked
+from customer_tables.sniff import (
+    HEAD,
+    RUNS,
+    format_of,
+    settle_delimiter,
+    settle_encoding,
+    unpacked,
+)
 from customer_tables.source import FOUND_OUT, Options
 from customer_tables.table import read_table
 
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 2 << 30  # bytes that DuckDB may take
-HEAD = 1 << 16  # bytes that show how a file is written
 JSON = "read_json({}, format='newline_delimited', compression='none', sample_size=100000)"
-ENCODINGS = dict.fromkeys(("utf8", "utf-8", "utf-8-sig"), "utf-8")
-ENCODINGS |= dict.fromkeys(("utf16", "utf-16"), "utf-16")
-ENCODINGS |= dict.fromkeys(("latin1", "latin-1", "cp1252", "iso-8859-1"), "latin-1")
 
 
 @contextmanager
@@ -120,19 +121,18 @@ def _load_text(
 ) -> tuple[Change, ...]:
     """Read a text into a table, every cell as text; return what was noticed."""
     with path.open("rb") as file:
-        head = file.read(HEAD)
-    given = options.encoding.lower().replace("_", "-")
-    encoding = ENCODINGS.get(given, "utf-8")
-    if given and given not in ENCODINGS:
-        raise UserError(
-            f"transactions are not read as {options.encoding!r}",
-            where="--encoding",
-            remedy="save the file as UTF-8; utf-8, utf-16 and latin-1 are possible",
-        )
-    if not given and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    whole = head[: head.rfind(b"\n") + 1] or head  # a line may have been cut in a letter
-    delimiter, announced, seen = settle_delimiter(whole, name, encoding, options.delimiter)
+        encoding, changes = settle_encoding(file, name, options.encoding)
+        file.seek(0)
+        start = file.read(HEAD + 1)  # of which the last line, which may be cut, is not looked at
+    delimiter, announced, seen = settle_delimiter(start, name, encoding, options.delimiter)
+    if not encoding.startswith("utf-8"):
+        again = folder / f"{table}.txt"
+        with (
+            path.open(encoding=encoding, newline="") as text,
+            again.open("w", encoding="utf-8", newline="") as target,
+        ):
+            shutil.copyfileobj(text, target)
+        path = again
     if delimiter == RUNS:
         spaced, delimiter = folder / f"{table}.tsv", "\t"
         with path.open("rb") as source, spaced.open("wb") as target:
@@ -152,11 +152,5 @@ def _load_text(
     }
     listed = ", ".join(f"{key}={value}" for key, value in how.items())
     create = f"CREATE TABLE {table} AS SELECT * FROM read_csv({literal(str(path))}, {listed}"
-    try:
-        connection.execute(f"{create}, encoding={literal(encoding)})")
-    except duckdb.InvalidInputException as error:
-        if given or "not utf-8 encoded" not in str(error):
-            raise
-        connection.execute(f"{create}, encoding='latin-1')")
-        return (Change("text that is not UTF-8", action="read as Latin-1"), *seen)
-    return tuple(seen)
+    connection.execute(f"{create})")
+    return (*changes, *seen)

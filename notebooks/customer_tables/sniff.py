@@ -14,11 +14,11 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, cast
 
@@ -74,6 +74,7 @@ MARKS = {
 }
 ENCODING_REMEDY = "say which it is with --encoding (utf-8, cp1251, shift_jis, latin-1 ...)"
 HEAD = 1 << 18  # bytes of a text by which its delimiter is judged
+PIECE = 1 << 20  # bytes decoded at a time
 
 
 @dataclass(frozen=True)
@@ -212,20 +213,38 @@ def sniff(data: bytes, name: str, encoding: str = "", delimiter: str = "") -> Di
     UserError
         If that is not certain, or what the user said does not fit.
     """
-    encoding, noticed = _settle_encoding(data, name, encoding)
+    encoding, noticed = settle_encoding(io.BytesIO(data), name, encoding)
     delimiter, announced, seen = settle_delimiter(data, name, encoding, delimiter)
     return Dialect(encoding, delimiter, announced, noticed + seen)
 
 
-def _settle_encoding(data: bytes, name: str, given: str) -> tuple[str, list[Change]]:
-    """Find the encoding that reads the whole file: its mark, UTF-8, then Windows-1252."""
-    encoding = given or next((e for mark, e in MARKS.items() if data.startswith(mark)), "")
+def settle_encoding(file: IO[bytes], name: str, given: str = "") -> tuple[str, list[Change]]:
+    """Find the encoding that reads a whole file, in pieces: its mark, UTF-8, then Windows-1252.
+
+    Raises
+    ------
+    UserError
+        If there is none, or the given one does not fit.
+    """
+    start = file.read(PIECE)
+    encoding = given or next((e for mark, e in MARKS.items() if start.startswith(mark)), "")
     changes = []
-    if not encoding and (half := _utf16_without_mark(data)):
+    if not encoding and (half := _utf16_without_mark(start)):
         encoding = half
         changes.append(Change("UTF-16 without a byte-order mark", action=f"read as {half}"))
+    wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
+    if wide and encoding[-2:].lower() not in ("le", "be") and not start.startswith(tuple(MARKS)):
+        encoding += "-le"  # read so without a mark, which only a whole text may go without
+    line, piece = 1, start
     try:
-        data.decode(encoding or "utf-8")
+        "a".encode(encoding or "utf-8")  # not all that codecs know is of text
+        decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
+        while piece:
+            decoder.decode(piece)
+            if not wide and (place := piece.find(b"\0")) >= 0:
+                raise _damaged(name, line + _line_ends(piece[:place]))
+            line, piece = line + _line_ends(piece), file.read(PIECE)
+        decoder.decode(b"", final=True)
     except LookupError:
         raise UserError(
             f"there is no encoding {encoding[:40]!r}",
@@ -236,27 +255,25 @@ def _settle_encoding(data: bytes, name: str, given: str) -> tuple[str, list[Chan
         if encoding:
             raise UserError(
                 f"the file is not {encoding}",
-                where=f"{name}, line {_line_of(data, getattr(error, 'start', 0))}",
+                where=f"{name}, line {line + _line_ends(piece[: getattr(error, 'start', 0)])}",
                 remedy="leave --encoding out, or give another one",
             ) from None
+        file.seek(0)
         encoding = "cp1252"
-        changes.append(_read_as_cp1252(data, name))
-    encoding = encoding or "utf-8"
-    wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
-    if wide and encoding[-2:].lower() not in ("le", "be") and not data.startswith(tuple(MARKS)):
-        encoding += "-le"  # read so without a mark, which only the whole text may go without
-    if not wide and (place := data.find(b"\0")) >= 0:
-        raise UserError(
-            "the file contains NUL bytes: it is damaged, or no text at all",
-            where=f"{name}, line {_line_of(data, place)}",
-            remedy="export it again, or give its true encoding with --encoding (utf-16-le ...)",
-        )
-    return encoding, changes
+        changes.append(_read_as_cp1252(file, name))
+    return encoding or "utf-8", changes
 
 
-def _line_of(data: bytes, place: int) -> int:
-    before = data[:place]
-    return 1 + (before.count(b"\n") or before.count(b"\r"))
+def _damaged(name: str, line: int) -> UserError:
+    return UserError(
+        "the file contains NUL bytes: it is damaged, or no text at all",
+        where=f"{name}, line {line}",
+        remedy="export it again, or give its true encoding with --encoding (utf-16-le ...)",
+    )
+
+
+def _line_ends(piece: bytes) -> int:
+    return piece.count(b"\n") or piece.count(b"\r")
 
 
 def _utf16_without_mark(data: bytes) -> str:
@@ -269,28 +286,36 @@ def _utf16_without_mark(data: bytes) -> str:
     return ""
 
 
-def _read_as_cp1252(data: bytes, name: str) -> Change:
+def _read_as_cp1252(file: Iterable[bytes], name: str) -> Change:
     """Describe a Windows-1252 reading, unless the text would come out as nonsense."""
-    try:
-        text = data.decode("cp1252")
-    except UnicodeDecodeError as error:
-        what = "the text is neither UTF-8 nor Windows-1252"
-        where = f"{name}, line {_line_of(data, error.start)}"
-        raise UserError(what, where, ENCODING_REMEDY) from None
-    # Western words have an accent here and there; runs of them are another alphabet.
-    foreign = re.findall(r"[^\x00-\x7f]", text)
-    runs = list(re.finditer(r"[^\x00-\x7f]{3,}", text))
-    if sum(len(run.group()) for run in runs) > 0.5 * len(foreign) and len(foreign) >= 8:
-        what = f"the text is not UTF-8, and reads as {runs[0].group()[:12]!r} in Windows-1252"
-        where = f"{name}, line {1 + text.count(chr(10), 0, runs[0].start())}"
-        raise UserError(what, where, ENCODING_REMEDY)
-    lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if not line.isascii()]
-    words = ((i, re.findall(r"\w*[^\x00-\x7f]+\w*", line)[0]) for i, line in lines[:3])
+    rows = letters = foreign = 0
+    nonsense, examples = ("", 0), []
+    for number, line in enumerate(chain.from_iterable(map(bytes.splitlines, file)), 1):
+        if b"\0" in line:
+            raise _damaged(name, number)
+        if line.isascii():
+            continue
+        try:
+            text = line.decode("cp1252")
+        except UnicodeDecodeError:
+            what = "the text is neither UTF-8 nor Windows-1252"
+            raise UserError(what, f"{name}, line {number}", ENCODING_REMEDY) from None
+        # Western words have an accent here and there; runs of them are another alphabet.
+        runs = re.findall(r"[^\x00-\x7f]{3,}", text)
+        nonsense = nonsense if nonsense[0] or not runs else (runs[0], number)
+        rows, foreign = rows + 1, foreign + sum(map(len, runs))
+        letters += len(re.findall(r"[^\x00-\x7f]", text))
+        if rows <= 3:
+            (word, *_) = re.findall(r"\w*[^\x00-\x7f]+\w*", text)
+            examples.append(f"line {number}: {word!r}")
+    if foreign > 0.5 * letters and letters >= 8:
+        what = f"the text is not UTF-8, and reads as {nonsense[0][:12]!r} in Windows-1252"
+        raise UserError(what, f"{name}, line {nonsense[1]}", ENCODING_REMEDY)
     return Change(
         "text that is not UTF-8",
-        rows=len(lines),
+        rows=rows,
         action="read as Windows-1252 (cp1252); check the accents, --encoding sets another",
-        examples=tuple(f"line {i}: {word!r}" for i, word in words),
+        examples=tuple(examples),
     )
 
 
