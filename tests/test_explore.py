@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import ipywidgets as widgets
 import jscatter
@@ -107,13 +108,25 @@ def test_a_lasso_shows_the_profile_of_what_it_holds(segments, shown, window, mon
     assert not any(str(identifier) in text(shown) for identifier in segments.matrix.index)
 
 
-def test_the_button_starts_the_run_that_is_shown(segments, shown, window, monkeypatch):
+def test_the_button_starts_the_run_that_is_shown(segments, shown, window, monkeypatch, capfd):
     monkeypatch.setattr(type(segments), "command", lambda _, k: ["python3", "-c", f"print({k})"])
     explore.adopt(segments, 5)
-    button, below = shown[-2:]
-    monkeypatch.setattr(below, "append_stdout", lambda line: shown.append(line))
+    button, _ = shown[-2:]
     button.click()
-    assert shown[-1] == "5\n" and not button.disabled
+    assert "5\n" in capfd.readouterr().out and not button.disabled
+
+
+def test_a_change_is_written_by_its_button_alone(segments, shown, monkeypatch):
+    made = SimpleNamespace(difference="+ x", command=["run"], written=0)
+    made.write = lambda: setattr(made, "written", made.written + 1)
+    monkeypatch.setattr(type(segments), "change", lambda *_, **new: made if new else None)
+    explore.keep(segments, 1, name="x")
+    assert shown == [made], "a program only shows"
+    monkeypatch.setattr(explore, "is_watched", lambda: True)
+    explore.keep(segments, 1, name="x")
+    assert not made.written
+    shown[-2].click()
+    assert made.written == 1 and "run" in text(shown) and shown[-2].description == "Run it"
 
 
 def test_the_notebook_is_stored_without_outputs_in_short_cells():

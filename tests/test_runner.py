@@ -147,6 +147,16 @@ def test_settings_are_shown_and_recorded_and_files_of_the_users_own_stay(done):
     assert os.name == "nt" or done.results.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize(("source", "code"), [("../../t.csv", 0), ("t.csv", 2)])
+def test_a_description_among_the_results_names_a_table_elsewhere(done, capsys, source, code):
+    description = done.results / "dataset.toml"
+    description.write_text(f'[dataset]\nsource = "{source}"\n')
+    (done.results / source).write_text("a\n1\n")
+    assert done.run("--dataset", str(description)) == code
+    assert ("would replace the folder that holds t.csv" in capsys.readouterr().err) == bool(code)
+    assert description.exists()
+
+
 def test_only_needs_what_comes_before(project, capsys):
     assert project.run("--only", "02") == 2
     assert "01_numbers" in capsys.readouterr().err

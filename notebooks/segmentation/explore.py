@@ -1,7 +1,7 @@
 """Live views of segments for JupyterLab; a program that runs the notebook gets static ones.
 
-Nothing here writes anything but `adopt`, which starts a run. What a view shows of single customers
-are values; identifiers are shown where one is asked for.
+Nothing here writes anything but on a button: a changed dataset.toml, a list, a run. What a view
+shows of single customers are values; identifiers are shown where one is asked for.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def one_customer(segments: Segments, identifier: str = "") -> None:
         if customer:
             found = segments.customer(customer.strip())
             display(HTML(presentation.html_table(found, found.attrs["caption"])))
+            display(HTML(f"<p>{html.escape(found.attrs['rule'])}</p>"))
 
     box = widgets.Text(value=identifier, description="Customer", continuous_update=False)
     _live(show, customer=box)
@@ -190,29 +191,59 @@ def _drawn(segments: Segments, points: np.ndarray, caption: str) -> None:
     plt.close(figure)
 
 
+def keep(segments: Segments, segment: int, **new: str) -> None:
+    """Show how a segment's new name, condition or advice would be kept; a button writes it.
+
+    What can be given stands at `Segments.change`. A program only shows.
+    """
+    change = segments.change(segment, **new)
+    display(change)
+
+    def write() -> None:
+        change.write()
+        _start(change.command)
+
+    if is_watched() and change.difference:
+        _button("Write it to dataset.toml", write)
+
+
 def adopt(segments: Segments, k: int | None = None) -> None:
     """Offer the run that makes a k the report's: a button, and the command that it starts.
 
     Only what depends on k runs again.
     """
-    command = segments.command(k or segments.k)
-    display(HTML(f"<pre>{html.escape(shlex.join(command))}</pre>"))
-    if not is_watched():
-        return
-    button = widgets.Button(description=f"Adopt k = {k or segments.k}", button_style="warning")
-    below = widgets.Output()
+    _start(segments.command(k or segments.k))
 
-    def start(_: widgets.Button) -> None:
-        button.disabled = True
+
+def _start(command: list[str]) -> None:
+    """Show a command, and in a window a button that runs it."""
+    display(HTML(f"<pre>{html.escape(shlex.join(command))}</pre>"))
+
+    def run() -> None:
         words, pipe = [sys.executable, *command[1:]], subprocess.PIPE
         with subprocess.Popen(
             words, cwd=session.ROOT, text=True, stdout=pipe, stderr=subprocess.STDOUT
         ) as running:
             for line in running.stdout or ():
-                below.append_stdout(line)
+                sys.stdout.write(line)
+
+    if is_watched():
+        _button("Run it", run)
+
+
+def _button(description: str, act: Callable[[], object]) -> None:
+    """Show a button, and below it what it does and what goes wrong."""
+    button = widgets.Button(description=description, button_style="warning")
+    button.layout.width, below = "auto", widgets.Output()
+
+    def clicked(_: widgets.Button) -> None:
+        button.disabled = True
+        below.clear_output()
+        with below:
+            act()
         button.disabled = False
 
-    button.on_click(start)
+    button.on_click(clicked)
     display(button, below)
 
 

@@ -14,8 +14,9 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from customer_tables.errors import UserError
-from segmentation import presentation, profiling, sampling, session
+from segmentation import keeping, presentation, profiling, sampling, session
 from segmentation.assignment import assignment_confidence, distances
+from segmentation.claims import Claim, claim
 from segmentation.conditions import Customers, Members
 from segmentation.dataset import Dataset
 from segmentation.kmeans import fit_kmeans
@@ -25,6 +26,7 @@ from segmentation.workspace import Workspace
 
 MOST_ROWS = 20_000  # that a trial is fitted on, so that it takes a second; all are assigned
 INITIALISATIONS = 5  # of a trial
+RULE = (5, 20)  # levels of the tree behind a segment's rule, and its seed, as in notebook 06
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ class Segments:
         return found.nsmallest(n, "confidence")
 
     def customer(self, identifier: object) -> pd.DataFrame:
-        """Say of one customer the segment, the second choice, and what would change it.
+        """Say of one customer the segment, the second choice, its rule, and what would change it.
 
         The change is that of a single feature, all else equal, in standard deviations; where it
         would lead across another boundary first, it is left out.
@@ -241,6 +243,7 @@ class Segments:
         )[lands]
         table = table.loc[table["change"].abs().sort_values().index].rename(labels)
         names = self.names
+        table.attrs["rule"] = str(self._rule_for(place, int(row["segment"])))
         table.attrs["caption"] = (
             f"{row['name']} (segment {row['segment']}), confidence {row['confidence']:.2f}; "
             f"second choice {names[row['second_choice']]}. Change of one feature, in standard "
@@ -248,11 +251,106 @@ class Segments:
         )
         return table.rename_axis("feature")
 
-    def command(self, k: int) -> list[str]:
-        """Return the command that makes the report anew with another number of segments."""
+    def _rule_for(self, place: int, segment: int) -> Claim:
+        """Say which clause of a segment's rule a customer fails, or else is nearest to failing.
+
+        Nearest is where the fewest customers lie between the customer's value and the limit.
+        """
+        if segment not in self._rules:
+            rows = sampling.stratified(self.matrix.to_numpy(), MOST_ROWS).rows
+            members = self.customers["segment"].to_numpy()[rows] == segment
+            chosen = [feature for feature in self.known.features if feature.name in self.matrix]
+            known = self.features.iloc[rows]
+            self._rules[segment] = profiling.fit_rule(known, members, chosen, *RULE)
+        own, rule, between = self.features.iloc[[place]], self._rules[segment], []
+        for clause in rule:
+            values = self.features[clause.feature.name]
+            ends = sorted((values.iloc[place], clause.limit))
+            between.append((bool(clause.holds(own)[0]), float(values.between(*ends).mean())))
+        met, share = min(between, default=(True, 1.0))
+        nearest = profiling.rule_text([rule[between.index((met, share))]] if rule else [])
+        told = f"The segment's rule: {profiling.rule_text(rule)}. "
+        told += f"{{}}: {nearest} ({share:.0%} of {self.known.nouns} lie between)."
+        words = ("met == 0", told.format("Not met")), ("met == 1", told.format("Nearest to fail"))
+        return claim({"met": met, "share": share}, *words)
+
+    @cached_property
+    def _rules(self) -> dict[int, list[profiling.Clause]]:
+        return {}
+
+    def merge(self, first: int, second: int) -> pd.DataFrame:
+        """Show where the customers of two segments lie with one segment less.
+
+        K-Means joins no two segments by hand: they are one where the solution for k - 1 says so.
+        Then `explore.adopt(segments, k - 1)` makes it the report's.
+        """
+        fewer = self.at(self.k - 1)
+        both = self.customers["segment"].isin([first, second])
+        counts = pd.crosstab(fewer.customers["segment"], both).reindex(columns=[True, False])
+        counts = counts.fillna(0).astype(int).set_axis(["of the two", "others"], axis=1)
+        table = pd.DataFrame({"name": fewer.names}).join(counts)
+        table["Jaccard"] = table["of the two"] / (both.sum() + table["others"])
+        names = self.names
+        table.attrs["caption"] = (
+            f"Segments with k = {fewer.k}, and how much each is {names[first]} and "
+            f"{names[second]} together (Jaccard similarity)"
+        )
+        return table.sort_values("Jaccard", ascending=False).rename_axis("segment")
+
+    def command(self, k: int | None = None, dataset: str | None = None) -> list[str]:
+        """Return the command that makes the report anew: with another k, or another description."""
         report = session.report_of(self.ws.folder)
-        quick = bool(report.get("quick"))
-        return session.rebuilding(report, self.ws.folder, self.ws.option, quick, k=k)
+        quick, more = bool(report.get("quick")), {"k": k} if k else {}
+        option = self.ws.option if dataset is None else dataset
+        return session.rebuilding(report, self.ws.folder, option, quick, **more)
+
+    # --- keeping what was found -------------------------------------------------------------------
+
+    def change(self, segment: int, **new: str) -> keeping.Change:
+        """Show how another name, condition or advice of a segment would be kept; write nothing.
+
+        Its method `write` writes it into dataset.toml in the results folder, comments kept, and
+        returns the command that makes the report. A name has a condition over the members and is
+        printed only while that holds; a segment without a kind of its own gets one, from its
+        profile and from what sets it apart.
+
+        Parameters
+        ----------
+        **new : str
+            name and when (its condition); advice and avoid, in place of what is printed now, with
+            advice_when and avoid_when; measure; leave_out. Without any, what holds is shown.
+
+        Raises
+        ------
+        UserError
+            If it cannot be, such as a condition over a column that there is not.
+        """
+        return keeping.change(self, segment, new)
+
+    def campaign(self, rows: pd.Series | np.ndarray, name: str, action: str = "") -> pd.DataFrame:
+        """Write some customers as a list with a control group, by the rules of notebook 06.
+
+        It goes to selections/ in the results, readable by its owner only; no list is overwritten.
+        Customers for whom the advice of their segment makes no sense are left out.
+
+        Parameters
+        ----------
+        rows : array-like
+            Identifiers, places, or a mask.
+        name, action : str
+            What the list is called, and what it is for.
+
+        Returns
+        -------
+        DataFrame
+            The list's size and what its control group would show.
+
+        Raises
+        ------
+        UserError
+            If there are too few customers, or a list of that name.
+        """
+        return keeping.campaign(self, self._rows(rows), name, action)
 
     # --- trying something else --------------------------------------------------------------------
 

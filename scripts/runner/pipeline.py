@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -31,7 +32,8 @@ def run(plan: Plan) -> int:
     source, options = _source(plan), plan.options
     results = inputs.check_results(options.results or ROOT / "results" / source.name)
     for path in (path for paths in source.files().values() for path in paths):
-        if path.is_relative_to(results) and path.name != "dataset.toml":
+        inside = Path(os.path.abspath(path)).is_relative_to(results)  # "../x" is not
+        if inside and path.name != "dataset.toml":
             raise UserError(
                 f"the results would replace the folder that holds {path.name}",
                 where=f"--results {options.results or results}",

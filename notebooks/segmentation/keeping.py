@@ -1,0 +1,253 @@
+"""Keep what was found: a change of a run's dataset.toml, shown before it is written; a selection.
+
+What changes is the description in the results folder. One that lies elsewhere is copied there with
+its first change, and stays as it is.
+"""
+
+from __future__ import annotations
+
+import difflib
+import html
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import tomlkit
+
+from customer_tables.errors import UserError
+from customer_tables.storage import write_atomically, write_private
+from customer_tables.text import slug
+from segmentation import campaigns, presentation, profiling, session, summary
+from segmentation.assignment import assignment_confidence, distances
+from segmentation.conditions import Customers, Members
+from segmentation.dataset import Dataset, build_dataset, locate_dataset
+from segmentation.disclosure import MIN_GROUP_SIZE
+from segmentation.model import load_model
+from segmentation.naming import NOTABLE_EFFECT, Name, name_segments
+
+if TYPE_CHECKING:
+    from segmentation.segments import Segments
+
+FILE = "dataset.toml"
+PHRASES = ("advice", "avoid")  # of each, the first that holds is printed
+PLAIN = ("name", "when", "measure", "leave_out")
+PARTS = (*PLAIN, *PHRASES, *(f"{key}_when" for key in PHRASES))
+# Of notebook 06, where no report says which were used.
+DEFAULTS = {"raw": False, "control_share": 0.1, "response": 0.05, "response_uplift": 0.02}
+BY_HAND = "The name {!r} was given by hand; it is printed while its condition holds."
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a run's dataset.toml: shown as a difference, and written by `write` alone.
+
+    Attributes
+    ----------
+    path : Path
+        The file in the results folder.
+    before, after : str
+        What describes the run, and what would.
+    there : bytes or None
+        The file's content when the change was made; None where there was no file.
+    words : DataFrame
+        What the report says of the segment now, and what it would say.
+    command : list of str
+        Makes the report once the change is written.
+    """
+
+    path: Path
+    before: str
+    after: str
+    there: bytes | None
+    words: pd.DataFrame
+    command: list[str]
+
+    @property
+    def difference(self) -> str:
+        """The lines that go and come; empty where nothing changes."""
+        before, after = self.before.splitlines(), self.after.splitlines()
+        return "\n".join(difflib.unified_diff(before, after, FILE, FILE, lineterm="", n=1))
+
+    def _repr_html_(self) -> str:
+        shown = html.escape(self.difference or "Nothing changes.")
+        said = presentation.html_table(self.words, "What the report says of the segment")
+        return f"<pre>{shown}</pre>{said}"
+
+    def write(self) -> str:
+        """Write what was shown; return the command that makes the report from it.
+
+        Raises
+        ------
+        UserError
+            If the file is another one than when the change was made, or the results are gone.
+        """
+        if not self.path.parent.is_dir() or _content(self.path) != self.there:
+            raise UserError(
+                f"{FILE} is not what this change was made from",
+                where=str(self.path),
+                remedy="make the change again and look at it",
+            )
+        write_atomically(self.path, self.after.encode())
+        return shlex.join(self.command)
+
+
+def change(segments: Segments, segment: int, new: dict[str, str]) -> Change:
+    """Change how a segment is named and what is advised, as `Segments.change` says."""
+    unknown = sorted(new.keys() - {*PARTS})
+    if unknown or segment not in segments.names:
+        raise UserError(
+            f"there is no {unknown[0]!r} to change" if unknown else f"no segment {segment!r}",
+            where=f"segments: {', '.join(map(str, segments.names))}",
+            remedy=f"give one of {', '.join(PARTS)}",
+        )
+    if segments.matrix is not segments.run.matrix:
+        raise UserError(
+            "a trial with features or weights of its own keeps no names",
+            remedy=f"change the roles of features in {FILE}, run, and come back",
+        )
+    path, option = segments.ws.folder / FILE, segments.ws.option
+    beside = session.ROOT / option if (session.ROOT / option).is_file() else option
+    source, there = locate_dataset(path if path.is_file() else beside), _content(path)
+    before = source.read_bytes().decode()
+    document: Any = tomlkit.parse(before)
+    known = build_dataset(document.unwrap(), source)
+    if _formulas(known) != _formulas(segments.known):
+        raise UserError(f"{FILE} has other features than the run", str(source), "run first")
+    if there is None:
+        _settle(document, known, path.parent)
+    naming = _Naming.of(segments, known)
+    if any(new.values()):
+        _edit(document, naming, segment, new)
+    after = tomlkit.dumps(document) if any(new.values()) else before
+    described = build_dataset(tomlkit.parse(after).unwrap(), path)
+    both = {"now": naming, "then": _Naming.of(segments, described)}
+    told = {when: one.said(segment) for when, one in both.items()}
+    option = session.near(path) if option else ""
+    command = [*segments.command(segments.k if segments.trial else None, option), "--from", "04"]
+    return Change(path, before, after, there, pd.DataFrame(told), command)
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _formulas(known: Dataset) -> list[tuple[str, str]]:
+    return [(feature.name, feature.formula) for feature in known.features]
+
+
+def _settle(document: Any, known: Dataset, folder: Path) -> None:
+    """Let a copy have the name of its original, and find the files that lie beside that."""
+    head, lines = document.setdefault("dataset", tomlkit.table()), document.get("source", {})
+    head["name"] = known.name
+    for table, key in ((head, "source"), (lines, "products"), (lines, "demographics")):
+        if table.get(key) and not known.origin.package:
+            beside = os.path.relpath(known.folder / table[key], folder.resolve())
+            table[key] = Path(beside).as_posix()
+
+
+@dataclass(frozen=True)
+class _Naming:
+    """Names of segments as notebook 04 would give them by a description."""
+
+    known: Dataset
+    members: Members
+    effects: pd.DataFrame
+    names: dict[int, Name]
+
+    @classmethod
+    def of(cls, segments: Segments, known: Dataset) -> _Naming:
+        run, labels = segments.run, segments.customers["segment"]
+        members = Members(Customers(known, run.columns, run.features), labels)
+        effects = profiling.effect_sizes(run._standardised, labels)
+        return cls(known, members, effects, name_segments(effects, known, members, MIN_GROUP_SIZE))
+
+    def said(self, segment: int) -> dict[str, object]:
+        """Return what the report says of a segment."""
+        own = self.names[segment]
+        enough = (self.members.labels == segment).sum() >= MIN_GROUP_SIZE
+        words = summary.words(self.known, own, self.members if enough else None)
+        nearest = f"{own.runner_up}: {own.obstacle}" if own.obstacle else ""
+        return {"name": own.name} | words | {"nearest kind, and why not": nearest}
+
+
+def _edit(document: Any, naming: _Naming, segment: int, new: dict[str, str]) -> None:
+    """Write what is new into the archetype of a segment; it gets one where it has none."""
+    own, kinds = naming.names[segment], document.setdefault("archetypes", tomlkit.aot())
+    old = own.archetype.name if own.archetype else ""
+    if (entry := next((kind for kind in kinds if kind["name"] == old), None)) is None:
+        segmenting = [f.name for f in naming.known.features_with("segment")]
+        entry = _archetype(own, naming.effects.loc[segment, segmenting], new)
+        kinds.append(entry)
+    head = document.setdefault("dataset", tomlkit.table())
+    limits, name = head.setdefault("limits", tomlkit.array()), new.get("name", old)
+    if name != old:
+        if BY_HAND.format(old) in limits:
+            limits.remove(BY_HAND.format(old))
+        limits.append(BY_HAND.format(name))
+    entry.update({key: new[key] for key in PLAIN if new.get(key)})
+    for key in PHRASES:
+        given = {"text": new.get(key), "when": new.get(f"{key}_when")}
+        given = {part: text for part, text in given.items() if text}
+        known = enumerate(getattr(own.archetype, key, ()))
+        held = (place for place, one in known if naming.members.claim(one, segment).holds)
+        if given and (place := next(held, None)) is not None:
+            entry[key][place].update(given)
+        elif given:
+            phrase = tomlkit.inline_table()
+            phrase.update({"when": entry["when"]} | given)
+            entry.setdefault(key, tomlkit.array()).insert(0, phrase)
+
+
+def _archetype(own: Name, effects: pd.Series, new: dict[str, str]) -> tomlkit.items.Table:
+    """Make an archetype of a segment: its notable effects, and what sets it apart."""
+    when = new.get("when") or (own.description.features and own.description.name.condition)
+    notable = effects[effects.abs() >= NOTABLE_EFFECT].round(1)
+    if not when or notable.empty:
+        raise UserError(
+            f"segment {own.segment} stands out in nothing that a name could stand on",
+            remedy='give the condition of the name, such as when="median(a) > 10"',
+        )
+    entry, pattern = tomlkit.table(), tomlkit.inline_table()
+    pattern.update(notable.to_dict())
+    entry.update({"name": new.get("name") or str(own.name), "pattern": pattern, "when": when})
+    return entry
+
+
+# --- a selection ----------------------------------------------------------------------------------
+
+
+def campaign(segments: Segments, mask: np.ndarray, name: str, action: str) -> pd.DataFrame:
+    """Write some customers as a campaign's list, as `Segments.campaign` says."""
+    run, folder = segments.run, segments.ws.folder
+    path = folder / "selections" / f"{slug(name, default='selection')}.csv"
+    naming, labels = _Naming.of(run, run.known), run.customers["segment"]
+    for segment, own in naming.names.items():
+        mask = mask & ~summary.left_out(own, naming.members, labels == segment)[0]
+    if mask.sum() < MIN_GROUP_SIZE:
+        raise UserError(
+            f"{mask.sum()} {run.known.nouns} are too few for a list",
+            where="those for whom the advice of their segment makes no sense are left out",
+            remedy=f"select at least {MIN_GROUP_SIZE}",
+        )
+    if path.exists():
+        raise UserError(f"there is a list {path.name!r}", str(path), "choose another name")
+    model = load_model(folder / "model.json")["checksum"]
+    report = session.report_of(folder)
+    given = DEFAULTS | report.get("parameters", {}).get("06", {})
+    found = assignment_confidence(distances(run.matrix[mask].to_numpy(), run.centres))
+    parts = labels[mask], run.customers["name"][mask], found.set_axis(run.matrix.index[mask])
+    rows, _ = campaigns.customer_list(*parts, raw=given["raw"])
+    rows = rows.sort_values("confidence", ascending=False, kind="stable")
+    about: dict[str, Any] = {"action": action or "none is advised", "model": model[:12]}
+    about |= {"campaign": f"{path.stem}-{model[:8]}", "raw": given["raw"]}
+    control = campaigns.control_group(rows["confidence"], about["campaign"], given["control_share"])
+    about |= {"control": control.to_numpy(), "columns": run.known.campaign}
+    content = campaigns.campaign_list(rows, **about).to_csv(index=False, lineterminator="\n")
+    write_private(path, content.encode())
+    table = campaigns.power_table({name: control}, given["response"], given["response_uplift"])
+    table.attrs["caption"] = f"Written: {session.near(path)}, and what its control group would show"
+    return table
