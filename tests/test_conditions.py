@@ -7,15 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from fitted import Prepared
 
-from customer_tables.table import read_table
-from segmentation import cleaning, expressions, summary
+from segmentation import expressions, summary
 from segmentation.conditions import Customers, Members, because
 from segmentation.dataset import Phrase, load_dataset
-from segmentation.features import build_features, fit_preparation
-from segmentation.kmeans import fit_kmeans
-from segmentation.naming import name_segments, null_matches
-from segmentation.profiling import effect_sizes, standardise_evenly
+from segmentation.naming import null_matches
 
 KNOWN = load_dataset("credit_card")
 LABELS = np.array([1, 1, 1, 2, 2])
@@ -124,56 +121,25 @@ def test_customers_drawn_several_times_count_as_often(members):
     assert claim == "67% spend nothing" and claim.holds
 
 
-# --- the card table's words -----------------------------------------------------------------------
-
-
-class Cards:
-    """The generated cardholders, their segments, and what is said of them after a change."""
-
-    def __init__(self) -> None:
-        self.customers = cleaning.clean(read_table(KNOWN.source_path).table, KNOWN).customers
-        features = build_features(self.customers, KNOWN)
-        self.preparation = fit_preparation(features, KNOWN.features_with("segment"))
-        self.matrix = self.preparation.transform(features)
-        self.labels = self.segments(self.matrix)
-        named = self.named(self.customers, self.labels)
-        self.names = {entry.name: segment for segment, entry in named.items()}
-
-    def segments(self, matrix):
-        fit = fit_kmeans(matrix.to_numpy(), 6, n_init=5, seed=20)
-        return pd.Series(fit.labels + 1, index=matrix.index)
-
-    def named(self, customers, labels):
-        features = build_features(customers, KNOWN)
-        effects = effect_sizes(standardise_evenly(features, list(KNOWN.features)), labels)
-        self.members = Members(Customers(KNOWN, customers, features), labels)
-        return name_segments(effects, KNOWN, self.members)
-
-    def said(self, name, **changes):
-        """What is said of a segment after its members' columns were multiplied."""
-        customers = self.customers.copy()
-        theirs = self.labels == self.names[name]
-        for column, factor in changes.items():
-            customers[column] = customers[column].mask(theirs, customers[column] * factor)
-        entry = self.named(customers, self.labels)[self.names[name]]
-        words = summary.words(KNOWN, entry, self.members)
-        return entry.name, f"{words['summary']} {words['advice']} {words['avoid']}"
-
-
 @pytest.fixture(scope="module")
-def cards():
-    return Cards()
+def labels(cardholders):
+    return cardholders.labels(6, n_init=5)
 
 
-def test_every_segment_has_a_name_phrases_and_advice(cards):
-    for entry in cards.named(cards.customers, cards.labels).values():
-        words = summary.words(KNOWN, entry, cards.members)
+def test_every_segment_has_a_name_phrases_and_advice(cardholders, labels):
+    members, flags = cardholders.members(labels), cardholders.features["high_risk"]
+    for entry in cardholders.named(labels).values():
+        words = summary.words(KNOWN, entry, members)
         assert entry.archetype and words["summary"]
         assert words["grounds"] and words["advice"] and "None of the advice" not in words["advice"]
         for claim in filter(None, words.values()):  # each can be evaluated again
-            again = cards.members.claim(Phrase("", claim.condition), entry.segment)
+            again = members.claim(Phrase("", claim.condition), entry.segment)
             assert claim.holds and again.holds
             assert again.values.items() <= claim.values.items()
+        # Who holds most high-risk flags is not told to buy more.
+        most = flags[labels == entry.segment].sum() / flags.sum() >= 0.5
+        assert ("No offer to buy more" in words["avoid"]) == most
+        assert not most or "bonus" not in words["advice"] and "reward" not in words["advice"]
 
 
 @pytest.mark.parametrize(
@@ -192,27 +158,25 @@ def test_every_segment_has_a_name_phrases_and_advice(cards):
         ("Instalment buyers", {"balance": 60}, ["a tenth of their limit", "partner shops"]),
     ],
 )
-def test_words_go_when_their_segment_contradicts_them(cards, name, changes, gone):
-    before, after = (" ".join(cards.said(name, **given)) for given in ({}, changes))
+def test_words_go_when_their_segment_contradicts_them(cardholders, labels, name, changes, gone):
+    def said(prepared):
+        entry = prepared.named(labels)[segment]
+        words = summary.words(KNOWN, entry, prepared.members(labels))
+        return f"{entry.name} {words['summary']} {words['advice']} {words['avoid']}"
+
+    segment = {entry.name: s for s, entry in cardholders.named(labels).items()}[name]
+    customers = cardholders.customers.reset_index(names="customer_id")
+    for column, factor in changes.items():
+        customers.loc[(labels == segment).to_numpy(), column] *= factor
+    before, after = said(cardholders), said(Prepared(customers, KNOWN))
     for words in gone:
         assert words in before and words not in after, after
 
 
-def test_who_holds_most_high_risk_flags_is_not_told_to_buy_more(cards):
-    for entry in cards.named(cards.customers, cards.labels).values():
-        features = cards.members.customers.table
-        flags = features["high_risk"][cards.labels == entry.segment].sum()
-        most = flags / features["high_risk"].sum() >= 0.5
-        words = summary.words(KNOWN, entry, cards.members)
-        assert ("No offer to buy more" in words["avoid"]) == most
-        assert not most or "bonus" not in words["advice"] and "reward" not in words["advice"]
-
-
-def test_null_reference_data_match_most_patterns(cards):
+def test_null_reference_data_match_most_patterns(cardholders):
     """One mass with the table's margins comes close to the patterns: printed beside the names."""
-    features = build_features(cards.customers, KNOWN)
-    reached = null_matches(features, cards.preparation, KNOWN, 6, seed=1)
+    prepared = (cardholders.features, cardholders.steps)
+    reached = null_matches(*prepared, KNOWN, 6, seed=1)
     assert list(reached.index) == [archetype.name for archetype in KNOWN.archetypes]
     assert reached.between(-1, 1).all() and reached.max() > 0.8
-    nothing = replace(KNOWN, archetypes=())
-    assert null_matches(features, cards.preparation, nothing, 6).empty
+    assert null_matches(*prepared, replace(KNOWN, archetypes=()), 6).empty

@@ -4,16 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from fitted import Prepared
 from sklearn.metrics import silhouette_score
 
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
-from segmentation import cleaning, profiling, selection, stability
-from segmentation.conditions import Customers, Members
+from segmentation import cleaning, selection, stability
 from segmentation.dataset import DATA_FOLDER, load_dataset, match_dataset
-from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import scan_kmeans
-from segmentation.naming import name_segments
 
 FOLDER = DATA_FOLDER / "mall"
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "mall_customers.csv"
@@ -23,14 +21,6 @@ KS = range(2, 11)
 @pytest.fixture(scope="module")
 def known():
     return load_dataset("mall")
-
-
-def prepare(path, known, *, segment_on=()):
-    known = known.segment_on(segment_on)
-    customers = cleaning.clean(read_table(path).table, known).customers
-    features = build_features(customers, known)
-    matrix = fit_preparation(features, known.features_with("segment")).transform(features)
-    return customers, features, matrix
 
 
 def decide(matrix):
@@ -44,17 +34,14 @@ def decide(matrix):
 
 
 def test_the_planted_groups_come_back_with_their_names(known):
-    customers, features, matrix = prepare(FOLDER / "customers.csv", known)
-    assert len(matrix) == 200
-    scan, fits, choice = decide(matrix)
+    prepared = Prepared.of(known)
+    assert len(prepared.matrix) == 200
+    _, fits, choice = decide(prepared.matrix)
     assert choice.k == 5
     truth = pd.read_csv(FOLDER / "truth.csv", dtype=str).set_index("CustomerID")["group"]
-    labels = pd.Series(fits[5].labels, index=matrix.index)
+    labels = pd.Series(fits[5].labels, index=prepared.matrix.index)
     planted = truth.loc[labels.index].to_numpy()
     assert stability.adjusted_rand(labels.to_numpy(), pd.factorize(planted)[0]) > 0.95
-    effects = profiling.effect_sizes(
-        profiling.standardise_evenly(features, list(known.features)), labels
-    )
     expected = {
         "high income and high score": "High earners who spend",
         "high income and low score": "High earners who hold back",
@@ -63,8 +50,7 @@ def test_the_planted_groups_come_back_with_their_names(known):
         "low income and low score": "Low earners who hold back",
     }
     groups = pd.Series(planted).groupby(labels.to_numpy()).agg(lambda group: group.mode()[0])
-    members = Members(Customers(known, customers, features), labels)
-    named = name_segments(effects, known, members)
+    named = prepared.named(labels)
     assert {s: entry.name for s, entry in named.items()} == groups.map(expected).to_dict()
 
 
@@ -90,7 +76,7 @@ def test_every_spelling_is_recognised(header, known, tmp_path):
 
 
 def test_age_segments_where_it_is_asked_to(known):
-    *_, matrix = prepare(FOLDER / "customers.csv", known, segment_on=["income", " Score", "age"])
+    matrix = Prepared.of(known.segment_on(["income", " Score", "age"])).matrix
     assert list(matrix) == ["income", "score", "age"]
     moved = known.segment_on(["score", "age"])
     assert [f.name for f in moved.features_with("describe")] == ["income"]
@@ -108,7 +94,7 @@ def test_what_cannot_segment_is_refused(known, names):
 def test_the_public_table_has_the_published_silhouettes_and_five_segments(known):
     if not REAL.is_file():
         pytest.skip("needs the public tables beside the project")
-    scan, _, choice = decide(prepare(REAL, known)[-1])
+    scan, _, choice = decide(Prepared(read_table(REAL).table, known).matrix)
     expected = [0.297, 0.468, 0.493, 0.554, 0.540, 0.526, 0.456, 0.455, 0.451]
     assert scan["silhouette"].to_list() == pytest.approx(expected, abs=0.005)
     assert choice.k == 5

@@ -7,16 +7,14 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from fitted import Prepared
 
 from customer_tables.errors import UserError
 from runner.pages import glossary
-from segmentation import cleaning, intake, profiling, rfm, stability
+from segmentation import intake, rfm, stability
 from segmentation.assortment import against_everybody, buys_more, goods_of, spending_shares
-from segmentation.conditions import Customers, Members
 from segmentation.dataset import load_dataset
-from segmentation.features import build_features, fit_preparation
 from segmentation.kmeans import scan_kmeans
-from segmentation.naming import name_segments
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +28,13 @@ def known(opened):
 
 
 @pytest.fixture(scope="module")
-def customers(opened, known):
-    return cleaning.clean(opened[1].numbered, known).customers
+def prepared(opened, known):
+    return Prepared(opened[1].numbered, known)
 
 
 @pytest.fixture(scope="module")
-def features(customers, known):
-    return build_features(customers, known)
+def customers(prepared):
+    return prepared.customers
 
 
 def test_every_household_and_every_rule(opened, customers):
@@ -47,7 +45,7 @@ def test_every_household_and_every_rule(opened, customers):
     assert told["customers of whom the second file says nothing"] == 2469 - 801
 
 
-def test_every_household_by_another_way(known, customers, features):
+def test_every_household_by_another_way(known, customers, prepared):
     """The same figures from pandas; the products' product_category is finer than department."""
     products = pd.read_parquet(known.source_path.parent / "products.parquet")
     lines = pd.read_parquet(known.source_path).merge(products, on="product_id", how="left")
@@ -79,24 +77,19 @@ def test_every_household_by_another_way(known, customers, features):
     found = customers[list(expected)]
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_names=False)
     meat = expected["spent_on_meat"] / expected["spent"]
-    np.testing.assert_allclose(features["share_meat"], meat, atol=1e-12)
+    np.testing.assert_allclose(prepared.features["share_meat"], meat, atol=1e-12)
     goods = customers[list(goods_of(known))].sum(axis=1)
     np.testing.assert_allclose(goods, customers["spent"], atol=1e-6)
 
 
-def test_four_segments_come_back_with_the_names_of_the_archetypes(customers, features, known):
+def test_four_segments_come_back_with_the_names_of_the_archetypes(prepared):
     """Fewer resamples than notebook 04 takes, and the same answer."""
-    matrix = fit_preparation(features, known.features_with("segment")).transform(features)
-    X = matrix.to_numpy()
+    X = prepared.matrix.to_numpy()
     fits = scan_kmeans(X, [4, 5], n_init=10, seed=20)
     refits = stability.resample_scan(X, fits, resamples=16, seed=20)
     assert refits[4].agreement.mean() >= 0.85 > refits[5].agreement.mean()
-    labels = pd.Series(fits[4].labels, index=matrix.index)
-    effects = profiling.effect_sizes(
-        profiling.standardise_evenly(features, list(known.features)), labels
-    )
-    members = Members(Customers(known, customers, features), labels)
-    assert {entry.name for entry in name_segments(effects, known, members).values()} == {
+    named = prepared.named(pd.Series(fits[4].labels, index=prepared.matrix.index))
+    assert {entry.name for entry in named.values()} == {
         "Frequent shoppers",
         "Growing infrequent shoppers",
         "Lapsing customers",
@@ -104,7 +97,8 @@ def test_four_segments_come_back_with_the_names_of_the_archetypes(customers, fea
     }
 
 
-def test_champions_hold_most_of_the_value(features, known):
+def test_champions_hold_most_of_the_value(prepared, known):
+    features = prepared.features
     cuts = rfm.cut_points(features, known.rfm, {})
     named = rfm.segments(rfm.scores(features, known.rfm, cuts))
     shown = rfm.segment_table(named, features[list(known.rfm.values())], features["net_value"])
