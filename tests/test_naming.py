@@ -192,17 +192,6 @@ def test_two_archetypes_that_fit_alike(make_shop):
     ]
 
 
-@pytest.mark.parametrize("archetypes", [0, 2])
-@pytest.mark.parametrize("segments", [2, 12])
-def test_names_differ_whatever_there_is_to_name(make_shop, shop_content, archetypes, segments):
-    shop = make_shop(archetypes=shop_content["archetypes"][:archetypes])
-    shape = (segments, len(COLUMNS))
-    for effects in (np.random.default_rng(segments).normal(size=shape), np.zeros(shape)):
-        found = named(shop_effects(*effects), shop)
-        assert len({entry.name for entry in found.values()}) == segments == len(found)
-        assert sum(entry.archetype is not None for entry in found.values()) <= archetypes
-
-
 @pytest.mark.parametrize(
     ("others", "name"),
     [
@@ -247,18 +236,6 @@ def two_groups():
     table = pd.DataFrame(rng.normal(means, 0.4), columns=COLUMNS)
     standardised = (table - table.mean()) / table.std(ddof=0)
     return standardised.to_numpy()[:, :3], standardised
-
-
-@pytest.mark.parametrize(
-    ("names", "agreement"),
-    [
-        (["Big spenders"] * 60 + ["Web visitors"] * 60, 1),
-        (["Web visitors"] * 60 + ["Big spenders"] * 30 + ["Web visitors"] * 30, 0.25),
-    ],
-)
-def test_names_after_refits_agree_with_the_true_ones(two_groups, shop, names, agreement):
-    found = refits_of(*two_groups, names, shop, resamples=4)
-    assert found.tolist() == [agreement] * 4
 
 
 def refits_of(matrix, standardised, names, dataset, resamples):
