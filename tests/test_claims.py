@@ -16,11 +16,24 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from IPython.display import HTML, Markdown
+from sample_runs import NAMES, labels, write_run
 from test_notebooks_run import TWO_FEATURES, run_in_process, small_table
 
 from runner import pages, start_page
+from runner.comparison import compare, read_run
+from runner.comparison_page import METRICS, write_comparison
+from runner.conclusions import conclude, headline, shifts
 from segmentation import drift, summary, workspace
-from segmentation.claims import Claim, claim, claims_of, most, restored, stated, together
+from segmentation.claims import (
+    AGREEMENT_CUTS,
+    Claim,
+    claim,
+    claims_of,
+    most,
+    restored,
+    stated,
+    together,
+)
 from segmentation.dataset import DATA_FOLDER, load_dataset
 from segmentation.stages import STAGES
 
@@ -41,7 +54,7 @@ CLAIMING = (
 )
 DEFINING = (
     r"at (?:least|most)|(?:more|less|fewer|smaller|larger) than|most distant|clear members|"
-    r"yes/no|how (?:far|often|much|many)|as (?:many|much|often)"
+    r"yes/no|how (?:far|often|much|many)|as (?:many|much|often)|largest cluster"
 )
 CONSTANT = (
     r"(?i)notebooks? 0\d|seed \d+|(?<!\d)\.8\b|\bPC\d|\b(?:1|5|25|75|80|90|95|99)(?:%|th)|"
@@ -57,6 +70,12 @@ JUDGING = (
     r"(?:best|worst|better|worse|strong\w*|weak\w*|good|poor|excellent|valuable|loyal|important|"
     r"reliabl[ey]|stable|robust|natural|clearly|significant\w*|surpris\w+|remarkabl[ey]|most|"
     r"few|rarely|often|usually)"
+)
+# How captions and headings name what is drawn or counted.
+NAMING = (
+    r"(?:its )?best match|the worst (?:of the )?initialisations?|worst initialisation|"
+    r"(?:above|near) the best|most frequent|most distant|group \d|1\.5 interquartile|\bat [01]\b|"
+    r"\b[01] is\b"
 )
 # What a rule says does not depend on the run.
 LIMITS = {"tolerance": summary.TOLERANCE, "gap": summary.NATURAL_VALLEY}
@@ -126,9 +145,9 @@ def plain(text: str) -> str:
     return " ".join(text.split()).rstrip(".").lower()
 
 
-def typed_words() -> set[str]:
+def typed_words(template: str) -> set[str]:
     """Return the words that templates, and the names of notebooks and verdicts, bring to a page."""
-    names = ("index.html.j2", "parts.html.j2", "layout.html.j2")
+    names = (template, "parts.html.j2", "layout.html.j2")
     sources = [(pages.TEMPLATES / name).read_text(encoding="utf-8") for name in names]
     texts = [
         re.sub(r"<[^>]*>", " ", text)
@@ -144,7 +163,12 @@ def typed_words() -> set[str]:
     return set(WORD.findall(" ".join(texts).lower()))
 
 
-def faults(page: BeautifulSoup, content: dict[str, Any], words: set[str]) -> list[str]:
+def faults(
+    page: BeautifulSoup,
+    content: dict[str, Any],
+    words: set[str],
+    template: str = "index.html.j2",
+) -> list[str]:
     """List what a page says that is no claim which holds, and no word of the data."""
     claims, known = [*claims_of(content), *claims_in(content)], any_of(words)
     wrong = [f"does not hold: {entry}" for entry in claims if not holds(entry)]
@@ -152,7 +176,8 @@ def faults(page: BeautifulSoup, content: dict[str, Any], words: set[str]) -> lis
         text = re.sub(CONSTANT, " ", known.sub(" ", entry["text"]))
         if unknown := unknown_numbers(entry | {"text": text}, []):
             wrong.append(f"numbers {unknown} are unknown: {entry}")
-    tied, typed = any_of(words | {plain(entry["text"]) for entry in claims}), typed_words()
+    tied = any_of(words | {plain(entry["text"]) for entry in claims})
+    typed = typed_words(template)
     for hidden in page.select(RECORDS):
         hidden.extract()
     for block in page.select(BLOCKS):
@@ -242,6 +267,17 @@ def _faults_of(
             yield f"numbers {unknown} are unknown: {entry}"
         if not entry["condition"] and ((words := unclaimed(text)) or not entry["values"]):
             yield f"no condition for {words}: {entry}"
+    caption = about.get("image/png", {}).get("caption", "")
+    headings = [(part, part) for part in re.split(r"(?<=\.) ", caption)]
+    html = BeautifulSoup(data.get("text/html", ""), "html.parser")
+    for part in html.select("th, caption, .numbers a"):
+        headings.append((part.text, known.sub(" ", part.text)))
+    for heading, rest in headings:
+        rest = re.sub(CONSTANT, " ", re.sub(NAMING, " ", rest))
+        judges = re.search(rf"\b{JUDGING}\b", rest, re.I) or NUMBER.search(rest)
+        is_category = re.fullmatch(r"[\d,.+–-]+", heading.strip())
+        if judges and not (is_category or any(plain(heading) in claim for claim in said)):
+            yield f"no claim in a heading: {heading}"
     if "text/markdown" in data and not about.get("claims"):
         yield f"no claim: {data['text/markdown']}"
     if "image/png" in data:
@@ -250,7 +286,7 @@ def _faults_of(
             drawn = not (unclaimed(text) or NUMBER.search(text))
             if not (drawn or any(plain(part) in claim for claim in said)):
                 yield f"no claim: {part}"
-    for cell in BeautifulSoup(data.get("text/html", ""), "html.parser").select("td"):
+    for cell in html.select("td"):
         text = " ".join(cell.text.split())
         if plain(text) in said or text in DEFINITIONS:
             continue
@@ -352,6 +388,53 @@ def test_prose_of_the_notebooks_claims_nothing_of_the_customers_of_a_run():
     assert len(prose) > 300 and claiming == []
 
 
+SAME, MOVED = labels(90, 120, 150), labels(130, 80, 150)
+COMPARED = {
+    "the same run": (SAME, SAME, {}),
+    "other settings, a segment less": (SAME, SAME.clip(upper=2), {"parameters": {"k": 2}}),
+    "a new segment, by hand": (SAME, SAME.mask(SAME.index > SAME.index[330], 4), {"quick": True}),
+    "other customers": (SAME, labels(90, 120, 150, start=900), {"table": "b" * 64}),
+    "other customers and settings": (
+        SAME,
+        labels(90, 120, 150, start=900),
+        {"table": "b" * 64, "parameters": {"seed": 1}, "verdict": {"word": "constructed"}},
+    ),
+    "other sizes": (SAME, MOVED, {"k_set_by_hand": True, "names": [*NAMES[:2], "Snoozers"]}),
+}
+
+
+def comparison(folder: Path, case: str) -> tuple[BeautifulSoup, dict[str, Any], set[str]]:
+    """Write the page of a comparison; return it with its claims, and the words of its data."""
+    before, after, second = COMPARED[case]
+    runs = write_run(folder / "first", before), write_run(folder / "second", after, **second)
+    found = compare(*map(read_run, runs))
+    concluded = dict(conclude(found))
+    content = {"whole": headline(found.pairs, found.agreement), "parts": [*concluded.values()]}
+    content["shifts"] = [text for pair in found.pairs for text in shifts(found, pair)]
+    words = {*concluded, *NAMES, "Snoozers", "A shop", "clients", "turnover", "seed"}
+    words |= {label for label, *_ in METRICS} | {"Verdict", "by the rule", "clustering.k"}
+    words |= {word for _, word in AGREEMENT_CUTS} | {"November", "UTC"}
+    words |= {f"({one}, then {other})" for _, one, other in found.settings}
+    words |= {pair.word for pair in found.pairs} | {found.first.name, found.second.name, "shop"}
+    page = BeautifulSoup(write_comparison(*runs).read_text(encoding="utf-8"), "html.parser")
+    return page, content, words
+
+
+@pytest.mark.parametrize("case", COMPARED)
+def test_every_claim_of_a_comparison_holds(tmp_path, case):
+    page, content, words = comparison(tmp_path, case)
+    assert faults(page, content, words, "comparison.html.j2") == []
+    assert len(claims_of(content)) >= 4
+
+
+def test_a_typed_word_in_a_comparison_is_found(tmp_path):
+    page, content, words = comparison(tmp_path, "other sizes")
+    page.select_one(".answer p").append(" That is remarkable.")
+    page.select_one(".conclusions dd").string = "Most of them moved."
+    found = faults(page, content, words, "comparison.html.j2")
+    assert len(found) == 2 and "remarkable" in found[0]
+
+
 # --- planted faults -------------------------------------------------------------------------------
 
 
@@ -367,7 +450,7 @@ def cards(card_run) -> tuple[str, dict[str, Any], re.Pattern[str]]:
     ("pattern", "planted"),
     [
         (r'(<div class="sentences">\s*<p>)The ', r"\1The loyal "),
-        (r"(contact the clear members first)", r"\1, who respond best"),
+        (r"(rewards on spending, and a named contact)", r"\1, which they like best"),
         (r"(<p class=\"gist\">)", r"\1They are valuable. "),
         (r"(fits on two samples is )0", r"\g<1>9"),
         (r'(id="segment-1-name">)[^<]+', r"\1Everybody"),
@@ -388,13 +471,14 @@ def _text(html: str, *claims: Claim) -> Shown:
     return Shown("planted", {"text/markdown": html}, {"claims": claims_of(list(claims))})
 
 
-def _drawn(alt: str, *claims: Claim) -> Shown:
-    about = {"image/png": {"alt": alt}, "claims": claims_of(list(claims))}
+def _drawn(alt: str, *claims: Claim, caption: str = "") -> Shown:
+    about = {"image/png": {"alt": alt, "caption": caption}, "claims": claims_of(list(claims))}
     return Shown("planted", {"image/png": ""}, about)
 
 
-def _cell(text: str) -> Shown:
-    return Shown("planted", {"text/html": f"<table><tr><td>{text}</td></tr></table>"}, {})
+def _cell(text: str, heading: str = "share") -> Shown:
+    table = f"<table><tr><th>{heading}</th></tr><tr><td>{text}</td></tr></table>"
+    return Shown("planted", {"text/html": table}, {})
 
 
 TITLE = stated("{n} of them buy", n=3)
@@ -408,6 +492,10 @@ PLANTED = {
     "a word in the alternative text": _drawn(f"{TITLE}. Most are zero.", TITLE),
     "a number in the alternative text": _drawn(f"{TITLE}. 7 bars.", TITLE),
     "a word in a cell": _cell("premium"),
+    "a judgement in a heading": _cell("3%", "strong buyers"),
+    "a number in a heading": _cell("3%", "the 12 others"),
+    "a judgement in a caption": _drawn(f"{TITLE}. Bars.", TITLE, caption="A reliable share."),
+    "a number in a caption": _drawn(f"{TITLE}. Bars.", TITLE, caption="Based on 7 buyers."),
 }
 
 
@@ -431,12 +519,21 @@ def test_a_value_that_is_changed_after_the_fact_is_found(cards):
     assert seen > values / 2
 
 
-def test_templates_type_no_judgement_of_their_own():
+@pytest.mark.parametrize(
+    ("template", "defining"),
+    [
+        ("index.html.j2", ["most"]),  # what separates the segments most stands first
+        ("notebook.html.j2", []),
+        # No better than by chance; a band of the picture; what is compared by what; the scale.
+        ("comparison.html.j2", ["better", "strong", "few", "best", "poor", "most"]),
+    ],
+)
+def test_templates_type_no_judgement_of_their_own(template, defining):
     """Whatever stands outside of the regions is a definition, a heading or a number."""
-    source = (pages.TEMPLATES / "index.html.j2").read_text(encoding="utf-8")
+    source = (pages.TEMPLATES / template).read_text(encoding="utf-8")
     literal = "".join(t for _, kind, t in pages.environment().lex(source) if kind == "data")
     text = BeautifulSoup(literal, "html.parser").text
-    assert re.findall(rf"\b{JUDGING}\b", text, re.IGNORECASE) == ["most"]  # what stands first
+    assert re.findall(rf"\b{JUDGING}\b", text, re.IGNORECASE) == defining
 
 
 # --- the builder ----------------------------------------------------------------------------------

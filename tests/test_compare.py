@@ -264,21 +264,21 @@ def test_other_features_without_common_customers_leave_the_names(tmp_path):
 @pytest.mark.parametrize(
     ("words", "agreement", "expected"),
     [
-        ("same, same", 0.90, "same"),
-        ("same, same", 0.89, "redrawn"),
-        ("same, other boundaries", 0.95, "same"),
-        ("same, same", None, "again"),
-        ("same, moved", None, "redrawn"),
-        ("same, gone", 0.99, "partly"),
-        ("same, gone, new", 0.5, "partly"),
-        ("same, gone, gone, new", 0.5, "another"),
-        ("gone, new", None, "another"),
+        ("same, same", 0.90, "the same segmentation"),
+        ("same, same", 0.89, "with other boundaries"),
+        ("same, other boundaries", 0.95, "the same segmentation"),
+        ("same, same", None, "among other customers"),
+        ("same, moved", None, "with other boundaries"),
+        ("same, gone", 0.99, "Some segments"),
+        ("same, gone, new", 0.5, "Some segments"),
+        ("same, gone, gone, new", 0.5, "another segmentation"),
+        ("gone, new", None, "another segmentation"),
     ],
 )
 def test_the_headline_follows_its_rule(words, agreement, expected):
     sides = {"gone": (1, None), "new": (None, 1)}
     pairs = [Pair(*sides.get(word, (1, 1)), None, word) for word in words.split(", ")]
-    assert headline(pairs, agreement) == expected
+    assert expected in headline(pairs, agreement)
 
 
 # --- the page ----------------------------------------------------------------------------------

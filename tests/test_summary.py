@@ -190,8 +190,7 @@ def test_of_too_few_nothing_is_said(shop):
     assert found["advice"] == "No advice is given."
     assert not any(found[key] for key in ("summary", "avoid", "grounds"))
     assert "too few to be described" in summary.caution(np.nan)
-    assert summary.caution(0.104).startswith("10% of them")
-    assert summary.caution(0) == ""
+    assert summary.caution(0.104) == ""
 
 
 @pytest.mark.parametrize(

@@ -461,17 +461,9 @@ def _so_far(dataset: Dataset, members: Members, segment: int) -> Claim:
 
 
 def caution(unclear: float) -> Claim:
-    """Say how to take the words about a segment, from the share of it that is near a boundary.
-
-    The share is NaN where the segment is too small to be described.
-    """
+    """Say where a segment is too small to be described: its share near a boundary is NaN."""
     few = "They are too few to be described: figures about them could identify a person."
-    near = f"{share(unclear)} of them lie near a boundary to another segment"
-    return claim(
-        {"described": math.isfinite(unclear), "near": unclear},
-        ("described == 0", few),
-        ("near > 0", f"{near}: contact the clear members first."),
-    )
+    return claim({"described": math.isfinite(unclear)}, ("described == 0", few))
 
 
 def lean(row: pd.Series, names: dict[int, str]) -> dict[str, Any]:

@@ -222,13 +222,15 @@ class Workspace:
         """
         self._rows, self._now = rows, now
 
-    def _basis(self) -> str:
+    def _basis(self) -> Claim:
         """Write the customers that a caption is based on; empty before they are counted."""
+        numbers: dict[str, Any] = {"rows": self._rows, "all": self._customers}
+        numbers["nouns"] = self.dataset.nouns
         if self._now is not None:
-            return f"{self._now:,} {self.dataset.nouns} now against {self._rows:,}"
+            return stated("{now} {nouns} now against {rows}", now=self._now, **numbers)
         if self._rows is not None and self._rows < self._customers:
-            return f"{self._rows:,} of {self._customers:,} {self.dataset.nouns}"
-        return f"all {self._customers:,} {self.dataset.nouns}" if self._customers else ""
+            return stated("{rows} of {all} {nouns}", "rows < all", **numbers)
+        return stated("all {all} {nouns}", "all > 0", **numbers)
 
     def table(
         self,
@@ -247,16 +249,17 @@ class Workspace:
         safe = presentation.safe_table(table.rename_axis(table.index.name or "row"))
         text = safe.to_csv(lineterminator="\n")
         write_atomically(self.folder / "tables" / f"{self.stage}_{name}.csv", text.encode())
-        basis = self._basis()
-        caption += f" ({basis})" if basis and not basis.startswith("all") else ""
+        if (basis := self._basis()) and not basis.startswith("all"):
+            caption = stated("{caption} ({basis})", caption=caption, basis=basis)
         if table.empty:
             self.say("{caption}: none.", "rows == 0", caption=caption, rows=len(table))
         elif shown:
             html_table = presentation.html_table(table, caption, formats)
             cells = table.to_numpy(dtype=object).ravel().tolist()
-            display(HTML(html_table), metadata={"claims": to_plain(claims_of(cells))})
+            display(HTML(html_table), metadata={"claims": to_plain(claims_of([caption, *cells]))})
         else:
-            display(HTML(presentation.table_link(f"{self.stage}_{name}.csv", caption)))
+            link = presentation.table_link(f"{self.stage}_{name}.csv", caption)
+            display(HTML(link), metadata={"claims": to_plain(claims_of(caption))})
 
     def figure(self, figure, name: str, caption: str, title: Claim, more: str = "") -> None:
         """Write a figure to figures/ and show it with its title, caption and alternative text.
@@ -265,7 +268,7 @@ class Workspace:
         ----------
         figure : matplotlib.figure.Figure
         caption : str
-            Reads alone: what is drawn, for whom, in what units.
+            Reads alone: what is drawn, for whom, in what units; a claim where it has numbers.
         title : Claim
             What the figure shows, in one sentence made from the numbers; written above it.
         more : str
@@ -275,9 +278,9 @@ class Workspace:
 
         from segmentation.figures.style import headline
 
-        if basis := self._basis():
-            caption = f"{caption.rstrip('.')}. Based on {basis}."
-        caption, claims = printable(caption, 600), to_plain(claims_of([title, more]))
+        basis = stated("Based on {basis}.", basis=self._basis()) if self._basis() else ""
+        claims = to_plain(claims_of([title, more, caption, basis]))
+        caption = printable(f"{caption.rstrip('.')}. {basis}".strip(), 600)
         written = printable(title, 240).rstrip(".")
         alt = printable(f"{written}. {more}", 900)
         headline(figure, written)

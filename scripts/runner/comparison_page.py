@@ -85,7 +85,6 @@ def _render(comparison: Comparison) -> str:
     runs = first, second = comparison.first, comparison.second
     styles = _styles(comparison)
     shown = [style for run in styles for style in run.values()]
-    judged = conclusions.headline(comparison.pairs, comparison.agreement)
     whole, *concluded = conclusions.conclude(comparison)
     moves, kept = comparison.moves, {(pair.first, pair.second) for pair in comparison.pairs}
     return pages.render(
@@ -97,9 +96,10 @@ def _render(comparison: Comparison) -> str:
         second=second,
         nouns=first.report["nouns"],
         noun=first.report["noun"],
-        headline=conclusions.HEADLINES[judged],
+        headline=conclusions.headline(comparison.pairs, comparison.agreement),
         whole=whole[1],
         conclusions=concluded,
+        shifts={pair: conclusions.shifts(comparison, pair) for pair in comparison.pairs},
         cuts=vars(basis) | vars(conclusions),
         flow=_flow(comparison, styles),
         moves=move_rows(moves, moves.sum(axis=1), kept),
