@@ -107,7 +107,7 @@ CAMPAIGN = {
     "Marital_Status": ("words", "category"),
     "Income": ("gaps", "money describe log1p"),
     "Kidhome": ("0:3", "count describe"),
-    "Dt_Customer": ("dates", "date joined"),
+    "Dt_Customer": ("dates", "number segment"),
     "Recency": ("0:100", "number segment"),
     **{f"Mnt{what}": (f"spent{i}", LOG) for i, what in enumerate(["Wines", "Fish", "Meat"])},
     "NumWebPurchases": ("counts", "count segment"),

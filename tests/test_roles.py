@@ -90,6 +90,40 @@ def test_what_a_column_says_of_a_customer(role, names):
         assert found == ({role} if role else set()), name
 
 
+DAYS = pd.Timestamp("2024-02-29 18:00") - pd.to_timedelta(np.arange(ROWS) % 90, "D")
+
+
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        (
+            "tenure",
+            "Dt_Customer|signup_date|registered at|Kunde seit|member_since|first_order_date",
+        ),
+        ("recency", "last_purchase_date|LastOrderDate|last_login|letzter Einkauf|Último pedido"),
+        ("", "contract end|renewal date|date of birth|last contact date"),
+    ],
+)
+def test_dates_on_which_customers_came_or_were_last_active_are_counted_in_days(role, names):
+    for name in names.split("|"):
+        table = with_behaviour(name, DAYS)
+        dates = [c for c in described(table).columns if c.before or c.kind == "date"]
+        found = [(c.role, str(c.before)) for c in dates]
+        assert found == [(role, "2024-02-29" if role else "None")], name
+
+
+def test_the_day_that_dates_are_counted_to():
+    """It is the newest of them, later where the table states a later one in every row."""
+    visits = np.arange(ROWS) % 3
+    table = with_behaviour("joined", DAYS).assign(visits=visits, last_visit=DAYS.where(visits > 0))
+    dataset = described(table.assign(until=pd.Timestamp("2024-03-10")))
+    assert {str(c.before) for c in dataset.columns if c.before} == {"2024-03-10"}
+    (rule,) = dataset.rules  # who never came has not come for as long as anybody
+    assert (rule.when, rule.column, rule.fill) == ("visits == 0", "days_since_last_visit", 99)
+    given = described(with_behaviour("gap", DAYS), recency=("gap",))
+    assert given.column("days_since_gap").role == "recency"
+
+
 @pytest.mark.parametrize("limit", ["credit_limit", "limit"])
 def test_a_balance_beside_a_limit_is_owed(limit):
     table = with_behaviour("Balance", range(90)).assign(**{limit: np.resize(range(70), ROWS)})
@@ -166,11 +200,15 @@ PLANTED = {
 }
 
 
-def test_planted_customers_get_the_names_that_marketers_give_them():
+@pytest.mark.parametrize("dated", [False, True])
+def test_planted_customers_get_the_names_that_marketers_give_them(dated):
     rng = np.random.default_rng(6)
     typical = np.repeat(list(PLANTED.values()), ROWS // len(PLANTED), axis=0)
     drawn = pd.DataFrame(typical * rng.lognormal(0, 0.15, typical.shape), columns=SHOP)
     drawn = drawn.round().astype(int)
+    if dated:
+        for old, new in (("recency days", "last order"), ("days as customer", "customer since")):
+            drawn[new] = pd.Timestamp("2024-02-29") - pd.to_timedelta(drawn.pop(old), "D")
     dataset = described(drawn)
     found = named(drawn, dataset, np.repeat(range(len(PLANTED)), ROWS // len(PLANTED)))
     assert [entry.name for entry in found.values()] == list(PLANTED)

@@ -28,6 +28,7 @@ SHOP = {
         "online": {"kind": "share", "valid": [0, 1], "outside": "missing", "missing": "zero"},
         "change": {"kind": "number", "valid": [-12, math.inf], "outside": "clip"},
         "member": {"kind": "yes_no"},
+        "since": {"kind": "number", "before": "2024-06-30"},
     },
     "rules": [
         {"name": "none", "when": "order == 0 and not change > 0", "column": "spent", "fill": 0.0},
@@ -42,6 +43,7 @@ SHOP = {
         {"name": "largest", "formula": "max(order, 2, min(change, 1)) + log1p(order) - online"},
         {"name": "often", "formula": "(order > 5) + (member == 1)"},
         {"name": "group", "formula": "order - (order - (change - 1)) / 4"},
+        {"name": "since", "formula": "since"},
         {"name": "regular", "formula": "not (order > 3 and member)"},
     ],
 }
@@ -58,6 +60,8 @@ def table():
     table = pd.DataFrame(columns | {"member": rng.random(n) < 0.4})
     for name in ("spent", "order", "online", "change"):
         table.loc[rng.random(n) < 0.05, name] = np.nan
+    hours = pd.to_timedelta(rng.integers(-900, 30_000, n), "h")
+    table["since"] = pd.Series(pd.Timestamp("2024-06-30") - hours).mask(rng.random(n) < 0.05)
     table.loc[3, "order"], table.loc[4, "order"] = 5000, -3
     table.loc[5, "change"], table.loc[6, "spent"] = np.inf, -np.inf
     return table
@@ -191,7 +195,7 @@ def test_a_hostile_name_stays_one_name(small, few, place):
 @pytest.mark.slow
 def test_postgresql_gives_the_labels_of_python(postgres, model, table):
     kinds = dict.fromkeys(table, "double precision")
-    kinds |= {"client": "text", "order": "integer", "member": "boolean"}
+    kinds |= {"client": "text", "order": "integer", "member": "boolean", "since": "timestamp"}
     columns = ", ".join(f'"{name}" {kind}' for name, kind in kinds.items())
     rows = table.astype({"order": "Int64"}).to_csv(index=False)
     script = "DROP TABLE IF EXISTS customers CASCADE;\n"

@@ -140,12 +140,14 @@ def _column(guess: Guess) -> str:
         entries["unit"] = guess.unit
     if guess.valid:
         entries["valid"] = [limit if math.isinf(limit) else int(limit) for limit in guess.valid]
+    if guess.before:
+        entries["before"] = guess.before
     if role := guess.plays or (guess.role if guess.role == "outcome" else ""):
         entries["role"] = role
     if not guess.is_numeric:
         entries["required"] = False  # a later table without it can still be segmented
     why = KIND_REASONS[guess.kind] if guess.is_numeric else guess.why
-    why = "a calendar year" if guess.unit == YEAR else why
+    why = "a calendar year" if guess.unit == YEAR else guess.why if guess.before else why
     why = f"{why}; role {guess.plays}: {guess.plays_why}" if guess.plays else why
     return _written({"columns": {guess.name: _commented(entries, why)}})
 

@@ -7,6 +7,7 @@ import keyword
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,7 @@ class Guess:
     valid: tuple[float, float] | None = None  # the range that the values should keep to
     formula: str = ""  # what a feature is computed from, where that is not the column itself
     personal: bool = False
+    before: date | None = None  # of dates: the day before which their days are counted
     plays: str = ""  # its role among those of archetypes.toml
     plays_why: str = ""
 
@@ -94,6 +96,18 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
     if numeric:
         return _guess_numbers(base, words, known, kind, reading.units.get(source, ""))
     return _guess_words(base, known)
+
+
+def spell_out(label: str) -> str:
+    """Write the usual abbreviations of a column's name out: "Avg amt" is "Average amount"."""
+    short = "|".join(vocabulary.ABBREVIATIONS)
+    words = re.sub(rf"\b({short})(\d+)\b", r"\1 \2", label, flags=re.IGNORECASE).split()
+    if words and words[0].lower() in ("num", "no", "nr", "n") and words[1:2] not in ([], ["of"]):
+        words.insert(1, "of")
+    if sorted(word.lower() for word in words) == ["birth", "year"]:
+        return "Year of birth"
+    spelled = " ".join(vocabulary.ABBREVIATIONS.get(word.lower(), word) for word in words)
+    return spelled[:1].upper() + spelled[1:]
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
@@ -173,7 +187,7 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
         base = replace(base, valid=(0.0, 1.0 if kind == "share" and high <= 1.5 else np.inf))
     if tokens & vocabulary.SENSITIVE:
         return replace(base, role="describe", why=SENSITIVE)
-    transform, why = _guess_transform(kind, values)
+    transform, why = guess_transform(kind, values)
     if tokens & (vocabulary.DESCRIPTIVE | vocabulary.OUTCOMES | vocabulary.INCOME):
         why = "who a customer is, rather than what they do"
         return replace(base, role="describe", transform=transform, why=why)
@@ -212,7 +226,7 @@ def measures_time(words: str) -> bool:
     return bool(set(words.split()) & vocabulary.NO_MONEY or vocabulary.TIMES.fullmatch(words))
 
 
-def _guess_transform(kind: str, values: pd.Series) -> tuple[str, str]:
+def guess_transform(kind: str, values: pd.Series) -> tuple[str, str]:
     """Return the transform for the distance, and the reason."""
     skew = round(float(values.skew()), 1) + 0.0  # never "-0.0"
     if kind not in ("share", "months") and np.isfinite(skew) and abs(skew) > SKEWED:

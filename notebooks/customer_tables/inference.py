@@ -28,9 +28,10 @@ from customer_tables.guessing import (
     guess_column,
     measures_time,
     names_groups,
+    spell_out,
 )
 from customer_tables.names import split_name
-from customer_tables.roles import archetypes, give_roles
+from customer_tables.roles import archetypes, count_days, give_roles
 from customer_tables.source import Roles, unknown_role
 from customer_tables.transaction_columns import NO_ROLES, find_column
 
@@ -68,7 +69,8 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     given = _given_roles(reading, roles)
     if not roles:
         _refuse_periods(reading)
-    table, guesses = reading.table, _as_given(guess_columns(reading, given), given)
+    guesses, table = count_days(guess_columns(reading, given), reading.table, given)
+    guesses = _as_given(guesses, given)
     value, total = _guess_value(guesses)
     named = (guess.name for guess in guesses if given.get(guess.source) == "value")
     value, total = next(((name, []) for name in named), (value, total))
@@ -137,21 +139,10 @@ def _structural_gaps(guesses: list[Guess], table: pd.DataFrame) -> list[str]:
         if other:
             why = f"{guess.label} is empty exactly where {other.label.lower()} is 0"
             rule: dict[str, str | int] = {"name": f"no {guess.label.lower()} so far", "why": why}
-            rule |= {"when": f"{other.name} == 0", "column": guess.name, "fill": 0}
+            longest = int(table[guess.source].max()) if guess.before else 0
+            rule |= {"when": f"{other.name} == 0", "column": guess.name, "fill": longest}
             rules.append(tomlkit.dumps({"rules": [rule]}))
     return rules
-
-
-def spell_out(label: str) -> str:
-    """Write the usual abbreviations of a column's name out: "Avg amt" is "Average amount"."""
-    short = "|".join(vocabulary.ABBREVIATIONS)
-    words = re.sub(rf"\b({short})(\d+)\b", r"\1 \2", label, flags=re.IGNORECASE).split()
-    if words and words[0].lower() in ("num", "no", "nr", "n") and words[1:2] not in ([], ["of"]):
-        words.insert(1, "of")
-    if sorted(word.lower() for word in words) == ["birth", "year"]:
-        return "Year of birth"
-    spelled = " ".join(vocabulary.ABBREVIATIONS.get(word.lower(), word) for word in words)
-    return spelled[:1].upper() + spelled[1:]
 
 
 def guess_columns(reading: Reading, given: Mapping[str, str] = NO_GIVEN) -> list[Guess]:

@@ -15,10 +15,16 @@ from typing import Any
 import pandas as pd
 import tomlkit
 
-from customer_tables.guessing import NUMERIC, Guess
+from customer_tables.guessing import NUMERIC, Guess, free_name, guess_transform, spell_out
+from customer_tables.names import simplify_name
 from customer_tables.text import YEAR, lower_first, sentence_case
 from customer_tables.vocabulary import LIBRARY, ROLES
 
+DATED = {
+    "joined": "tenure",
+    "last_active": "recency",
+}  # what days before a day say in place of dates
+SURE = "certain by its name"
 PARTS = ("segment", "describe", "left out")  # of columns that may play a role, the best first
 SIDES = {1: "high", 0: "middle", -1: "low"}
 SPREADS = 1.25  # how far both quartiles lie from the median where amounts are compared by factors
@@ -48,6 +54,46 @@ class Player:
         return own | {"text": own["text"].replace("<x>", self.label)} if own else {}
 
 
+def count_days(
+    guesses: Sequence[Guess], table: pd.DataFrame, given: Mapping[str, str]
+) -> tuple[list[Guess], pd.DataFrame]:
+    """Take dates on which customers came or were last active for days before one day.
+
+    That is the newest of these dates, or a later one that the table states in every row. Returns
+    the guesses, and the table with days in the place of such dates.
+    """
+    found = {}
+    for guess in (guess for guess in guesses if guess.kind == "date" and guess.role == "describe"):
+        label = spell_out(guess.label).lower()
+        named = (role for role in DATED if re.fullmatch(ROLES[role]["certain"], label))
+        role = given.get(guess.source, "") or next(named, "")
+        if role in (*DATED, *DATED.values()):
+            event = " ".join(re.sub(r"\b(date|day|time|at|on|of|the)\b", "", label).split())
+            label = "Days as customer" if event == "customer" else f"Days since {event or label}"
+            found[guess.source] = replace(guess, label=label, plays=DATED.get(role, role))
+    if not found:
+        return list(guesses), table
+    dates = table[table.columns[table.dtypes.map(pd.api.types.is_datetime64_dtype)]]
+    newest, first, last = dates[list(found)].max().max(), dates.min(), dates.max()
+    day = max([newest, *last[(first == last) & dates.notna().all() & (last >= newest)]])
+    for source, guess in found.items():
+        days = (day.normalize() - table[source].dt.normalize()).dt.days.astype(float)
+        table = table.assign(**{source: days})
+        new = replace(
+            guess,
+            name=free_name(simplify_name(guess.label), [other.name for other in guesses]),
+            kind="number",
+            unit="days",
+            role="segment",
+            transform=guess_transform("number", days)[0],
+            before=day.date(),
+            why=f"days before {day.date()}, the last day that the table knows",
+            plays_why="as --role says" if source in given else SURE,
+        )
+        guesses = [new if other.source == source else other for other in guesses]
+    return list(guesses), table
+
+
 def give_roles(
     guesses: Sequence[Guess], table: pd.DataFrame, value: str, given: Mapping[str, str]
 ) -> list[Guess]:
@@ -62,6 +108,8 @@ def give_roles(
             give(value, "value", "measures the value")
             for name in filter(None, guess.formula.split(" + ")):
                 give(name, "part", "a part of the value")
+        elif guess.plays:
+            continue
         elif (role := given.get(guess.source, "")) in ROLES:
             give(guess.name, role, "as --role says")
     labels = [guess.label.lower() for guess in guesses]

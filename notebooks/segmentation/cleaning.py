@@ -173,13 +173,18 @@ def check_types(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
         if not column.is_numeric:
             continue
         dates = pd.api.types.is_datetime64_any_dtype(cells)
-        values = pd.to_numeric(cells.astype("str") if dates else cells, errors="coerce")
-        values = values.astype("float64")
+        if dates and column.before:
+            values = (pd.Timestamp(column.before) - cells.dt.normalize()).dt.days.astype("float64")
+        else:
+            values = pd.to_numeric(cells.astype("str") if dates else cells, errors="coerce")
+            values = values.astype("float64")
+        if column.before and not dates:
+            values[:] = np.nan
         text = cells[cells.notna() & values.isna()]
         if len(text):
             raise UserError(
-                f"{len(text)} cells of a column of numbers hold text, such as "
-                f"{str(text.iloc[0])[:40]!r}",
+                f"{len(text)} cells of a column of {'dates' if column.before else 'numbers'} hold "
+                f"{'none' if column.before else 'text'}, such as {str(text.iloc[0])[:40]!r}",
                 where=f"column {column.name!r} ({column.kind})",
                 remedy="correct the cells, or change the column's kind in dataset.toml",
             )

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
@@ -57,6 +58,7 @@ Number = StrictInt | StrictFloat  # a whole number stays one, also in model.json
 FiniteNumber = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
 STRICT = ConfigDict(extra="forbid")
 WORDS = {  # what to write, by the type of error that pydantic finds
+    "string_pattern_mismatch": 'a day such as "2024-12-31"',
     "string_type": "a text in quotes",
     "bool_type": "true or false",
     "tuple_type": "a list in brackets",
@@ -82,6 +84,7 @@ class Column:
     valid: tuple[Number, Number] = (-math.inf, math.inf)
     outside: Literal["flag", "clip", "missing"] = "flag"  # what happens outside the valid range
     role: ColumnRole = ""
+    before: date | None = None  # the column holds dates, taken as days before this one
 
     @property
     def is_numeric(self) -> bool:
@@ -478,6 +481,11 @@ def _contradictions(dataset: Dataset, file: _File) -> Iterator[tuple[str, str]]:
         if not column.valid[0] <= column.valid[1]:
             what = f"column {column.name!r}: valid needs two ascending numbers"
             yield what, "for example [0, 1]"
+        if column.before and not column.is_numeric:
+            yield (
+                f"column {column.name!r}: days before a day are numbers",
+                'give it kind = "number"',
+            )
         for spelling in column.found_as:
             twin = spellings.setdefault(spelling, column.name)
             if twin != column.name:

@@ -51,8 +51,9 @@ def build_model(
         "noun": dataset.noun,
         "nouns": dataset.nouns,
         "columns": [
-            {key: entry for key, entry in asdict(c).items() if key != "role"}
+            {key: entry for key, entry in asdict(c).items() if key not in ("role", "before")}
             | {"valid": [None if math.isinf(end) else end for end in c.valid]}
+            | ({"before": str(c.before)} if c.before else {})
             for c in dataset.columns
         ],
         "rules": [asdict(rule) for rule in dataset.rules],

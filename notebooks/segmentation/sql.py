@@ -114,6 +114,11 @@ def _source(column: Column, name: str) -> Node:
     if not column.is_numeric:
         return exp.cast(_column(name), "boolean" if column.kind == "yes_no" else "double")
     value = exp.cast(_column(name), "double")
+    if column.before:
+        days = [exp.cast(day, "date") for day in (exp.convert(str(column.before)), _column(name))]
+        value = exp.cast(
+            exp.DateDiff(this=days[0], expression=days[1], unit=exp.var("day")), "double"
+        )
     finite = value.between(exp.convert(-LARGEST), exp.convert(LARGEST))
     return exp.case().when(finite, value.copy())
 

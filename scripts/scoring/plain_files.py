@@ -133,7 +133,11 @@ class PlainFile:
         if odd := [name for name in read if not columns[name].is_numeric]:
             raise NotPlain(f"the column {odd[0]!r} is one of yes and no")
         self._numbers = {name: i for name, i in places.items() if columns[name].is_numeric}
-        if dated := [names[i] for i in self._numbers.values() if is_date_name(names[i])]:
+        if dated := [
+            names[i]
+            for c, i in self._numbers.items()
+            if columns[c].before or is_date_name(names[i])
+        ]:
             raise NotPlain(f"the column {dated[0]!r} may hold dates")
         self._identifier = places[self.identifier]
 
