@@ -216,6 +216,15 @@ def test_the_category_that_differs_most_is_told_and_who_is_unknown_has_a_row_of_
     assert set(nothing.values()) == {"–"}
 
 
+def test_a_few_known_answers_neither_choose_the_category_nor_print_a_bound_that_says_nothing():
+    """Of the third segment 12 are known, all of them t."""
+    answers = answers_of({"r": 40, "s": 30, "t": 30}, {"s": 70, "t": 30}, {"t": 12, "?": 88})
+    found = profiling.leading(answers.mask(answers == "?"), LABELS, NAMES)
+    assert list(found.values()) == ["r (40%)", "r (0%)", "r (0%)", "–", "r (19%)"]
+    few = answers_of({"a": 70, "b": 30}, {"a": 30, "b": 70}, {"a": 16, "b": 4, "?": 80})
+    assert profiling.leading(few.mask(few == "?"), LABELS, NAMES)["z"] == "–", "a bound of 50%"
+
+
 # --- rules ----------------------------------------------------------------------------------------
 
 CHOSEN = [

@@ -26,6 +26,7 @@ from segmentation.features import apply_transform
 AGGREGATES = {"average": "mean", "median": "median"}  # of each statistic, by its name
 CORE_SHARE = 0.10  # of a segment, the customers nearest to its centre
 MOST_CATEGORIES = 12
+WIDEST_BOUND = 0.1  # a bound that says less than this of a suppressed share is not worth printing
 EXPLAINED = 0.5  # of a variable's variance by the segmenting features: not independent of them
 FOLDS = 5  # of the cross-validation of rules
 LEAST_GAIN = 0.005  # of a rule's F1, for a clause to stay
@@ -216,17 +217,20 @@ def leading(
     """Write the share of one category in each segment: that in which segments differ most.
 
     Such as ``"France (66%)"``; of yes and no, the share of yes. Shares are among those whose
-    category is known. Where `composition` suppresses one, a bound is written that follows from the
-    groups being smaller than ``min_group_size``: ``"yes (under 2%)"``; "–" where nothing can be
-    published.
+    category is known, and differences count in standard errors. Where `composition` suppresses a
+    share, a bound is written that follows from the groups being smaller than ``min_group_size``:
+    ``"yes (under 2%)"``; "–" where none within `WIDEST_BOUND` of 0 or 1 can be published.
     """
     known = answers.notna()
     if not known.any():
         return dict.fromkeys([*names.values(), "everybody"], "–")
     table, hidden = _counts(answers[known], labels[known], names, min_group_size)
-    shares = table.div(table.sum(axis=1).replace(0, np.nan), axis=0)
-    apart = (shares - shares.loc["everybody"]).abs().mask(hidden).max()
-    apart = apart.fillna(0) + 1e-9 * shares.loc["everybody"]  # of two, the more frequent
+    sizes = table.sum(axis=1).replace(0, np.nan)
+    shares = table.div(sizes, axis=0)
+    overall = shares.loc["everybody"]
+    error = np.sqrt(np.outer(1 / sizes, (overall * (1 - overall)).clip(lower=1e-9)))
+    apart = ((shares - overall).abs() / error).mask(hidden).max()
+    apart = apart.fillna(0) + 1e-9 * overall  # of two, the more frequent
     category = "yes" if set(table) == {"yes", "no"} else apart.idxmax()
     told = {}
     for name, counts in table.iterrows():
@@ -260,11 +264,13 @@ def _share_or_bound(
     if total and not hidden[category]:
         return share(counts[category] / total)
     if total and counts[category] < min_group_size:
-        return f"under {math.ceil(100 * min_group_size / total)}%"
+        below = math.ceil(100 * min_group_size / total)
+        return f"under {below}%" if below <= 100 * WIDEST_BOUND else ""
     if not total or (others[small] >= min_group_size).any():
         return ""
     most = others[~small].sum() + (min_group_size - 1) * small.sum()
-    return f"over {max(0, math.ceil(100 * (1 - most / total)) - 1)}%"
+    above = math.ceil(100 * (1 - most / total)) - 1
+    return f"over {above}%" if above >= 100 * (1 - WIDEST_BOUND) else ""
 
 
 def typical_customers(
