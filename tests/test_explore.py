@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import ipywidgets as widgets
 import jscatter
 import numpy as np
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
@@ -50,7 +52,7 @@ def test_a_program_gets_every_view_as_the_controls_stand(segments, shown):
     assert not any(isinstance(thing, widgets.Widget) for thing in shown)
     assert "From k = 3 to 4" in text(shown) and "--set k=4" in text(shown)
     (figure,) = (thing for thing in shown if hasattr(thing, "axes"))
-    labels = [entry.get_text() for entry in figure.axes[0].get_legend().get_texts()]
+    labels = [entry.get_text() for entry in figure.legends[0].get_texts()]
     assert labels == [f"{number} {name}" for number, name in segments.names.items()]
     assert not any(str(identifier) in text(shown) for identifier in segments.matrix.index)
 
@@ -89,7 +91,9 @@ def test_one_customer_is_found_by_the_identifier_and_a_mistake_is_said(segments,
     assert "there is no customer '<b>x</b>'" in text(shown)
 
 
-def test_a_lasso_shows_the_profile_of_what_it_holds(segments, shown, window, monkeypatch):
+@pytest.fixture
+def picture(segments, shown, window, monkeypatch):
+    """The widget of the plane, the list of rows beside it, and the switches above."""
     views = []
 
     class Kept(jscatter.Scatter):
@@ -99,13 +103,80 @@ def test_a_lasso_shows_the_profile_of_what_it_holds(segments, shown, window, mon
 
     monkeypatch.setattr(jscatter, "Scatter", Kept)
     explore.plane(segments)
-    (view,) = views
+    (view,) = (thing for thing in shown if isinstance(thing, widgets.interactive))
+    rows = next(thing for thing in shown if isinstance(thing, widgets.VBox) and thing is not view)
+    yield SimpleNamespace(views=views, widget=views[0].widget, rows=rows.children[1], all=view)
+
+
+def knows_a_customer(segments, *texts) -> bool:
+    return any(
+        str(identifier) in str(text) for identifier in segments.matrix.index for text in texts
+    )
+
+
+def test_a_lasso_shows_the_profile_of_what_it_holds(segments, shown, picture):
+    assert "trustworthiness" in text(shown)
     shown.clear()
-    view.widget.selection = np.arange(explore.FEWEST - 1)
-    assert "at least 10 cardholders" in text(shown)
-    view.widget.selection = np.arange(40)
-    assert "40 selected, against all" in text(shown)
-    assert not any(str(identifier) in text(shown) for identifier in segments.matrix.index)
+    picture.widget.selection = np.arange(explore.FEWEST - 1)
+    assert "at least 10 cardholders" in text(shown) and not picture.rows.options
+    picture.widget.selection = np.arange(40)
+    assert "40 selected, against all" in text(shown) and len(picture.rows.options) == 40
+    assert not knows_a_customer(segments, text(shown), picture.rows.options)
+
+
+def test_rows_and_points_are_linked_both_ways_and_a_lasso_s_own_click_is_none(picture, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(explore, "monotonic", lambda: now[0])
+    held = np.arange(100, 140)
+    picture.widget.selection = held
+    picture.widget.selection = np.array([7])  # the click at the lasso's end
+    assert picture.widget.selection.tolist() == held.tolist()
+    now[0] += 1
+    picture.rows.index = (2, 5)
+    assert picture.widget.selection.tolist() == [102, 105]
+    picture.rows.index = ()
+    assert picture.widget.selection.tolist() == held.tolist()
+    picture.widget.selection = np.array([103])
+    assert picture.rows.index == (3,) and len(picture.rows.options) == 40
+    picture.widget.selection = np.array([7])
+    assert not picture.rows.options, "another point is another selection"
+
+
+def test_identifiers_are_there_while_their_switch_is_on(segments, shown, picture):
+    assert not knows_a_customer(segments, picture.views[0]._data.to_csv())
+    switch = next(c for c in picture.all.children if isinstance(c, widgets.Checkbox))
+    switch.value = True
+    assert knows_a_customer(segments, picture.views[1]._data.to_csv())
+    assert picture.views[1].widget.tooltip_properties[0] == "customer"
+    switch.value = False
+    assert not knows_a_customer(segments, picture.views[2]._data.to_csv())
+
+
+def test_a_selection_becomes_a_list(segments, shown, picture, monkeypatch):
+    asked = []
+
+    def campaign(_, mask, *named):
+        asked.append((mask.sum(), *named))
+        table = pd.DataFrame({"customers": [mask.sum()]})
+        table.attrs["caption"] = "Written: x.csv"
+        return table
+
+    monkeypatch.setattr(type(segments), "campaign", campaign)
+    picture.widget.selection = np.arange(40)
+    (both,) = (thing for thing in shown if isinstance(thing, widgets.HBox))
+    both.children[0].value, both.children[1].value = "Mine", "Greet."
+    assert not asked
+    shown[-2].click()
+    assert asked == [(40, "Mine", "Greet.")] and "Written: x.csv" in text(shown)
+
+
+@pytest.mark.parametrize(("customers", "features"), [(12, 3), (40, 1)])
+def test_a_plane_of_few_customers_or_one_feature(segments, customers, features):
+    few = replace(segments, matrix=segments.matrix.iloc[:customers, :features])
+    for make in explore.PLANES.values():
+        made = make(few)
+        assert made.points.shape == (customers, 2) and np.isfinite(made.points).all()
+        assert sorted(made.rows) == list(range(customers)) and "nan" not in made.caption
 
 
 def test_the_button_starts_the_run_that_is_shown(segments, shown, window, monkeypatch, capfd):

@@ -105,15 +105,13 @@ class Members:
         Highest and lowest are of the other segments; unknown where there is no other.
         """
         found = self.by_segment(aggregate)
-        others = found.drop([EVERYBODY, segment])
         match aggregate.scope:
+            case "":
+                return float(found[segment])
             case "_all":
                 return float(found[EVERYBODY])
-            case "_highest":
-                return float(others.max())
-            case "_lowest":
-                return float(others.min())
-        return float(found[segment])
+        others = found.drop([EVERYBODY, segment])
+        return float(others.max() if aggregate.scope == "_highest" else others.min())
 
     def claim(self, phrase: Phrase, segment: int, condition: ast.expr | None = None) -> Claim:
         """Evaluate a phrase's condition for a segment, and fill in the numbers that it quotes.

@@ -11,8 +11,11 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
+from textwrap import fill
 from threading import Thread
+from time import monotonic
 from typing import Any
 
 import ipywidgets as widgets
@@ -21,16 +24,23 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
 from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE, trustworthiness
+from threadpoolctl import threadpool_limits
 
 from customer_tables.errors import UserError
+from customer_tables.text import number
 from segmentation import presentation, session
+from segmentation.figures import panels, use_style
 from segmentation.palette import colour_and_marker
 from segmentation.progress import is_watched
 from segmentation.robustness import flows
 from segmentation.segments import Segments
 
 FEWEST, MOST_POINTS = 10, 1_000_000  # customers of a selection that is described; points drawn
-STATIC_POINTS = 10_000
+STATIC_POINTS, SAMPLE, JUDGED = 10_000, 1_500, 1_000  # in a picture; by t-SNE; for trustworthiness
+LISTED = 200  # rows of a selection
+ALIGNED = "<style>.rows pre, .rows select { font: 13px monospace; padding: 0 2px }</style>"
+CLICK = 0.5  # seconds after a lasso in which a click belongs to it
 
 
 def by_k(segments: Segments) -> None:
@@ -46,7 +56,7 @@ def by_k(segments: Segments) -> None:
         effects = "Means in standard deviations from the average customer"
         parts = [solution._repr_html_(), presentation.html_table(solution.profile(), effects)]
         if k - 1 in ks:
-            parts.append(presentation.html_table(_flow(segments, k), f"From k = {k - 1} to {k}"))
+            parts.append(presentation.html_table(_flow(solution), f"From k = {k - 1} to {k}"))
         return "".join(parts)
 
     if is_watched():
@@ -60,16 +70,17 @@ def _slider(ks: list[int], k: int) -> widgets.SelectionSlider:
     )
 
 
-def _flow(segments: Segments, k: int) -> pd.DataFrame:
-    """Count the customers that go from each segment of the solution before to each of k."""
-    stored = segments.run.stored
+def _flow(solution: Segments) -> pd.DataFrame:
+    """Count the customers that go from each segment of the solution before to each of this one."""
+    k, stored = solution.k, solution.run.stored
     table = flows({n: stored[n].to_numpy() for n in (k - 1, k)})
-    names = segments.at(k).names
     counts = table.pivot_table(
         index="segment_from", columns="segment_to", values="customers", fill_value=0
     ).astype(int)
     counts.index, counts.columns = counts.index + 1, counts.columns + 1
-    return counts.rename(columns=names).rename_axis(index=f"segment of {k - 1}", columns=None)
+    return counts.rename(columns=solution.names).rename_axis(
+        index=f"segment of {k - 1}", columns=None
+    )
 
 
 def other_features(segments: Segments) -> None:
@@ -120,73 +131,184 @@ def two_segments(segments: Segments) -> None:
     _live(show, first=chosen[0], second=chosen[1])
 
 
+@dataclass(frozen=True)
+class Plane:
+    """Customers in two dimensions: their places in the table, points, and what they keep."""
+
+    rows: np.ndarray
+    points: np.ndarray
+    caption: str
+
+    @classmethod
+    def judged(cls, matrix: np.ndarray, rows: np.ndarray, points: np.ndarray, what: str) -> Plane:
+        """Say of a plane to which degree neighbours in it are neighbours in the features."""
+        some = slice(JUDGED)
+        neighbours = max(1, min(10, len(rows[some]) // 5))
+        trust = trustworthiness(matrix[rows[some]], points[some], n_neighbors=neighbours)
+        return cls(rows, points, f"{what}; trustworthiness {trust:.2f}")
+
+
+def principal(segments: Segments) -> Plane:
+    """Return the plane of two principal components, of all customers that can be drawn."""
+    matrix = segments.matrix.to_numpy()
+    rows = np.random.default_rng(20).permutation(len(matrix))[:MOST_POINTS]
+    model = PCA(min(2, matrix.shape[1]), random_state=20).fit(matrix)
+    points = np.zeros((len(rows), 2))
+    points[:, : model.n_components_] = model.transform(matrix[rows])
+    share = model.explained_variance_ratio_.sum()
+    what = f"Plane of two principal components, {share:.0%} of the variance"
+    return Plane.judged(matrix, rows, points, what)
+
+
+def neighbours(segments: Segments) -> Plane:
+    """Return a plane by t-SNE, in which only neighbourhoods count, of a sample of customers."""
+    matrix = segments.matrix.to_numpy()
+    rows = np.random.default_rng(20).permutation(len(matrix))[:SAMPLE]
+    few = {"perplexity": min(30, (len(rows) - 1) / 3), "max_iter": 500, "random_state": 20}
+    start = "pca" if matrix.shape[1] > 1 else "random"
+    with threadpool_limits(1):
+        points = TSNE(2, init=start, **few).fit_transform(matrix[rows])
+    return Plane.judged(matrix, rows, points, f"t-SNE of {len(rows):,} {segments.known.nouns}")
+
+
+PLANES = {"Principal components": principal, "t-SNE of a sample": neighbours}
+
+
 def plane(segments: Segments) -> None:
-    """Draw the customers in the plane of two principal components; a lasso shows a profile.
+    """Draw the customers in a plane; a lasso shows a profile, and can become a list.
 
-    A selection is compared with all customers. The plane shows part of the variance only: near
-    each other in it may be far apart in the features.
+    A selection is compared with all customers and listed below; rows chosen there light up in the
+    picture, and a point of the selection that is clicked is chosen there. Identifiers are shown
+    while their switch is on. A plane shows a part only: near each other in it may be far apart in
+    the features.
     """
-    model = PCA(2, random_state=20) if segments.matrix.shape[1] > 1 else None
-    points = np.zeros((len(segments.matrix), 2))
-    if model:
-        points = model.fit_transform(segments.matrix.to_numpy())
-    share = model.explained_variance_ratio_.sum() if model else 1.0
-    caption = f"Plane of two principal components, {share:.0%} of the variance"
-    if is_watched():
-        _touchable(segments, points, caption)
-    else:
-        _drawn(segments, points, caption)
+    made = cache(lambda kind: PLANES[kind](segments))
+    if not is_watched():
+        _drawn(segments, [made(kind) for kind in PLANES])
+        return
+    kinds = widgets.Dropdown(options=list(PLANES), description="Plane")
+    who = widgets.Checkbox(description="Show identifiers, also on hover", indent=False)
+    _live(lambda kind, who: _touchable(segments, made(kind), who), kind=kinds, who=who)
 
 
-def _touchable(segments: Segments, points: np.ndarray, caption: str) -> None:
-    """Show the points as a widget with a lasso, and the profile of what it holds."""
+def _touchable(segments: Segments, plane: Plane, identified: bool) -> None:
+    """Show the points as a widget with a lasso, and what it holds as profile and as rows."""
     import jscatter
 
-    chosen = np.sort(np.random.default_rng(20).permutation(len(points))[:MOST_POINTS])
-    names = segments.names
-    frame = pd.DataFrame(points[chosen], columns=["first component", "second component"])
+    rows, names = plane.rows, segments.names
+    frame = pd.DataFrame(plane.points, columns=["horizontal", "vertical"])
     kinds = pd.CategoricalDtype([f"{number} {name}" for number, name in names.items()])
-    labels = segments.customers["segment"].iloc[chosen]
-    frame["segment"] = [f"{number} {names[number]}" for number in labels]
-    frame["segment"] = frame["segment"].astype(kinds)
+    labels = segments.customers["segment"].iloc[rows]
+    frame["segment"] = pd.Categorical([f"{n} {names[n]}" for n in labels], dtype=kinds)
     shown = list(segments.matrix)[:4]
-    frame[shown] = segments.features[shown].to_numpy()[chosen]
-    view = jscatter.Scatter(data=frame, x="first component", y="second component", height=420)
+    frame[shown] = segments.features[shown].to_numpy()[rows]
+    told = ["segment", *shown]
+    if identified:
+        frame["customer"] = segments.matrix.index[rows].astype(str)
+        told.insert(0, "customer")
+    view = jscatter.Scatter(data=frame, x="horizontal", y="vertical", height=420)
     view.color(by="segment", map=[colour_and_marker(number)[0] for number in names])
     view.background("white")
     view.legend(True)
-    view.tooltip(True, properties=["segment", *shown])
-    below = widgets.Output()
-
-    def describe(change: dict[str, Any]) -> None:
-        rows = chosen[np.asarray(change["new"], dtype=int)]
-        below.clear_output(wait=True)
-        with below:
-            if len(rows) < FEWEST:
-                display(HTML(f"Draw a lasso around at least {FEWEST} {segments.known.nouns}."))
-                return
-            mask = np.zeros(len(points), bool)
-            mask[rows] = True
-            title = f"{len(rows):,} selected, against all; difference in standard deviations"
-            display(HTML(presentation.html_table(segments.profile(mask), title)))
-
-    view.widget.observe(describe, names="selection")
-    display(HTML(f"<p>{html.escape(caption)}. Choose the lasso at its left, then drag.</p>"))
-    display(view.show(), below)
+    view.tooltip(True, properties=told)
+    selection = _Selection(segments, rows, frame[told], view.widget)
+    view.widget.observe(selection.changed, names="selection")
+    display(HTML(f"<p>{html.escape(plane.caption)}. Choose the lasso at its left, then drag.</p>"))
+    display(view.show(), selection.listed, selection.below)
 
 
-def _drawn(segments: Segments, points: np.ndarray, caption: str) -> None:
-    """Show the points as a picture."""
-    some = np.random.default_rng(20).permutation(len(points))[:STATIC_POINTS]
-    labels = segments.customers["segment"].to_numpy()[some]
-    figure, ax = plt.subplots()
-    for number, name in segments.names.items():
-        colour, marker = colour_and_marker(number)
-        own = points[some][labels == number]
-        ax.scatter(own[:, 0], own[:, 1], s=6, c=colour, marker=marker, label=f"{number} {name}")
-    ax.set(xlabel="first component", ylabel="second component", title=caption)
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    alt = f"{caption}; customers coloured by segment"
+class _Selection:
+    """What a lasso holds: its profile, its rows, linked both ways with the picture, and a list."""
+
+    def __init__(
+        self, segments: Segments, rows: np.ndarray, told: pd.DataFrame, picture: Any
+    ) -> None:
+        self.segments, self.rows, self.told, self.picture = segments, rows, told, picture
+        self.chosen, self.since = np.array([], dtype=int), 0.0
+        self.linking = False  # what changes is the answer to a change, not somebody's doing
+        self.table = widgets.SelectMultiple(rows=8, layout=widgets.Layout(width="auto"))
+        self.table.observe(self._picked, names="index")
+        self.head, self.below = widgets.HTML(), widgets.Output()
+        self.listed = widgets.VBox([self.head, self.table], layout=widgets.Layout(display="none"))
+        self.listed.add_class("rows")
+
+    def changed(self, change: dict[str, Any]) -> None:
+        """Follow the picture's selection."""
+        if self.linking:
+            return
+        with self.below:
+            new, now = np.asarray(change["new"], dtype=int).ravel(), monotonic()
+            if len(new) >= FEWEST:
+                self.chosen, self.since = new, now
+                self._describe()
+            elif len(self.chosen) and now - self.since < CLICK:
+                self._light(self.chosen)  # a lasso that ends where it began clicks as well
+            elif len(new) and np.isin(new, self.chosen[:LISTED]).all():
+                self._link(lambda: setattr(self.table, "index", self._places(new)))
+            else:
+                self.chosen = new[:0]
+                self._describe()
+
+    def _places(self, points: np.ndarray) -> tuple[int, ...]:
+        return tuple(np.flatnonzero(np.isin(self.chosen[:LISTED], points)).tolist())
+
+    def _picked(self, change: dict[str, Any]) -> None:
+        """Light up the rows that are chosen in the table; all again where none is."""
+        if not self.linking:
+            picked = self.chosen[list(change["new"])]
+            self._light(picked if len(picked) else self.chosen)
+
+    def _light(self, points: np.ndarray) -> None:
+        self._link(lambda: setattr(self.picture, "selection", points))
+
+    def _link(self, act: Callable[[], None]) -> None:
+        self.linking = True
+        try:
+            act()
+        finally:
+            self.linking = False
+
+    def _describe(self) -> None:
+        """Show the profile of the selection, its first rows, and what makes it a list."""
+        self.below.clear_output(wait=True)
+        some, nouns = self.told.iloc[self.chosen[:LISTED]], self.segments.known.nouns
+        head, *lines = some.to_string(index=False, float_format=number).splitlines()
+        options = [*zip(lines, range(len(some)), strict=True)] if len(some) else []
+        self._link(lambda: setattr(self.table, "options", options))
+        self.head.value = f"{ALIGNED}<pre>{html.escape(head)}</pre>"
+        self.listed.layout.display = "" if options else "none"
+        if not len(some):
+            display(HTML(f"Draw a lasso around at least {FEWEST} {html.escape(nouns)}."))
+            return
+        mask = np.zeros(len(self.segments.matrix), bool)
+        mask[self.rows[self.chosen]] = True
+        title = f"{mask.sum():,} selected, against all; difference in standard deviations"
+        display(HTML(presentation.html_table(self.segments.profile(mask), title)))
+        name = widgets.Text(description="List", placeholder="its name")
+        action = widgets.Text(description="Action", placeholder="what it is for")
+
+        def write() -> None:
+            table = self.segments.campaign(mask, name.value or "selection", action.value)
+            display(HTML(presentation.html_table(table, table.attrs["caption"])))
+
+        display(widgets.HBox([name, action]))
+        _button("Write as a list with a control group", write)
+
+
+def _drawn(segments: Segments, planes: list[Plane]) -> None:
+    """Show the planes as a picture."""
+    use_style()
+    figure, axes = panels(1, len(planes), 3.6)
+    for plane, ax in zip(planes, axes[0], strict=True):
+        labels = segments.customers["segment"].to_numpy()[plane.rows[:STATIC_POINTS]]
+        for segment, name in segments.names.items():
+            colour, marker = colour_and_marker(segment)
+            x, y = plane.points[:STATIC_POINTS][labels == segment].T
+            ax.scatter(x, y, s=4, c=colour, marker=marker, label=f"{segment} {name}")
+        ax.set_title(fill(plane.caption, 45))
+    entries = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*entries, loc="outside lower center", ncols=2, markerscale=2)
+    alt = f"{'; '.join(plane.caption for plane in planes)}; customers coloured by segment"
     display(figure, metadata={"image/png": {"alt": alt}})
     plt.close(figure)
 
