@@ -119,7 +119,7 @@ def test_a_guess_is_written_and_later_notebooks_read_it(shoppers, bring, tmp_pat
     path, results = bring(shoppers), tmp_path / "results"
     ws, cleaned, matrix = understand(path, results)
     assert (ws.dataset.name, ws.dataset.id.name) == ("my_shop", "client")
-    assert set(matrix) == {"spent", "visits", "returns_share"}
+    assert set(matrix) == {"spent", "visits", "returns_share", "days_since_joined"}
     text = (results / "dataset.toml").read_text(encoding="utf-8")
     assert "# Guessed from my shop.csv." in text
     later = Workspace.open("04", dataset="auto", results_dir=str(results))
@@ -145,7 +145,7 @@ def test_an_edited_guess_is_used_as_a_dataset_and_never_guessed_over(shoppers, b
     assert (edited.toml, edited.dataset, edited.table) == (toml, str(toml), path)
     assert inputs.with_own_guess(source, tmp_path / "elsewhere") == source
     ws, _, matrix = understand(path, tmp_path / "again", str(toml))
-    assert matrix.shape[1] == 2
+    assert matrix.shape[1] == 3
     assert not (tmp_path / "again" / "dataset.toml").exists()
     with pytest.raises(UserError, match="--input"):  # its table is not beside it
         intake.open_table(str(toml), results_dir=str(tmp_path / "again"))
@@ -216,6 +216,7 @@ def test_a_table_that_nobody_knows_becomes_a_report(shoppers, bring, tmp_path, r
     words = "what the household spends in our shops or with any partner, less returns, " * 3
     for half in (1, 2):
         shoppers[f"{words} half {half}"] = rng.lognormal(3, 1, ROWS).round(2)
+    shoppers["Renewal"] = shoppers["Joined"]
     shoppers["Level"] = np.maximum(1, np.arange(ROWS) - ROWS + 5)
     shoppers.insert(len(shoppers.columns), "visits ", rng.poisson(9, ROWS))  # beside "Visits"
     results = tmp_path / "report"
@@ -235,7 +236,7 @@ def test_a_table_that_nobody_knows_becomes_a_report(shoppers, bring, tmp_path, r
     reasons = {change["column"]: change["what"] for change in report["changes"]}
     assert reasons["Full Name"] == "names a person or how to reach them"
     assert (results / "tables" / "06_composition_town.csv").is_file()
-    assert (results / "tables" / "06_composition_joined.csv").is_file()
+    assert (results / "tables" / "06_composition_renewal.csv").is_file()
 
 
 @pytest.mark.slow
