@@ -429,7 +429,9 @@ def test_who_worth_what_to_do_and_how_sure_stand_on_the_first_screens(browser, c
     with opened(browser, card_run.results / "index.html") as page:
         bottom = "document.querySelector('.actions table').getBoundingClientRect().bottom"
         assert page.evaluate(f"{bottom} + scrollY") < 1480
-        assert page.evaluate("document.documentElement.scrollHeight") < 7_900
+        assert page.evaluate("document.documentElement.scrollHeight") < 7_500
+        for paper, most in (("A4", 8), ("Letter", 10)):  # 8 with fonts as narrow as Arial
+            assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format=paper))) <= most
     with opened(browser, card_run.results / "index.html", width=400) as page:
         assert page.evaluate(TOO_WIDE) == []
         legend, glyph = (page.locator(f"{place} >> nth=0") for place in (".legend", ".mosaic svg"))
