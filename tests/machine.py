@@ -1,11 +1,16 @@
-"""What the machine has beside Python and the locked packages."""
+"""What the machine has beside Python and the locked packages, and how much a test takes of it."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 from pathlib import Path
+
+# Tests compute in one thread, as notebooks do: where several processes have threads that wait for
+# each other, these keep the cores busy. Read when the libraries load, so before any is imported.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 

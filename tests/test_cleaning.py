@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import HOSTILE_TEXTS
+from planted import TEXTS as HOSTILE_TEXTS
 
 from customer_tables.errors import UserError
 from segmentation import cleaning

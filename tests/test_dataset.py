@@ -4,7 +4,7 @@ import copy
 import math
 
 import pytest
-from conftest import HOSTILE_TEXTS
+from planted import TEXTS as HOSTILE_TEXTS
 
 from customer_tables.errors import UserError
 from segmentation.dataset import (

@@ -5,7 +5,7 @@ import unicodedata
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import HOSTILE_TEXTS
+from planted import TEXTS as HOSTILE_TEXTS
 
 from segmentation.conditions import Customers, Members
 from segmentation.dataset import Archetype

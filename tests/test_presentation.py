@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from conftest import HOSTILE_TEXTS
+from planted import TEXTS as HOSTILE_TEXTS
 
 from customer_tables.text import printable
 from segmentation.presentation import html_table, safe_table, sentence, spreadsheet_safe

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,21 +15,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import HOSTILE_TEXTS, SHOP
-from fitted import fit_model
+from conftest import SHOP
+from fitted import Prepared, fit_model
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from planted import TEXTS as HOSTILE_TEXTS
 
 from customer_tables.errors import UserError
 from customer_tables.storage import write_json
 from runner import command, repeating
-from runner.notebook_files import Parameter, coerce
-from segmentation import cleaning, expressions, naming, profiling, rfm
-from segmentation.conditions import Customers, Members
+from runner.notebook_files import Parameter
+from segmentation import cleaning, profiling
 from segmentation.dataset import DATA_FOLDER, build_dataset, load_dataset
 from segmentation.drift import compare_scored
-from segmentation.features import build_features, fit_preparation
-from segmentation.kmeans import fit_kmeans
 from segmentation.model import checksum, load_model
 from segmentation.presentation import html_table, safe_table, sentence
 from segmentation.scoring import assign_customers, score_customers
@@ -48,7 +45,6 @@ QUICK = settings(
 MANY = settings(QUICK, max_examples=MORE or 100)
 TOML = Path("shop/dataset.toml")
 SHOP_DATASET = build_dataset(copy.deepcopy(SHOP), TOML)
-STARTS = 4
 
 
 @contextmanager
@@ -97,85 +93,57 @@ def tables(draw, fewest: int = 50, most: int = 90) -> pd.DataFrame:
     return table.sample(frac=1, random_state=draw(st.integers(0, 99)))
 
 
-def prepare(table: pd.DataFrame, dataset=SHOP_DATASET):
-    """Clean a table and build the matrix as notebooks 01 and 03 do; skip what they refuse."""
+def prepare(table: pd.DataFrame) -> Prepared:
+    """Prepare a table, or skip what is refused."""
     with refused_well(skip=True):
-        cleaned = cleaning.clean(table, dataset)
-        features = build_features(cleaned.customers, dataset)
-        preparation = fit_preparation(features, dataset.features_with("segment"))
-    return cleaned, features, preparation, preparation.transform(features)
-
-
-def has_groups(values: np.ndarray, k: int) -> bool:
-    """Whether there are enough different customers for k segments."""
-    return len(np.unique(values.round(9), axis=0)) > 2 * k
+        return Prepared(table, SHOP_DATASET)
 
 
 @QUICK
 @given(tables())
 def test_cleaning_accounts_for_every_customer_and_leaves_no_gap(table):
-    cleaned, features, _, matrix = prepare(table)
-    dropped = sum(change.rows for change in cleaned.changes if change.action == "dropped")
-    assert len(cleaned.customers) + dropped == len(table)
-    assert cleaned.customers.index.is_unique and cleaned.customers.index.is_monotonic_increasing
+    found = prepare(table)
+    customers, changes = found.customers, found.cleaned.changes
+    dropped = sum(change.rows for change in changes if change.action == "dropped")
+    assert len(customers) + dropped == len(table)
+    assert customers.index.is_unique and customers.index.is_monotonic_increasing
     numbers = [c.name for c in SHOP_DATASET.columns if c.is_numeric and c.missing != "keep"]
-    for whole in (cleaned.customers.filter(numbers), features.drop(columns="online"), matrix):
+    features = found.features.drop(columns="online")
+    for whole in (customers.filter(numbers), features, found.matrix):
         assert np.isfinite(whole).all(axis=None)
-        assert list(whole.index) == list(cleaned.customers.index)
-    again = cleaning.clean(cleaned.customers.reset_index(names="client"), SHOP_DATASET)
-    pd.testing.assert_frame_equal(again.customers, cleaned.customers, check_dtype=False)
+        assert list(whole.index) == list(customers.index)
+    again = cleaning.clean(customers.reset_index(names="client"), SHOP_DATASET)
+    pd.testing.assert_frame_equal(again.customers, customers, check_dtype=False)
 
 
 @QUICK
 @given(tables(), st.integers(2, 5))
 def test_segments_part_the_customers_and_have_names_of_their_own(table, k):
-    cleaned, features, _, matrix = prepare(table)
-    assume(has_groups(matrix.to_numpy(), k))
-    fit = fit_kmeans(matrix.to_numpy(), k, n_init=STARTS)
-    labels = pd.Series(fit.labels + 1, index=matrix.index)
+    found = prepare(table)
+    assume(len(np.unique(found.matrix.round(9), axis=0)) > 2 * k)
+    labels = found.labels(k, n_init=4)
     assert set(labels) == set(range(1, k + 1)), "none is empty"
-    worth = profiling.worth(labels, cleaned.customers[["spent"]])["spent"]
+    worth = profiling.worth(labels, found.customers[["spent"]])["spent"]
     assert worth["share"].sum() == pytest.approx(1 if worth["total"].sum() > 0 else 0)
-    even = profiling.standardise_evenly(features, list(SHOP_DATASET.features))
-    effects = profiling.effect_sizes(even, labels)
-    members = Members(Customers(SHOP_DATASET, cleaned.customers, features), labels)
-    named = naming.name_segments(effects, SHOP_DATASET, members)
-    names = {s: entry.name for s, entry in named.items()}
+    names = {s: entry.name for s, entry in found.named(labels).items()}
     assert len(set(names.values())) == k, "no two share a name"
     assert all(sentence("{name}", name=name) for name in names.values())
-    compositions = profiling.composition(cleaned.customers["club"], labels, names)
+    compositions = profiling.composition(found.customers["club"], labels, names)
     assert (compositions.drop(index="everybody").sum(axis=1) <= 1 + 1e-9).all()
-    for shown in (safe_table(compositions), effects):
-        assert html_table(shown, "caption").count("<tr>") == len(shown) + 1
+    assert html_table(safe_table(compositions), "caption").count("<tr>") == len(compositions) + 1
 
 
 @QUICK
 @given(tables(), st.integers(0, 99))
 def test_neither_the_order_of_rows_nor_copies_of_all_matter(table, seed):
-    _, _, preparation, matrix = prepare(table)
+    first = prepare(table)
     for other in (table.sample(frac=1, random_state=seed), pd.concat([table, table])):
-        _, _, again, same = prepare(other)
-        pd.testing.assert_frame_equal(matrix, same)
-        assert preparation == again
+        again = prepare(other)
+        pd.testing.assert_frame_equal(first.matrix, again.matrix)
+        assert first.steps == again.steps
     # Copies under other names are customers of their own, and change no mean nor deviation.
-    doubled = prepare(pd.concat([table, table.assign(client="again " + table["client"])]))[3]
-    np.testing.assert_allclose(matrix, doubled.loc[matrix.index], rtol=1e-6, atol=1e-9)
-
-
-@QUICK
-@given(tables(), st.sampled_from([0.01, 7.0, 100.0, 1e4]))
-def test_another_currency_changes_no_label_where_the_scale_is_linear(table, factor):
-    # `log1p` bends small amounts, so that only an amount taken as it is may change its unit freely.
-    linear = [feature | {"transform": "none"} for feature in SHOP["features"]]
-    dataset = build_dataset(copy.deepcopy(SHOP | {"features": linear}), TOML)
-    first, second = (
-        prepare(given, dataset)[3].to_numpy()
-        for given in (table, table.assign(spent=table["spent"] * factor))
-    )
-    assume(has_groups(first, 3))
-    np.testing.assert_allclose(first, second, rtol=1e-6, atol=1e-6)
-    fit, again = (fit_kmeans(values, 3, n_init=STARTS) for values in (first, second))
-    assert (fit.labels == again.labels).all() or again.inertia == pytest.approx(fit.inertia)
+    doubled = prepare(pd.concat([table, table.assign(client="again " + table["client"])])).matrix
+    np.testing.assert_allclose(first.matrix, doubled.loc[first.matrix.index], rtol=1e-6, atol=1e-9)
 
 
 # --- dataset.toml ---------------------------------------------------------------------------------
@@ -239,64 +207,6 @@ def test_any_slip_in_dataset_toml_is_told_with_the_file(tmp_path_factory, text):
     file.write_bytes(text.encode("utf-8", errors="surrogatepass"))
     with refused_well("dataset.toml"):
         load_dataset(file)
-
-
-@MANY
-@given(
-    st.dictionaries(st.sampled_from(sorted(SHOP)) | st.text(max_size=9), JUNK)
-    | st.builds(replaced, st.just(SHOP), st.sampled_from(list(paths(SHOP))), JUNK)
-)
-def test_any_document_is_a_dataset_or_refused_with_the_file(content):
-    with refused_well("dataset.toml"):
-        build_dataset(content, TOML)
-
-
-# --- formulas and settings ------------------------------------------------------------------------
-
-ROWS = pd.DataFrame({"a": [0.0, 1.0, -2.5, 1e9], "b": [3.0, 0.0, 0.5, np.nan]})
-TOKENS = (
-    "a b 0 1 2.5 1e308 + - * / ( ) , < == != >= and or not ratio( max( min( abs( log1p( ** // % c "
-    "'x' . [ lambda : = if else in __import__( \\ # é @"
-).split()
-
-
-@MANY
-@given(
-    st.lists(st.sampled_from([*TOKENS, "\n", "\x00"]), max_size=12).map(" ".join)
-    | st.text(max_size=40)
-)
-def test_any_text_is_a_formula_or_refused(text):
-    with refused_well():
-        found = expressions.evaluate(text, ROWS)
-        assert len(found) == len(ROWS) and found.dtype.kind in "fibu"
-        assert expressions.columns_of(text) <= set(ROWS)
-
-
-WORDS = st.one_of(
-    st.text(max_size=12),
-    st.sampled_from([*HOSTILE_TEXTS, "true", "None", "[1, 2]", "1_000", "０"]),
-    st.floats().map(str),
-    st.integers().map(str),
-)
-
-
-@MANY
-@given(st.sampled_from(["int", "float", "bool", "str", "list[int]", "list[str]", ""]), WORDS)
-def test_any_value_of_a_parameter_is_of_its_type_or_refused(annotation, text):
-    with refused_well("k"):
-        value = coerce(Parameter("k", annotation, None), text)
-        kinds = {"int": int, "float": float, "bool": bool, "str": str}
-        assert type(value) is kinds.get(annotation, type(value))
-        assert value == value, "not a number is no value"  # noqa: PLR0124
-
-
-@MANY
-@given(st.lists(st.sampled_from(["recency=1,2,3,4", ";", "=", ","]) | WORDS).map("".join))
-def test_any_cut_points_are_used_or_refused(text):
-    with refused_well("rfm_cuts"):
-        for part, points in rfm.read_cuts(text).items():
-            assert part in rfm.PARTS and points == sorted(set(points)) and len(points) == 4
-            assert all(map(math.isfinite, points))
 
 
 MANIFEST = {

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from conftest import HOSTILE_TEXTS
+from planted import TEXTS as HOSTILE_TEXTS
 
 from customer_tables import text
 from segmentation.claims import agreement_word
