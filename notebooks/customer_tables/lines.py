@@ -111,6 +111,12 @@ def _open(
     )
 
 
+def _has_quotes(path: Path) -> bool:
+    """Whether a cell of a text can hold a line's end."""
+    with path.open("rb") as file:
+        return any(b'"' in piece for piece in iter(lambda: file.read(1 << 20), b""))
+
+
 def _load_text(
     connection: duckdb.DuckDBPyConnection,
     table: str,
@@ -148,7 +154,8 @@ def _load_text(
         "strict_mode": "false",
         "skip": "1" if announced else "0",
         "compression": literal("none"),
-        "parallel": "false",  # or short lines are not filled up where a cell holds a line's end
+        # Short lines are not filled up in parallel where a cell holds a line's end.
+        "parallel": "false" if _has_quotes(path) else "true",
     }
     listed = ", ".join(f"{key}={value}" for key, value in how.items())
     create = f"CREATE TABLE {table} AS SELECT * FROM read_csv({literal(str(path))}, {listed}"
