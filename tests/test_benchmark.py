@@ -9,7 +9,7 @@ import pytest
 
 import benchmark
 from benchmarks import plain, report, runs
-from benchmarks.measure import Entry, equal_results, goal, quartiles
+from benchmarks.measure import Entry, goal, quartiles
 from runner import STAGE_FAILED, USER_ERROR
 from segmentation.silhouette import silhouettes
 
@@ -97,22 +97,6 @@ def test_a_record_is_measured_kept_and_shown(own, tmp_path, capsys):
 )
 def test_a_goal_is_judged_by_both_quartiles(ratios, word):
     assert report.verdict(quartiles(ratios), 4.0) == word
-
-
-@pytest.mark.parametrize(
-    ("changed", "equal"),
-    [
-        ({"inertia": 100.0 + 1e-8}, True),
-        ({"inertia": 100.0 + 1e-6}, False),
-        ({"inertia": np.nan}, False),
-        ({"labels": np.array([1, 0])}, False),
-        ({"labels": np.array([0, 1, 1])}, False),
-        ({"more": 1}, False),
-    ],
-)
-def test_equality_takes_labels_exactly_and_statistics_to_a_billionth(changed, equal):
-    base = {"labels": np.array([0, 1]), "inertia": 100.0}
-    assert equal_results({"a": base, "b": base | changed}, {})[0] is equal
 
 
 def test_an_exponent_is_fitted_beyond_a_hundred_thousand_rows():

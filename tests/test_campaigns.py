@@ -69,9 +69,6 @@ def test_a_mapping_that_cannot_be_is_refused(make_shop, campaign, words):
     assert make_shop(campaign={"columns": {"group": "Arm"}}).campaign == {"group": "Arm"}
 
 
-# --- control groups -------------------------------------------------------------------------------
-
-
 def drawn(customers, key, part, confidence=None):
     if confidence is None:
         confidence = np.random.default_rng(1).random(len(CUSTOMERS))

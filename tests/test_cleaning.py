@@ -30,9 +30,6 @@ def told(cleaned):
     return [(change.column, change.rows, change.action) for change in cleaned.changes]
 
 
-# --- columns and rows ---------------------------------------------------------------------------
-
-
 def test_columns_are_found_renamed_and_counted(shop):
     table = customers(colour="red", age=NAN)
     cleaned = cleaning.select_columns(table.rename(columns={"client": "CLIENT NO"}), shop)
@@ -71,14 +68,11 @@ def test_rows_become_customers_sorted_by_identifier(shop, table, changes, index)
         (customers(49), "49 clients"),
         (customers(visits=[*["2"] * 58, "forty", "<b>"]), "2 cells .*'forty'.*'visits' .count"),
         (customers(visits=pd.Timestamp("2024-01-01")), "hold text, such as '2024-01-01"),
-        *[(customers().rename(columns={"visits": text}), "'visits'") for text in HOSTILE_TEXTS],
     ],
 )
 def test_what_cannot_be_cleaned_is_refused(shop, table, message):
-    with pytest.raises(UserError, match=f"(?s){message}") as caught:
+    with pytest.raises(UserError, match=f"(?s){message}"):
         cleaning.clean(table, shop)
-    assert len(str(caught.value).splitlines()) == 3
-    assert len(str(caught.value)) < 1000
 
 
 def test_fifty_customers_do_and_one_where_nothing_is_learnt(shop):
@@ -98,9 +92,6 @@ def test_all_steps_in_a_row(shop, text):
     assert [change.rows for change in cleaned.changes] == [72, 2, 1, 1, 1]
     assert set(cleaned.fills) == {"spent", "visits", "online"}
     assert {*cleaned.customers.index} == {*table["client"]} and "NA" in cleaned.customers.index
-
-
-# --- numbers --------------------------------------------------------------------------------------
 
 
 RANGES = {"spent": {0: -5}, "visits": {0: -1, 1: 500, 2: 400}, "online": {2: 1, 3: 1.1, 4: NAN}}
@@ -160,9 +151,6 @@ def test_rules_where_something_is_lacking(make_shop):
     shop = make_shop(rules=[{"name": "r", "when": "not visits > 3", "column": "spent", "fill": 9}])
     ruled = cleaning.apply_rules(changed(visits={0: NAN}, spent={0: NAN, 1: NAN}), shop)
     np.testing.assert_array_equal(ruled.customers.loc[[0, 1, 2], "spent"], [NAN, 9, 3])
-
-
-# --- extremes -------------------------------------------------------------------------------------
 
 
 def test_far_out_values_are_flagged_on_the_log_scale(shop):

@@ -12,11 +12,9 @@ from fitted import fit_model
 import score as command
 from customer_tables.errors import UserError
 from customer_tables.storage import write_json
-from customer_tables.table import read_table
 from scoring.drift_page import drift_files
 from scoring.lists import compare_lists
 from segmentation import later_period
-from segmentation.cleaning import clean
 from segmentation.dataset import load_dataset, match_columns
 from segmentation.drift import (
     OUTLIERS_WATCH,
@@ -25,8 +23,7 @@ from segmentation.drift import (
     outliers_by_chance,
     stability_index,
 )
-from segmentation.features import build_features
-from segmentation.later_period import drift_between_halves, read_period
+from segmentation.later_period import read_period
 from segmentation.migration import follow_customers, migration_of
 from segmentation.model import dataset_of
 from segmentation.scoring import Scorer, score_customers
@@ -54,26 +51,16 @@ def times(table, factor, names=MONEY):
     return table.assign(**{name: table[name] * factor for name in names})
 
 
-@pytest.mark.parametrize(("splits", "calm"), [(3, 3), pytest.param(20, 19, marks=pytest.mark.slow)])
-def test_two_halves_of_a_table_have_no_drift(table, splits, calm):
+@pytest.mark.slow
+def test_two_halves_of_a_table_have_no_drift(table):
     verdicts = []
-    for seed in range(splits):
+    for seed in range(20):
         order = np.random.default_rng(seed).permutation(len(table))
         first, second = (table.iloc[half] for half in np.array_split(order, 2))
         drift = look_at(fit_model(KNOWN, first, 6), second)
         verdicts.append(drift.verdict)
         assert not drift.units
-    assert verdicts.count("keep") >= calm
-
-
-def test_halves_of_a_small_table_raise_no_alarm():
-    mall = load_dataset("mall")
-    table = clean(read_table(mall.source_path).table, mall)
-    features = build_features(table.customers, mall)
-    numeric = table.customers[[c.name for c in mall.columns if c.is_numeric]]
-    tables, settings = (table.customers, features, numeric, mall), {"fills": table.fills, "k": 5}
-    verdicts = [drift_between_halves(*tables, **settings, seed=s).verdict for s in range(20)]
-    assert len(table.customers) < 500 and verdicts.count("keep") >= 19
+    assert verdicts.count("keep") >= 19
 
 
 @pytest.mark.parametrize("size", [100, 300, 1000])
@@ -338,11 +325,6 @@ def test_smaller_changes_are_named_by_all_amounts_and_none_by_nothing(holders):
     assert later_period.new_named(0, 0) == "" and later_period.new_named(4, 4)
 
 
-def test_a_period_from_a_file_is_that_of_the_table(holders):
-    scored = read_period(holders.model, KNOWN.source_path)
-    assert scored.assigned["segment"].sort_index().equals(holders.labels.sort_index())
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -366,7 +348,6 @@ def test_files_of_another_kind_are_refused(holders, tmp_path, change, said):
     with pytest.raises(UserError) as refused:
         read_period(holders.model, tmp_path / "next.csv")
     assert all(words in str(refused.value).lower() for words in said)
-    assert len(str(refused.value).splitlines()) <= 3
 
 
 def test_lines_of_purchases_are_refused_with_the_way_to_sum_them_up(holders, tmp_path):

@@ -144,9 +144,6 @@ def test_commands_need_only_the_standard_library_before_the_environment_stands()
     )
 
 
-# --- locks --------------------------------------------------------------------------------------
-
-
 def test_the_lock_of_another_process_is_told_and_free_once_that_is_killed(tmp_path):
     path, told = tmp_path / "lock", []
     code = (

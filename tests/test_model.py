@@ -36,9 +36,6 @@ def saved(model, tmp_path):
     return tmp_path / "model.json"
 
 
-# --- what it says about customers -----------------------------------------------------------------
-
-
 def test_the_training_customers_come_back_in_any_order_and_company(table, model, saved):
     found = assign_customers(load_model(saved), table)
     assert found["segment"].value_counts().sort_index().tolist() == model["reference"]["segments"]
@@ -73,9 +70,6 @@ def test_new_customers_are_cleaned_as_the_old_ones(table, model):
         ("online", 1, "filled as in training, 0.00"),
     ]
     assert assign_customers(model, table.iloc[:2].assign(SPENT=np.nan))["segment"].notna().all()
-
-
-# --- the file -------------------------------------------------------------------------------------
 
 
 def test_the_file_is_plain_numbers_as_its_schema_says(model, saved):
@@ -135,9 +129,6 @@ def test_no_model_is_refused(tmp_path, text):
     for path in (tmp_path / "model.json", tmp_path / "absent.json", tmp_path):
         with pytest.raises(UserError, match="is no model|its checksum differs"):
             load_model(path)
-
-
-# --- what later periods are held against ----------------------------------------------------------
 
 
 def test_the_reference_describes_the_training_customers(table, model):

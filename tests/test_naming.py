@@ -82,9 +82,6 @@ def test_signs_that_contradict(profile, pattern, against):
     assert contradicted(pd.Series(profile), Archetype("x", pattern, "")) is against
 
 
-# --- who gets which name --------------------------------------------------------------------------
-
-
 def test_planted_profiles_get_their_names(shop):
     found = named(shop_effects([-1, -1, 1.2, 0, 0], [2, 1.5, -1, 1, 1]), shop)
     assert {s: entry.name for s, entry in found.items()} == {1: "Web visitors", 2: "Big spenders"}
@@ -224,9 +221,6 @@ def test_labels_keep_their_capitals_and_hostile_ones_are_shown_in_plain(
     assert text in HOSTILE_TEXTS or name == "Lowest ATM use in EUR"
     assert len(name) < 150
     assert not any(unicodedata.category(c).startswith("C") for c in name)
-
-
-# --- the same names after a refit -----------------------------------------------------------------
 
 
 @pytest.fixture

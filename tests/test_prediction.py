@@ -20,7 +20,7 @@ from customer_tables.transactions import aggregate
 from segmentation import prediction
 from segmentation.cleaning import clean, select_columns, select_outcomes
 from segmentation.dataset import build_dataset
-from segmentation.intake import list_columns, open_table
+from segmentation.intake import open_table
 from segmentation.prediction import Outcome, outcomes_of_history, past_of
 
 FIRST = date(2024, 1, 1)
@@ -158,16 +158,6 @@ def test_outcomes_stay_apart_and_in_the_order_of_the_customers(tmp_path):
     told = {c.column: c.action for c in select_columns(table, dataset).changes}
     assert told.keys() == {"gone", "state"}
     assert all("makes and describes no segment" in action for action in told.values())
-
-
-def test_the_list_of_columns_says_what_becomes_of_an_outcome(tmp_path):
-    path = tmp_path / "clients.csv"
-    rows = "".join(f"K{n:03d},{n * 7 % 101 + 0.5},{n * 3 % 23},{n % 3 // 2}\n" for n in range(120))
-    path.write_text(f"client,spent,visits,churn\n{rows}")
-    ws, reading = open_table("auto", str(path), results_dir=str(tmp_path / "results"))
-    changes = select_columns(reading.numbered, ws.dataset).changes
-    uses = list_columns(reading, ws.dataset, changes).set_index("column")["use"]
-    assert "makes and describes no segment" in uses["churn"]
 
 
 @pytest.mark.parametrize(("name", "formula"), [("l", "left"), ("l", "spent * (left > 0)")])

@@ -53,13 +53,9 @@ def refused_well(*words: str, skip: bool = False):
     try:
         yield
     except UserError as refused:
-        said = str(refused)
-        assert 1 <= len(said.splitlines()) <= 3 and len(said) < 1500, said
-        assert all(word in said for word in ("", *words)), said
+        assert all(word in str(refused) for word in words), refused
         assume(not skip)
 
-
-# --- tables ---------------------------------------------------------------------------------------
 
 AMOUNTS = st.one_of(
     st.floats(0, 1e7),
@@ -145,8 +141,6 @@ def test_neither_the_order_of_rows_nor_copies_of_all_matter(table, seed):
     doubled = prepare(pd.concat([table, table.assign(client="again " + table["client"])])).matrix
     np.testing.assert_allclose(first.matrix, doubled.loc[first.matrix.index], rtol=1e-6, atol=1e-9)
 
-
-# --- dataset.toml ---------------------------------------------------------------------------------
 
 SHIPPED = sorted(DATA_FOLDER.glob("*/dataset.toml"))
 SLIPS = (
@@ -235,9 +229,6 @@ def test_any_manifest_is_repeated_or_refused(tmp_path_factory, place, value):
         repeating.settings_of(record, {"04": declared}, {})
         repeating.differences_of_versions(record)
         repeating.compare(record, file.parent)
-
-
-# --- models ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

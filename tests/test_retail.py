@@ -107,9 +107,6 @@ def test_champions_hold_most_of_the_value(prepared, known):
     assert shown["median orders"]["Lost"] < features["orders"].median()
 
 
-# --- scores and goods by hand ---
-
-
 def test_scores_at_quintiles_and_at_own_cuts():
     features = pd.DataFrame({"r": [10, 20, 30, 40, 50], "f": [1, 2, 3, 4, 5], "m": [5, 4, 3, 2, 1]})
     parts = {"recency": "r", "frequency": "f", "monetary": "m"}

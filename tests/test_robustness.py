@@ -98,8 +98,6 @@ def test_the_least_agreement_comes_first():
     assert table["agreement"].tolist() == ["poor", "excellent"]
 
 
-# --- lineage --------------------------------------------------------------------------------------
-
 LABELS = {
     2: np.array([0, 0, 0, 0, 1, 1, 1, 1]),
     3: np.array([2, 2, 0, 0, 0, 0, 1, 1]),

@@ -14,8 +14,7 @@ from toy_series import ROOT, ROW, SERIES, SOURCES, Project, wait_for, words
 
 from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
-from runner import command, inputs, notebook_files, publishing, records
-from runner.notebook_files import Parameter
+from runner import inputs, notebook_files, publishing, records
 from segmentation import session
 
 TWICE = "tables/02_twice.csv"
@@ -412,13 +411,6 @@ def test_mistakes_in_arguments_are_told_in_three_lines(
     assert not project.results.parent.exists()
 
 
-def test_options_are_settings_or_decide_where_to_begin():
-    given = "--set k=6 --set title=a=b --from end --raw --sheet 2"
-    options = command.parse(given.split(), SERIES)
-    assert options.settings == {"k": "6", "title": "a=b", "raw": "yes", "sheet": "2"}
-    assert options.start == SERIES[2]
-
-
 def test_results_may_not_take_the_place_of_other_things(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "new").mkdir()
@@ -438,17 +430,6 @@ def test_a_command_that_is_interrupted_while_it_loads_says_only_so():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT / "scripts", capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "Interrupted.\n")
-
-
-def test_parameters_are_read_with_their_comments_and_settled_in_their_order(project):
-    first = notebook_files.read_notebook(project.notebooks / SERIES[0].file)
-    declared = notebook_files.read_parameters(first)
-    assert list(declared) == ["dataset", "results_dir", "quick", "start", "trouble"]
-    assert declared["start"] == Parameter("start", "int", 1, "the first number")
-    known = {"01": declared, "02": {"trouble": Parameter("trouble", "str", "")}}
-    settled = notebook_files.settle_parameters({"trouble": "x", "start": "7"}, known)
-    assert settled == {"01": {"start": 7, "trouble": "x"}, "02": {"trouble": "x"}}
-    assert list(settled["01"]) == ["start", "trouble"], "not in the notebook's order"
 
 
 # --- data and code that a stage depends on ------------------------------------------------------

@@ -60,6 +60,7 @@ APART = {"stability": [0.9] * 5, "valley": [0.1, 0.2, 1 / 3, 0.34, 0.9], "apart_
         (LADDER, {"highest": 3}, 3, (3,)),
         (LADDER, {"lowest": 2}, 2, (2, 3, 4, 5, 6)),
         ({"stability": [0.9, 0.8, 0.799]}, {}, 3, (3,)),  # below .8 nothing is found again
+        ({"stability": [0.9]}, {"lowest": 2}, 2, (2,)),  # a scan of one k
         (TINY, {}, 4, (3, 4)),
         (TINY, {"smallest": 0.0}, 6, (3, 4, 5, 6)),
         (UNSURE, {}, 4, (3, 4)),
@@ -121,10 +122,6 @@ def test_what_cannot_be_chosen_is_refused(settings, found):
     with pytest.raises(UserError) as caught:
         choose_k(scan_of([0.9] * 4), customers=2_000, **settings)
     assert all(text in str(caught.value) for text in found)
-
-
-def test_a_scan_of_one_k():
-    assert choose_k(scan_of([0.0, 0.9]).loc[[3]], customers=100).k == 3
 
 
 def test_silhouette_words_at_their_cuts():

@@ -11,7 +11,6 @@ from jupyter_client.manager import start_new_kernel
 from customer_tables.errors import UserError
 from segmentation import session, workspace
 from segmentation.dataset import DATA_FOLDER
-from segmentation.parallel import parallel_map, reporting
 from segmentation.workspace import Workspace
 
 NOTEBOOKS = DATA_FOLDER.parent / "notebooks"
@@ -119,15 +118,6 @@ def test_every_range_is_that_of_a_parameter():
         if "parameters" in cell["metadata"].get("tags", ())
     ]
     assert [name for name in session.RANGES if f"\n{name}: " not in "\n".join(cells)] == []
-
-
-def test_work_that_is_spread_reports_how_much_is_done():
-    heard = []
-    with reporting(lambda *numbers: heard.append(numbers)):
-        assert list(parallel_map(abs, [-1, -2])) == [1, 2]
-        assert list(parallel_map(abs, iter([-3]))) == [3]
-    list(parallel_map(abs, [-4]))
-    assert heard == [(1, 2), (2, 2), (1, None)]
 
 
 LONG_STEP = """\

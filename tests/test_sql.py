@@ -85,9 +85,6 @@ def assert_equal(found, expected):
     assert_scored(found, expected)
 
 
-# --- the same results -----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_dialect_means_what_python_computes(model, table, dialect):
     text = write_query(model, dialect)
@@ -128,8 +125,6 @@ def test_the_command_writes_one_file_for_each_dialect(model, tmp_path, monkeypat
         told = capsys.readouterr().err
         assert more[1][0] in told and len(told.strip().splitlines()) <= 3
 
-
-# --- names that would break out of a query stay names --------------------------------------------
 
 NAMES = [
     "a\"b`c'd]e[f\\",
@@ -191,9 +186,6 @@ def test_a_hostile_name_stays_one_name(small, few, place):
             parsed(write_query(small, "duckdb", table=name), "duckdb")
         except UserError as refused:
             assert "no name of a table" in str(refused)
-
-
-# --- a real PostgreSQL, where one is installed ---------------------------------------------------
 
 
 @pytest.mark.slow

@@ -27,9 +27,6 @@ SEED = int(os.environ.get("FAULT_SEED", "1"))
 SETTINGS = ("--set", "start=4")
 
 
-# --- stopped --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
@@ -98,9 +95,6 @@ def test_killed_at_a_random_moment(done, undisturbed, moment, capsys):
     assert list(done.results.parent.iterdir()) == [done.results], scene
 
 
-# --- waiting --------------------------------------------------------------------------------------
-
-
 def test_whoever_waits_gets_the_folder_alone(tmp_path):
     results, inside, problems = tmp_path / "deep" / "mine", [], []
 
@@ -130,9 +124,6 @@ def test_whoever_waits_gets_the_folder_alone(tmp_path):
     assert problems == []
     assert not any(thread.is_alive() for thread in runs)
     assert list(results.parent.iterdir()) == []
-
-
-# --- kernels --------------------------------------------------------------------------------------
 
 
 def test_a_kernel_that_waits_has_imported_what_can_be_imported(tmp_path):

@@ -110,8 +110,6 @@ def test_packages_are_installed_by_their_hashes():
     assert "--require-hashes" in source
 
 
-# --- no secrets ---------------------------------------------------------------------------------
-
 SECRETS = "|".join(
     (
         r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
@@ -132,8 +130,6 @@ def test_the_project_holds_no_secret():
     texts = {p: p.read_bytes().decode("utf-8", errors="ignore") for p in project_files()}
     assert [path for path, text in texts.items() if re.search(SECRETS, text)] == []
 
-
-# --- models and hand-offs are data --------------------------------------------------------------
 
 CODE_AS_DATA = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "h5py"}
 

@@ -9,6 +9,7 @@ import pytest
 from planted import TEXTS as HOSTILE_TEXTS
 
 from customer_tables import text
+from customer_tables.errors import UserError
 from segmentation.claims import agreement_word
 
 FORMATS = {
@@ -76,6 +77,8 @@ def test_values_are_written_for_reading(write, value, expected):
 
 @pytest.mark.parametrize("hostile", HOSTILE_TEXTS)
 def test_hostile_texts_become_harmless(hostile):
+    refusal = str(UserError(hostile, f"{hostile}\n{hostile}", "remedy"))
+    assert len(refusal.splitlines()) == 3 and len(refusal) < 1500
     shown = text.printable(hostile)
     assert len(shown) <= 120
     assert not any(unicodedata.category(c).startswith("C") for c in shown)

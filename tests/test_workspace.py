@@ -45,9 +45,6 @@ def refusal(read):
     return str(caught.value).splitlines()
 
 
-# --- hand-offs ------------------------------------------------------------------------------------
-
-
 def test_tables_and_documents_come_back(open_stage):
     table = pd.DataFrame({"a": [1.5, np.nan], "b": ["x", "<b>"]}, index=pd.Index(["00123", "NA"]))
     open_stage("01").save("customers", table)
@@ -85,9 +82,6 @@ def test_a_hand_off_that_is_damaged_or_was_changed_is_refused(open_stage, result
     changed = what.endswith("is not what 03_feature_engineering wrote (its checksum differs)")
     assert changed if content and len(content) == 14 else what == f"03_{name} is damaged"
     assert remedy.startswith("run 03_feature_engineering.ipynb again")
-
-
-# --- what is shown --------------------------------------------------------------------------------
 
 
 def test_numbers_are_merged_by_topic_and_valid_everywhere(open_stage, results):
@@ -191,9 +185,6 @@ def test_what_is_stale_is_said_by_the_earlier_and_by_the_later_notebook(open_sta
     assert "03" in noticed.partition("is stale")[0], "once, though it read two files of 03"
 
 
-# --- a start page made before ---------------------------------------------------------------------
-
-
 @pytest.fixture
 def report(open_stage, results):
     """Hand over a number in two notebooks and make the start page of a run from them."""
@@ -245,9 +236,6 @@ def test_the_command_for_a_new_start_page_repeats_what_was_set_by_hand(report, s
     assert run("04", 4, k=0, seed=20) == [*common, "--set", "seed=7"]
     there = run("04", 4, k=0, seed=20, input_file="new.csv")
     assert there[4:6] == ["--input", str(Path("new.csv").resolve())]
-
-
-# --- where results go -----------------------------------------------------------------------------
 
 
 def test_results_are_called_after_the_dataset_or_go_where_asked(tmp_path, monkeypatch):
