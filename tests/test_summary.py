@@ -381,7 +381,7 @@ NEAR = ["near", "first", "first_share", "second", "second_share", "error"]
         (
             [50, 2, 0.52, 3, 0.48, 0.14],
             None,
-            "the others lean towards “Web” (52%) or “Rest” (48%): too close to call",
+            "the others lean towards “Web” (52%) or “Rest” (48%): too few to tell",
         ),
     ],
 )

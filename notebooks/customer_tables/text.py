@@ -153,7 +153,7 @@ def answer_or_quantity(value: float, unit: str = "", kind: str = "") -> str:
 
 def joined(words: Sequence[str], last: str = "and") -> str:
     """Join words as a sentence does: a, b and c; with semicolons where a word holds a comma."""
-    mark, last = ("; ", f"; {last}") if any("," in word for word in words) else (", ", f" {last}")
+    mark, last = ("; ", f"; {last}") if any(", " in word for word in words) else (", ", f" {last}")
     return f"{mark.join(words[:-1])}{last} {words[-1]}" if len(words) > 1 else "".join(words)
 
 

@@ -521,12 +521,15 @@ def conclusion(contest: Contest) -> Claim:
     shown = table.index[table["low"] > CHANCE[contest.measure]]
     useful = next((n for n in AGAINST if n in shown), "")
     beside = f"{baseline} ({told[baseline]})"
+    lows = {name: f", 95% interval from {contest.write(low)}" for name, low in table["low"].items()}
+    from_chance = (
+        f"For predicting {label}, these segments ({told[SEGMENTS]}{lows[SEGMENTS]}) cannot be told "
+        f"from chance; {useful} ({told.get(useful)}{lows.get(useful)}) can."
+    )
+    numbers = {"useful": useful != "", "useful_low": table["low"].get(useful)}
     return claim(
-        _numbers(contest) | {"useful": useful != ""},
-        (
-            "not low > chance and useful == 1",
-            f"{these} cannot be told from chance; {useful} ({told.get(useful)}) can.",
-        ),
+        _numbers(contest) | numbers,
+        ("not low > chance and useful == 1", from_chance),
         ("not low > chance", f"{these} cannot be told from chance, like all else here."),
         ("low > chance and alone == 1", f"{these} do better than chance."),
         ("difference_low > 0", f"{these} do worse than {beside}."),

@@ -484,7 +484,7 @@ def lean(row: pd.Series, names: dict[int, str]) -> dict[str, Any]:
         numbers | {"known": first is not None},
         ("near > 0 and known == 0", few),
         (clear, f"the others lean most often towards “{first}” ({often})"),
-        (tie, f"{both}: too close to call"),
+        (tie, f"{both}: too few to tell"),
     )
     return {"second_choice": first if text.condition == clear else None, "leaning": text}
 
