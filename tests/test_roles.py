@@ -60,7 +60,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
     [
         ("recency", "Recency|days_since_last_order|DaySinceLastOrder|Months Inactive 12 mon"),
         ("recency", "last_purchase_days_ago|inactive days|Days since last visit"),
-        ("", "days since last contact|months since last credit inquiry|assets|Rating"),
+        ("", "days since last contact|months since last credit inquiry|Rating"),
         ("", "weekof purchase|YearsSinceLastPromotion"),
         ("tenure", "tenure|Tenure (years)|Months_on_book|account length|days_as_customer"),
         ("tenure", "Vintage|Months Since Policy Inception|customer age months|YearsWithCompany"),
@@ -75,6 +75,15 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("complaints", "Number of Open Complaints|complaints_12m|Customer service calls"),
         ("satisfaction", "SatisfactionScore|NPS|Average Rating"),
         ("credit", "Avg_Utilization_Ratio|credit card debt|Total_Revolving_Bal"),
+        ("wealth", "assets|net worth|total_assets"),
+        ("loan", "loan_amount|funded_amnt|LoanAmount|amount financed"),
+        ("interest", "interest_rate|int_rate|APR"),
+        ("duration", "term|loan_term|DurationInMonth"),
+        ("inquiries", "inquiries_last_12m|inq_last_6mths|num credit inquiries"),
+        ("accounts", "total_credit_lines|cards|num_open_accounts|NumCreditCards"),
+        ("calls", "calls|total_day_calls|monthly_calls"),
+        ("messages", "number_vmail_messages|sms_sent|text_messages"),
+        ("abroad", "total_intl_minutes|roaming_usage|international calls"),
         ("arrears", "days_past_due|DPD|late_payments|missed payments"),
         ("holdings", "balance|Account Balance|total_deposits"),
         ("engagement", "NumWebVisitsMonth|logins|HourSpendOnApp|email_clicks|sessions_30d"),
@@ -156,7 +165,8 @@ def test_every_archetype_of_the_library_can_be_written_and_read():
         "recency,tenure,orders,avg_order_value,num_policies,discount_share,returns,n_claims,"
         "months since last claim,complaints,satisfaction,utilization,cash advances,credit_limit,"
         "days_past_due,deposits held,logins,points redeemed,contacts,previous,kids,income,"
-        "spending score,monthly charges,clv"
+        "spending score,monthly charges,clv,loan amount,interest rate,term,credit inquiries,cards,"
+        "calls,text messages,roaming minutes,assets"
     ).split(",")
     values = np.random.default_rng(4).integers(1, 90, (ROWS, len(columns)))
     dataset = described(pd.DataFrame(values, columns=columns), holdings=("deposits held",))

@@ -27,11 +27,12 @@ DATED = {
 SURE = "certain by its name"
 PARTS = ("segment", "describe", "left out")  # of columns that may play a role, the best first
 SIDES = {1: "high", 0: "middle", -1: "low"}
-SPREADS = 1.25  # how far both quartiles lie from the median where amounts are compared by factors
+# How far both quartiles lie from the median, at least, where amounts are compared by factors.
+SPREADS = {"level": 1.5, "close": 1.2}
 NAMES = re.compile(rf"\b({'|'.join(ROLES)})\b")
 LABELS = re.compile(rf"<({'|'.join(ROLES)})>")
 NOTHING = "(?!)"
-COUNTED = re.compile("^(total )?(number|amount|count) (of )?")
+COUNTED = re.compile("^(total )?(number|amount|count) (of )?|^total (?=.*(calls|minutes|lines)$)")
 SUMMED = re.compile(
     r"\b(total|amount|of|on|charges?|spen[dt]|spending|sales|revenue|purchases)\b ?"
 )
@@ -161,7 +162,8 @@ def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:
 def _player(guess: Guess, values: pd.Series) -> Player:
     """Say how amounts of a column are compared, by how its values spread."""
     low, middle, high = values.astype(float).quantile([0.25, 0.5, 0.75])
-    family = "level" if low <= middle / SPREADS and high >= middle * SPREADS else "narrow"
+    far = (name for name, by in SPREADS.items() if low <= middle / by and high >= middle * by)
+    family = next(far, "narrow")
     if guess.unit == YEAR:
         family = "calendar"
     elif middle <= 0:

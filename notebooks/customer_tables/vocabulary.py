@@ -13,9 +13,11 @@ ROLES: dict[str, dict[str, Any]] = LIBRARY["roles"]
 ABBREVIATIONS = dict(
     pair.split(":")
     for pair in (
-        "amt:amount,avg:average,bal:balance,chng:change,ct:count,cnt:count,dt:date,mnt:amount of,"
-        "mon:months,n:number,no:number,nr:number,num:number,pct:percent,prc:percent,prods:products,"
-        "qty:quantity,trans:transaction,trx:transactions,"
+        "amnt:amount,amt:amount,avg:average,bal:balance,chng:change,ct:count,cnt:count,dt:date,"
+        "delinq:delinquencies,eve:evening,inc:income,inq:inquiries,int:interest,intl:international,"
+        "mnt:amount of,mon:months,n:number,no:number,nr:number,num:number,pct:percent,prc:percent,"
+        "prods:products,qty:quantity,revol:revolving,trans:transaction,trx:transactions,"
+        "util:utilization,vmail:voicemail,"
         "kidhome:children at home,teenhome:teenagers at home"
     ).split(",")
 )
