@@ -136,7 +136,7 @@ def postgres():
 LONG = [
     f"test_{name}"
     for name in (
-        "notebooks_run planted by_hand any_table benchmark transactions stops published parallel"
+        "notebooks_run planted by_hand any_table benchmark transactions stops parallel"
         " environment recovery verdict reading scoring large_tables autoencoder sampling runner"
         " retail browser code_style drift"
     ).split()

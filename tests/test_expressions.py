@@ -24,10 +24,7 @@ def table():
     ("formula", "expected"),
     [
         ("a + b * 2", [10, 8, np.nan]),  # multiplication first
-        ("(a + b) * 2", [16, 16, np.nan]),
-        ("a - b - 1", [3, 7, np.nan]),  # from the left
         ("-b", [-2, 0, -4]),
-        ("b / 4", [0.5, 0, 1]),
         ("a / b", [3, np.inf, np.nan]),
         ("abs(b - 3)", [1, 3, 1]),
         ("log1p(b)", [np.log(3), 0, np.log(5)]),
@@ -40,7 +37,6 @@ def table():
         ("5", [5, 5, 5]),
         ("1 / 0", [np.inf] * 3),
         ("(b > 0) + (b > 3)", [1, 0, 2]),  # conditions count; they are not merged
-        ("(b > 3) - (b > 0)", [-1, 0, 0]),
         (" a\n", [6, 8, np.nan]),
         (" + ".join(["b"] * 250), [500, 0, 1000]),
         ("b > 0", [True, False, True]),
@@ -50,7 +46,6 @@ def table():
         ("not 1 == 1", [False] * 3),
         ("a < 7", [True, False, False]),  # what is unknown does not hold
         ("yes and b > 2", [False, False, True]),
-        ("not yes", [False, True, False]),
     ],
 )
 def test_values_by_hand(table, formula, expected):

@@ -1,11 +1,12 @@
-"""K-Means: small cases by hand, scikit-learn as a second opinion, and what must not matter."""
+"""K-Means and the nearest centres: by hand, and scikit-learn and numpy as second opinions."""
 
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from segmentation.assignment import distances
+from segmentation.assignment import assign as nearest_two
+from segmentation.assignment import assignment_confidence, distances
 from segmentation.kmeans import KMeansFit, assign, fit_kmeans, order_by, refine, scan_kmeans
 
 
@@ -100,3 +101,32 @@ def test_a_centre_far_from_all_customers_stays(crowd):
     matrix, centres = crowd
     fit = refine(matrix, np.vstack([centres, np.full(5, 1e6)]))
     assert (fit.centres[-1] == 1e6).all() and (fit.labels < 6).all()
+
+
+@pytest.mark.parametrize("k", [2, 3, 7])
+def test_distances_are_the_plain_ones_in_any_layout(k):
+    random = np.random.default_rng(k)
+    matrix, centres = random.normal(size=(10_001, 13)), random.normal(size=(k, 13))
+    found = distances(matrix, centres)
+    columns = np.asfortranarray(matrix)
+    plain = np.column_stack([np.linalg.norm(columns - centre, axis=1) for centre in centres])
+    assert (found == plain).all()
+    assert (distances(columns, centres) == found).all()
+    for alone in range(5000, 5050):
+        assert (distances(matrix[alone : alone + 1], centres) == found[alone]).all()
+
+
+def test_the_two_nearest_are_the_first_of_equals():
+    values = np.random.default_rng(1).integers(0, 4, size=(6, 5000)).astype(float)
+    found, order = nearest_two(values), np.argsort(values, axis=0, kind="stable")
+    near, other = np.sort(values, axis=0)[:2]
+    assert (found["segment"] == order[0] + 1).all()
+    assert (found["second_choice"] == order[1] + 1).all()
+    assert (found["distance"] == near).all()
+    ratio = np.where(other > 0, near / np.where(other > 0, other, 1), 1)
+    assert (found["ratio"] == ratio).all() and (found["confidence"] == 1 - ratio).all()
+
+
+def test_a_customer_on_two_equal_centres_has_no_confidence():
+    table = assignment_confidence(np.zeros((3, 2)))
+    assert (table["ratio"] == 1).all() and (table["confidence"] == 0).all()
