@@ -164,6 +164,7 @@ RECORD = {
     "Sl_No": ("rows", ""),
     "ref": ("keys", "id"),
     "entry": ("rows", ""),
+    "Unnamed: 0": (np.sort(ORDER) * 3, ""),  # of which rows are gone
     "net sales": ("refunds", "money segment"),
     "visits": ("counts", "count segment"),
     "income": ("even", "money describe"),

@@ -27,6 +27,7 @@ NUMERIC = ("money", "count", "share", "months", "number")  # kinds
 MANY = 1000  # whole numbers from 0 or 1 that stay below are taken for counts
 SENSITIVE = "sensitive: describes, and stays out of the distance"
 OUTCOME = "an outcome: makes and describes no segment; segments are held against it"
+UNNAMED = re.compile(r"(unnamed|column|index|x)?( \d+)?")  # a column that somebody else named
 EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
 PHONE = r"^\+?[\d\s()/.-]{7,20}$"
 
@@ -175,6 +176,8 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     if vocabulary.MODEL_OUTPUT.fullmatch(words):
         return replace(base, kind="number", role="left out", why="the output of a model")
     counted = whole and distinct == len(values) > 20 and high - low == distinct - 1
+    unnamed = whole and distinct == len(values) and bool(UNNAMED.fullmatch(words))
+    counted |= unnamed and values.is_monotonic_increasing  # some of its rows may be gone
     if counted and not measured and (low <= 1 or values.is_monotonic_increasing):
         return replace(base, why="counts the rows: a record number")
     years = whole and YEARS[0] <= low and high <= YEARS[1]

@@ -81,7 +81,8 @@ PERSONAL = re.compile(
     r"|nombre|apellidos?|dirección|direccion|correo( electrónico)?|teléfono|telefono"
 )
 MODEL_OUTPUT = re.compile(
-    r".*(naive bayes|classifier|predicted|prediction|probability|propensity).*"
+    r".*(naive bayes|classifier|predicted|prediction|probability|propensity|\bproba\b).*"
+    r"|y (pred|prob|hat)( .*)?"
 )
 MONEY = frozenset(
     "amount amt balance income salary spend spent spending purchases payment payments price cost "
