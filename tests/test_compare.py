@@ -148,17 +148,6 @@ def test_other_settings_on_the_same_customers(tmp_path):
         assert part in " ".join(said.values())
 
 
-def test_some_customers_in_common(tmp_path):
-    first, second = labels(100, 100), labels(100, 100)
-    second.index = [*first.index[50:150], *(f"new-{i}" for i in range(100))]
-    second[:] = [*first.iloc[50:150], *[1] * 50, *[2] * 50]
-    found, said = compared(tmp_path, first, second.sort_values(), **OTHERS)
-    assert (found.basis, found.shared, found.agreement) == ("customers", 100, 1.0)
-    assert found.moves.to_numpy().tolist() == [[50, 0], [0, 50]]
-    assert "The settings are the same and the data differ" in said["Data and settings"]
-    assert "Take the clients from the second run's lists" in said["Campaigns"]
-
-
 def test_no_customers_in_common_are_paired_by_centres(tmp_path):
     second = OTHERS | {"centres": [CENTRES[1], CENTRES[0], CENTRES[2]], "parameters": {"seed": 7}}
     second["names"] = ["Bargain hunters", "Big spenders", "Snoozers"]
@@ -285,27 +274,13 @@ def test_the_headline_follows_its_rule(words, agreement, expected):
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    return write_comparison(*two_runs(tmp_path_factory.mktemp("plain")))
-
-
-@pytest.fixture(scope="module")
-def page(path):
-    return assert_inert(path.read_text("utf-8"))
-
-
-def test_the_page_lies_beside_the_second_run_and_says_nothing_of_customers(path, page):
-    assert path.name == "first-to-second.html"
-    content = path.read_bytes()
-    assert write_comparison(path.parent / "first", path.parent / "second") == path
-    assert path.read_bytes() == content
-    assert "customer-0" not in str(page) and str(path.parent) not in str(page)
-
-
-def test_the_page_quotes_the_thresholds_in_force(page):
-    rules = page.find(id="rules").parent.text
-    for number in ("0.75", "0.50", "0.90 excellent", "0.80", "0.65", "50%", "2 percentage points"):
-        assert number in rules
+def page(tmp_path_factory):
+    """The page, which lies beside the second run and says nothing of customers."""
+    path = write_comparison(*two_runs(tmp_path_factory.mktemp("plain")))
+    assert path.name == "first-to-second.html" and path.parent.joinpath("second").is_dir()
+    html = path.read_text("utf-8")
+    assert "customer-0" not in html and str(path.parent) not in html
+    return assert_inert(html)
 
 
 def test_the_picture_says_in_words_what_it_shows(page, tmp_path):
