@@ -27,27 +27,25 @@ SEED = int(os.environ.get("FAULT_SEED", "1"))
 SETTINGS = ("--set", "start=4")
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
-)
-def test_a_stopped_run_leaves_the_results_and_the_next_one_goes_on(done, number, code, capsys):
+def test_stopped_runs_leave_the_results_and_the_next_one_goes_on(done, capsys):
     child = 'subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])'
     source = SOURCES["02"].replace("import json", "import json, subprocess, sys")
     done.write(_02=source.replace("if wait:\n", f"if wait:\n            {child}\n"))
-    before = done.snapshot()
-    process = done.start(*SETTINGS, "--set", "wait=yes")
-    assert wait_for((done.tree / "begun").exists)
-    assert len(done.processes()) > 1
-    process.send_signal(number)
-    said, _ = process.communicate(timeout=20)
-    assert process.returncode == code
-    assert "Traceback" not in said and ROW not in said
-    assert wait_for(lambda: not done.processes(), 5), "a kernel, or what it started, lives on"
-    assert done.quoting() == []
-    assert done.snapshot() == before
+    before, begun = done.snapshot(), done.tree / "begun"
+    for number, code in ((signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        begun.unlink(missing_ok=True)
+        process = done.start(*SETTINGS, "--set", "wait=yes")
+        assert wait_for(begun.exists)
+        assert len(done.processes()) > 1
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=20)
+        assert process.returncode == code
+        assert "Traceback" not in said and ROW not in said
+        assert wait_for(lambda: not done.processes(), 5), "a kernel, or what it started, lives on"
+        assert done.quoting() == []
+        assert done.snapshot() == before
     assert done.run(*SETTINGS) == 0
-    assert words(capsys)["01"] == "up to date", "finished before the stop, and kept"
+    assert words(capsys)["01"] == "up to date", "finished before the first stop, and kept"
     assert done.read("segments.csv") == "id,segment\na,4.0\n"
 
 
