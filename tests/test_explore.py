@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,10 @@ def test_the_slider_shows_another_number_of_segments(segments, shown, window):
 
 
 def test_a_feature_can_weigh_more_and_one_that_weighs_nothing_is_left_out(segments, shown, window):
+    features = [replace(f, label=f"$x^2$ {f.label}") for f in segments.known.features]
+    ws = copy.copy(segments.ws)
+    ws.dataset = replace(segments.known, features=tuple(features))
+    segments = replace(segments, ws=ws)
     explore.other_features(segments)
     (view,) = (thing for thing in shown if isinstance(thing, widgets.interactive))
     sliders = [child for child in view.children if isinstance(child, widgets.FloatSlider)]
@@ -75,6 +80,7 @@ def test_a_feature_can_weigh_more_and_one_that_weighs_nothing_is_left_out(segmen
     shown.clear()
     sliders[1].value = 2
     assert f"Trial: without {first}, {second} × 2" in text(shown)
+    assert not any("$" in slider.description.replace(r"\$", "") for slider in sliders)
     shown.clear()
     for slider in sliders:
         slider.value = 0

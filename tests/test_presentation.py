@@ -8,7 +8,14 @@ from bs4 import BeautifulSoup
 from planted import TEXTS as HOSTILE_TEXTS
 
 from customer_tables.text import printable
-from segmentation.presentation import html_table, safe_table, sentence, spreadsheet_safe
+from segmentation.presentation import (
+    figure,
+    html_table,
+    safe_table,
+    sentence,
+    spreadsheet_safe,
+    table_link,
+)
 
 
 def rendered(markdown):
@@ -30,6 +37,19 @@ def test_values_are_text_and_nothing_else(template, text):
     assert " ".join(page.get_text().split()) == template.replace("- ", "").replace("*", "").format(
         x=shown
     )
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        html_table(pd.DataFrame({"$x^2$": ["$y$"]}, index=["$z$"]), "$c$"),
+        table_link("x.csv", "$c$"),
+        figure("", {"alt": "$a$", "caption": "$c$", "width": 1}),
+    ],
+)
+def test_a_name_between_dollars_is_no_mathematics_in_jupyterlab(markup):
+    (root,) = BeautifulSoup(markup, "html.parser").find_all(recursive=False)
+    assert "mathjax_ignore" in root["class"]
 
 
 def test_templates_format_numbers():

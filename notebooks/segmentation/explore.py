@@ -32,15 +32,18 @@ from customer_tables.text import number
 from segmentation import presentation, session
 from segmentation.figures import panels, use_style
 from segmentation.palette import colour_and_marker
-from segmentation.progress import is_watched
+from segmentation.progress import CLOCK, is_watched
 from segmentation.robustness import flows
 from segmentation.segments import Segments
 
 FEWEST, MOST_POINTS = 10, 1_000_000  # customers of a selection that is described; points drawn
 STATIC_POINTS, SAMPLE, JUDGED = 10_000, 1_500, 1_000  # in a picture; by t-SNE; for trustworthiness
 LISTED = 200  # rows of a selection
-ALIGNED = "<style>.rows pre, .rows select { font: 13px monospace; padding: 0 2px }</style>"
-CLICK = 0.5  # seconds after a lasso in which a click belongs to it
+ALIGNED = (
+    "<style>.rows pre, .rows select { font: 13px monospace; padding: 0 2px; overflow: auto }"
+    ".rows pre { white-space: pre }</style>"
+)
+CLICK = 1.0  # seconds after a lasso in which a click belongs to it
 
 
 def by_k(segments: Segments) -> None:
@@ -85,7 +88,8 @@ def _flow(solution: Segments) -> pd.DataFrame:
 
 def other_features(segments: Segments) -> None:
     """Refit with features left out or weighted, and compare with the segments of the run."""
-    labels = {f.name: f.label or f.name for f in segments.known.features}
+    labels = {f.name: (f.label or f.name) for f in segments.known.features}
+    labels = {name: label.replace("$", r"\$") for name, label in labels.items()}  # no mathematics
     scale = {"value": 1, "min": 0, "max": 3, "step": 0.5, "continuous_update": False}
     wide = {"style": {"description_width": "22em"}, "layout": widgets.Layout(width="44em")}
     weights = {
@@ -109,7 +113,7 @@ def one_customer(segments: Segments, identifier: str = "") -> None:
         if customer:
             found = segments.customer(customer.strip())
             display(HTML(presentation.html_table(found, found.attrs["caption"])))
-            display(HTML(f"<p>{html.escape(found.attrs['rule'])}</p>"))
+            _say(found.attrs["rule"])
 
     box = widgets.Text(value=identifier, description="Customer", continuous_update=False)
     _live(show, customer=box)
@@ -186,6 +190,7 @@ def plane(segments: Segments) -> None:
     if not is_watched():
         _drawn(segments, [made(kind) for kind in PLANES])
         return
+    made(next(iter(PLANES)))
     kinds = widgets.Dropdown(options=list(PLANES), description="Plane")
     who = widgets.Checkbox(description="Show identifiers, also on hover", indent=False)
     _live(lambda kind, who: _touchable(segments, made(kind), who), kind=kinds, who=who)
@@ -213,7 +218,7 @@ def _touchable(segments: Segments, plane: Plane, identified: bool) -> None:
     view.tooltip(True, properties=told)
     selection = _Selection(segments, rows, frame[told], view.widget)
     view.widget.observe(selection.changed, names="selection")
-    display(HTML(f"<p>{html.escape(plane.caption)}. Choose the lasso at its left, then drag.</p>"))
+    _say(f"{plane.caption}. Choose the lasso at its left, then drag.")
     display(view.show(), selection.listed, selection.below)
 
 
@@ -237,11 +242,12 @@ class _Selection:
         if self.linking:
             return
         with self.below:
-            new, now = np.asarray(change["new"], dtype=int).ravel(), monotonic()
+            new = np.asarray(change["new"], dtype=int).ravel()
             if len(new) >= FEWEST:
-                self.chosen, self.since = new, now
+                self.chosen = new
                 self._describe()
-            elif len(self.chosen) and now - self.since < CLICK:
+                self.since = monotonic()  # a click in the meantime waits until here
+            elif len(self.chosen) and monotonic() - self.since < CLICK:
                 self._light(self.chosen)  # a lasso that ends where it began clicks as well
             elif len(new) and np.isin(new, self.chosen[:LISTED]).all():
                 self._link(lambda: setattr(self.table, "index", self._places(new)))
@@ -275,10 +281,10 @@ class _Selection:
         head, *lines = some.to_string(index=False, float_format=number).splitlines()
         options = [*zip(lines, range(len(some)), strict=True)] if len(some) else []
         self._link(lambda: setattr(self.table, "options", options))
-        self.head.value = f"{ALIGNED}<pre>{html.escape(head)}</pre>"
+        self.head.value = f"{ALIGNED}<pre>{html.escape(head)}</pre>"  # hidden where there is no row
         self.listed.layout.display = "" if options else "none"
         if not len(some):
-            display(HTML(f"Draw a lasso around at least {FEWEST} {html.escape(nouns)}."))
+            _say(f"Draw a lasso around at least {FEWEST} {nouns}.")
             return
         mask = np.zeros(len(self.segments.matrix), bool)
         mask[self.rows[self.chosen]] = True
@@ -369,6 +375,12 @@ def _button(description: str, act: Callable[[], object]) -> None:
     display(button, below)
 
 
+def _say(text: str) -> None:
+    """Show a text that may hold names, line by line."""
+    lines = html.escape(text).replace("\n", "<br>")
+    display(HTML(f'<p class="{presentation.NAMES}">{lines}</p>'))
+
+
 def _live(show: Callable[..., None], **controls: widgets.Widget) -> None:
     """Show a view, or a user's mistake, with its controls; for a program, as the controls stand."""
     if not is_watched():
@@ -379,6 +391,7 @@ def _live(show: Callable[..., None], **controls: widgets.Widget) -> None:
         try:
             show(**values)
         except UserError as error:
-            display(HTML(f"<p>{html.escape(str(error)).replace(chr(10), '<br>')}</p>"))
+            _say(str(error))
 
+    CLOCK.stop()  # a line in the output of controls would stay there
     display(widgets.interactive(shown, **controls))

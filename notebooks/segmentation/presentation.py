@@ -67,6 +67,7 @@ SHORT_NAME = 28  # letters of a row's name that stay on one line where there is 
 NUMERIC = re.compile(
     r"(?:under |over )?[-+−±$£€¥~<≤≥]*\s*\d[\d,.\s]*(?:e[-+]?\d+)?\s*[%×a-zA-Z²³]{0,9}\Z"
 )
+NAMES = "mathjax_ignore"  # class of HTML in which JupyterLab takes $x$ for a name, not mathematics
 NOTHING = ("", "-", "–", "—", "nan", "None", "<NA>", "yes", "no")
 
 
@@ -202,7 +203,7 @@ def html_table(
     # On paper nothing scrolls: the more columns, the smaller the type.
     size = "" if width <= 7 else " wide" if width <= 12 else " widest"
     return (
-        f'<div class="scroll table" role="region" aria-label="Table: {title}" tabindex="0">'
+        f'<div class="scroll table {NAMES}" role="region" aria-label="Table: {title}" tabindex="0">'
         f'<table class="dataframe{size}"><caption>{title}</caption>'
         f"<thead>{head}</thead><tbody>{body}</tbody></table></div>"
     )
@@ -211,7 +212,8 @@ def html_table(
 def table_link(file: str, caption: str) -> str:
     """Write where the numbers of a table are, as seen from the folder of the notebooks' pages."""
     title = html.escape(printable(caption, LONGEST_SENTENCE))
-    return f'<p class="numbers">Numbers: <a href="../tables/{html.escape(file)}">{title}</a></p>'
+    link = f'<a href="../tables/{html.escape(file)}">{title}</a>'
+    return f'<p class="numbers {NAMES}">Numbers: {link}</p>'
 
 
 def figure(picture: str, about: Mapping[str, Any]) -> str:
@@ -222,8 +224,8 @@ def figure(picture: str, about: Mapping[str, Any]) -> str:
     alt, caption = (html.escape(str(about[name])) for name in ("alt", "caption"))
     look = f"width: 100%; max-width: {2 * about['width']}px; height: auto"
     return (
-        f'<figure style="margin: 0"><img src="data:image/png;base64,{picture}" alt="{alt}" '
-        f'style="{look}"><figcaption>{caption}</figcaption></figure>'
+        f'<figure class="{NAMES}" style="margin: 0"><img src="data:image/png;base64,{picture}" '
+        f'alt="{alt}" style="{look}"><figcaption>{caption}</figcaption></figure>'
     )
 
 

@@ -316,7 +316,7 @@ class _Body:
 
 def _is_link(form: str, content: Any) -> bool:
     """Whether an output only says where a table is that the page does not show."""
-    return form == "output" and content.startswith('<p class="numbers">')
+    return form == "output" and content.startswith('<p class="numbers ')
 
 
 def _written(node: PageElement) -> Markup:
