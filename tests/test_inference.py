@@ -160,6 +160,15 @@ CONTACTS = {
     "rare": ("rare", ""),
 }
 FEW = {"id": ("rows", "id"), "age": ("18:80", "number segment"), "spend": ("even", "money segment")}
+ABROAD = {
+    "会員番号": ("keys", "id"),
+    "性別": ("words", "category"),
+    "年齢": ("18:90", "number describe"),
+    "Breite": ("shares", "number left out"),
+    "Geo_Länge": ("shares", "number left out"),
+    "umsatz": ("refunds", "money segment"),
+    "besuche": ("counts", "count segment"),
+}
 RECORD = {
     "Sl_No": ("rows", ""),
     "ref": ("keys", "id"),
@@ -191,6 +200,7 @@ CODED = {
         (CONTACTS, "spend"),
         (FEW, "spend"),  # too little behaviour
         (RECORD, "net_sales"),
+        (ABROAD, "umsatz"),
         (CODED, "net_sales"),  # an area code identifies nobody
     ],
 )

@@ -153,7 +153,12 @@ MONTHS = "month,visitors,sales\n" + "".join(
         (RECEIPTS, "a line or a receipt (Receipt No)", 90),
         (RECEIPTS.replace("Receipt No", "order_id"), "a line or a receipt (order_id)", 90),
         (MONTHS, "the rows are periods", 60),
-        (lines(header="id_cliente,fecha,importe,nota"), "a line or a receipt (id_cliente)", 60),
+        (lines(header="id_vevo,nap,osszeg,megjegyzes"), "a line or a receipt (id_vevo)", 60),
+        (
+            lines((*K000, "redeem"), header="customer_id,date,amount,event"),
+            "not known whether a line was bought whose event says 'redeem' (1 line)",
+            60,
+        ),
     ],
 )
 def test_each_remedy_works_as_it_says(opened, text, message, rows):

@@ -137,6 +137,17 @@ def test_the_day_that_dates_are_counted_to():
     assert given.column("days_since_gap").role == "recency"
 
 
+@pytest.mark.parametrize("odd", ["1900-01-01", "2099-07-01"])
+def test_dates_for_never_and_typing_errors_are_missing(odd):
+    days = DAYS.where(np.arange(ROWS) % 9 != 1, pd.Timestamp(odd))
+    table = with_behaviour("last order", days)
+    dataset = described(table)
+    cleaned = cleaning.clean(reading_of(table).numbered, dataset)
+    assert cleaned.customers["days_since_last_order"].between(0, 89).all()
+    assert str(dataset.column("days_since_last_order").before) == "2024-02-29"
+    assert [c.rows for c in cleaned.changes if c.what.startswith("value outside")] == [34]
+
+
 @pytest.mark.parametrize("limit", ["credit_limit", "limit"])
 def test_a_balance_beside_a_limit_is_owed(limit):
     table = with_behaviour("Balance", range(90)).assign(**{limit: np.resize(range(70), ROWS)})

@@ -102,6 +102,8 @@ HEADERS = {
     "N° commande,N° client,Date de commande,Quantité,Prix unitaire,Montant,Catégorie": (
         "order customer time quantity price amount category"
     ),
+    "Codice cliente,Data ordine,Importo,Stato": "customer time amount -",
+    "klient,data,kwota": "customer time amount",
     "household_id,store_id,basket_id,product_id,quantity,sales_value,coupon,timestamp": (
         "customer - order product quantity amount coupon time"
     ),
@@ -310,6 +312,8 @@ def test_times(bring, first, second, options, days):
         (("1.50", "2.25"), "", 3.75),
         (("1,50", "1.002,25"), "", 1003.75),
         (("$1,000.50", "$2.25"), "", 1002.75),
+        (("1.000,50 zł", "2,25 zł"), "", 1002.75),
+        (("CHF 1000.50", "2.25 Fr."), "", 1002.75),
         (("1,500", "0,250"), "", 1.75),  # no thousands begin with a zero
         (("1,500", "2,250"), "comma", 3.75),
         (("1,500", "2,250"), "point", 3750),
@@ -335,6 +339,7 @@ def test_amounts(bring, amounts, decimal, spent):
         (f"c,t,a\n{DAYS[:105]}1,soon,1\n1,,1\n", "2 of 9 .* no readable time such as 'soon'"),
         (f"c,t,a\n{DAYS[:105]}1,2024-02-01,\n1,2024-02-01,\n", "no readable amount: most .* empty"),
         ("c,t,a\n1,2024-01-01,$5\n1,2024-01-02,€5\n", "several currencies: '\\$5' and '€5'"),
+        ("c,t,a\n1,2024-01-01,5 kr\n1,2024-01-02,5 zł\n", "several currencies: '5 kr' and '5 zł'"),
         ("c,t,a\n1,2024-01-31,5\n1,31/01/2024,5\n", "two ways.*line 2 .*line 3"),
         ("c,t,a\n1,2024-01-01,-5\n1,2024-01-02,-5\n", "none of 2 lines is a purchase"),
         (f"c,t,a\n{DAYS}1,12024-01-01,1\n", "after the year 9999"),

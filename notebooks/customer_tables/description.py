@@ -141,7 +141,7 @@ def _column(guess: Guess) -> str:
     if guess.valid:
         entries["valid"] = [limit if math.isinf(limit) else int(limit) for limit in guess.valid]
     if guess.before:
-        entries["before"] = guess.before
+        entries |= {"before": guess.before} | ({"outside": "missing"} if guess.valid else {})
     if role := guess.plays or (guess.role if guess.role == "outcome" else ""):
         entries["role"] = role
     if not guess.is_numeric:

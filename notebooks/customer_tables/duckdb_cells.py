@@ -16,7 +16,7 @@ import pyarrow as pa
 from customer_tables.dates import MONTHS, Dates, parse_dates
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
-from customer_tables.numbers import SHAPES
+from customer_tables.numbers import CURRENCIES, SHAPES, SIGNS
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT")
@@ -99,7 +99,11 @@ def settle_number(lines: Lines, column: str) -> str:
     rows, odd = _count_odd(lines, text, number)
     if odd <= TOLERATED * rows:
         return number
-    odds = {mark: _count_odd(lines, text, way)[1] for mark, way in ways.items()}
+    _refuse_currencies(lines, column, SIGNS)  # slower: only where cells hold more than numbers
+    beside = literal(rf"\s|(?i:{SIGNS})")
+    spelt = f"regexp_replace({cell}, {beside}, '', 'g')"
+    ways = {mark: _marked(spelt, mark) for mark in SHAPES}
+    odds = {mark: _count_odd(lines, spelt, way)[1] for mark, way in ways.items()}
     if (fewest := min(odds.values())) > REFUSED * rows:
         raise UserError(
             f"{fewest:,} of {rows:,} cells of the column {cell} are no numbers",
@@ -121,11 +125,12 @@ def _count_odd(lines: Lines, text: str, number: str) -> tuple[int, int]:
     return numbers + odd, odd
 
 
-def _refuse_currencies(lines: Lines, column: str) -> None:
+def _refuse_currencies(lines: Lines, column: str, signs: str = "[$€£¥₹]") -> None:
     """Refuse amounts beside which several signs of currencies stand."""
-    sign = f"regexp_extract({quoted(column)}, '[$€£¥₹]')"
+    sign = f"lower(regexp_extract({quoted(column)}, {literal(f'(?i:{signs})')}))"
     query = f"{sign}, min({quoted(column)})", f"WHERE {sign} <> '' GROUP BY 1"
-    if len(found := sorted(lines.ask(*query))) > 1:
+    found = sorted(lines.ask(*query))
+    if len({CURRENCIES[spelling] for spelling, _ in found}) > 1:
         raise UserError(
             f"the amounts in {quoted(column)} are in several currencies: "
             f"{' and '.join(repr(cell[:30]) for _, cell in found)}",

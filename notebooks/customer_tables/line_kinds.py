@@ -59,6 +59,7 @@ OF_A_LINE = r"order|line|transaction|trans?|trx|txn|payment|financial|invoice|sa
 OF_A_LINE += r"bill|receipt|record|document|doc|entry|movement|posting"
 STATUS = re.compile(rf"(?!({WHOSE}) ?)(.+ )?(status|stage)|({OF_A_LINE}) ?state")
 TYPE = re.compile(rf"(({OF_A_LINE}) ?)?(type|kind|action)|(event|action|activity)( ?(type|name))?")
+EVENT = re.compile(r"(event|action)( ?(type|name))?")
 FLAG = re.compile(
     rf"(is |was |({OF_A_LINE}) )?(?P<event>cancell?ed|void(ed)?|return(ed)?|refund(ed)?|test|"
     r"deleted|fraud(ulent)?|failed|duplicate|abandoned|expired|declined)( (at|on|date|time|flag))?"
@@ -87,8 +88,8 @@ def kind_of(column: str, cell: str) -> str:
 def settle_line_kinds(lines: Lines, source: Source) -> Source:
     """Find the columns that say what a line is, and the one of its currency, unless they are given.
 
-    A column is taken by its name where some cell is understood, or a status says more than one
-    thing; by its cells alone where all are understood and some are no purchases.
+    A column is taken by its name where some cell is understood, or a status or event says more
+    than one thing; by its cells alone where all are understood and some are no purchases.
     """
     used = {source.customer, source.time, source.amount, source.quantity, source.price}
     used |= {source.order, source.product}
@@ -109,7 +110,7 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
         kinds = {kind_of(column, cell) for cell in cells}
         if CURRENCY.fullmatch(name) or (len(cells) > 1 and {c.lower() for c in cells} <= CODES):
             currency = currency or column
-        elif STATUS.fullmatch(name):
+        elif STATUS.fullmatch(name) or EVENT.fullmatch(name):
             status += [column] if len(cells) > 1 or kinds != {""} else []
         elif FLAG.fullmatch(name) or TYPE.fullmatch(name):
             status += [column] if kinds - {""} else []

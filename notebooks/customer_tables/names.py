@@ -10,11 +10,13 @@ from customer_tables.text import slug
 WHO = (
     "customer|cust|client|consumer|user|member|membership|account|acct|acc|card|credit card|cc|"
     "household|hh|person|borrower|applicant|patient|employee|subscriber|buyer|shopper|visitor|"
+    "kunden?|klant|klienta?|cliente|m[uü][sş]teri|mitglieds?|клиента?|会員|顧客|客户|会员|고객|회원|"
     "guest|loyalty|policy|contract|order|invoice|receipt|basket|transaction|trans|record|row|"
     "serial|sl|sr|s|case|loan|phone|telephone|mobile|fax|passport|tax|store|shop|product|item|"
     "article|sku|stock|ref|reference|document|booking|ticket|session|unique|entry|line"
 )
-WHICH = "id|ids|uid|uuid|guid|no|nr|num|number|nbr|key|code|ref|identifier"
+WHICH = "id|ids|uid|uuid|guid|no|nr|num|number|nbr|key|code|ref|identifier|nummer|n[uú]mero|"
+WHICH += "numer|番号|编号|번호|номер"
 ALONE = (
     "customer|cust|client|consumer|user|member|account|acct|household|person|subscriber|borrower|"
     "applicant|patient|employee|index|number|no|nr|key|serial|record|row|rownames?|"
@@ -22,7 +24,9 @@ ALONE = (
     "iban|bic|ssn|ean|sku|isbn"
 )
 ID_NAMES = re.compile(
-    rf"(.+ )?(id|uuid|guid|identifier|code)|id( .+)?|(.+ )?({WHO}) ?({WHICH})|{ALONE}"
+    rf"(.+ )?(id|uuid|guid|identifier|code)|id( .+)?|"
+    r"(codice|c[oó]digo|n|n[uú]mero|kod|номер) (d[eo]l? )?(cliente?|klienta|клиента)|"
+    rf"(.+ )?({WHO}) ?({WHICH})|{ALONE}"
 )
 CODE_NAMES = re.compile(
     r"(.+ )?(zip|zip ?code|post ?code|postal|postal code|plz|phone number)"

@@ -43,10 +43,10 @@ WORDS = frozenset(
 )
 SCALES = {"k": 1e3, "mn": 1e6, "mio": 1e6, "million": 1e6, "bn": 1e9, "billion": 1e9}
 MONEY_SCALES = SCALES | {"m": 1e6, "b": 1e9}  # without a currency, m and b could be anything
-_SIGNS = "|".join(re.escape(c) for c in sorted(CURRENCIES, key=len, reverse=True))
+SIGNS = "|".join(re.escape(c) for c in sorted(CURRENCIES, key=len, reverse=True))
 PATTERN = (
     r"^(?P<open>\(?)\s*(?P<sign>[-+]?)\s*"
-    rf"(?P<before>(?i:{_SIGNS})?)\s*(?P<inner>[-+]?)\s*"
+    rf"(?P<before>(?i:{SIGNS})?)\s*(?P<inner>[-+]?)\s*"
     r"(?P<body>\d(?:[\d.,' ]*\d)?[.,]?|[.,]\d+)(?P<power>(?:[eE][-+]?\d{1,3})?)\s*"
     r"(?P<after>(?:%|[$€£¥₹₽₩₺₪₫฿₴₦₱]|\p{L}{1,12}\.?)?)\s*(?P<close>\)?)\s*(?P<behind>-?)$"
 )

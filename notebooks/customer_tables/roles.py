@@ -24,6 +24,8 @@ DATED = {
     "joined": "tenure",
     "last_active": "recency",
 }  # what days before a day say in place of dates
+NEVER = ("1899-12-30", "1899-12-31", "1900-01-01", "1901-01-01", "1970-01-01", "2099-12-31")
+FAR = pd.Timedelta(3 * 365, "D")  # ahead of three quarters of the dates, at least
 SURE = "certain by its name"
 PARTS = ("segment", "describe", "left out")  # of columns that may play a role, the best first
 SIDES = {1: "high", 0: "middle", -1: "low"}
@@ -75,11 +77,14 @@ def count_days(
     if not found:
         return list(guesses), table
     dates = table[table.columns[table.dtypes.map(pd.api.types.is_datetime64_dtype)]]
-    newest, first, last = dates[list(found)].max().max(), dates.min(), dates.max()
+    near = dates[list(found)].apply(_without_far)
+    newest, first, last = near.max().max(), dates.min(), dates.max()
     day = max([newest, *last[(first == last) & dates.notna().all() & (last >= newest)]])
     for source, guess in found.items():
         days = (day.normalize() - table[source].dt.normalize()).dt.days.astype(float)
-        table = table.assign(**{source: days})
+        table, there = table.assign(**{source: days}), near[source].notna()
+        odd = not there.equals(table[source].notna())
+        limits = (float(-FAR.days), float(days[there].max()))
         new = replace(
             guess,
             name=free_name(simplify_name(guess.label), [other.name for other in guesses]),
@@ -88,11 +93,19 @@ def count_days(
             role="segment",
             transform=guess_transform("number", days)[0],
             before=day.date(),
+            valid=limits if odd else None,
             why=f"days before {day.date()}, the last day that the table knows",
             plays_why="as --role says" if source in given else SURE,
         )
         guesses = [new if other.source == source else other for other in guesses]
     return list(guesses), table
+
+
+def _without_far(days: pd.Series) -> pd.Series:
+    """Take out dates that stand for "never", such as 1900-01-01, and typing errors far ahead."""
+    days = days.mask(days.isin(pd.to_datetime(NEVER)))
+    low, high = days.quantile([0.25, 0.75])
+    return days.mask(days > high + max(FAR, 3 * (high - low)))
 
 
 def give_roles(

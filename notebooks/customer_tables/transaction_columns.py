@@ -44,11 +44,14 @@ PARTS: dict[str, tuple[str, ...]] = {
         rf"({WHO}) (full )?name|(customer |client )?e ?mail( address)?",
         r"(loyalty )?(card|account)( (id|no|nr|number|key))",
         r"kunden? ?(nummer|nr|id)|kunde|(n|id|num[ée]ro|code) ?(du )?client",
+        r"((codice|c[oó]digo|id|n|n[uú]mero) (del? |do )?)?cliente|klienta?|klant|müşteri( no)?",
     ),
     "time": (
         rf"({SALE}) ?(date ?time|time ?stamp|date|time|day|dt)( time)?",
         r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?",
         r"(rechnungs|bestell|kauf|bon)?datum|date (de )?(la )?(facture|commande|achat)",
+        r"fecha( (de )?(la )?(compra|pedido|factura))?|data( (ordine|acquisto|compra|zakupu))?",
+        r"tarih",
     ),
     "amount": (
         r"(line|total|net|gross|sales|order|purchase|transaction|trans) ?(amount|amt|value|sales)",
@@ -56,6 +59,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"sales|spent|dollars?|euros?|pounds?|usd|eur|gbp|(total|paid|spent|order|net) ?"
         r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|(order|purchase) total",
         r"(gesamt|netto|brutto)?(betrag|umsatz|preis)|montant( total)?|chiffre d affaires",
+        r"import[eo]( total[e]?)?|monto( total)?|kwota|tutar|bedrag",
     ),
     "quantity": (
         r"(ordered |order )?(quantity|qty)( ordered)?|units( sold)?|number of (items|units)|items",

@@ -24,7 +24,9 @@ ABBREVIATIONS = dict(
 SENSITIVE = frozenset(
     "age gender genre sex marital marriage married education educational birth birthday birthyear "
     "dob race ethnicity ethnic religion nationality citizenship disability language pregnant "
-    "alter geschlecht familienstand bildung geburtsjahr geburtsdatum sexe âge naissance".split()
+    "alter geschlecht familienstand bildung geburtsjahr geburtsdatum sexe âge naissance edad "
+    "sexo idade età sesso leeftijd geslacht wiek płeć yaş cinsiyet возраст пол 年齢 性別 年龄 性别 "
+    "나이 성별".split()
 )
 HOUSEHOLD = frozenset(  # whom a customer lives with, and where
     "household family kids kidhome teenhome children child teen dependents dependent dependants "
@@ -51,7 +53,8 @@ CODED = frozenset(
     "branch store department city state country".split()
 )
 ON_THE_MAP = re.compile(
-    r"(.+ )?(lat|lats|latitude|lng|lon|long|longitude|breitengrad|l[äa]ngengrad|easting|northing)"
+    r"(.+ )?(lat|lats|latitude?|latitudine|lng|lon|long|longitude?|longitudine|"
+    r"(geo)?(breite|l(ä|ae?)nge)(n?grad)?|easting|northing)"
     r"|(geo|gps|map) ?[xy]|[xy] ?(coord|coordinate|coordinates)|geo(hash)?"
 )
 YEARS = frozenset("year birth birthyear yob jahr geburtsjahr année annee".split())
