@@ -202,6 +202,7 @@ def test_a_change_is_written_by_its_button_alone(segments, shown, monkeypatch):
     monkeypatch.setattr(explore, "is_watched", lambda: True)
     explore.keep(segments, 1, name="x")
     assert not made.written
+    monkeypatch.setattr(explore, "is_watched", lambda: False)  # so it is on a click in a window
     shown[-2].click()
     assert made.written == 1 and "run" in text(shown) and shown[-2].description == "Run it"
 

@@ -89,7 +89,6 @@ def test_a_segment_of_no_known_kind_gets_one_of_its_own(run):
         "avoid": "Shout.",
         "measure": "",
         "grounds": "",
-        "nearest kind, and why not": "",
     }
     (kind,) = tomllib.loads(change.after)["archetypes"]
     effects = run.profile()[2].round(1)

@@ -329,7 +329,7 @@ def keep(segments: Segments, segment: int, **new: str) -> None:
 
     def write() -> None:
         change.write()
-        _start(change.command)
+        _start(change.command, watched=True)
 
     if is_watched() and change.difference:
         _button("Write it to dataset.toml", write)
@@ -340,11 +340,11 @@ def adopt(segments: Segments, k: int | None = None) -> None:
 
     Only what depends on k runs again.
     """
-    _start(segments.command(k or segments.k))
+    _start(segments.command(k or segments.k), is_watched())
 
 
-def _start(command: list[str]) -> None:
-    """Show a command, and in a window a button that runs it."""
+def _start(command: list[str], watched: bool) -> None:
+    """Show a command, and in a window, as the cell was started, a button that runs it."""
     display(HTML(f"<pre>{html.escape(shlex.join(command))}</pre>"))
 
     def run() -> None:
@@ -355,7 +355,7 @@ def _start(command: list[str]) -> None:
             for line in running.stdout or ():
                 sys.stdout.write(line)
 
-    if is_watched():
+    if watched:
         _button("Run it", run)
 
 

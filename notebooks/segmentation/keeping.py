@@ -128,7 +128,8 @@ def change(segments: Segments, segment: int, new: dict[str, str]) -> Change:
     told = {when: one.said(segment) for when, one in both.items()}
     option = session.near(path) if option else ""
     command = [*segments.command(segments.k if segments.trial else None, option), "--from", "04"]
-    return Change(path, before, after, there, pd.DataFrame(told), command)
+    words = pd.DataFrame(told).rename_axis("text")
+    return Change(path, before, after, there, words[(words != "").any(axis=1)], command)
 
 
 def _content(path: Path) -> bytes | None:
