@@ -141,6 +141,7 @@ def change(content, place, value):
         ("archetypes.0.when", "share(spent) > 1", ["'share(spent)' has to hold a condition"]),
         ("archetypes.0.when", "share(median(spent) > 1) > 1", ["median is not allowed"]),
         ("archetypes.0.when", "of_total_all(spent) > 1", ["of_total_all is not allowed"]),
+        ("archetypes.0.summary.1.when", GONE, ["summary.2 lacks the key 'when'"]),
         ("archetypes.0.summary.1.when", "share(onlin > 0) > 0", ["'Big spenders', summary 2: "]),
         ("archetypes.0.advice.0.text", "Up {of_total(spend)}", ["advice 1: ", "'spend'"]),
         ("archetypes.0.avoid.0.when", "share(member > ", ["avoid 1: ", "cannot be read"]),
