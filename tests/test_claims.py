@@ -524,6 +524,7 @@ def test_a_value_that_is_changed_after_the_fact_is_found(cards):
     [
         ("index.html.j2", ["most"]),  # what separates the segments most stands first
         ("notebook.html.j2", []),
+        ("drift.html.j2", ["strong"]),  # a band of the picture
         # No better than by chance; a band of the picture; what is compared by what; the scale.
         ("comparison.html.j2", ["better", "strong", "few", "best", "poor", "most"]),
     ],

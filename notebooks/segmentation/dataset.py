@@ -482,10 +482,8 @@ def _contradictions(dataset: Dataset, file: _File) -> Iterator[tuple[str, str]]:
             what = f"column {column.name!r}: valid needs two ascending numbers"
             yield what, "for example [0, 1]"
         if column.before and not column.is_numeric:
-            yield (
-                f"column {column.name!r}: days before a day are numbers",
-                'give it kind = "number"',
-            )
+            what = f"column {column.name!r}: days before a day are numbers"
+            yield what, 'give it kind = "number"'
         for spelling in column.found_as:
             twin = spellings.setdefault(spelling, column.name)
             if twin != column.name:
