@@ -173,3 +173,13 @@ def test_textbook_silhouettes_standardise_first():
     table = alternatives.textbook_silhouettes(spaces, range(2, 9))
     assert table.index.tolist() == [2, 3]  # no more segments than different rows
     assert table.loc[2].tolist() == pytest.approx([BY_HAND["silhouette"]] * 2)
+
+
+def test_regions_that_differ_in_a_zero_alone_are_told_from_others():
+    features = pd.DataFrame({"a": [0.0] * 50 + [5.0] * 50, "b": [1.0, 2.0] * 50})
+    regions = np.repeat([0, 1], 50)
+    assert alternatives.apart_by_zeros(regions, features)
+    assert not alternatives.apart_by_zeros(regions, features + 1)
+    three = np.repeat([0, 1, 2], [50, 25, 25])
+    assert not alternatives.apart_by_zeros(three, features), "two of them have no zero"
+    assert alternatives.apart_by_zeros(np.where(three == 2, alternatives.NOISE, three), features)

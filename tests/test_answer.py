@@ -31,7 +31,7 @@ def write(folder, **more):
 def test_segments_have_name_size_and_share_of_the_value(tmp_path):
     assert terminal.found(tmp_path) == [], "a run without profiles has no answer"
     lines = [line for line in write(tmp_path) if line]
-    assert lines[0] == "The 10,000 clients fall into 3 segments; verdict: constructed."
+    assert lines[0] == "The 10,000 clients are divided into 3 segments; verdict: constructed."
     assert lines[1].split() == ["segment", "clients", "share", "of", "turnover", "of", "debt"]
     assert lines[2].split() == ["Big", "spenders", "1,200", "12%", "60%", "20%"]
     assert lines[3].split()[-4:] == ["8,795", "88%", "0.3%", "100%"]

@@ -225,7 +225,7 @@ def test_a_table_that_nobody_knows_becomes_a_report(shoppers, bring, tmp_path, r
     run = subprocess.run([*command, "--input", bring(shoppers)], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert (results / "index.html").is_file()
-    assert f"The {ROWS} customers fall into" in run.stdout
+    assert f"The {ROWS} customers are divided into" in run.stdout
     for segment in pd.read_csv(results / "segments.csv")["segment_name"].unique():
         assert f"\n  {segment[:39]}" in run.stdout
     assert f"Report: {results / 'index.html'}\nExplore it: " in run.stdout

@@ -381,7 +381,7 @@ def test_other_assumptions_are_computed_as_in_the_notebook(browser, plain, respo
     needed = control_share_needed(customers, response / 100, uplift / 100)
     assert shown["visible"] == f"{100 * visible:.1f}"
     assert shown["shows"] == ("yes" if visible <= uplift / 100 else "no")
-    assert shown["needed"] == (f"{100 * needed:.0f}%" if needed == needed else "no split would do")
+    assert shown["needed"] == (f"{100 * needed:.0f}%" if needed == needed else "none is enough")
     added = (customers - control) * uplift / 100
     for name, amount in (("added", added), ("value", 30 * added)):  # halves may go either way
         assert abs(float(shown[name].replace(",", "")) - amount) <= 0.5

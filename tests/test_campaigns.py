@@ -158,14 +158,14 @@ def test_what_cannot_be_seen_has_no_split(uplift):
         (
             {"A": 4_000, "B": 2_000},
             [
-                "Too few on the list at any split: A and B.",
+                "Too few to show an uplift of 2.0 points at any split: A and B.",
                 "All lists judged together need a control share of 24%.",
             ],
         ),
         (
             {"A": 100, "B": 300},
             [
-                "Too few on the list at any split: A and B.",
+                "Too few to show an uplift of 2.0 points at any split: A and B.",
                 "All lists judged together are too few as well.",
             ],
         ),

@@ -553,12 +553,23 @@ def test_the_first_text_whose_condition_holds_is_claimed():
     assert (again, again.condition, again.values) == (both, both.condition, both.values)
 
 
+def test_numbers_of_one_name_keep_apart_however_often_claims_are_put_together():
+    parts = [claim({"n": n}, ("n > 0", "x")) for n in (1, 2, 3)]
+    inner = together("x, x", parts[:2]), together("x, x", parts[1:])
+    whole = together("x, x, x, x", [*inner, together("x, x", parts[::-2])])
+    (entry,) = claims_of([whole])
+    assert holds(entry) and sorted(set(entry["values"].values())) == [1, 2, 3]
+    low, high = claim({"n": 1, "m": 5}, ("n < m", "x")), claim({"n": 5, "n_2": 9}, ("n < n_2", "x"))
+    assert holds(claims_of([together("x, x", [low, high])])[0])
+
+
 @pytest.mark.parametrize(
     ("values", "highest", "lowest"),
     [
         ({"a": 3, "b": 1, "c": 2}, "a", "b"),
-        ({"a": 2, "b": 2, "c": 1}, "a among others", "c"),
-        ({"a": 1 / 3, "b": 1 - 2 / 3, "c": 1}, "c", "a among others"),
+        ({"a": 2, "b": 2, "c": 1}, "a and b", "c"),
+        ({"a": 2, "b": 2, "c": 2, "d": 1}, "a among others", "d"),
+        ({"a": 1 / 3, "b": 1 - 2 / 3, "c": 1}, "c", "a and b"),
         ({"a": 5, "b": math.nan}, "a", "a"),
         ({}, "", ""),
     ],

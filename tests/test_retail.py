@@ -12,7 +12,13 @@ from fitted import Prepared
 from customer_tables.errors import UserError
 from runner.pages import glossary
 from segmentation import intake, rfm, stability
-from segmentation.assortment import against_everybody, buys_more, goods_of, spending_shares
+from segmentation.assortment import (
+    against_everybody,
+    buys_more,
+    goods_of,
+    share_errors,
+    spending_shares,
+)
 from segmentation.dataset import load_dataset
 from segmentation.kmeans import scan_kmeans
 
@@ -42,7 +48,7 @@ def test_every_household_and_every_rule(opened, customers):
     assert (customers["age"].notna()).sum() == 801
     told = {change.what: change.rows for change in opened[1].changes}
     assert told["transaction lines"] == 1_469_307
-    assert told["customers of whom the second file says nothing"] == 2469 - 801
+    assert told["customers missing from the second file"] == 2469 - 801
 
 
 def test_every_household_by_another_way(known, customers, prepared):
@@ -91,7 +97,7 @@ def test_four_segments_come_back_with_the_names_of_the_archetypes(prepared):
     named = prepared.named(pd.Series(fits[4].labels, index=prepared.matrix.index))
     assert {entry.name for entry in named.values()} == {
         "Frequent shoppers",
-        "Growing infrequent shoppers",
+        "New or growing infrequent shoppers",
         "Lapsing customers",
         "Stock-up shoppers with coupons",
     }
@@ -178,11 +184,21 @@ def test_shares_are_of_money_and_in_the_order_of_everybody():
     }
     multiples = against_everybody(shares)
     assert multiples["Fish"].to_dict() == {"Fishers": 2, "Growers": 0}
-    assert buys_more(multiples) == {
+    errors = shares.drop("everybody") * 0
+    assert buys_more(shares, errors) == {
         "Fishers": ["Fish (2.0 times)"],
         "Growers": ["Fruit (1.3 times)"],
     }
-    assert buys_more(multiples.clip(upper=1.09)) == {"Fishers": [], "Growers": []}
+    assert buys_more(shares, errors + 0.13) == {"Fishers": [], "Growers": []}, "within chance"
+
+
+def test_the_error_of_a_share_of_spending_is_that_of_new_samples():
+    rng = np.random.default_rng(3)
+    spent = pd.DataFrame(rng.gamma(0.5, [30, 10], (2_000, 2)), columns=["a", "b"])
+    labels, titles = pd.Series([1] * 2_000), {"a": "A", "b": "B"}
+    found = share_errors(spent, labels, {1: "all"}, titles).loc["all", "B"]
+    draws = [spent.sample(frac=1, replace=True, random_state=n).sum() for n in range(400)]
+    assert found == pytest.approx(np.std([d["b"] / d.sum() for d in draws]), rel=0.1)
 
 
 def test_nothing_spent_is_no_share():

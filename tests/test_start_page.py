@@ -26,7 +26,8 @@ CARD = (
 ACTIONS = {
     "High spenders": (
         "78%|30%|What to do with High spenders: an offer they can decline.||"
-        "Share of High spenders who respond|7.1 points as listed, 4.3 at half and half|"
+        "Share of High spenders who respond|"
+        "7.1 points with 10% held out, 4.3 points at half and half|"
         "List of High spenders, CSV 1,488 rows"
     ),
     "Nearly dormant": (
@@ -142,9 +143,9 @@ def test_a_bar_beyond_the_reach_is_cut_and_one_threshold_marks_on_the_whole_page
 @pytest.mark.parametrize(
     ("listed", "halves", "expected"),
     [
-        (0.071, 0.043, "7.1 points as listed, 4.3 at half and half"),
-        (0.32, 0.15, "Too few as listed, 15.0 at half and half"),
-        (None, 0.15, "Too few as listed, 15.0 at half and half"),
+        (0.071, 0.043, "7.1 points with 10% held out, 4.3 points at half and half"),
+        (0.32, 0.15, "Too few as listed, 15.0 points at half and half"),
+        (None, 0.15, "Too few as listed, 15.0 points at half and half"),
         (0.5, 0.21, "Too few to test"),
         (None, None, "–"),
     ],
@@ -192,7 +193,7 @@ def test_tables_show_every_number(page):
     )
     assert control[1:] == [
         ["High spenders", "1,382", "118", "no", "7.1", "4.3", "31%", "", "", ""],
-        ["Too few", "9", "0", "no", "–", "40.0", "no split would do", "", "", ""],
+        ["Too few", "9", "0", "no", "–", "40.0", "none is enough", "", "", ""],
     ]
     assert descriptors[1] == ["Credit limit", "$6,000", "$2,500", "$2,100", "$9"]
     assert changes[1:] == [

@@ -158,9 +158,7 @@ def test_an_unknown_kind_of_customer_is_told_by_what_it_is_worth(make_shop, spen
         "Start from what sets it apart, and test one offer on a part of the list."
     )
     assert found["grounds"] == f"Based on: {spent[0]}% of all spent; 20% of all clients."
-    assert found["measure"] == (
-        "the share that responds and spent per client, against a control group without the offer"
-    )
+    assert found["measure"] == ("the share that responds and spent per client")
 
 
 @pytest.mark.parametrize(
@@ -208,8 +206,8 @@ def test_of_too_few_nothing_is_said(shop):
         ),
         (
             replace(MATCHED, archetype="known", score=0.88),
-            "reaches 0.88: the match is no better than that of null data, so the name describes "
-            "a zone.",
+            "reaches 0.88: the match is no better than that of null data, so the name marks "
+            "a region of a continuum, no distinct group.",
         ),
         (
             replace(UNKNOWN, runner_up_score=0.7, obstacle=TAKEN),
@@ -229,7 +227,7 @@ def test_evidence(name, text):
 def test_three_sentences(make_shop):
     names = {1: "Big", 2: "Web"}
     assert summary.answer(make_shop(), SIZES, WORTH, names, SOLUTION, {}) == [
-        "The 1,000 clients fall into 2 segments: Big and Web.",
+        "The 1,000 clients are divided into 2 segments: Big and Web.",
         "Start with Big: they are 30% of the clients and account for 80% of spent, while Web are "
         "70% and account for 20% of spent.",
         "How sure: They come back.",
@@ -244,8 +242,8 @@ def test_the_start_says_who_has_most_each_and_what_not_to_do(make_shop):
     each = {"spent": WORTH["spent"].assign(mean=[2.0, 3.5])}
     start = summary.answer(make_shop(), SIZES, each, {1: "Big", 2: "Web"}, SOLUTION, said)[1]
     assert start.endswith(
-        "20% of spent. They have most spent in total; Web have most per client (3.50 EUR on "
-        "average, against 2 EUR). A limit for Big: no offer: they hold 60% of all."
+        "20% of spent. Web have most spent per client (3.50 EUR on "
+        "average, against 2 EUR). Caution for Big: no offer: they hold 60% of all."
     )
     said[1]["avoid"] = Claim(avoid, "median(spent) > 3", {})
     plain = summary.answer(make_shop(), SIZES, WORTH, {1: "Big", 2: "Web"}, SOLUTION, said)[1]
@@ -341,7 +339,7 @@ def test_the_page_has_its_sentences_in_order(make_shop):
 
 def test_segments_no_clearer_than_those_of_data_without_groups_are_no_place_to_start(make_shop):
     for word, clearer, start in (
-        ("constructed", False, "None of them"),
+        ("constructed", False, "No segment comes first: see"),
         ("constructed", True, "Start with"),
         ("natural", False, "Start with"),
     ):

@@ -478,7 +478,7 @@ def test_demographics_are_joined_and_never_filled_in(bring):
     assert table.loc["B", ["town", "age"]].isna().all()
     assert {g.name: g.kind for g in guesses} == {"town": "category", "age": "category"}
     told = {c.what: (c.rows, c.action) for c in joined.changes}
-    assert told["customers of whom the second file says nothing"][0] == 1
+    assert told["customers missing from the second file"][0] == 1
     assert told["people in the second file who are not among the customers"] == (1, "left out")
     assert "e_mail" not in table
 

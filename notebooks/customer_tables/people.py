@@ -120,7 +120,7 @@ def _join(customers: Reading, people: Reading, where: str) -> tuple[Reading, lis
             remedy="check that both files use the same identifiers",
         )
     counted = (
-        ("customers of whom the second file says nothing", unknown, "kept, shown as unknown"),
+        ("customers missing from the second file", unknown, "kept, shown as unknown"),
         ("people in the second file who are not among the customers", others, "left out"),
     )
     changes += [Change(what, rows=rows, action=action) for what, rows, action in counted if rows]

@@ -219,7 +219,7 @@ def _instance(entry: Mapping[str, Any], cast: Mapping[str, Player]) -> dict[str,
         ]
         if phrases:
             made[key] = _listed(phrases)
-    made["measure"] = f"{in_words(entry['measure'])}, against a control group without the offer"
+    made["measure"] = in_words(entry["measure"])
     if "leave_out" in entry:
         made["leave_out"] = in_columns(entry["leave_out"])
     return made

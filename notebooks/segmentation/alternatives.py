@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import combinations
 
 import fastcluster
 import numpy as np
@@ -67,6 +68,14 @@ def dbscan(matrix: np.ndarray, eps: float, neighbours: int) -> np.ndarray:
     eps = max(eps, np.finfo(float).tiny)
     with threadpool_limits(1):
         return DBSCAN(eps=eps, min_samples=neighbours).fit_predict(matrix)
+
+
+def apart_by_zeros(labels: np.ndarray, features: pd.DataFrame) -> bool:
+    """Whether in any two regions nearly all have a zero of some feature, and nearly none."""
+    inside = labels != NOISE
+    zeros = (features[inside] == 0).groupby(labels[inside]).mean().to_numpy()
+    pairs = combinations(zeros, 2)
+    return all((np.minimum(a, b) <= 0.05)[np.maximum(a, b) >= 0.95].any() for a, b in pairs)
 
 
 def hdbscan(matrix: np.ndarray, min_cluster_size: int) -> np.ndarray:
@@ -143,10 +152,12 @@ def _row(matrix: np.ndarray, labels: np.ndarray, silhouette: np.ndarray) -> dict
 
 
 def agreement(labelings: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Return the adjusted Rand index of every pair of labelings (noise counts as a group)."""
-    table = {
-        a: {b: adjusted_rand(x, y) for b, y in labelings.items()} for a, x in labelings.items()
-    }
+    """Return the adjusted Rand index of every pair of labelings that hold a group.
+
+    Noise counts as a group beside others.
+    """
+    known = {name: labels for name, labels in labelings.items() if labels.max() > NOISE}
+    table = {a: {b: adjusted_rand(x, y) for b, y in known.items()} for a, x in known.items()}
     return pd.DataFrame(table)
 
 

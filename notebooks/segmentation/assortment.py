@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from segmentation.claims import Claim, stated
@@ -39,12 +40,30 @@ def against_everybody(shares: pd.DataFrame) -> pd.DataFrame:
     return shares.drop(EVERYBODY) / everybody.where(everybody > 0)
 
 
-def buys_more(multiples: pd.DataFrame, most: int = 3) -> dict[str, list[Claim]]:
-    """List the goods that each segment buys clearly more of than everybody, most first."""
+def share_errors(
+    customers: pd.DataFrame, labels: pd.Series, names: dict[int, str], titles: dict[str, str]
+) -> pd.DataFrame:
+    """Return the standard errors of `spending_shares`, by segment (Cochran 1977, eq. 2.39)."""
+    spent = customers[list(titles)].clip(lower=0).rename(columns=titles)
+    total, segments = spent.sum(axis=1), labels.map(names)
+    shares = spent.groupby(segments).sum().div(total.groupby(segments).sum(), axis=0)
+    residuals = spent - shares.loc[segments].mul(total.to_numpy(), axis=0).to_numpy()
+    squares = (residuals**2).groupby(segments).sum()
+    return np.sqrt(squares).div(total.groupby(segments).sum(), axis=0)
+
+
+def buys_more(shares: pd.DataFrame, errors: pd.DataFrame, most: int = 3) -> dict[str, list[Claim]]:
+    """List the goods that each segment buys clearly more of than everybody, most first.
+
+    The 95% interval of its share lies above that of everybody.
+    """
+    multiples, low = against_everybody(shares), (shares - 1.96 * errors)[list(shares)]
     return {
         str(segment): [
             stated("{goods} ({times:.1f} times)", goods=goods, times=multiple)
-            for goods, multiple in row.nlargest(most).items()
+            for goods, multiple in row[low.loc[segment] > shares.loc[EVERYBODY]]
+            .nlargest(most)
+            .items()
             if multiple >= CLEARLY_MORE
         ]
         for segment, row in multiples.iterrows()

@@ -268,7 +268,9 @@ def _power_sentences(groups: pd.DataFrame, pooled: dict[str, Any], uplift: float
             numbers | needed,
             ("helped > 0", f"A larger control share would show it: {joined(larger)}."),
         ),
-        claim(numbers, ("hopeless > 0", f"Too few on the list at any split: {joined(too_few)}.")),
+        claim(
+            numbers, ("hopeless > 0", f"Too few to show {what} at any split: {joined(too_few)}.")
+        ),
         claim(
             numbers,
             (

@@ -107,12 +107,18 @@ def most(values: pd.Series, *, least: bool = False) -> Claim:
     if ordered.empty:
         return claim({})
     label, sign = ordered.index[0], "<" if least else ">"
-    first, *rest = ordered.iloc[:2]
-    numbers = {"first": first, "next": rest[0] if rest else first, "others": len(rest)}
+    first, *rest = ordered.iloc[:3]
+    numbers = {"first": first, "others": len(rest)}
+    numbers |= dict(zip(("next", "third"), rest, strict=False))
     if presentation.is_number(label):  # such as a k
         numbers["at"] = label
-    alone = f"first {sign} next or others == 0"
-    return claim(numbers, (alone, str(label)), ("first == next", f"{label} among others"))
+    two = f"{label} and {ordered.index[1]}" if rest else ""
+    return claim(
+        {"next": math.nan, "third": math.nan} | numbers,
+        (f"first {sign} next or others == 0", str(label)),
+        ("first == third", f"{label} among others"),
+        ("first == next", two),
+    )
 
 
 def listed(parts: Iterable[str], last: str = "and", none: str = "") -> Claim:
@@ -129,15 +135,20 @@ def together(text: str, claims: Iterable[Claim]) -> Claim:
     conditions, holds = [], True
     for part in claims:
         condition, holds = part.condition, holds and (part.holds or not part.condition)
+        called: dict[str, str] = {}  # by the part's own names
         for name, value in part.values.items():
             free, again = name, 2
             while free in values and values[free] != value:
                 free, again = f"{name}_{again}", again + 1
-            values[free] = value
-            if free != name:  # another number of that name
-                condition = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", free, condition)
-        conditions += [f"({condition})"] if condition else []
+            values[free], called[name] = value, free
+        conditions += [f"({_renamed(condition, called)})"] if condition else []
     return Claim(text, " and ".join(dict.fromkeys(conditions)), values, holds)
+
+
+def _renamed(condition: str, called: Mapping[str, str]) -> str:
+    names = "|".join(map(re.escape, sorted(called, key=len, reverse=True)))
+    found = re.compile(rf"(?<!\w)(?:{names})(?!\w)" if names else "$.")
+    return found.sub(lambda match: called[match.group()], condition)
 
 
 def claims_of(content: Any) -> list[dict[str, Any]]:

@@ -69,12 +69,12 @@ def read_scored(model: dict[str, Any], path: Path) -> tuple[Scored, Reading]:
 
 # --- simulated -----------------------------------------------------------------------------------
 
-PRICED = ("money", "number", "count")  # kinds that prices multiply; the first present
+PRICED = ("money", "count")  # kinds that prices or more activity multiply; the first present
 MOVED = 0.5  # share of the customers whose value of a feature has to differ
 
 
 def priced_columns(dataset: Dataset) -> list[str]:
-    """Return the columns that larger prices multiply: money, or else numbers, or else counts.
+    """Return the columns of amounts that grow: money, or else counts.
 
     Only columns that a segmentation variable reads: a change in others could not be detected.
     """

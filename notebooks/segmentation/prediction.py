@@ -2,7 +2,7 @@
 
 A partition of customers who form a continuum is justified by what it says about them, not by an
 index. So segments, yes/no rules, scores and deciles of past value predict, each by the mean of a
-group, what customers did later, and a regression on all features shows how much could be known.
+group, what customers did later, and a regression on all features shows what could be reached.
 None is predicted from their own outcome: means and regressions come from the other folds of the
 customers (Stone 1974, "Cross-validatory choice and assessment of statistical predictions").
 """
@@ -109,7 +109,7 @@ class Outcome:
     """Something that customers did later."""
 
     name: str  # as metrics.json calls it
-    label: str  # as a sentence does: "spending in the 92 days after"
+    label: str  # as a sentence does: "spending in the following 92 days"
     values: pd.Series  # of float, indexed by customer; NaN where it is not known
 
     @property
@@ -134,9 +134,11 @@ def outcomes_of_history(after: pd.DataFrame, index: pd.Index, days: int) -> list
     later = after.set_index("customer_id").reindex(index)
     spent, orders = later["spent"].fillna(0), later["orders"].fillna(0)
     return [
-        Outcome("spent", f"spending in the {days} days after", spent),
-        Outcome("active", f"buying at all in the {days} days after", (orders > 0).astype(float)),
-        Outcome("orders", f"orders in the {days} days after", orders),
+        Outcome("spent", f"spending in the following {days} days", spent),
+        Outcome(
+            "active", f"buying at all in the following {days} days", (orders > 0).astype(float)
+        ),
+        Outcome("orders", f"orders in the following {days} days", orders),
     ]
 
 
@@ -341,7 +343,7 @@ def calibration(contest: Contest, contestant: str, parts: int = 5) -> pd.DataFra
     """Hold predictions against what happened, in parts of equally many customers, lowest first."""
     found = contest.predicted[contestant]
     part = np.ceil(found.rank(method="first", pct=True) * parts).astype(int).rename("part")
-    table = pd.DataFrame({"predicted": found, "happened": contest.outcome.values})
+    table = pd.DataFrame({"predicted": found, "observed": contest.outcome.values})
     means = table.groupby(part).mean()
     means.insert(0, "customers", part.value_counts())
     return means
@@ -507,7 +509,7 @@ def finding(contest: Contest) -> Claim:
     if contest.measure == "R2":
         said = f"segments explain {value} ({interval}) of the variance of {contest.label}"
     else:
-        said = f"segments rank by {contest.label} with an AUC of {value} ({interval}; "
+        said = f"for ranking by {contest.label}, segments reach an AUC of {value} ({interval}; "
         said += "0.50 is chance)"
     return claim(_numbers(contest), ("low <= high", f"Out of sample, {said}; {beside}."))
 
@@ -515,8 +517,8 @@ def finding(contest: Contest) -> Claim:
 def conclusion(contest: Contest) -> Claim:
     """Say for which use the segments serve or not, whichever way the numbers fall."""
     table, label, baseline = contest.first, contest.label, _baseline(contest)
-    index = "" if contest.measure == "R2" else f"{contest.measure} "
-    told = {name: f"{index}{value}" for name, value in _told(contest, *table.index).items()}
+    how = "{} of the variance" if contest.measure == "R2" else f"{contest.measure} {{}}"
+    told = {name: how.format(value) for name, value in _told(contest, *table.index).items()}
     these = f"For predicting {label}, these segments ({told[SEGMENTS]})"
     shown = table.index[table["low"] > CHANCE[contest.measure]]
     useful = next((n for n in AGAINST if n in shown), "")

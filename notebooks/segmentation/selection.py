@@ -137,7 +137,7 @@ def choose_k(
 def _reason(numbers: dict[str, float]) -> Claim:
     """Say why a k was chosen, whose stability is `behind` the best of the actionable range."""
     of_range = f"of {numbers['lowest']} to {numbers['highest']}"
-    largest = f"the largest {of_range} about as stable as the most stable one found again"
+    largest = f"the largest number {of_range} that is about as stable as the most stable"
     return claim(
         numbers,
         ("by_hand == 1", "set by hand"),
@@ -311,7 +311,7 @@ def verdict(
     if references["stability"].notna().any():
         again += f"; null reference data reach {references['stability'].max():.2f}"
     clear = f"silhouette >= null + {EXCESS}"
-    as_clear = "null reference data give segments that are as clear"
+    as_clear = "null reference data give segments that are about as clear"
     differently = "another sample of similar customers could be partitioned differently"
     why = [
         claim(numbers, (f"not {clear}", as_clear)),
@@ -357,6 +357,10 @@ def _beside_null(numbers: dict[str, float], clear: str) -> Claim:
         (
             "apart == 1",
             "That does not count here: null reference data keep gaps in single columns.",
+        ),
+        (
+            f"not {clear} and silhouette > null",
+            f"The difference is less than {EXCESS}, which does not count as clearer.",
         ),
         (f"not {clear}", "The segments are no clearer than those of null reference data."),
     )

@@ -209,9 +209,9 @@ def answer(
     nouns, start = dataset.nouns, _where_to_start(dataset, sizes["share"], worth, shown, said)
     verdict = solution["verdict"]
     judged = {"natural": verdict["word"] == "natural", "clearer": verdict["clearer"]}
-    nowhere = "None of them is a place to start: the verdict says why."
+    nowhere = "No segment comes first: see the verdict."
     counts = {"customers": sizes["customers"].sum(), "k": solution["k"], "named": len(shown)}
-    they = f"The {counts['customers']:,} {nouns} fall into {solution['k']} segments"
+    they = f"The {counts['customers']:,} {nouns} are divided into {solution['k']} segments"
     return [
         claim(counts, ("k == named", f"{they}: {joined([*shown.values()])}.")),
         claim(judged, ("natural == 0 and clearer == 0", nowhere)) or start,
@@ -306,11 +306,12 @@ def _most_each(
     richest = means.idxmax()
     most, own = (quantity(means[segment], value.unit) for segment in (richest, top))
     text = (
-        f" They have most {printable(value.label)} in total; {names[richest]} have most per "
-        f"{dataset.noun} ({most} on average, against {own})."
+        f" {names[richest]} have most {printable(value.label)} per {dataset.noun} ({most} on "
+        f"average, against {own})."
     )
     return claim(
-        {"most_each": means[richest], "own_each": means[top]}, ("most_each > own_each", text)
+        {"most_each": means[richest], "own_each": means[top]},
+        (f"most_each > {1 + CLEARLY} * own_each", text),
     )
 
 
@@ -319,7 +320,7 @@ def _limit(name: str, told: dict[str, Any]) -> Claim:
     avoid = told.get("avoid")
     if not avoid or "of_total(" not in avoid.condition:
         return claim({})
-    return together(f" A limit for {name}: {lower_first(avoid)}", [avoid])
+    return together(f" Caution for {name}: {lower_first(avoid)}", [avoid])
 
 
 def evidence(name: Name, null_matches: pd.Series) -> Claim:
@@ -348,7 +349,10 @@ def evidence(name: Name, null_matches: pd.Series) -> Claim:
     values["null"] = null
     matched = claim(values, (f"match >= {MATCH_THRESHOLD}", decimal(name.score)))
     second = claim(values, (is_near, f"; next {other} ({decimal(score)})"))
-    weak = ": the match is no better than that of null data, so the name describes a zone"
+    weak = (
+        ": the match is no better than that of null data, so the name marks a region of a "
+        "continuum, no distinct group"
+    )
     zone = claim(values, ("null >= match", weak))
     text = (
         f"Match with the pattern (at most 1): {matched}{second}. A segment of null "
@@ -383,7 +387,7 @@ def words(dataset: Dataset, name: Name, members: Members | None) -> dict[str, An
         return [claim for claim in claims if claim.holds]
 
     value = f" and {printable(dataset.value_label)} per {dataset.noun}" if dataset.value else ""
-    measure = f"the share that responds{value}, against a control group without the offer"
+    measure = f"the share that responds{value}"
     phrases = holding(known.summary) if known else []
     advised = holding(known.advice)[:1] if known else _by_worth(dataset, name, members)
     avoided = holding(known.avoid)[:1] if known else []

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from customer_tables.text import CURRENCY_SIGNS, YEAR, counted, points, slug
+from customer_tables.text import CURRENCY_SIGNS, YEAR, counted, points, share, slug
 from runner import pages
 from runner.finder import finder
 from runner.shapes import colour_rules, flow_bands, stack, style_of
@@ -134,7 +134,7 @@ def _notices(report: Mapping[str, Any], stale: Sequence[str]) -> list[Claim]:
         ),
         (
             "natural == 0 and clearer == 0",
-            "No basis for different treatment. Null reference data give segments as clear as "
+            "No basis for different treatment. Null reference data give segments about as clear as "
             "these. So this page describes the segments and advises nothing.",
         ),
         (
@@ -158,8 +158,8 @@ def _parts(descriptors: Sequence[Mapping[str, Any]]) -> list[Claim]:
         ),
         (
             "dependent > 0",
-            "Columns with a star (*) are in what forms the segments, are computed from it, or "
-            "follow from it by half of their variance or more: segments differ in them because of "
+            "Columns with a star (*) are among the features that form the segments, are computed "
+            "from them, or are at least half explained by them: segments differ in them because of "
             "how they were made.",
         ),
     )
@@ -204,13 +204,15 @@ def _detectable(segment: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     """Say which uplift a test of the list would show, and of halves; a dash where unknown."""
     groups = (report.get("control") or {}).get("groups") or ()
     group: Mapping[str, Any] = next((g for g in groups if g["name"] == segment["name"]), {})
-    numbers = {name: group.get(name) for name in ("detectable", "visible")}
-    halves = f"{points(numbers['detectable'])} at half and half"
+    part = (report.get("control") or {}).get("share")
+    numbers = {name: group.get(name) for name in ("detectable", "visible")} | {"part": part}
+    halves = f"{points(numbers['detectable'])} points at half and half"
+    listed = f"{points(numbers['visible'])} points with {share(part)} held out, {halves}"
     return (
         claim(
             numbers,
             (f"detectable > {TOO_FEW}", "Too few to test"),
-            (f"visible <= {TOO_FEW}", f"{points(numbers['visible'])} points as listed, {halves}"),
+            (f"visible <= {TOO_FEW}", listed),
             (f"detectable <= {TOO_FEW}", f"Too few as listed, {halves}"),
         )
         or "–"

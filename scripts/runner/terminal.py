@@ -84,7 +84,7 @@ def found(results: Path) -> list[str]:
     content = json.loads(path.read_text(encoding="utf-8"))
     quick = " (quick settings: a look, no basis for a decision)" if content["quick"] else ""
     headline = (
-        f"The {content['customers']:,} {printable(content['nouns'])} fall into"
+        f"The {content['customers']:,} {printable(content['nouns'])} are divided into"
         f" {content['k']} segments; verdict: {content['verdict']['word']}{quick}."
     )
     segments, values = content["segments"], content["values"]

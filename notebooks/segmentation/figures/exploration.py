@@ -42,20 +42,18 @@ def composition(parts: pd.DataFrame, ax: Axes) -> None:
 def gaps_text(parts: pd.DataFrame) -> tuple[Claim, str]:
     """Say in which columns most values are missing, and most are zero."""
     gaps, zeros = (
-        stated(
-            "{at} has the most {what} ({top:.0%})", "top > 0", at=most(p), what=what, top=p.max()
-        )
+        stated("Most {what} in {at} ({top:.0%})", "top > 0", at=most(p), what=what, top=p.max())
         or stated("no column has {what}", "top == 0", what=what, top=p.max())
         for what, p in {"gaps": parts["missing"], "zeros": parts["zero"]}.items()
     )
-    title = together(sentence_case(f"{gaps}; {zeros}"), [gaps, zeros])
+    title = together(sentence_case(f"{gaps}; {lower_first(zeros)}"), [gaps, zeros])
     return title, "Stacked bars: missing, zero and other values by column."
 
 
 def ends_text(ends: pd.DataFrame) -> tuple[Claim, str]:
     """Say which share has the most customers at its two ends."""
     outside = 1 - ends["between"]
-    text = "{column} has the most customers at its two ends: {share:.0%}"
+    text = "Most customers at the two ends: {column} ({share:.0%})"
     title = stated(text, column=most(outside), share=outside.max())
     return title, "Stacked bars: the two ends and what lies between, by column."
 
@@ -105,7 +103,7 @@ def amounts_text(zeros: pd.Series, spread: pd.Series) -> tuple[Claim, str]:
         widest=most(spread),
         times=spread.max(),
         zero=stated(
-            "; {column} is zero most often ({top:.0%})",
+            "; most zeros in {column} ({top:.0%})",
             "top > 0",
             column=most(zeros),
             top=zeros.max(),

@@ -70,7 +70,7 @@ def shares_text(
         name=most(size),
         share=size.max(),
         nouns=nouns,
-        most=stated(" Largest part {each}.", "n > 0", n=len(parts), each=listed(of_each)),
+        most=stated(" Largest share {each}.", "n > 0", n=len(parts), each=listed(of_each)),
     )
 
 

@@ -24,6 +24,7 @@ METHODS = {  # marks that no segment has
     "autoencoder": (st.LINE, ".", "-"),
     "clustering autoencoder": (st.MUTED, "+", ":"),
 }
+CLEAR = 0.3  # correlations beyond which a feature stands at an end of a component
 FEW = 6  # features, up to which every loading is written and no colour is explained
 OUTSIDE = {  # what a score is on, and what it is
     "described": ("profiling variables", "Share of the profiling variables explained, chance 0"),
@@ -82,18 +83,28 @@ def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> N
 
 
 def loadings_text(loadings: pd.DataFrame) -> tuple[Claim, Claim]:
-    """Say between which features the first components reach."""
-    ends = [
-        stated(
-            "{component} runs from {lowest} ({low:+.2f}) to {highest} ({high:+.2f})",
-            component=component,
-            lowest=most(values, least=True),
-            low=values.min(),
-            highest=most(values),
-            high=values.max(),
+    """Say between which features the first components reach: those with clear correlations."""
+    ends = []
+    for component, values in list(loadings.items())[:3]:
+        numbers = {"low": values.min(), "high": values.max(), "component": component}
+        numbers |= {"lowest": most(values, least=True), "highest": most(values)}
+        ends.append(
+            stated(
+                "{component} runs from {lowest} ({low:+.2f}) to {highest} ({high:+.2f})",
+                f"low <= -{CLEAR} and high >= {CLEAR}",
+                **numbers,
+            )
+            or stated(
+                "{component} is high where {highest} is high ({high:+.2f})",
+                "abs(high) >= abs(low)",
+                **numbers,
+            )
+            or stated(
+                "{component} is high where {lowest} is low ({low:+.2f})",
+                "abs(high) < abs(low)",
+                **numbers,
+            )
         )
-        for component, values in list(loadings.items())[:3]
-    ]
     return ends[0], stated("Heatmap of correlations. {ends}.", ends=listed(ends[1:]))
 
 

@@ -107,13 +107,14 @@ def lineage_text(stability: pd.DataFrame, names: st.Names, chosen: int) -> tuple
     if across.empty:
         text = "No other number of segments was tried beside {k}"
         return stated(text, "tried == 0", k=chosen, tried=len(across)), more
-    title = stated(
+    ends = {"low": round(across.min(), 2), "high": round(across.max(), 2)}
+    alike = "All segments depend alike on the number of segments ({high:.2f} across k)"
+    title = stated(alike, "low == high", **ends) or stated(
         "{least} depend most on the number of segments ({low:.2f} across k), {most} least "
         "({high:.2f})",
         least=most(across, least=True),
-        low=across.min(),
         most=most(across),
-        high=across.max(),
+        **ends,
     )
     return title, more
 

@@ -186,9 +186,11 @@ def separation_text(scan: pd.DataFrame, threshold: float) -> tuple[Claim, Claim]
         ]
         least = {"least": scan[column].min(), "threshold": threshold}
         found[column] = stated(
-            "At no k do all segments stand apart", "not least <= threshold", **least
+            "At no k does the density between all segments fall to a gap",
+            "not least <= threshold",
+            **least,
         ) or stated(
-            "All segments stand apart at {ks}",
+            "The density between all segments falls to a gap at {ks}",
             "least <= threshold",
             ks=listed(filter(None, ks)),
             **least,
@@ -226,7 +228,7 @@ def silhouette_plot(
 def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> tuple[Claim, Claim]:
     """Say which segments, by their names, customers fit best and least."""
     title = stated(
-        "{best} lie nearest to their own segment ({high:.2f}), {worst} least so ({low:.2f})",
+        "{best} have the highest mean silhouette ({high:.2f}), {worst} the lowest ({low:.2f})",
         best=most(by_segment),
         worst=most(by_segment, least=True),
         high=by_segment.max(),

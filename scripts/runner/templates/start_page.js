@@ -70,7 +70,7 @@
   const needed = (response, uplift, customers) => {
     const effect = 2 * (Math.asin(Math.sqrt(response + uplift)) - Math.asin(Math.sqrt(response)));
     const room = 0.25 - (data.effect / effect) ** 2 / customers;
-    return room >= 0 ? `${written(100 * (0.5 - Math.sqrt(room)))}%` : "no split would do";
+    return room >= 0 ? `${written(100 * (0.5 - Math.sqrt(room)))}%` : "none is enough";
   };
   const assume = () => {
     const [response, uplift, share] = all("#assumptions .percent").map((i) => i.valueAsNumber / 100);
