@@ -12,7 +12,7 @@ import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,9 +28,6 @@ from segmentation.dataset import Dataset, build_dataset, locate_dataset
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.model import load_model
 from segmentation.naming import NOTABLE_EFFECT, Name, name_segments
-
-if TYPE_CHECKING:
-    from segmentation.segments import Segments
 
 FILE = "dataset.toml"
 PHRASES = ("advice", "avoid")  # of each, the first that holds is printed
@@ -95,8 +92,8 @@ class Change:
         return shlex.join(self.command)
 
 
-def change(segments: Segments, segment: int, new: dict[str, str]) -> Change:
-    """Change how a segment is named and what is advised, as `Segments.change` says."""
+def change(segments: Any, segment: int, new: dict[str, str]) -> Change:
+    """Change how a segment of a run's `Segments` is named and advised, as its method says."""
     unknown = sorted(new.keys() - {*PARTS})
     if unknown or segment not in segments.names:
         raise UserError(
@@ -160,7 +157,7 @@ class _Naming:
     names: dict[int, Name]
 
     @classmethod
-    def of(cls, segments: Segments, known: Dataset) -> _Naming:
+    def of(cls, segments: Any, known: Dataset) -> _Naming:
         run, labels = segments.run, segments.customers["segment"]
         members = Members(Customers(known, run.columns, run.features), labels)
         effects = profiling.effect_sizes(run._standardised, labels)
@@ -221,8 +218,8 @@ def _archetype(own: Name, effects: pd.Series, new: dict[str, str]) -> tomlkit.it
 # --- a selection ----------------------------------------------------------------------------------
 
 
-def campaign(segments: Segments, mask: np.ndarray, name: str, action: str) -> pd.DataFrame:
-    """Write some customers as a campaign's list, as `Segments.campaign` says."""
+def campaign(segments: Any, mask: np.ndarray, name: str, action: str) -> pd.DataFrame:
+    """Write some customers of a run's `Segments` as a campaign's list, as its method says."""
     run, folder = segments.run, segments.ws.folder
     path = folder / "selections" / f"{slug(name, default='selection')}.csv"
     naming, labels = _Naming.of(run, run.known), run.customers["segment"]

@@ -27,6 +27,7 @@ LONGEST_LABEL = 60  # of a feature in a description
 NOTABLE_EFFECT = 0.25  # below which a feature does not set a segment apart
 CLEAR_EFFECT = 0.5  # average absolute effect from which a profile is no longer "average"
 MOST_TRAITS = 2  # in a description
+ENOUGH_TRAITS = 10  # of a segment, the strongest, from which its description is made
 # Of a feature x: its level is above (below) that of each other segment by more than 5%, and above
 # (below) everybody's, and its median is not on the other side.
 EXTREME = (
@@ -220,6 +221,8 @@ def _traits(
         claim = members.claim(Phrase(_trait(feature, effect > 0), ast.unparse(tree)), segment, tree)
         if claim.holds:
             traits.append((feature, bool(effect > 0), claim))
+        if len(traits) == ENOUGH_TRAITS:
+            break
     return traits
 
 

@@ -17,6 +17,9 @@ from segmentation.dataset import Feature
 from segmentation.figures import style as st
 from segmentation.profiling import LARGEST_EFFECT
 
+MOST_DRAWN = 30  # features in a profile
+PROFILES = "Segment profiles: effect sizes of variables that segment, {n} at the most."
+
 
 def shares(
     sizes: pd.DataFrame, worth: Mapping[str, pd.DataFrame], names: st.Names, styles: st.Styles
@@ -84,8 +87,12 @@ def profiles(
     """Draw effect sizes (segments x features) on common axes, a panel for each segment.
 
     Marker variables are drawn in colour, the others in grey. An effect beyond `LARGEST_EFFECT` is
-    cut off there, with its number: a single extreme one would shrink all others to nothing.
+    cut off there, with its number: a single extreme one would shrink all others to nothing. Of more
+    than `MOST_DRAWN` features those with the largest effects are drawn.
     """
+    furthest = effects.abs().max().nlargest(MOST_DRAWN).index
+    effects = effects[[name for name in effects if name in furthest]]
+    markers = markers[list(effects)]
     height = 0.24 * effects.shape[1] + 0.7
     figure, axes = st.panels_for(len(names), height, sharex=True, sharey=True)
     for ax, (segment, name) in zip(axes, names.items(), strict=True):
