@@ -32,12 +32,13 @@ Result = Mapping[str, Any]  # of arrays, numbers and texts
 Equality = tuple[bool, str]  # whether results are equal, and a sentence that says how
 
 
-def goal(against: str, least: float, measure: str = "seconds") -> dict[str, Any]:
+def goal(against: str, least: float, measure: str = "seconds", why: str = "") -> dict[str, Any]:
     """Say what another way's cost, divided by ours, should be at least; below 1 ours may be more.
 
-    `measure` is one of `MEASURES`: extra memory is that beyond what was loaded before.
+    `measure` is one of `MEASURES`: extra memory is that beyond what was loaded before. `why` says
+    what limits the ratio.
     """
-    return {"against": against, "least": least, "measure": measure}
+    return {"against": against, "least": least, "measure": measure, "why": why}
 
 
 def equal_results(results: Mapping[str, Result], settings: Settings) -> Equality:

@@ -37,7 +37,8 @@ def _goals(record: Mapping[str, Any]) -> Iterable[list[str]]:
         for goal in case["goals"]:
             five = case["ratios"][goal["against"]][goal["measure"]]
             judged = verdict(five, goal["least"]) if case["equal"] else "results differ"
-            wanted = f"at least {goal['least']:.3g}: {judged}"
+            limit = f" ({goal['why']})" if goal.get("why") else ""
+            wanted = f"at least {goal['least']:.3g}{limit}: {judged}"
             yield [title, f"{goal['against']} ({UNITS[goal['measure']]})", _median(five), wanted]
     for figure in record["figures"]:
         judged = "met" if figure["value"] <= figure["most"] else "missed"

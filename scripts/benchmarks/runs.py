@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from io import StringIO
@@ -101,7 +102,30 @@ def same_table(first: str, second: str) -> bool:
     return bool((close | (cells["one"] == cells["two"])).all())
 
 
-# --- nothing to do, and growing tables ----------------------------------------------------------
+# --- a quick look, nothing to do, and growing tables ---------------------------------------------
+
+
+def _imports_alone(folder: Path, settings: Settings) -> Result:
+    """Run notebooks by papermill's command with nothing but their imports."""
+    for path in sorted(NOTEBOOKS.glob("0*.ipynb")):
+        if path.name[:2] not in settings["stages"].split():
+            continue
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        lines = [line for cell in notebook["cells"] for line in "".join(cell["source"]).split("\n")]
+        source = "\n".join(
+            line for line in lines if re.match(r"import |from \S+ import [^(]+$", line)
+        )
+        cell = {"cell_type": "code", "id": "imports", "metadata": {}, "source": source}
+        notebook["cells"] = [cell | {"execution_count": None, "outputs": []}]
+        bare = folder / f"imports {path.name}"
+        bare.write_text(json.dumps(notebook), encoding="utf-8")
+        call("-m", "papermill", bare, folder / path.name, "--no-progress-bar", "--cwd", NOTEBOOKS)
+    return {}
+
+
+def _look(folder: Path, settings: Settings) -> Result:
+    shutil.rmtree(_run(folder, settings))
+    return {}
 
 
 def _finish_a_run(settings: Settings, folder: Path) -> None:
@@ -175,6 +199,14 @@ ENTRIES = (
         quick=({"rows": 8950, "stages": "01", "options": "--quick --only 01", "quick": True},),
         equal=_same_tables,
         goals=(goal("the plain way: papermill and nbconvert", 4.0),),
+    ),
+    Entry(
+        name="quick-look",
+        title="A quick look",
+        ways={"run.py --quick": _look, "papermill, the imports alone": _imports_alone},
+        full=({"options": "--quick", "stages": "01 02 03 04 05 06"},),
+        quick=({"options": "--quick --only 01", "stages": "01"},),
+        goals=(goal("papermill, the imports alone", 1.5),),
     ),
     Entry(
         name="nothing-to-do",
