@@ -27,7 +27,7 @@ ACTIONS = {
     "High spenders": (
         "78%|30%|What to do with High spenders: an offer they can decline.||"
         "Share of High spenders who respond|"
-        "7.1 points with 10% held out, 4.3 points at half and half|"
+        "7.1 points, 4.3 at half and half|"
         "List of High spenders, CSV 1,488 rows"
     ),
     "Nearly dormant": (
@@ -143,9 +143,9 @@ def test_a_bar_beyond_the_reach_is_cut_and_one_threshold_marks_on_the_whole_page
 @pytest.mark.parametrize(
     ("listed", "halves", "expected"),
     [
-        (0.071, 0.043, "7.1 points with 10% held out, 4.3 points at half and half"),
-        (0.32, 0.15, "Too few as listed, 15.0 points at half and half"),
-        (None, 0.15, "Too few as listed, 15.0 points at half and half"),
+        (0.071, 0.043, "7.1 points, 4.3 at half and half"),
+        (0.32, 0.15, "Too few as listed, 15.0 at half and half"),
+        (None, 0.15, "Too few as listed, 15.0 at half and half"),
         (0.5, 0.21, "Too few to test"),
         (None, None, "–"),
     ],

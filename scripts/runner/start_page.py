@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from customer_tables.text import CURRENCY_SIGNS, YEAR, counted, points, share, slug
+from customer_tables.text import CURRENCY_SIGNS, YEAR, counted, points, slug
 from runner import pages
 from runner.finder import finder
 from runner.shapes import colour_rules, flow_bands, stack, style_of
@@ -204,15 +204,13 @@ def _detectable(segment: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     """Say which uplift a test of the list would show, and of halves; a dash where unknown."""
     groups = (report.get("control") or {}).get("groups") or ()
     group: Mapping[str, Any] = next((g for g in groups if g["name"] == segment["name"]), {})
-    part = (report.get("control") or {}).get("share")
-    numbers = {name: group.get(name) for name in ("detectable", "visible")} | {"part": part}
-    halves = f"{points(numbers['detectable'])} points at half and half"
-    listed = f"{points(numbers['visible'])} points with {share(part)} held out, {halves}"
+    numbers = {name: group.get(name) for name in ("detectable", "visible")}
+    halves = f"{points(numbers['detectable'])} at half and half"
     return (
         claim(
             numbers,
             (f"detectable > {TOO_FEW}", "Too few to test"),
-            (f"visible <= {TOO_FEW}", listed),
+            (f"visible <= {TOO_FEW}", f"{points(numbers['visible'])} points, {halves}"),
             (f"detectable <= {TOO_FEW}", f"Too few as listed, {halves}"),
         )
         or "–"
