@@ -18,7 +18,7 @@ from segmentation.figures import style as st
 from segmentation.profiling import LARGEST_EFFECT
 
 MOST_DRAWN = 30  # features in a profile
-PROFILES = "Segment profiles: effect sizes of variables that segment, {n} at the most."
+PROFILES = "Segment profiles: effect sizes of at most {n} variables that segment."
 
 
 def shares(
