@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -169,9 +170,10 @@ async def run_notebook(
 
     most_seconds = work.plan.options.time_limit
     limit, started = asyncio.timeout(most_seconds), time.monotonic()
-    # Papermill waits for its kernel, so it does that in a thread of its own.
+    # Papermill waits for its kernel, so it does that in a thread of its own; with a context of its
+    # own as well, in which jupyter_core keeps the loop of a thread.
     given = {"kernel": kernel, "values": values, "on_cell": tell, "startup": most_seconds}
-    running = asyncio.ensure_future(asyncio.to_thread(_through_papermill, source, shown, **given))
+    running = loop.run_in_executor(None, partial(_through_papermill, source, shown, **given))
     try:
         async with limit:
             notebook = await asyncio.shield(running)
