@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from functools import partial
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,8 @@ async def run_notebook(
     # Papermill waits for its kernel, so it does that in a thread of its own; with a context of its
     # own as well, in which jupyter_core keeps the loop of a thread.
     given = {"kernel": kernel, "values": values, "on_cell": tell, "startup": most_seconds}
-    running = loop.run_in_executor(None, partial(_through_papermill, source, shown, **given))
+    waiting = asyncio.to_thread(_through_papermill, source, shown, **given)
+    running = loop.create_task(waiting, context=Context())
     try:
         async with limit:
             notebook = await asyncio.shield(running)
