@@ -18,7 +18,7 @@ from jupyter_client.utils import run_sync
 from toy_series import ROW, SERIES, SOURCES, Project, wait_for, words
 
 from runner import scheduling
-from runner.execution import Kernel, Kernels
+from runner.execution import Kernels
 from runner.publishing import claim
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs a system with signals, not Windows")
@@ -48,20 +48,6 @@ def test_stopped_runs_leave_the_results_and_the_next_one_goes_on(done, capsys):
     assert done.run(*SETTINGS) == 0
     assert words(capsys)["01"] == "up to date", "finished before the first stop, and kept"
     assert done.read("segments.csv") == "id,segment\na,4.0\n"
-
-
-def test_a_kernel_that_does_not_come_up_is_started_again(project, monkeypatch):
-    begun, start = [], Kernel.start
-
-    async def start_or_die(kernel, *given):
-        await start(kernel, *given)
-        begun.append(kernel)
-        if len(begun) == 1:
-            os.kill(kernel.pid, signal.SIGKILL)
-
-    monkeypatch.setattr(Kernel, "start", start_or_die)
-    assert project.run() == 0
-    assert len(begun) == len(SERIES) + 1
 
 
 @pytest.fixture(scope="module")

@@ -278,7 +278,8 @@ class Workspace:
 
         from segmentation.figures.style import headline
 
-        basis = stated("Based on {basis}.", basis=self._basis()) if self._basis() else ""
+        if basis := self._basis():
+            basis = stated("Based on {basis}.", basis=basis)
         claims = to_plain(claims_of([title, more, caption, basis]))
         caption = printable(f"{caption.rstrip('.')}. {basis}".strip(), 600)
         written = printable(title, 240).rstrip(".")

@@ -216,6 +216,20 @@ def _by_pandas(files: tuple[Path, Path], settings: Settings) -> Result:
     return dict(pd.DataFrame(features).astype("float64").sort_index().items())
 
 
+def _of_lines(name: str, lines: int, form: str, least: float) -> Entry:
+    return Entry(
+        name=name,
+        title="Features from transaction lines",
+        ways={"straight from the file": _aggregated, "pandas": _by_pandas},
+        full=({"lines": lines, "format": form},),
+        quick=({"lines": 20_000, "format": form},),
+        prepare=_write_lines,
+        load=_load_lines,
+        goals=(goal("pandas", least), goal("pandas", 2.0, "peak_memory")),
+        rounds=2,
+    )
+
+
 ENTRIES = (
     Entry(
         name="scoring",
@@ -227,26 +241,6 @@ ENTRIES = (
         equal=_same_lines,
         goals=(goal("DuckDB reads and writes as many columns", 1 / 1.5),),
     ),
-    Entry(
-        name="transactions",
-        title="Features from transaction lines",
-        ways={"straight from the file": _aggregated, "pandas": _by_pandas},
-        full=({"lines": 50_000_000, "format": "parquet"},),
-        quick=({"lines": 20_000, "format": "parquet"},),
-        prepare=_write_lines,
-        load=_load_lines,
-        goals=(goal("pandas", 5.0), goal("pandas", 2.0, "peak_memory")),
-        rounds=2,
-    ),
-    Entry(
-        name="transactions-text",
-        title="Features from transaction lines",
-        ways={"straight from the file": _aggregated, "pandas": _by_pandas},
-        full=({"lines": 20_000_000, "format": "csv"},),
-        quick=({"lines": 20_000, "format": "csv"},),
-        prepare=_write_lines,
-        load=_load_lines,
-        goals=(goal("pandas", 2.5), goal("pandas", 2.0, "peak_memory")),
-        rounds=2,
-    ),
+    _of_lines("transactions", 50_000_000, "parquet", least=5.0),
+    _of_lines("transactions-text", 20_000_000, "csv", least=2.5),
 )

@@ -40,7 +40,6 @@ from runner.traces import described, without_data
 from segmentation.stages import Stage
 
 _ENGINE = "prepared-kernel"
-_READY = 60  # seconds in which a kernel has to answer, or be alive
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Of Python and numpy, Arrow, DuckDB and TensorFlow.
 _NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
@@ -332,18 +331,6 @@ class Kernel(AsyncKernelManager):
                 start_new_session=True,
             )
 
-    async def answers(self) -> bool:
-        """Whether it came up: another program may take a port before the kernel does."""
-        client = self.client()
-        client.start_channels()
-        try:
-            await client.wait_for_ready(timeout=_READY)
-        except RuntimeError:  # it died, or takes longer, which papermill waits for
-            return await self.is_alive()
-        finally:
-            client.stop_channels()
-        return True
-
     async def end(self) -> None:
         """Stop the process and what it started, at once."""
         with suppress(RuntimeError, OSError):
@@ -397,17 +384,11 @@ class Kernels:
 
     @asynccontextmanager
     async def take(self, number: str, names: list[str]) -> AsyncIterator[Kernel]:
-        """Lend the kernel for a stage, started ahead or now; one that does not come up, anew."""
+        """Lend the kernel for a stage, started ahead or now."""
         self.prepare(number, names)
         kernel, start = self._started[number]
         try:
             await start
-            if not await kernel.answers():
-                await kernel.end()
-                del self._started[number]
-                self.prepare(number, names)
-                kernel, start = self._started[number]
-                await start
             yield kernel
         finally:
             await kernel.end()
