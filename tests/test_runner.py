@@ -14,7 +14,7 @@ from toy_series import ROOT, ROW, SERIES, SOURCES, Project, wait_for, words
 
 from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
-from runner import inputs, notebook_files, publishing, records
+from runner import execution, inputs, notebook_files, publishing, records
 from segmentation import session
 
 TWICE = "tables/02_twice.csv"
@@ -310,8 +310,18 @@ def test_a_users_mistake_found_by_a_notebook_is_told_in_three_lines(request, aga
     assert not again or list(asked.results.parent.iterdir()) == [asked.results]
 
 
-def test_a_stage_that_takes_too_long_is_stopped(project, capsys):
+def test_a_stage_that_takes_too_long_is_stopped(project, monkeypatch, capsys):
+    talking, closed = execution._through_papermill, []
+
+    def talks(*args, **given):
+        try:
+            return talking(*args, **given)
+        finally:
+            closed.append(given["kernel"].has_kernel)  # its sockets are not for two threads
+
+    monkeypatch.setattr(execution, "_through_papermill", talks)
     assert project.run("--set", "trouble=wait", "--time-limit", "0.05") == 1
+    assert closed == [True]
     assert "--time-limit" in capsys.readouterr().err
     assert wait_for(lambda: not project.processes(), 5)
 

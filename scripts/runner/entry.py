@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import atexit
 import signal
 import sys
@@ -94,7 +95,31 @@ def writing(what: str, path: Path, remedy: str) -> Iterator[None]:
         raise UserError(problem, where=str(path), remedy=remedy) from None
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+@contextmanager
+def stopping_in_order(task: asyncio.Task[None]) -> Iterator[None]:
+    """Let what stops the command first cancel a task, and stop it when that task has ended."""
+    loop = task.get_loop()
+    numbers: list[int] = []
+
+    def cancel(number: int, frame: FrameType | None) -> None:
+        if numbers:  # asked twice: at once
+            _stop(number, frame)
+        numbers.append(number)
+        loop.call_soon_threadsafe(task.cancel)
+
+    ours = [number for number in signal.valid_signals() if signal.getsignal(number) is _stop]
+    for number in ours:
+        signal.signal(number, cancel)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, _stop)
+        if numbers:
+            _stop(numbers[0], None)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
     _end_quietly()
     raise KeyboardInterrupt(number)
 

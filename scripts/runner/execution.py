@@ -184,8 +184,8 @@ async def run_notebook(
         raise _kernel_failed(work.place.log, name, late, error) from None
     finally:
         if not running.done():  # the time has run out, or the run is ending
-            await kernel.end()
-            await asyncio.wait([running])
+            await kernel.kill()
+            await asyncio.wait([running])  # its thread alone may close the sockets that it uses
             running.exception()  # that the kernel has died is no news
     ended, peak_memory = time.monotonic(), kernel.peak_memory()
     times = _cell_times(notebook, begun, ended, work.place.log, name)
@@ -331,11 +331,16 @@ class Kernel(AsyncKernelManager):
                 start_new_session=True,
             )
 
-    async def end(self) -> None:
-        """Stop the process and what it started, at once."""
+    async def kill(self) -> None:
+        """Stop the process and what it started, at once: a thread that talks to it ends."""
         with suppress(RuntimeError, OSError):
             if self.provisioner is not None:
                 await self.provisioner.kill()
+
+    async def end(self) -> None:
+        """Kill the process, and remove what belonged to it."""
+        await self.kill()
+        with suppress(RuntimeError, OSError):
             await self.shutdown_kernel(now=True)
         if self._watchdog is not None:
             self._watchdog.kill()

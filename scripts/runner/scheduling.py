@@ -12,6 +12,7 @@ from pathlib import Path
 
 from customer_tables.errors import UserError
 from runner import RunFailed, finishing, records
+from runner.entry import stopping_in_order
 from runner.execution import Kernels, run_notebook
 from runner.notebook_files import imported_names
 from runner.plan import Work, now
@@ -28,7 +29,10 @@ def run_stages(work: Work) -> None:
         _logging_to(work.place.log),
         asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner,
     ):
-        runner.run(_run_stages(work))
+        loop = runner.get_loop()
+        stages = loop.create_task(_run_stages(work))
+        with stopping_in_order(stages):
+            loop.run_until_complete(stages)
 
 
 async def _run_stages(work: Work) -> None:
