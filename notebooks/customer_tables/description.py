@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,6 +13,7 @@ from tomlkit.items import KeyType, SingleKey
 
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess
+from customer_tables.roles import archetypes
 from customer_tables.source import Source
 from customer_tables.storage import text_digest
 from customer_tables.text import YEAR
@@ -67,8 +66,16 @@ MEANINGS = {
 }
 SAME = "the same for every customer"
 RFM = {"recency": "recency_days", "frequency": "orders", "monetary": "spent"}
-# Archetypes of a shop's customers, each as it is written into the file.
-ARCHETYPES = Path(__file__).with_name("shop_archetypes.toml")
+PLAYS = {  # the roles of archetypes.toml
+    "recency_days": "recency",
+    "orders": "frequency",
+    "net_value": "value",
+    "tenure_days": "tenure",
+    "basket_value": "ticket",
+    "products": "breadth",
+    "discount_share": "discount",
+    "returns_share": "returns",
+}
 
 
 def is_untouched(text: str) -> bool:
@@ -220,10 +227,7 @@ def describe_transactions(
     more = [_table("source", given, "the columns of the file of purchases")]
     if not constant & set(RFM.values()):
         more += [_table("rfm", RFM, "the features behind the RFM segments")]
-    for archetype in ARCHETYPES.read_text(encoding="utf-8").split("\n\n")[1:]:
-        block = archetype.rstrip("\n") + "\n"
-        if not constant & set(tomllib.loads(block)["archetypes"][0]["pattern"]):
-            more.append(block)
+    more += archetypes([guess for guess in guesses if guess.source not in constant], table)
     return dataset_toml(name, about, [*guesses, *people], "net_value", questions, more)
 
 
@@ -231,7 +235,8 @@ def _meaning(column: str, values: pd.Series) -> Guess:
     label, kind, unit, role, transform, why = MEANINGS[column]
     if transform == "log1p" and values.min() < 0:
         transform = "yeo-johnson"
-    return Guess(column, column, label, kind, role, why, unit, transform)
+    found = Guess(column, column, label, kind, role, why, unit, transform)
+    return replace(found, plays=PLAYS.get(column, ""), plays_why="made from the lines")
 
 
 def _bought(column: str) -> Guess:
