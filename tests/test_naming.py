@@ -99,7 +99,8 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
     ("patterns", "effects", "names"),
     [
         # Both are alike; the second one more so.
-        ({"Big": FIRST}, "1.5 1 0 0 0 / 1 1 0 0 -0.5", "Highest spent / Big"),
+        ({"Big": FIRST}, "1.5 1 0 0 0 / 1 1 0 0 -0.5", "Big: highest spent / Big"),
+        ({"Big": FIRST}, "1.5 1 0 0 0 / 1 1.5 0 0 0", "Big: highest spent / Big: highest ticket"),
         # Alone, "first" fits segment 1 best (.97), but then segment 2 has nothing.
         ({"first": FIRST, "second": SECOND}, "1 0.6 0 0 0 / 1 1.4 0 0 0", "second / first"),
         # Summed up, (1: weak .55, 2: strong .94) beats (1: strong .95, 2: nothing). But "weak" is
@@ -107,7 +108,7 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
         (
             {"strong": STRONG, "weak": WEAK},
             "1 0.329 1 1.52 0 / 1 0.363 0 1 0",
-            "strong / Highest ticket",
+            "strong: highest visits / strong: highest ticket",
         ),
         ({"Known": STRONG}, f"0.61 {np.sqrt(1 - 0.61**2)} 0 0 0 / 0 0 0 0 0", "Known / Average"),
         (

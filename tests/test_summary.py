@@ -9,7 +9,7 @@ import pytest
 from segmentation import summary
 from segmentation.claims import Claim
 from segmentation.conditions import Customers, Members
-from segmentation.dataset import Feature, Phrase
+from segmentation.dataset import Archetype, Feature, Phrase
 from segmentation.naming import TAKEN, Description, Name
 
 SPENT = Feature("spent", "spent", "Spent", "money", "EUR")
@@ -195,17 +195,19 @@ def test_of_too_few_nothing_is_said(shop):
     ("name", "text"),
     [
         (
-            replace(MATCHED, archetype="known"),
+            replace(MATCHED, archetype=Archetype("Big spenders", {"spent": 1}, "")),
             "Match with the pattern (at most 1): 0.91. A segment of null reference data with the "
             "same margins reaches 0.88.",
         ),
         (
-            replace(MATCHED, archetype="known", runner_up_score=0.6),
+            replace(
+                MATCHED, archetype=Archetype("Big spenders", {"spent": 1}, ""), runner_up_score=0.6
+            ),
             "0.91; next Web visitors (0.60). A segment of null reference data with the same "
             "margins reaches 0.88.",
         ),
         (
-            replace(MATCHED, archetype="known", score=0.88),
+            replace(MATCHED, archetype=Archetype("Big spenders", {"spent": 1}, ""), score=0.88),
             "reaches 0.88: the match is no better than that of null data, so the name marks "
             "a region of a continuum, no distinct group.",
         ),

@@ -34,6 +34,9 @@ SPREADS = {"level": 1.5, "close": 1.2}
 NAMES = re.compile(rf"\b({'|'.join(ROLES)})\b")
 LABELS = re.compile(rf"<({'|'.join(ROLES)})>")
 NOTHING = "(?!)"
+SEVERAL = ("part", "use")  # roles that several columns play, each by itself
+MOST_USES = 12  # columns
+NO_USE = re.compile(ROLES["use"]["unless"])
 COUNTED = re.compile("^(total )?(number|amount|count) (of )?|^total (?=.*(calls|minutes|lines)$)")
 SUMMED = re.compile(
     r"\b(total|amount|of|on|charges?|spen[dt]|spending|sales|revenue|purchases)\b ?"
@@ -162,10 +165,14 @@ def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:
         if role in players and (other := entry.get("stands_for", "")):
             sign = -1 if entry.get("opposite") else 1
             players.setdefault(other, [replace(players[role][0], sign=sign)])
+    free = [g for g in guesses if g.role == "segment" and g.is_numeric and not g.plays]
+    free = [g for g in free if not NO_USE.fullmatch(g.label.lower())]
+    players["use"] = [_player(guess, columns[guess.name]) for guess in free[:MOST_USES]]
     written: set[str] = set()
     for entry in LIBRARY["archetypes"]:
-        for part in players.get("part", [None]):
-            cast = {role: found[0] for role, found in players.items()} | {"part": part}
+        several = next((role for role in SEVERAL if role in entry["pattern"]), "")
+        for one in players.get(several, [None]):
+            cast = {role: found[0] for role, found in players.items() if found} | {several: one}
             made = _instance(entry, {role: player for role, player in cast.items() if player})
             if made and made["name"] not in written:
                 written.add(made["name"])
@@ -222,6 +229,8 @@ def _instance(entry: Mapping[str, Any], cast: Mapping[str, Player]) -> dict[str,
     made["measure"] = in_words(entry["measure"])
     if "leave_out" in entry:
         made["leave_out"] = in_columns(entry["leave_out"])
+    if "general" in entry:
+        made["general"] = entry["general"]
     return made
 
 

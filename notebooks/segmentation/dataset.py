@@ -143,6 +143,7 @@ class Archetype:
     avoid: tuple[Phrase, ...] = ()  # what not to do: the first that holds
     measure: str = ""
     leave_out: str = ""  # a condition over one customer for whom the advice makes no sense
+    general: bool = False  # given where no other fits, the more it says of what sets one apart
 
     @property
     def phrases(self) -> list[tuple[str, Phrase]]:

@@ -6,6 +6,7 @@ its first change, and stays as it is.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import html
 import os
@@ -173,12 +174,14 @@ class _Naming:
 
 
 def _edit(document: Any, naming: _Naming, segment: int, new: dict[str, str]) -> None:
-    """Write what is new into the archetype of a segment; it gets one where it has none."""
+    """Write what is new into the archetype of a segment; it gets its own where it has none."""
     own, kinds = naming.names[segment], document.setdefault("archetypes", tomlkit.aot())
-    old = own.archetype.name if own.archetype else ""
+    old, shared = (str(own.name), own.archetype.name) if own.archetype else ("", "")
     if (entry := next((kind for kind in kinds if kind["name"] == old), None)) is None:
         segmenting = [f.name for f in naming.known.features_with("segment")]
         entry = _archetype(own, naming.effects.loc[segment, segmenting], new)
+        texts: dict = next((kind for kind in kinds if kind["name"] == shared), {})
+        entry.update({key: copy.deepcopy(texts[key]) for key in texts if key not in entry})
         kinds.append(entry)
     head = document.setdefault("dataset", tomlkit.table())
     limits, name = head.setdefault("limits", tomlkit.array()), new.get("name", old)

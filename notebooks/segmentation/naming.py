@@ -1,4 +1,4 @@
-"""Names of segments: archetypes matched one to one to profiles, where their conditions hold."""
+"""Names of segments: archetypes matched to profiles, where their conditions hold."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ EXTREME = (
     "{3}({0}(x) - {0}_{2}(x)) > 0.05 * max(abs({0}(x)), abs({0}_{2}(x)))"
     " and {0}(x) {1} {0}_all(x) and median(x) {1}= median_all(x)"
 )
+GENERAL = 0.5  # what the match of a general archetype counts for beside that of others
 TAKEN = "given to another segment"
 
 
@@ -99,8 +100,10 @@ def name_segments(
 
     An archetype is a candidate for a segment where its match reaches `MATCH_THRESHOLD`, no sign of
     its pattern is `contradicted`, and its condition holds among the segment's members. The
-    assignment maximises the summed match over candidates (Kuhn 1955); a segment without one gets a
-    plain description of what sets it apart.
+    assignment maximises the summed match over candidates (Kuhn 1955), each weighted by how much its
+    features set the segment apart, general ones by half. A segment whose candidates
+    all go to others shares the best of them where something sets it apart, and the names of those
+    who share say what; a segment without a candidate gets a plain description.
 
     Parameters
     ----------
@@ -115,8 +118,11 @@ def name_segments(
     sizes = pd.Series(members.labels).value_counts()
     few = {s: f for s, n in sizes.items() if (f := _too_few(int(n), min_group_size)).name}
     obstacles, claims = _obstacles(scores, effects, dataset, members, few)
-    possible = scores.where(obstacles == "", 0.0)
-    pairs = zip(*linear_sum_assignment(possible.to_numpy(float), maximize=True), strict=True)
+    possible = scores.where(obstacles == "", 0.0).astype(float)
+    for kind in dataset.archetypes:  # the more it says of what sets a segment apart, the better
+        told = effects[list(kind.pattern)].abs().max(axis=1) / effects.abs().max(axis=1)
+        possible[kind.name] *= told.fillna(1.0) * (GENERAL if kind.general else 1.0)
+    pairs = zip(*linear_sum_assignment(possible.to_numpy(), maximize=True), strict=True)
     assigned = {
         scores.index[row]: scores.columns[column]
         for row, column in pairs
@@ -124,9 +130,16 @@ def name_segments(
     }
     archetypes = {archetype.name: archetype for archetype in dataset.archetypes}
     described = describe(effects, dataset, members, assigned, few)
+    apart = [segment for segment in effects.index if described[segment].features]
+    fits = possible.loc[[s for s in apart if s not in assigned]].max(axis=1)
+    shared = {s: possible.loc[s].idxmax() for s in fits.index[fits > 0]}
+    for segment in (s for s in apart if assigned.get(s, shared.get(s)) in shared.values()):
+        name, trait = (assigned | shared)[segment], described[segment].name
+        text = f"{name}: {lower_first(trait)}"
+        claims[segment, name] = together(text, [claims[segment, name], trait])
     names = {}
     for segment in effects.index:
-        name = assigned.get(segment, "")
+        name = (assigned | shared).get(segment, "")
         others = scores.loc[segment].drop(name, errors="ignore")
         runner_up = str(others.idxmax()) if len(others) else ""
         obstacle = (obstacles.loc[segment, runner_up] or TAKEN) if runner_up and not name else ""

@@ -345,7 +345,7 @@ def evidence(name: Name, null_matches: pd.Series) -> Claim:
         text = f" Nearest: {other} (match {score:.2f}; {name.obstacle})."
         nearest = claim(values, (is_near, text))
         return together(none + nearest, [none, nearest])
-    null = float(null_matches[name.name])
+    null = float(null_matches[name.archetype.name])
     values["null"] = null
     matched = claim(values, (f"match >= {MATCH_THRESHOLD}", decimal(name.score)))
     second = claim(values, (is_near, f"; next {other} ({decimal(score)})"))
