@@ -124,6 +124,7 @@ def segments(cardholders, tmp_path_factory) -> Segments:
     fits = scan_kmeans(some.matrix.to_numpy(), range(2, 6), n_init=2)
     stored = pd.DataFrame({k: fit.labels for k, fit in fits.items()}, index=some.matrix.index)
     ws = Workspace("06", some.known, tmp_path_factory.mktemp("run"))
+    ws.option = "credit_card"
     stability = {str(k): [0.9] * k for k in fits}
     made = (some.customers, some.features, some.matrix, fits[4].centres, stored, stability)
     return Segments(ws, *made, NAMES)

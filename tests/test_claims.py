@@ -322,8 +322,8 @@ def natural(folder: Path, cards: Path) -> dict[str, Any]:
 
 
 def by_hand(folder: Path, cards: Path) -> dict[str, Any]:
-    """Kinds of customers that are known, and a number of segments set by hand."""
-    return {"dataset": cards, "k": 5, "numbers": ("01", "03", "04", "06", "09")}
+    """Kinds of customers that are known; the number of segments, and two as one, by hand."""
+    return {"dataset": cards, "k": 5, "join": "2+3", "numbers": ("01", "03", "04", "06", "09")}
 
 
 def of_age(folder: Path, cards: Path) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_a_program_gets_every_view_as_the_controls_stand(segments, shown):
     explore.adopt(segments)
     explore.plane(segments)
     assert not any(isinstance(thing, widgets.Widget) for thing in shown)
-    assert "From k = 3 to 4" in text(shown) and "--set k=4" in text(shown)
+    assert "From k = 3 to 4" in text(shown) and "+k = 4" in text(shown)
     (figure,) = (thing for thing in shown if hasattr(thing, "axes"))
     labels = [entry.get_text() for entry in figure.legends[0].get_texts()]
     assert labels == [f"{number} {name}" for number, name in segments.names.items()]
@@ -186,10 +186,13 @@ def test_a_plane_of_few_customers_or_one_feature(segments, customers, features):
 
 
 def test_the_button_starts_the_run_that_is_shown(segments, shown, window, monkeypatch, capfd):
-    monkeypatch.setattr(type(segments), "command", lambda _, k: ["python3", "-c", f"print({k})"])
-    explore.adopt(segments, 5)
-    button, _ = shown[-2:]
-    button.click()
+    made = SimpleNamespace(difference="+ k", command=["python3", "-c", "print(5)"], write=print)
+    monkeypatch.setattr(type(segments), "adopt", lambda _: made)
+    explore.adopt(segments)
+    for description in ("Write it to dataset.toml", "Run it"):
+        button = shown[-2]
+        assert button.description == description
+        button.click()
     assert "5\n" in capfd.readouterr().out and not button.disabled
 
 

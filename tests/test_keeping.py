@@ -97,9 +97,9 @@ def test_a_segment_of_no_known_kind_gets_one_of_its_own(run):
 
 def test_the_name_of_a_trial_goes_with_its_number_of_segments(run):
     trial = run.at(3)
-    assert "k=3" in trial.change(3, name="Thirds", when=HOLDS).command
-    assert "k=4" not in run.change(3, name="Fourths", when=HOLDS).command
-    with pytest.raises(UserError, match="keeps no names"):
+    assert "+k = 3" in trial.change(3, name="Thirds", when=HOLDS).difference
+    assert "+k" not in run.change(3, name="Fourths", when=HOLDS).difference
+    with pytest.raises(UserError, match="is not kept"):
         run.refit(3).change(1, name="x")
 
 
@@ -128,12 +128,33 @@ def test_a_description_of_other_features_than_the_run_s_is_run_first(run):
     assert str(path) in str(refused.value)
 
 
-def test_two_segments_are_held_against_the_solution_with_one_less(run):
-    table = run.merge(1, 2)
-    fewer, pair = run.at(3).customers["segment"], run.customers["segment"].isin([1, 2])
-    both = {s: (fewer[pair] == s).sum() / ((fewer == s) | pair).sum() for s in (1, 2, 3)}
-    assert table["Jaccard"].to_dict() == pytest.approx(both)
-    assert table["of the two"].sum() == pair.sum() and table["Jaccard"].is_monotonic_decreasing
+def test_two_segments_begin_as_one_and_are_kept_in_the_description(run):
+    labels = run.customers["segment"]
+    trial = run.merge(1, 2)
+    both, after = labels.isin([1, 2]), trial.customers["segment"]
+    assert trial.k == run.k - 1 and trial.published is run
+    kept = after[both].value_counts(normalize=True).max()
+    assert f"1 and 2 of k = 4 begin as one; {kept:.0%} of their members" in trial._repr_html_()
+    value = run.columns[run.known.value].groupby(after).mean()
+    assert value.is_monotonic_decreasing, "numbered as in a report"
+    change = trial.adopt()
+    assert {"+k = 3", '+join = "1+2"'} <= {*change.difference.splitlines()}
+    assert list(change.words["then"]) == [*trial.names.values(), ""]
+    command = change.write()
+    assert "--set" not in command and command.endswith("--from 04")
+    known = load_dataset(run.ws.folder / "dataset.toml")
+    assert (known.k, known.join) == (3, "1+2")
+    once_more = trial.merge(1, 3)
+    assert (once_more.k, once_more.join) == (2, "1+2, 1+3")
+    assert '-join = "1+2"' in run.at(2).adopt().difference, "of another k"
+
+
+@pytest.mark.parametrize("pair", [(1, 1), (0, 2), (1, 5)])
+def test_only_two_segments_of_the_run_s_features_can_begin_as_one(run, pair):
+    with pytest.raises(UserError, match="no two segments"):
+        run.merge(*pair)
+    with pytest.raises(UserError, match="no two segments"):
+        run.refit(weights={next(iter(run.matrix)): 2.0}).merge(1, 2)
 
 
 def test_a_selection_becomes_a_list_with_a_control_group(run):

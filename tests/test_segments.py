@@ -101,6 +101,6 @@ def test_some_customers_are_compared_with_all_by_mask_place_or_identifier(segmen
     assert np.allclose(both["First"] - both["Second"], both["difference"])
 
 
-def test_the_command_names_the_number_of_segments(segments):
-    words = segments.command(5)
+def test_the_command_names_what_is_not_left_to_the_description(segments):
+    words = segments.command(k=5, join="")
     assert words[-2:] == ["--set", "k=5"] and str(segments.ws.folder) in words

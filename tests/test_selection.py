@@ -7,7 +7,16 @@ import pandas as pd
 import pytest
 
 from customer_tables.errors import UserError
-from segmentation.selection import choice_frequency, choose_k, elbow, silhouette_word, verdict
+from segmentation.kmeans import scan_kmeans
+from segmentation.selection import (
+    choice_frequency,
+    choose_k,
+    elbow,
+    join_by_hand,
+    pairs_to_join,
+    silhouette_word,
+    verdict,
+)
 from segmentation.stability import Resamples
 
 
@@ -205,3 +214,59 @@ def test_the_verdict_and_its_reasons_have_this_run_s_numbers(change, settings, w
 def test_null_reference_data_are_called_stable_only_where_they_are(reached, said):
     found = judge(scan_of(**THREE), null_stability=reached)
     assert ("without groups can be stable" in found.reasons[1]) == said
+
+
+@pytest.fixture(scope="module")
+def groups():
+    """Five groups on a line, the last two of them near each other; and a scan."""
+    places = np.repeat([0.0, 8.0, 16.0, 24.0, 30.0], 40)
+    noise = np.random.default_rng(0).normal(scale=0.5, size=(200, 2))
+    matrix = np.column_stack([places, np.zeros(200)]) + noise
+    return matrix, scan_kmeans(matrix, range(2, 6), n_init=3), places
+
+
+@pytest.mark.parametrize(
+    ("join", "k", "expected", "lowest"),
+    [
+        ("4+5", 4, [0, 1, 2, 3, 3], True),
+        ("1+2", 4, [0, 0, 1, 2, 3], False),
+        ("4+5, 1+2", 3, [0, 0, 1, 2, 2], True),
+    ],
+)
+def test_segments_that_are_joined_by_hand_begin_as_one(groups, join, k, expected, lowest):
+    matrix, fits, places = groups
+    found, said = join_by_hand(matrix, fits, join, k, matrix, -places)
+    assert {n for n in fits if found[n] is not fits[n]} == {k + n for n in range(join.count("+"))}
+    of_place = np.searchsorted(np.unique(places), places)
+    together = pd.crosstab(np.array(expected)[of_place], found[k].labels)
+    assert (together.max(axis=1) == together.sum(axis=1)).all() and found[k].k == k
+    assert len(said) == join.count("+") and "100% of their members" in said[-1]
+    above = found[k].inertia / fits[k].inertia - 1
+    assert ("less than 0.05% above" in said[-1]) == lowest
+    assert lowest or f"{above:.1%} above" in said[-1]
+    choice = choose_k(scan_of([0.9] * 4), customers=200, by_hand=k, join=join)
+    assert choice.reason.startswith(f"set by hand, with segments {join[0]} and {join[2]} of k = ")
+
+
+@pytest.mark.parametrize(
+    ("join", "k", "said"),
+    [
+        ("4", 4, "no pairs"),
+        ("4+4", 4, "no pairs"),
+        ("4+5,", 4, "no pairs"),
+        ("4+6", 4, "4 and 6 of k = 5"),
+        ("4+5", 0, "set k"),
+        ("4+5", 5, "of k = 6"),
+        ("1+2", 1, "of k = 2"),
+    ],
+)
+def test_segments_that_there_are_not_are_not_joined(groups, join, k, said):
+    matrix, fits, places = groups
+    with pytest.raises(UserError, match=said):
+        join_by_hand(matrix, fits, join, k, matrix, -places)
+
+
+def test_without_pairs_nothing_is_joined(groups):
+    assert pairs_to_join("") == [] and pairs_to_join("2+5, 10+3") == [(2, 5), (10, 3)]
+    matrix, fits, places = groups
+    assert join_by_hand(matrix, fits, "", 4, matrix, places) == (fits, [])

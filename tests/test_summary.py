@@ -333,7 +333,9 @@ def test_the_page_has_its_sentences_in_order(make_shop):
     assert found["importance"] == [{"label": "Spent", "value": 0.5}]
     sampled = {"evidence_customers": 900, "customers": 40_000, "evidence_ari": 0.97}
     assert "sample of 900 of 40,000 clients" in page(shop, clustering=sampled)["limits"][-2]
-    by_hand = page(shop, SOLUTION | {"by_hand": True})["decision"]["sentences"]
+    by_hand = page(shop, SOLUTION | {"by_hand": True, "reason": "set by hand"})["decision"][
+        "sentences"
+    ]
     assert by_hand[0] == "The number of segments, 2, was set by hand."
     sure = summary._limits(shop, [{"sure_share": 1.0, "share": 1.0}], {}, 0.9)
     assert not any("near a boundary" in text for text in sure), "no 0% is said"

@@ -186,6 +186,8 @@ class Heading:
     currency: str = ""
     generated: StrictBool = False
     limits: tuple[InstanceOf[str], ...] = ()
+    k: StrictInt = 0  # set by hand; 0: decided by the rule
+    join: str = ""  # the segments that were joined to arrive at k
 
 
 def _named(columns: Any) -> Any:

@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 
 from customer_tables.errors import UserError
 from customer_tables.text import number
-from segmentation import presentation, session
+from segmentation import keeping, presentation, session
 from segmentation.figures import panels, use_style
 from segmentation.palette import colour_and_marker
 from segmentation.progress import CLOCK, is_watched
@@ -324,7 +324,15 @@ def keep(segments: Segments, segment: int, **new: str) -> None:
 
     What can be given stands at `Segments.change`. A program only shows.
     """
-    change = segments.change(segment, **new)
+    _offer(segments.change(segment, **new))
+
+
+def adopt(segments: Segments) -> None:
+    """Show how a number of segments, also that of a trial, would be kept; a button writes it."""
+    _offer(segments.adopt())
+
+
+def _offer(change: keeping.Change) -> None:
     display(change)
 
     def write() -> None:
@@ -333,14 +341,6 @@ def keep(segments: Segments, segment: int, **new: str) -> None:
 
     if is_watched() and change.difference:
         _button("Write it to dataset.toml", write)
-
-
-def adopt(segments: Segments, k: int | None = None) -> None:
-    """Offer the run that makes a k the report's: a button, and the command that it starts.
-
-    Only what depends on k runs again.
-    """
-    _start(segments.command(k or segments.k), is_watched())
 
 
 def _start(command: list[str], watched: bool) -> None:

@@ -52,7 +52,9 @@ class Change:
     there : bytes or None
         The file's content when the change was made; None where there was no file.
     words : DataFrame
-        What the report says of the segment now, and what it would say.
+        What the report says now, and what it would say.
+    caption : str
+        Of what.
     command : list of str
         Makes the report once the change is written.
     """
@@ -62,6 +64,7 @@ class Change:
     after: str
     there: bytes | None
     words: pd.DataFrame
+    caption: str
     command: list[str]
 
     @property
@@ -72,8 +75,7 @@ class Change:
 
     def _repr_html_(self) -> str:
         shown = html.escape(self.difference or "Nothing changes.")
-        said = presentation.html_table(self.words, "What the report says of the segment")
-        return f"<pre>{shown}</pre>{said}"
+        return f"<pre>{shown}</pre>{presentation.html_table(self.words, self.caption)}"
 
     def write(self) -> str:
         """Write what was shown; return the command that makes the report from it.
@@ -102,9 +104,36 @@ def change(segments: Any, segment: int, new: dict[str, str]) -> Change:
             where=f"segments: {', '.join(map(str, segments.names))}",
             remedy=f"give one of {', '.join(PARTS)}",
         )
+    path, before, there, document, known = _opened(segments)
+    naming = _Naming.of(segments, known)
+    if any(new.values()):
+        _edit(document, naming, segment, new)
+        if segments.trial:
+            _keep_k(document, segments)
+    after = tomlkit.dumps(document) if any(new.values()) else before
+    described = build_dataset(tomlkit.parse(after).unwrap(), path)
+    both = {"now": naming, "then": _Naming.of(segments, described)}
+    words = pd.DataFrame({when: one.said(segment) for when, one in both.items()})
+    words = words[(words != "").any(axis=1)].rename_axis("text")
+    about = words, f"What the report says of segment {segment}"
+    return Change(path, before, after, there, *about, _command(segments, bool(segments.trial)))
+
+
+def adopt(segments: Any) -> Change:
+    """Make the number of segments of a `Segments` the run's, as its method says."""
+    path, before, there, document, _ = _opened(segments)
+    _keep_k(document, segments)
+    both = {"now": segments.run.names, "then": segments.names}
+    words = pd.DataFrame(both).fillna("").rename_axis("segment")
+    about = words, "The segments"
+    return Change(path, before, tomlkit.dumps(document), there, *about, _command(segments, True))
+
+
+def _opened(segments: Any) -> tuple[Path, str, bytes | None, Any, Dataset]:
+    """Read what describes a run: where a change is written, what it is made from, and as what."""
     if segments.matrix is not segments.run.matrix:
         raise UserError(
-            "a trial with features or weights of its own keeps no names",
+            "a trial with features or weights of its own is not kept",
             remedy=f"change the roles of features in {FILE}, run, and come back",
         )
     path, option = segments.ws.folder / FILE, segments.ws.option
@@ -117,17 +146,20 @@ def change(segments: Any, segment: int, new: dict[str, str]) -> Change:
         raise UserError(f"{FILE} has other features than the run", str(source), "run first")
     if there is None:
         _settle(document, known, path.parent)
-    naming = _Naming.of(segments, known)
-    if any(new.values()):
-        _edit(document, naming, segment, new)
-    after = tomlkit.dumps(document) if any(new.values()) else before
-    described = build_dataset(tomlkit.parse(after).unwrap(), path)
-    both = {"now": naming, "then": _Naming.of(segments, described)}
-    told = {when: one.said(segment) for when, one in both.items()}
-    option = session.near(path) if option else ""
-    command = [*segments.command(segments.k if segments.trial else None, option), "--from", "04"]
-    words = pd.DataFrame(told).rename_axis("text")
-    return Change(path, before, after, there, words[(words != "").any(axis=1)], command)
+    return path, before, there, document, known
+
+
+def _keep_k(document: Any, segments: Any) -> None:
+    """Write the number of segments, and which were joined by hand."""
+    head = document.setdefault("dataset", tomlkit.table())
+    head.pop("join", None)
+    head.update({"k": segments.k} | ({"join": segments.join} if segments.join else {}))
+
+
+def _command(segments: Any, k_kept: bool) -> list[str]:
+    """Return the command that makes the report from its description; k may stand in that."""
+    option = session.near(segments.ws.folder / FILE) if segments.ws.option else ""
+    return [*segments.command(option, **({"k": "", "join": ""} if k_kept else {})), "--from", "04"]
 
 
 def _content(path: Path) -> bytes | None:

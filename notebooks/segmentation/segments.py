@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from segmentation.assignment import assignment_confidence, distances
 from segmentation.claims import Claim, claim
 from segmentation.conditions import Customers, Members
 from segmentation.dataset import Dataset
-from segmentation.kmeans import fit_kmeans
+from segmentation.kmeans import KMeansFit, assign, fit_kmeans, join_pair, order_by
 from segmentation.naming import name_segments
 from segmentation.stability import adjusted_rand
 from segmentation.workspace import Workspace
@@ -52,6 +53,8 @@ class Segments:
         Those of the run; None where these are they.
     trial : str
         What is tried; empty for the segments of the run.
+    join : str
+        The segments that were joined by hand, as notebook 04 takes them.
     """
 
     ws: Workspace = field(repr=False)
@@ -64,6 +67,7 @@ class Segments:
     given: dict[int, str] = field(default_factory=dict, repr=False)
     published: Segments | None = field(default=None, repr=False)
     trial: str = ""
+    join: str = ""
 
     @classmethod
     def open(cls, dataset: str = "", results_dir: str = "") -> Segments:
@@ -84,7 +88,8 @@ class Segments:
         stored = ws.load("04", "labelings").rename(columns=int)
         centres = np.array(solution["centres"])
         names = {int(segment): name for segment, name in solution["names"].items()}
-        return cls(ws, *tables, centres, stored, solution["jaccard_over_k"], names)
+        over_k, join = solution["jaccard_over_k"], solution["join"]
+        return cls(ws, *tables, centres, stored, over_k, names, join=join)
 
     # --- what there is ----------------------------------------------------------------------------
 
@@ -278,30 +283,51 @@ class Segments:
     def _rules(self) -> dict[int, list[profiling.Clause]]:
         return {}
 
-    def merge(self, first: int, second: int) -> pd.DataFrame:
-        """Show where the customers of two segments lie with one segment less.
+    def merge(self, first: int, second: int) -> Segments:
+        """Join two segments: K-Means continues with one less, beginning with the two as one.
 
-        K-Means joins no two segments by hand: they are one where the solution for k - 1 says so.
-        Then `explore.adopt(segments, k - 1)` makes it the report's.
+        `explore.adopt` of what is returned makes it the report's.
+
+        Raises
+        ------
+        UserError
+            If there are no such two segments.
         """
-        fewer = self.at(self.k - 1)
-        both = self.customers["segment"].isin([first, second])
-        counts = pd.crosstab(fewer.customers["segment"], both).reindex(columns=[True, False])
-        counts = counts.fillna(0).astype(int).set_axis(["of the two", "others"], axis=1)
-        table = pd.DataFrame({"name": fewer.names}).join(counts)
-        table["Jaccard"] = table["of the two"] / (both.sum() + table["others"])
-        names = self.names
-        table.attrs["caption"] = (
-            f"Segments with k = {fewer.k}, and how much each is {names[first]} and "
-            f"{names[second]} together (Jaccard similarity)"
+        pair, run = (first, second), self.run
+        if first == second or not {*pair} <= {*self.names} or self.matrix is not run.matrix:
+            raise UserError(
+                f"there are no two segments {first!r} and {second!r} to join",
+                where=f"segments: {', '.join(map(str, self.names))}; of the run's own features",
+                remedy="give two of their numbers",
+            )
+        some = run.matrix.loc[run.stored.index].to_numpy()
+        labels = self.customers["segment"].loc[run.stored.index].to_numpy() - 1
+        fit = KMeansFit(self.k, labels, self.centres, np.nan, np.empty(0))
+        places = [first - 1, second - 1]
+        less = join_pair(some, fit, places)
+        kept = np.bincount(less.labels[np.isin(labels, places)]) / np.isin(labels, places).sum()
+        amounts = profiling.amounts_of_value(self.known, self.columns, self.features)
+        key = amounts[self.known.value] if self.known.value else run.matrix.mean(axis=1)
+        found = assign(run.matrix.to_numpy(), less.centres)
+        less = order_by(less, profiling.segment_means(key.to_numpy(), found))
+        return replace(
+            run,
+            centres=less.centres,
+            stability={},
+            given={},
+            published=run,
+            join=", ".join([self.join] * bool(self.join) + [f"{first}+{second}"]),
+            trial=f"segments {first} and {second} of k = {self.k} begin as one; {kept.max():.0%} "
+            "of their members are in one segment",
         )
-        return table.sort_values("Jaccard", ascending=False).rename_axis("segment")
 
-    def command(self, k: int | None = None, dataset: str | None = None) -> list[str]:
-        """Return the command that makes the report anew: with another k, or another description."""
-        report = session.report_of(self.ws.folder)
-        quick, more = bool(report.get("quick")), {"k": k} if k else {}
-        option = self.ws.option if dataset is None else dataset
+    def command(self, dataset: str | None = None, **more: Any) -> list[str]:
+        """Return the command that makes the report anew: by another description, with parameters.
+
+        A parameter that is empty is left to the description.
+        """
+        report, option = session.report_of(self.ws.folder), self.ws.option
+        quick, option = bool(report.get("quick")), option if dataset is None else dataset
         return session.rebuilding(report, self.ws.folder, option, quick, **more)
 
     # --- keeping what was found -------------------------------------------------------------------
@@ -326,6 +352,16 @@ class Segments:
             If it cannot be, such as a condition over a column that there is not.
         """
         return keeping.change(self, segment, new)
+
+    def adopt(self) -> keeping.Change:
+        """Show how this number of segments would be kept in dataset.toml; as `change`, otherwise.
+
+        Raises
+        ------
+        UserError
+            If this is a trial with features or weights of its own.
+        """
+        return keeping.adopt(self)
 
     def campaign(self, rows: pd.Series | np.ndarray, name: str, action: str = "") -> pd.DataFrame:
         """Write some customers as a list with a control group, by the rules of notebook 06.
@@ -374,7 +410,7 @@ class Segments:
             )
         some = run.matrix.loc[run.stored.index]
         centres = some.groupby(run.stored[k].to_numpy()).mean().to_numpy()
-        return replace(run, centres=centres, given={}, published=run, trial=f"k = {k}")
+        return replace(run, centres=centres, given={}, published=run, trial=f"k = {k}", join="")
 
     def refit(
         self,
@@ -428,4 +464,5 @@ class Segments:
             given={},
             published=run,
             trial=", ".join(said) or "the same again",
+            join="",
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import pandas as pd
 from customer_tables.errors import UserError
 from customer_tables.text import joined
 from segmentation.claims import Claim, claim, together
-from segmentation.kmeans import KMeansFit, scan_kmeans
+from segmentation.kmeans import KMeansFit, join_pair, order_by, refine, scan_kmeans
+from segmentation.profiling import segment_means
 from segmentation.separation import MIN_MEMBERS, least_apart, without_ends
 from segmentation.stability import Resamples, resample_scan
 
@@ -80,6 +82,7 @@ def choose_k(
     highest: int = HIGHEST,
     smallest: float = 0.02,
     by_hand: int = 0,
+    join: str = "",
 ) -> Choice:
     """Choose the number of segments by the rule.
 
@@ -97,6 +100,8 @@ def choose_k(
         With ``stability``, ``smallest_share``, ``worst_jaccard`` and `separation_over_k`.
     by_hand : int
         A k that the user has set; 0 lets the rule decide.
+    join : str
+        The segments that the user has joined to arrive at this k, as `join_by_hand` takes them.
     """
     _check_range(scan, lowest, highest, by_hand)
     error = np.sqrt(smallest * (1 - smallest) / customers)
@@ -130,22 +135,105 @@ def choose_k(
         qualified=tuple(int(n) for n in qualified),
         natural=tuple(natural),
         by_hand=bool(by_hand),
-        reason=_reason(numbers),
+        reason=_reason(numbers, join),
     )
 
 
-def _reason(numbers: dict[str, float]) -> Claim:
+def _reason(numbers: dict[str, float], join: str) -> Claim:
     """Say why a k was chosen, whose stability is `behind` the best of the actionable range."""
+    pairs = pairs_to_join(join)
+    larger = range(int(numbers["k"]) + len(pairs), int(numbers["k"]), -1)
+    said = [f"{a} and {b} of k = {k}" for (a, b), k in zip(pairs, larger, strict=True)]
+    numbers |= {f"joined_{n}_{s}": s for n, pair in enumerate(pairs) for s in pair}
+    numbers |= {"joined": len(pairs)} | {f"of_{k}": k for k in larger}
     of_range = f"of {numbers['lowest']} to {numbers['highest']}"
     largest = f"the largest number {of_range} that is about as stable as the most stable"
     return claim(
         numbers,
+        ("by_hand == 1 and joined > 0", f"set by hand, with segments {', '.join(said)} joined"),
         ("by_hand == 1", "set by hand"),
         ("apart > 0", "the largest number of groups that stand apart"),
         ("qualified == 0", f"the most stable {of_range}, though none meets the rule"),
         ("behind <= 0", f"the most stable {of_range}"),
         ("behind > 0", largest),
     )
+
+
+def pairs_to_join(join: str) -> list[tuple[int, int]]:
+    """Read pairs of segments, such as ``2+5`` or ``2+5, 1+3``.
+
+    Raises
+    ------
+    UserError
+        If they are no pairs of different numbers from 1.
+    """
+    texts = join.split(",") if join else []
+    pairs = [re.fullmatch(r"\s*([1-9]\d?)\+([1-9]\d?)\s*", text, re.ASCII) for text in texts]
+    if not all(pair and pair[1] != pair[2] for pair in pairs):
+        raise UserError(
+            f"{join[:80]!r} are no pairs of segments",
+            where="parameter join",
+            remedy='write two numbers with a plus, such as "2+5"; more pairs after a comma',
+        )
+    return [(int(pair[1]), int(pair[2])) for pair in pairs if pair]
+
+
+def join_by_hand(
+    matrix: np.ndarray,
+    fits: Mapping[int, KMeansFit],
+    join: str,
+    k: int,
+    everybody: np.ndarray,
+    key: np.ndarray,
+) -> tuple[dict[int, KMeansFit], list[Claim]]:
+    """Join segments of a scan, a pair at a time, and let K-Means go on from there to k segments.
+
+    Parameters
+    ----------
+    join : str
+        Pairs of segments; the first of the solution with as many more segments as there are pairs.
+    everybody, key : ndarray, shape (n, d) and (n,)
+        All customers, and the value by which a report orders their segments.
+
+    Returns
+    -------
+    dict of int to KMeansFit, list of Claim
+        The solutions in place of those of the scan, and how far each is from the lowest inertia.
+
+    Raises
+    ------
+    UserError
+        If there is no such segment, or no k.
+    """
+    pairs, found, said = pairs_to_join(join), dict(fits), []
+    for less, pair in zip(range(k + len(pairs) - 1, k - 1, -1), pairs, strict=True):
+        if not k or not {less, less + 1} <= found.keys() or max(pair) > less + 1:
+            raise UserError(
+                f"segments {pair[0]} and {pair[1]} of k = {less + 1} cannot be joined",
+                where=f"parameters join and k; the scan goes from {min(fits)} to {max(fits)}",
+                remedy="set k to the number of segments that shall remain",
+            )
+        fit, before, places = found[less + 1], found[less], [one - 1 for one in pair]
+        fit = order_by(fit, segment_means(key, refine(everybody, fit.centres).labels))
+        after, both = join_pair(matrix, fit, places), np.isin(fit.labels, places)
+        found[less] = replace(after, inertias=before.inertias)
+        values: dict[str, float] = {"first": pair[0], "second": pair[1], "k": less + 1}
+        values["kept"] = np.bincount(after.labels[both]).max() / both.sum()
+        values["above"] = after.inertia / before.inertia - 1
+        text = (
+            f"Segments {pair[0]} and {pair[1]} of k = {less + 1} were joined by hand, and K-Means "
+            f"continued from there: {values['kept']:.0%} of their members are in one segment. "
+            "The inertia is "
+        )
+        lowest = "above the lowest that the scan found for this k."
+        said.append(
+            claim(
+                values,
+                ("above >= 0.0005", f"{text}{values['above']:.1%} {lowest}"),
+                ("above < 0.0005", f"{text}less than 0.05% {lowest}"),
+            )
+        )
+    return found, said
 
 
 def _check_range(scan: pd.DataFrame, lowest: int, highest: int, by_hand: int) -> None:

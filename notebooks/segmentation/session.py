@@ -199,7 +199,7 @@ def rebuilding(
     files = {"input_file": given.get("input"), "demographics_file": given.get("demographics")}
     for path in sorted((folder / "stages").glob("*_settings.json")):
         settings |= json.loads(path.read_text(encoding="utf-8"))
-    settings |= more
+    settings = {name: value for name, value in (settings | more).items() if value != ""}
     files |= {name: settings.pop(name) for name in OPTIONS if name in settings}
     words = ["python3", str(Path("scripts", "run.py"))]
     words += ["--dataset", dataset] if dataset else []

@@ -659,9 +659,10 @@ def _decision_sentences(solution: dict[str, Any]) -> list[Claim]:
     numbers = {name: decision[name] for name in ("agreement", "elbow", "silhouette")}
     for n, part in decision["often"].items():
         numbers |= {f"k_{n}": int(n), f"often_{n}": part}
-    by_hand = claim(
-        {"by_hand": solution["by_hand"], "k": k},
-        ("by_hand == 1", f"The number of segments, {k}, was set by hand."),
+    said = (
+        f"The number of segments, {k}, was"
+        if solution["by_hand"]
+        else f"The rule chose {k} segments:"
     )
     alone = (
         f"The mean adjusted Rand index of fits on two samples is {decision['agreement']:.2f}. "
@@ -669,7 +670,7 @@ def _decision_sentences(solution: dict[str, Any]) -> list[Claim]:
         f"alone would pick {decision['elbow']}, the silhouette alone {decision['silhouette']}."
     )
     return [
-        by_hand or together(f"The rule chose {k} segments: {reason}.", [reason]),
+        together(f"{said} {reason}.", [reason]),
         claim(numbers, ("agreement <= 1", alone)),
     ]
 
