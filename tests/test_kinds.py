@@ -155,6 +155,18 @@ MONTHS = "month,visitors,sales\n" + "".join(
         (MONTHS, "the rows are periods", 60),
         (lines(header="id_vevo,nap,osszeg,megjegyzes"), "a line or a receipt (id_vevo)", 60),
         (
+            lines(
+                rows=[(k, 1_704_300_000 + 86_400 * n, n) for n, (k, *_) in enumerate(BOUGHT)]
+            ).replace("date", "wann"),
+            "no column is recognised that says when",
+            60,
+        ),
+        (
+            lines(header="customer_id,date,amount,discount").replace("sale", "10"),
+            "can be amounts or percentages: whole numbers up to 10",
+            60,
+        ),
+        (
             lines((*K000, "redeem"), header="customer_id,date,amount,event"),
             "not known whether a line was bought whose event says 'redeem' (1 line)",
             60,
@@ -192,6 +204,46 @@ def test_amounts_with_several_signs_are_read_once_the_signs_have_a_column(opened
     assert "bring the rows of one alone" in caught.value.remedy
     few = "".join(row.replace("C", "D") for row in mixed if "€" not in row)
     assert opened(customers + few)[0].currency == "$"
+
+
+@pytest.mark.parametrize(
+    ("header", "written", "told"),
+    [
+        ("date,amount_cents,discount", (1, 100, 1), "numbers in cents"),
+        ("date,price in pence,quantity", (1, 100, 10), "numbers in pence"),
+        ("date,amount,discount_pct", (1, 1, 100), "numbers in percent of the full price"),
+        ("date,amount,Discount (%)", (1, 1, 100), "numbers in percent of the full price"),
+        ("created_at,amount,discount", (10**6, 1, 1), "numbers in seconds or milliseconds"),
+        ("ts,amount,discount", (10**3, 1, 1), "numbers in seconds or milliseconds"),
+    ],
+)
+def test_amounts_and_times_in_odd_units(opened, header, written, told):
+    def text(header: str, since: int, times: int, percent: int) -> str:
+        rows = [
+            (who, day if since == 1 else pd.Timestamp(day).value // 1000 // since, amount * times)
+            for who, day, amount in BOUGHT
+        ]
+        more = "".join(f"{','.join(map(str, row))},{0.1 * percent:g}\n" for row in rows)
+        return f"customer_id,{header}\n{more}"
+
+    _, plain = opened(text("date,amount,discount", 1, 1, 1))
+    _, odd = opened(text(header, *written))
+    shared = list(plain.table.columns.intersection(odd.table.columns))
+    assert {"recency_days", "spent", "net_value"} <= set(shared)
+    pd.testing.assert_frame_equal(odd.table[shared], plain.table[shared])
+    assert [change.what.startswith(told) for change in odd.changes].count(True) == 1
+    assert len(odd.table.columns) >= len(plain.table.columns) - ("price" in header)
+
+
+def test_what_a_discount_is_can_be_said_by_its_name(opened):
+    text = lines(header="customer_id,date,amount,discount").replace("sale", "10")
+    with pytest.raises(UserError, match="amounts or percentages") as caught:
+        opened(text)
+    shares = {"discount_percent": 0.1, "discount_amount": 30 / 63}
+    for name, share in shares.items():
+        assert name in caught.value.remedy
+        known = opened(text.replace("discount", name))[1].table.set_index("customer_id")
+        assert known.loc["K000", "discount_share"] == pytest.approx(share)
 
 
 def test_days_in_two_ways_are_read_once_all_are_written_in_one(opened):
@@ -327,6 +379,25 @@ def test_customers_of_whom_only_answers_are_known(opened):
     assert segmenting == {"plan_basic", "plan_plus", "plan_top", "paperless"}
     customers = cleaning.clean(reading.numbered, known).customers
     assert build_features(customers, known)["plan_top"].tolist() == [0, 0, 1] * 20
+
+
+def test_customers_whose_columns_are_in_odd_units(opened):
+    seconds = 1_700_000_000 + 86_400 * np.resize(np.arange(40), 60)
+    known, reading = opened(
+        table(**{"balance_pence": np.arange(60) * 7 % 90, "Fees (cents)": np.arange(60) * 11 % 70})
+        .replace("spend", "spend (cents)")
+        .replace("customer_id", "customer_id", 1),
+    )
+    units = {c.name: (c.unit, c.label) for c in known.columns if c.kind == "money"}
+    assert units["spend_cents"] == ("cents", "Spend")
+    assert units["balance_pence"] == ("pence", "Balance")
+    assert known.currency == ""
+    for name, times in (("last_login", 1), ("last order ts", 1000), ("date joined", 1)):
+        known, reading = opened(table(**{name: seconds * times}))
+        (days,) = [c.name for c in known.columns if c.before]
+        assert reading.table[name].min() == pd.Timestamp("2023-11-14 22:13:20")
+        assert known.column(days).role in ("recency", "tenure"), name
+    assert opened(table(income=seconds))[0].column("income").kind == "money"
 
 
 def test_amounts_that_follow_one_another_are_no_record_numbers(opened):

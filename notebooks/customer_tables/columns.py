@@ -14,7 +14,14 @@ import pyarrow.compute as pc
 from customer_tables.column import Column, Ways, tolerated
 from customer_tables.dates import ORDERS, as_dates, parse_dates, read_dates
 from customer_tables.errors import UserError
-from customer_tables.names import is_date_name, is_identifier_name, normalise, split_name
+from customer_tables.names import (
+    MOMENTS,
+    is_date_name,
+    is_identifier_name,
+    minor_unit,
+    normalise,
+    split_name,
+)
 from customer_tables.numbers import (
     CURRENCIES,
     INFINITE,
@@ -157,8 +164,10 @@ def _read_typed(cells: pa.ChunkedArray, column: Column) -> Column:
         values = cells.to_numpy() if whole else pc.cast(cells, pa.float64()).to_numpy()
         return column.done(values, "yes_no")
     read_values(column, cells.to_numpy())
-    dated = column.kind == "number" and is_date_name(column.name)
-    return as_dates(column) if dated else column
+    dated = is_date_name(column.name)
+    if column.kind == "number" and (dated or MOMENTS.fullmatch(split_name(column.name))):
+        return as_dates(column, dated)
+    return column
 
 
 def _read_plain(
@@ -227,9 +236,10 @@ def _are_codes(column: Column, odd: np.ndarray, present: int) -> bool:
 
 
 def unit_in_name(name: str) -> str:
-    """Return the currency that a name ends with: "k$" from "Annual Income (k$)"."""
+    """Return the currency that a name ends with, "k$" from "Annual Income (k$)", or its cents."""
     bracket = UNIT_IN_BRACKETS.search(name)
     if bracket and bracket.group(2).lower() in CURRENCIES:
         return (bracket.group(1) or "") + CURRENCIES[bracket.group(2).lower()]
     last = split_name(name).rpartition(" ")[2]
-    return CURRENCIES[last] if last in ("usd", "eur", "gbp", "inr", "chf", "jpy") else ""
+    known = last in ("usd", "eur", "gbp", "inr", "chf", "jpy")
+    return minor_unit(name) or (CURRENCIES[last] if known else "")

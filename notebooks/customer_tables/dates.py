@@ -50,6 +50,9 @@ PARTS = "year short month day a b hour minute second fraction half zone".split()
 CLOCK = {"hour": (3600e6, 24), "minute": (60e6, 60), "second": (1e6, 60), "fraction": (1e6, 1)}
 SERIALS = (20_000, 60_000)  # 1954 to 2064 in Excel's days since 1899-12-30
 DIGITS = (19_000_101, 21_001_231)  # days written as 20231231
+SINCE_1970 = {"seconds": 1, "milliseconds": 1_000}  # parts of a second
+MOMENTS = (315_532_800, 2_208_988_800)  # 1980 to 2040 in seconds since 1970
+EPOCH = r"(\d{9,10}|\d{13})(\.\d+)?"
 SPAN = (1900, 2100)
 
 
@@ -173,14 +176,27 @@ def read_dates(column: Column, dates: Dates, missing: np.ndarray, order: str) ->
     return column.done(stamps[column.codes], "date")
 
 
-def as_dates(column: Column) -> Column:
-    """Read a spreadsheet's day numbers (45000) and 20241231 as dates, where all can be such."""
+def as_dates(column: Column, dated: bool) -> Column:
+    """Read seconds and milliseconds since 1970 as dates, where all can be such.
+
+    In a column that is called a date, also a spreadsheet's day numbers (45000) and 20241231.
+    """
     values = np.asarray(column.values)
     known = ~np.isnan(values)
     some = values[known].astype(float)
     if not len(some):
         return column
-    if SERIALS[0] <= some.min() and some.max() <= SERIALS[1]:
+    since = (
+        (unit, parts)
+        for unit, parts in SINCE_1970.items()
+        if MOMENTS[0] * parts <= some.min() and some.max() <= MOMENTS[1] * parts
+    )
+    if found := next(since, None):
+        what = f"times in {found[0]} since 1970"
+        dates = (some / found[1] * 1e6).astype("datetime64[us]")
+    elif not dated:
+        return column
+    elif SERIALS[0] <= some.min() and some.max() <= SERIALS[1]:
         what = "a spreadsheet's day numbers (45000 for 2023-03-15)"
         dates = np.datetime64("1899-12-30", "us") + (some * 86_400e6).astype("timedelta64[us]")
     elif DIGITS[0] <= some.min() and some.max() <= DIGITS[1] and (some == some.round()).all():

@@ -13,6 +13,7 @@ from tomlkit.items import KeyType, SingleKey
 
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess
+from customer_tables.names import MINOR
 from customer_tables.roles import archetypes
 from customer_tables.source import Source
 from customer_tables.storage import text_digest
@@ -128,7 +129,8 @@ def dataset_toml(
 
 
 def _about(name: str, file: str, guesses: Sequence[Guess]) -> dict[str, Any]:
-    signs = {guess.unit for guess in guesses if guess.kind == "money" and guess.unit}
+    money = [guess for guess in guesses if guess.kind == "money" and guess.unit]
+    signs = {guess.unit for guess in money if not MINOR.fullmatch(guess.unit)}
     limits = ["What the columns mean was guessed from their names and values; see dataset.toml."]
     if names := ", ".join(guess.source for guess in guesses if guess.personal):
         limits.append(f"Left out because they could tell who somebody is: {names}.")

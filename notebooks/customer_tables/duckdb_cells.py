@@ -13,18 +13,24 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from customer_tables.dates import MONTHS, Dates, parse_dates
+from customer_tables.dates import EPOCH, MONTHS, Dates, parse_dates
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
+from customer_tables.names import minor_unit, split_name
 from customer_tables.numbers import CURRENCIES, SHAPES, SIGNS
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
+HUNDREDTH = f" / 100 AS {MONEY})"
+SINCE_1970 = "epoch_ms"
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT")
 MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
 TOLERATED = 0.001  # share of the cells that may be no numbers before they are read another way
 REFUSED = 0.05  # share of the cells from which too many are no numbers
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DIGITS = re.compile(r"(19|20)\d{6}")
+AMOUNTS = re.compile(r"\b(amount|value|usd|eur|gbp)\b")
+PERCENT = re.compile("%|percent|pct|rate")  # in the name of a column of discounts
+FEW_RATES = 30  # different discounts up to which they can be percentages
 WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
 SEEN = 20_000  # different days that are looked at
 ZONE = r"\s*(UTC|GMT|Z)$"  # the zone in which times are read
@@ -76,6 +82,39 @@ def settle_keys(lines: Lines, columns: Iterable[str]) -> dict[str, str]:
         if 0 < filled == whole:
             settled[column] = f"CASE WHEN {same} THEN {number} END"
     return settled
+
+
+def settle_amount(lines: Lines, column: str) -> str:
+    """Return how a column is read as exact amounts, whole ones where it is called after cents."""
+    number = settle_number(lines, column)
+    return f"CAST({number}{HUNDREDTH}" if minor_unit(column) else number
+
+
+def settle_discount(lines: Lines, column: str) -> str:
+    """Return how discounts are read: as amounts, or, up to 1 and called a percentage, as shares.
+
+    Raises
+    ------
+    UserError
+        If they can be either: whole numbers up to 100 whose name does not say what they are.
+    """
+    number = settle_amount(lines, column)
+    whole = f"bool_and({number} = floor({number}) AND {number} >= 0)"
+    facts = f"max(abs({number})), {whole}, count(DISTINCT {number})"
+    largest, whole, different = lines.ask(facts)[0]
+    if largest is None or largest <= 1 or AMOUNTS.search(split_name(column)) or minor_unit(column):
+        return number
+    if PERCENT.search(column.lower()):
+        return f"CAST({number}{HUNDREDTH}"
+    if whole and largest <= 100 and different <= FEW_RATES:
+        raise UserError(
+            f"the discounts in {quoted(column)} can be amounts or percentages: "
+            f"whole numbers up to {largest:.0f}",
+            where=lines.name,
+            remedy=f"call the column {column}_amount or {column}_percent; or leave it out: "
+            f'--role ignore="{column}"',
+        )
+    return number
 
 
 def settle_number(lines: Lines, column: str) -> str:
@@ -170,6 +209,10 @@ def settle_times(lines: Lines, column: str) -> str:
         return f"TRY_CAST({text} AS TIMESTAMP)"
     if _mostly(dates.form == "month"):
         return f"try_strptime(replace({text}, '/', '-'), '%Y-%m')"
+    if _mostly(np.array([bool(re.fullmatch(EPOCH, day)) for day in seen])):
+        number = f"TRY_CAST({text} AS DOUBLE)"
+        scale = f"CASE WHEN {number} < 1e11 THEN 1000 ELSE 1 END"
+        return f"{SINCE_1970}(CAST({number} * {scale} AS BIGINT))"
     if _mostly(np.array([bool(DIGITS.fullmatch(day)) for day in seen])):
         return f"try_strptime({text}, '%Y%m%d')"
     if _mostly(fits := dates.form == "numbers"):

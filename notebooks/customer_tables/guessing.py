@@ -14,7 +14,7 @@ import pandas as pd
 
 from customer_tables import vocabulary
 from customer_tables.changes import Reading
-from customer_tables.names import simplify_name, split_name
+from customer_tables.names import MINOR, simplify_name, split_name
 from customer_tables.text import YEAR, printable
 
 SKEWED = 1.0  # skewness from which a logarithm is taken
@@ -63,6 +63,7 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
     """Guess one column: identity first, then what is not there, then what the values are."""
     values, kind = reading.table[source], reading.kinds[source]
     words = split_name(re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", source) or source)
+    words = MINOR.sub("", words).strip() or words  # the unit says so
     label = printable(words.capitalize() or source)
     base = Guess(source, simplify_name(source), label, "text", "dropped", "")
     if is_identifier:

@@ -252,7 +252,8 @@ def _find_parts(numeric: list[Guess]) -> list[Guess]:
         for word in sorted(vocabulary.SPENDING)
     ]
     families.append([g for g in money if set(words[g.name]) & vocabulary.GOODS])
-    return next((family for family in families if len(family) >= 3), [])
+    alike = (f for f in families if len(f) >= 3 and len({g.unit for g in f}) == 1)
+    return next(alike, [])
 
 
 def _without_sums(guesses: list[Guess], table: pd.DataFrame, value: str) -> list[Guess]:

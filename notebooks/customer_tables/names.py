@@ -37,6 +37,14 @@ DATE_NAMES = re.compile(
     r"(.+ )?(date|dt|day|datum|fecha|joined|since|birthday|birthdate|dob|timestamp|time|opened|"
     r"registered|enrolled|created|updated)( .+)?"
 )
+MOMENTS = re.compile(
+    r"(.+ )?(last|first|login|seen|active|activity|visit|purchase|order|sign ?up|ts|epoch|unix|at)"
+    r"( .+)?"
+)
+MINOR = re.compile(
+    r"(?:^|(?: in)? )(?<!per )(cents?|pence|pfennige?|rappen|centimes?|centavos?|c[eé]ntimos?"
+    r"|pais[ae]|kope[ck]+s?|øre|öre|minor units?|(?<=amount )minor)\b"
+)
 
 LONGEST_NAME = 60  # characters; the rest of a longer one becomes a few digits
 
@@ -71,3 +79,9 @@ def is_identifier_name(name: str) -> bool:
 def is_date_name(name: str) -> bool:
     """Whether a name says that a column holds dates."""
     return bool(DATE_NAMES.fullmatch(split_name(name)))
+
+
+def minor_unit(name: str) -> str:
+    """Return the hundredths in which a name says that amounts are: cents, pence, minor units."""
+    found = MINOR.search(split_name(name))
+    return re.sub("^cent$", "cents", found[1]) if found else ""

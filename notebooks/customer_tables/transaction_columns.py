@@ -13,11 +13,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from customer_tables.dates import parse_dates
+from customer_tables.dates import EPOCH, parse_dates
 from customer_tables.duckdb_files import Lines, quoted
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import settle_line_kinds
-from customer_tables.names import is_identifier_name, normalise, split_name
+from customer_tables.names import MINOR, is_identifier_name, normalise, split_name
 from customer_tables.numbers import parse_numbers
 from customer_tables.source import MARK, Roles, Source, summands, unknown_role
 from customer_tables.text import joined
@@ -49,6 +49,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "time": (
         rf"({SALE}) ?(date ?time|time ?stamp|date|time|day|dt)( time)?",
         r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?",
+        r"((unix|epoch) ?)?(ts|time)",
         r"(rechnungs|bestell|kauf|bon)?datum|date (de )?(la )?(facture|commande|achat)",
         r"fecha( (de )?(la )?(compra|pedido|factura))?|data( (ordine|acquisto|compra|zakupu))?",
         r"tarih",
@@ -87,7 +88,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(product |item )?(group|family|section|type)",
         r"(waren|produkt|artikel)gruppe|kategorie|cat[ée]gorie|rayon",
     ),
-    "discount": (r"(.+ )?(discount|disc|markdown)( (amount|value))?",),
+    "discount": (r"(.+ )?(discount|disc|markdown)( (amount|value|percent(age)?|pct|rate))?",),
     "coupon": (r"coupons?( (amount|value|discount|disc))?",),
 }
 
@@ -124,6 +125,7 @@ def match_parts(names: Iterable[str], roles: Roles = NO_ROLES) -> dict[str, Any]
     """
     words = {str(name): split_name(str(name)) for name in names}
     found = _given_parts(words, roles)
+    words = {n: " ".join(MINOR.sub("", w).split()) or "amount" for n, w in words.items()}
     ignored = {normalise(name) for name in roles.get("ignore", ())}
     for part, patterns in PARTS.items():
         taken = {
@@ -314,15 +316,17 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
             continue
         distinct = pa.array(sorted(set(texts)), pa.string())
         numeric = parse_numbers(distinct).valid.mean()
-        if parse_dates(distinct).valid.mean() > 0.9:
+        code = is_identifier_name(column)
+        since = not code and all(re.fullmatch(EPOCH, text) for text in distinct.to_pylist())
+        if parse_dates(distinct).valid.mean() > 0.9 or since:
             found["time"].append(column)
         elif (
             len(distinct) >= FEW
             and len(distinct) < MOST_DISTINCT * len(texts)
-            and (numeric < 0.1 or is_identifier_name(column))
+            and (numeric < 0.1 or code)
         ):
             found["customer"].append(column)
-        elif numeric > 0.9 and not is_identifier_name(column):
+        elif numeric > 0.9 and not code:
             found["amount"].append(column)
     found["customer"].sort(key=lambda c: not re.match(WHO, split_name(c)))
     found["amount"].sort(key=lambda c: not set(split_name(c).split()) & MONEY)

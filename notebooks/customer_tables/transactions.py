@@ -13,8 +13,12 @@ from dataclasses import replace
 from customer_tables.aggregation import customers_query
 from customer_tables.changes import Change, Reading, Use
 from customer_tables.duckdb_cells import (
+    HUNDREDTH,
     MONEY,
+    SINCE_1970,
     is_misread,
+    settle_amount,
+    settle_discount,
     settle_keys,
     settle_number,
     settle_times,
@@ -23,12 +27,14 @@ from customer_tables.duckdb_cells import (
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import line_kinds
+from customer_tables.names import minor_unit
 from customer_tables.periods import NO_CUT, by_customer, split_history
 from customer_tables.source import Source, summands
 from customer_tables.storage import file_digest
 from customer_tables.transaction_columns import used_columns
 
 NUMBERS = ("amount", "discount", "coupon", "quantity", "price")
+SETTLE = {"quantity": settle_number, "discount": settle_discount}
 PARTS = ("time", *NUMBERS, "customer", "order", "product", "category", "own_brand")
 NO_TEXT, NO_NUMBER = "CAST(NULL AS VARCHAR)", f"CAST(NULL AS {MONEY})"
 
@@ -88,7 +94,7 @@ def aggregate_lines(file: Lines, source: Source) -> tuple[str, list[Change]]:
     replace(file, types=types).require(_needed_columns(source))
     lines = _look_up_products(file, products, source) if products else file
     says, counted = line_kinds(lines, source)
-    create_lines(lines, source, **says)
+    counted += create_lines(lines, source, **says)
     if says["ignore"] != "false":
         counted += _count_lost(lines, source)
     query, changes = customers_query(file, source)
@@ -105,8 +111,10 @@ def _count_lost(lines: Lines, source: Source) -> list[Change]:
 
 def create_lines(
     file: Lines, source: Source, *, refund: str = "false", ignore: str = "false"
-) -> None:
+) -> list[Change]:
     """Create `lines` inside an engine, every line in one form, or raise a `UserError`.
+
+    Returns which columns were read in another unit than their cells are written in.
 
     Columns: customer, bought, amount, quantity, basket, product, category, discount, coupon, own,
     and misread: a cell that says something and could not be read. The conditions of refunds, whose
@@ -114,7 +122,8 @@ def create_lines(
     is a view, which reads the file at each look, else a table.
     """
     numbers = _needed_columns(source, *NUMBERS)
-    amounts = {c: settle_number(file, c) for c in numbers if c in file.types}
+    given = [c for c in numbers if c in file.types]
+    amounts = {c: SETTLE.get(numbers[c], settle_amount)(file, c) for c in given}
     keys = settle_keys(file, [c for c in (source.customer, source.order) if c in file.types])
     times = {source.time: settle_times(file, source.time)}
     if source.amount:
@@ -145,6 +154,11 @@ def create_lines(
     kept = "" if ignore == "false" else f" WHERE NOT ({ignore})"
     kind = "VIEW" if file.format == "parquet" else "TABLE"
     file.run(f"CREATE OR REPLACE {kind} lines AS SELECT {listed} FROM {file.sql}{kept}")
+    divided = [c for c, sql in amounts.items() if sql.endswith(HUNDREDTH)]
+    told = [(minor_unit(c) or "percent of the full price", c, "divided by 100") for c in divided]
+    if times[source.time].startswith(SINCE_1970):
+        told.append(("seconds or milliseconds since 1970", source.time, "read as times in UTC"))
+    return [Change(f"numbers in {what}", column, action=action) for what, column, action in told]
 
 
 def _needed_columns(source: Source, *parts: str) -> dict[str, str]:
