@@ -14,7 +14,7 @@ from toy_series import ROOT, ROW, SERIES, SOURCES, Project, wait_for, words
 
 from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
-from runner import execution, inputs, notebook_files, publishing, records
+from runner import execution, inputs, notebook_files, plan, publishing, records
 from segmentation import session
 
 TWICE = "tables/02_twice.csv"
@@ -154,6 +154,32 @@ def test_a_description_among_the_results_names_a_table_elsewhere(done, capsys, s
     assert done.run("--dataset", str(description)) == code
     assert ("would replace the folder that holds t.csv" in capsys.readouterr().err) == bool(code)
     assert description.exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ('k = 3\njoin = "1+2"\nlimits = ["x"]\n[[archetypes]]\nname = "x"', "up to date"),
+        ('title = "x"', ""),
+        ("[features]\nname = 1", ""),
+    ],
+)
+def test_the_first_notebooks_do_not_depend_on_what_segments_are_called(done, capsys, changed, word):
+    description = done.results / "dataset.toml"
+    (done.folder / "t.csv").write_text("a\n1\n")
+    first = '[dataset]\nsource = "../../t.csv"\n'
+    for text, expected in ((first, ""), (first, "up to date"), (first + changed, word)):
+        description.write_text(text)
+        assert done.run("--dataset", str(description)) == 0
+        said = words(capsys)
+        assert all((said[n] == "up to date") == bool(expected) for n in ("01", "02", "03")), said
+
+
+@pytest.mark.parametrize("text", ["k = [", "dataset = 1", "x = 1", "source = 1\n[dataset]"])
+def test_a_description_that_is_none_counts_as_text(tmp_path, text):
+    path = tmp_path / "dataset.toml"
+    path.write_text(text)
+    assert plan._before_segments(path) == file_digest(path)
 
 
 def test_only_needs_what_comes_before(project, capsys):

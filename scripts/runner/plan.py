@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,27 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
+_LATER = ("k", "join", "limits", "source", "products", "demographics")
+_SEGMENTS = "04"  # the first notebook that reads how many segments there are, and who they are
+
+
+def _before_segments(toml: Path) -> str:
+    """Return the hash of what a description says to the notebooks before the segments.
+
+    Files that it names are inputs, wherever they lie.
+    """
+    try:
+        content = tomllib.loads(toml.read_text(encoding="utf-8"))
+        head = {"name": toml.parent.name} | content["dataset"]
+        source = content.get("source", {})
+        content["dataset"] = {n: v for n, v in head.items() if n not in _LATER}
+        content["source"] = {n: v for n, v in source.items() if n not in _LATER}
+    except (ValueError, LookupError, AttributeError, TypeError):
+        return file_digest(toml)
+    content.pop("archetypes", None)
+    return text_digest(json.dumps(content, sort_keys=True, default=str))
+
+
 @dataclass
 class Work:
     """One run under way."""
@@ -142,10 +164,11 @@ class Work:
         shown.pop("dataset", None)  # its content counts, not its name
         if NEXT_PERIOD in shown:
             shown["files"] = [value for _, value in self.inputs["next period"]]
-        dataset, inferred = [value for _, value in self.inputs["dataset"]], tree / "dataset.toml"
-        if self.source.toml is None and stage.needs and inferred.is_file():
-            # Inferred by the first notebook, and perhaps edited since.
-            dataset = [file_digest(inferred)]
+        dataset, toml = [value for _, value in self.inputs["dataset"]], self.source.toml
+        if toml is None and stage.needs and (tree / "dataset.toml").is_file():
+            toml = tree / "dataset.toml"  # inferred by the first notebook, and perhaps edited since
+        if toml:
+            dataset = [_before_segments(toml) if stage.number < _SEGMENTS else file_digest(toml)]
         handed: dict[str, str] = {}
         for other in self.plan.series:
             stamp = records.read_stamp(tree, other) if other.number in stage.needs else None
