@@ -155,6 +155,8 @@ def test_only_two_segments_of_the_run_s_features_can_begin_as_one(run, pair):
         run.merge(*pair)
     with pytest.raises(UserError, match="no two segments"):
         run.refit(weights={next(iter(run.matrix)): 2.0}).merge(1, 2)
+    with pytest.raises(UserError, match="one segment would remain"):
+        run.at(2).merge(1, 2)
 
 
 def test_a_selection_becomes_a_list_with_a_control_group(run):

@@ -294,6 +294,8 @@ class Segments:
             If there are no such two segments.
         """
         pair, run = (first, second), self.run
+        if self.k < 3:
+            raise UserError("one segment would remain of two", remedy="try segments.at(3) first")
         if first == second or not {*pair} <= {*self.names} or self.matrix is not run.matrix:
             raise UserError(
                 f"there are no two segments {first!r} and {second!r} to join",

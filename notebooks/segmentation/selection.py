@@ -241,7 +241,8 @@ def _check_range(scan: pd.DataFrame, lowest: int, highest: int, by_hand: int) ->
     if by_hand and by_hand not in scan.index:
         raise UserError(
             f"k = {by_hand} is outside the scan",
-            where=f"parameters k, k_min = {scan.index.min()} and k_max = {scan.index.max()}",
+            where="k of dataset.toml or of the command; "
+            f"k_min = {scan.index.min()} and k_max = {scan.index.max()}",
             remedy="set k inside the scan, or widen k_min and k_max",
         )
     if scan.loc[lowest:highest].empty and not by_hand:
