@@ -330,6 +330,7 @@ def test_any_names_give_a_dataset_that_loads(names):
         ("Num web purchases", "Number of web purchases"),
         ("Mnt wines", "Amount of wines"),
         ("No", "Number"),
+        ("Pur vol no promo", "Pur vol no promo"),
         ("Recency", "Recency"),
         ("Year birth", "Year of birth"),
         ("Bill amt3", "Bill amount 3"),

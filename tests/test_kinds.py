@@ -401,8 +401,14 @@ def test_customers_whose_columns_are_in_odd_units(opened):
 
 
 def test_amounts_that_follow_one_another_are_no_record_numbers(opened):
-    known, _ = opened(table(importe=10 + np.arange(60) * 7 % 60, spent=range(60), entry=range(60)))
-    assert {"importe", "spent"} <= {f.name for f in known.features_with("segment")}
+    counted = {
+        "spent": range(60),
+        "entry": range(60),
+        "Sequence Number": 1 + np.arange(60) * 7 % 60,
+    }
+    known, _ = opened(table(importe=10 + np.arange(60) * 7 % 60, **counted))
+    segmenting = {f.name for f in known.features_with("segment")}
+    assert {"importe", "spent"} <= segmenting and "sequence_number" not in segmenting
     assert known.left_out["entry"] == "counts the rows: a record number"
 
 

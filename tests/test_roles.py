@@ -59,18 +59,19 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
     ("role", "names"),
     [
         ("recency", "Recency|days_since_last_order|DaySinceLastOrder|Months Inactive 12 mon"),
-        ("recency", "last_purchase_days_ago|inactive days|Days since last visit"),
+        ("recency", "last_purchase_days_ago|inactive days|Days since last visit|weekslast"),
         ("", "days since last contact|months since last credit inquiry|Rating"),
         ("", "InstallmentRatePercentOfIncome"),
-        ("", "weekof purchase|YearsSinceLastPromotion"),
+        ("", "weekof purchase|YearsSinceLastPromotion|Pur Vol No Promo"),
         ("tenure", "tenure|Tenure (years)|Months_on_book|account length|days_as_customer"),
         ("tenure", "Vintage|Months Since Policy Inception|customer age months|YearsWithCompany"),
         ("frequency", "Orders|OrderCount|order_count|NumberOfOrders|orders_12m|total flights"),
         (
             "frequency",
-            "previous bookings|donations|Frequency|Total_Trans_Ct|n visits|visits per month",
+            "previous bookings|donations|Freq|Total_Trans_Ct|n visits|visits per month",
         ),
         ("value", "CLV|total_spent|Expenditure|Revenue|annual_premium|Umsatz|TotalCharges"),
+        ("value", "donation_amount|Gift value"),
         ("ticket", "avg_order_value|AOV|average basket|AvgTransactionValue"),
         ("breadth", "NumOfProducts|num_policies|Total_Relationship_Count|product_count"),
         ("discount", "CouponUsed|NumDealsPurchases|discount_share|Discounts used"),
@@ -80,7 +81,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("satisfaction", "SatisfactionScore|NPS|Average Rating"),
         ("credit", "Avg_Utilization_Ratio|credit card debt|Total_Revolving_Bal"),
         ("wealth", "assets|net worth|total_assets"),
-        ("loan", "loan_amount|funded_amnt|LoanAmount|amount financed"),
+        ("loan", "loan_amount|funded_amnt|loanamt|LoanAmount|amount financed"),
         ("interest", "interest_rate|int_rate|APR"),
         ("duration", "term|loan_length|DurationInMonth|duration"),
         ("inquiries", "inquiries_last_12m|inq_last_6mths|num credit inquiries"),
@@ -92,8 +93,8 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("holdings", "balance|Account Balance|total_deposits"),
         ("engagement", "NumWebVisitsMonth|logins|HourSpendOnApp|email_clicks|sessions_30d"),
         ("contacts", "campaign|number_of_contacts"),
-        ("household", "Kidhome|Number of children|dependents|family_size"),
-        ("income", "Income|Annual Income|EstimatedSalary"),
+        ("household", "Kidhome|Number of children|dependents|family_size|nkids|hhsize"),
+        ("income", "Income|Annual Income|EstimatedSalary|faminc"),
     ],
 )
 def test_what_a_column_says_of_a_customer(role, names):
@@ -157,6 +158,21 @@ def test_a_balance_beside_a_limit_is_owed(limit):
     }
 
 
+@pytest.mark.parametrize(
+    ("columns", "roles"),
+    [
+        ("R,F,M", ["recency", "frequency", "value"]),
+        ("F,M", ["", ""]),  # female and male, perhaps
+        ("AMOUNT,DURATION", ["loan", "duration"]),
+        ("Amount,visits", ["value", "frequency"]),
+    ],
+)
+def test_what_a_column_says_beside_others(columns, roles):
+    values = np.random.default_rng(3).integers(1, 4000, (ROWS, 1 + columns.count(",")))
+    dataset = described(pd.DataFrame(values, columns=columns.split(",")))
+    assert [column.role for column in dataset.columns if not column.kind == "id"] == roles
+
+
 def test_recency_can_count_from_the_first_purchase():
     """Without a repeat purchase it is then 0, and much of it means bought lately."""
     table = with_behaviour("frequency", [0, 2, 5]).assign(recency=np.resize([0, 20, 35], ROWS))
@@ -184,7 +200,8 @@ def test_every_archetype_of_the_library_can_be_written_and_read():
         "calls,text messages,roaming minutes,assets,songs saved"
     ).split(",")
     values = np.random.default_rng(4).integers(1, 90, (ROWS, len(columns)))
-    dataset = described(pd.DataFrame(values, columns=columns), holdings=("deposits held",))
+    table = pd.DataFrame(values, columns=columns).assign(newsletter=np.arange(ROWS) % 2)
+    dataset = described(table, holdings=("deposits held",))
     written = {archetype.name for archetype in dataset.archetypes}
     wanted = {entry["name"] for entry in LIBRARY["archetypes"]} - {"Customers who lean to <part>"}
     assert {name for name in wanted if "<" not in name} <= written

@@ -102,13 +102,15 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
 
 def spell_out(label: str) -> str:
     """Write the usual abbreviations of a column's name out: "Avg amt" is "Average amount"."""
-    short = "|".join(vocabulary.ABBREVIATIONS)
-    words = re.sub(rf"\b({short})(\d+)\b", r"\1 \2", label, flags=re.IGNORECASE).split()
+    short = vocabulary.ABBREVIATIONS
+    words = re.sub(rf"\b({'|'.join(short)})(\d+)\b", r"\1 \2", label, flags=re.IGNORECASE).split()
     if words and words[0].lower() in ("num", "no", "nr", "n") and words[1:2] not in ([], ["of"]):
         words.insert(1, "of")
     if sorted(word.lower() for word in words) == ["birth", "year"]:
         return "Year of birth"
-    spelled = " ".join(vocabulary.ABBREVIATIONS.get(word.lower(), word) for word in words)
+    kept = [place > 0 and word.lower() == "no" for place, word in enumerate(words)]  # "no promo"
+    pairs = zip(words, kept, strict=True)
+    spelled = " ".join(word if keep else short.get(word.lower(), word) for word, keep in pairs)
     return spelled[:1].upper() + spelled[1:]
 
 
@@ -179,6 +181,8 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     counted = whole and distinct == len(values) > 20 and high - low == distinct - 1
     unnamed = whole and distinct == len(values) and bool(UNNAMED.fullmatch(words))
     counted |= unnamed and values.is_monotonic_increasing  # some of its rows may be gone
+    if vocabulary.RECORD_WORDS.search(words):
+        measured = set()
     if counted and not measured and (low <= 1 or values.is_monotonic_increasing):
         return replace(base, why="counts the rows: a record number")
     years = whole and YEARS[0] <= low and high <= YEARS[1]

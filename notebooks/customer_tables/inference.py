@@ -44,6 +44,7 @@ FEW_CODES = 20  # rows from which distinct codes tell customers apart
 NO_CODE = r"[\s@]|^$"  # names, addresses and texts have spaces
 ROLES = ("customer", "segment", "describe", "ignore", *vocabulary.ROLES)
 NO_GIVEN: Mapping[str, str] = MappingProxyType({})
+RFM = {"R": "Recency", "F": "Frequency", "M": "Monetary"}  # where there are all three
 MOST_SUMMED = 60  # columns up to which sums are looked for
 
 
@@ -70,6 +71,8 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     if not roles:
         _refuse_periods(reading)
     guesses, table = count_days(guess_columns(reading, given), reading.table, given)
+    if set(RFM) <= {guess.label for guess in guesses}:
+        guesses = [replace(guess, label=RFM.get(guess.label, guess.label)) for guess in guesses]
     guesses = _as_given(guesses, given)
     value, total = _guess_value(guesses)
     named = (guess.name for guess in guesses if given.get(guess.source) == "value")
@@ -211,6 +214,8 @@ def _find_codes(reading: Reading) -> str | None:
 def _guess_value(guesses: list[Guess]) -> tuple[str, list[Guess]]:
     """Return the name of the column that measures a customer's value, or of a sum for it."""
     numeric = [g for g in guesses if g.is_numeric and g.role in ("segment", "describe")]
+    if any(vocabulary.LENDING.search(guess.label.lower()) for guess in guesses):
+        numeric = [guess for guess in numeric if guess.label.lower() != "amount"]  # of a loan
     if found := _find_value(numeric, vocabulary.VALUES):
         return found, []
     parts = _find_parts(numeric)

@@ -34,7 +34,7 @@ SPREADS = {"level": 1.5, "close": 1.2}
 NAMES = re.compile(rf"\b({'|'.join(ROLES)})\b")
 LABELS = re.compile(rf"<({'|'.join(ROLES)})>")
 NOTHING = "(?!)"
-SEVERAL = ("part", "use")  # roles that several columns play, each by itself
+SEVERAL = ("part", "use", "flag")  # roles that several columns play, each by itself
 MOST_USES = 12  # columns
 NO_USE = re.compile(ROLES["use"]["unless"])
 COUNTED = re.compile("^(total )?(number|amount|count) (of )?|^total (?=.*(calls|minutes|lines)$)")
@@ -167,12 +167,15 @@ def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:
             players.setdefault(other, [replace(players[role][0], sign=sign)])
     free = [g for g in guesses if g.role == "segment" and g.is_numeric and not g.plays]
     free = [g for g in free if not NO_USE.fullmatch(g.label.lower())]
-    players["use"] = [_player(guess, columns[guess.name]) for guess in free[:MOST_USES]]
+    for guess in free[:MOST_USES]:
+        values = columns[guess.name]
+        role = "flag" if values.dropna().isin([0, 1]).all() else "use"
+        players.setdefault(role, []).append(_player(guess, values))
     written: set[str] = set()
     for entry in LIBRARY["archetypes"]:
         several = next((role for role in SEVERAL if role in entry["pattern"]), "")
         for one in players.get(several, [None]):
-            cast = {role: found[0] for role, found in players.items() if found} | {several: one}
+            cast = {role: found[0] for role, found in players.items()} | {several: one}
             made = _instance(entry, {role: player for role, player in cast.items() if player})
             if made and made["name"] not in written:
                 written.add(made["name"])

@@ -14,7 +14,7 @@ ABBREVIATIONS = dict(
     pair.split(":")
     for pair in (
         "amnt:amount,amt:amount,avg:average,bal:balance,chng:change,ct:count,cnt:count,dt:date,"
-        "delinq:delinquencies,eve:evening,inc:income,inq:inquiries,int:interest,intl:international,"
+        "delinq:delinquencies,eve:evening,freq:frequency,inc:income,inq:inquiries,int:interest,intl:international,"
         "mnt:amount of,mon:months,n:number,no:number,nr:number,num:number,pct:percent,prc:percent,"
         "prods:products,qty:quantity,revol:revolving,trans:transaction,trx:transactions,"
         "util:utilization,vmail:voicemail,"
@@ -133,11 +133,13 @@ PARTIAL_VALUES = (
     r"(?!.*(hour|day|date|week|month|year|time) ?of)"
     r"(.* )?(purchases?|sales|spend|spent|spending|purchase amount|amount spent"
     r"|expenditures?)( .*)?",
+    r"(total |average )?(gift|donation|contribution)( (amount|total|value))?",
 )
+LENDING = re.compile(r"\b(loans?|credits|debts?|borrow\w*|instal\w*|interest rate|duration)\b")
 CUSTOMER_WORDS = re.compile(r"\b(customer|cust|client|user|member|household|account|holder)")
 # What these tell apart are no customers.
 NO_CUSTOMER = re.compile(
     r"\b(zip|post|postal|postcode|plz|store|shop|branch|product|item|sku|article|stock|phone|fax"
     r"|telephone|mobile|郵便|邮编|邮政|우편|cep\b|kod pocztowy)"
 )
-RECORD_WORDS = re.compile(r"\b(row|record|sl|s|sr|serial|index|line|no|nr)\b")
+RECORD_WORDS = re.compile(r"\b(row|record|sl|s|sr|serial|sequence|seq|index|line|no|nr)\b")

@@ -96,19 +96,19 @@ class ScoredList:
             self._ascending = rises and self._last < customers[0].as_py()
             self._last = customers[-1].as_py()
 
-    def has_repeated(self) -> bool:
-        """Whether a customer is in the complete list twice or more.
+    def repeated(self) -> str:
+        """Return a customer who is in the complete list twice or more; empty where none is.
 
         Where each is greater than the one before, none is; otherwise DuckDB counts them.
         """
         if self._ascending:
-            return False
+            return ""
         with tempfile.TemporaryDirectory(prefix="scoring-") as folder:
             settings: dict[str, Any] = {"memory_limit": MEMORY, "temp_directory": folder}
             with duckdb.connect(config=settings) as connection:
-                counted = f"SELECT count(*) AS n FROM {_relation(self.path)} GROUP BY customer"
-                most = connection.execute(f"SELECT max(n) FROM ({counted})").fetchone()
-        return bool(most and (most[0] or 0) > 1)
+                counted = f"{_relation(self.path)} GROUP BY customer HAVING count(*) > 1 LIMIT 1"
+                twice = connection.execute(f"SELECT customer FROM {counted}").fetchone()
+        return str(twice[0]) if twice else ""
 
 
 def listed(customers: pa.StringArray) -> pa.StringArray:

@@ -136,8 +136,8 @@ def _score_plain(
                 counts[replace(change, rows=0)] += change.rows
             advance(result.period.customers, file.done)
     file.settle()
-    if scored_list.has_repeated():
-        raise NotPlain("an identifier on several rows")
+    if twice := scored_list.repeated():
+        raise NotPlain(f"the identifier {twice[:80]!r} stands on several rows")
     result.changes = [replace(change, rows=rows) for change, rows in counts.items()]
     return result
 
@@ -154,7 +154,7 @@ def _score_whole(
         raise UserError(
             f"the file is too large to be repaired, and it is not plain: {reason}",
             where=str(source),
-            remedy="split the file, or write it as CSV or Parquet with plain numbers",
+            remedy="write it as CSV or Parquet with plain numbers and one row a customer",
         )
     scored, reading = read_scored(scorer.model, source)
     assigned, identifier = scored.assigned, scorer.dataset.id
