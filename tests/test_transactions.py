@@ -405,6 +405,63 @@ def test_spaces_that_do_not_do_are_refused(bring, monkeypatch):
         aggregate(bring(LINES), SHOP)
 
 
+PLAIN = {"c": "7", "t": "2024-01-02 10:00:00", "a": "2.50", "d": "0.25", "p": "x"}
+FINE = {
+    "c": "7|-8|",
+    "t": "2024-01-02|2024-01-02 10:00|",
+    "a": "-5|+5|.5|0.00005||nan|N/A|-",
+    "d": "3|0|-1|",
+    "p": "|é",
+}
+ODD = {  # what an engine's own types take for something else, or not at all
+    "c": '007|+7|7.0|170.0|1e5|0x7|7_0|C7|-0|99999999999999999999|nan|N/A|" 7"|"7 "| ',
+    "t": "2024-02-30|02/01/2024|2024/01/02|2024-01-02T10:00|2024-01-02 10:00Z|2024-1-2|24-01-02|"
+    "2024-01-02 10:00+02:00|2024-01-02 10:00 UTC|2024-01-02 10:00 EST| 2024-01-02| 024-01-02|"
+    "20240102|2024-01-02 24:00:00|2024-01-02 9:00|2024-01-02 10:00 PM|2024-01|infinity|epoch|"
+    "2024-01-02 10:00:00.1234567|0044-03-15 (BC)|12024-01-02|-024-01-02|nan|soon",
+    "a": '"1,500"|"1,500.25"|"2,5"|1.500.25|1e3|1_000|0x1F| 5 |5-|(5)|5%|$5|€5|5 kr|1\'000|1 000|'
+    "12345678901234567890|1e300|inf|much|٣",
+    "d": '"0,5"|5%|ten',
+    "p": '"a, ""b"""|"two\nlines"|x\n7,2024-01-03',  # the last one ends early
+}
+CELLS = [
+    (c, cell) for kind in (FINE, ODD) for c, cells in kind.items() for cell in cells.split("|")
+]
+
+
+def created(lines, monkeypatch, first: int, ignore: str) -> tuple[object, bool]:
+    """Return what becomes of lines, by so many first ones, and whether columns were looked at."""
+    monkeypatch.setattr(transactions, "FIRST_LINES", first)
+    lines.run("DROP TABLE IF EXISTS cells")
+    try:
+        transactions.create_lines(lines, replace(FEW, product="p", discount="d"), ignore=ignore)
+        found = lines.run("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM lines ORDER BY ALL")
+    except UserError as error:
+        found = str(error)
+    return found, bool(lines.run("FROM duckdb_tables() WHERE table_name = 'cells'"))
+
+
+@pytest.mark.parametrize(("column", "cell"), CELLS)
+def test_a_text_read_at_once_says_what_looks_at_its_columns_say(bring, monkeypatch, column, cell):
+    odd = PLAIN | {column: cell}
+    some = [PLAIN | {"c": i, "t": f"2024-01-{i:02} 10:00:00", "a": i} for i in range(1, 29)]
+    for rows, ignore in (([*some, odd], "a = '2'"), ([PLAIN, *[odd] * 9], "false")):
+        path = bring(listed(",".join(PLAIN), (row.values() for row in rows)))
+        with open_lines(path) as lines:
+            expected, looked = created(lines, monkeypatch, 0, ignore)
+            assert looked
+            assert created(lines, monkeypatch, 1, ignore)[0] == expected
+
+
+def test_plain_cells_are_not_looked_at(bring, monkeypatch):
+    fine = [PLAIN | {c: cell} for c, cells in FINE.items() for cell in cells.split("|")]
+    for more in ({}, *({c: cells.split("|")[0]} for c, cells in ODD.items() if c != "p")):
+        rows = (row.values() for row in (*fine, PLAIN | more | {"p": "void"}))
+        with open_lines(bring(listed(",".join(PLAIN), rows))) as lines:
+            for ignore in ("false", "p = 'void'"):  # also where an odd cell stands in such a line
+                assert created(lines, monkeypatch, 1, ignore)[1] is bool(more)
+
+
 # --- the same bits, within the machine's means ----------------------------------------------------
 
 COLUMNS_OF_ALL = "who,basket,day,item,kind,paid,off"

@@ -1,7 +1,8 @@
 """Cells of text as DuckDB reads them: how a column is written is settled once, for all its cells.
 
 What is settled is an expression in DuckDB's dialect. The shapes of numbers and dates are those of
-`numbers` and `dates`, by which tables of customers are read, too.
+`numbers` and `dates`, by which tables of customers are read, too. A plain way of writing is settled
+without a look: where it reads all cells, it is the one that looks would settle.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -33,12 +35,15 @@ PERCENT = re.compile("%|percent|pct|rate")  # in the name of a column of discoun
 FEW_RATES = 30  # different discounts up to which they can be percentages
 WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
 SEEN = 20_000  # different days that are looked at
+FIRST_LINES = 20_000  # by which a text is taken for one that is plainly written
 ZONE = r"\s*(UTC|GMT|Z)$"  # the zone in which times are read
 ZONED = rf".*\d{ZONE}"
 
 
-def is_misread(cell: str, value: str) -> str:
-    """Return the condition that a cell says something, and nothing could be read."""
+def is_misread(cell: str, value: str, *, any_word: bool = False) -> str:
+    """Return the condition that a cell says something, or any word, and nothing could be read."""
+    if any_word:
+        return f"{value} IS NULL AND {cell} IS NOT NULL"
     return f"CASE WHEN {value} IS NULL THEN {is_filled(f'CAST({cell} AS VARCHAR)')} ELSE false END"
 
 
@@ -66,7 +71,7 @@ def text_of(column: str, kind: str) -> str:
     )
 
 
-def settle_keys(lines: Lines, columns: Iterable[str]) -> dict[str, str]:
+def settle_keys(lines: Lines, columns: Iterable[str], plain: bool = False) -> dict[str, str]:
     """Return how columns of identifiers are read: as whole numbers where all are written so.
 
     Whole numbers are grouped faster than text. They are written in one way only, as 007 is not 7.
@@ -78,31 +83,40 @@ def settle_keys(lines: Lines, columns: Iterable[str]) -> dict[str, str]:
         settled[column] = text_of(cell, lines.types[column])
         number = f"TRY_CAST({cell} AS BIGINT)"
         same = f"CAST({number} AS VARCHAR) = CAST({cell} AS VARCHAR)"
-        filled, whole = lines.ask(f"count({settled[column]}), count(*) FILTER ({same})")[0]
+        counts = f"count({settled[column]}), count(*) FILTER ({same})"
+        filled, whole = (1, 1) if plain else lines.ask(counts)[0]
         if 0 < filled == whole:
             settled[column] = f"CASE WHEN {same} THEN {number} END"
     return settled
 
 
-def settle_amount(lines: Lines, column: str) -> str:
+def settle_amount(lines: Lines, column: str, plain: bool = False) -> str:
     """Return how a column is read as exact amounts, whole ones where it is called after cents."""
-    number = settle_number(lines, column)
+    number = settle_number(lines, column, plain)
     return f"CAST({number}{HUNDREDTH}" if minor_unit(column) else number
 
 
-def settle_discount(lines: Lines, column: str) -> str:
+def settle_discount(lines: Lines, column: str, plain: bool = False) -> str:
     """Return how discounts are read: as amounts, or, up to 1 and called a percentage, as shares.
+
+    Plain ones are read if their name or one of the first of them shows that they are amounts.
 
     Raises
     ------
     UserError
         If they can be either: whole numbers up to 100 whose name does not say what they are.
     """
-    number = settle_amount(lines, column)
+    number = settle_amount(lines, column, plain)
     whole = f"bool_and({number} = floor({number}) AND {number} >= 0)"
+    if AMOUNTS.search(split_name(column)) or minor_unit(column):
+        return number
+    if plain:
+        some = replace(lines, sql=f"(SELECT * FROM {lines.sql} LIMIT {FIRST_LINES})")
+        shown = some.ask(whole)[0][0] is False and not PERCENT.search(column.lower())
+        return number if shown else f"CAST(NULL AS {MONEY})"
     facts = f"max(abs({number})), {whole}, count(DISTINCT {number})"
     largest, whole, different = lines.ask(facts)[0]
-    if largest is None or largest <= 1 or AMOUNTS.search(split_name(column)) or minor_unit(column):
+    if largest is None or largest <= 1:
         return number
     if PERCENT.search(column.lower()):
         return f"CAST({number}{HUNDREDTH}"
@@ -117,7 +131,7 @@ def settle_discount(lines: Lines, column: str) -> str:
     return number
 
 
-def settle_number(lines: Lines, column: str) -> str:
+def settle_number(lines: Lines, column: str, plain: bool = False) -> str:
     """Return how a column is read as exact numbers: as the options say, or as its cells tell.
 
     Raises
@@ -127,7 +141,7 @@ def settle_number(lines: Lines, column: str) -> str:
     """
     cell, decimal = quoted(column), lines.options.decimal
     number = f"TRY_CAST({cell} AS {MONEY})"
-    if lines.types[column] != "VARCHAR":
+    if plain or lines.types[column] != "VARCHAR":
         return number
     text = f"regexp_replace({cell}, '[\\s$€£]', '', 'g')"
     ways = {mark: _marked(text, mark) for mark in SHAPES}
@@ -187,7 +201,7 @@ def _marked(text: str, decimal: str) -> str:
     return f"CASE WHEN regexp_full_match({text}, {literal(shape)}) THEN {number} END"
 
 
-def settle_times(lines: Lines, column: str) -> str:
+def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
     """Return how a column is read as a time.
 
     Raises
@@ -198,6 +212,10 @@ def settle_times(lines: Lines, column: str) -> str:
     cell = quoted(column)
     if lines.types[column].startswith(("TIMESTAMP", "DATE")):
         return f"CAST({cell} AS TIMESTAMP)"
+    if plain:  # the time, written as the engine does it, begins with what stands in the cell
+        time = f"TRY_CAST({cell} AS TIMESTAMP)"
+        same = f"{cell} LIKE '____-__-__%' AND starts_with(CAST({time} AS VARCHAR), {cell})"
+        return f"CASE WHEN {same} THEN {time} END"
     raw = f"trim(CAST({cell} AS VARCHAR))"
     zoned = f"regexp_full_match({raw}, {literal(ZONED)})"
     if lines.ask("count(*)", f"WHERE {zoned}")[0][0]:

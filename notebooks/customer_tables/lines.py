@@ -25,7 +25,7 @@ from customer_tables.sniff import (
 from customer_tables.source import FOUND_OUT, Options
 from customer_tables.table import read_table
 
-LEAST_MEMORY, MOST_MEMORY = 512 << 20, 2 << 30  # bytes that DuckDB may take
+LEAST_MEMORY, MOST_MEMORY = 512 << 20, 1280 << 20  # bytes that DuckDB may take
 JSON = "read_json({}, format='newline_delimited', compression='none', sample_size=100000)"
 
 
@@ -47,7 +47,7 @@ def open_lines(
     require_space(path)
     with (
         TemporaryDirectory() as name,
-        closing(duckdb.connect(str(Path(name) / "lines.duckdb"))) as connection,
+        closing(duckdb.connect(":memory:")) as connection,  # what is too much for it goes there
     ):
         connection.execute(f"SET temp_directory = {literal(name)}")
         connection.execute(f"SET memory_limit = '{memory_limit() >> 20} MiB'")
@@ -56,7 +56,7 @@ def open_lines(
         try:
             lines = _open(connection, Path(name), path, options)
             if products:
-                lines = replace(lines, catalogue=_open(connection, Path(name), products))
+                lines = replace(lines, catalogue=_open(connection, Path(name), products, number=1))
             yield lines
         except duckdb.Error as error:
             raise unreadable(path.name, error) from None
@@ -69,14 +69,18 @@ def memory_limit() -> int:
 
 
 def _open(
-    connection: duckdb.DuckDBPyConnection, folder: Path, path: Path, options: Options = FOUND_OUT
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    path: Path,
+    options: Options = FOUND_OUT,
+    number: int = 0,
 ) -> Lines:
     """Make a file of text, JSON, Parquet or Excel readable in SQL, or raise a `UserError`.
 
-    A text is read once, into a table of the folder's database.
+    A text is a view, which reads the file at each look.
     """
     changes: tuple[Change, ...] = ()
-    place, number = path, len(list(folder.iterdir()))
+    place = path
     with unpacked(path) as (source, packed):
         if packed:
             place = folder / f"{number}_{path.stem}"
@@ -96,7 +100,7 @@ def _open(
             read = JSON.format(literal(str(place)))
             connection.execute(f"CREATE TABLE {sql} AS SELECT * FROM {read}")
         else:
-            changes = _load_text(connection, sql, folder, place, path.name, options)
+            changes = _view_text(connection, sql, folder, place, path.name, options)
     described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
     return Lines(
         path=path,
@@ -117,22 +121,22 @@ def _has_quotes(path: Path) -> bool:
         return any(b'"' in piece for piece in iter(lambda: file.read(1 << 20), b""))
 
 
-def _load_text(
+def _view_text(
     connection: duckdb.DuckDBPyConnection,
-    table: str,
+    view: str,
     folder: Path,
     path: Path,
     name: str,
     options: Options,
 ) -> tuple[Change, ...]:
-    """Read a text into a table, every cell as text; return what was noticed."""
+    """Make a view of a text, every cell as text; return what was noticed."""
     with path.open("rb") as file:
         encoding, changes = settle_encoding(file, name, options.encoding)
         file.seek(0)
         start = file.read(HEAD + 1)  # of which the last line, which may be cut, is not looked at
     delimiter, announced, seen = settle_delimiter(start, name, encoding, options.delimiter)
     if not encoding.startswith("utf-8"):
-        again = folder / f"{table}.txt"
+        again = folder / f"{view}.txt"
         with (
             path.open(encoding=encoding, newline="") as text,
             again.open("w", encoding="utf-8", newline="") as target,
@@ -140,7 +144,7 @@ def _load_text(
             shutil.copyfileobj(text, target)
         path = again
     if delimiter == RUNS:
-        spaced, delimiter = folder / f"{table}.tsv", "\t"
+        spaced, delimiter = folder / f"{view}.tsv", "\t"
         with path.open("rb") as source, spaced.open("wb") as target:
             target.writelines(b"\t".join(line.split()) + b"\n" for line in source)
         path = spaced
@@ -158,6 +162,6 @@ def _load_text(
         "parallel": "false" if _has_quotes(path) else "true",
     }
     listed = ", ".join(f"{key}={value}" for key, value in how.items())
-    create = f"CREATE TABLE {table} AS SELECT * FROM read_csv({literal(str(path))}, {listed}"
-    connection.execute(f"{create})")
+    read = f"read_csv({literal(str(path))}, {listed})"
+    connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {read}")
     return (*changes, *seen)

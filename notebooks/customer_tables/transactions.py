@@ -13,6 +13,7 @@ from dataclasses import replace
 from customer_tables.aggregation import customers_query
 from customer_tables.changes import Change, Reading, Use
 from customer_tables.duckdb_cells import (
+    FIRST_LINES,
     HUNDREDTH,
     MONEY,
     SINCE_1970,
@@ -120,12 +121,39 @@ def create_lines(
     and misread: a cell that says something and could not be read. The conditions of refunds, whose
     amounts become negative, and of lines to ignore are those of `line_kinds`. Of a Parquet file it
     is a view, which reads the file at each look, else a table.
+
+    A text is read in one pass where its first lines, and then all lines, are plainly written. Else
+    it is loaded, and looks at each column settle how its cells are written.
     """
+    create = "CREATE OR REPLACE TABLE"
+    if file.text and not file.options.decimal:
+        listed, told = _listed(file, source, refund, plain=True)
+        kept = f"WHERE NOT ({ignore}) OR misread IS NOT NULL"
+        for place in (f"(SELECT * FROM {file.sql} LIMIT {FIRST_LINES})", file.sql):
+            file.run(f"{create} lines AS SELECT {listed} FROM {place} {kept}")
+            if not file.run("SELECT count(misread) = 0 AND count(bought) > 0 FROM lines")[0][0]:
+                break
+        else:
+            return told
+        columns = ", ".join(quoted(c) for c in used_columns(source) if c in file.types)
+        file.run(f"{create} cells AS SELECT {columns} FROM {file.sql}")
+        file = replace(file, sql="cells")
+    listed, told = _listed(file, source, refund)
+    kept = "" if ignore == "false" else f" WHERE NOT ({ignore})"
+    create = "CREATE OR REPLACE VIEW" if file.format == "parquet" else create
+    file.run(f"{create} lines AS SELECT {listed} FROM {file.sql}{kept}")
+    return told
+
+
+def _listed(
+    file: Lines, source: Source, refund: str, *, plain: bool = False
+) -> tuple[str, list[Change]]:
+    """Return the columns of `lines` as SQL, and which of them are read in another unit."""
     numbers = _needed_columns(source, *NUMBERS)
     given = [c for c in numbers if c in file.types]
-    amounts = {c: SETTLE.get(numbers[c], settle_amount)(file, c) for c in given}
-    keys = settle_keys(file, [c for c in (source.customer, source.order) if c in file.types])
-    times = {source.time: settle_times(file, source.time)}
+    amounts = {c: SETTLE.get(numbers[c], settle_amount)(file, c, plain) for c in given}
+    keys = settle_keys(file, [c for c in (source.customer, source.order) if c in file.types], plain)
+    times = {source.time: settle_times(file, source.time, plain)}
     if source.amount:
         amount = _total(amounts, source.amount)
     else:
@@ -134,7 +162,8 @@ def create_lines(
     if refund != "false":
         amount = f"CASE WHEN {refund} THEN -abs({amount}) ELSE {amount} END"
     misread = (
-        f"WHEN {is_misread(quoted(c), sql)} THEN CAST({quoted(c)} AS VARCHAR)"
+        f"WHEN {is_misread(quoted(c), sql, any_word=plain and c in times)} "
+        f"THEN CAST({quoted(c)} AS VARCHAR)"
         for part in (times, amounts, keys)
         for c, sql in part.items()
     )
@@ -150,15 +179,12 @@ def create_lines(
         "coupon": _total(amounts, source.coupon),
         "misread": f"CASE {' '.join(misread)} END",
     }
-    listed = ", ".join(f"{expression} AS {quoted(key)}" for key, expression in chosen.items())
-    kept = "" if ignore == "false" else f" WHERE NOT ({ignore})"
-    kind = "VIEW" if file.format == "parquet" else "TABLE"
-    file.run(f"CREATE OR REPLACE {kind} lines AS SELECT {listed} FROM {file.sql}{kept}")
     divided = [c for c, sql in amounts.items() if sql.endswith(HUNDREDTH)]
     told = [(minor_unit(c) or "percent of the full price", c, "divided by 100") for c in divided]
     if times[source.time].startswith(SINCE_1970):
         told.append(("seconds or milliseconds since 1970", source.time, "read as times in UTC"))
-    return [Change(f"numbers in {what}", column, action=action) for what, column, action in told]
+    changes = [Change(f"numbers in {what}", column, action=action) for what, column, action in told]
+    return ", ".join(f"{sql} AS {quoted(key)}" for key, sql in chosen.items()), changes
 
 
 def _needed_columns(source: Source, *parts: str) -> dict[str, str]:
