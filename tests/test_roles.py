@@ -63,7 +63,10 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("", "days since last contact|months since last credit inquiry|Rating"),
         ("", "InstallmentRatePercentOfIncome"),
         ("", "weekof purchase|YearsSinceLastPromotion|Pur Vol No Promo"),
-        ("tenure", "tenure|Tenure (years)|Months_on_book|account length|days_as_customer"),
+        (
+            "tenure",
+            "accountlength|tenure|Tenure (years)|Months_on_book|account length|days_as_customer",
+        ),
         ("tenure", "Vintage|Months Since Policy Inception|customer age months|YearsWithCompany"),
         ("frequency", "Orders|OrderCount|order_count|NumberOfOrders|orders_12m|total flights"),
         (
@@ -163,6 +166,7 @@ def test_a_balance_beside_a_limit_is_owed(limit):
     [
         ("R,F,M", ["recency", "frequency", "value"]),
         ("F,M", ["", ""]),  # female and male, perhaps
+        ("accountlength,monthlycharges,totalcharges", ["tenure", "rate", "value"]),
         ("AMOUNT,DURATION", ["loan", "duration"]),
         ("Amount,visits", ["value", "frequency"]),
     ],

@@ -34,6 +34,7 @@ SPREADS = {"level": 1.5, "close": 1.2}
 NAMES = re.compile(rf"\b({'|'.join(ROLES)})\b")
 LABELS = re.compile(rf"<({'|'.join(ROLES)})>")
 NOTHING = "(?!)"
+JOINED = re.compile(r"(?<!\*) (?!\.\*)")  # monthlycharges is found as monthly charges is
 SEVERAL = ("part", "use", "flag")  # roles that several columns play, each by itself
 MOST_USES = 12  # columns
 NO_USE = re.compile(ROLES["use"]["unless"])
@@ -137,7 +138,7 @@ def give_roles(
         free = [g for g in settled.values() if g.role in PARTS and not g.plays]
         free = [g for g in free if g.kind in entry.get("kinds", NUMERIC)]
         for sure in ("certain", "likely"):
-            words = re.compile(entry.get(sure, NOTHING))
+            words = re.compile(JOINED.sub(" ?", entry.get(sure, NOTHING)))
             found = [guess for guess in free if words.fullmatch(guess.label.lower())]
             if found:
                 best = min(found, key=lambda g: PARTS.index(g.role))

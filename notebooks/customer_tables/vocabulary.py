@@ -22,6 +22,7 @@ ABBREVIATIONS = dict(
     ).split(",")
 )
 SENSITIVE = frozenset(
+    "edu educ educyr educdec edlevel schooling asian hispanic latino caucasian muslim jewish "
     "age gender genre sex marital marriage married education educational birth birthday birthyear "
     "dob race ethnicity ethnic religion nationality citizenship disability language pregnant "
     "alter geschlecht familienstand bildung geburtsjahr geburtsdatum sexe âge naissance edad "
@@ -29,6 +30,7 @@ SENSITIVE = frozenset(
     "나이 성별".split()
 )
 HOUSEHOLD = frozenset(  # whom a customer lives with, and where
+    "hhsize famsize nkids "
     "household family kids kidhome teenhome children child teen dependents dependent dependants "
     "housing home house homeowner senior partner kinder enfants".split()
 )
