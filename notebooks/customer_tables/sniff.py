@@ -235,15 +235,17 @@ def settle_encoding(file: IO[bytes], name: str, given: str = "") -> tuple[str, l
     wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
     if wide and encoding[-2:].lower() not in ("le", "be") and not start.startswith(tuple(MARKS)):
         encoding += "-le"  # read so without a mark, which only a whole text may go without
-    line, piece = 1, start
+    before, piece, rest = 0, start, b""
     try:
         "a".encode(encoding or "utf-8")  # not all that codecs know is of text
         decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
         while piece:
-            decoder.decode(piece)
+            if encoding or rest or not piece.isascii():
+                decoder.decode(piece)
+                rest = decoder.getstate()[0]
             if not wide and (place := piece.find(b"\0")) >= 0:
-                raise _damaged(name, line + _line_ends(piece[:place]))
-            line, piece = line + _line_ends(piece), file.read(PIECE)
+                raise _damaged(name, _line_at(file, before + place))
+            before, piece = before + len(piece), file.read(PIECE)
         decoder.decode(b"", final=True)
     except LookupError:
         raise UserError(
@@ -255,7 +257,7 @@ def settle_encoding(file: IO[bytes], name: str, given: str = "") -> tuple[str, l
         if encoding:
             raise UserError(
                 f"the file is not {encoding}",
-                where=f"{name}, line {line + _line_ends(piece[: getattr(error, 'start', 0)])}",
+                where=f"{name}, line {_line_at(file, before + getattr(error, 'start', 0))}",
                 remedy="leave --encoding out, or give another one",
             ) from None
         file.seek(0)
@@ -270,6 +272,12 @@ def _damaged(name: str, line: int) -> UserError:
         where=f"{name}, line {line}",
         remedy="export it again, or give its true encoding with --encoding (utf-16-le ...)",
     )
+
+
+def _line_at(file: IO[bytes], place: int) -> int:
+    file.seek(0)
+    sizes = [*[PIECE] * (place // PIECE), place % PIECE]
+    return 1 + sum(_line_ends(file.read(size)) for size in sizes)
 
 
 def _line_ends(piece: bytes) -> int:
