@@ -67,16 +67,18 @@ def match_score(effects: pd.Series, archetype: Archetype) -> float:
     The cosine between pattern and effect sizes on the pattern's features, reduced where the
     segment differs little from the average customer in those that have a sign (mean absolute
     effect below `CLEAR_EFFECT`). A pattern of zeros only is that of the average customer: it fits
-    the better, the less the segment differs there.
+    the better, the less the segment differs there. The match of a general archetype is reduced by
+    how far its strongest effect falls short of the segment's strongest.
     """
-    pattern = pd.Series(archetype.pattern, dtype=float)
-    profile = effects[pattern.index]
+    pattern = np.array([*archetype.pattern.values()], dtype=float)
+    profile = effects[list(archetype.pattern)].to_numpy(dtype=float)
     lengths = np.linalg.norm(pattern) * np.linalg.norm(profile)
-    signed = profile[pattern != 0] if pattern.any() else profile
-    clarity = min(1.0, float(signed.abs().mean()) / CLEAR_EFFECT)
-    if not pattern.any():
-        return 1.0 - clarity
-    return float(pattern @ profile / lengths) * clarity if lengths else 0.0
+    signed = np.abs(profile[pattern != 0] if pattern.any() else profile)
+    clarity = min(1.0, float(signed.mean()) / CLEAR_EFFECT)
+    if not (pattern.any() and lengths):
+        return 0.0 if pattern.any() else 1.0 - clarity
+    told = signed.max() / effects.abs().max() if archetype.general else 1.0
+    return float(pattern @ profile / lengths) * clarity * told
 
 
 def score_table(effects: pd.DataFrame, archetypes: tuple[Archetype, ...]) -> pd.DataFrame:
@@ -121,7 +123,7 @@ def name_segments(
     possible = scores.where(obstacles == "", 0.0).astype(float)
     for kind in dataset.archetypes:  # the more it says of what sets a segment apart, the better
         told = effects[list(kind.pattern)].abs().max(axis=1) / effects.abs().max(axis=1)
-        possible[kind.name] *= told.fillna(1.0) * (GENERAL if kind.general else 1.0)
+        possible[kind.name] *= GENERAL if kind.general else told.fillna(1.0)
     pairs = zip(*linear_sum_assignment(possible.to_numpy(), maximize=True), strict=True)
     assigned = {
         scores.index[row]: scores.columns[column]
