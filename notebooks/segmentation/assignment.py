@@ -23,10 +23,11 @@ def distances(matrix: np.ndarray, centres: np.ndarray) -> np.ndarray:
     The squares are added feature after feature, so that a customer's distances do not depend on
     the customers beside (a sum over an axis adds in another order where it is one customer's).
     """
-    squares = np.zeros((len(centres), len(matrix)))
+    squares, square = np.zeros((2, len(centres), len(matrix)))
     for values, places in zip(matrix.T, centres.T, strict=True):
-        squares += np.square(values - places[:, None])
-    return np.sqrt(squares).T
+        np.subtract(values, places[:, None], out=square)
+        squares += np.square(square, out=square)
+    return np.sqrt(squares, out=squares).T
 
 
 def distance_formulas(

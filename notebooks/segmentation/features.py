@@ -19,9 +19,9 @@ LARGEST = 1e100  # of a feature: larger ones have no squares, and so no distance
 
 def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """Compute every feature of dataset.toml in its real unit; UserError unless all are finite."""
-    features = {}
+    features, columns = {}, dict(customers.items())
     for feature in dataset.features:
-        values = evaluate(feature.formula, customers).astype("float64")
+        values = evaluate(feature.formula, columns).astype("float64")
         if rows := len(values) - np.count_nonzero(np.abs(values) < LARGEST):
             raise UserError(
                 f"the feature {feature.name!r} is not finite for {rows} customers",
@@ -57,8 +57,9 @@ class Preparation:
 
     def transform(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return standardised features, shape (n_customers, n_steps)."""
-        columns = {step.name: evaluate(step.formula, features) for step in self.steps}
-        return pd.DataFrame(columns, index=features.index)
+        columns = dict(features.items())
+        scaled = {step.name: evaluate(step.formula, columns) for step in self.steps}
+        return pd.DataFrame(scaled, index=features.index)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the preparation as plain numbers."""
