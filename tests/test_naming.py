@@ -75,7 +75,7 @@ def test_a_general_archetype_matches_as_far_as_it_says_what_sets_a_segment_apart
     assert match_score(profile, general) == pytest.approx(0.75)
     kinds = [archetype("Spent", {"spent": 1}), archetype("Online", {"online": 1})]
     effects = shop_effects([0.6, 0, 1.1, 0, 0], [-0.3, 0, -0.55, 0, 0])
-    for kind in kinds:  # the one that is not general goes first, where it says half as much
+    for kind in kinds:  # the one that is not general goes first: it says half as much
         others = [{**other, "general": other is not kind} for other in kinds]
         assert names_of(effects, make_shop(archetypes=others))[0] == kind["name"]
     effects["spent"] /= 2

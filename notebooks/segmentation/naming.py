@@ -34,7 +34,7 @@ EXTREME = (
     "{3}({0}(x) - {0}_{2}(x)) > 0.05 * max(abs({0}(x)), abs({0}_{2}(x)))"
     " and {0}(x) {1} {0}_all(x) and median(x) {1}= median_all(x)"
 )
-GENERAL = 0.5  # what the match of a general archetype counts for beside that of others
+GENERAL = 0.3  # what the match of a general archetype counts for beside that of others
 TAKEN = "given to another segment"
 
 
@@ -103,7 +103,7 @@ def name_segments(
     An archetype is a candidate for a segment where its match reaches `MATCH_THRESHOLD`, no sign of
     its pattern is `contradicted`, and its condition holds among the segment's members. The
     assignment maximises the summed match over candidates (Kuhn 1955), each weighted by how much its
-    features set the segment apart, general ones by half. A segment whose candidates
+    features set the segment apart, general ones less. A segment whose candidates
     all go to others shares the best of them where something sets it apart, and the names of those
     who share say what; a segment without a candidate gets a plain description.
 
