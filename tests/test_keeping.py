@@ -95,6 +95,22 @@ def test_a_segment_of_no_known_kind_gets_one_of_its_own(run):
     assert set(kind["pattern"].values()) <= set(effects) and "highest" in kind["when"]
 
 
+def test_a_segment_that_shares_its_kind_gets_one_of_its_own_with_the_same_texts(run):
+    described(run, without="# --- Conditions of archetypes")
+    path, profile = run.ws.folder / "dataset.toml", run.profile()
+    feature = next(f for f in run.known.features_with("segment") if f.name == "oneoff_per_month")
+    low = [s for s in profile if profile.loc[feature.label, s] <= -0.5]
+    assert len(low) > 1
+    kind = f'[[archetypes]]\nname = "Rare"\npattern = {{ {feature.name} = -1 }}\n'
+    kind += f'when = "{HOLDS}"\nadvice = [{{ text = "Greet them.", when = "{HOLDS}" }}]\n'
+    path.write_text(path.read_text("utf-8") + "\n" + kind, encoding="utf-8")
+    change = run.change(low[0], avoid="Shout.")
+    assert change.words.loc["advice", "then"] == "Greet them."
+    first, second = tomllib.loads(change.after)["archetypes"]
+    assert second["name"].startswith("Rare: ") and "avoid" not in first
+    assert second["advice"] == first["advice"]
+
+
 def test_the_name_of_a_trial_goes_with_its_number_of_segments(run):
     trial = run.at(3)
     assert "+k = 3" in trial.change(3, name="Thirds", when=HOLDS).difference
