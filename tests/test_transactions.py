@@ -460,6 +460,9 @@ def test_plain_cells_are_not_looked_at(bring, monkeypatch):
         with open_lines(bring(listed(",".join(PLAIN), rows))) as lines:
             for ignore in ("false", "p = 'void'"):  # also where an odd cell stands in such a line
                 assert created(lines, monkeypatch, 1, ignore)[1] is bool(more)
+    whole = listed("c,t,a,d", ((7, f"2024-01-{day}", 5, 10) for day in range(11, 20)))
+    with pytest.raises(UserError, match="amounts or percentages"):
+        aggregate(bring(whole), replace(FEW, discount="d"))
 
 
 # --- the same bits, within the machine's means ----------------------------------------------------
