@@ -102,10 +102,10 @@ def name_segments(
 
     An archetype is a candidate for a segment where its match reaches `MATCH_THRESHOLD`, no sign of
     its pattern is `contradicted`, and its condition holds among the segment's members. The
-    assignment maximises the summed match over candidates (Kuhn 1955), each weighted by how much its
-    features set the segment apart, general ones less. A segment whose candidates
-    all go to others shares the best of them where something sets it apart, and the names of those
-    who share say what; a segment without a candidate gets a plain description.
+    assignment maximises the summed match over candidates (Kuhn 1955), where there are general ones
+    weighted by how much its features set the segment apart, general ones less. A segment whose
+    candidates all go to others shares the best of them where something sets it apart, and the names
+    of those who share say what; a segment without a candidate gets a plain description.
 
     Parameters
     ----------
@@ -121,7 +121,8 @@ def name_segments(
     few = {s: f for s, n in sizes.items() if (f := _too_few(int(n), min_group_size)).name}
     obstacles, claims = _obstacles(scores, effects, dataset, members, few)
     possible = scores.where(obstacles == "", 0.0).astype(float)
-    for kind in dataset.archetypes:  # the more it says of what sets a segment apart, the better
+    # Beside general ones, the more an archetype says of what sets a segment apart, the better.
+    for kind in dataset.archetypes if any(kind.general for kind in dataset.archetypes) else ():
         told = effects[list(kind.pattern)].abs().max(axis=1) / effects.abs().max(axis=1)
         possible[kind.name] *= GENERAL if kind.general else told.fillna(1.0)
     pairs = zip(*linear_sum_assignment(possible.to_numpy(), maximize=True), strict=True)
