@@ -277,3 +277,11 @@ def test_two_thirds_of_the_customers_are_of_a_known_kind(kind):
     found = named(table, dataset, labels)
     assert len({entry.name for entry in found.values()}) == 5
     assert np.mean([found[label].archetype is not None for label in labels]) >= 2 / 3
+
+
+def test_a_name_that_says_average_stands_on_the_average():
+    said = [kind for kind in LIBRARY["archetypes"] if "average" in kind["name"]]
+    assert len(said) >= 6
+    for kind in said:
+        (role, sign), *_ = kind["pattern"].items()
+        assert f"mean({role}) {'>' if sign > 0 else '<'} mean_all({role})" in kind["when"]

@@ -258,5 +258,5 @@ def test_a_large_file_that_is_not_plain_is_refused(score, table, monkeypatch):
     with pytest.raises(UserError, match="too large to be repaired"):
         score(REPAIRS["currency"](table.head(60)))
     twice = pd.concat([table.head(60), table.iloc[[7]]])
-    with pytest.raises(UserError, match=rf"identifier '{table.iloc[7, 0]}' stands on several rows"):
+    with pytest.raises(UserError, match=rf"identifier '{table.iloc[7, 0]}' occurs on several rows"):
         score(twice)

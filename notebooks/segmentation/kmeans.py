@@ -140,13 +140,15 @@ def _left_out(matrix: np.ndarray, fit: KMeansFit) -> list[np.ndarray]:
     return [np.delete(fit.centres, segment, axis=0) for segment in least]
 
 
-def join_pair(matrix: np.ndarray, fit: KMeansFit, pair: Sequence[int]) -> KMeansFit:
-    """Fit K-Means with one segment less, beginning with two of a solution, from 0, as one.
+def join_pair(
+    matrix: np.ndarray, labels: np.ndarray, centres: np.ndarray, pair: Sequence[int]
+) -> KMeansFit:
+    """Fit K-Means with one segment less, beginning with a pair, numbered from 0, as one.
 
     They begin as one at the mean of their customers. `inertias` holds what this start reached.
     """
-    centre = matrix[np.isin(fit.labels, pair)].mean(axis=0)
-    model = _fit_from(matrix, np.vstack([np.delete(fit.centres, pair, axis=0), centre]))
+    centre = matrix[np.isin(labels, pair)].mean(axis=0)
+    model = _fit_from(matrix, np.vstack([np.delete(centres, pair, axis=0), centre]))
     return _as_fit(model, np.array([model.inertia_]))
 
 

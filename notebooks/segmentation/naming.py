@@ -98,7 +98,7 @@ def contradicted(effects: pd.Series, archetype: Archetype) -> bool:
 def name_segments(
     effects: pd.DataFrame, dataset: Dataset, members: Members, min_group_size: int = 0
 ) -> dict[int, Name]:
-    """Name segments by matching archetypes one to one, so that no name comes twice.
+    """Name segments by matching archetypes, so that no name comes twice.
 
     An archetype is a candidate for a segment where its match reaches `MATCH_THRESHOLD`, no sign of
     its pattern is `contradicted`, and its condition holds among the segment's members. The

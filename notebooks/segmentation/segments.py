@@ -20,7 +20,7 @@ from segmentation.assignment import assignment_confidence, distances
 from segmentation.claims import Claim, claim
 from segmentation.conditions import Customers, Members
 from segmentation.dataset import Dataset
-from segmentation.kmeans import KMeansFit, assign, fit_kmeans, join_pair, order_by
+from segmentation.kmeans import assign, fit_kmeans, join_pair, order_by
 from segmentation.naming import name_segments
 from segmentation.stability import adjusted_rand
 from segmentation.workspace import Workspace
@@ -304,9 +304,8 @@ class Segments:
             )
         some = run.matrix.loc[run.stored.index].to_numpy()
         labels = self.customers["segment"].loc[run.stored.index].to_numpy() - 1
-        fit = KMeansFit(self.k, labels, self.centres, np.nan, np.empty(0))
         places = [first - 1, second - 1]
-        less = join_pair(some, fit, places)
+        less = join_pair(some, labels, self.centres, places)
         kept = np.bincount(less.labels[np.isin(labels, places)]) / np.isin(labels, places).sum()
         amounts = profiling.amounts_of_value(self.known, self.columns, self.features)
         key = amounts[self.known.value] if self.known.value else run.matrix.mean(axis=1)

@@ -215,7 +215,8 @@ def join_by_hand(
             )
         fit, before, places = found[less + 1], found[less], [one - 1 for one in pair]
         fit = order_by(fit, segment_means(key, refine(everybody, fit.centres).labels))
-        after, both = join_pair(matrix, fit, places), np.isin(fit.labels, places)
+        after = join_pair(matrix, fit.labels, fit.centres, places)
+        both = np.isin(fit.labels, places)
         found[less] = replace(after, inertias=before.inertias)
         values: dict[str, float] = {"first": pair[0], "second": pair[1], "k": less + 1}
         values["kept"] = np.bincount(after.labels[both]).max() / both.sum()

@@ -137,7 +137,7 @@ def _score_plain(
             advance(result.period.customers, file.done)
     file.settle()
     if twice := scored_list.repeated():
-        raise NotPlain(f"the identifier {twice[:80]!r} stands on several rows")
+        raise NotPlain(f"the identifier {twice[:80]!r} occurs on several rows")
     result.changes = [replace(change, rows=rows) for change, rows in counts.items()]
     return result
 
