@@ -17,8 +17,8 @@ import pytest
 from jupyter_client.utils import run_sync
 from toy_series import ROW, SERIES, SOURCES, Project, wait_for, words
 
-from runner import scheduling
-from runner.execution import Kernels
+from runner import kernel_maker, kernels, scheduling
+from runner.kernels import Kernels
 from runner.publishing import claim
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs a system with signals, not Windows")
@@ -125,20 +125,24 @@ def test_whoever_waits_gets_the_folder_alone(tmp_path):
     assert list(results.parent.iterdir()) == []
 
 
-def test_a_kernel_that_waits_has_imported_what_can_be_imported(tmp_path):
+@pytest.mark.parametrize("forks", [kernel_maker.FORKS, False])
+def test_a_kernel_has_what_was_imported_ahead_and_ends_with_the_run(tmp_path, monkeypatch, forks):
+    program = kernels._MAKER.read_text().replace("FORKS = ", f"FORKS = {forks} and ")
+    monkeypatch.setattr(kernels, "_MAKER", tmp_path / "maker.py")
+    kernels._MAKER.write_text(program)
     (tmp_path / "slowly.py").write_text("import pathlib\npathlib.Path('at').touch()\n")
     (tmp_path / "wrong.py").write_text("import nothing_of_that_name\n")
 
-    async def wait():
-        async with Kernels(tmp_path, tmp_path, tmp_path / "log") as kernels:
-            kernels.prepare("01", ["slowly.name", "wrong", "slowly"])
-            while not (tmp_path / "at").exists():
-                await asyncio.sleep(0.05)
-            async with kernels.take("01", []) as kernel:
+    async def take():
+        async with Kernels(tmp_path, tmp_path, tmp_path / "log") as made:
+            made.prepare(["slowly.name", "wrong", "slowly"])
+            async with made.take([]) as kernel:
+                assert (tmp_path / "at").exists() == forks
+                assert os.getpgid(kernel.pid) == kernel.pid
                 return kernel.pid
 
-    pid = asyncio.run(asyncio.wait_for(wait(), 30))
-    assert pid and not os.path.exists(f"/proc/{pid}")
+    pid = asyncio.run(asyncio.wait_for(take(), 30))
+    assert not os.path.exists(f"/proc/{pid}")
 
 
 BESIDE = """

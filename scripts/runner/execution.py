@@ -1,8 +1,4 @@
-"""Run notebooks through papermill, each in a kernel of its own, and write their executed copies.
-
-The kernels are this Python, with the same environment in every run. One may be started ahead: it
-waits for its notebook while an earlier one runs, and imports what its notebook is going to import.
-"""
+"""Run notebooks through papermill, each in a kernel of its own, and write their executed copies."""
 
 from __future__ import annotations
 
@@ -10,21 +6,14 @@ import asyncio
 import json
 import os
 import re
-import subprocess
-import sys
 import time
-import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from contextvars import Context
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
-import psutil
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
@@ -33,7 +22,7 @@ from papermill.exceptions import PapermillExecutionError
 from customer_tables.errors import UserError
 from customer_tables.text import printable
 from runner import ROOT, RunFailed
-from runner.environment import figure_settings
+from runner.kernels import Kernel
 from runner.plan import Work
 from runner.publishing import DISK_FULL
 from runner.traces import described, without_data
@@ -44,40 +33,6 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Of Python and numpy, Arrow, DuckDB and TensorFlow.
 _NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
 _LESS_MEMORY = "Close other programs, try --quick, or run on a machine with more memory."
-# Of the user's surroundings, what could change a notebook's result or look.
-_LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "MATPLOTLIBRC")
-_SURROUNDINGS = {
-    # One numerical thread: with several, sums are rounded in another order from run to run. The
-    # analysis spreads whole fits over the cores instead, which changes no result.
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "VECLIB_MAXIMUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    # What a large table has needed goes back to the system, and not to the next small object:
-    # arrays of 4 MB and more are the system's (glibc), and tables that were read, too (Arrow).
-    "MALLOC_MMAP_THRESHOLD_": "4194304",
-    "MALLOC_TRIM_THRESHOLD_": "16777216",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "PYTHONHASHSEED": "0",  # sets of text in the same order in every run
-    "PYTHONNOUSERSITE": "1",
-    "PYTHONUTF8": "1",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    # The networks are small: a graphics card would add its start and its own rounding.
-    "CUDA_VISIBLE_DEVICES": "-1",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-}
-# What is wrong with a module, the notebook itself will say.
-_IMPORT_AHEAD = """
-from contextlib import suppress
-for name in {names!r}:
-    with suppress(Exception):
-        __import__(name)
-"""
-
-
-# --- notebooks --------------------------------------------------------------------------------
 
 
 class _PreparedKernelEngine(NBClientEngine):
@@ -280,130 +235,3 @@ def _masked(value: Any, masks: dict[str, str]) -> Any:
     if isinstance(value, list):
         return [_masked(entry, masks) for entry in value]
     return value
-
-
-# --- kernels ----------------------------------------------------------------------------------
-
-
-class Kernel(AsyncKernelManager):
-    """A kernel of the Python that runs this, whatever kernels the user has installed."""
-
-    _watchdog: subprocess.Popen[bytes] | None = None
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """How the kernel is started."""
-        return KernelSpec(
-            argv=[
-                *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
-                # What libraries write past Python (TensorFlow's greetings) belongs in the log.
-                "--IPKernelApp.capture_fd_output=False",
-                "--HistoryManager.enabled=False",
-            ],
-            language="python",
-            display_name="Python 3",
-            metadata={"supported_encryption": ["curve"]},
-        )
-
-    @property
-    def pid(self) -> int | None:
-        """Its process, which leads a group of those that it starts."""
-        return getattr(self.provisioner, "pid", None)
-
-    async def start(
-        self, folder: Path, environ: dict[str, str], log: Path, names: list[str]
-    ) -> None:
-        """Start the process, and a watchdog beside it; see `Kernels`."""
-        ahead = [f"exec({_IMPORT_AHEAD.format(names=names)!r}, {{}})"]
-        with log.open("ab") as file:
-            await self.start_kernel(
-                extra_arguments=[f"--IPKernelApp.exec_lines={json.dumps(ahead)}"],
-                cwd=str(folder),
-                env=environ.copy(),
-                stdout=file,
-                stderr=file,
-            )
-        if hasattr(os, "killpg"):
-            program = str(Path(__file__).with_name("watchdog.py"))
-            self._watchdog = subprocess.Popen(
-                [sys.executable, "-I", "-S", program, str(self.pid)],
-                stdin=subprocess.PIPE,
-                start_new_session=True,
-            )
-
-    async def kill(self) -> None:
-        """Stop the process and what it started, at once: a thread that talks to it ends."""
-        with suppress(RuntimeError, OSError):
-            if self.provisioner is not None:
-                await self.provisioner.kill()
-
-    async def end(self) -> None:
-        """Kill the process, and remove what belonged to it."""
-        await self.kill()
-        with suppress(RuntimeError, OSError):
-            await self.shutdown_kernel(now=True)
-        if self._watchdog is not None:
-            self._watchdog.kill()
-            self._watchdog.communicate()
-
-    def peak_memory(self) -> int | None:
-        """Return the largest amount of memory that the process has held, in bytes, if known."""
-        try:
-            if sys.platform == "linux":
-                status = Path(f"/proc/{self.pid}/status").read_text(errors="replace")
-                return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-            memory = psutil.Process(self.pid).memory_info()
-            return int(getattr(memory, "peak_wset", memory.rss))
-        except (OSError, LookupError, psutil.Error):
-            return None
-
-
-class Kernels:
-    """The kernels of a run; as a context, it ends them all on the way out.
-
-    They work in `folder`, that of the notebooks, keep settings of this run in the folder `private`,
-    and write past their notebooks into `log`.
-    """
-
-    def __init__(self, folder: Path, private: Path, log: Path) -> None:
-        self._folder, self._private, self._log = folder, private, log
-        self._environ = _surroundings(private)
-        self._started: dict[str, tuple[Kernel, asyncio.Task[None]]] = {}
-
-    async def __aenter__(self) -> Kernels:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for kernel, start in self._started.values():
-            start.cancel()
-            await asyncio.wait([start])
-            await kernel.end()
-
-    def prepare(self, number: str, names: list[str]) -> None:
-        """Start a kernel for a stage, ahead of its turn, with what its notebook imports."""
-        if number not in self._started:
-            path = self._private / f"kernel-{uuid.uuid4().hex}.json"
-            kernel = Kernel(transport_encryption="auto", connection_file=str(path))
-            start = kernel.start(self._folder, self._environ, self._log, names)
-            self._started[number] = kernel, asyncio.create_task(start)
-
-    @asynccontextmanager
-    async def take(self, number: str, names: list[str]) -> AsyncIterator[Kernel]:
-        """Lend the kernel for a stage, started ahead or now."""
-        self.prepare(number, names)
-        kernel, start = self._started[number]
-        try:
-            await start
-            yield kernel
-        finally:
-            await kernel.end()
-
-
-def _surroundings(private: Path) -> dict[str, str]:
-    environ = {k: v for k, v in os.environ.items() if k.upper() not in _LEFT_OUT}
-    environ |= _SURROUNDINGS
-    ours = figure_settings(Path(sys.prefix))
-    environ["MPLCONFIGDIR"] = str(ours if ours.is_dir() else private / "matplotlib")
-    # Start-up files and settings of the user's own IPython stay out of published results.
-    environ["IPYTHONDIR"] = str(private / "ipython")
-    return environ

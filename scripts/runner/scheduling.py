@@ -13,14 +13,14 @@ from pathlib import Path
 from customer_tables.errors import UserError
 from runner import RunFailed, finishing, records
 from runner.entry import stopping_in_order
-from runner.execution import Kernels, run_notebook
+from runner.kernels import Kernels
 from runner.notebook_files import imported_names
 from runner.plan import Work, now
 from segmentation.stages import Stage, dependents
 
 _AT_ONCE = min(2, os.cpu_count() or 1)  # notebooks side by side
 _LARGE = 2**22  # bytes of cleaned customers beyond which one notebook at a time fills the memory
-_AHEAD = 2  # kernels that load their libraries while others work, unless a table is large
+_AHEAD = 2  # notebooks whose imports are loaded while others work, unless a table is large
 
 
 def run_stages(work: Work) -> None:
@@ -72,7 +72,7 @@ class _Schedule:
             else:
                 work.skipped.add(stage.number)
         if not self._narrow and _is_large(work.place.tree):
-            # The table should not be in memory twice: one place less, and no kernels ahead.
+            # The table should not be in memory twice: one place less, and nothing loaded ahead.
             self._narrow, self._ahead = True, 0
             for _ in range(_AT_ONCE - 1):
                 await self._places.acquire()
@@ -87,14 +87,17 @@ class _Schedule:
         began = now()
 
         def on_cell(done: int, total: int) -> None:
-            # The notebook's own kernel is up: now those of the next may take the processor.
+            # The notebook's own kernel is up: now what the next import may take the processor.
             due = [other for other in self._waiting if work.plan.chosen(other)]
-            for other in due[: self._ahead]:
-                self._kernels.prepare(other.number, _names(work, other))
+            for other in due[: self._ahead] if done == 0 else ():
+                self._kernels.prepare(_names(work, other))
             work.progress.advance(stage, done, total)
 
         (tree / "notebooks").mkdir(exist_ok=True)
-        async with self._kernels.take(stage.number, _names(work, stage)) as kernel:
+        self._kernels.prepare(_names(work, stage))
+        from runner.execution import run_notebook  # loads papermill meanwhile, the first time
+
+        async with self._kernels.take(_names(work, stage)) as kernel:
             seconds, cells, peak_memory = await run_notebook(work, stage, kernel, on_cell)
         _check_reads(tree, stage)
         hashes, took = records.hashes(tree, stage), round(seconds, 2)
