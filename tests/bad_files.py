@@ -158,6 +158,9 @@ BAD_FILES = {
     "two delimiters fit": refused(b"a;b,c\n" + b"1;2,3\n" * 20, "--delimiter"),
     "spaces between cells": fine(csv(customers(), mark=" ")),
     "runs of spaces": fine(csv(customers()).replace(b",", b"   ")),
+    "decimal commas between spaces": changed(
+        csv(customers(), mark=" ").replace(b".", b","), "decimal commas"
+    ),
     "quoted thousands": changed(grouped(","), "thousands marks", ROWS),
     "German numbers": changed(grouped(".", ",", mark=";"), "thousands marks"),
     "Swiss numbers": changed(grouped("’"), "thousands marks"),
@@ -260,6 +263,11 @@ BAD_FILES = {
         shopper="id",
     ),
     "ids NA and null": fine(cells(0, r3="NA", r5="null")),
+    "ids with an e": changed(
+        column(0, lambda i, c: f"{100 + i}e5", header=["who", *HEADER[1:]]),
+        "an e between",
+        who="id",
+    ),
     "ids of 20 digits": changed(
         column(0, lambda i, c: f"9{i:019d}", header=["who", *HEADER[1:]]), "long numbers", who="id"
     ),

@@ -84,6 +84,9 @@ K000 = ("K000", "2024-05-01", "9")
         ("TxnType", "RETURN", (3, 33, 24), "taken off the value; no purchase"),
         ("movimiento", "devolución", (3, 33, 24), "taken off the value; no purchase"),
         ("deal stage", "Closed Lost", PLAIN, "left out: no purchase"),
+        ("Bestellstatus", "storniert", PLAIN, "left out: no purchase"),
+        ("eventName", "BeginCheckout", PLAIN, "left out: no purchase"),
+        ("ESTADO", "Anulada", PLAIN, "left out: no purchase"),
         ("status", "refunded", PLAIN, "left out: bought and given back"),
         ("status", "shipped", (4, 42, 42), ""),
     ],
@@ -136,6 +139,10 @@ def test_customers_who_bought_nothing_are_counted(opened):
 ASKED = lines((*K000, "on hold"), header="customer_id,date,amount,status")
 MONEY = lines((*K000, "USD"), header="customer_id,date,amount,currency").replace("sale", "EUR")
 COINS = lines(header="customer_id,date,coins,note")
+STATES = lines(
+    *[(*K000, cell) for cell in ("Pendiente", "Anulada")],
+    header="customer_id,date,amount,situation",
+).replace("sale", "Pagada")
 RECEIPTS = "Receipt No,date,price,quantity\n" + "".join(
     f"R{i},2024-01-{1 + i % 28:02d},{1 + i % 7}.5,{1 + i % 3}\n" for i in range(90)
 )
@@ -149,6 +156,17 @@ MONTHS = "month,visitors,sales\n" + "".join(
     [
         (ASKED, "not known whether a line was bought whose status says 'on hold' (1 line)", 60),
         (MONEY, "2 currencies: EUR (180 lines) and USD (1 line)", 60),
+        (
+            MONEY.replace("currency", "pay").replace("USD", "£"),
+            "2 currencies: EUR (180 lines) and £ (1 line)",
+            60,
+        ),
+        (STATES, "not known whether a line was bought whose situation says 'Pendiente'", 60),
+        (
+            lines(header="user_id,date,price,note"),
+            "no column is recognised that says for how much",
+            60,
+        ),
         (COINS, "a line or a receipt (customer_id)", 60),
         (RECEIPTS, "a line or a receipt (Receipt No)", 90),
         (RECEIPTS.replace("Receipt No", "order_id"), "a line or a receipt (order_id)", 90),
@@ -233,6 +251,24 @@ def test_amounts_and_times_in_odd_units(opened, header, written, told):
     pd.testing.assert_frame_equal(odd.table[shared], plain.table[shared])
     assert [change.what.startswith(told) for change in odd.changes].count(True) == 1
     assert len(odd.table.columns) >= len(plain.table.columns) - ("price" in header)
+
+
+def test_customers_of_merged_cells_saved_as_text_are_to_be_filled_down(opened):
+    def text(*names: int) -> str:
+        return lines(rows=[(k if n in names else "", d, a) for n, (k, d, a) in enumerate(BOUGHT)])
+
+    with pytest.raises(UserError, match="(?s)only in the first of its lines.*line 2") as caught:
+        opened(text(*range(0, 180, 3)))
+    assert "fill the empty cells down" in caught.value.remedy
+    assert worth(opened(text(*range(180)))[1]) == PLAIN
+
+
+def test_amounts_are_offered_before_quantities(opened):
+    text = lines(header="customer_id,date,units,kosten", rows=[])
+    text += "".join(f"{who},{day},{n},{n}.5\n" for who, day, n in BOUGHT)
+    with pytest.raises(UserError, match="amount: is it kosten or units") as caught:
+        opened(text)
+    assert caught.value.remedy.endswith('--role amount="kosten"')
 
 
 def test_what_a_discount_is_can_be_said_by_its_name(opened):
@@ -358,6 +394,8 @@ def test_rows_and_columns_that_are_no_customers_and_no_behaviour(opened):
     ("columns", "identifier"),
     [
         ({"编号": [f"A{i}9" for i in range(60)]}, "编号"),
+        ({"Абонент": 1_000_000 + np.arange(60) * 7919 % 471_000}, "Абонент"),
+        ({"доход": np.random.default_rng(1).lognormal(13, 0.1, 60).round() + 5e5}, None),
         ({"postcode": 2000 + np.arange(60) * 7 % 50}, None),
         ({"store_id": np.arange(60) % 9 + 100}, None),
     ],
@@ -524,16 +562,17 @@ def test_names_over_two_rows_are_joined(opened):
     rows = [
         (f"C{i:03d}", i % 7, i % 5 + i % 3, i * 3 % 11 + 0.5, i * 5 % 13 + 0.5) for i in range(60)
     ]
-    heads = [("Customer", "Orders", None, "Spend", None), (None, "2023", "2024", "2023", "2024")]
-    _, reading = opened(workbook([*heads, *rows]), name="t.xlsx")
-    assert list(reading.table) == [
-        "Customer",
-        "Orders 2023",
-        "Orders 2024",
-        "Spend 2023",
-        "Spend 2024",
-    ]
-    assert len(reading.table) == 60
+    years, both = ("2023", None, "2024", None), ("Orders", "Spend", "Orders", "Spend")
+    upper = ("Orders", None, "Spend", None)
+    for heads, names in (
+        ([("Customer", *upper), (None, "2023", "2024", "2023", "2024")], "Customer"),
+        ([("Kunde", *years), ("Nr.", *both)], "Kunde Nr."),
+        ([(None, *years), ("Customer", *both)], "Customer"),
+    ):
+        _, reading = opened(workbook([("Report",), (), *heads, *rows]), name="t.xlsx")
+        joined = [f"{heads[0][k]} {heads[1][k + more]}" for k in (1, 3) for more in (0, 1)]
+        assert list(reading.table) == [names, *joined]
+        assert len(reading.table) == 60
 
 
 def test_sheets_are_offered_likeliest_first_and_the_option_works(opened, tmp_path):

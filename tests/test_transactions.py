@@ -46,6 +46,7 @@ D,9,2024-02-06 09:00,pear,fruit,-4.00,-1
 A,10,2024-03-03 12:00,gift,,0.00,1
 """
 DAYS = "".join(f"1,2024-01-0{i},1\n" for i in range(1, 10))  # 15 characters a line
+DAY_FIRST = "".join(f"1,{day}/0{month}/2011,1\n" for day in range(13, 29) for month in (1, 2))
 VISITS = [
     (f"C{i}", f"2024-0{k + 1}-{10 + i % 15}", 10 + i + k) for i in range(60) for k in range(3)
 ]
@@ -295,6 +296,7 @@ def test_all_formats_give_the_same(bring, tmp_path):
         ("31-DEC-10 08:26", "02-JAN-11 09:00", {}, 2),
         ("31 October 2010 8:26 PM", "2nd Nov. 2010 9:00 AM", {}, 2),
         ('"Oct 31, 2010"', '"Nov 2, 2010"', {}, 2),
+        ("2010.12.31 08:26", "2011.01.02 09:00", {}, 2),
         ('"Fri, 31 Dec 2010 23:59:00"', '"Sun, 02 Jan 2011 00:01:00"', {}, 2),
         ("01/03/2011", "01/04/2011", {"date_order": "dmy"}, 31),
         ("01/03/2011", "01/04/2011", {"date_order": "D/M/Y"}, 31),
@@ -306,6 +308,13 @@ def test_times(bring, first, second, options, days):
     assert aggregate(path, FEW, Options(**options)).table["tenure_days"].item() == days
 
 
+def test_halves_of_the_day(bring):
+    for day in ("2024-01-31", "2024.01.31", "01/31/2024"):
+        path = bring(f"c,t,a\n1,{day} 9:00 PM,1\n1,{day} 9:00 AM,1\n1,{day} 12:30 AM,1\n")
+        shop = replace(FEW, order="t")
+        assert aggregate(path, shop).table["evening_share"].item() == pytest.approx(1 / 3), day
+
+
 @pytest.mark.parametrize(
     ("amounts", "decimal", "spent"),
     [
@@ -314,13 +323,16 @@ def test_times(bring, first, second, options, days):
         (("$1,000.50", "$2.25"), "", 1002.75),
         (("1.000,50 zł", "2,25 zł"), "", 1002.75),
         (("CHF 1000.50", "2.25 Fr."), "", 1002.75),
+        (("(1.00)", "2.25-", "$4.50"), "", 4.5),
+        (("(1,00 €)", "2,25 €", "4,50 €"), "", 6.75),
+        (("1.000,50 zł", "(2,25)"), "comma", 1000.5),
         (("1,500", "0,250"), "", 1.75),  # no thousands begin with a zero
         (("1,500", "2,250"), "comma", 3.75),
         (("1,500", "2,250"), "point", 3750),
     ],
 )
 def test_amounts(bring, amounts, decimal, spent):
-    path = bring(f"c;t;a\n1;2024-01-01;{amounts[0]}\n1;2024-01-02;{amounts[1]}\n")
+    path = bring("c;t;a\n" + "".join(f"1;2024-01-02;{amount}\n" for amount in amounts))
     options = Options(delimiter=";", decimal=decimal)
     assert aggregate(path, FEW, options).table["spent"].item() == spent
 
@@ -330,9 +342,13 @@ def test_amounts(bring, amounts, decimal, spent):
     [
         ('c,t,a\n1,2024-01-01,"1,500"\n1,2024-01-02,"2,250"\n', "--decimal"),
         ("c,t,a\n1,01/02/2011,1\n1,03/04/2011,1\n", "can be day or month.*--date-order"),
-        ("c,t,a\n1,13/02/2011,1\n1,03/14/2011,1\n", "both have days in them.*--date-order"),
+        ("c,t,a\n1,13/02/2011,1\n1,03/14/2011,1\n", "two ways: '03/14/2011' and '13/02/2011'"),
+        (f"c,t,a\n1,03/14/2011,1\n{DAY_FIRST}", "both have days in them.*--date-order"),
         ("c,t,a\n1,yesterday,1\n1,today,2\n", "2024-03-31"),
-        ("c,t,a\n1,2024-01-01,much\n1,2024-01-02,more\n", "2 of 2 cells .* are no numbers"),
+        (
+            "c,t,a\n1,2024-01-01,much\n1,2024-01-02,more\n",
+            "2 of 2 cells .*, such as 'more'\n.*line 3",
+        ),
         ("c,t\n1,2024-01-01\n", r"no column 'a' \(amount\)"),
         ("c,a\n1,2\n", r"no column 't' \(time\)"),
         ("c,t,a\n,2024-01-01,1\n,2024-01-02,1\n", "2 of 2 lines have no readable customer"),

@@ -187,7 +187,7 @@ def _refuse_lacking(file: Lines, facts: SimpleNamespace, source: Source) -> None
         field = "bought" if part == "time" else part
         (cell,) = file.run(f"SELECT min(misread) FROM lines WHERE {field} IS NULL")[0]
         shown = f" such as {cell[:40]!r}" if cell else ": most cells are empty"
-        taken = {"customer": source.customer, "amount": source.amount}
+        taken = {"customer": source.customer, "time": source.time, "amount": source.amount}
         others = " or ".join(offers(file, taken)[part][:3])
         remedy = f'name another column with --role {part}="COLUMN"'
         remedy = f"is it {others}? Then --role {part}=..." if others else remedy

@@ -23,6 +23,7 @@ from customer_tables.numbers import CURRENCIES, SHAPES, SIGNS
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
 HUNDREDTH = f" / 100 AS {MONEY})"
+NEGATIVE = r"^\((.*)\)$|^(.*)-$"  # as book-keepers write amounts below zero
 SINCE_1970 = "epoch_ms"
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT")
 MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
@@ -34,6 +35,7 @@ AMOUNTS = re.compile(r"\b(amount|value|usd|eur|gbp)\b")
 PERCENT = re.compile("%|percent|pct|rate")  # in the name of a column of discounts
 FEW_RATES = 30  # different discounts up to which they can be percentages
 WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
+HALF = r"\d ?[aApP][mM]$"  # of the day
 SEEN = 20_000  # different days that are looked at
 FIRST_LINES = 20_000  # by which a text is taken for one that is plainly written
 ZONE = r"\s*(UTC|GMT|Z)$"  # the zone in which times are read
@@ -144,7 +146,10 @@ def settle_number(lines: Lines, column: str, plain: bool = False) -> str:
     if plain or lines.types[column] != "VARCHAR":
         return number
     text = f"regexp_replace({cell}, '[\\s$€£]', '', 'g')"
-    ways = {mark: _marked(text, mark) for mark in SHAPES}
+    beside = literal(rf"\s|(?i:{SIGNS})")
+    spelt = f"regexp_replace({cell}, {beside}, '', 'g')"
+    spelt = f"regexp_replace({spelt}, {literal(NEGATIVE)}, '-\\1\\2')"
+    ways = {mark: _marked(spelt, mark) for mark in SHAPES}
     if decimal:
         return ways["," if decimal in (",", "comma") else "."]
     _refuse_currencies(lines, column)
@@ -153,14 +158,14 @@ def settle_number(lines: Lines, column: str, plain: bool = False) -> str:
     if odd <= TOLERATED * rows:
         return number
     _refuse_currencies(lines, column, SIGNS)  # slower: only where cells hold more than numbers
-    beside = literal(rf"\s|(?i:{SIGNS})")
-    spelt = f"regexp_replace({cell}, {beside}, '', 'g')"
-    ways = {mark: _marked(spelt, mark) for mark in SHAPES}
     odds = {mark: _count_odd(lines, spelt, way)[1] for mark, way in ways.items()}
     if (fewest := min(odds.values())) > REFUSED * rows:
+        misread = is_misread(spelt, f"coalesce({ways['.']}, {ways[',']})")
+        first = lines.ask(f"min({cell})", f"WHERE {misread}")[0][0] or ""
         raise UserError(
-            f"{fewest:,} of {rows:,} cells of the column {cell} are no numbers",
-            where=lines.name,
+            f"{fewest:,} of {rows:,} cells of the column {cell} are no numbers, "
+            f"such as {first[:30]!r}",
+            where=f"{lines.name}{lines.line_of(first)}",
             remedy="correct the cells, or name another column under [source] in dataset.toml",
         )
     if odds["."] == odds[","]:
@@ -223,7 +228,11 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
     text = f"replace({raw}, 'T', ' ')"
     seen, dates = _days(lines, f"split_part({text}, ' ', 1)", cell)
     _refuse_two_ways(lines, cell, seen, dates)
-    if _mostly(dates.form == "iso"):
+    if _mostly(fits := dates.form == "iso"):
+        mark = seen[int(np.argmax(fits))][4]
+        half = f"regexp_matches({text}, {literal(HALF)})"
+        if mark == "." or lines.ask("count(*)", f"WHERE {half}")[0][0]:
+            return _stamp(text, f"%Y{mark}%m{mark}%d")
         return f"TRY_CAST({text} AS TIMESTAMP)"
     if _mostly(dates.form == "month"):
         return f"try_strptime(replace({text}, '/', '-'), '%Y-%m')"
@@ -254,10 +263,16 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
 
 def _refuse_two_ways(lines: Lines, cell: str, seen: list[str], dates: Dates) -> None:
     """Refuse a column in which dates are written in two ways, with a cell of each."""
-    forms = Counter(form for form in dates.form if form).most_common(2)
-    if len(forms) < 2 or forms[1][1] <= REFUSED * len(seen):
+    form = dates.form.copy()
+    for order in ("dmy", "mdy"):
+        form[dates.proof()[order]] = order
+    ways = Counter(way for way in form if way)
+    if ways["dmy"] or ways["mdy"]:
+        del ways["numbers"]  # these agree with either
+    common = ways.most_common(2)
+    if len(common) < 2 or common[1][1] <= REFUSED * len(seen):
         return
-    firsts = [seen[int(np.argmax(dates.form == form))] for form, _ in forms]
+    firsts = [seen[int(np.argmax(form == way))] for way, _ in common]
     starts = (f"starts_with(CAST({cell} AS VARCHAR), {literal(day)})" for day in firsts)
     counts = ", ".join(f"min(CAST({cell} AS VARCHAR)) FILTER ({start})" for start in starts)
     shown = [found or day for found, day in zip(lines.ask(counts)[0], firsts, strict=True)]

@@ -68,17 +68,23 @@ def join_two_rows(
         groups += [""] * (width - len(groups))
         gaps = [i for i, name in enumerate(groups) if not name]
         starts = {i - 1 for i in gaps if i and groups[i - 1]}
-        if not gaps or not groups[0] or not starts or len(gaps) == width - 1 > 1 != len(starts):
+        members = {*(i for i in gaps if any(groups[:i])), *starts}
+        # Labels that stand below several groups, as "Sales" below 2023 and 2024, prove them.
+        again = Counter(below[i] for i in members)
+        proven = len(again) > 1 and min(again.values()) > 1 and "" not in again
+        usual = gaps and groups[0] and not len(gaps) == width - 1 > 1 != len(starts)
+        if not starts or not (usual or proven):
             continue
-        members = {*gaps, *starts}
         others = [i for i in range(width) if i not in members]
-        free = all(below[i] in ("", groups[i]) for i in others)
+        free = proven or all(below[i] in ("", groups[i]) for i in others)
         labels = all(SECOND.fullmatch(below[i]) for i in members)
-        if labels and free and others and len({below[i] for i in members}) > 1:
+        if labels and free and others and len(again) > 1:
             names, group = [], ""
             for i, name in enumerate(groups):
                 group = name or group
-                names.append(f"{group} {below[i]}" if i in members else name)
+                both = f"{group} {below[i]}".strip()
+                alone = name if below[i] in ("", name) else f"{name} {below[i]}".strip()
+                names.append(both if i in members else alone)
             return upper, upper + 1, names
     return None
 

@@ -190,8 +190,8 @@ def _choose_identifier(reading: Reading) -> str | None:
 def _find_codes(reading: Reading) -> str | None:
     """Return a column of distinct codes, one a row, whatever its name and script.
 
-    A text column, or the first column where its whole numbers have equally many digits and its
-    name is of no amount.
+    A text column, or one of whole numbers whose name is of no amount: the first column where
+    they have equally many digits, any other where these are six or more, spread evenly.
     """
     table = reading.table
     for place, (column, kind) in enumerate(reading.kinds.items()):
@@ -206,9 +206,16 @@ def _find_codes(reading: Reading) -> str | None:
             return column
         amounts = vocabulary.MONEY | vocabulary.COUNT | vocabulary.SCORES | vocabulary.INCOME
         alike = texts.str.fullmatch(r"[1-9]\d{3,}").all() and len(set(texts.str.len())) == 1
-        if place == 0 and kind == "number" and alike and not words & amounts:
-            return column
+        if kind == "number" and alike and not words & amounts:
+            if place == 0 or (len(texts.iloc[0]) >= 6 and _spread_evenly(values)):
+                return column
     return None
+
+
+def _spread_evenly(values: pd.Series) -> bool:
+    """Whether numbers are as far from evenly spread ones as chance allows: amounts are not."""
+    ranks = np.sort((values - values.min()) / (values.max() - values.min()))
+    return np.abs(ranks - np.linspace(0, 1, len(ranks))).max() <= 1.36 / np.sqrt(len(ranks))
 
 
 def _guess_value(guesses: list[Guess]) -> tuple[str, list[Guess]]:

@@ -29,7 +29,8 @@ WORDS = {
     IGNORE: _THE
     + r"(cancell?(ed)?|cancellation|void(ed)?|fail(ed|ure)?|declined|rejected|denied|expired|"
     r"abandoned|draft|deleted|(closed )?lost|test|unpaid|error|invalid|fraud|duplicate|quote|"
-    r"quotation|estimate|view(ed)?|(page|product|item) ?view|"
+    r"quotation|estimate|view(ed)?|(page|product|item) ?view(ed)?|view ?(item|product|page|cart)s?|"
+    r"(begin|start|initiate)(ed)? ?checkout|checkout ?(started|begun|initiated)|"
     r"(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|wish ?list|favou?rites)|"
     r"click(ed)?|impression|search|log ?in|log ?out|sign ?up|"
     r"session( start)?|scroll|visit(ed)?|browse|bookmark|received|"
@@ -57,15 +58,20 @@ WHOSE += r"life|lifecycle|job|working|education|health|housing|home|tax|credit|v
 WHOSE += r"subscription"
 OF_A_LINE = r"order|line|transaction|trans?|trx|txn|payment|financial|invoice|sales?|purchase|"
 OF_A_LINE += r"bill|receipt|record|document|doc|entry|movement|posting"
-STATUS = re.compile(rf"(?!({WHOSE}) ?)(.+ )?(status|stage)|({OF_A_LINE}) ?state")
-TYPE = re.compile(rf"(({OF_A_LINE}) ?)?(type|kind|action)|(event|action|activity)( ?(type|name))?")
+WHOSE += r"|kunden?|mitglieds?|familien|klant|civil|client"
+STATUS = re.compile(rf"(?!({WHOSE}) ?)(.+[ -])?(.*status|stage|statut|статус)|({OF_A_LINE}) ?state")
+TYPE = re.compile(
+    rf"(({OF_A_LINE}) ?)?(type|kind|action)|(event|action|activity)( ?(type|name))?"
+    r"|e?stado|stato|[ée]tat|zustand|situa[çc][ãa]o|durum|stav|(beleg|buchungs)art|vorgang"
+)
 EVENT = re.compile(r"(event|action)( ?(type|name))?")
 FLAG = re.compile(
     rf"(is |was |({OF_A_LINE}) )?(?P<event>cancell?ed|void(ed)?|return(ed)?|refund(ed)?|test|"
     r"deleted|fraud(ulent)?|failed|duplicate|abandoned|expired|declined)( (at|on|date|time|flag))?"
 )
-CURRENCY = re.compile(r"(.+ )?(currency|ccy|w[äa]hrung|devise|moneda|valuta)( (code|iso|symbol))?")
-CODES = frozenset(spelling for spelling in CURRENCIES if re.fullmatch(r"[a-z]{3}", spelling))
+CURRENCY = re.compile(
+    r"(.+ )?(currency|ccy|w(ä|ae?)hrung|devise|moneda|moeda|valuta|валюта)( (code|iso|symbol))?"
+)
 MOMENT, A_TIME = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*$", "a time"
 
 
@@ -89,7 +95,7 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
     """Find the columns that say what a line is, and the one of its currency, unless they are given.
 
     A column is taken by its name where some cell is understood, or a status or event says more
-    than one thing; by its cells alone where all are understood and some are no purchases.
+    than one thing; by its cells alone where most are understood and some are no purchases.
     """
     used = {source.customer, source.time, source.amount, source.quantity, source.price}
     used |= {source.order, source.product}
@@ -107,14 +113,16 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
         if distinct[column] > MOST_KINDS:
             continue
         cells = [cell for cell, _ in _cells(sample, column) if cell.strip()]
-        kinds = {kind_of(column, cell) for cell in cells}
-        if CURRENCY.fullmatch(name) or (len(cells) > 1 and {c.lower() for c in cells} <= CODES):
+        known = [kind for kind in (kind_of(column, cell) for cell in cells) if kind]
+        kinds = {*known, *([""] if len(known) < len(cells) else [])}
+        signs = {cell.strip().lower() for cell in cells}
+        if CURRENCY.fullmatch(name) or (len(signs) > 1 and signs <= CURRENCIES.keys()):
             currency = currency or column
         elif STATUS.fullmatch(name) or EVENT.fullmatch(name):
             status += [column] if len(cells) > 1 or kinds != {""} else []
         elif FLAG.fullmatch(name) or TYPE.fullmatch(name):
             status += [column] if kinds - {""} else []
-        elif len(cells) <= FEW_KINDS and "" not in kinds and kinds - {PURCHASE}:
+        elif len(cells) <= FEW_KINDS and 2 * len(known) > len(cells) and {*known} - {PURCHASE}:
             status.append(column)
     found = source.status or f" {MARK} ".join(status)
     category = "" if source.category in (*status, currency) else source.category

@@ -379,6 +379,11 @@ def _guess_delimiter(text: str, name: str) -> str:
         width, count = max(Counter(widths).items(), key=lambda item: (item[1], item[0]))
         if width > 1 and count >= 0.5 * len(widths):
             scores[mark] = (count / len(widths), width)
+    lines = [line.strip() for line in text.splitlines()[:SAMPLE_ROWS] if line.strip()]
+    words = {len(line.split()) for line in lines}
+    runs = len(lines) > 2 and len(words) == 1 and words.pop() > 1
+    if runs and max(scores.values(), default=(0, 0))[0] < 1:  # decimal commas between spaces
+        return RUNS
     winners = [mark for mark, score in scores.items() if score == max(scores.values())]
     if len(winners) > 1:
         names = [DELIMITERS[mark] for mark in winners]
@@ -387,10 +392,6 @@ def _guess_delimiter(text: str, name: str) -> str:
         raise UserError(what, name, remedy)
     if winners:
         return winners[0]
-    lines = [line.strip() for line in text.splitlines()[:SAMPLE_ROWS] if line.strip()]
-    words = {len(line.split()) for line in lines}
-    if len(lines) > 2 and len(words) == 1 and words.pop() > 1:
-        return RUNS
     for mark, spelt in UNEXPECTED.items():
         counts = {line.count(mark) for line in lines}
         if len(lines) > 2 and len(counts) == 1 and counts.pop() > 1:

@@ -43,15 +43,18 @@ PARTS: dict[str, tuple[str, ...]] = {
         rf"({WHO})",
         rf"({WHO}) (full )?name|(customer |client )?e ?mail( address)?",
         r"(loyalty )?(card|account)( (id|no|nr|number|key))",
-        r"kunden? ?(nummer|nr|id)|kunde|(n|id|num[ée]ro|code) ?(du )?client",
-        r"((codice|c[oó]digo|id|n|n[uú]mero) (del? |do )?)?cliente|klienta?|klant|müşteri( no)?",
+        r"(kunden?|klanten|klant|cliente?|klienta?|müşteri) ?(nummer|nr|id|no|code|kod)|kunde|"
+        r"(n|id|num[ée]ro|code) ?(du )?client",
+        r"((codice|c[oó]digo|id|n|n[uú]mero) (del? |do )?)?cliente|klienta?|klant|müşteri",
     ),
     "time": (
-        rf"({SALE}) ?(date ?time|time ?stamp|date|time|day|dt)( time)?",
+        rf"({SALE}|event) ?(date ?time|time ?stamp|date|time|day|dt)( time)?",
         r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?",
         r"((unix|epoch) ?)?(ts|time)",
-        r"(rechnungs|bestell|kauf|bon)?datum|date (de )?(la )?(facture|commande|achat)",
-        r"fecha( (de )?(la )?(compra|pedido|factura))?|data( (ordine|acquisto|compra|zakupu))?",
+        r"(rechnungs|bestell?|kauf|bon|beleg|buchungs|factuur|order|aankoop)? ?datum|"
+        r"date (de )?(la )?(facture|commande|achat|cde|vente)",
+        r"fecha ?((de )?(la )?(compra|pedido|factura|venta))?|"
+        r"data( (d[aeo] )?(ordine|acquisto|compra|zakupu|pedido|vendita|venda))?",
         r"tarih",
     ),
     "amount": (
@@ -60,18 +63,20 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"sales|spent|dollars?|euros?|pounds?|usd|eur|gbp|(total|paid|spent|order|net) ?"
         r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|(order|purchase) total",
         r"(gesamt|netto|brutto)?(betrag|umsatz|preis)|montant( total)?|chiffre d affaires",
-        r"import[eo]( total[e]?)?|monto( total)?|kwota|tutar|bedrag",
+        r"import[eo]( total[e]?)?|monto( total)?|kwota|tutar|bedrag|valor( total)?|totale?|"
+        r"(montant|total|prix)? ?(ttc|ht)",
     ),
     "quantity": (
         r"(ordered |order )?(quantity|qty)( ordered)?|units( sold)?|number of (items|units)|items",
-        r"menge|anzahl|quantit[ée]",
+        r"menge|anzahl|aantal|quantit[éeàa]|qt[ée]|cantidad|quantidade|ilość",
     ),
     "price": (
         r"(unit|item) ?price|price( (each|per unit))?",
-        r"(einzel|stück|stueck)preis|prix( unitaire)?",
+        r"(einzel|stück|stueck)preis|prix( unitaire)?|(p ?u|prix unitaire) ?(ht|ttc)?|"
+        r"precio( unitario)?|pre[çz]zo( unitario)?|preço( unit[áa]rio)?|prijs",
     ),
     "order": (
-        rf"({SALE}) ?(no|nr|number|id|key|code)",
+        rf"({SALE}) ?(no|nr|number|id|key|code)|num ?(factura|pedido)|(factuur|order) ?nummer",
         r"invoice|receipt|basket|order",
         r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(n|num[ée]ro|code) ?(de )?(la )?"
         r"(facture|commande)",
@@ -201,9 +206,11 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
         ):  # of each receipt
             return settle_line_kinds(lines, Source(grain="transaction", **parts))
         if who:
-            counts = f"count({quoted(who)}), approx_count_distinct({quoted(who)})"
-            rows, customers = lines.ask(counts)[0]
+            counts = f"count({quoted(who)}), approx_count_distinct({quoted(who)}), count(*)"
+            rows, customers, every = lines.ask(counts)[0]
             if customers >= MOST_DISTINCT * rows:
+                if not missing and customers >= FEW and 2 * rows <= every:
+                    raise _with_gaps(lines, who)
                 return None
             if not missing:
                 return settle_line_kinds(lines, Source(grain="transaction", **parts))
@@ -212,6 +219,17 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
         elif ("order" in parts and _are_receipts(lines, parts)) or _are_lines(lines, parts):
             raise _incomplete(lines, parts, missing)
     return None
+
+
+def _with_gaps(lines: Lines, who: str) -> UserError:
+    """Say that a customer stands in the first of several lines only, as in merged cells."""
+    first = lines.ask(f"min({quoted(who)})")[0][0]
+    return UserError(
+        f"a customer is named only in the first of its lines: {who!r} is empty in most of them",
+        where=f"{lines.name}, column {who!r}{lines.line_of(str(first))}",
+        remedy="fill the empty cells down in the spreadsheet, or give the workbook with its merged "
+        "cells (.xlsx)",
+    )
 
 
 def complete(lines: Lines, source: Source, roles: Roles = NO_ROLES) -> Source:
@@ -308,8 +326,11 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
     stands in several lines, by name or number.
     """
     rows = lines.ask("*", f"LIMIT {OFFERED_ROWS}")
+    if "amount" in lacking(parts):  # a price without a quantity can be one
+        parts = {part: name for part, name in parts.items() if part not in ("price", "quantity")}
     taken = {name for text in parts.values() if isinstance(text, str) for name in summands(text)}
     found: dict[str, list[str]] = {"customer": [], "time": [], "amount": []}
+    broken: set[str] = set()  # with parts of a unit, as amounts have
     for column, cells in zip(lines.types, zip(*rows, strict=True), strict=True):
         texts = [str(cell).strip() for cell in cells if cell is not None and str(cell).strip()]
         if column in taken or not texts:
@@ -328,8 +349,9 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
             found["customer"].append(column)
         elif numeric > 0.9 and not code:
             found["amount"].append(column)
+            broken |= {column} if any(re.search(r"[.,]\d{1,2}\D*$", t) for t in texts) else set()
     found["customer"].sort(key=lambda c: not re.match(WHO, split_name(c)))
-    found["amount"].sort(key=lambda c: not set(split_name(c).split()) & MONEY)
+    found["amount"].sort(key=lambda c: (not set(split_name(c).split()) & MONEY, c not in broken))
     return found
 
 

@@ -114,6 +114,9 @@ def looks_coded(cells: pa.ChunkedArray) -> str:
     if zeros and _share(filled, r"^\d+$") == 1:
         if zeros >= 0.01 or pc.count_distinct(filled).as_py() == len(filled):
             return "zeros in front"
+    # As a number, a program writes one digit before the e: 1e+05.
+    if _share(filled, r"^\d{2,}[eE]\d+$") and _share(filled, r"^\d+([eE]\d+)?$") > 0.5:
+        return "codes with an e between digits"
     if pc.max(pc.utf8_length(filled)).as_py() > LONG_DIGITS:
         if _share(filled, rf"^\d{{{LONG_DIGITS + 1},}}$") >= 0.5 and _share(filled, r"^\d+$") == 1:
             return "long numbers"
