@@ -204,7 +204,7 @@ ENTRIES = (
         name="quick-look",
         title="A quick look",
         ways={"run.py --quick": _look, "papermill, the imports alone": _imports_alone},
-        full=({"options": "--quick", "stages": "01 02 03 04 05 06"},),
+        full=({"options": "--quick", "stages": ALL},),
         quick=({"options": "--quick --only 01", "stages": "01"},),
         goals=(goal("papermill, the imports alone", 1.5),),
     ),
