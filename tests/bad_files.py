@@ -240,6 +240,19 @@ BAD_FILES = {
     "all rows the same": changed(csv([customers(1)[0]] * 30), "repeat", 29),
     "sentinel -999": changed(cells(3, r3="-999", r7="-999"), "-999", 2),
     "-1 among amounts": changed(cells(3, r3="-1"), "-1 as the only", 1),
+    "99 beside a scale": changed(
+        column(1, lambda i, c: "99" if i % 9 == 4 else str(1 + i % 5)), "99 and the like", 7
+    ),
+    "99 among ages": fine(column(1, lambda i, c: "99" if i % 9 == 4 else str(5 + i % 40))),
+    "labels on a scale": changed(
+        column(1, lambda i, c: ["1 - never", "2", "3", "4 - always", "k. A."][i % 5]),
+        "labels beside the points",
+        24,
+        age="number",
+    ),
+    "crosses": changed(
+        column("newsletter", lambda i, c: "x" if i % 3 else ""), "crosses", 40, newsletter="yes_no"
+    ),
     "question marks": changed(
         cells(3, r3="?", r7="N/A", r8="null", r9="#N/A", r10="none", r11="-"),
         "words for missing",

@@ -386,8 +386,39 @@ def test_rows_and_columns_that_are_no_customers_and_no_behaviour(opened):
     assert [c.rows for c in reading.changes if c.what.startswith("rows of sums")] == [1]
     assert {f.name for f in known.features_with("segment")} == {"spend", "visits"}
     assert known.column("sex").kind == "category"
+    codes = {"Filialnummer": 100 + np.arange(60) % 17, "geslacht": 1 + np.arange(60) % 2}
+    known, _ = opened(table(zona=np.arange(60) % 2, x_utm=4e5 + np.arange(60) * 31.5, **codes))
+    assert {f.name for f in known.features_with("segment")} == {"spend", "visits"}
+    assert {known.column(name).kind for name in ("zona", "geslacht", "filialnummer")} == {
+        "category"
+    }
     # A name alone proves nothing: what sums up nothing is a customer.
     assert len(opened(text + "Total Energies,5.0,3,50.1,1,30\n")[1].table) == 61
+
+
+@pytest.mark.parametrize(
+    ("above", "label", "made"),
+    [
+        (True, "Nord gesamt", "sum"),
+        (False, "Total", "sum"),
+        (False, "Ø Nord", "mean"),
+        (True, "Region North", ""),  # nothing but a heading, beside a total at the end
+    ],
+)
+def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label, made):
+    frame = pd.read_csv(io.StringIO(table()))
+    amounts, pieces = ["spend", "visits"], []
+    for place in range(0, 60, 20):
+        group = frame.iloc[place : place + 20]
+        row = pd.DataFrame({"customer_id": [f"{label} {place}"]})
+        row = row.assign(**group[amounts].agg(made)) if made else row
+        pieces += [row, group] if above else [group, row]
+    if not made:
+        pieces.append(pd.DataFrame({"customer_id": ["total all"], **frame[amounts].sum()}))
+    text = pd.concat(pieces)
+    _, reading = opened(text.to_csv(index=False))
+    assert list(reading.table["customer_id"]) == list(frame["customer_id"])
+    assert [c.rows for c in reading.changes if "sums or means" in c.what] == [len(text) - 60]
 
 
 @pytest.mark.parametrize(
@@ -469,6 +500,10 @@ def test_gaps_that_have_a_reason(opened):
     assert (cleaned.customers["total"][tenure == 0] == 0).all()
     assert cleaned.customers["q1"].between(1, 5).all()
     assert [c.rows for c in cleaned.changes if c.what == "no total so far"] == [3]
+    waits = np.where(tenure == 0, np.nan, 5 + np.arange(60) % 13)
+    known, reading = opened(table(orders=tenure, wait=waits, **{"days since last": waits}))
+    filled = cleaning.clean(reading.numbered, known).customers[tenure == 0]
+    assert set(filled["wait"]) == {0} and set(filled["days_since_last"]) == {17}
 
 
 def test_dates_in_doubt_that_only_describe_leave_their_column_out(opened):

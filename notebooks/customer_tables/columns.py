@@ -48,6 +48,7 @@ UNIT_IN_BRACKETS = re.compile(
     r"[(\[]\s*(?:in\s+)?(k|m|mio\.?|tsd\.?|'?000s?)?\s*([^()\[\]]{1,5}?)\s*[)\]]\s*$"
 )
 CODE = r"\p{L}\d|\d\p{L}|\d[+<>]|[<>]\s*\d|\d\s*(-|to|–)\s*[^\d]{0,2}\d"
+LABELLED = r"^(\d{1,2})\s*[-–=:.)(]\s*\p{L}\D*$"
 SURE_POINT = r"\.(\d{0,2}|\d{4,})([eE].*)?$|^[-+]?(0\d*)?\.|\d{4,}\."  # a decimal mark for certain
 
 
@@ -216,6 +217,7 @@ def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     dates = parse_dates(column.texts)
     if column.rows(dates.valid & ~missing) >= 0.5 * present:
         return _Open(column, dates, missing)
+    _take_off_labels(column, missing)
     numbers = parse_numbers(column.texts)
     numeric = column.rows(numbers.valid & ~missing)
     odd = ~(missing | numbers.valid | column.among(INFINITE))
@@ -224,6 +226,14 @@ def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     if numeric >= 0.1 * present:
         column.note("numbers among words", numbers.valid, "kept as text")
     return read_text(column, cells)
+
+
+def _take_off_labels(column: Column, missing: np.ndarray) -> None:
+    """Take the labels off the points of a scale that has some: "1 - never", 2, 3, "4 - always"."""
+    bare, labelled = column.matches(r"^\d{1,2}$"), column.matches(LABELLED)
+    if bare.any() and labelled.any() and (bare | labelled | missing).all():
+        column.note("labels beside the points of a scale", labelled, "taken off")
+        column.texts = pc.replace_substring_regex(column.texts, LABELLED, r"\1")
 
 
 def _are_codes(column: Column, odd: np.ndarray, present: int) -> bool:

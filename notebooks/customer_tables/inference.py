@@ -45,6 +45,7 @@ NO_CODE = r"[\s@]|^$"  # names, addresses and texts have spaces
 ROLES = ("customer", "segment", "describe", "ignore", *vocabulary.ROLES)
 NO_GIVEN: Mapping[str, str] = MappingProxyType({})
 RFM = {"R": "Recency", "F": "Frequency", "M": "Monetary"}  # where there are all three
+AGO = re.compile(r"\b(since|ago|seit|depuis|hace|fa|geleden)\b")  # of those who never did: longest
 MOST_SUMMED = 60  # columns up to which sums are looked for
 
 
@@ -132,7 +133,10 @@ def _refuse_periods(reading: Reading) -> None:
 
 
 def _structural_gaps(guesses: list[Guess], table: pd.DataFrame) -> list[str]:
-    """Return rules for columns that are empty exactly where another one is 0: nothing so far."""
+    """Return rules for columns that are empty exactly where another one is 0: nothing so far.
+
+    That is 0, and the longest time of all where a column says how long ago something was.
+    """
     numeric = [g for g in guesses if g.is_numeric and g.source and g.role != "dropped"]
     zeros = {g: (table[g.source] == 0).to_numpy() for g in numeric if g.kind != "share"}
     rules = []
@@ -142,7 +146,8 @@ def _structural_gaps(guesses: list[Guess], table: pd.DataFrame) -> list[str]:
         if other:
             why = f"{guess.label} is empty exactly where {other.label.lower()} is 0"
             rule: dict[str, str | int] = {"name": f"no {guess.label.lower()} so far", "why": why}
-            longest = int(table[guess.source].max()) if guess.before else 0
+            ago = guess.before or guess.plays == "recency" or AGO.search(guess.label.lower())
+            longest = int(table[guess.source].max()) if ago else 0
             rule |= {"when": f"{other.name} == 0", "column": guess.name, "fill": longest}
             rules.append(tomlkit.dumps({"rules": [rule]}))
     return rules

@@ -66,6 +66,7 @@ def _shape(decimal: str) -> str:
 SHAPES = {mark: _shape(mark) for mark in ".,"}
 INFINITE = frozenset("inf +inf -inf infinity +infinity -infinity ∞ +∞ -∞ 1.#inf -1.#inf".split())
 SENTINELS = (-99, -999, -9999, -99999, -999999)
+NO_POINT = (77, 88, 97, 98, 99)  # "not answered", beside scales that end at 10 or before
 HIGH_SENTINELS = (999, 9999, 99999, 999999, 9999999, 99999999)
 
 
@@ -255,6 +256,12 @@ def _without_sentinels(column: Column, values: np.ndarray) -> np.ndarray:
             return _without(column, values, "-999 and the like", negative)
         if found.tolist() == [-1]:
             doubtful, what = negative, "-1 as the only negative"
+    if not what and high in NO_POINT:
+        beyond = values > 10
+        scale = np.unique(values[~beyond & ~np.isnan(values)])
+        if np.isin(values[beyond], NO_POINT).all() and beyond.sum() > 1 and len(scale) > 2:
+            if low >= 0 and (scale == scale.round()).all():
+                return _without(column, values, "99 and the like beside a scale", beyond)
     if not what and high in HIGH_SENTINELS:
         if (
             high > 5 * abs(np.max(values[values < high], initial=low))

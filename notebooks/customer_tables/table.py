@@ -22,7 +22,9 @@ from customer_tables.storage import file_digest
 from customer_tables.workbook import read_workbook
 
 SUBTOTAL = (
-    r"(?i)^(?:.*[\s:-])?(?:sub|grand)?[\s-]?(?:totals?|summe|zwischensumme|gesamt|somme|subtotal)\b"
+    r"(?i)^(?:.*[\s:-])?(?:(?:sub|grand)?[\s-]?(?:totals?|totale|totaal|sums?|summe|zwischensumme|"
+    r"gesamt|somme|suma|subtotal|averages?|avg|means?|durchschnitt|mittelwert|moyenne|media|promedio|"
+    r"gemiddelde|итого|всего|среднее)\b|[øΣ∑]|合計|小計|合计|小计|平均)"
 )
 TWINS = "rows that repeat an earlier row"
 
@@ -106,7 +108,9 @@ def _understand(
     units = {column.name: column.unit for column in columns if column.unit}
     changes = [*raw.changes, *(change for column in columns for change in column.changes)]
     if (sums := _find_sums(table, kinds)).any():
-        raw.note("rows of sums of the others", raw.lines[sums].tolist(), "left out")
+        raw.note(
+            "rows of sums or means of others, or headings", raw.lines[sums].tolist(), "left out"
+        )
         changes.append(raw.changes[-1])
         table, raw.lines = table[~sums].reset_index(drop=True), raw.lines[~sums]
     if twins := _count_twins(table):
@@ -122,10 +126,11 @@ def _understand(
 
 
 def _find_sums(table: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
-    """Mark rows that hold the sums of those above, since the last such one, and are called so.
+    """Mark rows that hold the sums or means of a group of others, and are called so.
 
-    The last row may also have no label at all. A name alone proves nothing: half of a row's
-    numbers or more have to be sums, and one of them no zero.
+    The group stands above or below, up to the next such row; the last row may also have no label
+    at all. A name alone proves nothing: half of a row's numbers or more have to be sums, or all of
+    them means, and one of them no zero. Beside sums, rows with nothing but a label are headings.
     """
     marked = np.zeros(len(table), bool)
     numbers = table[[c for c in table if kinds[c] in ("number", "money")]].astype(float)
@@ -138,20 +143,25 @@ def _find_sums(table: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
             marked |= _are_sums(numbers.to_numpy(), called)
     if len(table) > 3 and numbers.iloc[-1].count() > 1 and labels.iloc[-1].isna().all():
         marked |= _are_sums(numbers.to_numpy(), np.arange(len(table)) == len(table) - 1)
+    if marked.any() and table.shape[1] > 2:
+        marked |= (table.notna().sum(axis=1) == 1).to_numpy() & labels.notna().any(axis=1)
     return marked
 
 
 def _are_sums(numbers: np.ndarray, called: np.ndarray) -> np.ndarray:
-    """Mark the rows called totals whose numbers are sums of the others, of a part or of all."""
-    sums, start = np.zeros(len(called), bool), 0
-    for row in np.flatnonzero(called).tolist():
-        some, every = numbers[start:row], numbers[:row][~called[:row]]
-        start, there = row + 1, ~np.isnan(numbers[row])
-        for part in (some, every):
-            same = np.isclose(numbers[row], np.nansum(part, axis=0), rtol=1e-6) & there
-            sums[row] |= (
-                len(part) > 0 and 2 * same.sum() >= there.sum() and numbers[row][same].any()
-            )
+    """Mark the rows called totals whose numbers are sums or means of a part, or of all others."""
+    sums, rows = np.zeros(len(called), bool), np.flatnonzero(called).tolist()
+    for before, row, after in zip([-1, *rows], rows, [*rows[1:], len(called)], strict=False):
+        there = ~np.isnan(numbers[row])
+        for part in (numbers[before + 1 : row], numbers[row + 1 : after], numbers[~called]):
+            if not len(part) or not there.any():
+                continue
+            total, known = np.nansum(part, axis=0), (~np.isnan(part)).sum(axis=0)
+            for made, error in ((total, 1e-6), (total / np.maximum(known, 1), 1e-3)):
+                same = np.isclose(numbers[row], made, rtol=error, atol=5 * error) & there
+                by_chance = error > 1e-6 or len(part) == 1  # small counts often agree
+                enough = same.sum() >= there.sum() / (1 if by_chance else 2)
+                sums[row] |= enough and numbers[row][same].any()
     return sums
 
 

@@ -40,8 +40,14 @@ DESCRIPTIVE = HOUSEHOLD | frozenset(
     "ort bundesland region département departement ville "
     "pays profession".split()
 )
-SHOPS = frozenset("store branch filiale magasin boutique negozio tienda loja winkel".split())
-PLACES = SHOPS | frozenset("zone region département departement state city country".split())
+SHOPS = frozenset(
+    "store branch filiale filialnummer filialnr filiaal filiaalnummer magasin boutique negozio "
+    "tienda loja winkel sklep магазин 店舗 店铺 매장".split()
+)
+PLACES = SHOPS | frozenset(
+    "zone zona region región regione regio regiao região bezirk gebiet département departement "
+    "state city country".split()
+)
 INCOME = frozenset("income salary wage wages einkommen gehalt salaire".split())
 NOMINAL = SHOPS | frozenset(
     "channel region type class segment cluster group category status area branch store level grade "
@@ -52,12 +58,16 @@ NOMINAL = SHOPS | frozenset(
 CODED = frozenset(
     "sex gender genre sexe geschlecht marital marriage familienstand education educational bildung "
     "race ethnicity religion region type class segment group category channel tier plan area zone "
-    "branch store department city state country".split()
+    "branch store department city state country "
+    "sesso sexo geslacht płeć cinsiyet пол 性別 性别 성별 zona región regione regio região bezirk "
+    "gebiet gruppe grupo gruppo groupe klasse clase classe tipo typ art canal canale kanal".split()
 )
+NOMINAL |= CODED
 ON_THE_MAP = re.compile(
     r"(.+ )?(lat|lats|latitude?|latitudine|lng|lon|long|longitude?|longitudine|"
     r"(geo)?(breite|l(ä|ae?)nge)(n?grad)?|easting|northing)"
-    r"|(geo|gps|map) ?[xy]|[xy] ?(coord|coordinate|coordinates)|geo(hash)?"
+    r"|(geo|gps|map|utm) ?[xy]|[xy] ?(utm|coord|coordinate|coordinates)|geo(hash)?"
+    r"|rechtswert|hochwert"
 )
 YEARS = frozenset("year birth birthyear yob jahr geburtsjahr année annee".split())
 CALENDAR = re.compile(

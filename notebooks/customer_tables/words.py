@@ -27,7 +27,7 @@ NO_ANSWER = (
     r"|^(i )?(do not|don['’]?t|doesn['’]?t) (know|remember|want to (say|answer))$"
     r"|^no (answer|opinion|response)$|^not (sure|stated|answered|given|asked)$|^(unsure|skipped)$"
     r"|^(undisclosed|refused( to answer)?|declined( to (answer|say))?|no sabe)$"
-    r"|^(keine angabe|wei(ß|ss) nicht|ne sait pas|sans réponse)$"
+    r"|^(keine angabe|k\. ?a\.|wei(ß|ss) nicht|ne sait pas|sans réponse|ns ?/ ?nc|no contesta)$"
 )
 YES = frozenset("yes y true t ja oui si sí".split())
 NO = frozenset("no n false f nein non".split())
@@ -62,6 +62,9 @@ def read_yes_no(column: Column, missing: np.ndarray) -> Column | None:
     if len(column.texts) > 40:
         return None
     spelt = np.array([text.lower() for text in column.texts.to_pylist()], dtype=object)
+    if set(spelt) == {"", "x"}:
+        column.note("crosses", spelt == "x", "read as yes, and empty cells as no")
+        return column.done((spelt == "x")[column.codes], "yes_no")
     words, yes, no = set(spelt[~missing]), YES | {"1"}, NO | {"0"}
     if not words or not words <= yes | no or words <= {"1", "0"}:
         return None
