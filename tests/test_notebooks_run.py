@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import duckdb
+import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from matplotlib.text import Text
 
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
-from segmentation import workspace
+from segmentation import once, workspace
 from segmentation.dataset import load_dataset
 from segmentation.model import load_model
 from segmentation.scoring import assign_customers
@@ -403,6 +404,27 @@ def test_the_figures_of_all_notebooks_can_be_read(bring, card_run):
     table = pd.read_csv(card_run.dataset / "customers.csv")
     toml = (card_run.dataset / "dataset.toml").read_text(encoding="utf-8")
     bring(table, toml.replace("customers.csv", "table.csv"), numbers=tuple(NOTEBOOKS))
+
+
+def test_a_run_with_another_k_takes_what_is_kept_and_writes_what_a_new_run_writes(
+    bring, tmp_path, monkeypatch
+):
+    write, written, trees, results = once.write_private, [], [], tmp_path / "results"
+    monkeypatch.setattr(
+        once, "write_private", lambda path, text: [written.append(path.name), write(path, text)]
+    )
+    monkeypatch.setattr(workspace.Workspace, "figure", lambda ws, figure, *_: plt.close(figure))
+    numbers = ("01", "03", "04", "05", "06", "07", "08")
+    bring(small_table(), numbers=numbers)
+    for _ in range(2):
+        written.clear()
+        bring(small_table(), numbers=numbers, k=4)
+        paths = [path for path in results.rglob("*") if path.is_file()]
+        trees.append(({path: path.read_bytes() for path in paths}, set(written)))
+        shutil.rmtree(results)
+    (after, computed), (new, everything) = trees
+    assert after == new
+    assert computed == set() < everything
 
 
 def test_as_few_customers_as_may_be_of_a_few_kinds_in_two_segments_by_hand(bring):

@@ -37,7 +37,7 @@ for setting in ("k=6", "k_max=6", "initialisations=2", "epochs=2", "refits=2"):
     SMALL += ["--set", setting]
 # Files about single customers; everything else is for colleagues.
 CUSTOMERS = re.compile(r"segments\.csv|campaigns/.*\.csv|stages/.*|model\.(?:json|sql)")
-KINDS = {".html", ".ipynb", ".png", ".json", ".csv", ".parquet", ".toml", ".sql"}
+KINDS = {".html", ".ipynb", ".png", ".json", ".csv", ".npz", ".parquet", ".toml", ".sql"}
 # Starts a program where the only network is the machine's own loopback, over which the kernels
 # are spoken to.
 ALONE = """

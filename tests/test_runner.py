@@ -121,6 +121,15 @@ def test_what_is_out_of_date_runs_again(done, capsys, change, argv, reran, segme
     assert len(list((done.results / "campaigns").iterdir())) == 1
 
 
+@pytest.mark.parametrize(("argv", "stays"), [("--from 2", True), ("--force", False)])
+def test_what_is_kept_stays_until_everything_runs_again(done, argv, stays):
+    kept = done.results / "stages" / "kept_02_fits.npz"
+    kept.write_bytes(b"of another run")
+    assert done.run(*argv.split()) == 0
+    assert kept.exists() == stays
+    assert done.broken() == []
+
+
 def test_what_is_up_to_date_is_skipped_and_nothing_is_written(done, capsys):
     before = done.snapshot()
     times = {path: path.stat().st_mtime_ns for path in done.results.rglob("*")}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+KEPT = "stages/kept_{}_*.npz"  # in a results folder, what a stage computed once
 APART = "under a topic of their own"  # in a stage's metrics; metrics.json has them one level up
 
 

@@ -15,7 +15,7 @@ import json
 import os
 import platform
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,9 @@ from customer_tables.text import joined, printable, python_tree, slug
 from segmentation import presentation, session
 from segmentation.claims import Claim, claims_of, stated
 from segmentation.dataset import DATA_FOLDER, Dataset, load_dataset, locate_dataset
+from segmentation.once import once
 from segmentation.progress import is_watched, progress
-from segmentation.stages import APART, STAGES, with_topics_apart
+from segmentation.stages import APART, KEPT, STAGES, with_topics_apart
 
 NOTEBOOKS = Path(__file__).resolve().parents[1]
 RESULTS_FOLDER = NOTEBOOKS.parent / "results"
@@ -61,6 +62,7 @@ class Workspace:
         self.metrics: dict[str, Any] = {}
         self._read: dict[str, str] = {}
         self._written: dict[str, str] = {}
+        self._kept: set[Path] = set()  # files of what is computed once
         self._due: set[str] = set()  # what has to be saved or recorded before the end
         self._sentences = 0
         self._customers = 0  # how many there are in all, known from the tables handed over
@@ -189,6 +191,12 @@ class Workspace:
             there = self._stage_file(number, "writes").is_file()
             states[number] = ("stale" if stale else "fresh") if there else "missing"
         return states
+
+    def once(self, name: str, function: Callable, /, *given: Any, **settings: Any) -> Any:
+        """Return what a function returns; of the same call in an earlier run, from its file."""
+        path = self.folder / KEPT.format(self.stage).replace("*", name)
+        self._kept.add(path)
+        return once(path, function, *given, **settings)
 
     # --- what is shown and written ----------------------------------------------------------------
 
@@ -358,6 +366,8 @@ class Workspace:
                 where=f"missing: {', '.join(missing[:3])}{more}",
                 remedy="run all cells from the first one on (Run > Run All Cells)",
             )
+        for path in {*self.folder.glob(KEPT.format(self.stage))} - self._kept:
+            path.unlink()
         self.save("metrics", self.metrics)
         self.save("reads", self._read)
         self.save("writes", self._written)

@@ -18,13 +18,19 @@ from runner import ROOT, records
 from runner.notebook_files import NEXT_PERIOD
 from runner.plan import Work, now
 from runner.publishing import MADE_LAST
-from segmentation.stages import Stage, with_topics_apart
+from segmentation.stages import KEPT, Stage, with_topics_apart
 
 
 def begin(work: Work) -> None:
-    """Remove what is made last, lest a notebook takes it for the report of its own results."""
+    """Remove what is made last, lest a notebook takes it for the report of its own results.
+
+    And what is kept, where everything is to be computed again.
+    """
     for name in MADE_LAST:
         (work.place.tree / name).unlink(missing_ok=True)
+    if work.plan.options.force or work.plan.record:
+        for path in work.place.tree.glob(KEPT.format("*")):
+            path.unlink()
 
 
 def finish(work: Work) -> None:
