@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -421,13 +422,13 @@ def test_spaces_that_do_not_do_are_refused(bring, monkeypatch):
         aggregate(bring(LINES), SHOP)
 
 
-PLAIN = {"c": "7", "t": "2024-01-02 10:00:00", "a": "2.50", "d": "0.25", "p": "x"}
+PLAIN = {"c": "7", "t": "2024-01-02 10:00:00", "a": "2.50", "d": "0.25", "p": "5"}
 FINE = {
     "c": "7|-8|",
     "t": "2024-01-02|2024-01-02 10:00|",
     "a": "-5|+5|.5|0.00005||nan|N/A|-",
     "d": "3|0|-1|",
-    "p": "|é",
+    "p": "|é|x|6",
 }
 ODD = {  # what an engine's own types take for something else, or not at all
     "c": '007|+7|7.0|170.0|1e5|0x7|7_0|C7|-0|99999999999999999999|nan|N/A|" 7"|"7 "| ',
@@ -445,40 +446,64 @@ CELLS = [
 ]
 
 
-def created(lines, monkeypatch, first: int, ignore: str) -> tuple[object, bool]:
-    """Return what becomes of lines, by so many first ones, and whether columns were looked at."""
-    monkeypatch.setattr(transactions, "FIRST_LINES", first)
-    lines.run("DROP TABLE IF EXISTS cells")
+PRODUCTS = '6| 5|005|5.0|nan|""|x'
+
+
+def created(path: Path, ignore: str = "false", goods: Path | None = None, *, plain: bool) -> tuple:
+    """Return what becomes of lines, and whether their columns were looked at."""
+    source = replace(FEW, product="p", discount="d", category="k" if goods else "")
+    looked: list[bool] = []
+
+    def run(query: str) -> list[tuple]:
+        if " TABLE plain " in query and not plain:
+            raise duckdb.InvalidInputException
+        looked.append(" TABLE cells " in query)
+        return lines.run(query)
+
     try:
-        transactions.create_lines(lines, replace(FEW, product="p", discount="d"), ignore=ignore)
-        found = lines.run("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM lines ORDER BY ALL")
+        with open_lines(path, products=goods) as lines:
+            file = replace(lines, run=run)
+            if goods:
+                query = f"({transactions.aggregate_lines(file, source)[0]})"
+            else:
+                transactions.create_lines(file, source, ignore=ignore)
+                query = "lines"
+            rows = lines.table(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {query}")
+            found = sorted(rows.sort_index(axis=1).fillna("").itertuples(index=False, name=None))
     except UserError as error:
         found = str(error)
-    return found, bool(lines.run("FROM duckdb_tables() WHERE table_name = 'cells'"))
+    return found, any(looked)
 
 
 @pytest.mark.parametrize(("column", "cell"), CELLS)
-def test_a_text_read_at_once_says_what_looks_at_its_columns_say(bring, monkeypatch, column, cell):
+def test_a_text_read_at_once_says_what_looks_at_its_columns_say(bring, column, cell):
     odd = PLAIN | {column: cell}
     some = [PLAIN | {"c": i, "t": f"2024-01-{i:02} 10:00:00", "a": i} for i in range(1, 29)]
     for rows, ignore in (([*some, odd], "a = '2'"), ([PLAIN, *[odd] * 9], "false")):
         path = bring(listed(",".join(PLAIN), (row.values() for row in rows)))
-        with open_lines(path) as lines:
-            expected, looked = created(lines, monkeypatch, 0, ignore)
-            assert looked
-            assert created(lines, monkeypatch, 1, ignore)[0] == expected
+        expected, looked = created(path, ignore, plain=False)
+        assert looked
+        assert created(path, ignore, plain=True)[0] == expected
 
 
-def test_plain_cells_are_not_looked_at(bring, monkeypatch):
+@pytest.mark.parametrize("goods", ["goods.csv", "goods.parquet"])
+@pytest.mark.parametrize("cell", PRODUCTS.split("|"))
+def test_products_read_as_numbers_are_found_as_texts_are(bring, tmp_path, cell, goods):
+    pd.DataFrame({"p": [5, 6], "k": ["fruit", "bread"]}).to_parquet(tmp_path / "goods.parquet")
+    bring("p,k\n5,fruit\n005,bread\n5.0,meat\n,none\nx,rest\nnan,no\n", "goods.csv")
+    rows = [PLAIN, PLAIN | {"p": "6"}, PLAIN | {"p": cell, "a": "3"}]
+    path = bring(listed(",".join(PLAIN), (row.values() for row in rows)))
+    careful, plain = (created(path, goods=tmp_path / goods, plain=way)[0] for way in (False, True))
+    assert careful == plain
+
+
+def test_plain_cells_are_not_looked_at(bring):
     fine = [PLAIN | {c: cell} for c, cells in FINE.items() for cell in cells.split("|")]
     for more in ({}, *({c: cells.split("|")[0]} for c, cells in ODD.items() if c != "p")):
         rows = (row.values() for row in (*fine, PLAIN | more | {"p": "void"}))
-        with open_lines(bring(listed(",".join(PLAIN), rows))) as lines:
-            for ignore in ("false", "p = 'void'"):  # also where an odd cell stands in such a line
-                assert created(lines, monkeypatch, 1, ignore)[1] is bool(more)
-    whole = listed("c,t,a,d", ((7, f"2024-01-{day}", 5, 10) for day in range(11, 20)))
-    with pytest.raises(UserError, match="amounts or percentages"):
-        aggregate(bring(whole), replace(FEW, discount="d"))
+        path = bring(listed(",".join(PLAIN), rows))
+        for ignore in ("false", "p = 'void'"):  # also where an odd cell stands in such a line
+            assert created(path, ignore, plain=True)[1] is bool(more)
 
 
 # --- the same bits, within the machine's means ----------------------------------------------------

@@ -219,8 +219,8 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         return f"CAST({cell} AS TIMESTAMP)"
     if plain:  # the time, written as the engine does it, begins with what stands in the cell
         time = f"TRY_CAST({cell} AS TIMESTAMP)"
-        same = f"{cell} LIKE '____-__-__%' AND starts_with(CAST({time} AS VARCHAR), {cell})"
-        return f"CASE WHEN {same} THEN {time} END"
+        same, whole = f"starts_with(CAST({time} AS VARCHAR), {cell})", f"{cell} LIKE '____-__-__%'"
+        return f"CASE WHEN {same} THEN CASE WHEN {whole} THEN {time} END END"
     raw = f"trim(CAST({cell} AS VARCHAR))"
     zoned = f"regexp_full_match({raw}, {literal(ZONED)})"
     if lines.ask("count(*)", f"WHERE {zoned}")[0][0]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import duckdb
+
 from customer_tables.aggregation import customers_query
 from customer_tables.changes import Change, Reading, Use
 from customer_tables.duckdb_cells import (
-    FIRST_LINES,
     HUNDREDTH,
     MONEY,
     SINCE_1970,
+    WHOLE,
     is_misread,
     settle_amount,
     settle_discount,
@@ -37,7 +39,10 @@ from customer_tables.transaction_columns import used_columns
 NUMBERS = ("amount", "discount", "coupon", "quantity", "price")
 SETTLE = {"quantity": settle_number, "discount": settle_discount}
 PARTS = ("time", *NUMBERS, "customer", "order", "product", "category", "own_brand")
-NO_TEXT, NO_NUMBER = "CAST(NULL AS VARCHAR)", f"CAST(NULL AS {MONEY})"
+NOTHING = NO_TEXT, NO_NUMBER, NO_ANSWER = [
+    f"CAST(NULL AS {kind})" for kind in ("VARCHAR", MONEY, "BOOLEAN")
+]
+ODD = "error('not plainly written')"
 
 
 def aggregate(lines: Lines, source: Source, *, cut: str = NO_CUT) -> Reading:
@@ -122,38 +127,61 @@ def create_lines(
     amounts become negative, and of lines to ignore are those of `line_kinds`. Of a Parquet file it
     is a view, which reads the file at each look, else a table.
 
-    A text is read in one pass where its first lines, and then all lines, are plainly written. Else
-    it is loaded, and looks at each column settle how its cells are written.
+    A text is read in one pass where all of its lines are plainly written, products as whole numbers
+    or as text. Else it is loaded, and looks at each column settle how its cells are written.
     """
-    create = "CREATE OR REPLACE TABLE"
-    if file.text and not file.options.decimal:
-        listed, told = _listed(file, source, refund, plain=True)
-        kept = f"WHERE NOT ({ignore}) OR misread IS NOT NULL"
-        for place in (f"(SELECT * FROM {file.sql} LIMIT {FIRST_LINES})", file.sql):
-            file.run(f"{create} lines AS SELECT {listed} FROM {place} {kept}")
-            if not file.run("SELECT count(misread) = 0 AND count(bought) > 0 FROM lines")[0][0]:
-                break
-        else:
-            return told
+    plain = bool(file.text) and not file.options.decimal
+    goods = file.catalogue.types if file.catalogue else {}
+    numbers = goods.get(source.product, "VARCHAR") in (*WHOLE, "VARCHAR") and bool(source.product)
+    for keys in [[source.product], []][not numbers :] if plain else []:
+        query, told, lacking = _listed(file, source, refund, ignore, keys)
+        try:
+            file.run(f"CREATE OR REPLACE TABLE plain AS {query}")
+        except (duckdb.InvalidInputException, duckdb.DataError):  # as of ODD
+            continue
+        if not file.run("SELECT count(bought) FROM plain")[0][0]:
+            break
+        if keys and goods.get(source.product) == "VARCHAR":
+            number = settle_keys(replace(file, types={"product": "VARCHAR"}), ["product"], True)
+            to = f"BIGINT USING {number['product']}"
+            file.run(f"ALTER TABLE catalogue ALTER product TYPE {to}")
+        file.run(f"CREATE OR REPLACE VIEW lines AS SELECT *, {lacking} FROM plain")
+        return told
+    if plain:
         columns = ", ".join(quoted(c) for c in used_columns(source) if c in file.types)
-        file.run(f"{create} cells AS SELECT {columns} FROM {file.sql}")
+        file.run(f"CREATE OR REPLACE TABLE cells AS SELECT {columns} FROM {file.sql}")
         file = replace(file, sql="cells")
-    listed, told = _listed(file, source, refund)
-    kept = "" if ignore == "false" else f" WHERE NOT ({ignore})"
-    create = "CREATE OR REPLACE VIEW" if file.format == "parquet" else create
-    file.run(f"{create} lines AS SELECT {listed} FROM {file.sql}{kept}")
+    query, told, _ = _listed(file, source, refund, ignore)
+    create = "VIEW" if file.format == "parquet" else "TABLE"
+    file.run(f"CREATE OR REPLACE {create} lines AS {query}")
     return told
 
 
 def _listed(
-    file: Lines, source: Source, refund: str, *, plain: bool = False
-) -> tuple[str, list[Change]]:
-    """Return the columns of `lines` as SQL, and which of them are read in another unit."""
+    file: Lines, source: Source, refund: str, ignore: str, plain: list[str] | None = None
+) -> tuple[str, list[Change], str]:
+    """Return the query of `lines`, and which of their columns are read in another unit.
+
+    Where the file is taken for plainly written, with these products as whole numbers, the query
+    fails at another cell, and leaves out the columns that have no cells, which come last.
+    """
+    is_plain, products = plain is not None, plain or []
     numbers = _needed_columns(source, *NUMBERS)
     given = [c for c in numbers if c in file.types]
-    amounts = {c: SETTLE.get(numbers[c], settle_amount)(file, c, plain) for c in given}
-    keys = settle_keys(file, [c for c in (source.customer, source.order) if c in file.types], plain)
-    times = {source.time: settle_times(file, source.time, plain)}
+    times = {source.time: settle_times(file, source.time, is_plain)}
+    amounts = {c: SETTLE.get(numbers[c], settle_amount)(file, c, is_plain) for c in given}
+    keyed = [c for c in (source.customer, source.order, *products) if c in file.types]
+    keys = settle_keys(file, keyed, is_plain)
+    # Each cell is read once: its value is a column of its own, under a name longer than all others.
+    longest = max(map(len, file.types))
+    values: dict[str, str] = {}
+    odd: list[tuple[str, str]] = []
+    for part in (times, amounts, keys):
+        for column, sql in part.items():
+            value = part[column] = quoted(f"{len(values):_>{longest + 1}}")
+            values[value] = sql
+            whatever = is_plain and (part is times or column in products)
+            odd.append((column, is_misread(quoted(column), value, any_word=whatever)))
     if source.amount:
         amount = _total(amounts, source.amount)
     else:
@@ -161,30 +189,36 @@ def _listed(
         amount = f"CAST({' * '.join(factors)} AS {MONEY})"
     if refund != "false":
         amount = f"CASE WHEN {refund} THEN -abs({amount}) ELSE {amount} END"
-    misread = (
-        f"WHEN {is_misread(quoted(c), sql, any_word=plain and c in times)} "
-        f"THEN CAST({quoted(c)} AS VARCHAR)"
-        for part in (times, amounts, keys)
-        for c, sql in part.items()
-    )
+    cells = (f"WHEN {says} THEN CAST({quoted(c)} AS VARCHAR)" for c, says in odd)
+    bought, some = times[source.time], " OR ".join(says for _, says in odd)
+    product = quoted(source.product) if source.product else NO_TEXT
     chosen = {
         "customer": keys.get(source.customer, NO_TEXT),
-        "bought": times[source.time],
+        "bought": f"CASE WHEN {some} THEN {ODD} ELSE {bought} END" if is_plain else bought,
         "amount": amount,
         "quantity": _total(amounts, source.quantity),
         "basket": keys.get(source.order, NO_TEXT),
-        "product": quoted(source.product) if source.product else NO_TEXT,
+        "product": keys[source.product] if products else product,
         **_goods(source, file),
         "discount": _total(amounts, source.discount),
         "coupon": _total(amounts, source.coupon),
-        "misread": f"CASE {' '.join(misread)} END",
+        "misread": NO_TEXT if is_plain else f"CASE {' '.join(cells)} END",
     }
-    divided = [c for c, sql in amounts.items() if sql.endswith(HUNDREDTH)]
+    lacking = {key: sql for key, sql in chosen.items() if is_plain and sql in NOTHING}
+    divided = [c for c in given if values[amounts[c]].endswith(HUNDREDTH)]
     told = [(minor_unit(c) or "percent of the full price", c, "divided by 100") for c in divided]
-    if times[source.time].startswith(SINCE_1970):
+    if values[bought].startswith(SINCE_1970):
         told.append(("seconds or milliseconds since 1970", source.time, "read as times in UTC"))
     changes = [Change(f"numbers in {what}", column, action=action) for what, column, action in told]
-    return ", ".join(f"{sql} AS {quoted(key)}" for key, sql in chosen.items()), changes
+    kept = f"NOT ({ignore})" + (f" OR {some}" if is_plain else "")
+    query = _named({key: sql for key, sql in chosen.items() if key not in lacking})
+    query += f" FROM (SELECT *, {_named(values)} FROM {file.sql}) AS cells WHERE {kept}"
+    return f"SELECT {query}", changes, _named(lacking)
+
+
+def _named(columns: dict[str, str]) -> str:
+    """List columns as SQL, by name."""
+    return ", ".join(f"{sql} AS {key}" for key, sql in columns.items())
 
 
 def _needed_columns(source: Source, *parts: str) -> dict[str, str]:
@@ -207,7 +241,7 @@ def _goods(source: Source, file: Lines) -> dict[str, str]:
     is_own = f"{quoted(brand)} = {literal(own)}"
     return {
         "category": category if source.category in file.types else NO_TEXT,
-        "own": is_own if own and brand in file.types else "CAST(NULL AS BOOLEAN)",
+        "own": is_own if own and brand in file.types else NO_ANSWER,
     }
 
 
