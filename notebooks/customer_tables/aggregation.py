@@ -62,12 +62,17 @@ FROM_RATE = """CAST(CAST(amount AS DOUBLE) * CAST(discount AS DOUBLE)
     / nullif(1 - CAST(discount AS DOUBLE), 0) AS DECIMAL(28, 10))"""
 GOODS = """
 SELECT customer, category, sum(amount) AS amount, sum(amount) FILTER (own) AS own
-FROM ({purchases}) GROUP BY customer, category
+FROM purchases GROUP BY customer, category
 """
+# Lines are added up by numbers of categories, which are no longer than needed, unlike their names.
 LOOKED_UP = """
-SELECT customer, amount, coalesce(purchases.category, catalogue.category) AS category,
-    coalesce(purchases.own, catalogue.own) AS own
-FROM purchases LEFT JOIN catalogue USING (product)
+WITH sums AS (
+    SELECT customer, purchases.category, place, sum(amount) AS amount,
+        sum(amount) FILTER (coalesce(purchases.own, catalogue.own)) AS own
+    FROM purchases LEFT JOIN catalogue USING (product) GROUP BY ALL
+)
+SELECT customer, coalesce(sums.category, places.category) AS category, amount, own
+FROM sums LEFT JOIN (SELECT DISTINCT place, category FROM catalogue) AS places USING (place)
 """
 LARGEST = f"""
 SELECT category FROM goods WHERE category IS NOT NULL
@@ -136,8 +141,7 @@ def customers_query(
     _refuse_lacking(file, facts, source)
     changes = _changes(facts, source, file.name)
     run(f"CREATE OR REPLACE VIEW purchases AS SELECT * FROM lines WHERE {purchase}")
-    bought = LOOKED_UP if file.catalogue else "SELECT * FROM purchases"
-    run(f"CREATE OR REPLACE TABLE goods AS {GOODS.format(purchases=bought)}")
+    run(f"CREATE OR REPLACE TABLE goods AS {LOOKED_UP if file.catalogue else GOODS}")
     goods = settled[1] if settled else _goods(run) if source.category else {}
     habits = _aggregated(facts, goods, f"{WHOLE} AND {back}")
     run(f"CREATE OR REPLACE TABLE customers AS {habits}")

@@ -248,8 +248,8 @@ def _goods(source: Source, file: Lines) -> dict[str, str]:
 def _look_up_products(lines: Lines, products: Lines, source: Source) -> Lines:
     """Look up what a second file says about products, each on one row, or raise a `UserError`.
 
-    Its category and own brand become the table `catalogue`, by product. What is read as numbers,
-    such as a price, is joined to the lines.
+    Its category, also as a number, and own brand become the table `catalogue`, by product. What is
+    read as numbers, such as a price, is joined to the lines.
     """
     key = quoted(source.product)
     for file in (lines, replace(products, path=lines.path)):
@@ -264,9 +264,10 @@ def _look_up_products(lines: Lines, products: Lines, source: Source) -> Lines:
             where=f"the file of products for {lines.name}",
             remedy="keep one row per product",
         )
-    goods = ", ".join(f"{sql} AS {column}" for column, sql in _goods(source, once).items())
-    create = f"CREATE OR REPLACE TABLE catalogue AS SELECT {key} AS product, {goods}"
-    lines.run(f"{create} FROM {distinct}")
+    goods = _named(_goods(source, once))
+    place = "CASE WHEN category IS NOT NULL THEN dense_rank() OVER (ORDER BY category) END AS place"
+    goods = f"SELECT *, {place} FROM (SELECT {key} AS product, {goods} FROM {distinct}) AS goods"
+    lines.run(f"CREATE OR REPLACE TABLE catalogue AS {goods}")
     numbers = {c: products.types[c] for c in wanted if c in _needed_columns(source, *NUMBERS)}
     if not numbers:
         return lines
