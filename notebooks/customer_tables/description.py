@@ -32,7 +32,7 @@ HEAD = """\
 KIND_REASONS = {
     "money": "an amount, by its name, its sign or its unit",
     "count": "whole numbers that count something",
-    "share": "a part of a whole, by its name or its values",
+    "share": "a part of a whole, by its name or its values (0 and 1: none and all of it)",
     "months": "called months",
     "number": "numbers that are no amount, count or share, by their name and values",
 }
