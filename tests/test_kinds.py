@@ -151,6 +151,10 @@ MONTHS = "month,visitors,sales\n" + "".join(
 )
 
 
+PIECES = lines(header="customer_id,date,amount,sales_price", rows=[])
+PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUGHT)
+
+
 @pytest.mark.parametrize(
     ("text", "message", "rows"),
     [
@@ -184,6 +188,7 @@ MONTHS = "month,visitors,sales\n" + "".join(
             "can be amounts or percentages: whole numbers up to 10",
             60,
         ),
+        (PIECES, "not sure that 'amount' is money: whole numbers, half of them at most", 60),
         (
             lines((*K000, "redeem"), header="customer_id,date,amount,event"),
             "not known whether a line was bought whose event says 'redeem' (1 line)",

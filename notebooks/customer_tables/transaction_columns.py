@@ -28,6 +28,8 @@ FEW = 20  # customers below which a repeated word is no customer
 LEAST_ORDERS = 0.02  # orders a row from which a column tells orders apart
 OFFERED_ROWS = 20_000  # by which columns are offered for a role
 ENOUGH = 30  # customers with more than one order, by whom a column is judged
+FEW_PIECES = 3  # up to which half of the lines have pieces, where these are no money
+PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
 CONSTANT = 0.95  # share of them in whose lines it says the same
 
 WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor"
@@ -71,7 +73,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"menge|anzahl|aantal|quantit[éeàa]|qt[ée]|cantidad|quantidade|ilość",
     ),
     "price": (
-        r"(unit|item) ?price|price( (each|per unit))?",
+        r"(unit|item) ?price|price( (each|per unit))?|(sales?|selling|retail) ?price",
         r"(einzel|stück|stueck)preis|prix( unitaire)?|(p ?u|prix unitaire) ?(ht|ttc)?|"
         r"precio( unitario)?|pre[çz]zo( unitario)?|preço( unit[áa]rio)?|prijs",
     ),
@@ -204,7 +206,7 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
         if not missing and (
             told or who == match_parts(lines.types).get("order")
         ):  # of each receipt
-            return settle_line_kinds(lines, Source(grain="transaction", **parts))
+            return _settled(lines, parts, roles)
         if who:
             counts = f"count({quoted(who)}), approx_count_distinct({quoted(who)}), count(*)"
             rows, customers, every = lines.ask(counts)[0]
@@ -213,12 +215,32 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
                     raise _with_gaps(lines, who)
                 return None
             if not missing:
-                return settle_line_kinds(lines, Source(grain="transaction", **parts))
+                return _settled(lines, parts, roles)
             if customers >= FEW and not _other_customers(lines, parts):
                 raise _incomplete(lines, parts, missing)
         elif ("order" in parts and _are_receipts(lines, parts)) or _are_lines(lines, parts):
             raise _incomplete(lines, parts, missing)
     return None
+
+
+def _settled(lines: Lines, parts: dict[str, Any], roles: Roles) -> Source:
+    """Return the source of lines, once it is sure that an amount is no number of pieces."""
+    amount, rest = parts.get("amount", ""), {n: p for n, p in parts.items() if n != "amount"}
+    prices = offers(lines, {n: p for n, p in rest.items() if n != "price"})["amount"]
+    prices = [c for c in prices if c != amount and PRICED & {*split_name(c).split()}]
+    if prices and amount in lines.types and "amount" not in roles:
+        one, other = (f"TRY_CAST({quoted(name)} AS DOUBLE)" for name in (amount, prices[0]))
+        half = f"median({one}), median({other})"
+        few, price, whole = lines.ask(f"{half}, bool_and({one} = floor({one}))")[0]
+        if whole and few and price and few <= FEW_PIECES < price:
+            raise UserError(
+                f"it is not sure that {amount!r} is money: whole numbers, half of them at most "
+                f"{few:g}, as pieces are, beside {prices[0]!r}",
+                where=f"{lines.name}, columns {amount!r} and {prices[0]!r}",
+                remedy=f'--role quantity="{amount}" if it is pieces and {prices[0]} is for each; '
+                f'--role amount="{prices[0]}" if that is for the line; or --role amount="{amount}"',
+            )
+    return settle_line_kinds(lines, Source(grain="transaction", **parts))
 
 
 def _with_gaps(lines: Lines, who: str) -> UserError:
