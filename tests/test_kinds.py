@@ -566,11 +566,21 @@ def packed(**files: str) -> bytes:
 JSON = "".join(json.dumps({"customer_id": c, "date": d, "amount": a}) + "\n" for c, d, a in BOUGHT)
 
 
+HEADS = [("customer", "order", None), ("id", "date", "amount")]
+
+
 @pytest.mark.parametrize(
     "content",
     [
         packed(lines=lines()),
         JSON,
+        re.sub(r'"customer_id": ("\w+")', r'"customer": {"id": \1, "town": "N"}', JSON),
+        f"Report\nmade on 2024-09-01\n\n{lines()}",
+        re.sub("(?m)^(K...)", r'="\1"', lines()),
+        lines(*[(f"{who} Total", "", "33") for who in WHO]),
+        lines(*[("", "", "33") for _ in WHO]),
+        lines(*[(who, "2024-05-01", "33", "Subtotal") for who in WHO]).replace(",sale", ","),
+        workbook([*HEADS, *BOUGHT]),
         lines().replace(",", "   "),
         re.sub(r"(2024-\d\d-\d\d)", r"\1 10:00:00 UTC", lines()),
         workbook(

@@ -37,6 +37,11 @@ WAYS_OUT = {
 }
 
 WHOLE = "(customer IS NOT NULL AND bought IS NOT NULL AND amount IS NOT NULL)"
+# Lines of sums between the others: a customer and a time lack, or one of them is called a total.
+TOTAL = r"'(?i)(.*[\s:-])?((sub|grand)[\s-]?)?(totals?|totale|totaal|sum|summe|gesamt|subtotal)'"
+SUMS = f"""bought IS NULL AND (customer IS NULL
+    OR regexp_full_match(CAST(customer AS VARCHAR), {TOTAL})
+    OR coalesce(regexp_full_match(misread, {TOTAL}), false))"""
 CANCELLED = r"CASE WHEN basket LIKE 'C%' THEN regexp_full_match(basket, 'C\d+') ELSE false END"
 CANCELLATIONS = r"""
 SELECT avg(CAST(regexp_full_match(basket, 'C?\d+') AS INTEGER)),
@@ -188,6 +193,10 @@ def _refuse_lacking(file: Lines, facts: SimpleNamespace, source: Source) -> None
     ):
         if lacking <= most * facts.total:
             continue
+        if part == "time":
+            sums = file.run(f"SELECT count(*) FILTER ({SUMS}) FROM lines")[0][0]
+            if lacking - sums <= most * (facts.total - sums):
+                continue
         field = "bought" if part == "time" else part
         (cell,) = file.run(f"SELECT min(misread) FROM lines WHERE {field} IS NULL")[0]
         shown = f" such as {cell[:40]!r}" if cell else ": most cells are empty"

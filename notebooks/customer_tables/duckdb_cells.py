@@ -35,6 +35,7 @@ AMOUNTS = re.compile(r"\b(amount|value|usd|eur|gbp)\b")
 PERCENT = re.compile("%|percent|pct|rate")  # in the name of a column of discounts
 FEW_RATES = 30  # different discounts up to which they can be percentages
 WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
+WRAPPED = r"""^(?:="([^"]*)"|'(\d.*))$"""
 HALF = r"\d ?[aApP][mM]$"  # of the day
 SEEN = 20_000  # different days that are looked at
 FIRST_LINES = 20_000  # by which a text is taken for one that is plainly written
@@ -67,9 +68,11 @@ def text_of(column: str, kind: str) -> str:
     text = f"trim(CAST({column} AS VARCHAR))"
     # Whole numbers that had gaps among them were written by many programs as 17850.0.
     whole = f"regexp_replace({text}, '^(\\d{{3,}})\\.0$', '\\1')"
+    # Around identifiers, spreadsheets put ="..." or an apostrophe.
+    bare = f"regexp_replace({text}, {literal(WRAPPED)}, '\\1\\2')"
     return (
         f"CASE WHEN NOT {is_filled(text)} THEN NULL WHEN {text} LIKE '%.0' THEN {whole} "
-        f"ELSE {text} END"
+        f"WHEN {text} LIKE '=%' OR {text} LIKE '''%' THEN {bare} ELSE {text} END"
     )
 
 

@@ -72,6 +72,7 @@ def join_two_rows(
         # Labels that stand below several groups, as "Sales" below 2023 and 2024, prove them.
         again = Counter(below[i] for i in members)
         proven = len(again) > 1 and min(again.values()) > 1 and "" not in again
+        proven |= gaps != [] and _are_labels(below, [cells for _, cells in head[upper + 2 :]])
         usual = gaps and groups[0] and not len(gaps) == width - 1 > 1 != len(starts)
         if not starts or not (usual or proven):
             continue
@@ -87,6 +88,17 @@ def join_two_rows(
                 names.append(both if i in members else alone)
             return upper, upper + 1, names
     return None
+
+
+def _are_labels(row: list[str], below: list[list[str]]) -> bool:
+    """Whether a row is full of words without digits, of which some stand above numbers or dates."""
+    if len(below) < 2 or not all(LABEL.fullmatch(cell) for cell in row):
+        return False
+    columns = (
+        [cells[i] for cells in below if len(cells) > i and cells[i]] for i in range(len(row))
+    )
+    kinds = (NUMBER, DATE)
+    return any(_share(kind, cells) > 0.9 for cells in columns if cells for kind in kinds)
 
 
 def filled(cells: list[str]) -> int:

@@ -29,6 +29,7 @@ WORDS = {
     IGNORE: _THE
     + r"(cancell?(ed)?|cancellation|void(ed)?|fail(ed|ure)?|declined|rejected|denied|expired|"
     r"abandoned|draft|deleted|(closed )?lost|test|unpaid|error|invalid|fraud|duplicate|quote|"
+    r"((sub|grand) ?)?total|zwischensumme|summe|gesamt|"
     r"quotation|estimate|view(ed)?|(page|product|item) ?view(ed)?|view ?(item|product|page|cart)s?|"
     r"(begin|start|initiate)(ed)? ?checkout|checkout ?(started|begun|initiated)|"
     r"(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|wish ?list|favou?rites)|"

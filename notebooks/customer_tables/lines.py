@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,10 +14,15 @@ import duckdb
 
 from customer_tables.changes import Change
 from customer_tables.duckdb_files import Lines, literal, quoted, unreadable
+from customer_tables.errors import UserError
+from customer_tables.header import find_header
 from customer_tables.memory import free_memory, require_space
+from customer_tables.rows import read_rows
 from customer_tables.sniff import (
     HEAD,
     RUNS,
+    SAMPLE_ROWS,
+    Dialect,
     format_of,
     settle_delimiter,
     settle_encoding,
@@ -98,7 +104,8 @@ def _open(
         sql = f"file_{number}"
         if form == "json":
             read = JSON.format(literal(str(place)))
-            connection.execute(f"CREATE TABLE {sql} AS SELECT * FROM {read}")
+            listed = _flattened(connection, read)
+            connection.execute(f"CREATE TABLE {sql} AS SELECT {listed} FROM {read}")
         else:
             changes = _view_text(connection, sql, folder, place, path.name, options)
     described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
@@ -113,6 +120,19 @@ def _open(
         options=options,
         text=place if form == "text" else None,
     )
+
+
+def _flattened(connection: duckdb.DuckDBPyConnection, read: str) -> str:
+    """List the columns of JSON as SQL; the parts of an object become columns `name.part`."""
+    listed = []
+    for column, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall():
+        whole, parts = quoted(column), []
+        if kind.startswith("STRUCT") and not kind.endswith("]"):
+            parts = connection.execute(f"DESCRIBE SELECT {whole}.* FROM {read}").fetchall()
+        listed += [f"{whole}.{quoted(p)} AS {quoted(f'{column}.{p}')}" for p, *_ in parts] or [
+            whole
+        ]
+    return ", ".join(listed)
 
 
 def _has_quotes(path: Path) -> bool:
@@ -148,6 +168,7 @@ def _view_text(
         with path.open("rb") as source, spaced.open("wb") as target:
             target.writelines(b"\t".join(line.split()) + b"\n" for line in source)
         path = spaced
+    lead = _lines_before_header(path, name, delimiter, announced)
     how = {
         "delim": literal(delimiter),
         "header": "true",
@@ -156,7 +177,7 @@ def _view_text(
         "escape": literal('"'),
         "null_padding": "true",
         "strict_mode": "false",
-        "skip": "1" if announced else "0",
+        "skip": str(announced + len(lead)),
         "compression": literal("none"),
         # Short lines are not filled up in parallel where a cell holds a line's end.
         "parallel": "false" if _has_quotes(path) else "true",
@@ -164,4 +185,20 @@ def _view_text(
     listed = ", ".join(f"{key}={value}" for key, value in how.items())
     read = f"read_csv({literal(str(path))}, {listed})"
     connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {read}")
-    return (*changes, *seen)
+    places = tuple(f"line {line}" for line in lead[:3])
+    skipped = [Change("lines before the header", "", len(lead), "skipped", places)] if lead else []
+    return (*changes, *seen, *skipped)
+
+
+def _lines_before_header(path: Path, name: str, delimiter: str, announced: bool) -> list[int]:
+    """Return the lines of a UTF-8 text that stand above its header: a title, empty ones."""
+    with path.open("rb") as file:
+        start = file.read(HEAD)
+    start = start[: start.rfind(b"\n") + 1] or start  # a line may have been cut
+    try:
+        rows = read_rows(start, name, Dialect("utf-8-sig", delimiter, announced, []))
+        head = list(islice(rows, SAMPLE_ROWS))
+        place, lead, before = find_header(head, name)
+    except UserError:  # is told when the rows are read
+        return []
+    return list(range(1 + announced, head[place][0])) if before and not lead else []

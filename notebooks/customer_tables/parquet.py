@@ -34,6 +34,8 @@ def read_parquet(data: bytes, file: str) -> Raw:
 def read_json_lines(data: bytes, file: str) -> Raw:
     """Read JSON objects, one a line, into columns as those of a Parquet file.
 
+    The parts of an object within become columns "name.part".
+
     Raises
     ------
     UserError
@@ -47,7 +49,7 @@ def read_json_lines(data: bytes, file: str) -> Raw:
         said = " ".join(str(error).split())[:150]
         remedy = "write one object a line with values of one type for each key, or CSV"
         raise UserError(f"the lines of JSON cannot be read: {said}", file, remedy) from None
-    return _columns(table, file, "line")
+    return _columns(table.flatten(), file, "line")
 
 
 def _columns(table: pa.Table, file: str, word: str) -> Raw:
