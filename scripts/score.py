@@ -23,6 +23,7 @@ from customer_tables.database import (
     check_source,
     fetched,
     is_address,
+    key_of,
     publish,
 )
 
@@ -113,7 +114,8 @@ def _score_file(options: argparse.Namespace, shown: str) -> int:
             if options.drift:  # what is refused here leaves no list behind
                 _write_page(options, result, drift)
     if options.output_table:
-        publish(shown, options.output_table, options.output)
+        key = key_of(Path(options.input), result.identifier)
+        publish(shown, options.output_table, options.output, key)
         shown += f", table {options.output_table}"
     with suppress(BrokenPipeError):  # the reader is gone: the list is written
         _report(result, shown)

@@ -176,11 +176,14 @@ def test_a_database_that_is_not_there(tmp_path, address):
 def test_segments_are_written_back_whole_or_not_at_all(shop, holders, tmp_path, monkeypatch):
     address, ask = shop
     read_from = f"sqlite:///{tmp_path / 'holders.db'}"
-    with sqlite3.connect(tmp_path / "holders.db") as made:
-        holders.table.to_sql("holders", made, index=False)
     argv = f"--model {holders.path} --table holders --output-table scored".split()
     argv += ["--input", read_from, "--output", address]
-    assert command.main(argv) == 0
+    for table in (holders.table.assign(CUST_ID=range(len(holders.table))), holders.table):
+        with sqlite3.connect(tmp_path / "holders.db") as made:
+            table.to_sql("holders", made, index=False, if_exists="replace")
+        assert command.main(argv) == 0
+        scored = read(address, tmp_path, table="scored")["CUST_ID"]  # name and type, for a join
+        assert sorted(scored) == sorted(table["CUST_ID"])
     expected = assign_customers(holders.model, holders.table)
     totals = "SELECT segment, count(*) FROM scored GROUP BY segment ORDER BY segment"
     counted = [f"{s},{n}" for s, n in expected["segment"].value_counts().sort_index().items()]

@@ -26,7 +26,6 @@ from customer_tables.text import slug
 if TYPE_CHECKING:  # most of a second, and checking an address needs the standard library only
     import duckdb
     import pyarrow as pa
-    import pyarrow.parquet as pq
     import sqlalchemy as sa
 
 VARIABLE = "SEGMENTATION_DATABASE_PASSWORD"
@@ -190,11 +189,26 @@ def _column(values: Sequence[Any]) -> pa.Array:
     return column
 
 
-def publish(address: str, table: str, source: Path) -> None:
+def key_of(customers: Path, identifier: str) -> pa.Field:
+    """Return the name and type by which a table of scored customers is joined to theirs.
+
+    Whole numbers in Parquet, and so in a database, stay whole numbers; anything else is text.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with suppress(pa.ArrowInvalid, KeyError):
+        if pa.types.is_integer((key := pq.read_schema(customers).field(identifier)).type):
+            return key
+    return pa.field(identifier, pa.string())
+
+
+def publish(address: str, table: str, source: Path, key: pa.Field) -> None:
     """Write a Parquet file of scored customers as a table, new or replaced whole.
 
-    One transaction: others see the old table or the new one. A table is only replaced if it has the
-    same columns, so that no other table is lost by a slip.
+    Its first column, the customer, gets the name and type of the key, unless another column has
+    that name. One transaction: others see the old table or the new one. A table is only replaced
+    if it has the same columns, so that no other table is lost by a slip.
 
     Raises
     ------
@@ -202,19 +216,25 @@ def publish(address: str, table: str, source: Path) -> None:
         If the database cannot be reached, the table may not be written, or is another kind of one.
     """
     import duckdb
+    import pyarrow as pa
     import pyarrow.parquet as pq
     import sqlalchemy as sa
 
-    from customer_tables.duckdb_files import literal
+    from customer_tables.duckdb_files import literal, quoted
 
     file, (schema, name) = pq.ParquetFile(source), _split(table)
+    customer, *others = file.schema_arrow.names
+    identifier = key.name if key.name.casefold() not in ("", *others) else customer
+    names = [identifier, *others]
     if _is_duckdb(address):
         with _duckdb(address) as connection:
             with suppress(duckdb.CatalogException):
-                _refuse_other_columns(address, table, connection.table(table).columns, file)
-            place = ".".join(f'"{part}"' for part in (schema, name) if part)
-            rows = f"FROM read_parquet({literal(str(source))})"
-            connection.execute(f"CREATE OR REPLACE TABLE {place} AS {rows}")
+                _refuse_other_columns(address, table, connection.table(table).columns, names)
+            place = ".".join(quoted(part) for part in (schema, name) if part)
+            kind = "BIGINT" if pa.types.is_integer(key.type) else "VARCHAR"
+            first = f"CAST({customer} AS {kind}) AS {quoted(identifier)}"
+            rows = f"* EXCLUDE ({customer}) FROM read_parquet({literal(str(source))})"
+            connection.execute(f"CREATE OR REPLACE TABLE {place} AS SELECT {first}, {rows}")
         return
     with _connected(address, write=True) as connection:
         if connection.dialect.name not in WHOLE:
@@ -222,19 +242,18 @@ def publish(address: str, table: str, source: Path) -> None:
             raise _refusal(address, what, "write a CSV or Parquet file with --output", table)
         if (found := sa.inspect(connection)).has_table(name, schema=schema):
             columns = [column["name"] for column in found.get_columns(name, schema=schema)]
-            _refuse_other_columns(address, table, columns, file)
+            _refuse_other_columns(address, table, columns, names)
         how: Literal["replace", "append"] = "replace"
         for batch in file.iter_batches(WRITTEN):
+            batch = batch.set_column(0, identifier, batch.column(0).cast(key.type))
             batch.to_pandas().to_sql(
                 name, connection, schema=schema, if_exists=how, index=False, method="multi"
             )
             how = "append"
 
 
-def _refuse_other_columns(
-    address: str, table: str, columns: list[str], file: pq.ParquetFile
-) -> None:
-    if columns != file.schema_arrow.names:
+def _refuse_other_columns(address: str, table: str, columns: list[str], names: list[str]) -> None:
+    if columns != names:
         what = f"the table {table!r} is there and holds something else"
         raise _refusal(address, what, "choose a new name with --output-table", table)
 

@@ -64,8 +64,8 @@ class PlainFile:
     ----------
     done : float
         Share of the file that has been read.
-    identifier : str
-        What the model calls that column.
+    identifier, found : str
+        What the model calls that column, and what the file does.
     infinite : bool
         Whether some number was infinite so far.
 
@@ -140,6 +140,7 @@ class PlainFile:
         ]:
             raise NotPlain(f"the column {dated[0]!r} may hold dates")
         self._identifier = places[self.identifier]
+        self.found = given[self._identifier]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the file; sets the share `done`."""

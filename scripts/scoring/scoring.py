@@ -37,6 +37,7 @@ class Result:
     partial: Path  # where the list is until it takes its name
     changes: list[Change] = field(default_factory=list)  # totals over the file
     why_whole: str = ""  # why the file was not read in pieces
+    identifier: str = ""  # what the file calls that column
 
 
 @contextmanager
@@ -118,6 +119,7 @@ def _score_plain(
     """Score the file piece by piece; `NotPlain` if something in it has to be seen as a whole."""
     file, scored_list = PlainFile(source, scorer.dataset), new_list()
     result = Result(scorer.model, Period(scorer.model), scored_list.path)
+    result.identifier = file.found
     counts: Counter[Change] = Counter()
 
     def score(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Period, list[Change]]:
@@ -158,15 +160,13 @@ def _score_whole(
         )
     scored, reading = read_scored(scorer.model, source)
     assigned, identifier = scored.assigned, scorer.dataset.id
-    matched = match_columns(reading.table.columns, scorer.dataset)
-    for column in [
-        name for name, place in matched.items() if identifier and place == identifier.name
-    ]:
-        # From the order of the identifiers into that of the file.
-        ids = reading.table[column].dropna().astype("str").str.strip().drop_duplicates()
+    matched = match_columns(reading.table.columns, scorer.dataset).items()
+    named = next((c for c, place in matched if identifier and place == identifier.name), "")
+    if named:  # from the order of the identifiers into that of the file
+        ids = reading.table[named].dropna().astype("str").str.strip().drop_duplicates()
         assigned = assigned.loc[ids[ids.isin(assigned.index)]]
     with new_list() as scored_list:
         scored_list.write(scored_list.rows(assigned))
     period = Period(scorer.model).add(scored)
     changes = [*reading.changes, *scored.changes]
-    return Result(scorer.model, period, scored_list.path, changes, reason)
+    return Result(scorer.model, period, scored_list.path, changes, reason, named)
