@@ -190,6 +190,20 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
         ),
         (PIECES, "not sure that 'amount' is money: whole numbers, half of them at most", 60),
         (
+            lines(header="customer_id,date,amount,discount")
+            .replace("sale", "10%")
+            .replace("10%", "2.50", 3),
+            "percentages and other numbers: '10%' and '2.50'\nt.csv, column \"discount\", line 2",
+            60,
+        ),
+        (
+            lines((*K000, "150"), header="customer_id,date,amount,discount_pct").replace(
+                "sale", "10"
+            ),
+            "percentages, and one is more than 100: '150'\nt.csv, column \"discount_pct\", line",
+            60,
+        ),
+        (
             lines((*K000, "redeem"), header="customer_id,date,amount,event"),
             "not known whether a line was bought whose event says 'redeem' (1 line)",
             60,
@@ -236,6 +250,7 @@ def test_amounts_with_several_signs_are_read_once_the_signs_have_a_column(opened
         ("date,price in pence,quantity", (1, 100, 10), "numbers in pence"),
         ("date,amount,discount_pct", (1, 1, 100), "numbers in percent of the full price"),
         ("date,amount,Discount (%)", (1, 1, 100), "numbers in percent of the full price"),
+        ("date,amount,Rabatt in Prozent", (1, 1, 100), "numbers in percent of the full price"),
         ("created_at,amount,discount", (10**6, 1, 1), "numbers in seconds or milliseconds"),
         ("ts,amount,discount", (10**3, 1, 1), "numbers in seconds or milliseconds"),
     ],
@@ -256,6 +271,15 @@ def test_amounts_and_times_in_odd_units(opened, header, written, told):
     pd.testing.assert_frame_equal(odd.table[shared], plain.table[shared])
     assert [change.what.startswith(told) for change in odd.changes].count(True) == 1
     assert len(odd.table.columns) >= len(plain.table.columns) - ("price" in header)
+
+
+@pytest.mark.parametrize(("cell", "share"), [("10%", 0.1), ("-12,5 %", 0.125), ("0.5%", 0.005)])
+def test_discounts_with_a_percent_sign_are_parts_of_the_full_price(opened, cell, share):
+    text = lines(header="customer_id,date,amount,remise").replace(",", ";").replace("sale", cell)
+    found = opened(text)[1].table["discount_share"]
+    assert found.to_numpy() == pytest.approx(share)
+    half = text.replace(cell, "", 3)  # of K000; an empty cell is no discount
+    assert opened(half)[1].table["discount_share"].min() == 0
 
 
 def test_customers_of_merged_cells_saved_as_text_are_to_be_filled_down(opened):

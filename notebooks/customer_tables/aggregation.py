@@ -63,8 +63,8 @@ FACTS = {  # what the lines are like as a whole
     "by_day": "bool_and(bought = date_trunc('day', bought)) FILTER ({purchase})",
 }
 # A discount as a part of the full price, in money; rounded, so that its sum has no order either.
-FROM_RATE = """CAST(CAST(amount AS DOUBLE) * CAST(discount AS DOUBLE)
-    / nullif(1 - CAST(discount AS DOUBLE), 0) AS DECIMAL(28, 10))"""
+FROM_RATE = """CAST(CAST(amount AS DOUBLE) * CAST(abs(discount) AS DOUBLE)
+    / nullif(1 - CAST(abs(discount) AS DOUBLE), 0) AS DECIMAL(28, 10))"""
 GOODS = """
 SELECT customer, category, sum(amount) AS amount, sum(amount) FILTER (own) AS own
 FROM purchases GROUP BY customer, category

@@ -32,7 +32,9 @@ REFUSED = 0.05  # share of the cells from which too many are no numbers
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DIGITS = re.compile(r"(19|20)\d{6}")
 AMOUNTS = re.compile(r"\b(amount|value|usd|eur|gbp)\b")
-PERCENT = re.compile("%|percent|pct|rate")  # in the name of a column of discounts
+PERCENT = re.compile(
+    "%|percent|pct|rate|prozent|pourcent|porcent|percentu"
+)  # in the name of a column of discounts
 FEW_RATES = 30  # different discounts up to which they can be percentages
 WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
 WRAPPED = r"""^(?:="([^"]*)"|'(\d.*))$"""
@@ -102,28 +104,30 @@ def settle_amount(lines: Lines, column: str, plain: bool = False) -> str:
 
 
 def settle_discount(lines: Lines, column: str, plain: bool = False) -> str:
-    """Return how discounts are read: as amounts, or, up to 1 and called a percentage, as shares.
+    """Return how discounts are read: as amounts, or, up to 1 or called a percentage, as shares.
 
     Plain ones are read if their name or one of the first of them shows that they are amounts.
 
     Raises
     ------
     UserError
-        If they can be either: whole numbers up to 100 whose name does not say what they are.
+        If they can be either: whole numbers up to 100 whose name does not say what they are. Or if
+        some are percentages and others not, or more than 100.
     """
-    number = settle_amount(lines, column, plain)
-    whole = f"bool_and({number} = floor({number}) AND {number} >= 0)"
     if AMOUNTS.search(split_name(column)) or minor_unit(column):
-        return number
+        return settle_amount(lines, column, plain)
+    number = settle_number(lines, column, plain, beside="%")
+    whole = f"bool_and({number} = floor({number}) AND {number} >= 0)"
     if plain:
         some = replace(lines, sql=f"(SELECT * FROM {lines.sql} LIMIT {FIRST_LINES})")
         shown = some.ask(whole)[0][0] is False and not PERCENT.search(column.lower())
         return number if shown else f"CAST(NULL AS {MONEY})"
     facts = f"max(abs({number})), {whole}, count(DISTINCT {number})"
     largest, whole, different = lines.ask(facts)[0]
-    if largest is None or largest <= 1:
+    signed = _refuse_odd_shares(lines, column, number)
+    if largest is None or (largest <= 1 and not signed):
         return number
-    if PERCENT.search(column.lower()):
+    if signed or PERCENT.search(column.lower()):
         return f"CAST({number}{HUNDREDTH}"
     if whole and largest <= 100 and different <= FEW_RATES:
         raise UserError(
@@ -136,8 +140,32 @@ def settle_discount(lines: Lines, column: str, plain: bool = False) -> str:
     return number
 
 
-def settle_number(lines: Lines, column: str, plain: bool = False) -> str:
+def _refuse_odd_shares(lines: Lines, column: str, number: str) -> bool:
+    """Refuse percentages beside other numbers, or beyond 100; say whether they have the sign."""
+    cell = f"CAST({quoted(column)} AS VARCHAR)"
+    signed = f"coalesce(contains({cell}, '%'), false)"
+    conditions = (signed, f"NOT {signed} AND {number} <> 0", f"abs({number}) > 100")
+    found = lines.ask(", ".join(f"min({cell}) FILTER ({condition})" for condition in conditions))[0]
+    share, bare, beyond = found
+    what = ""
+    if share and bare:
+        what = f"are percentages and other numbers: {share!r} and {bare!r}"
+    elif beyond and (share or PERCENT.search(column.lower())):
+        what = f"are percentages, and one is more than 100: {beyond!r}"
+    if what:
+        raise UserError(
+            f"the discounts in {quoted(column)} {what}",
+            where=f"{lines.name}, column {quoted(column)}{lines.line_of(beyond or bare)}",
+            remedy="write all of them in percent, up to 100; or leave the column out: "
+            f'--role ignore="{column}"',
+        )
+    return bool(share)
+
+
+def settle_number(lines: Lines, column: str, plain: bool = False, beside: str = "") -> str:
     """Return how a column is read as exact numbers: as the options say, or as its cells tell.
+
+    A sign may stand beside them, as those of currencies do.
 
     Raises
     ------
@@ -149,8 +177,8 @@ def settle_number(lines: Lines, column: str, plain: bool = False) -> str:
     if plain or lines.types[column] != "VARCHAR":
         return number
     text = f"regexp_replace({cell}, '[\\s$€£]', '', 'g')"
-    beside = literal(rf"\s|(?i:{SIGNS})")
-    spelt = f"regexp_replace({cell}, {beside}, '', 'g')"
+    signs = literal(rf"\s|(?i:{SIGNS})" + (f"|{beside}" if beside else ""))
+    spelt = f"regexp_replace({cell}, {signs}, '', 'g')"
     spelt = f"regexp_replace({spelt}, {literal(NEGATIVE)}, '-\\1\\2')"
     ways = {mark: _marked(spelt, mark) for mark in SHAPES}
     if decimal:
@@ -171,7 +199,8 @@ def settle_number(lines: Lines, column: str, plain: bool = False) -> str:
             where=f"{lines.name}{lines.line_of(first)}",
             remedy="correct the cells, or name another column under [source] in dataset.toml",
         )
-    if odds["."] == odds[","]:
+    differ = f"bool_or({ways['.']} IS DISTINCT FROM {ways[',']})"
+    if odds["."] == odds[","] and lines.ask(differ)[0][0]:
         raise UserError(
             f"the comma in {cell} can be a decimal mark or stand between thousands",
             where=lines.name,

@@ -199,6 +199,6 @@ def _lines_before_header(path: Path, name: str, delimiter: str, announced: bool)
         rows = read_rows(start, name, Dialect("utf-8-sig", delimiter, announced, []))
         head = list(islice(rows, SAMPLE_ROWS))
         place, lead, before = find_header(head, name)
-    except UserError:  # is told when the rows are read
+    except UserError:  # reading the rows says why
         return []
     return list(range(1 + announced, head[place][0])) if before and not lead else []

@@ -95,7 +95,11 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(product |item )?(group|family|section|type)",
         r"(waren|produkt|artikel)gruppe|kategorie|cat[ée]gorie|rayon",
     ),
-    "discount": (r"(.+ )?(discount|disc|markdown)( (amount|value|percent(age)?|pct|rate))?",),
+    "discount": (
+        r"(.+ )?(discount|disc|markdown)( (amount|value|percent(age)?|pct|rate))?",
+        r"(.+ )?(rabatt|rabat|remise|descuento|desconto|sconto|korting)"
+        r"( (in |en )?(betrag|prozent|pct|montant|importe|pourcent(age)?|porcentaje|percentuale))?",
+    ),
     "coupon": (r"coupons?( (amount|value|discount|disc))?",),
 }
 
