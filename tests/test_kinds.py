@@ -18,6 +18,7 @@ from bad_files import workbook
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import kind_of
 from customer_tables.table import read_table
+from customer_tables.text import quantity
 from runner import command, inputs
 from segmentation import cleaning, intake
 from segmentation.features import build_features
@@ -496,6 +497,30 @@ def test_customers_whose_columns_are_in_odd_units(opened):
         assert reading.table[name].min() == pd.Timestamp("2023-11-14 22:13:20")
         assert known.column(days).role in ("recency", "tenure"), name
     assert opened(table(income=seconds))[0].column("income").kind == "money"
+
+
+@pytest.mark.parametrize("name", ["registriert", "letzter kauf", "t0", "created"])
+@pytest.mark.parametrize("never", [None, 0, -1])
+def test_no_time_since_1970_is_a_number(opened, name, never):
+    seconds = 1_700_000_000 + 86_400 * np.resize(np.arange(40), 60)
+    seconds[3] = seconds[3] if never is None else never
+    known, reading = opened(table(**{name: seconds}))
+    assert reading.kinds[name] == "date"
+    assert reading.table[name].isna().sum() == (never is not None)
+    assert not [f for f in known.features_with("segment") if not f.name.startswith("days_since")][
+        2:
+    ]
+    assert "times in seconds since 1970" in [c.what for c in reading.changes if c.column == name]
+
+
+@pytest.mark.parametrize("name", ["Open rate (%)", "pct_opened", "Anteil in %", "open percent"])
+def test_numbers_in_percent_keep_their_unit(opened, name):
+    known, reading = opened(table(**{name: np.arange(60) * 7 % 83 + 0.5}))
+    (found,) = [column for column in known.columns if column.unit == "%"]
+    assert (found.kind, reading.table[name][7]) == ("number", 49.5)
+    assert quantity(82, found.unit, found.kind) == "82%"
+    known, reading = opened(table(**{name: [f"{n * 7 % 83}%" for n in range(60)]}))
+    assert reading.kinds[name] == "share" and reading.table[name][7] == 0.49
 
 
 def test_amounts_that_follow_one_another_are_no_record_numbers(opened):

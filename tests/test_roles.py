@@ -62,6 +62,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("recency", "last_purchase_days_ago|inactive days|Days since last visit|weekslast"),
         ("", "days since last contact|months since last credit inquiry|Rating"),
         ("", "InstallmentRatePercentOfIncome"),
+        ("", "promo|promotions received|coupons_sent|Discount emails|last_order|Last visit"),
         ("", "weekof purchase|YearsSinceLastPromotion|Pur Vol No Promo"),
         (
             "tenure",
@@ -85,7 +86,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("value", "donation_amount|Gift value"),
         ("ticket", "avg_order_value|AOV|average basket|AvgTransactionValue"),
         ("breadth", "NumOfProducts|num_policies|Total_Relationship_Count|product_count"),
-        ("discount", "CouponUsed|NumDealsPurchases|discount_share|Discounts used"),
+        ("discount", "CouponUsed|NumDealsPurchases|discount_share|Discounts used|promos used"),
         ("returns", "returns|return_rate|ReturnedItems|number of returns|Retouren"),
         ("claims", "Total Claim Amount|n_claims|ClaimCount"),
         ("complaints", "Number of Open Complaints|complaints_12m|Customer service calls"),

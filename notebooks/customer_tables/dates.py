@@ -177,14 +177,15 @@ def read_dates(column: Column, dates: Dates, missing: np.ndarray, order: str) ->
 
 
 def as_dates(column: Column, dated: bool) -> Column:
-    """Read seconds and milliseconds since 1970 as dates, where all can be such.
+    """Read seconds and milliseconds since 1970 as dates, where all can be such; 0 is never.
 
     In a column that is called a date, also a spreadsheet's day numbers (45000) and 20241231.
     """
     values = np.asarray(column.values)
-    known = ~np.isnan(values)
+    never = np.isin(values, (0, -1))
+    known = ~np.isnan(values) & ~never
     some = values[known].astype(float)
-    if not len(some):
+    if len(some) < np.count_nonzero(never) or not len(some):
         return column
     since = (
         (unit, parts)
@@ -194,7 +195,9 @@ def as_dates(column: Column, dated: bool) -> Column:
     if found := next(since, None):
         what = f"times in {found[0]} since 1970"
         dates = (some / found[1] * 1e6).astype("datetime64[us]")
-    elif not dated:
+        column.changes = [c for c in column.changes if c.action != "kept as a number"]
+        column.note("0 or -1 among such times", never, "taken as missing", lambda row: "")
+    elif not dated or never.any():
         return column
     elif SERIALS[0] <= some.min() and some.max() <= SERIALS[1]:
         what = "a spreadsheet's day numbers (45000 for 2023-03-15)"

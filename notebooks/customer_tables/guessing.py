@@ -64,6 +64,7 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
     values, kind = reading.table[source], reading.kinds[source]
     words = split_name(re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", source) or source)
     words = MINOR.sub("", words).strip() or words  # the unit says so
+    words = words.removesuffix(" in") if "%" in source else words
     label = printable(words.capitalize() or source)
     base = Guess(source, simplify_name(source), label, "text", "dropped", "")
     if is_identifier:
@@ -188,8 +189,9 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     years = whole and YEARS[0] <= low and high <= YEARS[1]
     if years and (tokens & vocabulary.YEARS or low >= 1900):
         return replace(base, kind="number", unit=YEAR, role="describe", why="a calendar year")
+    in_percent = unit == "%" and kind != "share"
     unit = "" if unit == "%" and kind == "share" else unit
-    kind = _guess_kind(words, tokens, values, kind, whole)
+    kind = "number" if in_percent else _guess_kind(words, tokens, values, kind, whole)
     base = replace(base, kind=kind, unit=unit)
     if kind in ("share", "money", "count", "months") and low >= 0:
         base = replace(base, valid=(0.0, 1.0 if kind == "share" and high <= 1.5 else np.inf))

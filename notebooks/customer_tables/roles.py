@@ -137,6 +137,8 @@ def give_roles(
             continue
         free = [g for g in settled.values() if g.role in PARTS and not g.plays]
         free = [g for g in free if g.kind in entry.get("kinds", NUMERIC)]
+        if role in DATED:  # other numbers can be days ago, or amounts
+            free = [g for g in free if g.unit == YEAR]
         for sure in ("certain", "likely"):
             words = re.compile(JOINED.sub(" ?", entry.get(sure, NOTHING)))
             found = [guess for guess in free if words.fullmatch(guess.label.lower())]

@@ -116,6 +116,8 @@ def decimal(value: float, digits: int = 2, *, signed: bool = False) -> str:
 def quantity(value: float | None, unit: str = "", kind: str = "") -> str:
     """Write a number with its unit: ``$2,740``, ``37%``, ``11.4 months``, ``1968`` or ``0.37``.
 
+    A share of one becomes a percentage; a number whose unit is "%" is one already.
+
     A currency sign stands before the amount; a "year" is a calendar year; a unit that begins with
     "share", and the kinds "share" and "yes_no" without a unit, make a percentage.
     """
@@ -128,7 +130,7 @@ def quantity(value: float | None, unit: str = "", kind: str = "") -> str:
     if unit in CURRENCY_SIGNS:
         amount = f"{abs(value):,.{0 if abs(value) >= 10 or value == 0 else 2}f}"
         return f"{'−' if value < 0 else ''}{unit}{' ' if len(unit) > 1 else ''}{amount}"
-    return f"{number(value)} {unit}".strip()
+    return f"{number(value)}{'' if unit == '%' else ' '}{unit}".strip()
 
 
 def beside(label: str, value: float | None, unit: str = "", kind: str = "") -> str:

@@ -524,7 +524,7 @@ def _as_printed(feature: Feature, limit: float, values: np.ndarray) -> float:
     text = _limit_text(feature, limit)
     digits = re.search(r"\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?", text.replace("−", "-"))
     size = float(digits.group().replace(",", "")) if digits else 0.0
-    size /= 100 if "%" in text else 1
+    size /= 100 if "%" in text and feature.unit != "%" else 1
     return -size if text.startswith("−") else size
 
 
