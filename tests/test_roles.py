@@ -13,6 +13,7 @@ from kinds_of_tables import KINDS, simulate
 from customer_tables.changes import Reading
 from customer_tables.errors import UserError
 from customer_tables.inference import infer_dataset
+from customer_tables.roles import has_word
 from customer_tables.vocabulary import LIBRARY, ROLES
 from segmentation import cleaning, features
 from segmentation.conditions import Customers, Members
@@ -234,6 +235,25 @@ def test_texts_speak_of_what_their_name_checks():
         said = {role for role in ROLES for text in texts if f"<{role}>" in text}
         assert said <= signed, entry["name"]
         assert entry["advice"] and entry["pattern"].keys() <= ROLES.keys()
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("Miles flown|Throughput|Strength|Žlutý|Übung|年間|Расход|Gas|X spend", True),
+        ("Fmde|X12|Col 3|V1|Q3 a|Pcttxn|Feature 7|Qtr", False),
+    ],
+)
+def test_only_names_that_are_words_become_parts_of_names(names, expected):
+    assert {name: has_word(name) for name in names.split("|")} == dict.fromkeys(
+        names.split("|"), expected
+    )
+
+
+def test_columns_with_cryptic_names_get_no_archetypes():
+    table = with_behaviour("fmde", np.random.default_rng(1).poisson(9, ROWS) + 1)
+    worded = described(table.rename(columns={"fmde": "miles flown"}))
+    assert len(worded.archetypes) - len(described(table).archetypes) == 4
 
 
 @pytest.mark.parametrize("name", ["Enrollment Year", "tenure"])

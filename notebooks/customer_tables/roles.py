@@ -16,6 +16,7 @@ import pandas as pd
 import tomlkit
 
 from customer_tables.guessing import NUMERIC, Guess, free_name, guess_transform, spell_out
+from customer_tables.header import NUMBERED
 from customer_tables.names import simplify_name
 from customer_tables.text import YEAR, lower_first, sentence_case
 from customer_tables.vocabulary import LIBRARY, ROLES
@@ -37,6 +38,8 @@ NOTHING = "(?!)"
 JOINED = re.compile(r"(?<!\*) (?!\.\*)")  # monthlycharges is found as monthly charges is
 SEVERAL = ("part", "use", "flag")  # roles that several columns play, each by itself
 MOST_USES = 12  # columns
+# Three letters or more with a vowel, which begin as words do: "miles", and not "fmde".
+WORD = re.compile(r"\b(?!(?!s|[cpst]h)[b-df-hj-np-tv-xz]{3})(?=[a-z]{3})[a-z]*[aeiouy]")
 NO_USE = re.compile(ROLES["use"]["unless"])
 COUNTED = re.compile("^(total )?(number|amount|count) (of )?|^total (?=.*(calls|minutes|lines)$)")
 SUMMED = re.compile(
@@ -169,7 +172,7 @@ def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:
             sign = -1 if entry.get("opposite") else 1
             players.setdefault(other, [replace(players[role][0], sign=sign)])
     free = [g for g in guesses if g.role == "segment" and g.is_numeric and not g.plays]
-    free = [g for g in free if not NO_USE.fullmatch(g.label.lower())]
+    free = [g for g in free if not NO_USE.fullmatch(g.label.lower()) and has_word(g.label)]
     for guess in free[:MOST_USES]:
         values = columns[guess.name]
         role = "flag" if values.dropna().isin([0, 1]).all() else "use"
@@ -183,6 +186,12 @@ def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:
             if made and made["name"] not in written:
                 written.add(made["name"])
                 yield tomlkit.dumps({"archetypes": [made]})
+
+
+def has_word(label: str) -> bool:
+    """Whether a label can be a part of a name: "x12", "col 3" and "fmde" say nothing."""
+    latin = simplify_name(label).replace("_", " ")
+    return not latin or not NUMBERED.fullmatch(latin) and bool(WORD.search(latin))
 
 
 def _player(guess: Guess, values: pd.Series) -> Player:
