@@ -208,7 +208,7 @@ def repaired(table: pd.DataFrame, repairs: list[Repair]) -> Cleaned:
     """Repair a table, and say how many customers each repair concerned."""
     read = {name for repair in repairs for name in columns_of(repair.when)}
     columns = {name: table[name].to_numpy() for name in table if name in read}
-    mended, changes = table.copy(), []
+    mended, changes = table.copy(deep=False), []
     for repair in repairs:
         if rows := repair.apply(columns):
             changes.append(repair.change(rows))

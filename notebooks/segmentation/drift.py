@@ -129,8 +129,7 @@ class Period:
 
 def _steps(values: np.ndarray) -> np.ndarray:
     """Return the steps of values above zero, from 0; others have none, nor have gaps."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steps = (np.log2(values) - LOWEST) * STEPS
+    steps = (np.log2(values[values > 0]) - LOWEST) * STEPS
     return steps[(steps >= 0) & (steps < (HIGHEST - LOWEST) * STEPS)].astype(np.int64)
 
 

@@ -308,7 +308,9 @@ def evaluate(
         )
 
     def leaf(node: Any) -> Any:
-        values = np.asarray(columns[node.id] if isinstance(node, ast.Name) else node.value)
+        found = columns[node.id] if isinstance(node, ast.Name) else node.value
+        # A Series asked for an array looks through its index first, for the names of numpy.
+        values = found.to_numpy() if hasattr(found, "to_numpy") else np.asarray(found)
         return values if values.dtype == bool else number(values)
 
     def number(values: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ def build_features(customers: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
                 remedy="use ratio(a, b) for divisions that may meet zero",
             )
         features[feature.name] = values
-    return pd.DataFrame(features, index=customers.index)
+    return pd.DataFrame(features, index=customers.index, copy=False)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Scorer:
         matrix = self._preparation.transform(features).to_numpy()
         assigned = assignment_confidence(distances(matrix, self._centres)).set_axis(typed.index)
         assigned["segment_name"] = assigned["segment"].map(self.names)
-        limits = self._limits[assigned["segment"] - 1]
+        limits = self._limits[assigned["segment"].to_numpy() - 1]
         own = {"nearest": assigned["distance"].to_numpy(), "limit": limits}
         assigned["outlier"] = evaluate(OUTLIER, own)
         numeric = [c.name for c in self.dataset.columns if c.is_numeric and c.name in typed]
