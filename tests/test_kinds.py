@@ -88,6 +88,10 @@ K000 = ("K000", "2024-05-01", "9")
         ("Bestellstatus", "storniert", PLAIN, "left out: no purchase"),
         ("eventName", "BeginCheckout", PLAIN, "left out: no purchase"),
         ("ESTADO", "Anulada", PLAIN, "left out: no purchase"),
+        ("estado del pedido", "devolución", PLAIN, "left out: bought and given back"),
+        ("status zamówienia", "zwrot", PLAIN, "left out: bought and given back"),
+        ("订单状态", "已退款", PLAIN, "left out: bought and given back"),
+        ("Durum", "İptal", PLAIN, "left out: no purchase"),
         ("status", "refunded", PLAIN, "left out: bought and given back"),
         ("status", "shipped", (4, 42, 42), ""),
     ],
@@ -116,10 +120,39 @@ def test_what_a_line_is_decides_what_it_counts_for(opened, column, cell, expecte
         ("estado", "Cancelado", "ignore"),
         ("stato", "consegnato", "purchase"),
         ("betaling", "terugbetaald", "refund"),
+        ("storno", "1", "ignore"),
+        ("anulado", "no", "purchase"),
+        ("возврат", "1", "refund"),
     ],
 )
 def test_words_of_lines(column, cell, kind):
     assert kind_of(column, cell) == kind
+
+
+@pytest.mark.parametrize(
+    ("column", "words"), [("dc", "DC"), ("type", ["debit", "credit"]), ("Soll/Haben", "SH")]
+)
+def test_which_way_an_amount_goes_is_asked(opened, column, words):
+    bought, back = words
+    text = lines((*K000, back), header=f"customer_id,date,amount,{column}").replace("sale", bought)
+    with pytest.raises(UserError, match=f"whose {column} says '{bought}' .* and '{back}'"):
+        opened(text)
+    assert worth(opened(text, "--role", f"purchase={bought}", "--role", f"refund={back}")[1]) == (
+        3,
+        33,
+        24,
+    )
+
+
+def test_rows_that_may_be_purchases_say_which_options_settle_it(opened):
+    text = lines(header="ki,mikor,mennyit,more").replace("K", "Kovács ")
+    with pytest.raises(UserError, match="where rows are purchases, say whose") as caught:
+        opened(text)
+    found = re.search(
+        '--role customer=COLUMN (--role time="mikor" --role amount="mennyit")', caught.value.remedy
+    )
+    _, reading = opened(text, "--role", "customer=ki", *shlex.split(found[1]))
+    assert len(reading.table) == 60
 
 
 def test_a_time_of_cancelling_leaves_an_order_out(opened):

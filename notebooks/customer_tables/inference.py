@@ -351,10 +351,22 @@ def _with_enough(guesses: list[Guess], file: str) -> list[Guess]:
             f"only {len(segment) + len(answers)} column(s) of numbers can segment these customers",
             where=f"{file} ({kinds[:300]})",
             remedy="add columns of behaviour (amounts, counts, frequencies), or write "
-            "each category as a column of yes and no",
+            f"each category as a column of yes and no{_as_lines(guesses)}",
         )
     why = "describes as a rule; segments here because there is too little behaviour"
     return [replace(_as_numbers(g), role="segment", why=why) if g in spare else g for g in guesses]
+
+
+def _as_lines(guesses: list[Guess]) -> str:
+    """Say how rows with a time and an amount are taken for purchases; nothing where they lack."""
+    found = {"time": "date", "amount": "segment"}
+    named = {
+        part: next((g.source for g in guesses if kind in (g.kind, g.role)), "")
+        for part, kind in found.items()
+    }
+    options = " ".join(f'--role {part}="{name}"' for part, name in named.items())
+    likely = "; where rows are purchases, say whose: --role customer=COLUMN "
+    return f"{likely}{options}" if all(named.values()) else ""
 
 
 def _as_numbers(guess: Guess) -> Guess:

@@ -36,12 +36,14 @@ WORDS = {
     r"click(ed)?|impression|search|log ?in|log ?out|sign ?up|"
     r"session( start)?|scroll|visit(ed)?|browse|bookmark|received|"
     r"storniert|storno|abgebrochen|annul[ée]e?|cancelad[oa]|anulad[oa]|annullat[oa]|cancellat[oa]|"
-    r"geannuleerd)|offer completed",
+    r"geannuleerd|anulowan[aey]|i̇?ptal( edildi)?|отмен[её]н[ао]?|已?取消|キャンセル(済み?)?)"
+    r"|offer completed",
     REFUND: _THE
     + r"(returns?|returned|refunds?|refunded|credit (note|memo)|charge ?backs?|charged back|"
     r"reversals?|reversed|rma|reimburse(d|ment)|retoure?|r[üu]ckgabe|gutschrift|erstattung|"
     r"retour(n[ée]e?)?|rembours[ée]e?|remboursement|avoir|devuelt[oa]|devoluci[óo]n|devolvid[oa]|"
-    r"reembolsad[oa]|reso|rimborsat[oa]|geretourneerd|terugbetaald)",
+    r"reembolsad[oa]|reso|rimborsat[oa]|geretourneerd|terugbetaald|erstattet|zwrot|i̇?ade( edildi)?|"
+    r"возврат|возвращ[её]н[ао]?|已?(退款|退货)|返品|返金)",
     PURCHASE: _THE
     + r"(purchased?|sales?|sold|bought|buy|order(ed)?|paid|payment|shipped|dispatched|delivered|"
     r"completed?|fulfilled|unfulfilled|closed|(closed )?won|resolved|invoiced?|billed|approved|"
@@ -50,26 +52,41 @@ WORDS = {
     r"kauf|verkauf|versandt|versendet|geliefert|zugestellt|bezahlt|abgeschlossen|achat|vente|"
     r"exp[ée]di[ée]e?|livr[ée]e?|pay[ée]e?|venta|compra|entregad[oa]|enviad[oa]|pagad[oa]|pag[oa]|"
     r"completad[oa]|entregue|vendita|venda|consegnat[oa]|spedit[oa]|pagat[oa]|completat[oa]|"
-    r"verkoop|geleverd|verzonden|betaald|afgerond)",
+    r"verkoop|geleverd|verzonden|betaald|afgerond|zrealizowan[aey]|wysłan[aey]|opłacon[aey]|"
+    r"tamamland[ıi]|teslim edildi|ödendi|оплачен[ао]?|выполнен[ао]?|доставлен[ао]?|отправлен[ао]?|"
+    r"已?(完成|付款|支付|发货|签收)|完了|発送済み?|支払済み?)",
 }
 # A refund written as a participle happened to the line itself: "refunded", "remboursé".
-HAPPENED = re.compile(r".*(ed( back)?|é|ée|[td][oa]|eerd|aald)")
+HAPPENED = re.compile(r".*(ed( back)?|é|ée|[td][oa]|eerd|aald|edildi|щ[её]н[ао]?|tet)|已.*")
 WHOSE = r"customer|client|user|member|membership|loyalty|account|marital|civil|family|employment|"
 WHOSE += r"life|lifecycle|job|working|education|health|housing|home|tax|credit|vip|stock|inventory|"
 WHOSE += r"subscription"
 OF_A_LINE = r"order|line|transaction|trans?|trx|txn|payment|financial|invoice|sales?|purchase|"
 OF_A_LINE += r"bill|receipt|record|document|doc|entry|movement|posting"
 WHOSE += r"|kunden?|mitglieds?|familien|klant|civil|client"
-STATUS = re.compile(rf"(?!({WHOSE}) ?)(.+[ -])?(.*status|stage|statut|статус)|({OF_A_LINE}) ?state")
+STATUS = re.compile(
+    rf"(?!({WHOSE}) ?)(.+[ -])?(.*status|stage|statut|статус)"
+    rf"( (?!date|time|at|since|chang|updat).+)?|({OF_A_LINE}) ?state"
+)
 TYPE = re.compile(
     rf"(({OF_A_LINE}) ?)?(type|kind|action)|(event|action|activity)( ?(type|name))?"
-    r"|e?stado|stato|[ée]tat|zustand|situa[çc][ãa]o|durum|stav|(beleg|buchungs)art|vorgang"
+    r"|(beleg|buchungs)art|vorgang"
+)
+# Words for a status that can mean other things, too: a state, or how somebody is.
+STATE = re.compile(
+    r"(e?stado|stato|[ée]tat|zustand|situa[çc][ãa]o|durum|stav|.*状态|.*状況)( d.+)?"
 )
 EVENT = re.compile(r"(event|action)( ?(type|name))?")
 FLAG = re.compile(
     rf"(is |was |({OF_A_LINE}) )?(?P<event>cancell?ed|void(ed)?|return(ed)?|refund(ed)?|test|"
-    r"deleted|fraud(ulent)?|failed|duplicate|abandoned|expired|declined)( (at|on|date|time|flag))?"
+    r"deleted|fraud(ulent)?|failed|duplicate|abandoned|expired|declined|"
+    r"storno|storniert|annul[ée]e?|anulad[oa]|cancelad[oa]|annullat[oa]|geannuleerd|i̇?ptal|"
+    r"retoure?|erstattet|rembours[ée]e?|devuelt[oa]|devoluci[óo]n|reso|geretourneerd|zwrot|i̇?ade|"
+    r"возврат|отмен[её]н[ао]?)( (at|on|date|time|flag))?"
 )
+# Which way an amount goes, as banks write it: only the user knows which one is a purchase.
+WAYS = frozenset("debit credit d c dr cr db soll haben s h".split())
+WAY = re.compile(r"d c|dr ?cr|cr ?dr|dc|debit( or)? credit|credit( or)? debit|soll ?haben|s h")
 CURRENCY = re.compile(
     r"(.+ )?(currency|ccy|w(ä|ae?)hrung|devise|moneda|moeda|valuta|валюта)( (code|iso|symbol))?"
 )
@@ -119,9 +136,11 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
         signs = {cell.strip().lower() for cell in cells}
         if CURRENCY.fullmatch(name) or (len(signs) > 1 and signs <= CURRENCIES.keys()):
             currency = currency or column
+        elif len(signs) > 1 and signs <= WAYS and (TYPE.fullmatch(name) or WAY.fullmatch(name)):
+            status.append(column)
         elif STATUS.fullmatch(name) or EVENT.fullmatch(name):
             status += [column] if len(cells) > 1 or kinds != {""} else []
-        elif FLAG.fullmatch(name) or TYPE.fullmatch(name):
+        elif any(names.fullmatch(name) for names in (FLAG, TYPE, STATE)):
             status += [column] if kinds - {""} else []
         elif len(cells) <= FEW_KINDS and 2 * len(known) > len(cells) and {*known} - {PURCHASE}:
             status.append(column)
@@ -190,9 +209,8 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
 def _is_own_line(column: str, cell: str) -> bool:
     """Whether a refund is a line of its own rather than what became of a purchase."""
     name = split_name(column)
-    happened = (
-        STATUS.fullmatch(name) or FLAG.fullmatch(name) or HAPPENED.fullmatch(split_name(cell))
-    )
+    happened = any(names.fullmatch(name) for names in (STATUS, STATE, FLAG))
+    happened = happened or bool(HAPPENED.fullmatch(split_name(cell)))
     return bool(TYPE.fullmatch(name) or not happened)
 
 

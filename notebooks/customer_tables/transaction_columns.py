@@ -45,7 +45,10 @@ PARTS: dict[str, tuple[str, ...]] = {
         rf"({WHO})",
         rf"({WHO}) (full )?name|(customer |client )?e ?mail( address)?",
         r"(loyalty )?(card|account)( (id|no|nr|number|key))",
-        r"(kunden?|klanten|klant|cliente?|klienta?|müşteri) ?(nummer|nr|id|no|code|kod)|kunde|"
+        r"(kunden?|klanten|klant|cliente?|klienta?|müşteri|клиента?|покупател[ья]) ?"
+        r"(nummer|nr|id|no|code|kodu?|numarası|код|номер)|kunde|"
+        r"((код|номер|id) )?(клиента?|покупател[ья]|заказчика?)|"
+        r"(客户|顾客|会员|用户|顧客|会員|お客様)(编号|id|号|代码|名称|番号|コード|名)?|"
         r"(n|id|num[ée]ro|code) ?(du )?client",
         r"((codice|c[oó]digo|id|n|n[uú]mero) (del? |do )?)?cliente|klienta?|klant|müşteri",
     ),
@@ -57,7 +60,9 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"date (de )?(la )?(facture|commande|achat|cde|vente)",
         r"fecha ?((de )?(la )?(compra|pedido|factura|venta))?|"
         r"data( (d[aeo] )?(ordine|acquisto|compra|zakupu|pedido|vendita|venda))?",
-        r"tarih",
+        r"((sipariş|fatura|satış) )?tarihi?|дата( (заказа|покупки|продажи))?|"
+        r"data (zamówienia|sprzedaży|faktury)|(下单|订单|交易|购买|销售)?(时间|日期)|"
+        r"(注文|購入|取引|売上)?(日|日付|日時)|(booking|posting) date",
     ),
     "amount": (
         r"(line|total|net|gross|sales|order|purchase|transaction|trans) ?(amount|amt|value|sales)",
@@ -65,17 +70,22 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"sales|spent|dollars?|euros?|pounds?|usd|eur|gbp|(total|paid|spent|order|net) ?"
         r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|(order|purchase) total",
         r"(gesamt|netto|brutto)?(betrag|umsatz|preis)|montant( total)?|chiffre d affaires",
-        r"import[eo]( total[e]?)?|monto( total)?|kwota|tutar|bedrag|valor( total)?|totale?|"
+        r"import[eo]( total[e]?)?|monto( total)?|(kwota|wartość)( zamówienia)?|tutarı?|bedrag|"
+        r"сумма( (заказа|покупки))?|стоимость|"
+        r"(订单|交易|销售|实付|支付|消费|購入|売上|注文|合計)?金[额額]|"
+        r"valor( total)?|totale?|"
         r"(montant|total|prix)? ?(ttc|ht)",
     ),
     "quantity": (
         r"(ordered |order )?(quantity|qty)( ordered)?|units( sold)?|number of (items|units)|items",
-        r"menge|anzahl|aantal|quantit[éeàa]|qt[ée]|cantidad|quantidade|ilość",
+        r"menge|anzahl|aantal|quantit[éeàa]|qt[ée]|cantidad|quantidade|ilość|adet|miktar|"
+        r"количество|数量",
     ),
     "price": (
         r"(unit|item) ?price|price( (each|per unit))?|(sales?|selling|retail) ?price",
         r"(einzel|stück|stueck)preis|prix( unitaire)?|(p ?u|prix unitaire) ?(ht|ttc)?|"
-        r"precio( unitario)?|pre[çz]zo( unitario)?|preço( unit[áa]rio)?|prijs",
+        r"precio( unitario)?|pre[çz]zo( unitario)?|preço( unit[áa]rio)?|prijs|cena|"
+        r"(birim )?fiyatı?|цена|单价|単価",
     ),
     "order": (
         rf"({SALE}) ?(no|nr|number|id|key|code)|num ?(factura|pedido)|(factuur|order) ?nummer",
@@ -83,7 +93,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(n|num[ée]ro|code) ?(de )?(la )?"
         r"(facture|commande)",
         r"((n|num(ero|éro)?|n[úu]mero|id|c[óo]d(igo|ice)?) ?(d[eio]l? )?)?"
-        r"(scontrino|ricevuta|fattura|factura|fatura|recibo|pedido|bestelling|bon)( ?(id|nr|n))?",
+        r"(scontrino|ricevuta|fattura|factura|fatura|recibo|pedido|bestelling|bon|sipariş|"
+        r"zamówienia|заказа?|订单|注文)( ?(id|nr|n|no|号|编号|番号))?",
     ),
     "product": (
         r"(stock|product|item|article) ?(code|id|no|nr|number|key)",
