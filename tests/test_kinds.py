@@ -648,6 +648,30 @@ def packed(**files: str) -> bytes:
 JSON = "".join(json.dumps({"customer_id": c, "date": d, "amount": a}) + "\n" for c, d, a in BOUGHT)
 
 
+@pytest.mark.parametrize("options", [(), ("--delimiter", "spaces")])
+def test_cells_apart_by_wide_spaces_may_hold_single_ones(opened, options):
+    rows = [f"{who:<8}{'New York':<12}{n:>8}.5{n % 7:>6}" for n, who in enumerate(WHO)]
+    text = "\n".join(["who     home town        spend    visits", *rows])
+    _, reading = opened(text, *options)
+    assert list(reading.table) == ["who", "home town", "spend", "visits"]
+    assert set(reading.table["home town"]) == {"New York"} and reading.table["spend"][3] == 3.5
+    with pytest.raises(UserError, match="not all lines have 4 of them.*\n.*'K003 .* has 3"):
+        opened(text.replace(rows[3], rows[3].replace("New York", "        ")), *options)
+
+
+def test_people_are_joined_by_the_only_column_that_holds_their_identifiers(opened, tmp_path):
+    people = tmp_path / "people.csv"
+    town = "\n".join(f"{n},{who},N{n % 2}" for n, who in enumerate(WHO))
+    people.write_text(f"entry,Kundennummer,town\n{town}")
+    _, reading = opened(lines(), people=str(people))
+    assert reading.table.set_index("customer_id")["town"].to_dict() == {
+        who: f"N{n % 2}" for n, who in enumerate(WHO)
+    }
+    people.write_text(f"entry,Kundennummer,town\n{town}".replace("K", "Q"))
+    with pytest.raises(UserError, match="no other holds these identifiers"):
+        opened(lines(), people=str(people))
+
+
 HEADS = [("customer", "order", None), ("id", "date", "amount")]
 
 

@@ -22,10 +22,12 @@ from customer_tables.sniff import (
     HEAD,
     RUNS,
     SAMPLE_ROWS,
+    WIDE,
     Dialect,
     format_of,
     settle_delimiter,
     settle_encoding,
+    split_spaces,
     unpacked,
 )
 from customer_tables.source import FOUND_OUT, Options
@@ -163,10 +165,10 @@ def _view_text(
         ):
             shutil.copyfileobj(text, target)
         path = again
-    if delimiter == RUNS:
+    if (spaces := delimiter) in (RUNS, WIDE):
         spaced, delimiter = folder / f"{view}.tsv", "\t"
-        with path.open("rb") as source, spaced.open("wb") as target:
-            target.writelines(b"\t".join(line.split()) + b"\n" for line in source)
+        with path.open(encoding="utf-8") as source, spaced.open("w", encoding="utf-8") as target:
+            target.writelines("\t".join(split_spaces(line, spaces)) + "\n" for line in source)
         path = spaced
     lead = _lines_before_header(path, name, delimiter, announced)
     how = {

@@ -55,13 +55,12 @@ def join_demographics(
     except UserError as error:
         remedy = error.remedy.replace("--sheet", "--demographics-sheet")
         raise UserError(error.what, error.where, remedy) from None
-    wanted = {normalise(customer), "customerid"}
-    key = next((column for column in people.table if normalise(column) in wanted), None)
-    if key is None:
+    key = _find_key(people.table, customer, customers.table["customer_id"])
+    if not key:
         raise UserError(
-            f"the second file has no column {customer!r}",
+            f"the second file has no column {customer!r}, and no other holds these identifiers",
             where=f"{path.name}: {', '.join(map(str, people.table))[:300]}",
-            remedy="name the column of identifiers as in the file of purchases",
+            remedy="name the column of identifiers as in the file of purchases; write them alike",
         )
     distinct = people.table.drop_duplicates()
     ids = distinct[key].astype("str").str.strip().str.replace(r"\.0$", "", regex=True)
@@ -78,6 +77,17 @@ def join_demographics(
     uses = [Use(path.name, key, f"joined to {customer} of the lines")]
     uses += [Use(path.name, g.source, _use(g, kept)) for g in guess_people(people)]
     return replace(joined, uses=[*joined.uses, *uses]), guesses
+
+
+def _find_key(people: pd.DataFrame, customer: str, ids: pd.Series) -> str:
+    """Return the column of identifiers: of their name, or the only one that holds most of them."""
+    wanted = {normalise(customer), "customerid"}
+    if named := next((str(column) for column in people if normalise(column) in wanted), ""):
+        return named
+    texts = {str(c): people[c].dropna().astype("str").str.strip() for c in people}
+    fewest = min(len(ids), len(people)) / 2
+    held = [c for c, cells in texts.items() if cells.is_unique and cells.isin(ids).sum() >= fewest]
+    return held[0] if len(held) == 1 else ""
 
 
 def guess_people(people: Reading) -> list[Guess]:

@@ -17,7 +17,7 @@ from customer_tables import header
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
 from customer_tables.header import clean_name, filled
-from customer_tables.sniff import RUNS, SAMPLE_ROWS, Dialect
+from customer_tables.sniff import RUNS, SAMPLE_ROWS, WIDE, Dialect, split_spaces
 
 CHUNK_ROWS = 20_000
 SHOWN_CELLS = 1000  # by which the header is judged
@@ -90,8 +90,9 @@ def read_rows(data: bytes, file: str, dialect: Dialect) -> Iterator[tuple[int, l
     skipped = int(dialect.announced)
     if skipped:
         stream.readline()
-    if dialect.delimiter == RUNS:
-        yield from ((place, line.split()) for place, line in enumerate(stream, 1 + skipped))
+    if (spaces := dialect.delimiter) in (RUNS, WIDE):
+        for place, text in enumerate(stream, 1 + skipped):
+            yield place, split_spaces(text, spaces) if text.strip() else []
         return
     reader = csv.reader(stream, delimiter=dialect.delimiter, skipinitialspace=True, strict=True)
     line = 1 + skipped

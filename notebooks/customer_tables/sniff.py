@@ -63,7 +63,8 @@ WORKBOOKS = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}  # of .xlsx, .
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 UNEXPECTED = {":": "colons", "^": "carets", "~": "tildes"}
-RUNS = "spaces"  # in the place of a delimiter: cells are apart by any number of spaces
+# In the place of a delimiter: cells are apart by any number of spaces, or by two and more.
+RUNS, WIDE = "spaces", "wide spaces"
 SAMPLE_ROWS = 200
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -354,7 +355,12 @@ def settle_delimiter(
         changes.append(Change("a line that announces the delimiter", rows=1, action="skipped"))
     if given:
         delimiter = _spell_delimiter(given)
-        if delimiter not in text and delimiter != RUNS:
+        if delimiter == RUNS:
+            lines = _some_lines(text)
+            wide = len(split_spaces(next(iter(lines), ""), WIDE)) > 2
+            delimiter = _guess_spaces(text) or (WIDE if wide else RUNS)
+            _refuse_uneven(lines, delimiter, name)
+        elif delimiter not in text:
             what = f"the delimiter {given!r} does not occur in the file"
             raise UserError(what, name, "leave --delimiter out, or give another one")
     else:
@@ -365,7 +371,7 @@ def settle_delimiter(
 def _spell_delimiter(given: str) -> str:
     spelled = {word: mark for mark, word in DELIMITERS.items()} | {r"\t": "\t"}
     mark = (spelled | dict.fromkeys((" ", "space", RUNS), RUNS)).get(given.lower(), given)
-    if mark != RUNS and len(mark) != 1 or mark in '"\r\n' or mark.isalnum():
+    if mark != RUNS and (len(mark) != 1 or mark in '"\r\n' or mark.isalnum()):
         remedy = "give one character, or comma, semicolon, tab, pipe, spaces"
         raise UserError(f"{given!r} is no delimiter", "--delimiter", remedy)
     return mark
@@ -379,11 +385,9 @@ def _guess_delimiter(text: str, name: str) -> str:
         width, count = max(Counter(widths).items(), key=lambda item: (item[1], item[0]))
         if width > 1 and count >= 0.5 * len(widths):
             scores[mark] = (count / len(widths), width)
-    lines = [line.strip() for line in text.splitlines()[:SAMPLE_ROWS] if line.strip()]
-    words = {len(line.split()) for line in lines}
-    runs = len(lines) > 2 and len(words) == 1 and words.pop() > 1
-    if runs and max(scores.values(), default=(0, 0))[0] < 1:  # decimal commas between spaces
-        return RUNS
+    spaces = _guess_spaces(text)
+    if spaces and max(scores.values(), default=(0, 0))[0] < 1:  # decimal commas between spaces
+        return spaces
     winners = [mark for mark, score in scores.items() if score == max(scores.values())]
     if len(winners) > 1:
         names = [DELIMITERS[mark] for mark in winners]
@@ -392,6 +396,9 @@ def _guess_delimiter(text: str, name: str) -> str:
         raise UserError(what, name, remedy)
     if winners:
         return winners[0]
+    lines = _some_lines(text)
+    if len(lines) > 2 and len(split_spaces(lines[0], WIDE)) > 2:
+        _refuse_uneven(lines, WIDE, name)
     for mark, spelt in UNEXPECTED.items():
         counts = {line.count(mark) for line in lines}
         if len(lines) > 2 and len(counts) == 1 and counts.pop() > 1:
@@ -399,6 +406,38 @@ def _guess_delimiter(text: str, name: str) -> str:
             remedy = f"give --delimiter '{mark}' if so; or save the file as CSV"
             raise UserError(what, name, remedy)
     return ","
+
+
+def _guess_spaces(text: str) -> str:
+    """Return how cells are apart by spaces, where all lines have equally many; wide ones first."""
+    lines = _some_lines(text)
+    for spaces in (WIDE, RUNS) if len(lines) > 2 else ():
+        counts = {len(split_spaces(line, spaces)) for line in lines}
+        if len(counts) == 1 and counts.pop() > 1:
+            return spaces
+    return ""
+
+
+def _some_lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines()[:SAMPLE_ROWS] if line.strip()]
+
+
+def _refuse_uneven(lines: list[str], spaces: str, name: str) -> None:
+    """Refuse lines with fewer cells than most: nothing says which of them lack."""
+    counts = [len(split_spaces(line, spaces)) for line in lines]
+    usual = Counter(counts).most_common(1)[0][0] if counts else 0
+    short = next((i for i, count in enumerate(counts) if 1 < count < usual), None)
+    if short is not None:
+        raise UserError(
+            f"the cells seem to be apart by spaces, and not all lines have {usual} of them",
+            where=f"{name}: {lines[short][:60]!r} has {counts[short]}",
+            remedy="fill the empty cells, put two spaces or more between cells, or save it as CSV",
+        )
+
+
+def split_spaces(line: str, spaces: str) -> list[str]:
+    """Divide a line at any spaces, or only at two and more."""
+    return re.split(r"\s{2,}", line.strip()) if spaces == WIDE else line.split()
 
 
 def _sample_rows(text: str, delimiter: str) -> Iterator[list[str]]:
@@ -436,8 +475,9 @@ def first_rows(path: Path, count: int = 20) -> list[list[str]]:
             data = data[: data.rfind(b"\n") + 1] or data  # a line may have been cut in a letter
         found = sniff(data, path.name)
         text = data.decode(found.encoding)
-        if found.delimiter == RUNS:
-            return [line.split() for line in text.splitlines()[:count]]
+        if found.delimiter in (RUNS, WIDE):
+            lines = text.splitlines()[:count]
+            return [split_spaces(line, found.delimiter) for line in lines]
         return list(islice(_sample_rows(text, found.delimiter), count))
     except Exception:
         return []
