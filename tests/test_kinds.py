@@ -185,6 +185,13 @@ MONTHS = "month,visitors,sales\n" + "".join(
 )
 
 
+SALES = lines(
+    header="postcode,order_date,amount,color",
+    rows=[
+        (f"EC{i % 60} 1AB", f"2024-01-{1 + i % 28:02d} {i % 24:02d}:{i % 60:02d}", a)
+        for i, (_, _, a) in enumerate(BOUGHT)
+    ],
+)
 PIECES = lines(header="customer_id,date,amount,sales_price", rows=[])
 PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUGHT)
 
@@ -222,6 +229,7 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             "can be amounts or percentages: whole numbers up to 10",
             60,
         ),
+        (SALES, "a line or a receipt (postcode), and no column is recognised that says who", 60),
         (PIECES, "not sure that 'amount' is money: whole numbers, half of them at most", 60),
         (
             lines(header="customer_id,date,amount,discount")

@@ -233,7 +233,11 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
                 return _settled(lines, parts, roles)
             if customers >= FEW and not _other_customers(lines, parts):
                 raise _incomplete(lines, parts, missing)
-        elif ("order" in parts and _are_receipts(lines, parts)) or _are_lines(lines, parts):
+        elif (
+            ("order" in parts and _are_receipts(lines, parts))
+            or _are_lines(lines, parts)
+            or _are_sales(lines, parts)
+        ):
             raise _incomplete(lines, parts, missing)
     return None
 
@@ -333,6 +337,21 @@ def _are_lines(lines: Lines, parts: dict[str, Any]) -> bool:
     return said and not codes.isdisjoint(likely["customer"])
 
 
+def _are_sales(lines: Lines, parts: dict[str, Any]) -> bool:
+    """Whether rows are distinguished by a time of day alone, beside an amount or a price."""
+    if "time" not in parts or not {"amount", "price"} & set(parts):
+        return False
+    when = quoted(parts["time"])
+    clock = f"regexp_matches(CAST({when} AS VARCHAR), ':') AND NOT CAST({when} AS VARCHAR) ~ "
+    clock += "'.*00:00(:00)?'"
+    rows, timed, times = lines.ask(
+        f"count(*), count(*) FILTER ({clock}), approx_count_distinct({when})"
+    )[0]
+    codes = [column for column in lines.types if is_identifier_name(column)]
+    most = MOST_DISTINCT * rows
+    return min(timed, times) >= most and not any(_is_unique(lines, code) for code in codes)
+
+
 def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> UserError:
     """Say which parts of transaction lines are not recognised, and offer columns for each."""
     likely = offers(lines, parts)
@@ -345,6 +364,8 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
         options.append(f'{part}: is it {shown}? --role {part}="{likely[part][0]}"; ')
     if "customer" in missing and not likely["customer"] and "order" in parts:
         options.append(f'--role customer="{parts["order"]}" makes each {parts["order"]} a customer')
+    elif "customer" in missing and not _customer_codes(lines):
+        options.append(f"without the column {parts['time']}, each row is taken for a customer")
     key = (
         parts.get("customer") or parts.get("order") or next(iter(likely["customer"]), "no customer")
     )
