@@ -25,6 +25,8 @@ MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of th
 HUNDREDTH = f" / 100 AS {MONEY})"
 NEGATIVE = r"^\((.*)\)$|^(.*)-$"  # as book-keepers write amounts below zero
 SINCE_1970 = "epoch_ms"
+# Of years of four digits; a time without end is none.
+CALENDAR = "BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UINTEGER", "UBIGINT")
 MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
 TOLERATED = 0.001  # share of the cells that may be no numbers before they are read another way
@@ -251,8 +253,8 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         return f"CAST({cell} AS TIMESTAMP)"
     if plain:  # the time, written as the engine does it, begins with what stands in the cell
         time = f"TRY_CAST({cell} AS TIMESTAMP)"
-        same, whole = f"starts_with(CAST({time} AS VARCHAR), {cell})", f"{cell} LIKE '____-__-__%'"
-        return f"CASE WHEN {same} THEN CASE WHEN {whole} THEN {time} END END"
+        same = f"starts_with(CAST({time} AS VARCHAR), {cell})"
+        return f"CASE WHEN {same} THEN CASE WHEN {time} {CALENDAR} THEN {time} END END"
     raw = f"trim(CAST({cell} AS VARCHAR))"
     zoned = f"regexp_full_match({raw}, {literal(ZONED)})"
     if lines.ask("count(*)", f"WHERE {zoned}")[0][0]:

@@ -33,7 +33,7 @@ from customer_tables.sniff import (
 from customer_tables.source import FOUND_OUT, Options
 from customer_tables.table import read_table
 
-LEAST_MEMORY, MOST_MEMORY = 512 << 20, 1 << 30  # bytes that DuckDB may take
+LEAST_MEMORY, MOST_MEMORY = 512 << 20, 1280 << 20  # bytes that DuckDB may take
 JSON = "read_json({}, format='newline_delimited', compression='none', sample_size=100000)"
 
 

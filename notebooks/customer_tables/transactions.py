@@ -8,6 +8,7 @@ customers are; `description` writes what came out as a dataset.toml.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import duckdb
@@ -68,11 +69,13 @@ def aggregate(lines: Lines, source: Source, *, cut: str = NO_CUT) -> Reading:
     UserError
         If the lines cannot be understood.
     """
-    query, changes = aggregate_lines(lines, source)
-    table = by_customer(lines.table(query))
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(file_digest, lines.path)
+        query, changes = aggregate_lines(lines, source)
+        table = by_customer(lines.table(query))
     history = split_history(lines, source, cut, list(table))
     about: dict[str, str | int] = {"name": lines.name, "format": lines.format}
-    about |= {"sha256": file_digest(lines.path), "rows": len(table)}
+    about |= {"sha256": digest.result(), "rows": len(table)}
     kinds = {column: "id" if column == "customer_id" else "number" for column in table}
     uses = [Use(lines.name, column, use) for column, use in _uses(lines, source).items()]
     return Reading(table, [*lines.changes, *changes], kinds, {}, about, uses=uses, history=history)
