@@ -130,7 +130,7 @@ def test_a_kernel_has_what_was_imported_ahead_and_ends_with_the_run(tmp_path, mo
     program = kernels._MAKER.read_text().replace("FORKS = ", f"FORKS = {forks} and ")
     monkeypatch.setattr(kernels, "_MAKER", tmp_path / "maker.py")
     kernels._MAKER.write_text(program)
-    (tmp_path / "slowly.py").write_text("import pathlib\npathlib.Path('at').touch()\n")
+    (tmp_path / "slowly.py").write_text("print(1)\nimport pathlib\npathlib.Path('at').touch()\n")
     (tmp_path / "wrong.py").write_text("import nothing_of_that_name\n")
 
     async def take():

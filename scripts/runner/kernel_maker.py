@@ -24,7 +24,6 @@ def fork(arguments: list[str]) -> int:
     try:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(2, 1)  # what libraries write past Python (TensorFlow's greetings) goes to the log
         from ipykernel import kernelapp
 
         kernelapp.launch_new_instance(arguments)
@@ -44,6 +43,8 @@ def main() -> None:
     """Follow orders until there are no more."""
     kernels = []  # waited for at the end only, or others could get the number of one that has ended
     sys.path[0] = os.getcwd()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries write past Python (TensorFlow's greetings) goes to the log
     for line in sys.stdin:
         order = json.loads(line)
         for name in order["names"] if FORKS else ():
@@ -51,7 +52,7 @@ def main() -> None:
                 __import__(name)
         if order["arguments"]:
             kernels.append((fork if FORKS else start)(order["arguments"]))
-            print(kernels[-1], flush=True)
+            print(kernels[-1], file=answers, flush=True)
     for process in kernels:
         with suppress(OSError):
             getattr(os, "killpg", os.kill)(process, getattr(signal, "SIGKILL", signal.SIGTERM))
