@@ -161,6 +161,15 @@ def test_a_time_of_cancelling_leaves_an_order_out(opened):
     assert worth(reading) == PLAIN
 
 
+def test_a_double_export_is_counted(opened):
+    def repeated(text: str) -> list[int]:
+        return [c.rows for c in opened(text)[1].changes if c.what.startswith("lines that repeat")]
+
+    assert repeated(lines(rows=BOUGHT * 2)) == [180]
+    assert repeated(lines()) == []
+    assert worth(opened(lines(rows=BOUGHT * 2))[1]) == (3, 66, 66)
+
+
 def test_customers_who_bought_nothing_are_counted(opened):
     known, reading = opened(lines(("Z", "2024-05-01", "9", "view")))
     lost = [c.rows for c in reading.changes if c.what == "customers without any purchase"]
@@ -204,6 +213,12 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
         (
             MONEY.replace("currency", "pay").replace("USD", "£"),
             "2 currencies: EUR (180 lines) and £ (1 line)",
+            60,
+        ),
+        (
+            lines(header="customer_id,date,amount,Refunded Amount").replace("sale", "0.00")
+            + "K000,2024-05-01,9,4.50\n",
+            "Refunded Amount says of 1 line that an amount was given back, such as '4.50'",
             60,
         ),
         (STATES, "not known whether a line was bought whose situation says 'Pendiente'", 60),

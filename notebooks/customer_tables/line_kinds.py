@@ -90,6 +90,10 @@ WAY = re.compile(r"d c|dr ?cr|cr ?dr|dc|debit( or)? credit|credit( or)? debit|so
 CURRENCY = re.compile(
     r"(.+ )?(currency|ccy|w(ä|ae?)hrung|devise|moneda|moeda|valuta|валюта)( (code|iso|symbol))?"
 )
+GIVEN_BACK = re.compile(  # amounts, on the line of the purchase
+    r"(total )?(refund(ed)?|returned|erstattet(er)?|rembours[ée]e?|reembolsad[oa]|rimborsat[oa]) "
+    r"(amount|total|value|betrag|montant|importe|importo)|(amount|total) (refunded|returned)"
+)
 MOMENT, A_TIME = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*$", "a time"
 
 
@@ -128,6 +132,8 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
     status, currency = [], source.currency
     for column in free:
         name = split_name(column)
+        if GIVEN_BACK.fullmatch(name):
+            _refuse_given_back(sample, column)
         if distinct[column] > MOST_KINDS:
             continue
         cells = [cell for cell, _ in _cells(sample, column) if cell.strip()]
@@ -147,6 +153,20 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
     found = source.status or f" {MARK} ".join(status)
     category = "" if source.category in (*status, currency) else source.category
     return replace(source, status=found, currency=currency, category=category)
+
+
+def _refuse_given_back(lines: Lines, column: str) -> None:
+    """Refuse a column of amounts that were given back, if there are any: it reduces others."""
+    back = f"regexp_matches({_text(column)}, '[1-9]')"
+    lines_back, cell = lines.ask(f"count(*), min({_text(column)})", f"WHERE {back}")[0]
+    if lines_back:
+        raise UserError(
+            f"{column} says of {counted(lines_back, 'line')} that an amount was given back, such "
+            f"as {cell[:30]!r}",
+            where=f"{lines.name}, column {column!r}",
+            remedy="take it off the amounts, or write it on lines of its own, below zero; "
+            f'--role ignore="{column}" counts the full amounts',
+        )
 
 
 def _cells(lines: Lines, column: str) -> list[tuple[str, int]]:

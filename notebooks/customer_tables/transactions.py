@@ -39,6 +39,7 @@ from customer_tables.transaction_columns import used_columns
 
 NUMBERS = ("amount", "discount", "coupon", "quantity", "price")
 SETTLE = {"quantity": settle_number, "discount": settle_discount}
+MOST_APART = 0.9  # share of different lines from which repeated ones are not counted
 PARTS = ("time", *NUMBERS, "customer", "order", "product", "category", "own_brand")
 NOTHING = NO_TEXT, NO_NUMBER, NO_ANSWER = [
     f"CAST(NULL AS {kind})" for kind in ("VARCHAR", MONEY, "BOOLEAN")
@@ -72,6 +73,7 @@ def aggregate(lines: Lines, source: Source, *, cut: str = NO_CUT) -> Reading:
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(file_digest, lines.path)
         query, changes = aggregate_lines(lines, source)
+        changes += _count_repeated(lines)
         table = by_customer(lines.table(query))
     history = split_history(lines, source, cut, list(table))
     about: dict[str, str | int] = {"name": lines.name, "format": lines.format}
@@ -79,6 +81,17 @@ def aggregate(lines: Lines, source: Source, *, cut: str = NO_CUT) -> Reading:
     kinds = {column: "id" if column == "customer_id" else "number" for column in table}
     uses = [Use(lines.name, column, use) for column, use in _uses(lines, source).items()]
     return Reading(table, [*lines.changes, *changes], kinds, {}, about, uses=uses, history=history)
+
+
+def _count_repeated(lines: Lines) -> list[Change]:
+    """Count the lines that say the same as others, where they seem to be a tenth or more."""
+    told = "customer, bought, amount, quantity, basket, product"
+    total, about = lines.run(f"SELECT count(*), approx_count_distinct(hash({told})) FROM lines")[0]
+    if about > MOST_APART * total:
+        return []
+    apart = lines.run(f"SELECT count(*) FROM (SELECT DISTINCT {told} FROM lines)")[0][0]
+    what = "lines that repeat the customer, time, amount, order and product of another"
+    return [Change(what, rows=total - apart, action="kept as bought; check for a double export")]
 
 
 def _uses(lines: Lines, source: Source) -> dict[str, str]:
