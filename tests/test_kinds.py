@@ -523,6 +523,14 @@ def test_what_tells_customers_apart(opened, columns, identifier):
     assert (known.id.found_as[0] if known.id else None) == identifier
 
 
+def test_whole_numbers_with_a_point_are_identifiers_without_it(opened):
+    frame = pd.read_csv(io.StringIO(table(tagja=900_000 + np.arange(60) * 13)))
+    frame = frame.drop(columns="customer_id").assign(tagja=frame["tagja"].map("{}.0".format))
+    known, reading = opened(frame.to_csv(index=False))
+    customers = cleaning.clean(reading.numbered, known).customers
+    assert known.id.found_as == ("tagja",) and list(customers.index[:2]) == ["900000", "900013"]
+
+
 def test_customers_of_whom_only_answers_are_known(opened):
     words = pd.DataFrame({"customer_id": WHO, "plan": np.resize(["basic", "plus", "top"], 60)})
     with pytest.raises(UserError, match="only 0 column.*\n.*\n.*each category as a column of yes"):

@@ -203,7 +203,8 @@ def _find_codes(reading: Reading) -> str | None:
         values, words = table[column], set(split_name(column).split())
         if len(table) < FEW_CODES or values.isna().any() or not values.is_unique:
             continue
-        texts = values.astype("str")
+        whole = kind == "number" and (values == values.round()).all()
+        texts = (values.astype("int64") if whole else values).astype("str")
         is_code = not texts.str.contains(NO_CODE).any() and texts.str.contains(r"\d").all()
         name = split_name(column)
         other = vocabulary.PERSONAL.fullmatch(name) or vocabulary.NO_CUSTOMER.search(name)

@@ -126,7 +126,10 @@ def index_customers(table: pd.DataFrame, dataset: Dataset, least: int = MIN_CUST
         distinct = table.drop_duplicates()
         if dropped := len(table) - len(distinct):
             changes.append(Change("exact copy of another row", "", dropped, "dropped"))
-        ids = distinct[identifier].astype("str").str.strip()
+        values = distinct[identifier]
+        if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+            values = values.astype("Int64")  # 17850, which some programs write as 17850.0
+        ids = values.astype("str").str.strip()
         empty = distinct[identifier].isna() | (ids == "")
         if rows := int(empty.sum()):
             changes.append(Change("row without an identifier", identifier, rows, "dropped"))
