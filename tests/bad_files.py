@@ -214,6 +214,11 @@ BAD_FILES = {
     ),
     "numbers above the names": changed(b",X1,X2,X3,Y\n" + PLAIN, "line of numbers above", 1),
     "header repeated": changed(PLAIN + FIRST + b"C2000,30,1.5,2.5,plus\n", "header again", 1),
+    "duplicate headers above words": changed(
+        csv([["A", "up", "down"]] + [["B", "left", "right"]] * 9, header=["id", "a", "a"]),
+        "share",
+        10,
+    ),
     "duplicate headers": changed(csv(customers(), header=["id", "a", "b", "b", "c"]), "share"),
     "spaces in headers": fine(csv(customers(), header=[" c id ", "\u00a0b ", *"cde"]), b="number"),
     "script in a header": fine(

@@ -482,6 +482,17 @@ def test_rows_and_columns_that_are_no_customers_and_no_behaviour(opened):
     assert len(opened(text + "Total Energies,5.0,3,50.1,1,30\n")[1].table) == 61
 
 
+@pytest.mark.parametrize("plain", [False, True])
+def test_names_in_two_rows_as_pandas_writes_them(opened, plain):
+    rng = np.random.default_rng(4)
+    names = [("spend", "sum"), ("spend", "mean"), ("visits", "sum")]
+    frame = pd.DataFrame({name: rng.poisson(40, 60) for name in names}, pd.Index(WHO, name="who"))
+    written = frame.reset_index() if plain else frame
+    known, reading = opened(written.to_csv(index=not plain))
+    assert list(reading.table) == ["who", "spend sum", "spend mean", "visits sum"]
+    assert list(reading.table["who"]) == WHO and known.id.found_as == ("who",)
+
+
 @pytest.mark.parametrize(
     ("above", "label", "made"),
     [

@@ -59,6 +59,8 @@ def join_two_rows(
     tuple of int, int and list of str, or None
         The places of both rows, and the names; None where the header is a single row.
     """
+    if repeated := _join_repeated(head, place):
+        return repeated
     for upper in (place, place - 1):
         if upper < 0 or upper + 1 >= len(head):
             continue
@@ -88,6 +90,24 @@ def join_two_rows(
                 names.append(both if i in members else alone)
             return upper, upper + 1, names
     return None
+
+
+def _join_repeated(
+    head: list[tuple[int, list[str]]], place: int
+) -> tuple[int, int, list[str]] | None:
+    """Join names of which the upper ones repeat, as pandas writes them; the index comes below."""
+    first, *groups = [clean_name(cell) for cell in head[place][1]] or [""]
+    rest = [[clean_name(cell) for cell in cells] for _, cells in head[place + 1 :]]
+    if len(rest) < 4 or not all(groups) or len(set(groups)) == len(groups):
+        return None
+    index = rest[1][0] if filled(rest[1]) == 1 else ""  # the name of what stands first
+    lead, *labels = rest[0]
+    names = [index or first or lead, *(f"{g} {b}" for g, b in zip(groups, labels, strict=False))]
+    under = rest[2 if index else 1 :]
+    apart = len(set(names)) == len(names) == 1 + len(groups) and lead in ("", first)
+    if not apart or not _are_labels(["x", *labels], under):
+        return None
+    return place, place + (2 if index else 1), names
 
 
 def _are_labels(row: list[str], below: list[list[str]]) -> bool:
