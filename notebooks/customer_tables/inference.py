@@ -205,14 +205,18 @@ def _find_codes(reading: Reading) -> str | None:
             continue
         whole = kind == "number" and (values == values.round()).all()
         texts = (values.astype("int64") if whole else values).astype("str")
-        is_code = not texts.str.contains(NO_CODE).any() and texts.str.contains(r"\d").all()
+        outlines = texts.str.replace(r"[^\W\d_]", "A", regex=True).replace(r"\d", "9", regex=True)
+        first = outlines.iloc[0]
+        alike = (outlines == first).all() and "A" in first and "@" not in first  # "K 001"
+        is_code = alike or not texts.str.contains(NO_CODE).any()
+        is_code &= texts.str.contains(r"\d").all()
         name = split_name(column)
         other = vocabulary.PERSONAL.fullmatch(name) or vocabulary.NO_CUSTOMER.search(name)
         if kind in ("text", "id") and is_code and not other:
             return column
         amounts = vocabulary.MONEY | vocabulary.COUNT | vocabulary.SCORES | vocabulary.INCOME
-        alike = texts.str.fullmatch(r"[1-9]\d{3,}").all() and len(set(texts.str.len())) == 1
-        if kind == "number" and alike and not words & amounts:
+        digits = texts.str.fullmatch(r"[1-9]\d{3,}").all() and (outlines == first).all()
+        if kind == "number" and digits and not words & amounts:
             if place == 0 or (len(texts.iloc[0]) >= 6 and _spread_evenly(values)):
                 return column
     return None
