@@ -168,3 +168,10 @@ def test_a_notebook_leaves_what_it_used_last(tmp_path, shop, monkeypatch):
         ws.finish()
     kept = sorted(path.name for path in (tmp_path / "stages").glob("kept_*"))
     assert kept == ["kept_03_a.npz", "kept_04_b.npz"]
+
+
+@pytest.mark.parametrize("kind", [("subprocess", "Popen"), ("segmentation.once", "write_private")])
+def test_a_file_runs_no_code(kind):
+    harmful = {"class": [*kind], "fields": {"pairs": [["args", "true"]]}}
+    with pytest.raises(TypeError, match="is not a dataclass of the package"):
+        once._unpacked([harmful], [])

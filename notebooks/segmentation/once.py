@@ -36,7 +36,7 @@ def once(path: Path, function: Callable, /, *given: Any, **settings: Any) -> Any
     the same bytes.
     """
     name = f"{function.__module__}.{function.__qualname__}"
-    if not name.startswith("segmentation.") or "<" in name:
+    if not _is_ours(name) or "<" in name:
         raise TypeError(f"{name} is not a named function of the package")
     call = json.dumps([_surroundings(), name, _packed([given, settings], _digest)]).encode()
     content = path.read_bytes() if path.is_file() else b""
@@ -91,10 +91,14 @@ def _packed(value: Any, keep: Callable[[np.ndarray], Any]) -> Any:
     if isinstance(value, dict):
         return {"pairs": [_packed([*pair], keep) for pair in value.items()]}
     kind = type(value)
-    if is_dataclass(value) and kind.__module__.startswith("segmentation."):
+    if is_dataclass(value) and _is_ours(kind.__module__):
         own = {field.name: getattr(value, field.name) for field in fields(value)}
         return {"class": [kind.__module__, kind.__name__], "fields": _packed(own, keep)}
     raise TypeError(f"a {kind.__name__} cannot be kept")
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("segmentation.")
 
 
 def _unpacked(value: Any, arrays: list[np.ndarray]) -> Any:
@@ -111,7 +115,10 @@ def _unpacked(value: Any, arrays: list[np.ndarray]) -> Any:
         case {"pairs": pairs}:
             return dict(_unpacked(pairs, arrays))
         case {"class": [module, name], "fields": own}:
-            return getattr(import_module(module), name)(**_unpacked(own, arrays))
+            kind = _is_ours(module) and getattr(import_module(module), name)
+            if not isinstance(kind, type) or not is_dataclass(kind):  # a file runs no code
+                raise TypeError(f"{module}.{name} is not a dataclass of the package")
+            return kind(**_unpacked(own, arrays))
         case list():
             return [_unpacked(entry, arrays) for entry in value]
     return value
