@@ -137,6 +137,18 @@ def _run_again(folder: Path, settings: Settings) -> Result:
     return {}
 
 
+def _again_with_k(folder: Path, settings: Settings) -> Result:
+    """Run a copy of finished results again, with another number of segments."""
+    shutil.copytree(folder / "results", folder / "again")
+    call(RUN, "--results", folder / "again", *settings["again"].split())
+    return _printed(folder / "again")
+
+
+def _new_with_k(folder: Path, settings: Settings) -> Result:
+    call(RUN, "--results", folder / "new", *settings["new"].split())
+    return _printed(folder / "new")
+
+
 def _import_papermill(folder: Path, settings: Settings) -> Result:
     call("-c", "import papermill")
     return {}
@@ -207,6 +219,15 @@ ENTRIES = (
         full=({"options": "--quick", "stages": ALL},),
         quick=({"options": "--quick --only 01", "stages": "01"},),
         goals=(goal("papermill, the imports alone", 1.5),),
+    ),
+    Entry(
+        name="another-k",
+        title="A rerun with another number of segments",
+        ways={"run.py --from 04 --set k=5": _again_with_k, "a new run with k=5": _new_with_k},
+        full=({"options": "", "again": "--from 04 --set k=5", "new": "--set k=5"},),
+        quick=(dict.fromkeys(("options", "again", "new"), "--quick --only 01"),),
+        prepare=_finish_a_run,
+        goals=(goal("a new run with k=5", 3.0),),
     ),
     Entry(
         name="nothing-to-do",
