@@ -9,6 +9,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -143,6 +144,22 @@ def test_a_kernel_has_what_was_imported_ahead_and_ends_with_the_run(tmp_path, mo
 
     pid = asyncio.run(asyncio.wait_for(take(), 30))
     assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_a_kernel_may_be_writing_its_file_before_its_start_has_returned(tmp_path):
+    async def start():
+        kernel = kernels.Kernel(connection_file=str(tmp_path / "kernel.json"))
+
+        async def make(arguments):
+            (tmp_path / "kernel.json").write_text("{")  # half of it
+            return subprocess.Popen(["sleep", "60"], start_new_session=True).pid
+
+        await kernel.start(make)
+        assert await kernel.is_alive()
+        await kernel.end()
+        assert not await kernel.is_alive()
+
+    asyncio.run(asyncio.wait_for(start(), 30))
 
 
 BESIDE = """

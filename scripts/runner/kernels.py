@@ -109,6 +109,9 @@ class Kernel(AsyncKernelManager):
         self.provisioner = _Provisioner(parent=self, **spec)
         await self.start_kernel()
 
+    def _reconcile_connection_info(self, info: KernelConnectionInfo) -> None:
+        """Leave the connection file alone: a fork runs at once, and writes it anew meanwhile."""
+
     async def kill(self) -> None:
         """Stop the process and what it started, at once: a thread that talks to it ends."""
         with suppress(RuntimeError, OSError, psutil.Error):
