@@ -245,7 +245,7 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             60,
         ),
         (SALES, "a line or a receipt (postcode), and no column is recognised that says who", 60),
-        (PIECES, "not sure that 'amount' is money: whole numbers, half of them at most", 60),
+        (PIECES, "'amount' may be no money but pieces: whole numbers, half of them at most", 60),
         (
             lines(header="customer_id,date,amount,discount")
             .replace("sale", "10%")

@@ -18,7 +18,7 @@ import pytest
 from jupyter_client.utils import run_sync
 from toy_series import ROW, SERIES, SOURCES, Project, wait_for, words
 
-from runner import kernel_maker, kernels, scheduling
+from runner import RunFailed, kernel_maker, kernels, scheduling
 from runner.kernels import Kernels
 from runner.publishing import claim
 
@@ -160,6 +160,18 @@ def test_a_kernel_may_be_writing_its_file_before_its_start_has_returned(tmp_path
         assert not await kernel.is_alive()
 
     asyncio.run(asyncio.wait_for(start(), 30))
+
+
+def test_a_run_says_so_where_no_kernel_can_be_made(tmp_path):
+    async def take():
+        async with Kernels(tmp_path, tmp_path, tmp_path / "log") as made:
+            made._maker.kill()
+            made._maker.wait()
+            async with made.take([]):
+                pass
+
+    with pytest.raises(RunFailed, match="No kernel could be started: most likely the machine ran"):
+        asyncio.run(asyncio.wait_for(take(), 30))
 
 
 BESIDE = """

@@ -149,5 +149,17 @@ def test_nothing_loads_code_from_a_file():
 
 
 def test_no_such_file_is_part_of_the_project():
-    bad = {".pkl", ".pickle", ".joblib", ".h5", ".hdf5", ".keras", ".npy", ".pt", ".exe", ".so"}
+    bad = {
+        ".pkl",
+        ".pickle",
+        ".joblib",
+        ".h5",
+        ".hdf5",
+        ".keras",
+        ".npy",
+        ".npz",
+        ".pt",
+        ".exe",
+        ".so",
+    }
     assert [path for path in project_files() if path.suffix.lower() in bad] == []

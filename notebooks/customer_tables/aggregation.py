@@ -25,6 +25,7 @@ from customer_tables.errors import UserError
 from customer_tables.names import normalise, simplify_name
 from customer_tables.source import Source
 from customer_tables.transaction_columns import offers
+from customer_tables.vocabulary import TOTAL
 
 EVENING = 17  # o'clock
 MOST_CATEGORIES = 10  # by what was spent; the others are added up as one
@@ -37,11 +38,11 @@ WAYS_OUT = {
 }
 
 WHOLE = "(customer IS NOT NULL AND bought IS NOT NULL AND amount IS NOT NULL)"
-# Lines of sums between the others: a customer and a time lack, or one of them is called a total.
-TOTAL = r"'(?i)(.*[\s:-])?((sub|grand)[\s-]?)?(totals?|totale|totaal|sum|summe|gesamt|subtotal)'"
+# Lines that hold sums of others have no time, and no customer or a total in one of the two places.
+LABEL = rf"'(?i)(.*[\s:-])?({TOTAL})'"
 SUMS = f"""bought IS NULL AND (customer IS NULL
-    OR regexp_full_match(CAST(customer AS VARCHAR), {TOTAL})
-    OR coalesce(regexp_full_match(misread, {TOTAL}), false))"""
+    OR regexp_full_match(CAST(customer AS VARCHAR), {LABEL})
+    OR coalesce(regexp_full_match(misread, {LABEL}), false))"""
 CANCELLED = r"CASE WHEN basket LIKE 'C%' THEN regexp_full_match(basket, 'C\d+') ELSE false END"
 CANCELLATIONS = r"""
 SELECT avg(CAST(regexp_full_match(basket, 'C?\d+') AS INTEGER)),

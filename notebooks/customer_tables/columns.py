@@ -31,7 +31,7 @@ from customer_tables.numbers import (
     read_values,
 )
 from customer_tables.rows import Raw
-from customer_tables.vocabulary import COUNT, INCOME, MONEY, SCORES
+from customer_tables.vocabulary import COUNT, INCOME, MONEY, PERCENT, SCORES
 from customer_tables.words import (
     NO_ANSWER,
     NOT_A_NUMBER,
@@ -45,7 +45,7 @@ from customer_tables.words import (
     spell_typed,
 )
 
-PERCENT = re.compile(r"\b(percent(age)?|pct|prozent|pourcentage|porcentaje|percentuale)\b")
+IN_PERCENT = re.compile(rf"\b({PERCENT})\b")
 AMOUNTS = MONEY | COUNT | SCORES | INCOME
 UNIT_IN_BRACKETS = re.compile(
     r"[(\[]\s*(?:in\s+)?(k|m|mio\.?|tsd\.?|'?000s?)?\s*([^()\[\]]{1,5}?)\s*[)\]]\s*$"
@@ -128,7 +128,7 @@ def read_columns(
             column.unit = raw.units.get(column.name, "") or unit_in_name(column.name)
             column.kind = {"": "number", "%": "share"}.get(column.unit, "money")
         if not column.unit and column.kind == "number":
-            named = re.search(r"%\W*$", column.name) or PERCENT.search(split_name(column.name))
+            named = re.search(r"%\W*$", column.name) or IN_PERCENT.search(split_name(column.name))
             if named and np.nanmax(np.abs(column.values)) > 1:
                 column.unit = "%"  # and no share of one, as the numbers stay as they are
             elif place and not set(split_name(column.name).split()) & AMOUNTS:

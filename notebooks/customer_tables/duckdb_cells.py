@@ -20,6 +20,7 @@ from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import minor_unit, split_name
 from customer_tables.numbers import CURRENCIES, SHAPES, SIGNS
+from customer_tables.vocabulary import PERCENT
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
 HUNDREDTH = f" / 100 AS {MONEY})"
@@ -34,9 +35,7 @@ REFUSED = 0.05  # share of the cells from which too many are no numbers
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DIGITS = re.compile(r"(19|20)\d{6}")
 AMOUNTS = re.compile(r"\b(amount|value|usd|eur|gbp)\b")
-PERCENT = re.compile(
-    "%|percent|pct|rate|prozent|pourcent|porcent|percentu"
-)  # in the name of a column of discounts
+IN_PERCENT = re.compile(rf"%|{PERCENT}|rate")  # in the name of a column of discounts
 FEW_RATES = 30  # different discounts up to which they can be percentages
 WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
 WRAPPED = r"""^(?:="([^"]*)"|'(\d.*))$"""
@@ -122,14 +121,14 @@ def settle_discount(lines: Lines, column: str, plain: bool = False) -> str:
     whole = f"bool_and({number} = floor({number}) AND {number} >= 0)"
     if plain:
         some = replace(lines, sql=f"(SELECT * FROM {lines.sql} LIMIT {FIRST_LINES})")
-        shown = some.ask(whole)[0][0] is False and not PERCENT.search(column.lower())
+        shown = some.ask(whole)[0][0] is False and not IN_PERCENT.search(column.lower())
         return number if shown else f"CAST(NULL AS {MONEY})"
     facts = f"max(abs({number})), {whole}, count(DISTINCT {number})"
     largest, whole, different = lines.ask(facts)[0]
     signed = _refuse_odd_shares(lines, column, number)
     if largest is None or (largest <= 1 and not signed):
         return number
-    if signed or PERCENT.search(column.lower()):
+    if signed or IN_PERCENT.search(column.lower()):
         return f"CAST({number}{HUNDREDTH}"
     if whole and largest <= 100 and different <= FEW_RATES:
         raise UserError(
@@ -152,7 +151,7 @@ def _refuse_odd_shares(lines: Lines, column: str, number: str) -> bool:
     what = ""
     if share and bare:
         what = f"are percentages and other numbers: {share!r} and {bare!r}"
-    elif beyond and (share or PERCENT.search(column.lower())):
+    elif beyond and (share or IN_PERCENT.search(column.lower())):
         what = f"are percentages, and one is more than 100: {beyond!r}"
     if what:
         raise UserError(

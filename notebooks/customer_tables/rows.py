@@ -18,14 +18,11 @@ from customer_tables.changes import Change
 from customer_tables.errors import UserError
 from customer_tables.header import clean_name, filled
 from customer_tables.sniff import RUNS, SAMPLE_ROWS, WIDE, Dialect, split_spaces
+from customer_tables.vocabulary import MEAN, TOTAL
 
 CHUNK_ROWS = 20_000
 SHOWN_CELLS = 1000  # by which the header is judged
-TOTAL = re.compile(
-    r"((grand|sub|over)?[ -]?(total|totals|totale|totaal)( g[eé]n[eé]ral)?|total general|sums?|"
-    r"average|mean|gesamt(summe)?|summe|somme|suma|итого|всего|合計)\s*:?",
-    re.IGNORECASE,
-)
+SUM_OR_MEAN = re.compile(rf"({TOTAL}|{MEAN})\s*:?", re.IGNORECASE)
 REMARK = re.compile(r"[\s:(]|^(end|eof)$", re.IGNORECASE)
 SAVED_INDEX = re.compile(r"(unnamed[:_ ]*\d+|__index_level_\d+__)?", re.IGNORECASE)
 BLANK, AGAIN, TRAILING, LONG, SHORT = (
@@ -250,7 +247,7 @@ def drop_closing_rows(raw: Raw) -> None:
         cells = [str(column[end - 1].as_py() or "").strip() for column in raw.columns]
         label = next((cell for cell in cells if cell), "")
         lone = len(cells) > 2 and filled(cells) == 1 and cells[0] and REMARK.search(label)
-        if not lone and not (TOTAL.fullmatch(label) and filled(cells) > 1):
+        if not lone and not (SUM_OR_MEAN.fullmatch(label) and filled(cells) > 1):
             break
         end -= 1
         (remarks if lone else totals).insert(0, int(raw.lines[end]))

@@ -19,13 +19,10 @@ from customer_tables.rows import Raw, assemble, name_columns, read_rows
 from customer_tables.sniff import load_content, sniff
 from customer_tables.source import FOUND_OUT, Options
 from customer_tables.storage import file_digest
+from customer_tables.vocabulary import MEAN, TOTAL
 from customer_tables.workbook import read_workbook
 
-SUBTOTAL = (
-    r"(?i)^(?:.*[\s:-])?(?:(?:sub|grand)?[\s-]?(?:totals?|totale|totaal|sums?|summe|zwischensumme|"
-    r"gesamt|somme|suma|subtotal|averages?|avg|means?|durchschnitt|mittelwert|moyenne|media|promedio|"
-    r"gemiddelde|итого|всего|среднее)\b|[øΣ∑]|合計|小計|合计|小计|平均)"
-)
+SUM_OR_MEAN = rf"(?i)^(?:.*[\s:-])?(?:{TOTAL}|{MEAN})(?:[^a-zà-ÿа-я\d_]|$)"
 TWINS = "rows that repeat an earlier row"
 
 
@@ -138,7 +135,7 @@ def _find_sums(table: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
     if not numbers.shape[1] or not labels.shape[1]:
         return marked
     for column in (c for c in labels if kinds[c] != "date"):
-        called = labels[column].astype("str").str.contains(SUBTOTAL, na=False).to_numpy()
+        called = labels[column].astype("str").str.contains(SUM_OR_MEAN, na=False).to_numpy()
         if 0 < called.sum() <= len(table) // 3:
             marked |= _are_sums(numbers.to_numpy(), called)
     if len(table) > 3 and numbers.iloc[-1].count() > 1 and labels.iloc[-1].isna().all():

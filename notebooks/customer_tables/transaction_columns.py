@@ -243,7 +243,7 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
 
 
 def _settled(lines: Lines, parts: dict[str, Any], roles: Roles) -> Source:
-    """Return the source of lines, once it is sure that an amount is no number of pieces."""
+    """Return the source of lines, or ask where an amount may be a number of pieces."""
     amount, rest = parts.get("amount", ""), {n: p for n, p in parts.items() if n != "amount"}
     prices = offers(lines, {n: p for n, p in rest.items() if n != "price"})["amount"]
     prices = [c for c in prices if c != amount and PRICED & {*split_name(c).split()}]
@@ -253,11 +253,12 @@ def _settled(lines: Lines, parts: dict[str, Any], roles: Roles) -> Source:
         few, price, whole = lines.ask(f"{half}, bool_and({one} = floor({one}))")[0]
         if whole and few and price and few <= FEW_PIECES < price:
             raise UserError(
-                f"it is not sure that {amount!r} is money: whole numbers, half of them at most "
-                f"{few:g}, as pieces are, beside {prices[0]!r}",
+                f"{amount!r} may be no money but pieces: whole numbers, half of them at most "
+                f"{few:g}, beside {prices[0]!r}",
                 where=f"{lines.name}, columns {amount!r} and {prices[0]!r}",
-                remedy=f'--role quantity="{amount}" if it is pieces and {prices[0]} is for each; '
-                f'--role amount="{prices[0]}" if that is for the line; or --role amount="{amount}"',
+                remedy=f'--role quantity="{amount}" if {prices[0]} is the price of a piece; '
+                f'--role amount="{prices[0]}" if it is that of the line; '
+                f'--role amount="{amount}" if that is money',
             )
     return settle_line_kinds(lines, Source(grain="transaction", **parts))
 
@@ -342,11 +343,10 @@ def _are_sales(lines: Lines, parts: dict[str, Any]) -> bool:
     if "time" not in parts or not {"amount", "price"} & set(parts):
         return False
     when = quoted(parts["time"])
-    clock = f"regexp_matches(CAST({when} AS VARCHAR), ':') AND NOT CAST({when} AS VARCHAR) ~ "
-    clock += "'.*00:00(:00)?'"
-    rows, timed, times = lines.ask(
-        f"count(*), count(*) FILTER ({clock}), approx_count_distinct({when})"
-    )[0]
+    text = f"CAST({when} AS VARCHAR)"
+    clock = f"contains({text}, ':') AND NOT regexp_full_match({text}, '.*00:00(:00)?')"
+    counts = f"count(*), count(*) FILTER ({clock}), approx_count_distinct({when})"
+    rows, timed, times = lines.ask(counts)[0]
     codes = [column for column in lines.types if is_identifier_name(column)]
     most = MOST_DISTINCT * rows
     return min(timed, times) >= most and not any(_is_unique(lines, code) for code in codes)

@@ -121,6 +121,16 @@ GOODS = frozenset(
 MONEY |= GOODS
 SPENDING = frozenset("mnt amount amt charge spend spent spending sales revenue expenditure".split())
 NUMBER_OF = frozenset("num number count cnt ct qty quantity".split())
+# Of labels before sums of other rows, in lower case; and of those before means.
+TOTAL = (
+    r"(?:grand|sub|over)?[ -]?(?:totals?|totale|totaal)(?: g[eé]n[eé]ral)?|total general|sums?|"
+    r"(?:gesamt|zwischen)?summe|gesamt|somme|suma|итого|всего|合計|小計|合计|小计|∑|Σ"
+)
+MEAN = (
+    r"averages?|avg|means?|durchschnitt|mittelwert|moyenne|media|promedio|gemiddelde|среднее|"
+    r"平均|ø"
+)
+PERCENT = "percent(age|uale)?|pct|prozent|pourcent(age)?|porcent(aje)?"
 COUNT = frozenset(
     "num number count cnt qty quantity visits orders trx transactions trans kids kidhome teenhome "
     "children dependents items products calls clicks tickets complaints contacts ct logins "

@@ -22,7 +22,7 @@ from papermill.exceptions import PapermillExecutionError
 from customer_tables.errors import UserError
 from customer_tables.text import printable
 from runner import ROOT, RunFailed
-from runner.kernels import Kernel
+from runner.kernels import LESS_MEMORY, LOST, Kernel
 from runner.plan import Work
 from runner.publishing import DISK_FULL
 from runner.traces import described, without_data
@@ -32,7 +32,6 @@ _ENGINE = "prepared-kernel"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Of Python and numpy, Arrow, DuckDB and TensorFlow.
 _NO_MEMORY = re.compile(r"MemoryError|OutOfMemory|ResourceExhausted")
-_LESS_MEMORY = "Close other programs, try --quick, or run on a machine with more memory."
 
 
 class _PreparedKernelEngine(NBClientEngine):
@@ -172,7 +171,7 @@ def _explained(log: Path, name: str, error: PapermillExecutionError) -> Exceptio
     if kind == "UserError":
         return UserError(*(said.splitlines() or [kind])[:3])
     if _NO_MEMORY.search(kind):
-        return RunFailed(f"{name} asked for more memory than there is.\n{_LESS_MEMORY}")
+        return RunFailed(f"{name} asked for more memory than there is.\n{LESS_MEMORY}")
     if kind == "OSError" and re.match(r"\[Errno (28|122)\]", said):
         return RunFailed(DISK_FULL)
     return RunFailed(f"{name} failed in cell [{error.exec_count}]: {printable(message, 300)}")
@@ -187,8 +186,7 @@ def _kernel_failed(log: Path, name: str, late: float | None, error: Exception) -
         )
     # A kernel that dies while it starts is reported by its client in other words.
     if isinstance(error, DeadKernelError) or str(error).startswith("Kernel died"):
-        why = "most likely the machine ran out of memory"
-        return RunFailed(f"{name} ended without a word: {why}.\n{_LESS_MEMORY}")
+        return RunFailed(f"{name} ended without a word: {LOST}.\n{LESS_MEMORY}")
     return RunFailed(f"{name} could not be run: {str(error).splitlines()[0][:300]}")
 
 

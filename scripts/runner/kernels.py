@@ -22,8 +22,11 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
+from runner import RunFailed
 from runner.environment import figure_settings
 
+LOST = "most likely the machine ran out of memory"
+LESS_MEMORY = "Close other programs, try --quick, or run on a machine with more memory."
 _MAKER = Path(__file__).with_name("kernel_maker.py")
 # Of the user's surroundings, what could change a notebook's result or look.
 _LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "MATPLOTLIBRC")
@@ -167,7 +170,8 @@ class Kernels:
         """Have modules imported that the notebooks of later kernels are going to import."""
         order = json.dumps({"names": names, "arguments": arguments})
         assert self._maker.stdin is not None
-        self._maker.stdin.write(f"{order}\n".encode())
+        with suppress(BrokenPipeError):  # the next request for a kernel says that it has ended
+            self._maker.stdin.write(f"{order}\n".encode())
 
     @asynccontextmanager
     async def take(self, names: list[str]) -> AsyncIterator[Kernel]:
@@ -177,7 +181,10 @@ class Kernels:
             async with self._asking:
                 self.prepare(names, arguments)
                 assert self._maker.stdout is not None
-                return int(await asyncio.to_thread(self._maker.stdout.readline))
+                answer = await asyncio.to_thread(self._maker.stdout.readline)
+            if not answer:
+                raise RunFailed(f"No kernel could be started: {LOST}.\n{LESS_MEMORY}")
+            return int(answer)
 
         path = self._private / f"kernel-{uuid.uuid4().hex}.json"
         kernel = Kernel(transport_encryption="auto", connection_file=str(path))

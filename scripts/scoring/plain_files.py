@@ -26,7 +26,7 @@ from customer_tables.columns import SURE_POINT
 from customer_tables.errors import UserError
 from customer_tables.names import is_date_name
 from customer_tables.numbers import SENTINELS
-from customer_tables.rows import TOTAL
+from customer_tables.rows import SUM_OR_MEAN
 from customer_tables.sniff import GZIP, PARQUET, settle_delimiter
 from customer_tables.words import DESTROYED
 from segmentation import expressions
@@ -188,7 +188,7 @@ class PlainFile:
         """Return rows as columns of numbers by identifier; can run beside others."""
         with _translated():
             first = batch.column(0)
-            if pa.types.is_string(first.type) and TOTAL.fullmatch(first[-1].as_py() or ""):
+            if pa.types.is_string(first.type) and SUM_OR_MEAN.fullmatch(first[-1].as_py() or ""):
                 raise NotPlain("a row of totals")
             numbers = {
                 name: self._number(name, batch.column(i)) for name, i in self._numbers.items()
