@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import settings
 from machine import chromium, has_spark, postgresql
 
 import simulate_decision
@@ -25,6 +26,11 @@ from runner.locking import lock
 from segmentation.dataset import DATA_FOLDER, Dataset, build_dataset
 
 pytest_plugins = ["fitted", "toy_series"]
+
+# One commit is tested with the same examples everywhere; --hypothesis-profile=search draws others.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search", max_examples=3_000)
+settings.load_profile("same")
 
 # A test process that runs beside others ignores Ctrl-C, and so would every run that it starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bad_files import BAD_FILES, HEADER, cells, csv, customers, parquet, workbook
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from customer_tables.changes import Change, Reading
@@ -451,15 +451,20 @@ def test_a_table_comes_back_or_is_refused(tmp_path, frame, style, form):
         assert same(reading.table[name], frame[name], changes), name
 
 
-ROWS_OF_CELLS = st.lists(st.lists(st.text("ab1.,;-$% \"'\n(0", max_size=6), max_size=4), max_size=8)
+ODD_CELLS = st.text("ab1.,;-$% \"'\n(0", max_size=6) | st.sampled_from(
+    ["", "id", "Orders", "Sales", "Total", "2023", "2024", "5.1.23", "10%", "=1", "NA", "5-"]
+)
+ROWS_OF_CELLS = st.lists(st.lists(ODD_CELLS, max_size=4), max_size=9)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.binary(max_size=300)
     | st.text(max_size=300).map(str.encode)
     | ROWS_OF_CELLS.map(lambda rows: "\n".join(",".join(row) for row in rows).encode())
 )
+@example(b",Orders,Orders\n\n\n\nSales")  # names that repeat, above lines without a cell
+@example(b"id,share in %\n" + b"C1,\nC2,\n" * 3)  # a name that promises numbers, and none
 def test_anything_is_read_or_refused(tmp_path, content):
     read_or_refused(tmp_path / "t.csv", content)
 

@@ -129,7 +129,7 @@ def read_columns(
             column.kind = {"": "number", "%": "share"}.get(column.unit, "money")
         if not column.unit and column.kind == "number":
             named = re.search(r"%\W*$", column.name) or IN_PERCENT.search(split_name(column.name))
-            if named and np.nanmax(np.abs(column.values)) > 1:
+            if named and (np.abs(column.values) > 1).any():
                 column.unit = "%"  # and no share of one, as the numbers stay as they are
             elif place and not set(split_name(column.name).split()) & AMOUNTS:
                 as_dates(column, False)

@@ -101,7 +101,7 @@ def _join_repeated(
     if len(rest) < 4 or not all(groups) or len(set(groups)) == len(groups):
         return None
     index = rest[1][0] if filled(rest[1]) == 1 else ""  # the name of what stands first
-    lead, *labels = rest[0]
+    lead, *labels = rest[0] or [""]  # an empty line has no cell
     names = [index or first or lead, *(f"{g} {b}" for g, b in zip(groups, labels, strict=False))]
     under = rest[2 if index else 1 :]
     apart = len(set(names)) == len(names) == 1 + len(groups) and lead in ("", first)
