@@ -161,6 +161,45 @@ def test_a_time_of_cancelling_leaves_an_order_out(opened):
     assert worth(reading) == PLAIN
 
 
+def numbered(called: str, others: str = "", again: bool = True) -> str:
+    """Write purchases with numbers of orders, and lines of six that may be credit notes."""
+    rows = [(*row, f"{others}{1000 + n}") for n, row in enumerate(BOUGHT)]
+    more = [(who, "2024-09-01", f"{10 + n}" if again else "9.5") for n, who in enumerate(WHO[:6])]
+    rows += [(*row, called.format(2000 + n)) for n, row in enumerate(more)]
+    return lines(rows=rows, header="customer_id,date,amount,Invoice No,more")
+
+
+@pytest.mark.parametrize(
+    ("called", "others", "again", "expected"),
+    [
+        ("C{}", "", False, (3, 33, 23.5)),
+        ("CN-{}", "INV-", True, (3, 33, 23)),
+        ("GS-2024-{}", "RE-2024-", True, (3, 33, 23)),
+        ("Storno {}", "RE ", False, (3, 33, 23.5)),
+        ("{}/AVOIR", "FA", False, (3, 33, 23.5)),
+        ("CREDIT-{}", "", False, (3, 33, 23.5)),
+        ("NC{}", "F", True, (3, 33, 23)),
+        # Branches, and letters that say nothing of the kind.
+        ("AMS-{}", "BER-", True, (4, 43, 43)),
+        ("A{}", "B", False, (4, 42.5, 42.5)),
+    ],
+)
+def test_credit_notes_are_known_by_their_number(opened, called, others, again, expected):
+    reading = opened(numbered(called, others, again))[1]
+    assert worth(reading) == expected
+    back = expected[1] == 33
+    counted = [c.rows for c in reading.changes if c.what.startswith("lines of orders")]
+    assert counted == [6], "said, whether taken off or kept"
+    assert back is any(c.action == "taken off the value" for c in reading.changes)
+
+
+def test_branches_with_letters_of_credit_notes_sell_to_customers_of_their_own(opened):
+    rows = [(*row, f"{'CN' if row[0] < 'K009' else 'DE'}-{n}") for n, row in enumerate(BOUGHT)]
+    text = lines(rows=rows, header="customer_id,date,amount,order_id,more")
+    assert worth(opened(text)[1]) == PLAIN
+    assert worth(opened(numbered("R{}", "A"), "--role", "refund=r")[1]) == (3, 33, 23)
+
+
 def test_a_double_export_is_counted(opened):
     def repeated(text: str) -> list[int]:
         return [c.rows for c in opened(text)[1].changes if c.what.startswith("lines that repeat")]
@@ -208,6 +247,12 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
 @pytest.mark.parametrize(
     ("text", "message", "rows"),
     [
+        (numbered("CN-{}", "INV-", again=False), "orders such as 'CN-2000' (6 lines) may be", 60),
+        (
+            numbered("R{}", "A"),
+            "'R2000' (6 lines) may be purchases or credit notes\nt.csv, col",
+            60,
+        ),
         (ASKED, "not known whether a line was bought whose status says 'on hold' (1 line)", 60),
         (MONEY, "2 currencies: EUR (180 lines) and USD (1 line)", 60),
         (

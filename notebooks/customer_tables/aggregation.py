@@ -3,8 +3,8 @@
 Rules, each counted in the list of changes:
 
 - a line without a customer, a time or an amount is left out;
-- a line with an amount or quantity below zero, or of an order called C and a number where others
-  are numbers only, is a return: it is taken off the value and is no purchase;
+- a line with an amount or quantity below zero, or of an order whose number says that it is a
+  credit note, is a return: it is taken off the value and is no purchase;
 - a customer without any purchase is left out;
 - without an order, what a customer buys on one day is one basket.
 
@@ -22,8 +22,10 @@ from types import SimpleNamespace
 from customer_tables.changes import Change
 from customer_tables.duckdb_files import Lines, Run, literal, quoted
 from customer_tables.errors import UserError
+from customer_tables.line_kinds import LETTERS, credit_notes
 from customer_tables.names import normalise, simplify_name
 from customer_tables.source import Source
+from customer_tables.text import joined
 from customer_tables.transaction_columns import offers
 from customer_tables.vocabulary import TOTAL
 
@@ -43,12 +45,6 @@ LABEL = rf"'(?i)(.*[\s:-])?({TOTAL})'"
 SUMS = f"""bought IS NULL AND (customer IS NULL
     OR regexp_full_match(CAST(customer AS VARCHAR), {LABEL})
     OR coalesce(regexp_full_match(misread, {LABEL}), false))"""
-CANCELLED = r"CASE WHEN basket LIKE 'C%' THEN regexp_full_match(basket, 'C\d+') ELSE false END"
-CANCELLATIONS = r"""
-SELECT avg(CAST(regexp_full_match(basket, 'C?\d+') AS INTEGER)),
-    sum(CAST(regexp_full_match(basket, 'C\d+') AS INTEGER))
-FROM lines
-"""
 FACTS = {  # what the lines are like as a whole
     "total": "count(*)",
     "no_customer": "count(*) FILTER (customer IS NULL)",
@@ -129,7 +125,7 @@ FROM customers
 
 
 def customers_query(
-    file: Lines, source: Source, settled: tuple[str, dict[str, str]] | None = None
+    file: Lines, source: Source, settled: tuple[list[str], dict[str, str]] | None = None
 ) -> tuple[str, list[Change]]:
     """Aggregate the table `lines`, which the engine made of a file; see `aggregate_lines`.
 
@@ -137,7 +133,8 @@ def customers_query(
     a history, `settled` says what the whole of it told, from `settle`.
     """
     run = file.run
-    cancelled = settled[0] if settled else _cancelled(run)
+    notes, unclear = (settled[0], []) if settled else credit_notes(file, source)
+    cancelled = _is_cancelled(notes)
     back = f"(amount < 0 OR coalesce(quantity, 0) < 0 OR {cancelled})"
     purchase = f"({WHOLE} AND NOT {back})"
     asked = f"SELECT {', '.join(FACTS.values())} FROM lines".format(
@@ -145,7 +142,7 @@ def customers_query(
     )
     facts = SimpleNamespace(**dict(zip(FACTS, run(asked)[0], strict=True)))
     _refuse_lacking(file, facts, source)
-    changes = _changes(facts, source, file.name)
+    changes = [*_changes(facts, source, file.name, notes), *unclear]
     run(f"CREATE OR REPLACE VIEW purchases AS SELECT * FROM lines WHERE {purchase}")
     run(f"CREATE OR REPLACE TABLE goods AS {LOOKED_UP if file.catalogue else GOODS}")
     goods = settled[1] if settled else _goods(run) if source.category else {}
@@ -160,23 +157,18 @@ def customers_query(
     return f"{query}WHERE orders IS NOT NULL", changes
 
 
-def settle(run: Run, source: Source) -> tuple[str, dict[str, str]]:
-    """Return how cancelled orders are called and which categories have a column, once aggregated.
+def settle(lines: Lines, source: Source) -> tuple[list[str], dict[str, str]]:
+    """Return how credit notes are called and which categories have a column, once aggregated.
 
     Parts of a history are aggregated by the same rules as the whole, so that their columns agree.
     """
-    return _cancelled(run), _goods(run) if source.category else {}
+    return credit_notes(lines, source)[0], _goods(lines.run) if source.category else {}
 
 
-def _cancelled(run: Run) -> str:
-    """Return the condition that a line is of a cancelled order, as the names of orders tell."""
-    kind = run("SELECT typeof(basket) FROM lines LIMIT 1")
-    if not kind or kind[0][0].upper() not in ("VARCHAR", "STRING"):
-        return "false"
-    if not run("SELECT count(*) FROM lines WHERE basket LIKE 'C%'")[0][0]:
-        return "false"
-    share, cancelled = run(CANCELLATIONS)[0]
-    return CANCELLED if cancelled and share > 0.9 else "false"
+def _is_cancelled(notes: list[str]) -> str:
+    """Return the condition that a line is of a credit note, as the numbers of orders tell."""
+    listed = ", ".join(map(literal, notes))
+    return f"coalesce({LETTERS} IN ({listed}), false)" if notes else "false"
 
 
 def _refuse_lacking(file: Lines, facts: SimpleNamespace, source: Source) -> None:
@@ -219,7 +211,7 @@ def _refuse_lacking(file: Lines, facts: SimpleNamespace, source: Source) -> None
         )
 
 
-def _changes(facts: SimpleNamespace, source: Source, name: str) -> list[Change]:
+def _changes(facts: SimpleNamespace, source: Source, name: str, notes: list[str]) -> list[Change]:
     """Count what the rules concern."""
     if not (isinstance(facts.first, datetime) and isinstance(facts.last, datetime)):
         raise UserError(
@@ -232,7 +224,7 @@ def _changes(facts: SimpleNamespace, source: Source, name: str) -> list[Change]:
         (f"lines without a customer ({source.customer})", facts.no_customer, "left out"),
         (f"lines without a readable time ({source.time})", facts.no_time, "left out"),
         ("lines without a readable amount", facts.no_amount, "left out"),
-        ("lines of cancelled orders", facts.cancelled, "taken off the value"),
+        (f"lines of orders called {joined(notes)}", facts.cancelled, "taken off the value"),
         (
             "returns: lines below zero, or refunds",
             facts.returned,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from customer_tables.changes import Change
-from customer_tables.duckdb_files import Lines, literal, quoted
+from customer_tables.duckdb_files import Lines, Run, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import normalise, split_name
 from customer_tables.numbers import CURRENCIES
@@ -94,6 +94,16 @@ GIVEN_BACK = re.compile(  # amounts, on the line of the purchase
     r"(total )?(refund(ed)?|returned|erstattet(er)?|rembours[ée]e?|reembolsad[oa]|rimborsat[oa]) "
     r"(amount|total|value|betrag|montant|importe|importo)|(amount|total) (refunded|returned)"
 )
+# Letters in the numbers of credit notes: words, usual abbreviations, and what may be anything.
+NOTES = re.compile(
+    r"credit(note|memo|nota|factuur)?|storno(rechnung)?|rechnungskorrektur|abono|rectificativa|"
+    r"notacr[ée]dito|notadecr[ée]dito|notedecr[ée]dit|korekta"
+)
+LIKELY = frozenset("cn crn cm gs gut rtn ret rfd avo avr nc ncr kor fvk zw stn st rk".split())
+POSSIBLE = frozenset("c cr r re rf rx sr k a av ab fr dev d fk g s".split())
+RARE, MINOR_SHARE = 0.1, 1 / 3  # of the lines
+EVIDENT = 0.5  # share of lines before which the same customer bought, or bought the same
+LETTERS = "translate(upper(basket), '0123456789 -/_.:#', '')"
 MOMENT, A_TIME = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*$", "a time"
 
 
@@ -224,6 +234,82 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
         conditions[IGNORE] += [says for says, _ in left]
         changes += [change for _, change in left]
     return {kind: " OR ".join(says) or "false" for kind, says in conditions.items()}, changes
+
+
+def credit_notes(lines: Lines, source: Source) -> tuple[list[str], list[Change]]:
+    """Return the letters of the numbers by which orders are credit notes, and what is not clear.
+
+    Letters that mean a credit note do so for certain, by themselves or as the only ones beside
+    numbers without any (C536379); an abbreviation does where its customers had bought the same
+    before. It is looked for in the table `lines` of the engine.
+
+    Raises
+    ------
+    UserError
+        If they may be credit notes or purchases, and it is not said which.
+    """
+    run = lines.run
+    kind = run("SELECT typeof(basket) FROM lines LIMIT 1") if source.order else []
+    if not kind or kind[0][0].upper() not in ("VARCHAR", "STRING"):
+        return [], []
+    orders = "SELECT basket, count(*) AS told, count(*) FILTER (amount > 0) AS above FROM lines"
+    told = f"SELECT {LETTERS}, sum(told), sum(above), min(basket) FROM ({orders} GROUP BY basket)"
+    rows = run(f"{told} WHERE basket IS NOT NULL GROUP BY 1 LIMIT {MOST_KINDS + 1}")
+    if len(rows) > MOST_KINDS:
+        return [], []
+    found = {letters: count for letters, count, *_ in rows}
+    total = sum(found.values())
+    given = {cell.upper() for cells in (source.purchase, source.refund) for cell in cells}
+    notes, rare = [cell.upper() for cell in source.refund if cell.upper() in found], {}
+    for letters, count, above, cell in sorted(rows):
+        if letters in given or not letters or count > MINOR_SHARE * total:
+            continue
+        bare = letters == "C" and found.get("", 0) + count > (1 - RARE) * total
+        likely = _likelihood(letters) + (0 if bare else _evidence(run, letters, source))
+        if bare or likely > 2:
+            notes.append(letters)
+        elif likely == 2:
+            raise _unclear(lines, source.order, letters, count, cell)
+        elif above and count <= RARE * total:
+            rare[letters] = above
+    shown = joined([f"{letters} ({above:,})" for letters, above in rare.items()][:6])
+    what = f"lines of orders with other letters in their number: {shown}"
+    kept = Change(what, source.order, sum(rare.values()), "kept as bought")
+    return sorted(notes), [kept] if rare else []
+
+
+def _likelihood(letters: str) -> int:
+    """Return how likely letters mean a credit note: 3 is certain, below 0 is not known to."""
+    word = letters.lower()
+    if NOTES.fullmatch(word) or kind_of("", word) == REFUND:
+        return 3
+    return 1 if word in LIKELY else 0 if word in POSSIBLE else -2
+
+
+def _evidence(run: Run, letters: str, source: Source) -> int:
+    """Return 2 where before most lines the customer bought the same otherwise, 1 for anything."""
+    if _likelihood(letters) < 0:
+        return 0
+    what, there = "product" if source.product else "abs(amount)", "customer IS NOT NULL"
+    told = f"SELECT customer, {what} AS what, bought FROM lines WHERE {there} AND {LETTERS}"
+    first = "SELECT customer, {}min(bought) AS since FROM others GROUP BY ALL"
+    query = f"""WITH notes AS ({told} = {literal(letters)} AND amount > 0),
+        others AS ({told} <> {literal(letters)}),
+        known AS ({first.format("")}), same AS ({first.format("what, ")})
+    SELECT count(*), count(*) FILTER (known.since <= bought),
+        count(*) FILTER (same.since <= bought)
+    FROM notes LEFT JOIN known USING (customer) LEFT JOIN same USING (customer, what)"""
+    rows, later, again = run(query)[0]
+    return 0 if not rows else (later >= EVIDENT * rows) + (again >= EVIDENT * rows)
+
+
+def _unclear(lines: Lines, column: str, letters: str, count: int, cell: str) -> UserError:
+    """Ask whether orders are credit notes."""
+    return UserError(
+        f"orders such as {cell[:40]!r} ({counted(count, 'line')}) may be purchases or credit notes",
+        where=f"{lines.name}, column {column!r}{lines.line_of(cell)}",
+        remedy=f'say which: --role refund="{letters}" or --role purchase="{letters}"',
+    )
 
 
 def _is_own_line(column: str, cell: str) -> bool:

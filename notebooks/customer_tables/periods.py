@@ -59,7 +59,7 @@ def split_history(lines: Lines, source: Source, cut: str, columns: Iterable[str]
     if at is None:
         days = (last - first).days + 1
         return History(why_not=f"a history of {days:,} days is too short to be cut in two")
-    settled = settle(run, source)
+    settled = settle(lines, source)
     after = last + timedelta(days=1) - at
     bounds = {"earlier": (None, at), "before": (at - after, at), "after": (at, at + after)}
     found: dict[str, pd.DataFrame] = {}
