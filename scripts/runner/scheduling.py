@@ -20,7 +20,6 @@ from segmentation.stages import Stage, dependents
 
 _AT_ONCE = min(2, os.cpu_count() or 1)  # notebooks side by side
 _LARGE = 2**22  # bytes of cleaned customers beyond which one notebook at a time fills the memory
-_AHEAD = 2  # notebooks whose imports are loaded while others work, unless a table is large
 
 
 def run_stages(work: Work) -> None:
@@ -40,7 +39,7 @@ async def _run_stages(work: Work) -> None:
         schedule = _Schedule(work, kernels)
         try:
             async with asyncio.TaskGroup() as group:
-                for stage in work.plan.series:
+                for stage in _in_turn(work.plan.series):
                     group.create_task(schedule.settle(stage))
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -54,7 +53,7 @@ class _Schedule:
         self._settled = {stage.number: asyncio.Event() for stage in work.plan.series}
         self._waiting = list(work.plan.series)
         self._places = asyncio.Semaphore(_AT_ONCE)
-        self._ahead, self._narrow = _AHEAD, False
+        self._narrow = False
         self._rendering = asyncio.Lock()
 
     async def settle(self, stage: Stage) -> None:
@@ -73,7 +72,7 @@ class _Schedule:
                 work.skipped.add(stage.number)
         if not self._narrow and _is_large(work.place.tree):
             # The table should not be in memory twice: one place less, and nothing loaded ahead.
-            self._narrow, self._ahead = True, 0
+            self._narrow = True
             for _ in range(_AT_ONCE - 1):
                 await self._places.acquire()
         self._settled[stage.number].set()
@@ -87,10 +86,10 @@ class _Schedule:
         began = now()
 
         def on_cell(done: int, total: int) -> None:
-            # The notebook's own kernel is up: now what the next import may take the processor.
-            due = [other for other in self._waiting if work.plan.chosen(other)]
-            for other in due[: self._ahead] if done == 0 else ():
-                self._kernels.prepare(_names(work, other))
+            # The notebook's own kernel is up: now what comes after it may load its imports.
+            for other in self._waiting if done == 0 and not self._narrow else ():
+                if other.needs[-1:] == (stage.number,) and work.plan.chosen(other):
+                    self._kernels.prepare(_names(work, other))
             work.progress.advance(stage, done, total)
 
         (tree / "notebooks").mkdir(exist_ok=True)
@@ -104,6 +103,14 @@ class _Schedule:
         stamp = records.Stamp(key, hashes, began, took, cells, peak_memory)
         records.write_stamp(tree, stage, stamp)
         work.progress.done(stage, seconds)
+
+
+def _in_turn(series: tuple[Stage, ...]) -> list[Stage]:
+    """Order stages by who goes first where several could run.
+
+    Those that most others wait for do; among the rest the later ones, which take longer.
+    """
+    return sorted(series, key=lambda s: (len(dependents(s, series)), s.number), reverse=True)
 
 
 def _is_large(tree: Path) -> bool:
