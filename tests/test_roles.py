@@ -64,6 +64,11 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("", "days since last contact|months since last credit inquiry|Rating"),
         ("", "InstallmentRatePercentOfIncome"),
         ("", "promo|promotions received|coupons_sent|Discount emails|last_order|Last visit"),
+        (
+            "",
+            "promotion|discount_offered|coupon views|vouchers issued|has_discount_offer|got_coupon",
+        ),
+        ("", "deals|open deals|discount_rate|forecast discount|coupon_received|promo eligible"),
         ("", "weekof purchase|YearsSinceLastPromotion|Pur Vol No Promo"),
         (
             "tenure",
@@ -84,8 +89,12 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("engagement", "Bonus_miles|points earned|loyalty points|Flight_miles_12mo"),
         ("frequency", "Bestellungen|AnzahlKäufe|Nombre de commandes|pedidos"),
         ("value", "CLV|total_spent|Expenditure|Revenue|annual_premium|Umsatz|TotalCharges"),
-        ("value", "donation_amount|Gift value"),
-        ("ticket", "avg_order_value|AOV|average basket|AvgTransactionValue"),
+        (
+            "value",
+            "donation_amount|Gift value|total_donated|Spending|Sales 2023|purchase amount (usd)",
+        ),
+        ("", "spa spend|purchases online|spend on wine"),  # a part of what somebody is worth
+        ("ticket", "avg_order_value|AOV|average basket|AvgTransactionValue|average gift"),
         ("breadth", "NumOfProducts|num_policies|Total_Relationship_Count|product_count"),
         ("discount", "CouponUsed|NumDealsPurchases|discount_share|Discounts used|promos used"),
         ("returns", "returns|return_rate|ReturnedItems|number of returns|Retouren"),
@@ -115,6 +124,16 @@ def test_what_a_column_says_of_a_customer(role, names):
         table = with_behaviour(name, np.random.default_rng(1).poisson(9, ROWS) + 1)
         found = {c.role for c in described(table).columns} - {""}
         assert found == ({role} if role else set()), name
+
+
+@pytest.mark.parametrize("name", ["donation", "Gifts", "contributions_12m", "purchases"])
+@pytest.mark.parametrize(
+    ("values", "role"),
+    [([3, 5, 2, 1, 1], "frequency"), ([50, 100, 20, 25, 5], "value"), ([37, 81, 64], "value")],
+)
+def test_whole_numbers_of_gifts_or_purchases_are_how_many_or_how_much(name, values, role):
+    columns = described(with_behaviour(name, values)).columns
+    assert {column.role for column in columns} - {""} == {role}
 
 
 DAYS = pd.Timestamp("2024-02-29 18:00") - pd.to_timedelta(np.arange(ROWS) % 90, "D")

@@ -25,6 +25,7 @@ YEARS = (1850, 2100)
 RESERVED = frozenset({"abs", "log1p", "max", "min", "ratio", "inf", "nan", *keyword.kwlist})
 NUMERIC = ("money", "count", "share", "months", "number")  # kinds
 MANY = 1000  # whole numbers from 0 or 1 that stay below are taken for counts
+FEW = 20  # gifts or purchases of the median customer who made some; amounts are larger
 SENSITIVE = "sensitive: describes, and stays out of the distance"
 OUTCOME = "an outcome: makes and describes no segment; segments are held against it"
 UNNAMED = re.compile(r"(unnamed|column|index|x)?( \d+)?")  # a column that somebody else named
@@ -217,6 +218,8 @@ def _guess_kind(words: str, tokens: set[str], values: pd.Series, kind: str, whol
         return "number"
     if re.fullmatch(vocabulary.VALUES[0], words):
         return "money"
+    if re.fullmatch(vocabulary.GIFTS, words):
+        return "count" if counts and _are_few(values) else "money"
     if share or (low >= 0 and high <= 1 and not whole):
         return "share"
     if money and tokens & vocabulary.SPENDING and not numbered:
@@ -229,6 +232,12 @@ def _guess_kind(words: str, tokens: set[str], values: pd.Series, kind: str, whol
     if (counts and tokens & vocabulary.COUNT) or (few and unnamed):
         return "count"
     return "money" if money and tokens & vocabulary.MONEY else "number"
+
+
+def _are_few(values: pd.Series) -> bool:
+    """Whether whole numbers are how many gifts or purchases: amounts are larger, or round."""
+    some = values[values > 0]
+    return some.median() <= FEW and (some % 5 == 0).mean() < 0.5
 
 
 def measures_time(words: str) -> bool:

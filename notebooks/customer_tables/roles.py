@@ -140,6 +140,8 @@ def give_roles(
             continue
         free = [g for g in settled.values() if g.role in PARTS and not g.plays]
         free = [g for g in free if g.kind in entry.get("kinds", NUMERIC)]
+        but_not = re.compile(entry.get("but_not", NOTHING))
+        free = [g for g in free if not but_not.search(g.label.lower())]
         if role in DATED:  # other numbers can be days ago, or amounts
             free = [g for g in free if g.unit == YEAR]
         for sure in ("certain", "likely"):

@@ -151,11 +151,18 @@ VALUES = (
     r"purchases|sales|spend|spent|spending|expenditures?|amount( spent)?|charges|payments?",
     r"(.* )?premiums?( .*)?",
 )
-PARTIAL_VALUES = (
-    r"(?!.*(hour|day|date|week|month|year|time) ?of)"
-    r"(.* )?(purchases?|sales|spend|spent|spending|purchase amount|amount spent"
-    r"|expenditures?)( .*)?",
-    r"(total |average )?(gift|donation|contribution)( (amount|total|value))?",
+# Whole numbers of these are how many or how much, as their values say.
+GIFTS = (
+    r"((total|past|previous|annual|yearly|lifetime) )*"
+    r"(gifts?|donations?|contributions?|pledges?|purchases)"
+    r"( (given|made|total|\d.*|((in|over) )?(the )?(last|past) .*|per .*))*"
+)
+PARTIAL_VALUES = (  # all spending: "spa spend" is only a part of what somebody is worth
+    r"((total|net|gross|overall|lifetime|customer|client|average|amount|last|past|cumulative"
+    r"|\d+ ?m(onths?)?) )*(purchases?|sales|spend|spent|spending|purchase amount|expenditures?)"
+    r"( (amounts?|totals?|values?|usd|eur|gbp|ytd|to date|\d.*|((in|over) )?(the )?(last|past) .*"
+    r"|per .*))*",
+    rf"{GIFTS}( (amount|value))*|(total |amount |sum )(donated|given|pledged)( .*)?",
 )
 LENDING = re.compile(r"\b(loans?|credits|debts?|borrow\w*|instal\w*|interest rate|duration)\b")
 CUSTOMER_WORDS = re.compile(r"\b(customer|cust|client|user|member|household|account|holder)")
