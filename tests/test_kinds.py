@@ -161,6 +161,42 @@ def test_a_time_of_cancelling_leaves_an_order_out(opened):
     assert worth(reading) == PLAIN
 
 
+def at_night(form: str, clock: str) -> str | bytes:
+    """Write purchases at half past eleven by some clock: as text, JSON or Parquet."""
+    frame = pd.DataFrame(BOUGHT, columns=["customer_id", "date", "amount"])
+    if form == "Parquet":
+        frame["date"] = pd.to_datetime(frame["date"] + " 23:30").dt.tz_localize(clock)
+        return frame.to_parquet(index=False)
+    frame["date"] += f" {clock}"
+    if form == "day first":
+        frame["date"] = frame["date"].str.replace(r"(\d+)-(\d+)-(\d+)", r"\3.\2.\1", regex=True)
+    return frame.to_json(orient="records", lines=True) if form == "JSON" else frame.to_csv()
+
+
+@pytest.mark.parametrize(
+    ("form", "clock"),
+    [
+        ("ISO", "23:30:00+05:00"),
+        ("ISO", "11:30 PM Z"),
+        ("ISO", "23:30:00.250 -0500"),
+        ("day first", "23:30 EST"),
+        ("day first", "23:30:00 GMT+0100 (CET)"),
+        ("JSON", "23:30:00+05:00"),
+        ("Parquet", "America/New_York"),
+        ("Parquet", "+05:30"),
+    ],
+)
+def test_times_with_a_zone_are_read_by_their_own_clock(opened, tmp_path, form, clock):
+    _, reading = opened(at_night(form, clock))
+    assert worth(reading) == PLAIN
+    assert reading.table["evening_share"].eq(1).all()
+    assert [c.rows for c in reading.changes if c.what.startswith("times ")] == [180]
+    rows = read_table(tmp_path / "t.csv")  # as if they were customers
+    assert [c.rows for c in rows.changes if c.what.startswith("times ")] == [180]
+    assert set(rows.table["date"].dt.hour) == {23}
+    assert list(opened(lines())[1].table["tenure_days"]) == list(reading.table["tenure_days"])
+
+
 def numbered(called: str, others: str = "", again: bool = True) -> str:
     """Write purchases with numbers of orders, and lines of six that may be credit notes."""
     rows = [(*row, f"{others}{1000 + n}") for n, row in enumerate(BOUGHT)]

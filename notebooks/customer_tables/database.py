@@ -182,7 +182,7 @@ def _column(values: Sequence[Any]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values], pa.string())
     kind = column.type
     if pa.types.is_timestamp(kind):  # Arrow keeps the moment in UTC beside the zone
-        return column.cast(pa.timestamp("us", kind.tz)).cast(pa.timestamp("us"))
+        return column.cast(pa.timestamp("us", kind.tz and "UTC"))
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_temporal(kind):
         if not pa.types.is_date(kind):
             return pa.array([None if value is None else str(value) for value in values])

@@ -32,9 +32,11 @@ MONTHS = {
     )
 } | {"sept": 9}
 _YEAR = r"(?:(?P<year>\d{4})|(?P<short>\d{2}))"
+ZONE = r"(?:Z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|[A-Z]{3,4})(?: \(.*\))?"
+BY_THE_CLOCK = "read by the clock as written"  # what is done about zones: a shop's day is local
 _TIME = (
     r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>\.\d+)?)?"
-    r"\s*(?P<half>[aApP]\.?[mM]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?$"
+    rf"\s*(?P<half>[aApP]\.?[mM]\.?)?\s*(?P<zone>{ZONE})?)?$"
 )
 _MONTH = r"(?P<word>(?i:" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r"))\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
@@ -60,7 +62,7 @@ SPAN = (1900, 2100)
 class Dates:
     """Texts taken apart as dates; one entry for each text.
 
-    Years of two digits are in "short"; "half" is 0 for am and 12 for pm; "zone" is in minutes.
+    Years of two digits are in "short"; "half" is 0 for am and 12 for pm; "zone" is 1 for any.
     """
 
     form: np.ndarray  # "iso", "numbers" ... after `PATTERNS`; "" for what is no date
@@ -105,19 +107,12 @@ def _as_numbers(group: str, texts: pa.Array) -> np.ndarray:
     words = {
         "word": lambda text: MONTHS[text.lower()],
         "half": lambda text: 12.0 if text[0] in "pP" else 0.0,
-        "zone": _minutes,
+        "zone": lambda text: 1.0,
     }
     if read := words.get(group):
         return np.array([read(text) if text else np.nan for text in texts.to_pylist()])
     numbers = pc.cast(pc.if_else(pc.equal(texts, ""), None, texts), pa.float64())
     return numbers.to_numpy(zero_copy_only=False).astype(float)
-
-
-def _minutes(zone: str) -> float:
-    digits = zone[1:].replace(":", "")
-    if not digits.isdigit():
-        return 0.0
-    return (1 if zone[0] == "+" else -1) * (60 * int(digits[:2]) + int(digits[2:]))
 
 
 def _convert(dates: Dates, order: str) -> np.ndarray:
@@ -139,7 +134,7 @@ def _convert(dates: Dates, order: str) -> np.ndarray:
     half = parts["half"]
     twelve = ~np.isnan(half) & (parts["hour"] == 12)
     clock = parts | {"hour": np.where(twelve, 0, parts["hour"]) + np.nan_to_num(half)}
-    micros = -np.nan_to_num(parts["zone"]) * 60e6
+    micros = np.zeros(len(stamps))
     for name, (scale, limit) in CLOCK.items():
         value = np.nan_to_num(clock[name])
         stamps[value >= limit] = np.datetime64("NaT", "us")
@@ -169,7 +164,7 @@ def read_dates(column: Column, dates: Dates, missing: np.ndarray, order: str) ->
     for what, mask, action in (
         ("dates like 3/4/2024", dates.form == "numbers", f"read with the {first} first"),
         ("years of two digits", ~np.isnan(dates.parts["short"]), "69 to 99 taken for 19.."),
-        ("times with a zone", ~np.isnan(dates.parts["zone"]), "turned into UTC"),
+        ("times with a zone", ~np.isnan(dates.parts["zone"]), BY_THE_CLOCK),
         ("dates in another form", dates.form != main, "read as dates too"),
     ):
         column.note(what, mask & read, action)

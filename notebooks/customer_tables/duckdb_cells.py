@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from customer_tables.dates import EPOCH, MONTHS, Dates, parse_dates
+from customer_tables.dates import EPOCH, MONTHS, ZONE, Dates, parse_dates
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import minor_unit, split_name
@@ -42,8 +42,11 @@ WRAPPED = r"""^(?:="([^"]*)"|'(\d.*))$"""
 HALF = r"\d ?[aApP][mM]$"  # of the day
 SEEN = 20_000  # different days that are looked at
 FIRST_LINES = 20_000  # by which a text is taken for one that is plainly written
-ZONE = r"\s*(UTC|GMT|Z)$"  # the zone in which times are read
-ZONED = rf".*\d{ZONE}"
+# A zone behind a clock or an ISO day; behind other days an offset could be a part of them.
+ZONED = (
+    rf"^(.*(?:\d{{4}}-\d{{2}}-\d{{2}}|:\d{{2}}(?:\.\d+)?(?: ?[AaPp][Mm])?))\s*{ZONE}$"
+    r"|^(.*\d)\s*(?:UTC|GMT|Z)$"
+)
 
 
 def is_misread(cell: str, value: str, *, any_word: bool = False) -> str:
@@ -255,9 +258,8 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         same = f"starts_with(CAST({time} AS VARCHAR), {cell})"
         return f"CASE WHEN {same} THEN CASE WHEN {time} {CALENDAR} THEN {time} END END"
     raw = f"trim(CAST({cell} AS VARCHAR))"
-    zoned = f"regexp_full_match({raw}, {literal(ZONED)})"
-    if lines.ask("count(*)", f"WHERE {zoned}")[0][0]:
-        raw = f"regexp_replace({raw}, {literal(ZONE)}, '')"
+    if count_zoned(lines, column):
+        raw = f"regexp_replace({raw}, {literal(ZONED)}, '\\1\\2')"
     text = f"replace({raw}, 'T', ' ')"
     seen, dates = _days(lines, f"split_part({text}, ' ', 1)", cell)
     _refuse_two_ways(lines, cell, seen, dates)
@@ -292,6 +294,12 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         where=lines.name,
         remedy="write them like 2024-03-31 14:05",
     )
+
+
+def count_zoned(lines: Lines, column: str) -> int:
+    """Count the times in a column of text behind which their zone stands."""
+    cell = f"trim(CAST({quoted(column)} AS VARCHAR))"
+    return lines.ask("count(*)", f"WHERE regexp_full_match({cell}, {literal(ZONED)})")[0][0]
 
 
 def _refuse_two_ways(lines: Lines, cell: str, seen: list[str], dates: Dates) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+import pyarrow.parquet as pq
 
 from customer_tables.changes import Change
 from customer_tables.duckdb_files import Lines, literal, quoted, unreadable
@@ -34,6 +36,7 @@ from customer_tables.source import FOUND_OUT, Options
 from customer_tables.table import read_table
 
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 1280 << 20  # bytes that DuckDB may take
+MOMENT = "TIMESTAMP WITH TIME ZONE"
 JSON = "read_json({}, format='newline_delimited', compression='none', sample_size=100000)"
 
 
@@ -43,8 +46,8 @@ def open_lines(
 ) -> Iterator[Lines]:
     """Open transaction lines, and what is known about products, in a DuckDB of their own.
 
-    It lies in a folder that is gone afterwards. Times with a zone are read as UTC, whatever the
-    zone of this machine.
+    It lies in a folder that is gone afterwards. Times with a zone are read by their own clock,
+    whatever the zone of this machine.
 
     Raises
     ------
@@ -101,11 +104,15 @@ def _open(
         sql, changes = quoted(f"sheet of {path}"), tuple(reading.changes)
         connection.register(f"sheet of {path}", reading.table)
     elif form == "parquet":
-        sql = f"read_parquet({literal(str(place))})"
+        sql, changes = _view_parquet(place)
     else:
         sql = f"file_{number}"
         if form == "json":
             read = JSON.format(literal(str(place)))
+            kinds = connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()
+            if any(MOMENT in kind for _, kind, *_ in kinds):  # their zones are not to be lost
+                named = {name: kind.replace(MOMENT, "VARCHAR") for name, kind, *_ in kinds}
+                read = read.removesuffix(")") + f", columns={named})"
             listed = _flattened(connection, read)
             connection.execute(f"CREATE TABLE {sql} AS SELECT {listed} FROM {read}")
         else:
@@ -122,6 +129,27 @@ def _open(
         options=options,
         text=place if form == "text" else None,
     )
+
+
+def _view_parquet(path: Path) -> tuple[str, tuple[Change, ...]]:
+    """Return a Parquet file as SQL, moments by the clock of their zone, and which these are."""
+    shown, changes = [], []
+    file = pq.ParquetFile(path)
+    for column in file.schema_arrow:
+        zone = getattr(column.type, "tz", None)
+        if not zone:
+            continue
+        name, offset = quoted(column.name), re.fullmatch(r"([+-])(\d\d):(\d\d)", zone)
+        local = f"timezone({literal(zone)}, {name})"
+        if offset:
+            minutes = int(f"{offset[1]}{60 * int(offset[2]) + int(offset[3])}")
+            local = f"CAST({name} AS TIMESTAMP) + to_minutes({minutes})"
+        shown.append(f"{local} AS {name}")
+        what, action = f"times in {zone}", "read by the clock there"
+        changes.append(Change(what, column.name, file.metadata.num_rows, action))
+    replaced = f" REPLACE ({', '.join(shown)})" if shown else ""
+    read = f"read_parquet({literal(str(path))})"
+    return (f"(SELECT *{replaced} FROM {read})" if shown else read), tuple(changes)
 
 
 def _flattened(connection: duckdb.DuckDBPyConnection, read: str) -> str:

@@ -42,14 +42,23 @@ def read_json_lines(data: bytes, file: str) -> Raw:
         If a line is no object, or a key holds values of several types.
     """
     try:
-        table = pyarrow.json.read_json(
-            io.BytesIO(data), pyarrow.json.ReadOptions(block_size=max(len(data), 1))
-        )
+        how = pyarrow.json.ReadOptions(block_size=max(len(data), 1))
+        table = pyarrow.json.read_json(io.BytesIO(data), how)
+        if times := [_as_text(field) for field in table.schema if "timestamp" in str(field.type)]:
+            as_text = pyarrow.json.ParseOptions(explicit_schema=pa.schema(times))
+            table = pyarrow.json.read_json(io.BytesIO(data), how, as_text)
     except pa.ArrowException as error:
         said = " ".join(str(error).split())[:150]
         remedy = "write one object a line with values of one type for each key, or CSV"
         raise UserError(f"the lines of JSON cannot be read: {said}", file, remedy) from None
     return _columns(table.flatten(), file, "line")
+
+
+def _as_text(field: pa.Field) -> pa.Field:
+    """Return a field whose times are texts: as times, Arrow turns them into UTC."""
+    if pa.types.is_struct(field.type):
+        return pa.field(field.name, pa.struct([_as_text(part) for part in field.type]))
+    return pa.field(field.name, pa.string()) if pa.types.is_timestamp(field.type) else field
 
 
 def _columns(table: pa.Table, file: str, word: str) -> Raw:
@@ -67,7 +76,7 @@ def _columns(table: pa.Table, file: str, word: str) -> Raw:
             raw.names.append(" ".join(name.split()))
             raw.columns.append(simple)
             if pa.types.is_timestamp(column.type) and column.type.tz:
-                what, action = f"times in {column.type.tz}", "turned into UTC"
+                what, action = f"times in {column.type.tz}", "read by the clock there"
         if what:
             raw.changes.append(Change(what, name, table.num_rows, action))
     if all(pa.types.is_string(column.type) for column in raw.columns[:1]):
@@ -83,6 +92,8 @@ def _simplify(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     kind = column.type
     if types.is_boolean(kind):
         return column
+    if types.is_timestamp(kind) and kind.tz:
+        column = pc.local_timestamp(column)
     if types.is_timestamp(kind) or types.is_date(kind):
         return column.cast(pa.timestamp("us"), safe=False)
     huge = types.is_uint64(kind) and (pc.max(column).as_py() or 0) >= 2**63

@@ -15,11 +15,14 @@ import duckdb
 
 from customer_tables.aggregation import customers_query
 from customer_tables.changes import Change, Reading, Use
+from customer_tables.dates import BY_THE_CLOCK
 from customer_tables.duckdb_cells import (
     HUNDREDTH,
     MONEY,
     SINCE_1970,
     WHOLE,
+    ZONED,
+    count_zoned,
     is_misread,
     settle_amount,
     settle_discount,
@@ -227,6 +230,9 @@ def _listed(
     if values[bought].startswith(SINCE_1970):
         told.append(("seconds or milliseconds since 1970", source.time, "read as times in UTC"))
     changes = [Change(f"numbers in {what}", column, action=action) for what, column, action in told]
+    if literal(ZONED) in values[bought]:
+        zoned = count_zoned(file, source.time)
+        changes.append(Change("times with a zone", source.time, zoned, BY_THE_CLOCK))
     kept = f"NOT ({ignore})" + (f" OR {some}" if is_plain else "")
     query = _named({key: sql for key, sql in chosen.items() if key not in lacking})
     query += f" FROM (SELECT *, {_named(values)} FROM {file.sql}) AS cells WHERE {kept}"
