@@ -60,10 +60,13 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
     ("role", "names"),
     [
         ("recency", "Recency|days_since_last_order|DaySinceLastOrder|Months Inactive 12 mon"),
-        ("recency", "last_purchase_days_ago|inactive days|Days since last visit|weekslast"),
+        (
+            "recency",
+            "last_purchase_days_ago|inactive days|days_since_visit|Days since last visit|weekslast",
+        ),
         ("", "days since last contact|months since last credit inquiry|Rating"),
         ("", "InstallmentRatePercentOfIncome"),
-        ("", "promo|promotions received|coupons_sent|Discount emails|last_order|Last visit"),
+        ("", "promo|promotions seen|coupons_sent|Discount emails|last_order|Last visit"),
         (
             "",
             "promotion|discount_offered|coupon views|vouchers issued|has_discount_offer|got_coupon",
@@ -78,6 +81,10 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
             "tenure",
             "Days_since_enroll|months since joining|DaysSinceSignup|years since account opened",
         ),
+        (
+            "tenure",
+            "years customer|Donor years|months_subscribed|days since install|1st update days ago",
+        ),
         ("tenure", "Vintage|Months Since Policy Inception|customer age months|YearsWithCompany"),
         ("frequency", "Orders|OrderCount|order_count|NumberOfOrders|orders_12m|total flights"),
         (
@@ -87,25 +94,35 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("frequency", "Flight_trans_12|card transactions|online transaction count"),
         ("", "card transaction value|flight transaction fee"),
         ("engagement", "Bonus_miles|points earned|loyalty points|Flight_miles_12mo"),
+        ("frequency", "rentals|Avg visit frequency|bookings_checked_in|top_ups"),
         ("frequency", "Bestellungen|AnzahlKäufe|Nombre de commandes|pedidos"),
+        ("value", "ARR|Annual bill|Value"),
+        ("rate", "MRR|arpu"),
         ("value", "CLV|total_spent|Expenditure|Revenue|annual_premium|Umsatz|TotalCharges"),
         (
             "value",
             "donation_amount|Gift value|total_donated|Spending|Sales 2023|purchase amount (usd)",
         ),
         ("", "spa spend|purchases online|spend on wine"),  # a part of what somebody is worth
-        ("ticket", "avg_order_value|AOV|average basket|AvgTransactionValue|average gift"),
-        ("breadth", "NumOfProducts|num_policies|Total_Relationship_Count|product_count"),
+        ("ticket", "avg_order_value|AOV|average basket|AvgTransactionValue|average gift|avggift"),
+        (
+            "breadth",
+            "product_lines|features used|NumOfProducts|num_policies|Total_Relationship_Count",
+        ),
         ("discount", "CouponUsed|NumDealsPurchases|discount_share|Discounts used|promos used"),
         ("returns", "returns|return_rate|ReturnedItems|number of returns|Retouren"),
         ("claims", "Total Claim Amount|n_claims|ClaimCount"),
         ("complaints", "Number of Open Complaints|complaints_12m|Customer service calls"),
+        ("complaints", "calls_to_care"),
+        ("contract", "contract_months|Contract length|subscription period"),
+        ("cancelled", "cancellations|no_shows|cancelled bookings|BookingsNoShowed"),
         ("satisfaction", "SatisfactionScore|NPS|Average Rating"),
         ("credit", "Avg_Utilization_Ratio|credit card debt|Total_Revolving_Bal"),
         ("wealth", "assets|net worth|total_assets"),
         ("loan", "loan_amount|funded_amnt|loanamt|LoanAmount|amount financed"),
         ("interest", "interest_rate|int_rate|APR"),
-        ("duration", "term|loan_length|DurationInMonth|duration"),
+        ("duration", "loan_length|credit duration|LoanTerm"),
+        ("", "term|DurationInMonth|duration"),  # of a loan, only beside one
         ("inquiries", "inquiries_last_12m|inq_last_6mths|num credit inquiries"),
         ("accounts", "total_credit_lines|cards|num_open_accounts|NumCreditCards"),
         ("calls", "calls|total_day_calls|monthly_calls"),
@@ -114,7 +131,8 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("arrears", "days_past_due|DPD|late_payments|missed payments"),
         ("holdings", "balance|Account Balance|total_deposits"),
         ("engagement", "NumWebVisitsMonth|logins|HourSpendOnApp|email_clicks|sessions_30d"),
-        ("contacts", "campaign|number_of_contacts"),
+        ("contacts", "campaign|emails_sent|promotions received"),
+        ("contact", "number_of_contacts|Contacts Count 12 mon"),
         ("household", "Kidhome|Number of children|dependents|family_size|nkids|hhsize"),
         ("income", "Income|Annual Income|EstimatedSalary|faminc"),
     ],
@@ -197,6 +215,8 @@ def test_a_balance_beside_a_limit_is_owed(limit):
         ("F,M", ["", ""]),  # female and male, perhaps
         ("accountlength,monthlycharges,totalcharges", ["tenure", "rate", "value"]),
         ("AMOUNT,DURATION", ["loan", "duration"]),
+        ("loan_amnt,term", ["loan", "duration"]),
+        ("duration,campaign,previous", ["", "contacts", "earlier_contacts"]),  # of a call
         ("Amount,visits", ["value", "frequency"]),
     ],
 )
@@ -204,6 +224,14 @@ def test_what_a_column_says_beside_others(columns, roles):
     values = np.random.default_rng(3).integers(1, 4000, (ROWS, 1 + columns.count(",")))
     dataset = described(pd.DataFrame(values, columns=columns.split(",")))
     assert [column.role for column in dataset.columns if not column.kind == "id"] == roles
+
+
+def test_values_that_no_column_of_a_role_has():
+    """An account is overdrawn, what is owed is not; and no interest is 300%."""
+    below = with_behaviour("balance", range(-40, 90)).assign(default=np.resize([0, 1, 0], ROWS))
+    assert described(below).column("balance").role == "account"
+    above = described(below.assign(balance=range(ROWS), apr=np.arange(ROWS) + 1.5))
+    assert [above.column(name).role for name in ("balance", "apr")] == ["credit", ""]
 
 
 def test_recency_can_count_from_the_first_purchase():
@@ -230,7 +258,8 @@ def test_every_archetype_of_the_library_can_be_written_and_read():
         "months since last claim,complaints,satisfaction,utilization,cash advances,credit_limit,"
         "days_past_due,deposits held,logins,points redeemed,contacts,previous,kids,income,"
         "spending score,monthly charges,clv,loan amount,interest rate,term,credit inquiries,cards,"
-        "calls,text messages,roaming minutes,assets,songs saved"
+        "calls,text messages,roaming minutes,assets,songs saved,mailings,contract months,"
+        "cancellations"
     ).split(",")
     values = np.random.default_rng(4).integers(1, 90, (ROWS, len(columns)))
     table = pd.DataFrame(values, columns=columns).assign(newsletter=np.arange(ROWS) % 2)

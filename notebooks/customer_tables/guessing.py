@@ -105,12 +105,20 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
 def spell_out(label: str) -> str:
     """Write the usual abbreviations of a column's name out: "Avg amt" is "Average amount"."""
     short = vocabulary.ABBREVIATIONS
+    label = vocabulary.JOINED_ON.sub(r"\1 ", label)
     words = re.sub(rf"\b({'|'.join(short)})(\d+)\b", r"\1 \2", label, flags=re.IGNORECASE).split()
-    if words and words[0].lower() in ("num", "no", "nr", "n") and words[1:2] not in ([], ["of"]):
+    none = bool(vocabulary.NONE_OF.match(label))
+    if (
+        not none
+        and words
+        and words[0].lower() in ("num", "no", "nr", "n")
+        and words[1:2] not in ([], ["of"])
+    ):
         words.insert(1, "of")
     if sorted(word.lower() for word in words) == ["birth", "year"]:
         return "Year of birth"
-    kept = [place > 0 and word.lower() == "no" for place, word in enumerate(words)]  # "no promo"
+    # "no promo"
+    kept = [(place > 0 or none) and word.lower() == "no" for place, word in enumerate(words)]
     pairs = zip(words, kept, strict=True)
     spelled = " ".join(word if keep else short.get(word.lower(), word) for word, keep in pairs)
     return spelled[:1].upper() + spelled[1:]

@@ -142,9 +142,11 @@ def give_roles(
         free = [g for g in free if g.kind in entry.get("kinds", NUMERIC)]
         but_not = re.compile(entry.get("but_not", NOTHING))
         free = [g for g in free if not but_not.search(g.label.lower())]
+        free = [g for g in free if _fits(table, g, entry)]
         if role in DATED:  # other numbers can be days ago, or amounts
             free = [g for g in free if g.unit == YEAR]
-        for sure in ("certain", "likely"):
+        alone = entry.get("beside", role) not in {role, *(g.plays for g in settled.values())}
+        for sure in ("certain",) if alone else ("certain", "likely"):
             words = re.compile(JOINED.sub(" ?", entry.get(sure, NOTHING)))
             found = [guess for guess in free if words.fullmatch(guess.label.lower())]
             if found:
@@ -158,6 +160,14 @@ def give_roles(
         if once.any() and (recency[once] == 0).all() and (recency[~once] > 0).any():
             give(playing["recency"].name, "last_active", "0 without repeats: from the first on")
     return list(settled.values())
+
+
+def _fits(table: pd.DataFrame, guess: Guess, role: Mapping[str, Any]) -> bool:
+    """Whether the values of a column are such as its role has: no interest is above 100%."""
+    if guess.source not in table or not guess.is_numeric:
+        return True
+    low, high = table[guess.source].min(), table[guess.source].max()
+    return role.get("below_zero", low < 0) == (low < 0) and high <= role.get("most", high)
 
 
 def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:

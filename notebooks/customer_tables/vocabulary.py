@@ -16,11 +16,13 @@ ABBREVIATIONS = dict(
         "amnt:amount,amt:amount,avg:average,bal:balance,chng:change,ct:count,cnt:count,dt:date,"
         "delinq:delinquencies,eve:evening,freq:frequency,inc:income,inq:inquiries,int:interest,intl:international,"
         "mnt:amount of,mon:months,n:number,no:number,nr:number,num:number,pct:percent,prc:percent,"
-        "prods:products,qty:quantity,revol:revolving,trans:transaction,trx:transactions,"
+        "prods:products,qty:quantity,revol:revolving,trans:transactions,trx:transactions,"
         "util:utilization,vmail:voicemail,"
         "kidhome:children at home,teenhome:teenagers at home"
     ).split(",")
 )
+NONE_OF = re.compile(r"no (shows?|claims?|promos?|discounts?|answers?|response)\b", re.IGNORECASE)
+JOINED_ON = re.compile(r"^(avg|num(?!ber|er))(?=[a-z]{3})", re.IGNORECASE)  # "avggift"
 SENSITIVE = frozenset(
     "edu educ educyr educdec edlevel schooling asian hispanic latino caucasian muslim jewish "
     "age gender genre sex marital marriage married education educational birth birthday birthyear "
@@ -143,11 +145,11 @@ SHARES = frozenset(
 )
 VALUES = (
     r"(.* )?(clv|cltv|ltv|lifetime value)",
-    r"(.* )?(monetary|revenue|turnover|gmv|umsatz|chiffre d affaires)( .*)?",
+    r"(.* )?(monetary|revenue|turnover|gmv|umsatz|chiffre d affaires)( .*)?|arr|value",
     r"(mnt|amount|spend|spent|spending|sales) total|total (mnt|spend|spent|spending|sales)",
     r"(total|sum) ?(of )?.*(spend|spent|spending|purchases?|sales|charges|amount|amt|expenditure)",
     r"(annual|yearly|monthly).*(spend|spent|spending|purchases?|sales|charges|amount|amt"
-    r"|expenditure)",
+    r"|expenditure)|(annual|yearly) (bill|fees?)",
     r"purchases|sales|spend|spent|spending|expenditures?|amount( spent)?|charges|payments?",
     r"(.* )?premiums?( .*)?",
 )
