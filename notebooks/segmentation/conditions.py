@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +55,7 @@ class Customers:
 
     def rows(self, formula: str | ast.expr) -> np.ndarray:
         """Compute a formula for every customer, shape (n,); of bool for a condition."""
-        text = formula if isinstance(formula, str) else ast.unparse(formula)
+        text = expressions.written(formula)
         if text not in self._found:
             self._found[text] = expressions.evaluate(formula, self.table)
         return self._found[text]
@@ -79,24 +81,22 @@ class Members:
 
     def __init__(self, customers: Customers, labels: pd.Series | np.ndarray) -> None:
         self.customers, self.labels = customers, np.asarray(labels)
-        self._found: dict[str, pd.Series] = {}
+        self._found: dict[str, dict[Any, float]] = {}
 
-    def by_segment(self, aggregate: expressions.Aggregate) -> pd.Series:
+    def by_segment(self, aggregate: expressions.Aggregate) -> dict[Any, float]:
         """Return an aggregate of every segment, and under `EVERYBODY` of all customers."""
         function, _, formula = aggregate
-        text = f"{function} {ast.unparse(formula)}"
+        text = f"{function} {expressions.written(formula)}"
         if text not in self._found:
             values = pd.Series(self.customers.rows(formula)).astype(float)
             grouped = values.groupby(self.labels)
             if function == "of_total":
                 found, whole = grouped.sum(), values.sum()
-                found = found / whole if whole else found * 0.0
-                found.loc[EVERYBODY] = 1.0
+                found, everybody = found / whole if whole else found * 0.0, 1.0
             else:
                 name = "mean" if function == "share" else function
-                found = grouped.agg(name)
-                found.loc[EVERYBODY] = values.agg(name)
-            self._found[text] = found
+                found, everybody = grouped.agg(name), float(values.agg(name))
+            self._found[text] = found.to_dict() | {EVERYBODY: everybody}
         return self._found[text]
 
     def value(self, aggregate: expressions.Aggregate, segment: int) -> float:
@@ -107,11 +107,11 @@ class Members:
         found = self.by_segment(aggregate)
         match aggregate.scope:
             case "":
-                return float(found[segment])
+                return found[segment]
             case "_all":
-                return float(found[EVERYBODY])
-        others = found.drop([EVERYBODY, segment])
-        return float(others.max() if aggregate.scope == "_highest" else others.min())
+                return found[EVERYBODY]
+        others = [v for s, v in found.items() if s not in (EVERYBODY, segment) and v == v]
+        return (max if aggregate.scope == "_highest" else min)(others, default=math.nan)
 
     def claim(self, phrase: Phrase, segment: int, condition: ast.expr | None = None) -> Claim:
         """Evaluate a phrase's condition for a segment, and fill in the numbers that it quotes.
@@ -132,7 +132,7 @@ class Members:
             ((name, found),) = expressions.split(quoted)[1].items()
             values[name] = self.value(found, segment)
             text = text.replace(f"{{{quoted}}}", self._amount(found, values[name]))
-        return Claim(text, ast.unparse(condition), values, holds, because)
+        return Claim(text, expressions.written(condition), values, holds, because)
 
     def _in_words(
         self, aggregates: dict[str, expressions.Aggregate], values: dict[str, float]
@@ -142,7 +142,7 @@ class Members:
             if aggregate.scope:
                 continue
             words = self._described(aggregate.formula)
-            said = self.customers.says.get(ast.unparse(aggregate.formula), f"with {words}")
+            said = self.customers.says.get(expressions.written(aggregate.formula), f"with {words}")
             amount = self._amount(aggregate, values[text])
             others = {a.scope: values[t] for t, a in aggregates.items() if _same(a, aggregate)}
             of_all = ""
@@ -225,9 +225,10 @@ def _values(values: pd.Series, kind: str) -> np.ndarray:
 
 def _normal(condition: str) -> str:
     """Return a condition as it is written where it was read."""
-    return ast.unparse(expressions.parse(condition))
+    return expressions.written(expressions.parse(condition))
 
 
+@lru_cache(maxsize=1024)
 def _same(one: expressions.Aggregate, other: expressions.Aggregate) -> bool:
     """Whether two aggregates differ in their scope at most."""
     return one.function == other.function and ast.dump(one.formula) == ast.dump(other.formula)

@@ -180,7 +180,9 @@ def _tree(formula: str | ast.expr) -> ast.expr:
     return parse(formula) if isinstance(formula, str) else formula
 
 
-def _text(formula: str | ast.expr) -> str:
+@lru_cache(maxsize=4096)
+def written(formula: str | ast.expr) -> str:
+    """Return a formula as text; a tree is written once."""
     return formula if isinstance(formula, str) else ast.unparse(formula)
 
 
@@ -193,6 +195,7 @@ def columns_of(formula: str | ast.expr) -> frozenset[str]:
     return frozenset(names)
 
 
+@lru_cache(maxsize=1024)
 def split(condition: str | ast.expr) -> tuple[ast.expr, dict[str, Aggregate]]:
     """Take a condition over a segment apart.
 
@@ -302,7 +305,7 @@ def evaluate(
     """
     if missing := columns_of(formula) - set(columns):
         raise UserError(
-            f"the formula {_text(formula)[:80]!r} needs the column {min(missing)!r}",
+            f"the formula {written(formula)[:80]!r} needs the column {min(missing)!r}",
             where=f"columns there are: {', '.join(map(str, columns))[:300]}",
             remedy="correct the formula in dataset.toml or provide the column",
         )
@@ -322,7 +325,7 @@ def evaluate(
     except (TypeError, ValueError) as error:
         reason = str(error)[:120] if isinstance(error, ValueError) else "a part is no condition"
         raise UserError(
-            f"the formula {_text(formula)[:80]!r} cannot be computed ({reason})",
+            f"the formula {written(formula)[:80]!r} cannot be computed ({reason})",
             where="dataset.toml",
             remedy="calculate with numbers only; and, or, not take conditions such as a > 0",
         ) from None

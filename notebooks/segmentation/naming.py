@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -15,7 +16,7 @@ from customer_tables.text import joined, lower_first, printable, sentence_case
 from segmentation.claims import Claim, claim, together
 from segmentation.conditions import Customers, Members
 from segmentation.dataset import Archetype, Dataset, Feature, Phrase
-from segmentation.expressions import bind
+from segmentation.expressions import bind, written
 from segmentation.features import Preparation
 from segmentation.kmeans import assign, fit_kmeans
 from segmentation.null_reference import same_margins
@@ -71,7 +72,7 @@ def match_score(effects: pd.Series, archetype: Archetype) -> float:
     how far its strongest effect falls short of the segment's strongest.
     """
     pattern = np.array([*archetype.pattern.values()], dtype=float)
-    profile = effects[list(archetype.pattern)].to_numpy(dtype=float)
+    profile = np.array([effects[name] for name in archetype.pattern], dtype=float)
     lengths = np.linalg.norm(pattern) * np.linalg.norm(profile)
     signed = np.abs(profile[pattern != 0] if pattern.any() else profile)
     clarity = min(1.0, float(signed.mean()) / CLEAR_EFFECT)
@@ -91,8 +92,8 @@ def score_table(effects: pd.DataFrame, archetypes: tuple[Archetype, ...]) -> pd.
 
 def contradicted(effects: pd.Series, archetype: Archetype) -> bool:
     """Whether a segment lies clearly on the other side of any sign of an archetype's pattern."""
-    pattern = pd.Series(archetype.pattern, dtype=float)
-    return bool((np.sign(pattern) * effects[pattern.index] <= -NOTABLE_EFFECT).any())
+    signed = (np.sign(sign) * effects[name] for name, sign in archetype.pattern.items())
+    return any(effect <= -NOTABLE_EFFECT for effect in signed)
 
 
 def name_segments(
@@ -167,7 +168,7 @@ def _obstacles(
     few: Collection[int],
 ) -> tuple[pd.DataFrame, dict[tuple[int, str], Claim]]:
     """Say of each segment and archetype why it is no candidate; and evaluate names' conditions."""
-    obstacles, claims = scores.astype("object"), {}
+    reasons, claims = [], {}
     for segment, row in effects.iterrows():
         for archetype in dataset.archetypes:
             name, why = archetype.name, ""
@@ -181,8 +182,9 @@ def _obstacles(
                 claim = members.claim(Phrase(name, archetype.when), int(segment))
                 claims[segment, name] = claim
                 why = "" if claim.holds else "its condition does not hold"
-            obstacles.loc[segment, name] = why
-    return obstacles, claims
+            reasons.append(why)
+    table = np.array(reasons, dtype=object).reshape(scores.shape)
+    return pd.DataFrame(table, scores.index, scores.columns), claims
 
 
 def describe(
@@ -232,14 +234,20 @@ def _traits(
         effect = effects[feature.name]
         if abs(effect) < NOTABLE_EFFECT:
             break
-        sides = (">", "highest", "") if effect > 0 else ("<", "lowest", "-")
-        tree = bind(EXTREME.format(AGGREGATES[statistic(feature)], *sides), x=feature.name)
-        claim = members.claim(Phrase(_trait(feature, effect > 0), ast.unparse(tree)), segment, tree)
+        tree = _extreme(feature.name, AGGREGATES[statistic(feature)], most=bool(effect > 0))
+        claim = members.claim(Phrase(_trait(feature, effect > 0), written(tree)), segment, tree)
         if claim.holds:
             traits.append((feature, bool(effect > 0), claim))
         if len(traits) == ENOUGH_TRAITS:
             break
     return traits
+
+
+@lru_cache(maxsize=1024)
+def _extreme(name: str, level: str, *, most: bool) -> ast.expr:
+    """Return the condition that a segment has most or least of a feature, as `EXTREME` says."""
+    sides = (">", "highest", "") if most else ("<", "lowest", "-")
+    return bind(EXTREME.format(level, *sides), x=name)
 
 
 def _trait(feature: Feature, most: bool) -> str:
