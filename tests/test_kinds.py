@@ -812,6 +812,8 @@ HEADS = [("customer", "order", None), ("id", "date", "amount")]
         lines(*[("", "", "33") for _ in WHO]),
         lines(*[(who, "2024-05-01", "33", "Subtotal") for who in WHO]).replace(",sale", ","),
         workbook([*HEADS, *BOUGHT]),
+        lines(header="customer,order,,more\nid,date,amount,"),
+        lines(header="Report\n\nclient,order,,more\nclient,date,amount,words"),
         lines().replace(",", "   "),
         re.sub(r"(2024-\d\d-\d\d)", r"\1 10:00:00 UTC", lines()),
         workbook(

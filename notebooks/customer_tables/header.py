@@ -74,7 +74,8 @@ def join_two_rows(
         # Labels that stand below several groups, as "Sales" below 2023 and 2024, prove them.
         again = Counter(below[i] for i in members)
         proven = len(again) > 1 and min(again.values()) > 1 and "" not in again
-        proven |= gaps != [] and _are_labels(below, [cells for _, cells in head[upper + 2 :]])
+        filled_up = [name or groups[i] for i, name in enumerate(below)]
+        proven |= gaps != [] and _are_labels(filled_up, [cells for _, cells in head[upper + 2 :]])
         usual = gaps and groups[0] and not len(gaps) == width - 1 > 1 != len(starts)
         if not starts or not (usual or proven):
             continue

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from customer_tables.changes import Change
 from customer_tables.duckdb_files import Lines, literal, quoted, unreadable
 from customer_tables.errors import UserError
-from customer_tables.header import find_header
+from customer_tables.header import find_header, join_two_rows
 from customer_tables.memory import free_memory, require_space
 from customer_tables.rows import read_rows
 from customer_tables.sniff import (
@@ -198,30 +198,34 @@ def _view_text(
         with path.open(encoding="utf-8") as source, spaced.open("w", encoding="utf-8") as target:
             target.writelines("\t".join(split_spaces(line, spaces)) + "\n" for line in source)
         path = spaced
-    lead = _lines_before_header(path, name, delimiter, announced)
+    skip, names, found = _header(path, name, delimiter, announced)
     how = {
         "delim": literal(delimiter),
-        "header": "true",
+        "header": "false" if names else "true",
         "all_varchar": "true",
         "quote": literal('"'),
         "escape": literal('"'),
         "null_padding": "true",
         "strict_mode": "false",
-        "skip": str(announced + len(lead)),
+        "skip": str(skip),
         "compression": literal("none"),
         # Short lines are not filled up in parallel where a cell holds a line's end.
         "parallel": "false" if _has_quotes(path) else "true",
     }
+    how |= {"names": f"[{', '.join(map(literal, names))}]"} if names else {}
     listed = ", ".join(f"{key}={value}" for key, value in how.items())
     read = f"read_csv({literal(str(path))}, {listed})"
     connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {read}")
-    places = tuple(f"line {line}" for line in lead[:3])
-    skipped = [Change("lines before the header", "", len(lead), "skipped", places)] if lead else []
-    return (*changes, *seen, *skipped)
+    return (*changes, *seen, *found)
 
 
-def _lines_before_header(path: Path, name: str, delimiter: str, announced: bool) -> list[int]:
-    """Return the lines of a UTF-8 text that stand above its header: a title, empty ones."""
+def _header(
+    path: Path, name: str, delimiter: str, announced: bool
+) -> tuple[int, list[str], list[Change]]:
+    """Return how many lines of a UTF-8 text to skip, and names that stand over two rows.
+
+    What is skipped above the header is a title or empty; both rows of such names are, too.
+    """
     with path.open("rb") as file:
         start = file.read(HEAD)
     start = start[: start.rfind(b"\n") + 1] or start  # a line may have been cut
@@ -230,5 +234,16 @@ def _lines_before_header(path: Path, name: str, delimiter: str, announced: bool)
         head = list(islice(rows, SAMPLE_ROWS))
         place, lead, before = find_header(head, name)
     except UserError:  # reading the rows says why
-        return []
-    return list(range(1 + announced, head[place][0])) if before and not lead else []
+        return announced, [], []
+    both = None if lead else join_two_rows(head, place)
+    above, below, names = both or (place, place, [])
+    first, skip, changes = head[above][0], int(announced), list[Change]()
+    if before and not lead and first > 1 + announced:
+        skip, places = first - 1, range(1 + announced, first)
+        shown = tuple(f"line {line}" for line in places[:3])
+        changes.append(Change("lines before the header", "", len(places), "skipped", shown))
+    if both and below + 1 < len(head) and len({*names}) == len(names):
+        skip = head[below + 1][0] - 1
+        changes.append(Change("names over two rows", "", 1, "joined", (f"line {first}",)))
+        return skip, names, changes
+    return skip, [], changes
