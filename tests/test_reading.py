@@ -16,11 +16,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from babel import Locale
 from bad_files import BAD_FILES, HEADER, cells, csv, customers, parquet, workbook
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from customer_tables.changes import Change, Reading
+from customer_tables.dates import LANGUAGES, month_of
 from customer_tables.errors import UserError
 from customer_tables.sniff import first_rows
 from customer_tables.source import FOUND_OUT, Options
@@ -175,6 +177,11 @@ DATES = {
     "04-Sep-2012": "2012-09-04",
     "4 September 2012": "2012-09-04",
     "Sep 4, 2012": "2012-09-04",
+    "Dienstag, 4. Dezember 2012": "2012-12-04",
+    "04-août-12": "2012-08-04",
+    "4 fevr. 2012 13:05": "2012-02-04 13:05",
+    "4 de octubre de 2012": "2012-10-04",
+    "4 paź 2012": "2012-10-04",
     "Dec-2011": "2011-12-01",
     "2011-12": "2011-12-01",
 }
@@ -191,6 +198,16 @@ def test_spellings_of_dates(read, written, meant):
     reading = read_column(read, "joined", [written] * 2)
     assert reading.kinds["joined"] == "date"
     assert reading.table["joined"].tolist() == [pd.Timestamp(meant)] * 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_of_months_mean_one_in_all_languages(language):
+    for widths in Locale(language).months.values():
+        for names in (widths["wide"], widths["abbreviated"]):
+            assert {number: month_of(name.rstrip(".")) for number, name in names.items()} == {
+                number: number for number in range(1, 13)
+            }
+    assert (month_of("jui"), month_of("pommes")) == (0, 0)
 
 
 @pytest.mark.parametrize("spelling", NUMBERS.split("|"))

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -38,12 +40,14 @@ _TIME = (
     r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>\.\d+)?)?"
     rf"\s*(?P<half>[aApP]\.?[mM]\.?)?\s*(?P<zone>{ZONE})?)?$"
 )
-_MONTH = r"(?P<word>(?i:" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r"))\.?"
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+LANGUAGES = "de fr es it pt nl pl tr ru".split()  # of whose months the names are read, too
+_MONTH = r"(?P<word>\p{L}{3,})\.?"
+_WEEKDAY, _OF = r"(?:\p{L}{2,}\.?,? )?", r"[-/ .,]*(?:de )?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º)?"
 PATTERNS = {
     "iso": r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + _TIME,
     "numbers": r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.]" + _YEAR + _TIME,
-    "day word": rf"^{_DAY}[-/ .]*{_MONTH}[-/ .,]*{_YEAR}{_TIME}",
+    "day word": rf"^{_WEEKDAY}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}{_TIME}",
     "word day": rf"^{_MONTH}[-/ .]*{_DAY}[-/ ,]+{_YEAR}{_TIME}",
     "month": r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})$",
     "word year": rf"^{_MONTH}[-/ ,]*(?P<year>\d{{4}})$",
@@ -96,16 +100,44 @@ def parse_dates(texts: pa.StringArray) -> Dates:
         if label in ("month", "word year"):
             parts["day"][rows] = 1
         taken = found.take(pa.array(rows))
+        if "word" in label:
+            named = ~np.isnan(_as_numbers("word", pc.struct_field(taken, "word")))
+            form[rows[~named]] = ""
+            rows, taken = rows[named], taken.filter(pa.array(named))
         for group in taken.type:
             part = "month" if group.name == "word" else group.name
             parts[part][rows] = _as_numbers(group.name, pc.struct_field(taken, group.name))
     return Dates(form, parts, as_mask(pc.match_substring_regex(texts, r"^\d{1,2}\.\d{1,2}\.")))
 
 
+def month_of(word: str) -> int:
+    """Return the number of a month by its name or how that begins, 0 where it has none."""
+    return MONTHS.get(word.lower()) or _foreign_months().get(word.lower(), 0)
+
+
+@cache
+def _foreign_months() -> dict[str, int]:
+    """Return the beginnings of months' names, with and without accents, that mean one month only.
+
+    "jui" may be juin or juillet; no other of three letters or more means two, in all languages.
+    """
+    from babel import Locale
+
+    meant: dict[str, set[int]] = {"mrz": {3}}  # so spreadsheets shorten März
+    for language in LANGUAGES:
+        for widths in Locale(language).months.values():
+            for number, name in (*widths["wide"].items(), *widths["abbreviated"].items()):
+                bare = unicodedata.normalize("NFKD", word := name.lower().rstrip("."))
+                for spelt in (word, "".join(c for c in bare if not unicodedata.combining(c))):
+                    for end in range(3, len(spelt) + 1):
+                        meant.setdefault(spelt[:end], set()).add(number)
+    return {word: numbers.pop() for word, numbers in meant.items() if len(numbers) == 1}
+
+
 def _as_numbers(group: str, texts: pa.Array) -> np.ndarray:
     """Return what a group of a pattern found as numbers, NaN where it found nothing."""
     words = {
-        "word": lambda text: MONTHS[text.lower()],
+        "word": lambda text: month_of(text) or np.nan,
         "half": lambda text: 12.0 if text[0] in "pP" else 0.0,
         "zone": lambda text: 1.0,
     }

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from customer_tables.dates import EPOCH, MONTHS, ZONE, Dates, parse_dates
+from customer_tables.dates import EPOCH, ZONE, Dates, month_of, parse_dates
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import minor_unit, split_name
@@ -287,7 +287,9 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
     clock = r"[ ,T]+\d{1,2}[:.]\d{2}.*$"
     written, dates = _days(lines, f"regexp_replace({raw}, '{clock}', '')", cell)
     if _mostly(fits := np.isin(dates.form, ("day word", "word day"))):
-        return _stamp(_with_number(raw), f"%d/%m/{_year(written[int(np.argmax(fits))])}")
+        known = {word for day in written for word in re.findall(r"[^\W\d_]{3,}", day.lower())}
+        months = {word: month for word in sorted(known) if (month := month_of(word))}
+        return _stamp(_with_number(raw, months), f"%d/%m/{_year(written[int(np.argmax(fits))])}")
     raise UserError(
         f"the times in {cell} are written in a way that is not known, such as "
         f"{(written or ['nothing'])[0][:30]!r}",
@@ -357,11 +359,11 @@ def _stamp(text: str, day: str) -> str:
     return f"try_strptime({text}, [{', '.join(literal(day + clock) for clock in CLOCKS)}])"
 
 
-def _with_number(text: str) -> str:
+def _with_number(text: str, months: dict[str, int]) -> str:
     """Return the expression that writes 1-Dec-2010 and Dec 1, 2010 8:26 as 1/12/2010 8:26."""
-    short = {name: number for name, number in MONTHS.items() if len(name) == 3}
-    found = f"lower(regexp_extract({text}, '(?i)({'|'.join(short)})', 1))"
-    numbers = " ".join(f"WHEN '{name}' THEN '{number}'" for name, number in short.items())
+    apart = rf"(?:^|[^\p{{L}}]|\d(?:st|nd|rd|th|er))({'|'.join(months)})(?:[^\p{{L}}]|$)"
+    found = f"regexp_extract(lower({text}), '{apart}', 1)"
+    numbers = " ".join(f"WHEN '{name}' THEN '{number}'" for name, number in months.items())
     day = rf"regexp_extract({text}, '^\D*(\d{{1,2}})', 1)"
     year = rf"regexp_extract({text}, '^\D*\d{{1,2}}\D+(\d{{4}}|\d{{2}})', 1)"
     clock = rf"regexp_extract({text}, '(\d{{1,2}}:\d{{2}}(:\d{{2}})?( [AaPp][Mm])?)', 1)"
