@@ -243,6 +243,29 @@ def test_recency_can_count_from_the_first_purchase():
     assert days_ago.column("recency").role == "recency"
 
 
+@pytest.mark.parametrize(
+    ("names", "counted"),
+    [
+        ("has_phone,StreamingTV,Online Backup,is_senior,partner", 3),
+        ("mortgage,credit_card,Savings Account,home insurance,paperless_billing", 4),
+        ("phone,credit_card,partner,senior_citizen", 0),  # two are no range
+        ("mortgage applied,card active,insurance claim,credit card default", 0),
+        ("mortgage,credit_card,insurance,num_products", 0),  # it says so itself
+    ],
+)
+def test_products_that_columns_of_yes_and_no_tell_of_are_breadth(names, counted):
+    rng = np.random.default_rng(8)
+    answers = {name: rng.random(ROWS) < 0.4 for name in names.split(",")}
+    if "num_products" in answers:
+        answers["num_products"] = rng.integers(1, 5, ROWS)
+    dataset = described(with_behaviour("visits", range(90)).assign(**answers))
+    (total,) = [f for f in dataset.features if f.name == "products"] if counted else [None]
+    assert total is None or total.formula.count("+") + 1 == counted
+    assert not counted or total.why.startswith("role breadth, likely")
+    known = {archetype.name for archetype in dataset.archetypes}
+    assert ("Customers across the range" in known) == bool(counted or "num_products" in answers)
+
+
 def test_a_role_can_be_given():
     table = with_behaviour("gap", range(90)).assign(Town=np.resize(["A", "B", "C"], ROWS))
     dataset = described(table, recency=("gap",))

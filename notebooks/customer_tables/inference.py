@@ -40,6 +40,7 @@ NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in
 EXACT = 1e-4  # part of a column's spread that may be left when it is a sum of others
 AMOUNTS = ("money", "count", "number")
 REGULAR = 1.2  # how much longer than the shortest the longest of equal periods may be: months
+FEW_PRODUCTS = 3  # columns of yes and no from which their number says how much customers have
 FEW_CODES = 20  # rows from which distinct codes tell customers apart
 NO_CODE = r"[\s@]|^$"  # names, addresses and texts have spaces
 ROLES = ("customer", "segment", "describe", "ignore", *vocabulary.ROLES)
@@ -84,6 +85,7 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     guesses = _with_enough(guesses, str(reading.source["name"]))
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
     guesses = give_roles([*guesses, *total], table, value, given)
+    guesses += _count_products(guesses, table)
     questions = _guess_questions(guesses, table)
     more = [*_structural_gaps(guesses, table), *archetypes(guesses, table)]
     return dataset_toml(name, reading.source, guesses, value, questions, more)
@@ -250,6 +252,32 @@ def _guess_value(guesses: list[Guess]) -> tuple[str, list[Guess]]:
         formula=" + ".join(part.name for part in parts),
     )
     return total.name, [total]
+
+
+def _count_products(guesses: list[Guess], table: pd.DataFrame) -> list[Guess]:
+    """Count the products and services of each customer that columns of yes and no tell of."""
+    words = {guess: set(guess.label.lower().split()) for guess in guesses if guess.source in table}
+    held = [
+        guess
+        for guess, said in words.items()
+        if said & vocabulary.PRODUCTS and not said & vocabulary.NO_PRODUCT
+        if guess.role in ("describe", "segment") and table[guess.source].isin([0, 1]).all()
+    ]
+    if len(held) < FEW_PRODUCTS or any(guess.plays == "breadth" for guess in guesses):
+        return []
+    names = ", ".join(guess.label.lower() for guess in held)
+    return [
+        Guess(
+            source="",
+            name=free_name("products", [guess.name for guess in guesses]),
+            label="Number of products and services",
+            kind="count",
+            role="describe",
+            why=f"role breadth, likely by their names: how many are yes of {names}",
+            formula=" + ".join(guess.name for guess in held),
+            plays="breadth",
+        )
+    ]
 
 
 def _find_value(numeric: list[Guess], patterns: tuple[str, ...]) -> str:

@@ -123,6 +123,21 @@ GOODS = frozenset(
 MONEY |= GOODS
 SPENDING = frozenset("mnt amount amt charge spend spent spending sales revenue expenditure".split())
 NUMBER_OF = frozenset("num number count cnt ct qty quantity".split())
+# Of columns of yes and no: what customers have or use, unless another word says what of it.
+PRODUCTS = frozenset(
+    "account card mortgage loan savings deposit fund investment securities pension insurance cover "
+    "coverage policy overdraft brokerage leasing phone landline line lines internet broadband dsl "
+    "fiber fibre tv television cable streaming music movies backup security protection support "
+    "cloud hotspot roaming voicemail wifi subscription warranty maintenance electricity gas solar "
+    "sauna pool spa training product service division department".split()
+)
+NO_PRODUCT = frozenset(
+    "consent opt verified default defaulted late overdue applied application interest interested "
+    "offer offered contact contacted campaign response accepted declined cancelled closed lost "
+    "churn complaint issue problem claim claims paid payment pay pays number email sms app blocked "
+    "frozen fraud expired active alert alerts statement paperless owner user request requested "
+    "visit visits call calls sale sales last first new used joint shared quality".split()
+)
 # Of labels before sums of other rows, in lower case; and of those before means.
 TOTAL = (
     r"(?:grand|sub|over)?[ -]?(?:totals?|totale|totaal)(?: g[eé]n[eé]ral)?|total general|sums?|"

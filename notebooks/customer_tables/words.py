@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -31,6 +33,7 @@ NO_ANSWER = (
 )
 YES = frozenset("yes y true t ja oui si sí".split())
 NO = frozenset("no n false f nein non".split())
+NONE = re.compile(r"no (\w+ )*(service|line|plan|account|contract|card|product)s?")
 CLEAR = frozenset("yes no true false ja nein oui".split())
 
 DESTROYED = r"^[1-9]([.,]\d{1,14})?e\+\d{2,}$"
@@ -66,10 +69,14 @@ def read_yes_no(column: Column, missing: np.ndarray) -> Column | None:
         column.note("crosses", spelt == "x", "read as yes, and empty cells as no")
         return column.done((spelt == "x")[column.codes], "yes_no")
     words, yes, no = set(spelt[~missing]), YES | {"1"}, NO | {"0"}
+    lacking = {word for word in words if NONE.fullmatch(word) and {"yes", "no"} <= words}
+    words -= lacking
     if not words or not words <= yes | no or words <= {"1", "0"}:
         return None
     if not (words & yes and words & no) and not words & CLEAR:
         return None  # "F" alone may be a gender, "N" alone anything
+    if lacking:
+        column.note("nothing to say yes to", np.isin(spelt, list(lacking)), "read as no")
     answers = np.array([word in yes for word in spelt])
     column.note("yes and no in words", ~missing, "read as true and false")
     column.note_missing(missing)
