@@ -269,6 +269,7 @@ MONTHS = "month,visitors,sales\n" + "".join(
 )
 
 
+MAILS = [f"ann{i}@example.org" for i in range(60)]
 SALES = lines(
     header="postcode,order_date,amount,color",
     rows=[
@@ -604,7 +605,11 @@ def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label
     [
         ({"编号": [f"A{i}9" for i in range(60)]}, "编号"),
         ({"Bezeichnung": [f"K {i:03d}" for i in range(60)]}, "Bezeichnung"),
-        ({"ügyfél": [f"Kovács {'A' * (i % 3)}{i}" for i in range(60)]}, None),
+        ({"ügyfél": [f"Kovács {'A' * (i % 3)}{i}" for i in range(60)]}, "ügyfél"),
+        ({"Name": [f"Ann {chr(65 + i)}." for i in range(60)], "Mail": MAILS}, "Mail"),
+        ({"first": [f"Ann{chr(65 + i)}" for i in range(60)], "note": [*"ab"] * 30}, "first"),
+        ({"remark": [f"{i} times she asked us for a price" for i in range(60)]}, None),
+        ({"a": [f"Ann {i}" for i in range(60)], "b": [f"Lee {i}" for i in range(60)]}, None),
         ({"Абонент": 1_000_000 + np.arange(60) * 7919 % 471_000}, "Абонент"),
         ({"доход": np.random.default_rng(1).lognormal(13, 0.1, 60).round() + 5e5}, None),
         ({"postcode": 2000 + np.arange(60) * 7 % 50}, None),

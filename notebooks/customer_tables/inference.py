@@ -22,6 +22,7 @@ from customer_tables.changes import Reading
 from customer_tables.description import dataset_toml
 from customer_tables.errors import UserError
 from customer_tables.guessing import (
+    EMAIL,
     SENSITIVE,
     Guess,
     free_name,
@@ -42,6 +43,7 @@ AMOUNTS = ("money", "count", "number")
 REGULAR = 1.2  # how much longer than the shortest the longest of equal periods may be: months
 FEW_PRODUCTS = 3  # columns of yes and no from which their number says how much customers have
 FEW_CODES = 20  # rows from which distinct codes tell customers apart
+MOST_WORDS = 6  # of a name; remarks have more
 NO_CODE = r"[\s@]|^$"  # names, addresses and texts have spaces
 ROLES = ("customer", "segment", "describe", "ignore", *vocabulary.ROLES)
 NO_GIVEN: Mapping[str, str] = MappingProxyType({})
@@ -164,6 +166,8 @@ def guess_columns(reading: Reading, given: Mapping[str, str] = NO_GIVEN) -> list
         guess = guess_column(source, reading, source == identifier)
         name = free_name(guess.name or f"column_{place}", [other.name for other in guesses])
         guess = replace(guess, name=name)
+        if source == identifier and source not in given and reading.kinds[source] == "text":
+            guess = replace(guess, why="tells customers apart: another text in every row")
         if guess.kind == "id" and guess.role == "dropped" and identifier:
             values = reading.table[source].dropna()
             again = int(values.duplicated(keep=False).sum())
@@ -191,7 +195,7 @@ def _choose_identifier(reading: Reading) -> str | None:
     found = [c for c, kind in kinds if kind == "id" and table[c].notna().mean() > 0.5]
     found = [c for c in found if not vocabulary.NO_CUSTOMER.search(split_name(c))]
     found = [c for c in found if rank(c)[1] or not names_groups(table[c])]
-    return max(found, key=rank, default=None) or _find_codes(reading)
+    return max(found, key=rank, default=None) or _find_codes(reading) or _find_names(reading)
 
 
 def _find_codes(reading: Reading) -> str | None:
@@ -222,6 +226,24 @@ def _find_codes(reading: Reading) -> str | None:
             if place == 0 or (len(texts.iloc[0]) >= 6 and _spread_evenly(values)):
                 return column
     return None
+
+
+def _find_names(reading: Reading) -> str | None:
+    """Return the column of e-mail addresses, or the only one of names, with another in each row."""
+    table, kinds = reading.table, reading.kinds
+    if len(table) < FEW_CODES:
+        return None
+    texts = {c: table[c].astype("str") for c in table if kinds[c] == "text"}
+    unique = [c for c in texts if table[c].notna().all() and table[c].is_unique]
+    addresses = [c for c in unique if texts[c].str.fullmatch(EMAIL).all()]
+    names = [
+        column
+        for column in unique
+        if not vocabulary.NO_CUSTOMER.search(split_name(column))
+        and texts[column].str.contains(r"[^\W\d_]").all()
+        and texts[column].str.split().str.len().max() <= MOST_WORDS
+    ]
+    return next(iter(addresses or names), None) if addresses or len(names) == 1 else None
 
 
 def _spread_evenly(values: pd.Series) -> bool:
