@@ -819,6 +819,7 @@ HEADS = [("customer", "order", None), ("id", "date", "amount")]
         workbook([*HEADS, *BOUGHT]),
         lines(header="customer,order,,more\nid,date,amount,"),
         lines(header="Report\n\nclient,order,,more\nclient,date,amount,words"),
+        re.sub(r",(\d\d?),sale", r",$\1.00,$\1.00", lines(header="client,date,net sales,sales")),
         lines().replace(",", "   "),
         re.sub(r"(2024-\d\d-\d\d)", r"\1 10:00:00 UTC", lines()),
         workbook(

@@ -248,7 +248,9 @@ def _settled(lines: Lines, parts: dict[str, Any], roles: Roles) -> Source:
     prices = offers(lines, {n: p for n, p in rest.items() if n != "price"})["amount"]
     prices = [c for c in prices if c != amount and PRICED & {*split_name(c).split()}]
     if prices and amount in lines.types and "amount" not in roles:
-        one, other = (f"TRY_CAST({quoted(name)} AS DOUBLE)" for name in (amount, prices[0]))
+        # Of a bare cell DuckDB's reader of text would make a cast that fails at the first sign.
+        cells = (f"trim(CAST({quoted(name)} AS VARCHAR))" for name in (amount, prices[0]))
+        one, other = (f"TRY_CAST({cell} AS DOUBLE)" for cell in cells)
         half = f"median({one}), median({other})"
         few, price, whole = lines.ask(f"{half}, bool_and({one} = floor({one}))")[0]
         if whole and few and price and few <= FEW_PIECES < price:
