@@ -148,9 +148,9 @@ def test_groups_of_yes_no_rules():
 
 
 def test_a_method_agrees_with_itself_as_far_as_it_finds_groups(blobs):
-    random = np.random.default_rng(0)
+    random, samples = np.random.default_rng(0), alternatives.overlapping(len(blobs), pairs=20)
     thirds, guesses = (
-        alternatives.split_stability(blobs, method, pairs=20)
+        alternatives.split_stability(alternatives.on_samples(blobs, samples, method))
         for method in (
             lambda part: (part[:, 0] > 2.5).astype(int) + (part[:, 0] > 7.5),
             lambda part: random.integers(0, 3, len(part)),
@@ -162,8 +162,8 @@ def test_a_method_agrees_with_itself_as_far_as_it_finds_groups(blobs):
 @pytest.mark.parametrize("n", [50, 51, 52, 53, 100])
 def test_both_samples_are_compared_on_the_customers_they_share(n):
     # A method that gives every customer the same label whatever the sample has to agree.
-    matrix = np.arange(n, dtype=float)[:, None]
-    assert alternatives.split_stability(matrix, lambda part: part[:, 0].astype(int) % 7) == 1
+    samples = alternatives.overlapping(n)
+    assert alternatives.split_stability([rows % 7 for rows in samples]) == 1
 
 
 def test_textbook_silhouettes_standardise_first():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segmentation.alternatives import ward_tree
 from segmentation.dataset import build_dataset
 from segmentation.features import fit_preparation
 from segmentation.robustness import (
@@ -35,7 +36,8 @@ def vary(tmp_path):
         dataset = build_dataset(content, tmp_path / "dataset.toml")
         chosen = dataset.features_with("segment")
         matrix = fit_preparation(features, chosen).transform(features)
-        return vary_choices(features, dataset, matrix, 3, seed=1, n_init=5)
+        tree = ward_tree(matrix.to_numpy())
+        return vary_choices(features, dataset, matrix, tree, 3, seed=1, n_init=5)
 
     return run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 import fastcluster
@@ -161,25 +161,50 @@ def agreement(labelings: Mapping[str, np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def split_stability(
-    matrix: np.ndarray,
-    method: Callable[[np.ndarray], np.ndarray],
-    *,
-    pairs: int = 3,
-    rows: int = 3000,
-    seed: int = 20,
-) -> float:
-    """Return how far a method, from matrix to labels, agrees with itself on overlapping samples.
+def overlapping(
+    customers: int, *, pairs: int = 3, rows: int = 3000, seed: int = 20
+) -> list[np.ndarray]:
+    """Draw pairs of samples, as row numbers, that share half of their customers.
 
-    Works for every method, also those that cannot assign new customers: two samples of `rows`
-    customers share half of them, and the adjusted Rand index compares the shared ones.
+    Those are the last of the first sample and the first of the second.
     """
     generator = np.random.default_rng(seed)
-    rows = min(rows, len(matrix) * 2 // 3)
-    draws = [generator.permutation(len(matrix))[: rows + rows // 2] for _ in range(pairs)]
-    halves = [half for drawn in draws for half in (drawn[:rows], drawn[-rows:])]
-    found = list(parallel_map(lambda half: method(matrix[half]), halves))
-    shared = rows - rows // 2
+    rows = min(rows, customers * 2 // 3)
+    draws = [generator.permutation(customers)[: rows + rows // 2] for _ in range(pairs)]
+    return [half for drawn in draws for half in (drawn[:rows], drawn[-rows:])]
+
+
+def on_samples(
+    matrix: np.ndarray, samples: Sequence[np.ndarray], method: Callable[[np.ndarray], np.ndarray]
+) -> list[np.ndarray]:
+    """Return what a method finds on each sample of the rows of a matrix."""
+    return list(parallel_map(lambda rows: method(matrix[rows]), samples))
+
+
+def without_k(
+    matrix: np.ndarray,
+    samples: Sequence[np.ndarray],
+    eps: float,
+    neighbours: int,
+    smallest_share: float,
+) -> dict[str, list[np.ndarray]]:
+    """Return what methods that ask for no k find on each sample: trees, or labels."""
+    methods = {
+        "Ward": ward_tree,
+        "Average linkage": lambda part: linkage_tree(part, "average"),
+        "DBSCAN": lambda part: dbscan(part, eps, neighbours),
+        "HDBSCAN": lambda part: hdbscan(part, max(10, int(smallest_share * len(part)))),
+    }
+    return {name: on_samples(matrix, samples, method) for name, method in methods.items()}
+
+
+def split_stability(found: Sequence[np.ndarray]) -> float:
+    """Return how far a method agrees with itself on `overlapping` samples, from its labels there.
+
+    Works for every method, also those that cannot assign new customers: the adjusted Rand index
+    compares the customers that two samples share.
+    """
+    shared = len(found[0]) - len(found[0]) // 2
     agreements = [
         adjusted_rand(first[-shared:], second[:shared])
         for first, second in zip(found[::2], found[1::2], strict=True)

@@ -6,6 +6,7 @@ A reduction is anything with scikit-learn's ``transform(matrix) -> code`` and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +76,22 @@ def judge_reductions(matrix, reductions: dict, split: Split, *, rows: int = 800)
     index = pd.MultiIndex.from_tuples(found, names=["method", "rank", "seed"])
     columns = ["held_out_r2", "trustworthiness", "continuity"]
     return pd.DataFrame(list(found.values()), index=index, columns=columns)
+
+
+def beside_pca(matrix, networks: Sequence, split: Split) -> dict:
+    """Return trained networks, and PCA at their ranks on the rows that they have seen.
+
+    By (method, rank, seed); PCA has no seed, -1.
+    """
+    seen = np.asarray(matrix)[np.concatenate([split.train, split.validation])]
+    ranks = dict.fromkeys(network.rank for network in networks)
+    fitted: dict = {("PCA", rank, -1): PCA(rank).fit(seen) for rank in ranks}
+    return fitted | {("autoencoder", n.rank, n.seed): n for n in networks}
+
+
+def judge_networks(matrix, networks: Sequence, split: Split) -> pd.DataFrame:
+    """Judge trained networks beside PCA, as `judge_reductions` does."""
+    return judge_reductions(matrix, beside_pca(matrix, networks, split), split)
 
 
 def by_rank(judged: pd.DataFrame) -> pd.DataFrame:

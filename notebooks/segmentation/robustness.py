@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.preprocessing import MinMaxScaler, RobustScaler
 
 from customer_tables.errors import UserError
-from segmentation.alternatives import cut, gaussian_mixture, ward_tree
+from segmentation.alternatives import cut, gaussian_mixture
 from segmentation.claims import agreement_word
 from segmentation.dataset import Dataset
 from segmentation.features import fit_preparation
@@ -23,9 +23,17 @@ TRANSFORM_NAMES = {"none": "no transform", "log1p": "log1p for all", "yeo-johnso
 
 
 def vary_choices(
-    features: pd.DataFrame, dataset: Dataset, matrix: pd.DataFrame, k: int, seed: int, n_init: int
+    features: pd.DataFrame,
+    dataset: Dataset,
+    matrix: pd.DataFrame,
+    tree: np.ndarray,
+    k: int,
+    seed: int,
+    n_init: int,
 ) -> tuple[dict[tuple[str, str], np.ndarray], dict[str, str]]:
     """Segment the same customers after each of many other defensible choices.
+
+    The tree is Ward's of the matrix.
 
     Returns
     -------
@@ -55,7 +63,7 @@ def vary_choices(
     for feature in chosen if len(chosen) > 2 else ():
         label = f"without {feature.label or feature.name}"
         trials["features", label] = partial(segment, matrix.drop(columns=feature.name))
-    trials["algorithm", "Ward"] = lambda: cut(ward_tree(values), k)
+    trials["algorithm", "Ward"] = lambda: cut(tree, k)
     trials["algorithm", "Gaussian mixture"] = lambda: gaussian_mixture(values, k, seed)
     for other in (seed + 1, seed + 2):
         trials["seed", f"seed {other}"] = partial(segment, values, other)
