@@ -106,6 +106,21 @@ HEADERS = {
     ),
     "Codice cliente,Data ordine,Importo,Stato": "customer time amount -",
     "klient,data,kwota": "customer time amount",
+    "Order ID,Sale Date,Buyer,Buyer User ID,Order Value": "order time - customer amount",
+    "Order Number,Order Date,Customer User ID,Item Cost,Quantity": (
+        "order time customer price quantity"
+    ),
+    "Name,Email,Created at,Lineitem quantity,Lineitem price": "- customer time quantity price",
+    "Psp Reference,Shopper Reference,Creation Date,Value,Currency": "- customer time amount -",
+    "id,Created date (UTC),Amount,Customer ID": "- time amount customer",
+    "Verkaufsbeleg,Auftraggeber,Belegdatum,Auftragsmenge,Nettowert": (
+        "order customer time quantity amount"
+    ),
+    "Belegnummer,Buchungstag,Kundennr.,Betrag (EUR)": "order time customer amount",
+    "Nº Factura,Fecha,Cliente,Base imponible,IVA": "order time customer amount -",
+    "Numer dokumentu,Data wystawienia,Nabywca,Wartość netto": "order time customer amount",
+    "Numero documento,Data documento,Ragione sociale,Importo": "order time customer amount",
+    "Factuurnummer,Factuurdatum,Debiteur,Bedrag excl. btw": "order time customer amount",
     "household_id,store_id,basket_id,product_id,quantity,sales_value,coupon,timestamp": (
         "customer - order product quantity amount coupon time"
     ),

@@ -27,9 +27,9 @@ _THE = r"((fully|successfully|order|payment|line|item|product|offer|transaction|
 # What cells say, as lower-case words, some in six other languages. The first kind that fits.
 WORDS = {
     IGNORE: _THE
-    + r"(cancell?(ed)?|cancellation|void(ed)?|fail(ed|ure)?|declined|rejected|denied|expired|"
-    r"abandoned|draft|deleted|(closed )?lost|test|unpaid|error|invalid|fraud|duplicate|quote|"
-    r"((sub|grand) ?)?total|zwischensumme|summe|gesamt|"
+    + r"(cancell?(ed)?|cancellation|void(ed)?|fail(ed|ure)?|declined|refused|rejected|denied|"
+    r"expired|abandoned|draft|deleted|(closed )?lost|test|unpaid|error|invalid|fraud|duplicate|"
+    r"((sub|grand) ?)?total|quote|zwischensumme|summe|gesamt|"
     r"quotation|estimate|view(ed)?|(page|product|item) ?view(ed)?|view ?(item|product|page|cart)s?|"
     r"(begin|start|initiate)(ed)? ?checkout|checkout ?(started|begun|initiated)|"
     r"(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|wish ?list|favou?rites)|"
@@ -49,6 +49,7 @@ WORDS = {
     r"completed?|fulfilled|unfulfilled|closed|(closed )?won|resolved|invoiced?|billed|approved|"
     r"success(ful)?|succeeded|captured|settled|confirmed|processed|(in )?process(ing)?|"
     r"transaction|charged?|"
+    r"sent for settle|cobrad[oa]|facturad[oa]|incassat[oa]|saldat[oa]|"
     r"kauf|verkauf|versandt|versendet|geliefert|zugestellt|bezahlt|abgeschlossen|achat|vente|"
     r"exp[ée]di[ée]e?|livr[ée]e?|pay[ée]e?|venta|compra|entregad[oa]|enviad[oa]|pagad[oa]|pag[oa]|"
     r"completad[oa]|entregue|vendita|venda|consegnat[oa]|spedit[oa]|pagat[oa]|completat[oa]|"

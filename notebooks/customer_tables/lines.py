@@ -238,7 +238,7 @@ def _header(
     both = None if lead else join_two_rows(head, place)
     above, below, names = both or (place, place, [])
     first, skip, changes = head[above][0], int(announced), list[Change]()
-    if before and not lead and first > 1 + announced:
+    if not lead and first > 1 + announced:
         skip, places = first - 1, range(1 + announced, first)
         shown = tuple(f"line {line}" for line in places[:3])
         changes.append(Change("lines before the header", "", len(places), "skipped", shown))

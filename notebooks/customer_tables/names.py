@@ -57,7 +57,7 @@ def normalise(name: str) -> str:
 def split_name(name: str) -> str:
     """Return a column's name as lower-case words: CustomerID and cust_id give "... id"."""
     name = re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return " ".join(re.sub(r"[\W_]+", " ", name).split()).lower()
+    return " ".join(re.sub(r"[\W_ºª]+", " ", name).split()).lower()
 
 
 def simplify_name(name: str) -> str:

@@ -41,27 +41,34 @@ SALE = "invoice|order|basket|transaction|trans|receipt|ticket|bill|purchase|sale
 # The last lines of a part are of other languages.
 PARTS: dict[str, tuple[str, ...]] = {
     "customer": (
-        rf"({WHO})( (id|no|nr|number|key|code))",
+        rf"(({WHO}) )+(id|no|nr|number|key|code|reference|ref)",
         rf"({WHO})",
-        rf"({WHO}) (full )?name|(customer |client )?e ?mail( address)?",
+        rf"({WHO}|bill(ing)? to|billing|contact) (full )?name|"
+        rf"(({WHO}|billing|contact|from) )?e ?mail( address| billing)?",
         r"(loyalty )?(card|account)( (id|no|nr|number|key))",
         r"(kunden?|klanten|klant|cliente?|klienta?|müşteri|клиента?|покупател[ья]) ?"
         r"(nummer|nr|id|no|code|kodu?|numarası|код|номер)|kunde|"
         r"((код|номер|id) )?(клиента?|покупател[ья]|заказчика?)|"
         r"(客户|顾客|会员|用户|顧客|会員|お客様)(编号|id|号|代码|名称|番号|コード|名)?|"
-        r"(n|id|num[ée]ro|code) ?(du )?client",
-        r"((codice|c[oó]digo|id|n|n[uú]mero) (del? |do )?)?cliente|klienta?|klant|müşteri",
+        r"(n|id|num[ée]ro|code) ?(du )?client|"
+        r"kunden ?(karte|konto)|"
+        r"(auftraggeber|debitor(en)?|debiteur(en)?|débiteur) ?(nummer|nr|id|code)?",
+        r"((codice|c[oó]digo|id|n|n[uú]mero) (del? |do )?)?cliente|klienta?|klant|müşteri|"
+        r"rechnungsempfänger|ragione sociale|raz[óo]n social|nabywca|kontrahent|afnemer|acheteur",
     ),
     "time": (
         rf"({SALE}|event) ?(date ?time|time ?stamp|date|time|day|dt)( time)?",
-        r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?",
+        r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?|"
+        r"(created|creation) (date|time)|document date",
         r"((unix|epoch) ?)?(ts|time)",
         r"(rechnungs|bestell?|kauf|bon|beleg|buchungs|factuur|order|aankoop)? ?datum|"
         r"date (de )?(la )?(facture|commande|achat|cde|vente)",
         r"fecha ?((de )?(la )?(compra|pedido|factura|venta))?|"
         r"data( (d[aeo] )?(ordine|acquisto|compra|zakupu|pedido|vendita|venda))?",
         r"((sipariş|fatura|satış) )?tarihi?|дата( (заказа|покупки|продажи))?|"
-        r"data (zamówienia|sprzedaży|faktury)|(下单|订单|交易|购买|销售)?(时间|日期)|"
+        r"data (zamówienia|sprzedaży|faktury|wystawienia|documento|fattura|emissione|emissão)|"
+        r"fecha (de )?(emisi[óo]n|documento)|buchungstag|"
+        r"(下单|订单|交易|购买|销售)?(时间|日期)|"
         r"(注文|購入|取引|売上)?(日|日付|日時)|(booking|posting) date",
     ),
     "amount": (
@@ -69,28 +76,35 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(total|line) (price|spent|spend|cost)|amount( (paid|spent))?|revenue|turnover",
         r"sales|spent|dollars?|euros?|pounds?|usd|eur|gbp|(total|paid|spent|order|net) ?"
         r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|(order|purchase) total",
-        r"(gesamt|netto|brutto)?(betrag|umsatz|preis)|montant( total)?|chiffre d affaires",
-        r"import[eo]( total[e]?)?|monto( total)?|(kwota|wartość)( zamówienia)?|tutarı?|bedrag|"
+        r"(gesamt|netto|brutto)?(betrag|umsatz|preis|wert)|montant( total)?|chiffre d affaires",
+        r"net|netto|gross|brutto|item total|invoice amount|base imponible|imponibile",
+        r"import[eo]( total[e]?)?|monto( total)?|(kwota|wartość)( zamówienia| netto| brutto)?|"
+        r"tutarı?|bedrag|"
         r"сумма( (заказа|покупки))?|стоимость|"
         r"(订单|交易|销售|实付|支付|消费|購入|売上|注文|合計)?金[额額]|"
         r"valor( total)?|totale?|"
         r"(montant|total|prix)? ?(ttc|ht)",
     ),
     "quantity": (
-        r"(ordered |order )?(quantity|qty)( ordered)?|units( sold)?|number of (items|units)|items",
-        r"menge|anzahl|aantal|quantit[éeàa]|qt[ée]|cantidad|quantidade|ilość|adet|miktar|"
-        r"количество|数量",
+        r"(ordered |order |line ?item )?(quantity|qty)( ordered)?|units( sold)?|"
+        r"number of (items|units)|items",
+        r"(auftrags|bestell)?menge|anzahl|aantal|quantit[éeàa]|qt[ée]|cantidad|quantidade|ilość|adet|"
+        r"miktar|количество|数量",
     ),
     "price": (
-        r"(unit|item) ?price|price( (each|per unit))?|(sales?|selling|retail) ?price",
+        r"(unit|item|line ?item) ?(price|cost)|price( (each|per unit))?|"
+        r"(sales?|selling|retail) ?price",
         r"(einzel|stück|stueck)preis|prix( unitaire)?|(p ?u|prix unitaire) ?(ht|ttc)?|"
         r"precio( unitario)?|pre[çz]zo( unitario)?|preço( unit[áa]rio)?|prijs|cena|"
         r"(birim )?fiyatı?|цена|单价|単価",
     ),
     "order": (
         rf"({SALE}) ?(no|nr|number|id|key|code)|num ?(factura|pedido)|(factuur|order) ?nummer",
-        r"invoice|receipt|basket|order",
-        r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(n|num[ée]ro|code) ?(de )?(la )?"
+        r"invoice|receipt|basket|order|\w+ order (id|no|number)|"
+        r"(document|doc|voucher|sales record) ?(no|nr|number|id)",
+        r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(verkaufs|abrechnungs)?beleg|"
+        r"n(umer|úmero|umero|um)? (do |de |del )?(documento|dokumentu|faktury|pi[eè]ce)|"
+        r"(n|num[ée]ro|code) ?(de )?(la )?"
         r"(facture|commande)",
         r"((n|num(ero|éro)?|n[úu]mero|id|c[óo]d(igo|ice)?) ?(d[eio]l? )?)?"
         r"(scontrino|ricevuta|fattura|factura|fatura|recibo|pedido|bestelling|bon|sipariş|"
@@ -115,6 +129,10 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 
 
+MEASURED_IN = re.compile(  # behind a name
+    r"(?<=\w) (in )?(euros?|eur|usd|gbp|chf|pln|brl|mxn|cad|aud|sek|nok|dkk|czk|utc|gmt|"
+    r"(excl?|incl?|exkl|inkl)( (btw|vat|tax|mwst|ust|gst|iva))?)$"
+)
 COLUMN_ROLES = (*PARTS, "status", "currency", "describe")
 SEVERAL = ("amount", "discount", "coupon", "describe", "status")  # may name several columns
 ROLES = (*COLUMN_ROLES, *MEANINGS)  # what --role may say of transaction lines
@@ -148,6 +166,7 @@ def match_parts(names: Iterable[str], roles: Roles = NO_ROLES) -> dict[str, Any]
     words = {str(name): split_name(str(name)) for name in names}
     found = _given_parts(words, roles)
     words = {n: " ".join(MINOR.sub("", w).split()) or "amount" for n, w in words.items()}
+    words = {n: MEASURED_IN.sub("", w) for n, w in words.items()}
     ignored = {normalise(name) for name in roles.get("ignore", ())}
     for part, patterns in PARTS.items():
         taken = {
