@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from runner import DONE  # comes first: it puts notebooks/ on the path
-from runner.entry import Parser, run
+from runner.entry import Parser, leave, run
 
 # isort: split
 from customer_tables.database import (
@@ -95,11 +95,12 @@ def _score(options: argparse.Namespace) -> int:
 def _score_file(options: argparse.Namespace, shown: str) -> int:
     from tqdm import tqdm
 
-    from scoring.drift_page import PAGE, check_folder
     from scoring.scoring import score_file
     from segmentation.drift import WORDS, compare_period
 
     if options.drift:
+        from scoring.drift_page import PAGE, check_folder
+
         check_folder(options.drift, Path(options.output))
     form = "{desc}, {percentage:.0f}% of the file [{elapsed}]"
     with tqdm(total=1, bar_format=form, leave=False, disable=None) as bar:
@@ -157,4 +158,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

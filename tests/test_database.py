@@ -212,3 +212,10 @@ def test_a_password_in_the_address_ends_the_command(tmp_path):
     words = [sys.executable, ROOT / "scripts" / "run.py", "--input", place, "--table", "a"]
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
     assert done.returncode == 2 and HIDDEN not in done.stdout + done.stderr
+
+
+def test_a_refused_table_leaves_three_lines_and_nothing_else(shop):
+    address, _ = shop
+    words = [sys.executable, ROOT / "scripts" / "run.py", "--input", address, "--table", "empty"]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 3, done.stderr
