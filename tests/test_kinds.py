@@ -692,12 +692,14 @@ def test_amounts_that_follow_one_another_are_no_record_numbers(opened):
     counted = {
         "spent": range(60),
         "entry": range(60),
+        "Trans.": range(1, 61),
         "Sequence Number": 1 + np.arange(60) * 7 % 60,
     }
     known, _ = opened(table(importe=10 + np.arange(60) * 7 % 60, **counted))
     segmenting = {f.name for f in known.features_with("segment")}
     assert {"importe", "spent"} <= segmenting and "sequence_number" not in segmenting
     assert known.left_out["entry"] == "counts the rows: a record number"
+    assert known.left_out["Trans."] == known.left_out["entry"]
 
 
 def test_receipts_with_one_amount_become_customers_where_they_are_said_to_be(opened):

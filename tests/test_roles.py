@@ -230,7 +230,7 @@ def test_values_that_no_column_of_a_role_has():
     """An account is overdrawn, what is owed is not; and no interest is 300%."""
     below = with_behaviour("balance", range(-40, 90)).assign(default=np.resize([0, 1, 0], ROWS))
     assert described(below).column("balance").role == "account"
-    above = described(below.assign(balance=range(ROWS), apr=np.arange(ROWS) + 1.5))
+    above = described(below.assign(balance=range(ROWS, 0, -1), apr=np.arange(ROWS) + 1.5))
     assert [above.column(name).role for name in ("balance", "apr")] == ["credit", ""]
 
 
@@ -331,11 +331,31 @@ def test_columns_with_cryptic_names_get_no_archetypes():
 def test_the_direction_of_a_column_is_part_of_its_role(name):
     """A late year makes a newcomer, many months a customer of long standing."""
     years = np.repeat([2012, 2019], ROWS // 2) + np.resize([0, 1, 2], ROWS)
-    values = years if name != "tenure" else years[::-1] - 2005
+    values = years if name != "tenure" else years[::-1] - 2012
     dataset = described(with_behaviour(name, values))
     found = named(with_behaviour(name, values), dataset, np.repeat([1, 2], ROWS // 2))
     first, second = (found[segment].name for segment in (1, 2))
     assert (first, second) == ("Long-standing customers", "Newcomers")
+
+
+@pytest.mark.parametrize(
+    ("name", "new", "old", "names"),
+    [
+        ("months as customer", 6, 60, ["Newcomers", "Long-standing customers"]),
+        ("months as customer", 30, 60, ["Newer customers", "Long-standing customers"]),
+        ("days_since_signup", 30, 300, ["Newcomers", "Customers of longer standing"]),
+        ("tenure", 40, 72, ["Newer customers", "Long-standing customers"]),  # months
+        ("tenure", 5, 19, ["Newer customers", "Long-standing customers"]),  # years, perhaps
+        ("account length", 60, 240, ["Newcomers", "Long-standing customers"]),  # of whatever
+        ("Enrollment Year", 2014, 2009, ["Newer customers", "Long-standing customers"]),
+    ],
+)
+def test_who_is_new_and_who_of_long_standing_is_so_in_years(name, new, old, names):
+    values = np.repeat([new, old], ROWS // 2) + np.resize([0, 0, 1], ROWS)
+    values[0] = 2018 if new > 2000 else values[0]
+    dataset = described(with_behaviour(name, values))
+    found = named(with_behaviour(name, values), dataset, np.repeat([1, 2], ROWS // 2))
+    assert [found[segment].name for segment in (1, 2)] == names
 
 
 # Planted groups, by the typical amount of each column, and the names that a marketer would give.
@@ -344,7 +364,7 @@ PLANTED = {
     "Best customers": (2000, 40, 5, 2, 700),
     "Dormant customers": (150, 2, 300, 2, 700),
     "High-value customers gone quiet": (1500, 12, 300, 2, 700),
-    "Newcomers who buy rarely": (150, 2, 5, 2, 30),
+    "Infrequent newcomers": (150, 2, 5, 2, 30),
     "Bargain hunters": (500, 12, 40, 25, 400),
 }
 

@@ -32,6 +32,8 @@ PARTS = ("segment", "describe", "left out")  # of columns that may play a role, 
 SIDES = {1: "high", 0: "middle", -1: "low"}
 # How far both quartiles lie from the median, at least, where amounts are compared by factors.
 SPREADS = {"level": 1.5, "close": 1.2}
+YEARLY = {"day": 365, "week": 52, "month": 12, "year": 1}
+MOST = {"year": 20, "month": 130}  # of a tenure without a unit, which may be as long as that
 NAMES = re.compile(rf"\b({'|'.join(ROLES)})\b")
 LABELS = re.compile(rf"<({'|'.join(ROLES)})>")
 NOTHING = "(?!)"
@@ -56,12 +58,23 @@ class Player:
     short: str  # the label without "number of" and the like
     family: str  # of clauses
     sign: int = 1  # -1 where much of the column is little of the role
+    limits: tuple[tuple[str, str], ...] = ()  # side, and what has to hold in years
 
-    def clause(self, sign: int) -> dict[str, str]:
-        """Return when a segment has much (1), little (-1) or the average (0), and the words."""
-        found = LIBRARY["clauses"][self.family].get(SIDES[sign * self.sign], {})
+    def clause(self, sign: int, *, relative: bool = False) -> dict[str, str]:
+        """Return when a segment has much (1), little (-1) or the average (0), and the words.
+
+        With ``relative``, when it has so compared with all, but not in years.
+        """
+        side = SIDES[sign * self.sign]
+        found = LIBRARY["clauses"][self.family].get(side, {})
+        limit = dict(self.limits).get(side, "")
+        if not found or (relative and not limit):
+            return {}
+        if limit:
+            limit = f" and not {limit}" if relative else f" and {limit}"
         own = {key: re.sub(r"(?<!<)\bx\b", self.name, text) for key, text in found.items()}
-        return own | {"text": own["text"].replace("<x>", self.label)} if own else {}
+        limit = re.sub(r"\bx\b", self.name, limit)
+        return {"when": own["when"] + limit, "text": own["text"].replace("<x>", self.label)}
 
 
 def count_days(
@@ -217,7 +230,23 @@ def _player(guess: Guess, values: pd.Series) -> Player:
         family = "rare" if values.min() >= 0 else "narrow"
     label = lower_first(guess.label)
     short = (SUMMED if guess.plays == "part" else COUNTED).sub("", label).strip()
-    return Player(guess.name, label, short or label, family)
+    return Player(guess.name, label, short or label, family, limits=_limits(guess, values))
+
+
+def _limits(guess: Guess, values: pd.Series) -> tuple[tuple[str, str], ...]:
+    """Say when customers are new or of long standing in years, where a column's unit is known."""
+    if not (years := ROLES.get(guess.plays, {}).get("years")):
+        return ()
+    if guess.unit == YEAR:
+        low, high = (int(values.max()) - number for number in reversed(years))
+    else:
+        words = f"{guess.source} {guess.label} {guess.unit}".lower()
+        named = [unit for unit in YEARLY if unit in words]
+        unnamed = [unit for unit, most in MOST.items() if values.max() <= most]
+        if not (unit := next(iter(named + unnamed), "")):
+            return ()
+        low, high = (number * YEARLY[unit] for number in years)
+    return ("low", f"(median(x) <= {low})"), ("high", f"(median(x) >= {high})")
 
 
 def _instance(entry: Mapping[str, Any], cast: Mapping[str, Player]) -> dict[str, Any]:
@@ -235,7 +264,8 @@ def _instance(entry: Mapping[str, Any], cast: Mapping[str, Player]) -> dict[str,
     def in_words(text: str) -> str:
         return LABELS.sub(lambda role: cast[role[1]].short, text)
 
-    clauses = [cast[role].clause(sign) for role, sign in pattern.items()]
+    relative = entry.get("relative", False)
+    clauses = [cast[role].clause(sign, relative=relative) for role, sign in pattern.items()]
     if not all(clauses):
         return {}
     own = [clause["when"] for clause in clauses] + [in_columns(entry.get("when", ""))]

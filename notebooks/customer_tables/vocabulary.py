@@ -188,4 +188,4 @@ NO_CUSTOMER = re.compile(
     r"\b(zip|post|postal|postcode|plz|store|shop|branch|product|item|sku|article|stock|phone|fax"
     r"|telephone|mobile|郵便|邮编|邮政|우편|cep\b|kod pocztowy)"
 )
-RECORD_WORDS = re.compile(r"\b(row|record|sl|s|sr|serial|sequence|seq|index|line|no|nr)\b")
+RECORD_WORDS = re.compile(r"\b(row|record|sl|s|sr|serial|sequence|seq|index|line|no|nr|trans)\b")
