@@ -12,8 +12,8 @@ from kinds_of_tables import KINDS, simulate
 
 from customer_tables.changes import Reading
 from customer_tables.errors import UserError
+from customer_tables.header import has_word
 from customer_tables.inference import infer_dataset
-from customer_tables.roles import has_word
 from customer_tables.vocabulary import LIBRARY, ROLES
 from segmentation import cleaning, features
 from segmentation.conditions import Customers, Members
@@ -275,6 +275,33 @@ def test_a_role_can_be_given():
         described(table, recency=("Town",))
 
 
+@pytest.mark.parametrize(
+    ("name", "expected", "said"),
+    [
+        (
+            "num_devices",
+            "Customers with the fewest devices",
+            "have an average of 2.33 devices (all: 5)",
+        ),
+        (
+            "devices_count_12m",
+            "Customers with the fewest devices",
+            "an average of 2.33 devices 12m",
+        ),
+        ("average size", "Customers with the lowest average size", "have an average size of 2.33"),
+    ],
+)
+def test_what_is_counted_is_most_or_fewest(name, expected, said):
+    """And the window of time stands in the summary, not in the name."""
+    table = with_behaviour(name, np.repeat([2, 6, 6], ROWS // 3) + np.resize([0, 0, 1], ROWS))
+    dataset, labels = described(table), np.repeat([1, 2, 2], ROWS // 3)
+    found = named(table, dataset, labels)[1]
+    assert found.name == expected
+    customers = cleaning.clean(reading_of(table).numbered, dataset).customers
+    everybody = Customers(dataset, customers, features.build_features(customers, dataset))
+    assert said in Members(everybody, labels).claim(found.archetype.summary[0], 1)
+
+
 def test_every_archetype_of_the_library_can_be_written_and_read():
     columns = (
         "recency,tenure,orders,avg_order_value,num_policies,discount_share,returns,n_claims,"
@@ -292,7 +319,7 @@ def test_every_archetype_of_the_library_can_be_written_and_read():
     assert {name for name in wanted if "<" not in name} <= written
     assert {
         "Newcomers with high monthly charges",
-        "Customers with the lowest songs saved",
+        "Customers with the fewest songs saved",
     } <= written
     assert not [name for name in written if "<" in name]
     assert len(written) == len(wanted)
@@ -311,8 +338,11 @@ def test_texts_speak_of_what_their_name_checks():
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        ("Miles flown|Throughput|Strength|Žlutý|Übung|年間|Расход|Gas|X spend", True),
-        ("Fmde|X12|Col 3|V1|Q3 a|Pcttxn|Feature 7|Qtr", False),
+        (
+            "Miles flown|Throughput|Strength|Žlutý|Übung|年間|Расход|Gas|X spend|Visits 12m",
+            True,
+        ),
+        ("Cc3 miles|Fmde|X12|Col 3|V1|Q3 a|Pcttxn|Feature 7|Qtr", False),
     ],
 )
 def test_only_names_that_are_words_become_parts_of_names(names, expected):

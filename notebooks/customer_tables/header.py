@@ -7,9 +7,13 @@ from collections import Counter
 from itertools import pairwise
 
 from customer_tables.errors import UserError
+from customer_tables.names import simplify_name
 
 NUMBER = re.compile(r"\(?[-+]?\s*(?:[$€£¥]\s*)?\d[\d.,' \u00a0]*([eE][-+]?\d+)?\s*[%$€£¥]?\)?")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
+# Three letters or more with a vowel, which begin as words do: "miles", and not "fmde".
+WORD = re.compile(r"\b(?!(?!s|[cpst]h)[b-df-hj-np-tv-xz]{3})(?=[a-z]{3})[a-z]*[aeiouy]")
+CODED = re.compile(r"\b[a-z]{2,}\d")  # "cc3", which only its author can read
 NUMBERED = re.compile(r"((x|y|v|var|col|column|field|feature|unnamed)[:_ ]*)?\d*", re.IGNORECASE)
 SECOND = re.compile(r"(19|20)\d\d|(?=.*[^\W\d_])[^@]{1,40}")  # a year, or a label
 LABEL = re.compile(r"[^\d?#]*[^\W\d_][^\d?#]*")  # with a letter, and without digits
@@ -185,3 +189,10 @@ def second_header(names: list[str], columns: list[list[str]]) -> str:
     if numbered and texts > 2 and texts == numeric and len(below) == len(names):
         return "names"
     return "labels" if labels >= 2 and labels >= numeric else ""
+
+
+def has_word(label: str) -> bool:
+    """Whether a label can be a part of a name: "x12", "fmde" and "cc3 miles" say nothing."""
+    latin = simplify_name(label).replace("_", " ")
+    coded = NUMBERED.fullmatch(latin) or CODED.search(latin)
+    return not latin or not coded and bool(WORD.search(latin))

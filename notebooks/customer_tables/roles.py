@@ -16,7 +16,7 @@ import pandas as pd
 import tomlkit
 
 from customer_tables.guessing import NUMERIC, Guess, free_name, guess_transform, spell_out
-from customer_tables.header import NUMBERED
+from customer_tables.header import has_word
 from customer_tables.names import simplify_name
 from customer_tables.text import YEAR, lower_first, sentence_case
 from customer_tables.vocabulary import LIBRARY, ROLES
@@ -40,10 +40,14 @@ NOTHING = "(?!)"
 JOINED = re.compile(r"(?<!\*) (?!\.\*)")  # monthlycharges is found as monthly charges is
 SEVERAL = ("part", "use", "flag")  # roles that several columns play, each by itself
 MOST_USES = 12  # columns
-# Three letters or more with a vowel, which begin as words do: "miles", and not "fmde".
-WORD = re.compile(r"\b(?!(?!s|[cpst]h)[b-df-hj-np-tv-xz]{3})(?=[a-z]{3})[a-z]*[aeiouy]")
 NO_USE = re.compile(ROLES["use"]["unless"])
-COUNTED = re.compile("^(total )?(number|amount|count) (of )?|^total (?=.*(calls|minutes|lines)$)")
+COUNTED = re.compile(
+    "^(total )?(number|amount|count) (of )?|^total (?=.*(calls|minutes|lines)$)|(?<=s) count(?= |$)"
+)
+WINDOW = re.compile(  # "tickets 90d", in names
+    r" ((in|over) )?(the )?((last|past) )?\d+ ?(d|days?|w|weeks?|m|mo|mon|mths?|months?|y|years?)$"
+)
+PLURAL = re.compile(r"[a-z]{2}(?<![sui])s\b")
 SUMMED = re.compile(
     r"\b(total|amount|of|on|charges?|spen[dt]|spending|sales|revenue|purchases)\b ?"
 )
@@ -58,6 +62,7 @@ class Player:
     short: str  # the label without "number of" and the like
     family: str  # of clauses
     sign: int = 1  # -1 where much of the column is little of the role
+    counted: bool = False  # whether the label is the plural of what is counted
     limits: tuple[tuple[str, str], ...] = ()  # side, and what has to hold in years
 
     def clause(self, sign: int, *, relative: bool = False) -> dict[str, str]:
@@ -74,7 +79,11 @@ class Player:
             limit = f" and not {limit}" if relative else f" and {limit}"
         own = {key: re.sub(r"(?<!<)\bx\b", self.name, text) for key, text in found.items()}
         limit = re.sub(r"\bx\b", self.name, limit)
-        return {"when": own["when"] + limit, "text": own["text"].replace("<x>", self.label)}
+        text, label = own["text"], COUNTED.sub("", self.label) if self.counted else self.label
+        if self.counted:  # "a median of 3 orders", and "a median balance of 3"
+            text = re.sub(r"(median|average) <x> of (\{[^}]*\})", r"\1 of \2 <x>", text)
+        text = text.replace("<x>", label).replace("average average", "average")
+        return {"when": own["when"] + limit, "text": text}
 
 
 def count_days(
@@ -213,12 +222,6 @@ def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:
                 yield tomlkit.dumps({"archetypes": [made]})
 
 
-def has_word(label: str) -> bool:
-    """Whether a label can be a part of a name: "x12", "col 3" and "fmde" say nothing."""
-    latin = simplify_name(label).replace("_", " ")
-    return not latin or not NUMBERED.fullmatch(latin) and bool(WORD.search(latin))
-
-
 def _player(guess: Guess, values: pd.Series) -> Player:
     """Say how amounts of a column are compared, by how its values spread."""
     low, middle, high = values.astype(float).quantile([0.25, 0.5, 0.75])
@@ -230,7 +233,9 @@ def _player(guess: Guess, values: pd.Series) -> Player:
         family = "rare" if values.min() >= 0 else "narrow"
     label = lower_first(guess.label)
     short = (SUMMED if guess.plays == "part" else COUNTED).sub("", label).strip()
-    return Player(guess.name, label, short or label, family, limits=_limits(guess, values))
+    short = WINDOW.sub("", short) or label
+    counted = guess.kind == "count" and bool(PLURAL.search(short))
+    return Player(guess.name, label, short, family, counted=counted, limits=_limits(guess, values))
 
 
 def _limits(guess: Guess, values: pd.Series) -> tuple[tuple[str, str], ...]:
@@ -271,7 +276,9 @@ def _instance(entry: Mapping[str, Any], cast: Mapping[str, Player]) -> dict[str,
     own = [clause["when"] for clause in clauses] + [in_columns(entry.get("when", ""))]
     when = " and ".join(filter(None, own))
     signs = {cast[role]: sign for role, sign in entry["pattern"].items() if role in cast}
-    made: dict[str, Any] = {"name": sentence_case(in_words(entry["name"]))}
+    counted = all(cast[role].counted for role in pattern)
+    name = entry.get("counted", entry["name"]) if counted else entry["name"]
+    made: dict[str, Any] = {"name": sentence_case(in_words(name))}
     made["pattern"] = _inline({player.name: sign * player.sign for player, sign in signs.items()})
     made |= {"when": when, "summary": _listed(clauses)}
     for key in ("advice", "avoid"):

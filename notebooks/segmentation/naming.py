@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from customer_tables.header import has_word
 from customer_tables.text import joined, lower_first, printable, sentence_case
 from segmentation.claims import Claim, claim, together
 from segmentation.conditions import Customers, Members
@@ -227,7 +228,10 @@ def describe(
 def _traits(
     effects: pd.Series, dataset: Dataset, members: Members, segment: int
 ) -> list[tuple[Feature, bool, Claim]]:
-    """List features of which the segment has most (true) or least of all, strongest first."""
+    """List features of which the segment has most (true) or least of all, strongest first.
+
+    Those whose label is no word come last.
+    """
     shown = [f for f in dataset.features_with("segment", "describe") if f.name in effects]
     traits = []
     for feature in sorted(shown, key=lambda f: -abs(effects[f.name])):
@@ -240,7 +244,7 @@ def _traits(
             traits.append((feature, bool(effect > 0), claim))
         if len(traits) == ENOUGH_TRAITS:
             break
-    return traits
+    return sorted(traits, key=lambda trait: not has_word(trait[0].label or trait[0].name))
 
 
 @lru_cache(maxsize=1024)
