@@ -199,6 +199,40 @@ def test_times_with_a_zone_are_read_by_their_own_clock(opened, tmp_path, form, c
     assert list(opened(lines())[1].table["tenure_days"]) == list(reading.table["tenure_days"])
 
 
+def an_export(first: bool, *without: str, cancelled: int = -1) -> str:
+    """Write lines of orders with what holds for a whole one: on its first line, or on each."""
+    rows = [
+        (n, who, f"{day} 12:{n % 60:02d}", f"P{part}", 1 + part, 10 + n % 37 + part)
+        for n, (who, day, _) in enumerate(BOUGHT)
+        for part in range(1 + n % 3)
+    ]
+    names = ["order id", "customer_id", "date", "product", "quantity", "unit price"]
+    frame = pd.DataFrame(rows, columns=names)
+    paid = frame["quantity"] * frame["unit price"]
+    frame["order total"] = paid.groupby(frame["order id"]).transform("sum").astype(object)
+    frame["status"] = frame["order id"].map({cancelled: "cancelled"}).fillna("paid").astype(object)
+    if first:
+        frame.loc[frame["order id"].duplicated(), ["order total", "status"]] = ""
+    return frame.drop(columns=list(without)).to_csv(index=False)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("without", [(), ("quantity", "unit price"), ("quantity", "order id")])
+def test_what_holds_for_an_order_counts_once_and_for_all_of_its_lines(opened, first, without):
+    known, reading = opened(an_export(first, *without))
+    assert worth(reading) == (3, 125, 125)
+    totals = [c.action for c in reading.changes if c.column == "order total"]
+    assert totals == ["counted once" if without else "left out"]
+    assert worth(opened(an_export(first, *without, cancelled=2))[1]) == (2, 45, 45)
+
+
+def test_tickets_of_one_price_are_added_up(opened):
+    rows = [(who, day, 9 + n % 2) for n, (who, day, _) in enumerate(BOUGHT) for _ in range(2)]
+    text = "".join(f"{who},{day},{paid},{n}\n" for n, (who, day, paid) in enumerate(rows))
+    _, reading = opened(f"customer_id,date,total,seat\n{text}")
+    assert worth(reading) == (3, 56, 56)
+
+
 def numbered(called: str, others: str = "", again: bool = True) -> str:
     """Write purchases with numbers of orders, and lines of six that may be credit notes."""
     rows = [(*row, f"{others}{1000 + n}") for n, row in enumerate(BOUGHT)]

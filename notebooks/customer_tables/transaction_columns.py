@@ -43,8 +43,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "customer": (
         rf"(({WHO}) )+(id|no|nr|number|key|code|reference|ref)",
         rf"({WHO})",
-        rf"({WHO}|bill(ing)? to|billing|contact) (full )?name|"
-        rf"(({WHO}|billing|contact|from) )?e ?mail( address| billing)?",
+        rf"({WHO}) (full )?name|(({WHO}|billing|contact|from) )?e ?mail( address| billing)?",
+        r"(bill(ing)? to|billing|contact) (full )?name",
         r"(loyalty )?(card|account)( (id|no|nr|number|key))",
         r"(kunden?|klanten|klant|cliente?|klienta?|müşteri|клиента?|покупател[ья]) ?"
         r"(nummer|nr|id|no|code|kodu?|numarası|код|номер)|kunde|"

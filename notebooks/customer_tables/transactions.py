@@ -39,6 +39,7 @@ from customer_tables.periods import NO_CUT, by_customer, split_history
 from customer_tables.source import Source, summands
 from customer_tables.storage import file_digest
 from customer_tables.transaction_columns import used_columns
+from customer_tables.whole_orders import by_line
 
 NUMBERS = ("amount", "discount", "coupon", "quantity", "price")
 SETTLE = {"quantity": settle_number, "discount": settle_discount}
@@ -119,7 +120,9 @@ def aggregate_lines(file: Lines, source: Source) -> tuple[str, list[Change]]:
     types = file.types | (products.types if products else {})
     replace(file, types=types).require(_needed_columns(source))
     lines = _look_up_products(file, products, source) if products else file
+    lines, source, told = by_line(lines, source)
     says, counted = line_kinds(lines, source)
+    counted += told
     counted += create_lines(lines, source, **says)
     if says["ignore"] != "false":
         counted += _count_lost(lines, source)

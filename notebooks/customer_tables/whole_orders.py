@@ -1,0 +1,116 @@
+"""What stands for a whole order on its lines: on one of them, or on each of them again.
+
+Many shops export an order's total, status and currency on its first line only, or its total on
+every line. Left so, a cancelled order's further lines would count as bought, and totals of orders
+be added up as often as they have lines.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from customer_tables.changes import Change
+from customer_tables.duckdb_files import Lines, quoted
+from customer_tables.names import split_name
+from customer_tables.source import Source, summands
+
+SAMPLE = 20_000  # lines that show it
+ENOUGH = 20  # orders of several lines
+NEARLY_ALL = 0.95
+APART = 0.5  # different totals an order from which equal lines are no price of a ticket
+WHOLE = re.compile(
+    r".*\b(total|subtotal|order|invoice|basket|receipt|bill|checkout|totale|totaal|ttc|"
+    r"gesamt\w*|rechnung\w*|bestell\w*|brutto\w*)\b.*"
+)
+
+
+def by_line(lines: Lines, source: Source) -> tuple[Lines, Source, list[Change]]:
+    """Bring lines into a form in which each says its own: what was done is in the changes.
+
+    A status or currency on one line of an order holds for all of its lines. An order's total
+    counts once, or not at all where a quantity and a price tell what each line cost.
+    """
+    amount = source.amount if source.amount in lines.types else ""
+    shared = [*summands(source.status), source.currency]
+    given_up = [*summands(source.discount), *summands(source.coupon)]
+    columns = [c for c in dict.fromkeys([amount, *shared, *given_up]) if c in lines.types]
+    facts = _look(lines, columns, _key(lines, source))
+    once = [c for c, (orders, one, *_) in facts.items() if one >= NEARLY_ALL * orders]
+    again = [c for c, (orders, _, same, *_) in facts.items() if same >= NEARLY_ALL * orders]
+    apart = amount in again and min(facts[amount][3:]) >= APART * facts[amount][0]
+    changes = [
+        Change(f"{column} on one line of an order", column, action="taken for all of its lines")
+        for column in once
+        if column in shared
+    ]
+    if apart and not WHOLE.fullmatch(split_name(amount)):
+        what, action = "amounts that are the same on all lines of an order", "kept: added up"
+        return lines, source, [Change(what, amount, action=action)]
+    total = amount in once or apart
+    if total and source.quantity and source.price:
+        what = "the total of an order; quantity times price is counted"
+        changes.append(Change(what, amount, action="left out"))
+        source = replace(source, amount="")
+    elif total:
+        changes.append(Change("totals of orders on their lines", amount, action="counted once"))
+    single = [c for c in given_up if total and c in once + again]
+    single += [amount] if total and source.amount else []
+    return _spread(lines, source, [c for c in once if c in shared], single), source, changes
+
+
+def _key(lines: Lines, source: Source) -> str:
+    """Return the expression of an order: without a number, what a customer buys at one time."""
+    parts = [source.order] if source.order in lines.types else [source.customer, source.time]
+    return ", ".join(quoted(part) for part in parts)
+
+
+def _look(lines: Lines, columns: list[str], key: str) -> dict[str, tuple[int, ...]]:
+    """Tell of columns in how many orders of several lines they say something, and how.
+
+    Of these, on one line; the same on all lines; how many different; and with different lines.
+    """
+    if not columns:
+        return {}
+    cells = [
+        f"nullif(trim(CAST({quoted(c)} AS VARCHAR)), '') AS c{i}" for i, c in enumerate(columns)
+    ]
+    every = ", ".join(map(quoted, lines.types))
+    some = (
+        f"SELECT {key}, hash({every}) AS line, {', '.join(cells)} FROM {lines.sql} LIMIT {SAMPLE}"
+    )
+    told = "count(c{0}) AS f{0}, count(DISTINCT c{0}) AS d{0}, min(c{0}) AS m{0}"
+    of_orders = ", ".join(told.format(i) for i in range(len(columns)))
+    orders = (
+        f"SELECT count(*) AS n, count(DISTINCT line) AS u, {of_orders} FROM ({some}) AS some_lines "
+        f"GROUP BY {key} HAVING count(*) > 1"
+    )
+    ways = (
+        "count(*) FILTER (f{0} > 0), count(*) FILTER (f{0} = 1), "
+        "count(*) FILTER (f{0} = n AND d{0} = 1), count(DISTINCT m{0}), count(*) FILTER (u > 1)"
+    )
+    listed = ", ".join(ways.format(i) for i in range(len(columns)))
+    (row,) = lines.run(f"SELECT {listed} FROM ({orders}) AS orders")
+    found = {c: row[5 * i : 5 * i + 5] for i, c in enumerate(columns)}
+    return {c: facts for c, facts in found.items() if facts[0] >= ENOUGH}
+
+
+def _spread(lines: Lines, source: Source, shared: list[str], single: list[str]) -> Lines:
+    """Return lines in which an order's columns hold for all of them, or for one of them."""
+    if not shared and not single:
+        return lines
+    key, listed = _key(lines, source), []
+    told = [quoted(c) for c in summands(source.status) if c in lines.types and c not in shared]
+    for column, kind in lines.types.items():
+        cell = quoted(column)
+        if column in shared:
+            said = f"nullif({cell}, '')" if kind == "VARCHAR" else cell
+            cell = f"max({said}) OVER (PARTITION BY {key}) AS {cell}"
+        elif column in single:
+            nothing = "'0'" if kind == "VARCHAR" else "0"
+            parts = ", ".join([key, cell, *told])
+            first = f"row_number() OVER (PARTITION BY {parts} ORDER BY {cell}) = 1"
+            said = f"{first} AND trim(CAST({cell} AS VARCHAR)) <> ''"
+            cell = f"CASE WHEN {said} THEN {cell} ELSE {nothing} END AS {cell}"
+        listed.append(cell)
+    return replace(lines, sql=f"(SELECT {', '.join(listed)} FROM {lines.sql})")
