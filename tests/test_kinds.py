@@ -226,6 +226,16 @@ def test_what_holds_for_an_order_counts_once_and_for_all_of_its_lines(opened, fi
     assert worth(opened(an_export(first, *without, cancelled=2))[1]) == (2, 45, 45)
 
 
+def abroad(header: str, who: str = "{}") -> str:
+    """Write lines of orders below names in a language that nobody here knows."""
+    rows = [
+        f"{n + 7000},2024-0{1 + n % 7}-{10 + n % 19},{who.format(5000 + n // 3)},{part + 1},{n}.5\n"
+        for n in range(180)
+        for part in range(2)
+    ]
+    return f"{header}\n{''.join(rows)}"
+
+
 def test_tickets_of_one_price_are_added_up(opened):
     rows = [(who, day, 9 + n % 2) for n, (who, day, _) in enumerate(BOUGHT) for _ in range(2)]
     text = "".join(f"{who},{day},{paid},{n}\n" for n, (who, day, paid) in enumerate(rows))
@@ -339,6 +349,18 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             "Refunded Amount says of 1 line that an amount was given back, such as '4.50'",
             60,
         ),
+        (
+            lines(header="customer_id,date,amount,refund").replace("sale", "")
+            + "K000,2024-05-01,9,4.50\n",
+            "refund says of 1 line that an amount was given back, such as '4.50'",
+            60,
+        ),
+        (
+            lines(header="customer_id,date,amount,qty_returned").replace("sale", "0")
+            + "K000,2024-05-01,9,2\n",
+            "qty_returned says of 1 line that an amount was given back, such as '2'",
+            60,
+        ),
         (STATES, "not known whether a line was bought whose situation says 'Pendiente'", 60),
         (
             lines(header="user_id,date,price,note"),
@@ -347,6 +369,12 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
         ),
         (COINS, "a line or a receipt (customer_id)", 60),
         (RECEIPTS, "a line or a receipt (Receipt No)", 90),
+        (abroad("Számla,Kelt,Vevő,Darab,Összeg"), "a line or a receipt (Számla), and no", 60),
+        (
+            abroad("Lasku,Pvm,Asiakas,Kpl,Summa", "Ann {}"),
+            "a line or a receipt (Lasku), and no",
+            60,
+        ),
         (RECEIPTS.replace("Receipt No", "order_id"), "a line or a receipt (order_id)", 90),
         (MONTHS, "the rows are periods", 60),
         (lines(header="id_vevo,nap,osszeg,megjegyzes"), "a line or a receipt (id_vevo)", 60),
@@ -473,6 +501,10 @@ def test_amounts_are_offered_before_quantities(opened):
     with pytest.raises(UserError, match="amount: is it kosten or units") as caught:
         opened(text)
     assert caught.value.remedy.endswith('--role amount="kosten"')
+    text = lines(header="customer_id,date,pris,antal,sum", rows=[])
+    text += "".join(f"{who},{day},{n}.5,{n % 4},{n % 4 * (n + 0.5)}\n" for who, day, n in BOUGHT)
+    with pytest.raises(UserError, match="amount: is it sum or pris or antal"):
+        opened(text)
 
 
 def test_what_a_discount_is_can_be_said_by_its_name(opened):

@@ -93,7 +93,9 @@ CURRENCY = re.compile(
 )
 GIVEN_BACK = re.compile(  # amounts, on the line of the purchase
     r"(total )?(refund(ed)?|returned|erstattet(er)?|rembours[ée]e?|reembolsad[oa]|rimborsat[oa]) "
-    r"(amount|total|value|betrag|montant|importe|importo)|(amount|total) (refunded|returned)"
+    r"(amount|total|value|betrag|montant|importe|importo)|refunds?|"
+    r"(order )?refund amount|(refunded|returned) (qty|quantity|units|items)|"
+    r"(amount|total|qty|quantity|units|items) (refunded|returned)"
 )
 # Letters in the numbers of credit notes: words, usual abbreviations, and what may be anything.
 NOTES = re.compile(
@@ -143,8 +145,8 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
     status, currency = [], source.currency
     for column in free:
         name = split_name(column)
-        if GIVEN_BACK.fullmatch(name):
-            _refuse_given_back(sample, column)
+        if GIVEN_BACK.fullmatch(name) and _refuse_given_back(sample, column):
+            continue
         if distinct[column] > MOST_KINDS:
             continue
         cells = [cell for cell, _ in _cells(sample, column) if cell.strip()]
@@ -166,10 +168,18 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
     return replace(source, status=found, currency=currency, category=category)
 
 
-def _refuse_given_back(lines: Lines, column: str) -> None:
-    """Refuse a column of amounts that were given back, if there are any: it reduces others."""
-    back = f"regexp_matches({_text(column)}, '[1-9]')"
-    lines_back, cell = lines.ask(f"count(*), min({_text(column)})", f"WHERE {back}")[0]
+def _refuse_given_back(lines: Lines, column: str) -> bool:
+    """Refuse a column of amounts that were given back, if there are any: it reduces others.
+
+    Return whether it holds amounts or pieces at all, rather than answers or words.
+    """
+    text = f"trim(CAST({quoted(column)} AS VARCHAR))"
+    told = f"count(*), min({text}), max({text})"
+    filled, least, most = lines.ask(told, f"WHERE {text} <> ''")[0]
+    if not filled or not re.search(r"\d", most) or {least, most} <= {"0", "1"}:
+        return False
+    back = f"regexp_matches({text}, '[1-9]')"
+    lines_back, cell = lines.ask(f"count(*), min({text})", f"WHERE {back}")[0]
     if lines_back:
         raise UserError(
             f"{column} says of {counted(lines_back, 'line')} that an amount was given back, such "
@@ -178,6 +188,7 @@ def _refuse_given_back(lines: Lines, column: str) -> None:
             remedy="take it off the amounts, or write it on lines of its own, below zero; "
             f'--role ignore="{column}" counts the full amounts',
         )
+    return True
 
 
 def _cells(lines: Lines, column: str) -> list[tuple[str, int]]:

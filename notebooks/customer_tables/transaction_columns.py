@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from customer_tables.dates import EPOCH, parse_dates
@@ -26,6 +28,7 @@ from customer_tables.vocabulary import MONEY, NO_CUSTOMER, RECORD_WORDS
 MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
 FEW = 20  # customers below which a repeated word is no customer
 LEAST_ORDERS = 0.02  # orders a row from which a column tells orders apart
+PROVING_ROWS, MOST_AMOUNTS = 1_000, 12  # by which a product of two others is found, and among
 OFFERED_ROWS = 20_000  # by which columns are offered for a role
 ENOUGH = 30  # customers with more than one order, by whom a column is judged
 FEW_PIECES = 3  # up to which half of the lines have pieces, where these are no money
@@ -258,6 +261,9 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
             or _are_sales(lines, parts)
         ):
             raise _incomplete(lines, parts, missing)
+        elif document := _of_one_time(lines):
+            parts = {part: name for part, name in parts.items() if name != document}
+            raise _incomplete(lines, parts | {"order": document}, lacking(parts))
     return None
 
 
@@ -373,6 +379,44 @@ def _are_sales(lines: Lines, parts: dict[str, Any]) -> bool:
     return min(timed, times) >= most and not any(_is_unique(lines, code) for code in codes)
 
 
+def _of_one_time(lines: Lines) -> str:
+    """Return a column that stands on several rows of one time each, where none tells rows apart.
+
+    So do numbers of orders beside their dates, in any language, and nothing about customers.
+    """
+    some = replace(lines, sql=f"(SELECT * FROM {lines.sql} LIMIT {OFFERED_ROWS})")
+    if len(head := some.ask("*", f"LIMIT {10 * FEW}")) < FEW:
+        return ""
+    cells = zip(*head, strict=True)
+    texts = {
+        c: sorted({str(x) for x in found}) for c, found in zip(lines.types, cells, strict=True)
+    }
+    dates = {c: parse_dates(pa.array(t, pa.string())).valid.mean() > 0.9 for c, t in texts.items()}
+    times = [c for c, is_time in dates.items() if is_time and len(texts[c]) >= FEW]
+    codes = [
+        c
+        for c, found in texts.items()
+        if not dates[c] and not any(re.search(r"\d[.,]\d|^(None)?$", text) for text in found)
+    ]
+    if not times or not codes:
+        return ""
+    counts = ", ".join(f"count(DISTINCT {quoted(c)})" for c in codes)
+    rows, *distinct = some.ask(f"count(*), {counts}")[0]
+    if max(distinct) == rows:
+        return ""
+    for code, several in zip(codes, distinct, strict=True):
+        if not FEW <= several <= MOST_DISTINCT * rows:
+            continue
+        when = f"SELECT count(DISTINCT {quoted(times[0])}) AS n FROM {some.sql} "
+        when += f"GROUP BY {quoted(code)} HAVING count(*) > 1"
+        groups, one = lines.run(f"SELECT count(*), count(*) FILTER (n = 1) FROM ({when}) AS codes")[
+            0
+        ]
+        if groups >= FEW and one >= CONSTANT * groups:
+            return code
+    return ""
+
+
 def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> UserError:
     """Say which parts of transaction lines are not recognised, and offer columns for each."""
     likely = offers(lines, parts)
@@ -385,7 +429,7 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
         options.append(f'{part}: is it {shown}? --role {part}="{likely[part][0]}"; ')
     if "customer" in missing and not likely["customer"] and "order" in parts:
         options.append(f'--role customer="{parts["order"]}" makes each {parts["order"]} a customer')
-    elif "customer" in missing and not _customer_codes(lines):
+    elif "customer" in missing and "time" in parts and not _customer_codes(lines):
         options.append(f"without the column {parts['time']}, each row is taken for a customer")
     key = (
         parts.get("customer") or parts.get("order") or next(iter(likely["customer"]), "no customer")
@@ -404,13 +448,15 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
     Judged by the first lines: a time is written as one, an amount is a number, and a customer
     stands in several lines, by name or number.
     """
-    rows = lines.ask("*", f"LIMIT {OFFERED_ROWS}")
+    cells_of = zip(*lines.ask("*", f"LIMIT {OFFERED_ROWS}"), strict=True)
+    rows = dict(zip(lines.types, cells_of, strict=True))
     if "amount" in lacking(parts):  # a price without a quantity can be one
         parts = {part: name for part, name in parts.items() if part not in ("price", "quantity")}
     taken = {name for text in parts.values() if isinstance(text, str) for name in summands(text)}
     found: dict[str, list[str]] = {"customer": [], "time": [], "amount": []}
+    whole: list[str] = []  # numbers that may be of customers
     broken: set[str] = set()  # with parts of a unit, as amounts have
-    for column, cells in zip(lines.types, zip(*rows, strict=True), strict=True):
+    for column, cells in rows.items():
         texts = [str(cell).strip() for cell in cells if cell is not None and str(cell).strip()]
         if column in taken or not texts:
             continue
@@ -426,12 +472,48 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
             and (numeric < 0.1 or code)
         ):
             found["customer"].append(column)
+        elif _are_numbers_of_people(distinct, len(texts)):
+            whole.append(column)
         elif numeric > 0.9 and not code:
             found["amount"].append(column)
             broken |= {column} if any(re.search(r"[.,]\d{1,2}\D*$", t) for t in texts) else set()
     found["customer"].sort(key=lambda c: not re.match(WHO, split_name(c)))
-    found["amount"].sort(key=lambda c: (not set(split_name(c).split()) & MONEY, c not in broken))
+    found["customer"] += whole
+    of_line = _products({c: rows[c][:PROVING_ROWS] for c in found["amount"][:MOST_AMOUNTS]})
+    found["amount"].sort(
+        key=lambda c: (c not in of_line, not set(split_name(c).split()) & MONEY, c not in broken)
+    )
     return found
+
+
+def _products(columns: dict[str, Sequence[Any]]) -> set[str]:
+    """Return the columns that are the product of two others: of the pieces and their price."""
+    numbers = {
+        column: np.array([_as_float(cell) for cell in cells]) for column, cells in columns.items()
+    }
+    return {
+        column
+        for column, paid in numbers.items()
+        for one, other in combinations([n for c, n in numbers.items() if c != column], 2)
+        if np.isclose(paid, one * other, rtol=0.01).mean() > CONSTANT > (one == 1).mean()
+    }
+
+
+def _as_float(cell: object) -> float:
+    """Return a number however its decimals are marked; NaN for anything else."""
+    try:
+        return float(re.sub(r"[^\d.,-]", "", str(cell)).replace(",", "."))
+    except ValueError:
+        return np.nan
+
+
+def _are_numbers_of_people(distinct: pa.StringArray, rows: int) -> bool:
+    """Whether whole numbers of equally many digits stand on several rows each."""
+    lengths = {len(text) for text in distinct.to_pylist() if text.isdigit()}
+    same = (
+        len(lengths) == 1 and min(lengths) >= 4 and all(t.isdigit() for t in distinct.to_pylist())
+    )
+    return same and FEW <= len(distinct) < MOST_DISTINCT * rows
 
 
 def find_descriptors(lines: Lines, source: Source) -> Source:
