@@ -226,6 +226,41 @@ def test_what_holds_for_an_order_counts_once_and_for_all_of_its_lines(opened, fi
     assert worth(opened(an_export(first, *without, cancelled=2))[1]) == (2, 45, 45)
 
 
+@pytest.mark.parametrize("of_the_line", [True, False])
+def test_a_price_that_grows_with_the_quantity_is_the_lines(opened, of_the_line):
+    text = "customer_id,date,sku,quantity,item price\n" + "".join(
+        f"{who},{day},P{n % 7},{1 + n % 3},{(2.5 + n % 7) * (1 + n % 3 if of_the_line else 1)}\n"
+        for n, (who, day, _) in enumerate(BOUGHT)
+    )
+    _, reading = opened(text)
+    assert worth(reading) == (3, 23, 23)
+    assert of_the_line is any(c.what.startswith("prices that grow") for c in reading.changes)
+
+
+def test_addresses_are_one_in_capitals_and_small_letters(opened):
+    rows = [
+        (f"{who}{'@X.ORG' if n % 2 else '@x.org'}", *more) for n, (who, *more) in enumerate(BOUGHT)
+    ]
+    _, reading = opened(lines(rows=rows, header="e-mail,date,amount,more").replace("K", "k"))
+    assert len(reading.table) == 60
+    assert [c.rows for c in reading.changes if c.what == "capitals in e-mail addresses"] == [90]
+
+
+@pytest.mark.parametrize("guest", ["Guest", "walk-in customer", "Laufkunde", "Consumidor final"])
+def test_guests_are_no_customer(opened, guest):
+    more = [(guest, f"2024-04-{1 + n % 28:02d}", "5", "sale") for n in range(40)]
+    _, reading = opened(lines(*more))
+    assert len(reading.table) == 60
+    assert [c.rows for c in reading.changes if c.action == "taken for no customer"] == [40]
+
+
+def test_one_customer_with_many_lines_is_noted_without_a_name(opened):
+    more = [("X9", f"2024-04-{1 + n % 28:02d}", "5", "sale") for n in range(40)]
+    noted = [c for c in opened(lines(*more))[1].changes if c.what == "lines of one customer"]
+    assert [c.rows for c in noted] == [40]
+    assert not [c for c in opened(lines())[1].changes if c.what == "lines of one customer"]
+
+
 def abroad(header: str, who: str = "{}") -> str:
     """Write lines of orders below names in a language that nobody here knows."""
     rows = [

@@ -14,6 +14,7 @@ from dataclasses import replace
 import duckdb
 
 from customer_tables.aggregation import customers_query
+from customer_tables.buyers import plain_buyers
 from customer_tables.changes import Change, Reading, Use
 from customer_tables.dates import BY_THE_CLOCK
 from customer_tables.duckdb_cells import (
@@ -120,9 +121,10 @@ def aggregate_lines(file: Lines, source: Source) -> tuple[str, list[Change]]:
     types = file.types | (products.types if products else {})
     replace(file, types=types).require(_needed_columns(source))
     lines = _look_up_products(file, products, source) if products else file
+    lines, whose = plain_buyers(lines, source)
     lines, source, told = by_line(lines, source)
     says, counted = line_kinds(lines, source)
-    counted += told
+    counted += [*whose, *told]
     counted += create_lines(lines, source, **says)
     if says["ignore"] != "false":
         counted += _count_lost(lines, source)

@@ -17,6 +17,7 @@ from customer_tables.source import Source, summands
 
 SAMPLE = 20_000  # lines that show it
 ENOUGH = 20  # orders of several lines
+FEW_GOODS, CENT = 5, 0.01
 NEARLY_ALL = 0.95
 APART = 0.5  # different totals an order from which equal lines are no price of a ticket
 WHOLE = re.compile(
@@ -31,6 +32,7 @@ def by_line(lines: Lines, source: Source) -> tuple[Lines, Source, list[Change]]:
     A status or currency on one line of an order holds for all of its lines. An order's total
     counts once, or not at all where a quantity and a price tell what each line cost.
     """
+    source, changes = _with_prices_of_lines(lines, source)
     amount = source.amount if source.amount in lines.types else ""
     shared = [*summands(source.status), source.currency]
     given_up = [*summands(source.discount), *summands(source.coupon)]
@@ -39,14 +41,14 @@ def by_line(lines: Lines, source: Source) -> tuple[Lines, Source, list[Change]]:
     once = [c for c, (orders, one, *_) in facts.items() if one >= NEARLY_ALL * orders]
     again = [c for c, (orders, _, same, *_) in facts.items() if same >= NEARLY_ALL * orders]
     apart = amount in again and min(facts[amount][3:]) >= APART * facts[amount][0]
-    changes = [
+    changes += [
         Change(f"{column} on one line of an order", column, action="taken for all of its lines")
         for column in once
         if column in shared
     ]
     if apart and not WHOLE.fullmatch(split_name(amount)):
         what, action = "amounts that are the same on all lines of an order", "kept: added up"
-        return lines, source, [Change(what, amount, action=action)]
+        return lines, source, [*changes, Change(what, amount, action=action)]
     total = amount in once or apart
     if total and source.quantity and source.price:
         what = "the total of an order; quantity times price is counted"
@@ -57,6 +59,33 @@ def by_line(lines: Lines, source: Source) -> tuple[Lines, Source, list[Change]]:
     single = [c for c in given_up if total and c in once + again]
     single += [amount] if total and source.amount else []
     return _spread(lines, source, [c for c in once if c in shared], single), source, changes
+
+
+def _with_prices_of_lines(lines: Lines, source: Source) -> tuple[Source, list[Change]]:
+    """Take a price for the line's amount where it grows with the quantity of one product."""
+    needed = [source.quantity, source.price, source.product]
+    if source.amount or not all(column in lines.types for column in needed):
+        return source, []
+    quantity, price = (
+        f"TRY_CAST(replace(regexp_replace(CAST({quoted(c)} AS VARCHAR), '[^0-9.,]', '', 'g'), "
+        "',', '.') AS DOUBLE)"
+        for c in needed[:2]
+    )
+    some = (
+        f"SELECT {quoted(source.product)} AS what, {quantity} AS q, {price} AS p FROM {lines.sql}"
+    )
+    goods = (
+        "SELECT max(p / q) - min(p / q) AS each, max(p) - min(p) AS whole, max(p) AS dearest "
+        f"FROM ({some} LIMIT {SAMPLE}) AS some_lines WHERE q > 0 AND p > 0 "
+        "GROUP BY what HAVING count(DISTINCT q) > 1"
+    )
+    grows = f"each <= {CENT} AND whole > {CENT}"
+    told = f"SELECT count(*), count(*) FILTER ({grows}) FROM ({goods}) AS goods"
+    several, growing = lines.run(told)[0]
+    if several < FEW_GOODS or growing < NEARLY_ALL * several:
+        return source, []
+    change = Change("prices that grow with the quantity", source.price, action="are the line's")
+    return replace(source, amount=source.price, price=""), [change]
 
 
 def _key(lines: Lines, source: Source) -> str:
