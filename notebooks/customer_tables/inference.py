@@ -259,9 +259,10 @@ def _guess_value(guesses: list[Guess]) -> tuple[str, list[Guess]]:
         numeric = [guess for guess in numeric if guess.label.lower() != "amount"]  # of a loan
     if found := _find_value(numeric, vocabulary.VALUES):
         return found, []
-    parts = _find_parts(numeric)
-    if not parts:
-        return _find_value(numeric, vocabulary.PARTIAL_VALUES), []
+    parts, whole = _find_parts(numeric), _find_value(numeric, vocabulary.PARTIAL_VALUES)
+    wholes = "|".join(vocabulary.PARTIAL_VALUES)
+    if not parts or whole and not all(re.fullmatch(wholes, g.label.lower()) for g in parts):
+        return whole, []
     total = Guess(
         source="",
         name=free_name("total_amount", [guess.name for guess in guesses]),

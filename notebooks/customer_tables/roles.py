@@ -247,10 +247,12 @@ def _limits(guess: Guess, values: pd.Series) -> tuple[tuple[str, str], ...]:
     else:
         words = f"{guess.source} {guess.label} {guess.unit}".lower()
         named = [unit for unit in YEARLY if unit in words]
-        unnamed = [unit for unit, most in MOST.items() if values.max() <= most]
+        unnamed = [
+            u for u, most in MOST.items() if guess.plays == "tenure" and values.max() <= most
+        ]
         if not (unit := next(iter(named + unnamed), "")):
             return ()
-        low, high = (number * YEARLY[unit] for number in years)
+        low, high = (round(number * YEARLY[unit]) for number in years)
     return ("low", f"(median(x) <= {low})"), ("high", f"(median(x) >= {high})")
 
 

@@ -129,7 +129,7 @@ PRODUCTS = frozenset(
     "coverage policy overdraft brokerage leasing phone landline line lines internet broadband dsl "
     "fiber fibre tv television cable streaming music movies backup security protection support "
     "cloud hotspot roaming voicemail wifi subscription warranty maintenance electricity gas solar "
-    "sauna pool spa training product service division department".split()
+    "sauna pool spa training package router product service division department".split()
 )
 NO_PRODUCT = frozenset(
     "consent opt verified default defaulted late overdue applied application interest interested "
@@ -160,11 +160,13 @@ SHARES = frozenset(
 )
 VALUES = (
     r"(.* )?(clv|cltv|ltv|lifetime value)",
-    r"(.* )?(monetary|revenue|turnover|gmv|umsatz|chiffre d affaires)( .*)?|arr|value",
+    r"(.* )?(monetary|revenue|turnover|gmv|umsatz|chiffre d affaires)( .*)?|arr|acv|tcv|value"
+    r"|montant total|gasto total|importe total",
     r"(mnt|amount|spend|spent|spending|sales) total|total (mnt|spend|spent|spending|sales)",
     r"(total|sum) ?(of )?.*(spend|spent|spending|purchases?|sales|charges|amount|amt|expenditure)",
     r"(annual|yearly|monthly).*(spend|spent|spending|purchases?|sales|charges|amount|amt"
-    r"|expenditure)|(annual|yearly) (bill|fees?)",
+    r"|expenditure)|(annual|yearly) (bill|fees?)"
+    r"|bills? (amount|((in|over) )?(the )?(last|past) .*|\d.*)",
     r"purchases|sales|spend|spent|spending|expenditures?|amount( spent)?|charges|payments?",
     r"(.* )?premiums?( .*)?",
 )
@@ -177,8 +179,8 @@ GIFTS = (
 PARTIAL_VALUES = (  # all spending: "spa spend" is only a part of what somebody is worth
     r"((total|net|gross|overall|lifetime|customer|client|average|amount|last|past|cumulative"
     r"|\d+ ?m(onths?)?) )*(purchases?|sales|spend|spent|spending|purchase amount|expenditures?)"
-    r"( (amounts?|totals?|values?|usd|eur|gbp|ytd|to date|\d.*|((in|over) )?(the )?(last|past) .*"
-    r"|per .*))*",
+    r"( (amounts?|totals?|values?|(this )?(year|month)|usd|eur|gbp|ytd|to date|\d.*"
+    r"|((in|over) )?(the )?(last|past) .*|per .*))*",
     rf"{GIFTS}( (amount|value))*|(total |amount |sum )(donated|given|pledged)( .*)?",
 )
 LENDING = re.compile(r"\b(loans?|credits|debts?|borrow\w*|instal\w*|interest rate|duration)\b")
