@@ -29,6 +29,7 @@ MIN_VALUES = 50  # values that a column needs to be judged, now and in training
 LEAST = 0.10  # part by which a median has to move; less is no reason to act
 STEPS = 128  # of a power of two: values are counted to half a percent
 LOWEST, HIGHEST = -40, 60  # powers of two between which they are counted
+COUNTED = (HIGHEST - LOWEST) * STEPS
 SHARE_MOVED = 0.5  # share of the columns of money that have to move the same way
 GROWN, SHRUNK = "Amounts of money are larger", "Amounts of money are smaller"
 
@@ -82,8 +83,7 @@ class Period:
         self._edges = {entry["name"]: entry["edges"] for entry in reference["features"]}
         self.segments, self.outliers = np.zeros(k, np.int64), np.zeros(k, np.int64)
         self.features = {n: np.zeros(len(e) + 1, np.int64) for n, e in self._edges.items()}
-        steps = (HIGHEST - LOWEST) * STEPS
-        self.sizes = {entry["name"]: np.zeros(steps, np.int64) for entry in reference["columns"]}
+        self.sizes = {entry["name"]: np.zeros(COUNTED, np.int64) for entry in reference["columns"]}
 
     @property
     def customers(self) -> int:
@@ -99,7 +99,7 @@ class Period:
             self.features[name] += bin_counts(scored.features[name].to_numpy(), edges)
         for name in self.sizes.keys() & set(scored.as_read):
             steps = _steps(scored.as_read[name].to_numpy())
-            self.sizes[name] += np.bincount(steps, minlength=len(self.sizes[name]))
+            self.sizes[name] += np.bincount(steps + 1, minlength=COUNTED + 2)[1:-1]
         return self
 
     def merge(self, other: Period) -> None:
@@ -116,7 +116,7 @@ class Period:
         What lies in the same step as the value counts as equal to it.
         """
         counts = self.sizes[column]
-        (step,) = _steps(np.array([value]))
+        step = int(_steps(np.array([value])).clip(0, COUNTED - 1)[0])
         below, equal = counts[:step].sum(), counts[step]
         return float(below / counts.sum()), float((below + equal) / counts.sum())
 
@@ -128,9 +128,13 @@ class Period:
 
 
 def _steps(values: np.ndarray) -> np.ndarray:
-    """Return the steps of values above zero, from 0; others have none, nor have gaps."""
-    steps = (np.log2(values[values > 0]) - LOWEST) * STEPS
-    return steps[(steps >= 0) & (steps < (HIGHEST - LOWEST) * STEPS)].astype(np.int64)
+    """Return the steps of values, from 0; -1 of those too small, as of zero and of gaps."""
+    steps = np.fmax(values, 2.0 ** (LOWEST - 1))  # without zeros, whose logarithm is slow
+    np.log2(steps, out=steps)
+    steps -= LOWEST
+    steps *= STEPS
+    np.floor(steps, out=steps)
+    return np.clip(steps, -1, COUNTED, out=steps).astype(np.int64)
 
 
 class LocationShift(NamedTuple):
