@@ -332,6 +332,8 @@ def test_any_names_give_a_dataset_that_loads(names):
         ("No", "Number"),
         ("Pur vol no promo", "Pur vol no promo"),
         ("Recency", "Recency"),
+        ("Clv", "CLV"),
+        ("Sms sent in usd", "SMS sent in USD"),
         ("Year birth", "Year of birth"),
         ("Bill amt3", "Bill amount 3"),
         ("Total amt chng q4 q1", "Total amount change q4 q1"),

@@ -17,7 +17,8 @@ ABBREVIATIONS = dict(
         "delinq:delinquencies,eve:evening,freq:frequency,inc:income,inq:inquiries,int:interest,intl:international,"
         "mnt:amount of,mon:months,n:number,no:number,nr:number,num:number,pct:percent,prc:percent,"
         "prods:products,qty:quantity,revol:revolving,trans:transactions,trx:transactions,"
-        "util:utilization,vmail:voicemail,"
+        "util:utilization,vmail:voicemail,clv:CLV,cltv:CLTV,ltv:LTV,arpu:ARPU,mrr:MRR,gmv:GMV,"
+        "aov:AOV,nps:NPS,sms:SMS,atm:ATM,vip:VIP,usd:USD,eur:EUR,gbp:GBP,"
         "kidhome:children at home,teenhome:teenagers at home"
     ).split(",")
 )
