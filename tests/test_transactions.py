@@ -112,6 +112,7 @@ HEADERS = {
     ),
     "Name,Email,Created at,Lineitem quantity,Lineitem price": "- customer time quantity price",
     "Psp Reference,Shopper Reference,Creation Date,Value,Currency": "- customer time amount -",
+    "payment_date,customer_id,amount": "time customer amount",
     "id,Created date (UTC),Amount,Customer ID": "- time amount customer",
     "Verkaufsbeleg,Auftraggeber,Belegdatum,Auftragsmenge,Nettowert": (
         "order customer time quantity amount"
@@ -322,6 +323,11 @@ def test_all_formats_give_the_same(bring, tmp_path):
         ("mardi 30 avril 2024", "jeudi 2 mai 2024", {}, 2),
         ("30 сент. 2024", "2 окт. 2024", {}, 2),
         ("2010.12.31 08:26", "2011.01.02 09:00", {}, 2),
+        ("2010年12月31日", "2011年1月2日", {}, 2),
+        ("31.12.2010 23h26", "02.01.2011 00h01", {}, 2),
+        ("31.12.2010 23.26 Uhr", "02.01.2011 00.01 Uhr", {}, 2),
+        ("40543", "40545", {}, 2),
+        ("40543.99", "40545.01", {}, 2),
         ('"Fri, 31 Dec 2010 23:59:00"', '"Sun, 02 Jan 2011 00:01:00"', {}, 2),
         ("01/03/2011", "01/04/2011", {"date_order": "dmy"}, 31),
         ("01/03/2011", "01/04/2011", {"date_order": "D/M/Y"}, 31),
@@ -349,6 +355,7 @@ def test_halves_of_the_day(bring):
         (("1.000,50 zł", "2,25 zł"), "", 1002.75),
         (("CHF 1000.50", "2.25 Fr."), "", 1002.75),
         (("(1.00)", "2.25-", "$4.50"), "", 4.5),
+        (("CHF 1’000.50", "2.25", "−1.00"), "", 1002.75),
         (("(1,00 €)", "2,25 €", "4,50 €"), "", 6.75),
         (("1.000,50 zł", "(2,25)"), "comma", 1000.5),
         (("1000 zł", "2 zł"), "", 1002),

@@ -37,15 +37,16 @@ _YEAR = r"(?:(?P<year>\d{4})|(?P<short>\d{2}))"
 ZONE = r"(?:Z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|[A-Z]{3,4})(?: \(.*\))?"
 BY_THE_CLOCK = "read by the clock as written"  # what is done about zones: a shop's day is local
 _TIME = (
-    r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>\.\d+)?)?"
-    rf"\s*(?P<half>[aApP]\.?[mM]\.?)?\s*(?P<zone>{ZONE})?)?$"
+    r"(?:[T ,]+(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})"
+    r"(?:[:.](?P<second>\d{2})(?P<fraction>\.\d+)?)?"
+    rf"\s*(?P<half>[aApP]\.?[mM]\.?)?\s*(?P<zone>{ZONE}|Uhr)?)?$"
 )
 LANGUAGES = "de fr es it pt nl pl tr ru".split()  # of whose months the names are read, too
 _MONTH = r"(?P<word>\p{L}{3,})\.?"
 _WEEKDAY, _OF = r"(?:\p{L}{2,}\.?,? )?", r"[-/ .,]*(?:de )?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º)?"
 PATTERNS = {
-    "iso": r"^(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})" + _TIME,
+    "iso": r"^(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?" + _TIME,
     "numbers": r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.]" + _YEAR + _TIME,
     "day word": rf"^{_WEEKDAY}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}{_TIME}",
     "word day": rf"^{_MONTH}[-/ .]*{_DAY}[-/ ,]+{_YEAR}{_TIME}",

@@ -34,6 +34,8 @@ TOLERATED = 0.001  # share of the cells that may be no numbers before they are r
 REFUSED = 0.05  # share of the cells from which too many are no numbers
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DIGITS = re.compile(r"(19|20)\d{6}")
+SERIAL, DAY_OF_1970 = re.compile(r"[2-5]\d{4}(\.\d+)?"), 25_569  # spreadsheets' days
+ODD_CLOCK = r"^(.*\d[ ,T]+\d{1,2})[.h](\d{2})(?:[.:]\d{2})?$"  # 14h05, 14.05
 AMOUNTS = re.compile(r"\b(amount|value|usd|eur|gbp)\b")
 IN_PERCENT = re.compile(rf"%|{PERCENT}|rate")  # in the name of a column of discounts
 FEW_RATES = 30  # different discounts up to which they can be percentages
@@ -182,7 +184,7 @@ def settle_number(lines: Lines, column: str, plain: bool = False, beside: str = 
         return number
     text = f"regexp_replace({cell}, '[\\s$€£]', '', 'g')"
     signs = literal(rf"\s|(?i:{SIGNS})" + (f"|{beside}" if beside else ""))
-    spelt = f"regexp_replace({cell}, {signs}, '', 'g')"
+    spelt = f"regexp_replace(translate({cell}, '’−', '''-'), {signs}, '', 'g')"
     spelt = f"regexp_replace({spelt}, {literal(NEGATIVE)}, '-\\1\\2')"
     ways = {mark: _marked(spelt, mark) for mark in SHAPES}
     if decimal:
@@ -260,6 +262,8 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
     raw = f"trim(CAST({cell} AS VARCHAR))"
     if count_zoned(lines, column):
         raw = f"regexp_replace({raw}, {literal(ZONED)}, '\\1\\2')"
+    raw = f"regexp_replace(translate({raw}, '年月日', '--'), ' ?Uhr$', '')"
+    raw = f"regexp_replace({raw}, {literal(ODD_CLOCK)}, '\\1:\\2')"
     text = f"replace({raw}, 'T', ' ')"
     seen, dates = _days(lines, f"split_part({text}, ' ', 1)", cell)
     _refuse_two_ways(lines, cell, seen, dates)
@@ -275,6 +279,8 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         number = f"TRY_CAST({text} AS DOUBLE)"
         scale = f"CASE WHEN {number} < 1e11 THEN 1000 ELSE 1 END"
         return f"{SINCE_1970}(CAST({number} * {scale} AS BIGINT))"
+    if _mostly(np.array([bool(SERIAL.fullmatch(day)) for day in seen])):
+        return f"{SINCE_1970}(CAST((TRY_CAST({text} AS DOUBLE) - {DAY_OF_1970}) * 864e5 AS BIGINT))"
     if _mostly(np.array([bool(DIGITS.fullmatch(day)) for day in seen])):
         return f"try_strptime({text}, '%Y%m%d')"
     if _mostly(fits := dates.form == "numbers"):

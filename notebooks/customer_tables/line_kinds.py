@@ -264,7 +264,8 @@ def credit_notes(lines: Lines, source: Source) -> tuple[list[str], list[Change]]
     kind = run("SELECT typeof(basket) FROM lines LIMIT 1") if source.order else []
     if not kind or kind[0][0].upper() not in ("VARCHAR", "STRING"):
         return [], []
-    orders = "SELECT basket, count(*) AS told, count(*) FILTER (amount > 0) AS above FROM lines"
+    above = "amount > 0 AND customer IS NOT NULL AND bought IS NOT NULL"
+    orders = f"SELECT basket, count(*) AS told, count(*) FILTER ({above}) AS above FROM lines"
     told = f"SELECT {LETTERS}, sum(told), sum(above), min(basket) FROM ({orders} GROUP BY basket)"
     rows = run(f"{told} WHERE basket IS NOT NULL GROUP BY 1 LIMIT {MOST_KINDS + 1}")
     if len(rows) > MOST_KINDS:

@@ -18,6 +18,7 @@ from customer_tables.buyers import plain_buyers
 from customer_tables.changes import Change, Reading, Use
 from customer_tables.dates import BY_THE_CLOCK
 from customer_tables.duckdb_cells import (
+    DAY_OF_1970,
     HUNDREDTH,
     MONEY,
     SINCE_1970,
@@ -232,7 +233,9 @@ def _listed(
     lacking = {key: sql for key, sql in chosen.items() if is_plain and sql in NOTHING}
     divided = [c for c in given if values[amounts[c]].endswith(HUNDREDTH)]
     told = [(minor_unit(c) or "percent of the full price", c, "divided by 100") for c in divided]
-    if values[bought].startswith(SINCE_1970):
+    if values[bought].startswith(SINCE_1970) and str(DAY_OF_1970) in values[bought]:
+        told.append(("a spreadsheet's days (45000 for 2023-03-15)", source.time, "read as days"))
+    elif values[bought].startswith(SINCE_1970):
         told.append(("seconds or milliseconds since 1970", source.time, "read as times in UTC"))
     changes = [Change(f"numbers in {what}", column, action=action) for what, column, action in told]
     if literal(ZONED) in values[bought]:
