@@ -81,6 +81,9 @@ K000 = ("K000", "2024-05-01", "9")
         ("event_type", "add_to_cart", PLAIN, "left out: no purchase"),
         ("Vorgang", "storniert", PLAIN, "left out: no purchase"),
         ("type", "refund", (3, 33, 24), "taken off the value; no purchase"),
+        ("Dokumenttyp", "Gutschrift", (3, 33, 24), "taken off the value; no purchase"),
+        ("Tipo documento", "NC", (3, 33, 24), "taken off the value; no purchase"),
+        ("Art", "Storno", (3, 33, 24), "taken off the value; no purchase"),
         ("transaction type", "Rückgabe", (3, 33, 24), "taken off the value; no purchase"),
         ("TxnType", "RETURN", (3, 33, 24), "taken off the value; no purchase"),
         ("movimiento", "devolución", (3, 33, 24), "taken off the value; no purchase"),
@@ -122,7 +125,11 @@ def test_what_a_line_is_decides_what_it_counts_for(opened, column, cell, expecte
         ("stato", "consegnato", "purchase"),
         ("estado", "Cobrado", "purchase"),
         ("betaling", "terugbetaald", "refund"),
-        ("storno", "1", "ignore"),
+        ("storno", "1", "refund"),
+        ("Storno", "X", "refund"),
+        ("Belegart", "GS", "refund"),
+        ("doc_type", "INV", "purchase"),
+        ("status", "GS", ""),
         ("anulado", "no", "purchase"),
         ("возврат", "1", "refund"),
     ],
@@ -132,7 +139,15 @@ def test_words_of_lines(column, cell, kind):
 
 
 @pytest.mark.parametrize(
-    ("column", "words"), [("dc", "DC"), ("type", ["debit", "credit"]), ("Soll/Haben", "SH")]
+    ("column", "words"),
+    [
+        ("Type", "SR"),
+        ("movement type", ["601", "651"]),
+        ("Belegart", ["TA", "RE"]),
+        ("dc", "DC"),
+        ("type", ["debit", "credit"]),
+        ("Soll/Haben", "SH"),
+    ],
 )
 def test_which_way_an_amount_goes_is_asked(opened, column, words):
     bought, back = words

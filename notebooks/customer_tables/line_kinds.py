@@ -35,12 +35,12 @@ WORDS = {
     r"(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|wish ?list|favou?rites)|"
     r"click(ed)?|impression|search|log ?in|log ?out|sign ?up|"
     r"session( start)?|scroll|visit(ed)?|browse|bookmark|received|"
-    r"storniert|storno|abgebrochen|annul[ée]e?|cancelad[oa]|anulad[oa]|annullat[oa]|cancellat[oa]|"
+    r"storniert|abgebrochen|annul[ée]e?|cancelad[oa]|anulad[oa]|annullat[oa]|cancellat[oa]|"
     r"geannuleerd|anulowan[aey]|i̇?ptal( edildi)?|отмен[её]н[ао]?|已?取消|キャンセル(済み?)?)"
     r"|offer completed",
-    REFUND: _THE
-    + r"(returns?|returned|refunds?|refunded|credit (note|memo)|charge ?backs?|charged back|"
-    r"reversals?|reversed|rma|reimburse(d|ment)|retoure?|r[üu]ckgabe|gutschrift|erstattung|"
+    REFUND: _THE + r"(storno(rechnung)?|returns?|returned|refunds?|refunded|credit (note|memo)|"
+    r"charge ?backs?|charged back|reversals?|reversed|rma|reimburse(d|ment)|"
+    r"retoure?|r[üu]ckgabe|gutschrift|erstattung|"
     r"retour(n[ée]e?)?|rembours[ée]e?|remboursement|avoir|devuelt[oa]|devoluci[óo]n|devolvid[oa]|"
     r"reembolsad[oa]|reso|rimborsat[oa]|geretourneerd|terugbetaald|erstattet|zwrot|i̇?ade( edildi)?|"
     r"возврат|возвращ[её]н[ао]?|已?(退款|退货)|返品|返金)",
@@ -48,7 +48,7 @@ WORDS = {
     + r"(purchased?|sales?|sold|bought|buy|order(ed)?|paid|payment|shipped|dispatched|delivered|"
     r"completed?|fulfilled|unfulfilled|closed|(closed )?won|resolved|invoiced?|billed|approved|"
     r"success(ful)?|succeeded|captured|settled|confirmed|processed|(in )?process(ing)?|"
-    r"transaction|charged?|"
+    r"transaction|charged?|rechnung|quittung|facture|factura|fattura|fatura|faktura|factuur|"
     r"sent for settle|cobrad[oa]|facturad[oa]|incassat[oa]|saldat[oa]|"
     r"kauf|verkauf|versandt|versendet|geliefert|zugestellt|bezahlt|abgeschlossen|achat|vente|"
     r"exp[ée]di[ée]e?|livr[ée]e?|pay[ée]e?|venta|compra|entregad[oa]|enviad[oa]|pagad[oa]|pag[oa]|"
@@ -71,8 +71,16 @@ STATUS = re.compile(
 )
 TYPE = re.compile(
     rf"(({OF_A_LINE}) ?)?(type|kind|action)|(event|action|activity)( ?(type|name))?"
-    r"|(beleg|buchungs)art|vorgang"
+    r"|(vorgangs)?art|vorgang"
 )
+# Types of documents: which of them are credit notes has to be known.
+DOCUMENT = re.compile(
+    r"(document|doc|invoice|billing|voucher|movement|posting) ?(type|kind|class)|"
+    r"(beleg|buchungs|dokument|bewegungs) ?(art|typ)|tipo (de |di )?(doc(umento)?|movimento)|"
+    r"tipo (de )?(factura|movimiento|comprobante)|type (de |d )?(pi[eè]ce|document|facture)|"
+    r"(typ|rodzaj) (dokumentu|faktury)|(document|factuur) ?(soort|type)|fkart|auart|vbtyp"
+)
+INVOICES = frozenset("inv rg fac fact fa fv ft fs".split())
 # Words for a status that can mean other things, too: a state, or how somebody is.
 STATE = re.compile(
     r"(e?stado|stato|[ée]tat|zustand|situa[çc][ãa]o|durum|stav|.*状态|.*状況)( d.+)?"
@@ -87,13 +95,14 @@ FLAG = re.compile(
 )
 # Which way an amount goes, as banks write it: only the user knows which one is a purchase.
 WAYS = frozenset("debit credit d c dr cr db soll haben s h".split())
+PAIRS = [{"s", "r"}, {"p", "r"}, {"i", "c"}, {"f", "a"}, {"f", "r"}]  # sales and returns, perhaps
 WAY = re.compile(r"d c|dr ?cr|cr ?dr|dc|debit( or)? credit|credit( or)? debit|soll ?haben|s h")
 CURRENCY = re.compile(
     r"(.+ )?(currency|ccy|w(ä|ae?)hrung|devise|moneda|moeda|valuta|валюта)( (code|iso|symbol))?"
 )
 GIVEN_BACK = re.compile(  # amounts, on the line of the purchase
     r"(total )?(refund(ed)?|returned|erstattet(er)?|rembours[ée]e?|reembolsad[oa]|rimborsat[oa]) "
-    r"(amount|total|value|betrag|montant|importe|importo)|refunds?|"
+    r"(amount|total|value|betrag|montant|importe|importo)|refunds?|refunded|returned|"
     r"(order )?refund amount|(refunded|returned) (qty|quantity|units|items)|"
     r"(amount|total|qty|quantity|units|items) (refunded|returned)"
 )
@@ -121,8 +130,10 @@ def kind_of(column: str, cell: str) -> str:
     if flag := FLAG.fullmatch(name):
         if words in NO | {"0", "0 0"}:
             return PURCHASE
-        if words in YES | {"1", "1 0", A_TIME}:
+        if words in YES | {"1", "1 0", "x", A_TIME}:
             return kind_of("", flag["event"])
+    if DOCUMENT.fullmatch(name) and words in LIKELY | INVOICES:
+        return REFUND if words in LIKELY else PURCHASE
     return next((kind for kind, known in WORDS.items() if re.fullmatch(known, words)), "")
 
 
@@ -155,9 +166,11 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
         signs = {cell.strip().lower() for cell in cells}
         if CURRENCY.fullmatch(name) or (len(signs) > 1 and signs <= CURRENCIES.keys()):
             currency = currency or column
+        elif signs in PAIRS and TYPE.fullmatch(name):
+            status.append(column)
         elif len(signs) > 1 and signs <= WAYS and (TYPE.fullmatch(name) or WAY.fullmatch(name)):
             status.append(column)
-        elif STATUS.fullmatch(name) or EVENT.fullmatch(name):
+        elif any(names.fullmatch(name) for names in (STATUS, EVENT, DOCUMENT)):
             status += [column] if len(cells) > 1 or kinds != {""} else []
         elif any(names.fullmatch(name) for names in (FLAG, TYPE, STATE)):
             status += [column] if kinds - {""} else []
@@ -330,7 +343,7 @@ def _is_own_line(column: str, cell: str) -> bool:
     name = split_name(column)
     happened = any(names.fullmatch(name) for names in (STATUS, STATE, FLAG))
     happened = happened or bool(HAPPENED.fullmatch(split_name(cell)))
-    return bool(TYPE.fullmatch(name) or not happened)
+    return bool(TYPE.fullmatch(name) or DOCUMENT.fullmatch(name) or not happened)
 
 
 def _unknown(column: str, cells: Iterable[tuple[str, int]], name: str) -> UserError:
@@ -368,5 +381,6 @@ def _one_currency(lines: Lines, source: Source, given: dict[str, str]) -> list[t
     raise UserError(
         f"the amounts are in {len(rest)} currencies: {listed[:300]}",
         where=f"{lines.name}, column {source.currency!r}",
-        remedy=f"turn them into one currency, or leave out the lines of the others: {options}",
+        remedy=f"turn them into one currency, or leave out the lines of the others: {options}; "
+        f'if the amounts are in one already, --role ignore="{source.currency}"',
     )

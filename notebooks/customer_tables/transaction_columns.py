@@ -44,7 +44,8 @@ SALE = "invoice|order|basket|transaction|trans|receipt|ticket|bill|purchase|sale
 # The last lines of a part are of other languages.
 PARTS: dict[str, tuple[str, ...]] = {
     "customer": (
-        rf"(({WHO}) )+(id|no|nr|number|key|code|reference|ref)",
+        rf"(customer|cust|client|buyer|shopper) (({WHO}) )*(id|no|nr|number|key|code|ref(erence)?)",
+        rf"(({WHO}) )+(id|no|nr|number|key|code|ref(erence)?)",
         rf"({WHO})",
         rf"({WHO}) (full )?name|(({WHO}|billing|contact|from) )?e ?mail( address| billing)?",
         r"(bill(ing)? to|billing|contact) (full )?name",
@@ -76,6 +77,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "amount": (
         r"(line|total|net|gross|sales|order|purchase|transaction|trans) ?(amount|amt|value|sales)",
+        r"(line|row) total|ext(ended)? (price|amount)|"
         r"(total|line) (price|spent|spend|cost)|amount( (paid|spent))?|revenue|turnover",
         r"sales|spent|dollars?|euros?|pounds?|usd|eur|gbp|(total|paid|spent|order|net) ?"
         r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|(order|purchase) total",
