@@ -17,7 +17,7 @@ from customer_tables.inference import infer_dataset
 from customer_tables.vocabulary import LIBRARY, ROLES
 from segmentation import cleaning, features
 from segmentation.conditions import Customers, Members
-from segmentation.dataset import Dataset, build_dataset
+from segmentation.dataset import Dataset, Phrase, build_dataset
 from segmentation.kmeans import fit_kmeans
 from segmentation.naming import Name, name_segments
 from segmentation.profiling import standardise_evenly
@@ -48,12 +48,18 @@ def with_behaviour(name: str, values: object) -> pd.DataFrame:
     return table.assign(**{name: np.resize(values, ROWS)})
 
 
-def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Name]:
-    """Name the segments of customers."""
+def members_of(table: pd.DataFrame, dataset: Dataset, labels: object) -> Members:
     customers = cleaning.clean(reading_of(table).numbered, dataset).customers
     built = features.build_features(customers, dataset)
+    return Members(Customers(dataset, customers, built), labels)
+
+
+def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Name]:
+    """Name the segments of customers."""
+    members = members_of(table, dataset, labels)
+    built = pd.DataFrame({f.name: members.customers.table[f.name] for f in dataset.features})
     effects = standardise_evenly(built, list(dataset.features)).groupby(np.asarray(labels)).mean()
-    return name_segments(effects, dataset, Members(Customers(dataset, customers, built), labels))
+    return name_segments(effects, dataset, members)
 
 
 @pytest.mark.parametrize(
@@ -308,9 +314,7 @@ def test_what_is_counted_is_most_or_fewest(name, expected, said):
     dataset, labels = described(table), np.repeat([1, 2, 2], ROWS // 3)
     found = named(table, dataset, labels)[1]
     assert found.name == expected
-    customers = cleaning.clean(reading_of(table).numbered, dataset).customers
-    everybody = Customers(dataset, customers, features.build_features(customers, dataset))
-    assert said in Members(everybody, labels).claim(found.archetype.summary[0], 1)
+    assert said in members_of(table, dataset, labels).claim(found.archetype.summary[0], 1)
 
 
 def test_every_archetype_of_the_library_can_be_written_and_read():
@@ -413,6 +417,20 @@ PLANTED = {
     "Infrequent newcomers": (150, 2, 5, 2, 30),
     "Bargain hunters": (500, 12, 40, 25, 400),
 }
+
+
+def test_who_buys_more_uses_more_coupons_and_is_no_bargain_hunter():
+    """Nor is a couple a family."""
+    groups = np.repeat([1, 2, 3], ROWS // 3)
+    orders = np.array([4, 40, 9])[groups - 1] + np.resize([0, 1, 2], ROWS)
+    coupons = np.array([1, 6, 9])[groups - 1] + np.resize([0, 0, 1], ROWS)
+    table = with_behaviour("orders", orders).assign(coupons=coupons, household_size=1 + groups % 2)
+    known = {kind.name: kind for kind in described(table).archetypes}
+    members = members_of(table, described(table), groups)
+    hunters = Phrase("", known["Bargain hunters"].when)
+    assert [members.claim(hunters, segment).holds for segment in (1, 2, 3)] == [False, False, True]
+    families = Phrase("", known["Families"].when)
+    assert not any(members.claim(families, segment).holds for segment in (1, 2, 3))
 
 
 @pytest.mark.parametrize("dated", [False, True])

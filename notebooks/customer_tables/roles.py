@@ -29,6 +29,7 @@ NEVER = ("1899-12-30", "1899-12-31", "1900-01-01", "1901-01-01", "1970-01-01", "
 FAR = pd.Timedelta(3 * 365, "D")  # ahead of three quarters of the dates, at least
 SURE = "certain by its name"
 PARTS = ("segment", "describe", "left out")  # of columns that may play a role, the best first
+CLEARLY = (("high", "> 1.25"), ("low", "< 0.8"))  # than all
 SIDES = {1: "high", 0: "middle", -1: "low"}
 # How far both quartiles lie from the median, at least, where amounts are compared by factors.
 SPREADS = {"level": 1.5, "close": 1.2}
@@ -205,6 +206,13 @@ def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:
         if role in players and (other := entry.get("stands_for", "")):
             sign = -1 if entry.get("opposite") else 1
             players.setdefault(other, [replace(players[role][0], sign=sign)])
+    counts = {guess.name for guess in guesses if guess.kind == "count"}
+    for role in ROLES.keys() & players.keys():
+        times = players.get(ROLES[role].get("per", ""), [])
+        if {player.name for player in (*players[role], *times)} <= counts and times:
+            each = f"(ratio(x, {times[0].name}))"
+            limits = tuple((side, f"mean{each} {sign} * mean_all{each}") for side, sign in CLEARLY)
+            players[role] = [replace(players[role][0], limits=limits)]
     free = [g for g in guesses if g.role == "segment" and g.is_numeric and not g.plays]
     free = [g for g in free if not NO_USE.fullmatch(g.label.lower()) and has_word(g.label)]
     for guess in free[:MOST_USES]:
@@ -239,8 +247,11 @@ def _player(guess: Guess, values: pd.Series) -> Player:
 
 
 def _limits(guess: Guess, values: pd.Series) -> tuple[tuple[str, str], ...]:
-    """Say when customers are new or of long standing in years, where a column's unit is known."""
-    if not (years := ROLES.get(guess.plays, {}).get("years")):
+    """Say what has to hold beside a comparison with all: in years, where the unit is known."""
+    role = ROLES.get(guess.plays, {})
+    if "from" in role and values.min() >= 1:
+        return (("high", f"median(x) >= {role['from']}"),)
+    if not (years := role.get("years")):
         return ()
     if guess.unit == YEAR:
         low, high = (int(values.max()) - number for number in reversed(years))
