@@ -35,6 +35,7 @@ REFUSED = 0.05  # share of the cells from which too many are no numbers
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DIGITS = re.compile(r"(19|20)\d{6}")
 SERIAL, DAY_OF_1970 = re.compile(r"[2-5]\d{4}(\.\d+)?"), 25_569  # spreadsheets' days
+ABROAD = r"年|Uhr$|\d[ ,T]+\d{1,2}[.h]\d{2}"  # 2024年1月2日, 14 Uhr, 14h05, 14.05
 ODD_CLOCK = r"^(.*\d[ ,T]+\d{1,2})[.h](\d{2})(?:[.:]\d{2})?$"  # 14h05, 14.05
 AMOUNTS = re.compile(r"\b(amount|value|usd|eur|gbp)\b")
 IN_PERCENT = re.compile(rf"%|{PERCENT}|rate")  # in the name of a column of discounts
@@ -262,8 +263,10 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
     raw = f"trim(CAST({cell} AS VARCHAR))"
     if count_zoned(lines, column):
         raw = f"regexp_replace({raw}, {literal(ZONED)}, '\\1\\2')"
-    raw = f"regexp_replace(translate({raw}, '年月日', '--'), ' ?Uhr$', '')"
-    raw = f"regexp_replace({raw}, {literal(ODD_CLOCK)}, '\\1:\\2')"
+    some = replace(lines, sql=f"(SELECT {cell} FROM {lines.sql} LIMIT {FIRST_LINES})")
+    if some.ask("count(*)", f"WHERE regexp_matches({raw}, {literal(ABROAD)})")[0][0]:
+        raw = f"regexp_replace(translate({raw}, '年月日', '--'), ' ?Uhr$', '')"
+        raw = f"regexp_replace({raw}, {literal(ODD_CLOCK)}, '\\1:\\2')"
     text = f"replace({raw}, 'T', ' ')"
     seen, dates = _days(lines, f"split_part({text}, ' ', 1)", cell)
     _refuse_two_ways(lines, cell, seen, dates)
