@@ -325,6 +325,17 @@ def test_credit_notes_are_known_by_their_number(opened, called, others, again, e
     assert back is any(c.action == "taken off the value" for c in reading.changes)
 
 
+def test_numbers_of_orders_are_known_below_any_name(opened):
+    text = numbered("CN-{}", "INV-").replace("Invoice No", "Vorgang")
+    known, reading = opened(text)
+    assert known.origin.order == "Vorgang"
+    assert worth(reading) == (3, 33, 23)
+    head, *rows = lines(rows=BOUGHT * 2).splitlines()
+    numbers = [f"{row.removesuffix('sale')}L{n}" for n, row in enumerate(rows)]
+    known, reading = opened("\n".join([head, *numbers]))
+    assert known.origin.order == "" and worth(reading) == (3, 66, 66)
+
+
 def test_branches_with_letters_of_credit_notes_sell_to_customers_of_their_own(opened):
     rows = [(*row, f"{'CN' if row[0] < 'K009' else 'DE'}-{n}") for n, row in enumerate(BOUGHT)]
     text = lines(rows=rows, header="customer_id,date,amount,order_id,more")

@@ -33,6 +33,7 @@ OFFERED_ROWS = 20_000  # by which columns are offered for a role
 ENOUGH = 30  # customers with more than one order, by whom a column is judged
 FEW_PIECES = 3  # up to which half of the lines have pieces, where these are no money
 PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
+MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
 CONSTANT = 0.95  # share of them in whose lines it says the same
 
 WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor"
@@ -289,7 +290,31 @@ def _settled(lines: Lines, parts: dict[str, Any], roles: Roles) -> Source:
                 f'--role amount="{prices[0]}" if it is that of the line; '
                 f'--role amount="{amount}" if that is money',
             )
+    parts = {"order": _document(lines, parts, roles), **parts}
     return settle_line_kinds(lines, Source(grain="transaction", **parts))
+
+
+def _document(lines: Lines, parts: dict[str, Any], roles: Roles) -> str:
+    """Return a column of any name whose letters and digits tell purchases at one time apart.
+
+    Numbers of lines do so, too: there are more of them than of customers and times together.
+    """
+    taken = {name for text in parts.values() if isinstance(text, str) for name in summands(text)}
+    taken |= {name for names in roles.values() for name in names}
+    free = [c for c in lines.types if c not in taken and c.strip()] if "order" not in parts else []
+    some = f"(SELECT * FROM {lines.sql} LIMIT {OFFERED_ROWS})"
+    who = f"{quoted(parts['customer'])}, {quoted(parts['time'])}"
+    for column in (c for c in free if lines.types[c] == "VARCHAR"):
+        cell = quoted(column)
+        mixed = f"regexp_matches({cell}, '[A-Za-z].*[0-9]|[0-9].*[A-Za-z]')"
+        of_one = f"count(DISTINCT {cell}), count(DISTINCT concat_ws('|', {cell}, {who}))"
+        told = f"{of_one}, count(DISTINCT concat_ws('|', {who})), min({cell}) FILTER ({mixed})"
+        codes, together, times, code = lines.run(f"SELECT {told} FROM {some} AS some_lines")[0]
+        if not code or ":" in code or parse_dates(pa.array([code])).valid[0]:
+            continue
+        if FEW <= codes == together <= MOST_DOCUMENTS * times:
+            return column
+    return ""
 
 
 def _with_gaps(lines: Lines, who: str) -> UserError:
