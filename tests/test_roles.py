@@ -112,6 +112,9 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
             "value",
             "donation_amount|Gift value|total_donated|Spending|Sales 2023|purchase amount (usd)",
         ),
+        ("value", "消费金额|購入金額|구매금액|spesa totale"),
+        ("frequency", "订单数|访问次数|来店回数|aantal bestellingen"),
+        ("recency", "距上次购买天数|最終購入からの日数"),
         ("value", "ACV|montant_total|bill_last_12m|spend_year"),
         ("", "spa spend|purchases online|spend on wine"),  # a part of what somebody is worth
         ("ticket", "avg_order_value|AOV|average basket|AvgTransactionValue|average gift|avggift"),

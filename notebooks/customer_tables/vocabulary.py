@@ -162,7 +162,9 @@ SHARES = frozenset(
 VALUES = (
     r"(.* )?(clv|cltv|ltv|lifetime value)",
     r"(.* )?(monetary|revenue|turnover|gmv|umsatz|chiffre d affaires)( .*)?|arr|acv|tcv|value"
-    r"|montant total|gasto total|importe total",
+    r"|(montant|gasto|importe|valor) total|(totale )?omzet|spesa totale|fatturato"
+    r"|(总|累计)?(消费|购买)(总?金额|总?额)|总消费|销售额"
+    r"|売上(高|金額)?|購入(金額|総額)|(총 ?)?구매 ?금액",
     r"(mnt|amount|spend|spent|spending|sales) total|total (mnt|spend|spent|spending|sales)",
     r"(total|sum) ?(of )?.*(spend|spent|spending|purchases?|sales|charges|amount|amt|expenditure)",
     r"(annual|yearly|monthly).*(spend|spent|spending|purchases?|sales|charges|amount|amt"
