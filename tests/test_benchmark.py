@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import benchmark
 from benchmarks import plain, report, runs
 from benchmarks.measure import Entry, goal, quartiles
-from runner import STAGE_FAILED, USER_ERROR
+from runner import ROOT, STAGE_FAILED, USER_ERROR
 from segmentation.silhouette import silhouettes
 
 
@@ -149,6 +151,24 @@ def test_plain_silhouettes_are_the_packages():
         theirs = plain.silhouettes(mass, labelings, rows=chosen)
         for name in labelings:
             np.testing.assert_allclose(theirs[name], ours[name], atol=1e-12, err_msg=name)
+
+
+def test_the_plain_way_computes_what_a_notebook_keeps(tmp_path):
+    code = f"""if True:
+        from pathlib import Path
+        import numpy as np
+        from benchmarks import plain
+        plain.install()
+        from segmentation.dataset import load_dataset
+        from segmentation import alternatives
+        from segmentation.workspace import Workspace
+        workspace = Workspace("07", load_dataset("credit_card"), Path({str(tmp_path)!r}))
+        print(workspace.once("ward", alternatives.ward_tree, np.eye(4)).shape)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "scripts", capture_output=True, text=True
+    )
+    assert done.stdout == "(3, 4)\n" and not list(tmp_path.iterdir()), done.stderr
 
 
 def test_tables_are_held_against_each_other_cell_by_cell():

@@ -15,8 +15,9 @@ def install(*, networks=False):
     from segmentation import parallel
 
     parallel.parallel_map = map
-    from segmentation import alternatives, silhouette
+    from segmentation import alternatives, silhouette, workspace
 
+    workspace.once = lambda path, function, *given, **settings: function(*given, **settings)
     silhouette.silhouettes = silhouettes
     alternatives.ward_tree = lambda matrix: linkage(matrix, "ward")
     alternatives.linkage_tree = linkage
