@@ -1,9 +1,10 @@
 """From transaction lines to customers: recency, frequency, value, baskets and habits.
 
 The way of a file: `lines` opens it, in pieces and never whole; `transaction_columns` tells which of
-its columns are what; `duckdb_cells` settles how its cells are written; here its lines are
-brought into one form; `aggregation` says in queries what a customer is; `people` joins who the
-customers are; `description` writes what came out as a dataset.toml.
+its columns are what; `buyers` and `whole_orders` settle who bought, and what holds for all lines of
+an order; `duckdb_cells` settles how its cells are written; here its lines are brought into one
+form; `aggregation` says in queries what a customer is; `people` joins who the customers are;
+`description` writes what came out as a dataset.toml.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ PARTS = ("time", *NUMBERS, "customer", "order", "product", "category", "own_bran
 NOTHING = NO_TEXT, NO_NUMBER, NO_ANSWER = [
     f"CAST(NULL AS {kind})" for kind in ("VARCHAR", MONEY, "BOOLEAN")
 ]
+# A day before or after stands for none: 1900-01-01, 9999-12-31.
+SPAN = "BETWEEN TIMESTAMP '1900-01-02 00:00:00' AND TIMESTAMP '2100-01-01 00:00:00'"
 ODD = "error('not plainly written')"
 
 
@@ -217,10 +220,11 @@ def _listed(
         amount = f"CASE WHEN {refund} THEN -abs({amount}) ELSE {amount} END"
     cells = (f"WHEN {says} THEN CAST({quoted(c)} AS VARCHAR)" for c, says in odd)
     bought, some = times[source.time], " OR ".join(says for _, says in odd)
+    when = f"CASE WHEN {bought} {SPAN} THEN {bought} END"
     product = quoted(source.product) if source.product else NO_TEXT
     chosen = {
         "customer": keys.get(source.customer, NO_TEXT),
-        "bought": f"CASE WHEN {some} THEN {ODD} ELSE {bought} END" if is_plain else bought,
+        "bought": f"CASE WHEN {some} THEN {ODD} ELSE {when} END" if is_plain else when,
         "amount": amount,
         "quantity": _total(amounts, source.quantity),
         "basket": keys.get(source.order, NO_TEXT),
