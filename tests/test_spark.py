@@ -93,6 +93,10 @@ def invoices(rows: int = 6000) -> pd.DataFrame:
             r"REGEXP_REPLACE(x, '^(\\d{3,})\\.0\\z', '$1')",
         ),
         (r"regexp_replace(x, '[\s$€£]', '', 'g')", r"REGEXP_REPLACE(x, '[\\s$€£]', '')"),
+        (
+            r"regexp_replace(regexp_replace(x, '^(a)b', '\1'), ' ?c$', '')",
+            r"REGEXP_REPLACE(REGEXP_REPLACE(x, '^(a)b', '$1'), ' ?c\\z', '')",
+        ),
         ("isodow(x)", "WEEKDAY(x) + 1"),
         ("try_strptime(x, '%Y%m%d')", "coalesce(try_to_timestamp(x, 'yyyyMMdd'))"),
         ("CAST(x AS TIMESTAMP)", "CAST(x AS TIMESTAMP_NTZ)"),

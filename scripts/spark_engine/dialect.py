@@ -28,7 +28,12 @@ def to_spark(query: str) -> str:
     ValueError
         If it uses what means something else in Spark and has no translation here.
     """
-    return sqlglot.parse_one(query, read="duckdb").transform(_settle).sql("spark")
+    return _write(sqlglot.parse_one(query, read="duckdb"))
+
+
+def _write(node: exp.Expr) -> str:
+    """Write a part of a query, with all parts of it, for Spark."""
+    return node.transform(_settle).sql("spark")
 
 
 def _settle(node: exp.Expression) -> exp.Expression:
@@ -47,13 +52,13 @@ def _settle(node: exp.Expression) -> exp.Expression:
         case exp.Anonymous() if node.name.lower() == "try_strptime":
             value, formats = node.expressions
             ways = formats.expressions if isinstance(formats, exp.Array) else [formats]
-            read = ", ".join(_parse_time(value.sql("spark"), way.this) for way in ways)
+            read = ", ".join(_parse_time(_write(value), way.this) for way in ways)
             return exp.Var(this=f"coalesce({read})")
     return node
 
 
 def _sql(node: exp.Expression) -> str:
-    return node.this.sql("spark")
+    return _write(node.this)
 
 
 def _text(value: str) -> str:
