@@ -106,7 +106,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("frequency", "rentals|Avg visit frequency|bookings_checked_in|top_ups"),
         ("frequency", "Bestellungen|AnzahlKäufe|Nombre de commandes|pedidos"),
         ("value", "ARR|Annual bill|Value"),
-        ("rate", "MRR|arpu"),
+        ("rate", "MRR|arpu|Monthly Cost"),
         ("value", "CLV|total_spent|Expenditure|Revenue|annual_premium|Umsatz|TotalCharges"),
         (
             "value",
@@ -115,7 +115,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("value", "消费金额|購入金額|구매금액|spesa totale"),
         ("frequency", "订单数|访问次数|来店回数|aantal bestellingen"),
         ("recency", "距上次购买天数|最終購入からの日数"),
-        ("value", "ACV|montant_total|bill_last_12m|spend_year"),
+        ("value", "lifetime_giving|ACV|montant_total|bill_last_12m|spend_year"),
         ("", "spa spend|purchases online|spend on wine"),  # a part of what somebody is worth
         ("ticket", "avg_order_value|AOV|average basket|AvgTransactionValue|average gift|avggift"),
         (
@@ -123,13 +123,21 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
             "product_lines|features used|NumOfProducts|num_policies|Total_Relationship_Count",
         ),
         ("discount", "gutscheine_eingeloest|remises_utilisees"),
-        ("", "minutes_late_avg|points balance|delivery minutes"),  # no attention given
+        ("frequency", "tickets_purchased|Order count 2023"),
+        ("redeemed", "points_redeemed"),
+        (
+            "",
+            "avg_ride_minutes|ticket price|minutes_late_avg|points balance|delivery minutes",
+        ),  # no attention given
         ("discount", "CouponUsed|NumDealsPurchases|discount_share|Discounts used|promos used"),
         ("returns", "returns|return_rate|ReturnedItems|number of returns|Retouren"),
         ("since_claim", "no_claims_years|years without claims"),
         ("claims", "Total Claim Amount|n_claims|ClaimCount"),
         ("complaints", "Number of Open Complaints|complaints_12m|Customer service calls"),
-        ("complaints", "calls_to_care|outages_reported|open_tickets|refund requests"),
+        (
+            "complaints",
+            "calls_to_care|outages_reported|Faults Logged|custserv_calls|open_tickets",
+        ),
         ("contract", "contract_months|Contract length|subscription period"),
         ("cancelled", "cancellations|no_shows|cancelled bookings|BookingsNoShowed"),
         ("satisfaction", "SatisfactionScore|NPS|Average Rating"),

@@ -184,7 +184,8 @@ PARTIAL_VALUES = (  # all spending: "spa spend" is only a part of what somebody 
     r"|\d+ ?m(onths?)?) )*(purchases?|sales|spend|spent|spending|purchase amount|expenditures?)"
     r"( (amounts?|totals?|values?|(this )?(year|month)|usd|eur|gbp|ytd|to date|\d.*"
     r"|((in|over) )?(the )?(last|past) .*|per .*))*",
-    rf"{GIFTS}( (amount|value))*|(total |amount |sum )(donated|given|pledged)( .*)?",
+    rf"{GIFTS}( (amount|value))*|(total |amount |sum )(donated|given|pledged)( .*)?"
+    r"|(total|lifetime|annual|yearly) giving",
 )
 LENDING = re.compile(r"\b(loans?|credits|debts?|borrow\w*|instal\w*|interest rate|duration)\b")
 CUSTOMER_WORDS = re.compile(r"\b(customer|cust|client|user|member|household|account|holder)")
