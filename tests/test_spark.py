@@ -247,6 +247,28 @@ def test_invoices_give_the_same_customers(engine, tmp_path):
 
 
 @pytest.mark.slow
+def test_whole_orders_on_their_first_lines_give_the_same_customers(engine, tmp_path):
+    rng = np.random.default_rng(4)
+    order = np.repeat(np.arange(400), rng.integers(1, 5, 400))
+    first = ~pd.Series(order).duplicated()
+    who = np.char.add(rng.integers(0, 90, 400).astype(str), "@a.example")
+    who[::9] = np.char.upper(who[::9])
+    who[::20] = "guest"
+    table = pd.DataFrame({"who": who[order], "order": [f"A-{o}" for o in order]})
+    table["what"] = np.arange(len(table)) % 7
+    table["at"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(order, unit="D")
+    table["at"] = table["at"].dt.strftime("%Y-%m-%dT10:00:00+02:00")
+    table["total"] = pd.Series(np.round(10 + order / 7, 2)).where(first)
+    table["status"] = pd.Series(np.where(order % 6, "paid", "cancelled")).where(first)
+    table.to_csv(tmp_path / "orders.csv", index=False)
+    names = {"customer": "who", "time": "at", "amount": "total", "order": "order"}
+    source = Source(grain="transaction", status="status", product="what", **names)
+    changes = assert_same_customers(engine, tmp_path / "orders.csv", source)
+    assert {"lines of 'guest'", "capitals in e-mail addresses"} <= {*changes}
+    assert {"status on one line of an order", "totals of orders on their lines"} <= {*changes}
+
+
+@pytest.mark.slow
 def test_typed_invoices_give_the_same_customers(engine, tmp_path):
     """Parquet in two files of a folder, with times, numbers and gaps as such."""
     table = invoices()
