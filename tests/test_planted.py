@@ -66,6 +66,8 @@ class Run:
         self.source = planted.write(folder / "e<b>vil & co")
         self.table = str(self.source / planted.TABLE_NAME)
         self.results, self.work = folder / "out" / "results", folder / "work"
+        self.temporary = folder.with_name("temporary")
+        self.temporary.mkdir()
         self.before = self.files()
         umask = os.umask(0o022)  # as somebody whose new files everybody may read
         try:
@@ -84,6 +86,7 @@ class Run:
     def start(self, script: str, *options: object) -> str:
         """Run a command, and return what it says."""
         environ = os.environ | {"SEGMENTATION_NO_VENV": "1", "HOME": str(self.folder / "home")}
+        environ |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.temporary))
         command = [*self.alone, str(ROOT / "scripts" / script), *map(str, options)]
         done = subprocess.run(
             command, env=environ, cwd=self.folder, capture_output=True, text=True, timeout=600
@@ -131,6 +134,7 @@ def test_a_run_needs_no_network_and_writes_nothing_outside_the_results(run):
     assert {name for name in new if name.startswith(str(run.folder))} == set()
     assert {name for name in new if re.search("planted|taken|escaped", name)} == set()
     assert [path.name for path in run.results.parent.iterdir()] == ["results"]
+    assert [*run.temporary.iterdir()] == []
     if run.alone[0] != "unshare":
         pytest.skip("needs a system that runs a process without a network")
 

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -148,6 +149,8 @@ class Kernels:
 
     def __init__(self, folder: Path, private: Path, log: Path) -> None:
         self._private, self._asking = private, asyncio.Lock()
+        # A killed notebook removes nothing itself: neither TensorFlow's files nor DuckDB's.
+        self._temporary = TemporaryDirectory(prefix="segmentation-", ignore_cleanup_errors=True)
         with log.open("ab") as file:
             self._maker = subprocess.Popen(
                 [sys.executable, str(_MAKER)],
@@ -156,7 +159,7 @@ class Kernels:
                 stdout=subprocess.PIPE,
                 stderr=file,
                 cwd=folder,
-                env=_surroundings(private),
+                env=_surroundings(private, self._temporary.name),
                 start_new_session=True,
             )
 
@@ -165,6 +168,7 @@ class Kernels:
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.to_thread(self._maker.communicate)
+        await asyncio.to_thread(self._temporary.cleanup)
 
     def prepare(self, names: list[str], arguments: Sequence[str] = ()) -> None:
         """Have modules imported that the notebooks of later kernels are going to import."""
@@ -195,8 +199,9 @@ class Kernels:
             await kernel.end()
 
 
-def _surroundings(private: Path) -> dict[str, str]:
+def _surroundings(private: Path, temporary: str) -> dict[str, str]:
     environ = {k: v for k, v in os.environ.items() if k.upper() not in _LEFT_OUT}
+    environ |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary)
     environ |= _SURROUNDINGS
     ours = figure_settings(Path(sys.prefix))
     environ["MPLCONFIGDIR"] = str(ours if ours.is_dir() else private / "matplotlib")
