@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from fitted import fit_model
+from fitted import Prepared, fit_model
 
 import score as command
 from customer_tables.errors import UserError
@@ -15,7 +15,7 @@ from customer_tables.storage import write_json
 from scoring.drift_page import drift_files
 from scoring.lists import compare_lists
 from segmentation import later_period
-from segmentation.dataset import load_dataset, match_columns
+from segmentation.dataset import load_dataset
 from segmentation.drift import (
     OUTLIERS_WATCH,
     compare_scored,
@@ -23,9 +23,9 @@ from segmentation.drift import (
     outliers_by_chance,
     stability_index,
 )
+from segmentation.intake import open_table
 from segmentation.later_period import read_period
 from segmentation.migration import follow_customers, migration_of
-from segmentation.model import dataset_of
 from segmentation.scoring import Scorer, score_customers
 
 KNOWN = load_dataset("credit_card")
@@ -351,20 +351,26 @@ def test_files_of_another_kind_are_refused(holders, tmp_path, change, said):
 
 
 def test_lines_of_purchases_are_refused_with_the_way_to_sum_them_up(holders, tmp_path):
-    retail, model = load_dataset("retail"), holders.model
-    lines = pd.DataFrame({"household_id": [1, 1, 2] * 30, "basket_id": range(90)})
-    lines["transaction_timestamp"], lines["sales_value"] = "2018-01-05 10:00:00", 2.5
-    lines.to_csv(tmp_path / "next.csv", index=False)
-    columns = [{"name": c.name, "kind": c.kind, "found_as": []} for c in retail.columns]
-    about = {"dataset": "retail", "title": retail.title, "noun": retail.noun}
-    columns = [model["columns"][0] | column for column in columns]
-    of_retail = model | about | {"columns": columns}
-    with pytest.raises(UserError) as refused:
-        read_period(of_retail, tmp_path / "next.csv")
-    what, where, remedy = str(refused.value).splitlines()
-    assert what.endswith("needs one row for each household") and "'household_id'" in where
-    assert "--dataset retail --input FILE --only 01" in remedy
-    with pytest.raises(UserError, match="the model is of 'Credit cardholders'"):
-        read_period(model, tmp_path / "next.csv")
-    # What is given in their place calls the identifier as all tables of notebook 01 do.
-    assert match_columns(["customer", "spent"], dataset_of(of_retail))["customer"] == "customer_id"
+    rng, lines = np.random.default_rng(1), tmp_path / "lines.csv"
+    bought = pd.DataFrame({"who": rng.integers(1, 90, 900), "order_id": range(900)})
+    bought["sold"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 300, 900), "D")
+    bought.assign(paid=rng.lognormal(3, 1, 900).round(2)).to_csv(lines, index=False)
+    roles = "customer=who\ntime=sold\namount=paid"
+    run = str(tmp_path / "run")
+    ws, reading = open_table("auto", str(lines), results_dir=run, roles=roles)
+    model = fit_model(ws.dataset, reading.table, 3)
+
+    def refusal(of):
+        with pytest.raises(UserError) as refused:
+            read_period(of, lines)
+        return str(refused.value).splitlines()
+
+    what, _, remedy = refusal(model)
+    assert what.startswith("the model is of 'Lines', and the table has 0 of the")
+    assert "aggregate them with run.py --dataset DATASET.toml --input FILE --only 01" in remedy
+    ws, again = open_table(f"{run}/dataset.toml", str(lines), results_dir=str(tmp_path / "again"))
+    customers = Prepared(again.table, ws.dataset).customers.reset_index(names="customer")
+    customers.to_parquet(tmp_path / "01_customers.parquet")  # as notebook 01 writes it
+    assert len(read_period(model, tmp_path / "01_customers.parquet").assigned) == 89
+    assert "--dataset retail --input FILE" in refusal(model | {"dataset": "retail"})[2]
+    assert "fitted on such a table" in refusal(holders.model)[2]

@@ -113,6 +113,7 @@ HEADERS = {
     "Name,Email,Created at,Lineitem quantity,Lineitem price": "- customer time quantity price",
     "Psp Reference,Shopper Reference,Creation Date,Value,Currency": "- customer time amount -",
     "payment_date,customer_id,amount": "time customer amount",
+    "order_id,customer_id,placed_at,total": "order customer time amount",
     "user_id,order_id,customer_id,order_date,line total": "- order customer time amount",
     "id,Created date (UTC),Amount,Customer ID": "- time amount customer",
     "Verkaufsbeleg,Auftraggeber,Belegdatum,Auftragsmenge,Nettowert": (

@@ -64,7 +64,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "time": (
         rf"({SALE}|event) ?(date ?time|time ?stamp|date|time|day|dt)( time)?",
         r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?|"
-        r"(created|creation|payment|paid|settlement) ?(date|time|at)|document date|day",
+        r"(created|creation|payment|paid|settlement) ?(date|time|at)|document date|day|"
+        r"(placed|ordered|bought|sold|paid|completed|processed|booked|posted|invoiced) ?(at|on)",
         r"((unix|epoch) ?)?(ts|time)",
         r"(rechnungs|bestell?|kauf|bon|beleg|buchungs|factuur|order|aankoop)? ?datum|"
         r"date (de )?(la )?(facture|commande|achat|cde|vente)",

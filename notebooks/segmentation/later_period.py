@@ -11,10 +11,9 @@ import pandas as pd
 from customer_tables.changes import Reading
 from customer_tables.errors import UserError
 from customer_tables.table import read_table
-from customer_tables.transaction_columns import recognise
 from segmentation import expressions
 from segmentation.claims import Claim, claim, stated
-from segmentation.dataset import AGGREGATED, Dataset, match_columns
+from segmentation.dataset import AGGREGATED, DATA_FOLDER, Dataset, match_columns
 from segmentation.drift import GROWN, Drift, Period, compare_scored, refuse_units
 from segmentation.features import build_features, fit_preparation
 from segmentation.intake import text_columns
@@ -48,23 +47,17 @@ def read_scored(model: dict[str, Any], path: Path) -> tuple[Scored, Reading]:
     missing = [name for name in needed if name not in found]
     if len(missing) * 2 < len(needed):
         return score_customers(model, table), reading
-    lines = (
-        recognise(table.columns) if set(AGGREGATED) <= {c.name for c in dataset.columns} else None
-    )
-    if lines:
-        raise UserError(
-            f"the table holds transaction lines, and the model needs one row for each "
-            f"{model['noun']}",
-            where=f"{path}; columns {lines.customer!r} and {lines.time!r}",
-            remedy=f"aggregate them first with run.py --dataset {model['dataset']} --input FILE "
-            "--only 01 --results FOLDER, then give FOLDER/stages/01_customers.parquet",
-        )
-    raise UserError(
-        f"the model is of {model['title']!r}, and the table has {len(needed) - len(missing)} "
-        f"of the {len(needed)} columns that it needs",
-        where=f"{path}; missing: {', '.join(missing)[:200]}",
-        remedy="give the model that was fitted on such a table, or a table of that kind",
-    )
+    what = f"the model is of {model['title']!r}, and the table has {len(needed) - len(missing)} "
+    what += f"of the {len(needed)} columns that it needs"
+    remedy = "give the model that was fitted on such a table, or a table of that kind"
+    if set(AGGREGATED) <= {c.name for c in dataset.columns}:
+        known = (DATA_FOLDER / model["dataset"]).is_dir()
+        described = model["dataset"] if known else "DATASET.toml"
+        remedy = f"if it holds transaction lines, aggregate them with run.py --dataset {described} "
+        remedy += "--input FILE --only 01 --results FOLDER, and give FOLDER/stages/"
+        remedy += "01_customers.parquet"
+        remedy += "" if known else "; DATASET.toml is what that run was given or wrote"
+    raise UserError(what, where=f"{path}; missing: {', '.join(missing)[:200]}", remedy=remedy)
 
 
 # --- simulated -----------------------------------------------------------------------------------
