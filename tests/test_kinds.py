@@ -343,6 +343,22 @@ def test_branches_with_letters_of_credit_notes_sell_to_customers_of_their_own(op
     assert worth(opened(numbered("R{}", "A"), "--role", "refund=r")[1]) == (3, 33, 23)
 
 
+def test_first_and_last_names_together_say_who_bought(opened):
+    known, reading = opened(NAMED)
+    assert known.origin.customer == "First Name + Last Name"
+    assert tuple(reading.table.set_index("customer_id").loc["Ann0 Lee0", ["orders", "spent"]]) == (
+        3,
+        33,
+    )
+    with pytest.raises(UserError, match="a row may be a customer .id. or a purchase") as caught:
+        opened(NAMESAKES)
+    options = re.findall('--role customer="[^"]*"', caught.value.remedy)
+    assert [len(opened(NAMESAKES, *shlex.split(option))[1].table) for option in options] == [
+        180,
+        60,
+    ]
+
+
 def test_a_double_export_is_counted(opened):
     def repeated(text: str) -> list[int]:
         return [c.rows for c in opened(text)[1].changes if c.what.startswith("lines that repeat")]
@@ -383,6 +399,13 @@ SALES = lines(
         (f"EC{i % 60} 1AB", f"2024-01-{1 + i % 28:02d} {i % 24:02d}:{i % 60:02d}", a)
         for i, (_, _, a) in enumerate(BOUGHT)
     ],
+)
+NAMED = lines(
+    header="First Name,Last Name,date,amount,more",
+    rows=[(f"Ann{who[2]}", f"Lee{who[3]}", *more) for who, *more in BOUGHT],
+)
+NAMESAKES = re.sub(
+    "(?m)^(Ann.*)sale", lambda at: f"A{at.start()},{at[1]}{at.start() % 7}", f"id,{NAMED}"
 )
 PIECES = lines(header="customer_id,date,amount,sales_price", rows=[])
 PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUGHT)
@@ -737,6 +760,8 @@ def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label
         ({"ügyfél": [f"Kovács {'A' * (i % 3)}{i}" for i in range(60)]}, "ügyfél"),
         ({"Name": [f"Ann {chr(65 + i)}." for i in range(60)], "Mail": MAILS}, "Mail"),
         ({"first": [f"Ann{chr(65 + i)}" for i in range(60)], "note": [*"ab"] * 30}, "first"),
+        ({"Prénom": [*"ABCDEF"] * 10, "Nom": np.repeat([*"GHIJKLMNOP"], 6)}, "Prénom + Nom"),
+        ({"Prénom": [*"ABCDEF"] * 10, "Nom": ["G"] * 60}, None),
         ({"remark": [f"{i} times she asked us for a price" for i in range(60)]}, None),
         ({"a": [f"Ann {i}" for i in range(60)], "b": [f"Lee {i}" for i in range(60)]}, None),
         ({"Абонент": 1_000_000 + np.arange(60) * 7919 % 471_000}, "Абонент"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from customer_tables.source import FOUND_OUT, Options
+from customer_tables.names import full_name
+from customer_tables.source import FOUND_OUT, Options, summands
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,16 @@ class Lines:
                     where=f"{self.name}: {', '.join(self.types)[:300]}",
                     remedy=f"correct {part} under [source] in dataset.toml",
                 )
+
+
+def with_full_names(lines: Lines) -> Lines:
+    """Add a column of first and last names together, where each has a column of its own."""
+    if not (name := full_name(lines.types)):
+        return lines
+    parts = (f"trim(CAST({quoted(part)} AS VARCHAR))" for part in summands(name))
+    both = f"nullif(trim(concat_ws(' ', {', '.join(parts)})), '') AS {quoted(name)}"
+    sql = f"(SELECT *, {both} FROM {lines.sql})"
+    return replace(lines, sql=sql, types=lines.types | {name: "VARCHAR"})
 
 
 def quoted(name: str) -> str:

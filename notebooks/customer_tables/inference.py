@@ -31,9 +31,10 @@ from customer_tables.guessing import (
     names_groups,
     spell_out,
 )
-from customer_tables.names import split_name
+from customer_tables.names import full_name, split_name
 from customer_tables.roles import archetypes, count_days, give_roles
 from customer_tables.source import Roles, unknown_role
+from customer_tables.table import with_full_names
 from customer_tables.transaction_columns import NO_ROLES, find_column
 
 SAMPLE_ROWS = 20_000
@@ -91,6 +92,15 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     questions = _guess_questions(guesses, table)
     more = [*_structural_gaps(guesses, table), *archetypes(guesses, table)]
     return dataset_toml(name, reading.source, guesses, value, questions, more)
+
+
+def identified(reading: Reading, roles: Roles) -> Reading:
+    """Add a column of first and last names together, if only these tell customers apart."""
+    name = full_name(reading.table)
+    if not name or "customer" in roles or _choose_identifier(reading):
+        return reading
+    named = with_full_names(reading, name)
+    return named if named.table[name].notna().all() and named.table[name].is_unique else reading
 
 
 def _given_roles(reading: Reading, roles: Roles) -> dict[str, str]:

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from customer_tables.changes import Change
-from customer_tables.duckdb_files import Lines, literal, quoted, unreadable
+from customer_tables.duckdb_files import Lines, literal, quoted, unreadable, with_full_names
 from customer_tables.errors import UserError
 from customer_tables.header import find_header, join_two_rows
 from customer_tables.memory import free_memory, require_space
@@ -118,7 +118,7 @@ def _open(
         else:
             changes = _view_text(connection, sql, folder, place, path.name, options)
     described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
-    return Lines(
+    lines = Lines(
         path=path,
         run=lambda query: connection.execute(query).fetchall(),
         table=lambda query: connection.execute(query).df(),
@@ -129,6 +129,7 @@ def _open(
         options=options,
         text=place if form == "text" else None,
     )
+    return with_full_names(lines)
 
 
 def _view_parquet(path: Path) -> tuple[str, tuple[Change, ...]]:

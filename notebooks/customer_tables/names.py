@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+from customer_tables.source import MARK
 from customer_tables.storage import text_digest
 from customer_tables.text import slug
 
@@ -46,6 +48,14 @@ MINOR = re.compile(
     r"|pais[ae]|kope[ck]+s?|øre|öre|minor units?|(?<=amount )minor)\b"
 )
 
+FIRST_NAME = re.compile(
+    r"((customer|client|contact|guest|member|billing) )?(first|given|fore) ?name|vorname|pr[ée]nom"
+    r"|nombres?|nome|imi[ęe]|voornaam|имя"
+)
+LAST_NAME = re.compile(
+    r"((customer|client|contact|guest|member|billing) )?(last|sur|family) ?name|(nach|familien)name"
+    r"|nom( de famille)?|apellidos?|cognome|sobrenome|nazwisko|achternaam|фамилия"
+)
 LONGEST_NAME = 60  # characters; the rest of a longer one becomes a few digits
 
 
@@ -74,6 +84,16 @@ def is_identifier_name(name: str) -> bool:
     if MEASURES.fullmatch(words):
         return False
     return bool(ID_NAMES.fullmatch(words) or CODE_NAMES.fullmatch(words))
+
+
+def full_name(names: Iterable[str]) -> str:
+    """Return the column of first names and that of last names, joined by a plus, or nothing."""
+    words = {name: split_name(name) for name in map(str, names)}
+    first, last = (
+        next((name for name, said in words.items() if pattern.fullmatch(said)), "")
+        for pattern in (FIRST_NAME, LAST_NAME)
+    )
+    return f"{first} {MARK} {last}" if first and last else ""
 
 
 def is_date_name(name: str) -> bool:

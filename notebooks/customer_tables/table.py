@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,11 @@ from customer_tables.changes import Change, Reading
 from customer_tables.columns import read_columns
 from customer_tables.errors import UserError
 from customer_tables.memory import require_memory
-from customer_tables.names import normalise
+from customer_tables.names import full_name, normalise
 from customer_tables.parquet import read_json_lines, read_parquet
 from customer_tables.rows import Raw, assemble, name_columns, read_rows
 from customer_tables.sniff import load_content, sniff
-from customer_tables.source import FOUND_OUT, Options
+from customer_tables.source import FOUND_OUT, Options, summands
 from customer_tables.storage import file_digest
 from customer_tables.vocabulary import MEAN, TOTAL
 from customer_tables.workbook import read_workbook
@@ -46,6 +47,7 @@ def read_table(
         How it is written.
     text_columns : collection of str, optional
         Columns to leave as text, whatever they look like; case and punctuation do not matter.
+        Names of two columns with a plus between them are a column of first and last names.
     lenient : bool, optional
         Leave out, and list, dates that cannot be read for certain: where dates only describe.
 
@@ -72,7 +74,17 @@ def read_table(
         raw.changes = dialect.changes + raw.changes
         about |= {"encoding": dialect.encoding, "delimiter": dialect.delimiter}
     keep = frozenset(normalise(name) for name in text_columns)
-    return _understand(raw, given, about, file_digest(path), keep, lenient)
+    reading = _understand(raw, given, about, file_digest(path), keep, lenient)
+    both = full_name(reading.table)
+    return with_full_names(reading, both) if both in text_columns else reading
+
+
+def with_full_names(reading: Reading, name: str) -> Reading:
+    """Add the first and last names together, of which `names.full_name` gives the column's name."""
+    first, last = (reading.table[part].astype("str").fillna("") for part in summands(name))
+    both = (first.str.strip() + " " + last.str.strip()).str.strip().replace("", None).astype("str")
+    table, kinds = reading.table.assign(**{name: both}), reading.kinds | {name: "id"}
+    return replace(reading, table=table, kinds=kinds)
 
 
 def read_texts(texts: pd.DataFrame, name: str) -> Reading:

@@ -19,7 +19,7 @@ from customer_tables.dates import EPOCH, parse_dates
 from customer_tables.duckdb_files import Lines, quoted
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import settle_line_kinds
-from customer_tables.names import MINOR, is_identifier_name, normalise, split_name
+from customer_tables.names import MINOR, full_name, is_identifier_name, normalise, split_name
 from customer_tables.numbers import parse_numbers
 from customer_tables.source import MARK, Roles, Source, summands, unknown_role
 from customer_tables.text import joined
@@ -183,6 +183,8 @@ def match_parts(names: Iterable[str], roles: Roles = NO_ROLES) -> dict[str, Any]
         hits = (n for p in patterns for n in free if re.fullmatch(_joined(p), words[n]))
         if part not in found and (hit := next(hits, None)):
             found[part] = hit
+        elif part == "customer" and part not in found and (both := full_name(free)):
+            found[part] = both
     return found
 
 
@@ -256,6 +258,7 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
                     raise _with_gaps(lines, who)
                 return None
             if not missing:
+                _refuse_namesakes(lines, parts, roles)
                 return _settled(lines, parts, roles)
             if customers >= FEW and not _other_customers(lines, parts):
                 raise _incomplete(lines, parts, missing)
@@ -318,6 +321,19 @@ def _document(lines: Lines, parts: dict[str, Any], roles: Roles) -> str:
     return ""
 
 
+def _refuse_namesakes(lines: Lines, parts: dict[str, Any], roles: Roles) -> None:
+    """Ask whether rows are customers of whom some have the same name, or purchases."""
+    who, others = full_name(lines.types), {parts.get("order"), parts.get("product")}
+    codes = sorted(_customer_codes(lines) - others) if parts["customer"] == who else []
+    codes = [code for code in codes if _is_unique(lines, code)]
+    if codes and "customer" not in roles:
+        raise UserError(
+            f"a row may be a customer ({codes[0]}) or a purchase of the person that it names",
+            where=f"{lines.name}: {', '.join(lines.types)[:300]}",
+            remedy=f'say which: --role customer="{codes[0]}" or --role customer="{who}"',
+        )
+
+
 def _with_gaps(lines: Lines, who: str) -> UserError:
     """Say that a customer stands in the first of several lines only, as in merged cells."""
     first = lines.ask(f"min({quoted(who)})")[0][0]
@@ -356,6 +372,8 @@ def complete(lines: Lines, source: Source, roles: Roles = NO_ROLES) -> Source:
 
 def _other_customers(lines: Lines, parts: dict[str, Any]) -> list[str]:
     """Return the columns that tell every row apart and are called after customers."""
+    if parts["customer"] == full_name(lines.types):  # namesakes
+        return [c for c in _customer_codes(lines) if _is_unique(lines, c)]
     named = [c for c in lines.types if c != parts["customer"] and is_identifier_name(c)]
     named = [c for c in named if re.match(rf"({WHO}|person)", split_name(c))]
     return [c for c in named if _is_unique(lines, c)]

@@ -17,7 +17,7 @@ from customer_tables.description import describe_transactions
 from customer_tables.duckdb_files import Lines
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess
-from customer_tables.inference import infer_dataset
+from customer_tables.inference import identified, infer_dataset
 from customer_tables.lines import open_lines
 from customer_tables.memory import require_space
 from customer_tables.people import join_demographics, join_descriptors
@@ -123,6 +123,7 @@ def _guess(
             )
     _refuse_people(people)
     reading = read_table(path, options, text_columns=roles.get("customer", ()), lenient=True)
+    reading = identified(reading, roles)
     return reading, infer_dataset(reading, name, roles)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import sqlglot
 
 from customer_tables.changes import Change
-from customer_tables.duckdb_files import Lines, unreadable
+from customer_tables.duckdb_files import Lines, unreadable, with_full_names
 from customer_tables.errors import UserError
 from customer_tables.sniff import settle_delimiter
 from customer_tables.source import FOUND_OUT, Options
@@ -101,7 +101,8 @@ class Spark:
             frame.createOrReplaceTempView(name)
             types = {f.name: f.dataType.simpleString() for f in frame.schema.fields}
         named = {column: TYPES.get(kind, kind.upper()) for column, kind in types.items()}
-        return Lines(Path(place), self.ask, self.table, name, named, changes, form, options)
+        lines = Lines(Path(place), self.ask, self.table, name, named, changes, form, options)
+        return with_full_names(lines)
 
     def _text(self, place: str, options: Options) -> tuple[DataFrame, tuple[Change, ...]]:
         """Open delimited text with a header, every cell as text, a line for each record."""
