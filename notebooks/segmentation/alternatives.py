@@ -23,6 +23,7 @@ from segmentation.silhouette import macro, mean, silhouettes
 from segmentation.stability import adjusted_rand
 
 NOISE = -1
+MOST_ROWS = 3_000  # of a sample by which methods are held against themselves
 LARGEST_SHARE, SMALLEST_SHARE = 0.95, 0.01  # beyond these a solution is called degenerate
 
 
@@ -161,15 +162,13 @@ def agreement(labelings: Mapping[str, np.ndarray]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def overlapping(
-    customers: int, *, pairs: int = 3, rows: int = 3000, seed: int = 20
-) -> list[np.ndarray]:
+def overlapping(customers: int, *, pairs: int = 3, seed: int = 20) -> list[np.ndarray]:
     """Draw pairs of samples, as row numbers, that share half of their customers.
 
     Those are the last of the first sample and the first of the second.
     """
     generator = np.random.default_rng(seed)
-    rows = min(rows, customers * 2 // 3)
+    rows = min(MOST_ROWS, customers * 2 // 3)
     draws = [generator.permutation(customers)[: rows + rows // 2] for _ in range(pairs)]
     return [half for drawn in draws for half in (drawn[:rows], drawn[-rows:])]
 

@@ -52,8 +52,8 @@ def share_errors(
     return np.sqrt(squares).div(total.groupby(segments).sum(), axis=0)
 
 
-def buys_more(shares: pd.DataFrame, errors: pd.DataFrame, most: int = 3) -> dict[str, list[Claim]]:
-    """List the goods that each segment buys clearly more of than everybody, most first.
+def buys_more(shares: pd.DataFrame, errors: pd.DataFrame) -> dict[str, list[Claim]]:
+    """List up to three goods that each segment buys clearly more of than everybody, most first.
 
     The 95% interval of its share lies above that of everybody.
     """
@@ -61,9 +61,7 @@ def buys_more(shares: pd.DataFrame, errors: pd.DataFrame, most: int = 3) -> dict
     return {
         str(segment): [
             stated("{goods} ({times:.1f} times)", goods=goods, times=multiple)
-            for goods, multiple in row[low.loc[segment] > shares.loc[EVERYBODY]]
-            .nlargest(most)
-            .items()
+            for goods, multiple in row[low.loc[segment] > shares.loc[EVERYBODY]].nlargest(3).items()
             if multiple >= CLEARLY_MORE
         ]
         for segment, row in multiples.iterrows()

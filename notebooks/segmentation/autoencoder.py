@@ -14,6 +14,7 @@ import pandas as pd
 from segmentation.kmeans import assign
 from segmentation.reduction import Split
 
+BLOCK = 65_536  # rows that go through a network at once
 RATE_KEPT = 0.9  # of the learning rate, from one epoch to the next
 
 
@@ -262,8 +263,8 @@ def train_clustering_autoencoders(
     ]
 
 
-def _run(model: keras.Model, values: np.ndarray, block: int = 65_536) -> np.ndarray:
-    blocks = (values[at : at + block] for at in range(0, len(values), block))
+def _run(model: keras.Model, values: np.ndarray) -> np.ndarray:
+    blocks = (values[at : at + BLOCK] for at in range(0, len(values), BLOCK))
     return np.concatenate([model(np.float32(rows)).numpy() for rows in blocks])[:, 0].astype(float)
 
 

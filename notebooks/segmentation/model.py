@@ -165,12 +165,12 @@ def describe_training(
     return {"customers": len(features), "segments": sizes, "features": bins, "columns": columns}
 
 
-def bin_edges(values: np.ndarray, bins: int = BINS) -> np.ndarray:
+def bin_edges(values: np.ndarray) -> np.ndarray:
     """Return the inner edges of bins that hold about equally many values.
 
     A value that very many customers share, such as zero, has a bin of its own.
     """
-    inner = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf"))
+    inner = np.unique(np.quantile(values, np.arange(1, BINS) / BINS, method="inverted_cdf"))
     return inner[inner < values.max()]  # the last bin must not be empty
 
 

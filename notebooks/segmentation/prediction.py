@@ -57,9 +57,7 @@ class Past:
     dataset: Dataset  # with the columns and features that the lines before the cut allow
     customers: pd.DataFrame
     features: pd.DataFrame
-    left_out: list[
-        str
-    ]  # labels of segmenting features that do not follow from them, or do not vary
+    left_out: list[str]  # labels of segmenting features that are not known, or do not vary
 
 
 def past_of(period: pd.DataFrame, known: Dataset) -> tuple[Past | None, str]:

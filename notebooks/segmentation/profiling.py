@@ -135,13 +135,13 @@ def levels(features: pd.DataFrame, chosen: list[Feature]) -> pd.Series:
     return features.agg({f.name: AGGREGATES[statistic(f)] for f in chosen})
 
 
-def marker_threshold(effects: pd.DataFrame, part: float = 0.25) -> float:
+def marker_threshold(effects: pd.DataFrame) -> float:
     """Return the effect from which a variable marks a segment (Dolnicar et al. 2018, ch. 8).
 
-    A ``part`` of the largest effect, which counts as `LARGEST_EFFECT` at most: otherwise a single
+    A quarter of the largest effect, which counts as `LARGEST_EFFECT` at most: otherwise a single
     extreme one would leave no other segment a marker variable.
     """
-    return part * min(effects.abs().to_numpy().max(), LARGEST_EFFECT)
+    return 0.25 * min(effects.abs().to_numpy().max(), LARGEST_EFFECT)
 
 
 def marker_variables(effects: pd.DataFrame) -> pd.DataFrame:

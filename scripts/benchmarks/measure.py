@@ -130,7 +130,7 @@ def measure(
             "memory": psutil.virtual_memory().total,
             "system": platform.system(),
             "versions": records.versions(),
-            "git": records.git_state(ROOT),
+            "git": records.git_state(),
         },
         "cases": cases,
         "figures": entry.figures([(one["settings"], one["ways"]) for one in cases]),

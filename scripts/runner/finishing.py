@@ -193,7 +193,7 @@ def _record(work: Work) -> dict[str, Any]:
         ],
         "versions": records.versions(),
         "requirements_sha256": file_digest(ROOT / "requirements.txt"),
-        "git": records.git_state(ROOT),
+        "git": records.git_state(),
         "platform": {
             "system": platform.system(),
             "release": platform.release(),

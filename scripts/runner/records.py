@@ -109,11 +109,11 @@ def versions() -> dict[str, str]:
 # --- the manifest -------------------------------------------------------------------------------
 
 
-def git_state(folder: Path) -> dict[str, Any] | None:
+def git_state() -> dict[str, Any] | None:
     """Return the commit that is checked out and whether files differ from it, if git is there."""
 
     def git(*words: str) -> str:
-        command, quiet = ["git", "-C", str(folder), *words], subprocess.DEVNULL
+        command, quiet = ["git", "-C", str(ROOT), *words], subprocess.DEVNULL
         done = subprocess.run(
             command, capture_output=True, check=True, text=True, timeout=20, stdin=quiet
         )

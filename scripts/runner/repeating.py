@@ -9,7 +9,7 @@ from typing import Any
 
 from customer_tables.errors import UserError
 from customer_tables.storage import file_digest
-from runner import ROOT, inputs, records
+from runner import inputs, records
 from runner.inputs import Options
 from runner.notebook_files import NEXT_PERIOD, RUNNERS_OWN, Parameter, coerce
 from segmentation.stages import renamed_since
@@ -197,7 +197,7 @@ def differences_of_versions(record: Record) -> list[str]:
     notes = []
     if changed:
         notes.append(f"Other versions than then, so numbers may differ: {', '.join(changed)}.")
-    before, now = record.content.get("git") or {}, records.git_state(ROOT) or {}
+    before, now = record.content.get("git") or {}, records.git_state() or {}
     if before.get("commit") and before["commit"] != now.get("commit"):
         notes.append(f"That run was made by commit {before['commit'][:12]}; this is another one.")
     elif before.get("dirty") or now.get("dirty"):

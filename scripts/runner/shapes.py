@@ -19,7 +19,6 @@ MARKERS = {
     "^": "M12 2.5 22 21H2z",
     "v": "M12 21.5 2 3h20z",
     "D": "M12 1.5 22.5 12 12 22.5 1.5 12z",
-    "d": "M12 1 19 12 12 23 5 12z",
     "P": "M8.5 2h7v6.5H22v7h-6.5V22h-7v-6.5H2v-7h6.5z",
     "X": "M7 2l5 5 5-5 5 5-5 5 5 5-5 5-5-5-5 5-5-5 5-5-5-5z",
     "*": "M12 1.5l2.9 7 7.6.6-5.8 4.9 1.8 7.4L12 17.4l-6.5 4 1.8-7.4L1.5 9.100 9.100 8.500z",
@@ -70,13 +69,13 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def _away_from(colour: str, paper: str, ratio: float = 3.0) -> str:
-    """Mix a colour with white, or with black, until it stands out from a paper."""
+def _away_from(colour: str, paper: str) -> str:
+    """Mix a colour with white, or with black, until its contrast with a paper is at least 3."""
     end = 255 if _luminance(paper) < 0.5 else 0
     channels = bytes.fromhex(colour[1:])
     for step in range(101):
         mixed = "#" + "".join(f"{round(c + (end - c) * step / 100):02x}" for c in channels)
-        if contrast(mixed, paper) >= ratio:
+        if contrast(mixed, paper) >= 3:
             break
     return mixed
 

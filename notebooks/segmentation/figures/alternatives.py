@@ -13,10 +13,11 @@ from segmentation.claims import Claim, listed, most, stated
 from segmentation.figures import style as st
 
 SHADES = ("#3E4C5B", "#5E6C7B", "#7F8C9A", "#9FABB7", "#BFC8D1", "#DDE2E7")
+LEAVES = 20  # branches of a tree that are drawn
 SAME_HEIGHT = 0.05  # two merges are at nearly the same height up to this part of the upper one
 
 
-def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 20) -> None:
+def tree_top(tree: np.ndarray, k: int, ax: Axes) -> None:
     """Draw the top of a dendrogram, the customers of each branch and the cut for k segments."""
     n = len(tree) + 1
     height = float((tree[-k, 2] + tree[-(k - 1), 2]) / 2) if k > 1 else float(tree[-1, 2])
@@ -29,10 +30,10 @@ def tree_top(tree: np.ndarray, k: int, ax: Axes, leaves: int = 20) -> None:
 
     style: st.Style = {"link_color_func": shade, "leaf_label_func": size}
     style |= {"leaf_rotation": 0, "leaf_font_size": st.SMALL}
-    dendrogram(tree, truncate_mode="lastp", p=leaves, ax=ax, **style)
+    dendrogram(tree, truncate_mode="lastp", p=LEAVES, ax=ax, **style)
     ax.axhline(height, color=st.INK, linestyle="--", linewidth=1.5)
     st.note(ax, f"cut for\n{k} segments", (1, height), (4, 0), va="center", xycoords=st.SIDE)
-    below = f"Customers in each of the {min(leaves, n)} lowest branches drawn"
+    below = f"Customers in each of the {min(LEAVES, n)} lowest branches drawn"
     ax.set(ylabel="Merge distance", xlabel=below)
     ax.grid(axis="x", visible=False)
 
@@ -136,12 +137,11 @@ def agreement_heatmap(table: pd.DataFrame, ax: Axes) -> None:
     st.triangle(table, ax, decimal, vmin=0, vmax=1, cmap="Greys", cbar=False)
 
 
-def agreement_text(table: pd.DataFrame, of: str = "K-Means") -> tuple[Claim, str]:
-    """Say with which other method one agrees most and least."""
-    others = table[of].drop(of)
+def agreement_text(table: pd.DataFrame) -> tuple[Claim, str]:
+    """Say with which other method K-Means agrees most and least."""
+    others = table["K-Means"].drop("K-Means")
     title = stated(
-        "{of} agrees most with {highest} ({high:.2f}) and least with {lowest} ({low:.2f})",
-        of=of,
+        "K-Means agrees most with {highest} ({high:.2f}) and least with {lowest} ({low:.2f})",
         highest=most(others),
         high=others.max(),
         lowest=most(others, least=True),

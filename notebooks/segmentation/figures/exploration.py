@@ -58,12 +58,12 @@ def ends_text(ends: pd.DataFrame) -> tuple[Claim, str]:
     return title, "Stacked bars: the two ends and what lies between, by column."
 
 
-def share_bars(shares: pd.Series, ax: Axes, longest: int = 44) -> None:
+def share_bars(shares: pd.Series, ax: Axes) -> None:
     """Draw labelled horizontal bars of shares; the value stands at the end of its bar."""
     ax.barh(range(len(shares)), shares, color=st.LINE, height=0.7)
     for row, part in enumerate(shares):
         st.note(ax, share(part), (part, row), (4, 0), va="center")
-    st.label_rows(ax, shares.index, longest)
+    st.label_rows(ax, shares.index)
     ax.set_xlim(0, max(shares.max() * 1.18, 0.01))
     st.percent(ax.xaxis)
 
@@ -216,12 +216,12 @@ def densities_text(pairs: pd.DataFrame) -> tuple[Claim, Claim]:
     return title, stated("Densities: {pairs}.", pairs=listed(parts))
 
 
-def before_and_after(carried: pd.Series, held: pd.Series, least: float = 0.01) -> Figure:
+def before_and_after(carried: pd.Series, held: pd.Series) -> Figure:
     """Draw what single features, and what the farthest customers, hold of all squared distance.
 
-    Features that carry less than ``least`` share one bar.
+    Features that carry less than 1% share one bar.
     """
-    small = carried < least
+    small = carried < 0.01
     drawn = carried[~small]
     if small.sum() > 1:
         drawn = pd.concat([drawn, pd.Series({f"{small.sum()} others": carried[small].sum()})])

@@ -68,16 +68,15 @@ def scree_text(shares: np.ndarray, eighty: int, ninety: int) -> tuple[Claim, Cla
     return title, more
 
 
-def loading_heatmap(loadings: pd.DataFrame, ax: Axes, written: float = 0.4) -> None:
+def loading_heatmap(loadings: pd.DataFrame, ax: Axes) -> None:
     """Draw correlations of features with components; strong ones carry their value."""
     bar: st.Style = {"label": "Correlation with the component", "shrink": 0.8}
-    style: st.Style = {"cmap": st.DIVERGING, "vmin": -1, "vmax": 1, "cbar": True, "cbar_kws": bar}
-
-    if len(loadings) <= FEW:
-        style["cbar"], written = False, 0.0
+    style: st.Style = {"cmap": st.DIVERGING, "vmin": -1, "vmax": 1, "cbar_kws": bar}
+    style["cbar"] = len(loadings) > FEW
+    least = 0.4 if len(loadings) > FEW else 0.0
 
     def write(loading: float) -> str:
-        return decimal(loading, signed=True) if abs(loading) >= written else ""
+        return decimal(loading, signed=True) if abs(loading) >= least else ""
 
     st.heatmap(loadings, ax, write, **style)
 

@@ -113,13 +113,13 @@ def panels_for(
     return figure, list(axes.flat[:count])
 
 
-def segment_legend(figure: Figure, names: Names, styles: Styles, columns: int = 3) -> None:
+def segment_legend(figure: Figure, names: Names, styles: Styles) -> None:
     """Say below a figure which colour and marker belong to which segment."""
     handles = [
         Line2D([], [], marker=styles[s].marker, color=styles[s].colour, label=printable(name, 40))
         for s, name in names.items()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
 
 def once(ax: Axes) -> dict[str, Any]:
