@@ -31,7 +31,7 @@ from customer_tables.errors import UserError
 from customer_tables.text import number
 from segmentation import keeping, presentation, session
 from segmentation.figures import panels, use_style
-from segmentation.palette import colour_and_marker
+from segmentation.palette import segment_style
 from segmentation.progress import CLOCK, is_watched
 from segmentation.robustness import flows
 from segmentation.segments import Segments
@@ -212,7 +212,7 @@ def _touchable(segments: Segments, plane: Plane, identified: bool) -> None:
         frame["customer"] = segments.matrix.index[rows].astype(str)
         told.insert(0, "customer")
     view = jscatter.Scatter(data=frame, x="horizontal", y="vertical", height=420)
-    view.color(by="segment", map=[colour_and_marker(number)[0] for number in names])
+    view.color(by="segment", map=[segment_style(number).colour for number in names])
     view.background("white")
     view.legend(True)
     view.tooltip(True, properties=told)
@@ -308,7 +308,7 @@ def _drawn(segments: Segments, planes: list[Plane]) -> None:
     for plane, ax in zip(planes, axes[0], strict=True):
         labels = segments.customers["segment"].to_numpy()[plane.rows[:STATIC_POINTS]]
         for segment, name in segments.names.items():
-            colour, marker = colour_and_marker(segment)
+            colour, marker = segment_style(segment)
             x, y = plane.points[:STATIC_POINTS][labels == segment].T
             ax.scatter(x, y, s=4, c=colour, marker=marker, label=f"{segment} {name}")
         ax.set_title(fill(plane.caption, 45))

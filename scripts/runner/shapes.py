@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from runner import pages
+from segmentation.palette import luminance
 
 # Outlines on a field of 24 by 24, by the names that matplotlib gives its markers.
 MARKERS = {
@@ -56,22 +57,15 @@ def style_of(segment: Mapping[str, Any]) -> dict[str, Any]:
 # --- colours -----------------------------------------------------------------------------------
 
 
-def _luminance(colour: str) -> float:
-    """Compute the relative luminance of WCAG 2.2."""
-    channels = (value / 255 for value in bytes.fromhex(colour[1:]))
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
 def contrast(one: str, other: str) -> float:
     """Compute the contrast ratio of WCAG 2.2 between two colours, 1 to 21."""
-    low, high = sorted((_luminance(one), _luminance(other)))
+    low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
 def _away_from(colour: str, paper: str) -> str:
     """Mix a colour with white, or with black, until its contrast with a paper is at least 3."""
-    end = 255 if _luminance(paper) < 0.5 else 0
+    end = 255 if luminance(paper) < 0.5 else 0
     channels = bytes.fromhex(colour[1:])
     for step in range(101):
         mixed = "#" + "".join(f"{round(c + (end - c) * step / 100):02x}" for c in channels)

@@ -20,7 +20,7 @@ from runner.shapes import colour_rules, flow_bands, move_rows, stack, style_of
 from segmentation.disclosure import MIN_GROUP_SIZE
 from segmentation.drift import RULES, WORDS, Drift
 from segmentation.migration import Migration, published_moves
-from segmentation.palette import colour_and_marker
+from segmentation.palette import segment_style
 from segmentation.presentation import safe_table
 
 ELSEWHERE = "choose another folder with --drift"
@@ -38,10 +38,8 @@ def drift_files(
     """Return the texts of the page, of its record and of its tables, by file name."""
     tables = {"features": drift.features, "segments": drift.segments}
     moved: dict[str, Any] = {}
-    pairs = (colour_and_marker(entry["segment"]) for entry in model["segments"])
     styles = [
-        style_of(entry | {"colour": colour, "marker": marker})
-        for entry, (colour, marker) in zip(model["segments"], pairs, strict=True)
+        style_of(entry | segment_style(entry["segment"])._asdict()) for entry in model["segments"]
     ]
     if migration:
         counts = published_moves(migration.moves, min_group_size)

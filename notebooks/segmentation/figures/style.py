@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
@@ -14,7 +13,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
@@ -22,7 +20,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from customer_tables.text import printable
-from segmentation.palette import colour_and_marker
+from segmentation.palette import SegmentStyle, luminance, segment_style
 
 # Neutral inks for all that is no segment; the colours of the palette belong to segments alone.
 INK, LINE, MUTED, NOISE = "#1F2933", "#3E4C5B", "#6B7280", "#9AA0A6"
@@ -35,15 +33,6 @@ DIVERGING = "RdBu_r"
 Style = dict[str, Any]  # settings of a line, a marker or a text, as matplotlib takes them
 TOP, SIDE = ("data", "axes fraction"), ("axes fraction", "data")  # notes at the edge of the axes
 
-
-@dataclass(frozen=True)
-class SegmentStyle:
-    """How one segment is drawn in every figure of every notebook."""
-
-    colour: str
-    marker: str
-
-
 Names = Mapping[int, str]  # of segments, by their number
 Styles = Mapping[int, SegmentStyle]
 Node = tuple[int, int]  # of a flow: where on the horizontal axis, and which block there
@@ -51,7 +40,7 @@ Node = tuple[int, int]  # of a flow: where on the horizontal axis, and which blo
 
 def segment_styles(k: int) -> dict[int, SegmentStyle]:
     """Return the colour and marker of segments 1 to k."""
-    return {number: SegmentStyle(*colour_and_marker(number)) for number in range(1, k + 1)}
+    return {number: segment_style(number) for number in range(1, k + 1)}
 
 
 def use_style() -> None:
@@ -152,10 +141,9 @@ def label_rows(
     ax.grid(axis="y", visible=False)
 
 
-def readable_on(colour: Any) -> str:
-    """Return the ink, dark or white, that is read best on a colour (its WCAG luminance)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    return INK if np.dot(linear, [0.2126, 0.7152, 0.0722]) > 0.2 else "white"
+def readable_on(colour: str) -> str:
+    """Return the ink, dark or white, that is read best on a colour."""
+    return INK if luminance(colour) > 0.2 else "white"
 
 
 def percent(*axes: Axis) -> None:
