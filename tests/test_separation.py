@@ -56,3 +56,19 @@ def test_ends_of_an_amount_are_spread_over_the_others_and_scales_are_smoothed():
     assert ((filled[:, 3] > 0.5) == (yes == 1)).all()
     same = without_ends(np.column_stack([amount, share, scale, yes]))
     np.testing.assert_array_equal(filled, same)
+
+
+def test_a_category_written_as_columns_of_yes_and_no_makes_no_gap():
+    rng = np.random.default_rng(4)
+    level, other = rng.integers(0, 3, (2, 3_000))
+    amounts = rng.normal(size=(3_000, 2))
+
+    def written(*categories):
+        return np.hstack([*(np.eye(3)[category] for category in categories), amounts])
+
+    alone, agreeing = written(level, other), written(level, level, level)
+    assert least_apart(alone, level) == 0 and least_apart(without_ends(alone), level) > 2 / 3
+    assert without_ends(alone).shape[1] == 4 and without_ends(alone[:, 1:3]).shape[1] == 2
+    assert least_apart(without_ends(agreeing), level) < 0.2  # groups, whatever they are written as
+    spread = without_ends(alone)[:, -2:].std(axis=0)
+    np.testing.assert_allclose(spread, np.sqrt(2 / 3), rtol=0.1)  # of three columns each

@@ -20,9 +20,11 @@ def without_ends(matrix: np.ndarray, *, seed: int = 20) -> np.ndarray:
     that some do and others do not. Customers tied at either end of a column get a value drawn from
     the other customers' (hot-deck imputation, Little & Rubin 2019, section 4.3). Values are then
     spread evenly between their neighbours, so that a scale of whole numbers has no gaps either.
+    Nor has a category written as columns of yes and no, of which each customer has exactly one:
+    it becomes a single column, so there are fewer columns than in the matrix then.
     """
     rng = np.random.default_rng(seed)
-    filled = np.array(matrix, dtype=np.float64)
+    filled = _categories_joined(np.array(matrix, dtype=np.float64))
     for column in filled.T:
         values = np.unique(column)
         if len(values) > FEW_VALUES:
@@ -32,6 +34,24 @@ def without_ends(matrix: np.ndarray, *, seed: int = 20) -> np.ndarray:
                     column[tied] = rng.choice(column[~tied], tied.sum())
         column[:] = _spread_ties(column, rng)
     return filled
+
+
+def _categories_joined(matrix: np.ndarray) -> np.ndarray:
+    """Put a scale of as much variance in place of columns that are the levels of one category."""
+    two_values = [j for j, column in enumerate(matrix.T) if len(np.unique(column)) == 2]
+    yes = matrix == matrix.max(axis=0)
+    scales, joined = [], set()
+    for j in two_values:
+        levels: list[int] = []
+        for other in two_values[two_values.index(j) :]:
+            if other not in joined and not (yes[:, levels].any(axis=1) & yes[:, other]).any():
+                levels.append(other)
+        if len(levels) > 1 and yes[:, levels].any(axis=1).all():
+            level = yes[:, levels].argmax(axis=1)
+            scales.append(level * np.sqrt(matrix[:, levels].var(axis=0).sum() / level.var()))
+            joined.update(levels)
+    kept = [j for j in range(matrix.shape[1]) if j not in joined]
+    return np.column_stack([matrix[:, kept], *scales])
 
 
 def _spread_ties(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
