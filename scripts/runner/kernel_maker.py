@@ -6,6 +6,7 @@ this process, so what one notebook has imported is loaded for the later ones. El
 is started by itself. Standard input ends with the run, however the run ends.
 """
 
+import gc
 import json
 import os
 import signal
@@ -19,9 +20,11 @@ FORKS = sys.platform == "linux"
 
 def fork(arguments: list[str]) -> int:
     """Become two processes, the second of which is a kernel; return that one in the first."""
+    gc.freeze()  # no kernel searches, and so copies, what was imported before it began
     if process := os.fork():
         return process
     try:
+        gc.enable()
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         from ipykernel import kernelapp
@@ -42,6 +45,7 @@ def start(arguments: list[str]) -> int:
 def main() -> None:
     """Follow orders until there are no more."""
     kernels = []  # waited for at the end only, or others could get the number of one that has ended
+    gc.disable()  # imports leave no garbage worth a search
     sys.path[0] = os.getcwd()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries write past Python (TensorFlow's greetings) goes to the log
