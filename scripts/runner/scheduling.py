@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,6 +95,8 @@ class _Schedule:
 
         (tree / "notebooks").mkdir(exist_ok=True)
         self._kernels.prepare(_names(work, stage))
+        # Only addresses in a schema need that grammar, and to build it takes most of a second.
+        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
         from runner.execution import run_notebook  # loads papermill meanwhile, the first time
 
         async with self._kernels.take(_names(work, stage)) as kernel:
