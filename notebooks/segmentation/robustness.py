@@ -52,7 +52,7 @@ def vary_choices(
         return segment(fit_preparation(features, chosen, transform=name).transform(features))
 
     def scaled(scaler: MinMaxScaler | RobustScaler) -> np.ndarray:
-        return segment(scaler.fit_transform(matrix))
+        return segment(scaler.fit_transform(values))
 
     trials: dict[tuple[str, str], Callable[[], np.ndarray]] = {}
     for transform, name in TRANSFORM_NAMES.items():
