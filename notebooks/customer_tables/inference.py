@@ -9,7 +9,7 @@ what takes all columns: the identifier, the value, the columns that say the same
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -46,7 +46,6 @@ FEW_PRODUCTS = 3  # columns of yes and no from which their number says how much 
 FEW_CODES = 20  # rows from which distinct codes tell customers apart
 MOST_WORDS = 6  # of a name; remarks have more
 NO_CODE = r"[\s@]|^$"  # names, addresses and texts have spaces
-ROLES = ("customer", "segment", "describe", "ignore", *vocabulary.ROLES)
 NO_GIVEN: Mapping[str, str] = MappingProxyType({})
 RFM = {"R": "Recency", "F": "Frequency", "M": "Monetary"}  # where there are all three
 AGO = re.compile(r"\b(since|ago|seit|depuis|hace|fa|geleden)\b")  # of those who never did: longest
@@ -105,8 +104,8 @@ def identified(reading: Reading, roles: Roles) -> Reading:
 
 def _given_roles(reading: Reading, roles: Roles) -> dict[str, str]:
     """Return the role that the user gave to each column of the file."""
-    if unknown := roles.keys() - set(ROLES):
-        raise unknown_role(min(unknown), ROLES)
+    if unknown := roles.keys() - vocabulary.OF_CUSTOMERS:
+        raise unknown_role(min(unknown), sorted(vocabulary.OF_CUSTOMERS))
     names = [str(column) for column in reading.table]
     return {find_column(names, c, role): role for role, cs in roles.items() for c in cs}
 
@@ -170,7 +169,7 @@ def _structural_gaps(guesses: list[Guess], table: pd.DataFrame) -> list[str]:
 def guess_columns(reading: Reading, given: Mapping[str, str] = NO_GIVEN) -> list[Guess]:
     """Guess each column's kind, transform and role, each by itself but for the identifier."""
     named = (column for column, role in given.items() if role == "customer")
-    identifier = next(named, None) or _choose_identifier(reading)
+    identifier = next(named, None) or _choose_identifier(reading, given)
     guesses: list[Guess] = []
     for place, source in enumerate(reading.table, 1):
         guess = guess_column(source, reading, source == identifier)
@@ -189,7 +188,7 @@ def guess_columns(reading: Reading, given: Mapping[str, str] = NO_GIVEN) -> list
     return guesses
 
 
-def _choose_identifier(reading: Reading) -> str | None:
+def _choose_identifier(reading: Reading, given: Collection[str] = ()) -> str | None:
     """Return the column that tells customers apart: unique, and called after customers."""
     table = reading.table
 
@@ -203,6 +202,7 @@ def _choose_identifier(reading: Reading) -> str | None:
 
     kinds = reading.kinds.items()
     found = [c for c, kind in kinds if kind == "id" and table[c].notna().mean() > 0.5]
+    found = [c for c in found if c not in given]  # for something else
     found = [c for c in found if not vocabulary.NO_CUSTOMER.search(split_name(c))]
     found = [c for c in found if rank(c)[1] or not names_groups(table[c])]
     return max(found, key=rank, default=None) or _find_codes(reading) or _find_names(reading)

@@ -23,7 +23,7 @@ from customer_tables.names import MINOR, full_name, is_identifier_name, normalis
 from customer_tables.numbers import parse_numbers
 from customer_tables.source import MARK, Roles, Source, summands, unknown_role
 from customer_tables.text import joined
-from customer_tables.vocabulary import MONEY, NO_CUSTOMER, RECORD_WORDS
+from customer_tables.vocabulary import MONEY, NO_CUSTOMER, OF_CUSTOMERS, RECORD_WORDS
 
 MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
 FEW = 20  # customers below which a repeated word is no customer
@@ -232,6 +232,8 @@ def lacking(parts: Collection[str]) -> list[str]:
 def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
     """Tell whether a file holds transaction lines: by its names, and how often customers repeat.
 
+    A role that only customers' tables have says that it holds none.
+
     Returns
     -------
     Source or None
@@ -242,6 +244,8 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
     UserError
         If its rows are lines or receipts, and it is not known who bought, when or for how much.
     """
+    if roles.keys() & (OF_CUSTOMERS - {*ROLES}):
+        return None
     with suppress(duckdb.Error):
         parts = match_parts(lines.types, roles)
         missing, who = lacking(parts), parts.get("customer", "")
@@ -474,9 +478,14 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
             continue
         options.append(f'{part}: is it {shown}? --role {part}="{likely[part][0]}"; ')
     if "customer" in missing and not likely["customer"] and "order" in parts:
-        options.append(f'--role customer="{parts["order"]}" makes each {parts["order"]} a customer')
-    elif "customer" in missing and "time" in parts and not _customer_codes(lines):
-        options.append(f"without the column {parts['time']}, each row is taken for a customer")
+        options.append(
+            f'--role customer="{parts["order"]}" makes each {parts["order"]} a customer; '
+        )
+    numbers = [parts[part] for part in ("amount", "price", "quantity") if part in parts]
+    worth = [*dict.fromkeys([*numbers, *likely["amount"]])]
+    if "customer" in missing and len(worth) > 1:
+        others = "".join(f'--role ignore="{code}" ' for code in sorted(_customer_codes(lines)))
+        options.append(f'{others}--role value="{worth[0]}" if each row is a customer worth that')
     key = (
         parts.get("customer") or parts.get("order") or next(iter(likely["customer"]), "no customer")
     )

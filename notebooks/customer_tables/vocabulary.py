@@ -10,6 +10,7 @@ from typing import Any
 # What columns say of customers, and known kinds of customers by it.
 LIBRARY = tomllib.loads(Path(__file__).with_name("archetypes.toml").read_text(encoding="utf-8"))
 ROLES: dict[str, dict[str, Any]] = LIBRARY["roles"]
+OF_CUSTOMERS = frozenset({"customer", "segment", "describe", "ignore", *ROLES})  # for --role
 ABBREVIATIONS = dict(
     pair.split(":")
     for pair in (

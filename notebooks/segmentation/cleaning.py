@@ -156,7 +156,8 @@ def _refuse_twice(ids: pd.Series, identifier: str) -> None:
         raise UserError(
             f"{twice.nunique()} identifiers stand on two or more different rows",
             where=f"column {identifier!r}, for example {word}s {rows[0]} and {rows[1]}",
-            remedy="keep one row per customer, or aggregate the rows before",
+            remedy="keep one row per customer, or aggregate the rows before; "
+            f"if {identifier} tells no customers apart, take the column out",
         )
 
 
