@@ -138,6 +138,24 @@ def test_words_of_lines(column, cell, kind):
     assert kind_of(column, cell) == kind
 
 
+@pytest.mark.parametrize("goods", [50, 5000])  # different ones, and another on each line
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("Credit note 17", 24),
+        ("Refund of order #12", 24),
+        ("Storno zu Rechnung RE-2024-12", 24),
+        ("Remboursement commande 12", 24),
+        ("Return of the Jedi", 42),
+        ("Retour vers le futur 2", 42),
+    ],
+)
+def test_texts_say_what_is_a_refund(opened, cell, value, goods):
+    text = lines((*K000, cell), header="customer_id,date,amount,goods")
+    known, reading = opened(re.sub("sale", lambda at: f"item {at.start() % goods}", text))
+    assert worth(reading)[2] == value and known.origin.status == ""
+
+
 @pytest.mark.parametrize(
     ("column", "words"),
     [
@@ -425,6 +443,19 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             60,
         ),
         (ASKED, "not known whether a line was bought whose status says 'on hold' (1 line)", 60),
+        (
+            lines((*K000, "Refund blue shirt"), header="customer_id,date,amount,goods"),
+            "1 line may be refunds or purchases: goods says 'Refund blue shirt'\nt.csv, col",
+            60,
+        ),
+        (
+            lines(
+                *((*K000, cell) for cell in ("returned", "ready", "underway")),
+                header="customer_id,date,amount,outcome",
+            ),
+            "1 line may be refunds or purchases: outcome says 'returned'",
+            60,
+        ),
         (MONEY, "2 currencies: EUR (180 lines) and USD (1 line)", 60),
         (
             MONEY.replace("currency", "pay").replace("USD", "£"),

@@ -113,6 +113,15 @@ NOTES = re.compile(
 )
 LIKELY = frozenset("cn crn cm gs gut rtn ret rfd avo avr nc ncr kor fvk zw stn st rk".split())
 POSSIBLE = frozenset("c cr r re rf rx sr k a av ab fr dev d fk g s".split())
+# A whole text that says so: "Refund of order 12", and not "Return of the Jedi".
+_OF = r"([ :–-]+(of|for|to|on|zu[mr]?|auf|f[üu]r|sur|de|del|di|van|do|the|your|order|invoice|"
+_OF += r"bestellung|rechnung|commande|facture|pedido|factura|ordine|fattura|bestelling|factuur|"
+_OF += r"zam[óo]wienia|faktury|no|nr|n[°º]|id))*[ .:#–-]*([a-z]{0,4}[-/ ]?[0-9][0-9a-z/-]*)?"
+REVERSAL = r"|cancellation|stornierung|annulation|anulaci[óo]n|annullamento|korekta"
+REVERSAL += r"|r[üu]ckerstattung|rimborso|reembolso|not[ae] d[ei] cr[ée]dito?"
+BACK = rf"^\s*({WORDS[REFUND]}{REVERSAL}){_OF}\s*$"
+PERHAPS_BACK = r"^\s*(credit (note|memo)|refund|gutschrift|storno|r[üu]ckerstattung|charge ?back)\b"
+HAPPENED_ALONE = r"^\s*\S*(ed|é|ée|[td][oa]|eerd|aald|tet)\s*$"  # to a line, or by it
 RARE, MINOR_SHARE = 0.1, 1 / 3  # of the lines
 EVIDENT = 0.5  # share of lines before which the same customer bought, or bought the same
 LETTERS = "translate(upper(basket), '0123456789 -/_.:#', '')"
@@ -254,11 +263,71 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
             changes.append(Change(f"lines that say {cell.strip()[:40]!r}", column, count, action))
         if unknown:
             raise _unknown(column, unknown, lines.name)
+    for kind, condition, change in _told_in_texts(lines, source):
+        conditions[kind].append(condition)
+        changes.append(change)
     if source.currency:
         left = _one_currency(lines, source, given)
         conditions[IGNORE] += [says for says, _ in left]
         changes += [change for _, change in left]
     return {kind: " OR ".join(says) or "false" for kind, says in conditions.items()}, changes
+
+
+def _told_in_texts(lines: Lines, source: Source) -> list[tuple[str, str, Change]]:
+    """Return the conditions of refunds, and of lines to ignore, that texts such as goods' say.
+
+    Raises
+    ------
+    UserError
+        If a text begins like a refund and goes on otherwise, or may be what became of a purchase.
+    """
+    used = {source.customer, source.time, source.order, source.currency, *summands(source.status)}
+    used |= {c for c in lines.types if normalise(c) in set(map(normalise, source.ignore))}
+    texts = [c for c, kind in lines.types.items() if kind == "VARCHAR" and c not in used]
+    given = {
+        kind: "|".join(rf"^\s*{re.escape(word)}\b" for word in getattr(source, kind)) or "^$a"
+        for kind in (REFUND, IGNORE)
+    }
+
+    def says(column: str, pattern: str) -> str:
+        return f"coalesce(regexp_matches({quoted(column)}, {literal(f'(?i){pattern}')}), false)"
+
+    every = "|".join([BACK, PERHAPS_BACK, given[REFUND]])
+    hits = lines.ask(", ".join(f"bool_or({says(c, every)})" for c in texts))[0] if texts else ()
+    found = []
+    for column in (c for c, hit in zip(texts, hits, strict=True) if hit):
+        back = f"{says(column, BACK)} AND NOT {says(column, HAPPENED_ALONE)}"
+        ignored = f"({says(column, given[IGNORE])} AND {says(column, every)})"
+        told = f"(({says(column, given[REFUND])} OR {back}) AND NOT {ignored})"
+        _ask_of_text(
+            lines, source, column, f"{says(column, every)} AND NOT {told} AND NOT {ignored}"
+        )
+        for kind, condition in ((REFUND, told), (IGNORE, ignored)):
+            rows, cell = lines.ask(f"count(*), min({quoted(column)})", f"WHERE {condition}")[0]
+            action = "taken off the value" if kind == REFUND else "left out"
+            what = f"lines that say {str(cell).strip()[:40]!r}" + " and the like" * (rows > 1)
+            change = Change(what, column, rows, f"{action}; no purchase")
+            found += [(kind, condition, change)] if rows else []
+    return found
+
+
+def _ask_of_text(lines: Lines, source: Source, column: str, unclear: str) -> None:
+    """Ask what lines are whose text may say a refund; not where the amount is below zero."""
+    amounts = summands(source.amount) or [source.quantity, source.price]
+    cells = ", ".join(f"CAST({quoted(amount)} AS VARCHAR)" for amount in amounts)
+    above = f"NOT regexp_matches(concat_ws(' ', {cells}), '[-(]')"
+    told = f"WHERE {unclear} AND {above}"
+    rows, cell = lines.ask(f"count(*), min({quoted(column)})", told)[0]
+    if not rows:
+        return
+    found = re.match(PERHAPS_BACK, cell, re.IGNORECASE)
+    word = found[1] if found else cell.strip()
+    raise UserError(
+        f"{counted(rows, 'line')} may be refunds or purchases: {column} says {cell[:40]!r}",
+        where=f"{lines.name}, column {column!r}{lines.line_of(cell)}",
+        remedy=f'say which: --role refund="{word}" takes them off, --role ignore="{word}" leaves '
+        f'them out (no purchase), --role ignore="{column}" counts all lines as bought',
+    )
 
 
 def credit_notes(lines: Lines, source: Source) -> tuple[list[str], list[Change]]:
@@ -290,9 +359,10 @@ def credit_notes(lines: Lines, source: Source) -> tuple[list[str], list[Change]]
     for letters, count, above, cell in sorted(rows):
         if letters in given or not letters or count > MINOR_SHARE * total:
             continue
-        bare = letters == "C" and found.get("", 0) + count > (1 - RARE) * total
-        likely = _likelihood(letters) + (0 if bare else _evidence(run, letters, source))
-        if bare or likely > 2:
+        sure = letters == "C" and found.get("", 0) + count > (1 - RARE) * total
+        sure = sure or bool(re.match(BACK, cell, re.IGNORECASE))
+        likely = _likelihood(letters) + (0 if sure else _evidence(run, letters, source))
+        if sure or likely > 2:
             notes.append(letters)
         elif likely == 2:
             raise _unclear(lines, source.order, letters, count, cell)
