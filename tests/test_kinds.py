@@ -425,6 +425,10 @@ NAMED = lines(
 NAMESAKES = re.sub(
     "(?m)^(Ann.*)sale", lambda at: f"A{at.start()},{at[1]}{at.start() % 7}", f"id,{NAMED}"
 )
+ORDERS = "Számla,Kelt,Vevő,Darab,Összeg\n" + "".join(
+    f"SZ-{900 + n},2024-{1 + n // 15:02d}-{10 + n % 15},{5000 + n * 7 % 60},{n % 4},{n}.5\n"
+    for n in range(180)
+)
 HOUSEHOLDS = "people,signup,total spend,visits,area code\n" + "".join(
     f"{1 + i % 5},2024-01-{1 + i % 28:02d},{i * 7 % 90}.5,{i * i % 11},{1000 + i % 60}\n"
     for i in range(100)
@@ -510,6 +514,7 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             60,
         ),
         (SALES, "a line or a receipt (postcode), and no column is recognised that says who", 60),
+        (ORDERS, "a line or a receipt (Számla), and no", 60),
         (HOUSEHOLDS, "a line or a receipt (area code), and no column is recognised that says", 60),
         (PIECES, "'amount' may be no money but pieces: whole numbers, half of them at most", 60),
         (

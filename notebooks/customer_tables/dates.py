@@ -148,7 +148,7 @@ def _as_numbers(group: str, texts: pa.Array) -> np.ndarray:
     return numbers.to_numpy(zero_copy_only=False).astype(float)
 
 
-def _convert(dates: Dates, order: str) -> np.ndarray:
+def convert(dates: Dates, order: str) -> np.ndarray:
     """Return the texts' dates as datetime64[us], NaT where there is no such day."""
     parts = dates.parts
     a_is_day = dates.dotted | (order == "dmy")  # with points the day always comes first
@@ -185,7 +185,7 @@ def read_dates(column: Column, dates: Dates, missing: np.ndarray, order: str) ->
         such texts.
     """
     there = ~missing
-    stamps = _convert(dates, order)
+    stamps = convert(dates, order)
     odd = there & (~dates.valid | np.isnat(stamps))
     stamps[odd | missing] = np.datetime64("NaT", "us")
     column.note_missing(missing)

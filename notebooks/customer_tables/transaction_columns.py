@@ -13,9 +13,10 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-from customer_tables.dates import EPOCH, parse_dates
+from customer_tables.dates import EPOCH, convert, parse_dates
 from customer_tables.duckdb_files import Lines, quoted
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import settle_line_kinds
@@ -23,7 +24,13 @@ from customer_tables.names import MINOR, full_name, is_identifier_name, normalis
 from customer_tables.numbers import parse_numbers
 from customer_tables.source import MARK, Roles, Source, summands, unknown_role
 from customer_tables.text import joined
-from customer_tables.vocabulary import MONEY, NO_CUSTOMER, OF_CUSTOMERS, RECORD_WORDS
+from customer_tables.vocabulary import (
+    LIBRARY,
+    MONEY,
+    NO_CUSTOMER,
+    OF_CUSTOMERS,
+    RECORD_WORDS,
+)
 
 MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
 FEW = 20  # customers below which a repeated word is no customer
@@ -272,7 +279,7 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
             or _are_sales(lines, parts)
         ):
             raise _incomplete(lines, parts, missing)
-        elif document := _of_one_time(lines):
+        elif document := _of_one_time(lines) or _rising_with_time(lines, parts):
             parts = {part: name for part, name in parts.items() if name != document}
             raise _incomplete(lines, parts | {"order": document}, lacking(parts))
     return None
@@ -467,6 +474,39 @@ def _of_one_time(lines: Lines) -> str:
     return ""
 
 
+def _rising_with_time(lines: Lines, parts: dict[str, Any]) -> str:
+    """Return a code that tells rows apart and rises with their time, beside one of several rows.
+
+    So do orders and their customers, in any language. Customers may be numbered as they join, but
+    then their times are called so.
+    """
+    likely = offers(lines, parts)
+    time = parts.get("time") or next(iter(likely["time"]), "")
+    joined_on = any(
+        re.fullmatch(LIBRARY["roles"][role]["certain"], split_name(time))
+        for role in ("joined", "last_active")
+    )
+    if not time or joined_on or ("amount" in lacking(parts) and not likely["amount"]):
+        return ""
+    head = lines.ask("*", f"LIMIT {OFFERED_ROWS}")
+    frame = pd.DataFrame(head, columns=list(lines.types)).astype("str")
+    several = [c for c in likely["customer"] if not NO_CUSTOMER.search(split_name(c))]
+    several = [c for c in several if frame[c].str.contains(r"\d|\w \w").mean() > CONSTANT]
+    if not several:
+        return ""
+    dates = parse_dates(pa.array(frame[time], pa.string()))
+    for column in (c for c in frame if c not in several and frame[c].is_unique):
+        numbers = frame[column].str.extract(r"^[^.,]*?(\d+)\D*$")[0].astype(float)
+        for order in ("dmy", "mdy"):
+            stamps = pd.Series(convert(dates, order))[numbers.argsort()]
+            if (
+                numbers.notna().all()
+                and (stamps.diff().dropna() >= pd.Timedelta(0)).mean() > CONSTANT
+            ):
+                return column
+    return ""
+
+
 def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> UserError:
     """Say which parts of transaction lines are not recognised, and offer columns for each."""
     likely = offers(lines, parts)
@@ -484,14 +524,15 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
     numbers = [parts[part] for part in ("amount", "price", "quantity") if part in parts]
     worth = [*dict.fromkeys([*numbers, *likely["amount"]])]
     if "customer" in missing and len(worth) > 1:
-        others = "".join(f'--role ignore="{code}" ' for code in sorted(_customer_codes(lines)))
+        codes = [code for code in sorted(_customer_codes(lines)) if not _is_unique(lines, code)]
+        others = "".join(f'--role ignore="{code}" ' for code in codes)
         options.append(f'{others}--role value="{worth[0]}" if each row is a customer worth that')
     key = (
         parts.get("customer") or parts.get("order") or next(iter(likely["customer"]), "no customer")
     )
     return UserError(
-        f"a row is no customer here but a line or a receipt ({key}), and no column is recognised "
-        f"that says {said}",
+        f"a row seems to be no customer but a line or a receipt ({key}), and no column is "
+        f"recognised that says {said}",
         where=f"{lines.name}: {', '.join(lines.types)[:300]}",
         remedy="".join(options).rstrip("; "),
     )

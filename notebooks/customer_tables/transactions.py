@@ -177,8 +177,8 @@ def create_lines(
         file.run(f"CREATE OR REPLACE VIEW lines AS SELECT *, {lacking} FROM plain")
         return told
     if plain:
-        told = refund + ignore
-        used = [quoted(c) for c in file.types if c in used_columns(source) or quoted(c) in told]
+        says = refund + ignore
+        used = [quoted(c) for c in file.types if c in used_columns(source) or quoted(c) in says]
         file.run(f"CREATE OR REPLACE TABLE cells AS SELECT {', '.join(used)} FROM {file.sql}")
         file = replace(file, sql="cells")
     query, told, _ = _listed(file, source, refund, ignore)
