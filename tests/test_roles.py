@@ -309,12 +309,12 @@ def test_a_role_can_be_given():
         (
             "num_devices",
             "Customers with the fewest devices",
-            "have an average of 2.33 devices (all: 5)",
+            "have an average number of devices of 2.33 (all: 5)",
         ),
         (
             "devices_count_12m",
             "Customers with the fewest devices",
-            "an average of 2.33 devices 12m",
+            "an average number of devices 12m of 2.33",
         ),
         ("average size", "Customers with the lowest average size", "have an average size of 2.33"),
     ],
@@ -326,6 +326,14 @@ def test_what_is_counted_is_most_or_fewest(name, expected, said):
     found = named(table, dataset, labels)[1]
     assert found.name == expected
     assert said in members_of(table, dataset, labels).claim(found.archetype.summary[0], 1)
+
+
+def test_what_no_member_has_is_said_of_members_not_of_cases():
+    table = with_behaviour("complaints", np.repeat([0, 3, 0], ROWS // 3))
+    dataset, labels = described(table), np.repeat([1, 2, 1], ROWS // 3)
+    (summary,) = named(table, dataset, labels)[1].archetype.summary
+    told = members_of(table, dataset, labels).claim(summary, 1)
+    assert told == "less often have complaints (0% of them; all: 33%)"
 
 
 def test_every_archetype_of_the_library_can_be_written_and_read():

@@ -81,8 +81,8 @@ class Player:
         own = {key: re.sub(r"(?<!<)\bx\b", self.name, text) for key, text in found.items()}
         limit = re.sub(r"\bx\b", self.name, limit)
         text, label = own["text"], COUNTED.sub("", self.label) if self.counted else self.label
-        if self.counted:  # "a median of 3 orders", and "a median balance of 3"
-            text = re.sub(r"(median|average) <x> of (\{[^}]*\})", r"\1 of \2 <x>", text)
+        if self.counted:  # "a median number of orders of 3", and "a median balance of 3"
+            text = re.sub("(median|average) <x> of", r"\1 number of <x> of", text)
         text = text.replace("<x>", label).replace("average average", "average")
         return {"when": own["when"] + limit, "text": text}
 

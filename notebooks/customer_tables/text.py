@@ -130,6 +130,8 @@ def quantity(value: float | None, unit: str = "", kind: str = "") -> str:
     if unit in CURRENCY_SIGNS:
         amount = f"{abs(value):,.{0 if abs(value) >= 10 or value == 0 else 2}f}"
         return f"{'−' if value < 0 else ''}{unit}{' ' if len(unit) > 1 else ''}{amount}"
+    if number(value) == "1" and unit.isalpha() and len(unit) > 3:
+        unit = unit.removesuffix("s")
     return f"{number(value)}{'' if unit == '%' else ' '}{unit}".strip()
 
 
