@@ -260,20 +260,25 @@ def test_whole_orders_on_their_first_lines_give_the_same_customers(engine, tmp_p
     table["at"] = table["at"].dt.strftime("%Y-%m-%dT10:00:00+02:00")
     table["total"] = pd.Series(np.round(10 + order / 7, 2)).where(first)
     table["status"] = pd.Series(np.where(order % 6, "paid", "cancelled")).where(first)
+    table["note"] = np.where(order % 50 == 7, "Refund of order 12", "gift")
     table.to_csv(tmp_path / "orders.csv", index=False)
     names = {"customer": "who", "time": "at", "amount": "total", "order": "order"}
     source = Source(grain="transaction", status="status", product="what", **names)
     changes = assert_same_customers(engine, tmp_path / "orders.csv", source)
     assert {"lines of 'guest'", "capitals in e-mail addresses"} <= {*changes}
+    assert "lines that say 'Refund of order 12' and the like" in changes
     assert {"status on one line of an order", "totals of orders on their lines"} <= {*changes}
 
 
 @pytest.mark.slow
-def test_typed_invoices_give_the_same_customers(engine, tmp_path):
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York", "+05:30"])
+def test_typed_invoices_give_the_same_customers(engine, tmp_path, zone):
     """Parquet in two files of a folder, with times, numbers and gaps as such."""
     table = invoices()
     at = pd.to_datetime(table["When"], format="%d/%m/%Y %H:%M", errors="coerce")
     table["When"] = at.astype("datetime64[us]")
+    if zone:
+        table["When"] = table["When"].dt.tz_localize("UTC").dt.tz_convert(zone)
     table["Price"] = pd.to_numeric(table["Price"].str.strip("£").str.replace(",", ""), "coerce")
     table.to_parquet(tmp_path / "all.parquet")
     (tmp_path / "parts").mkdir()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 import sqlglot
 
 from customer_tables.changes import Change
@@ -89,7 +91,7 @@ class Spark:
                 stem = stem.removesuffix(ending)
             form = "parquet" if stem.endswith(PARQUET) else "text"
             if form == "parquet":
-                frame = self.session.read.parquet(place)
+                frame, changes = self._parquet(place, first["path"])
             elif stem.endswith(TEXT):
                 frame, changes = self._text(place, options)
             else:
@@ -103,6 +105,30 @@ class Spark:
         named = {column: TYPES.get(kind, kind.upper()) for column, kind in types.items()}
         lines = Lines(Path(place), self.ask, self.table, name, named, changes, form, options)
         return with_full_names(lines)
+
+    def _parquet(self, place: str, path: str) -> tuple[DataFrame, tuple[Change, ...]]:
+        """Open Parquet, moments by the clock of their zone, which Arrow notes in each file."""
+        from pyspark.sql import functions as sql
+
+        frame = self.session.read.parquet(place)
+        fields = frame.schema.fields
+        zoned = [f.name for f in fields if f.dataType.simpleString() == "timestamp"]
+        if not zoned:
+            return frame, ()
+        jvm, hadoop = self.session._jvm, self.session._jsc.hadoopConfiguration()
+        parquet = jvm.org.apache.parquet.hadoop
+        file = parquet.util.HadoopInputFile.fromPath(jvm.org.apache.hadoop.fs.Path(path), hadoop)
+        with closing(parquet.ParquetFileReader.open(file)) as reader:
+            noted = reader.getFileMetaData().getKeyValueMetaData().get("ARROW:schema")
+        schema = pa.ipc.read_schema(pa.py_buffer(b64decode(noted))) if noted else pa.schema([])
+        zones = {f.name: f.type.tz for f in schema if pa.types.is_timestamp(f.type) and f.type.tz}
+        rows, changes = frame.count(), []
+        for name in zoned:
+            zone = zones.get(name, "UTC")
+            local = sql.from_utc_timestamp(frame["`" + name.replace("`", "``") + "`"], zone)
+            frame = frame.withColumn(name, local.cast("timestamp_ntz"))
+            changes.append(Change(f"times in {zone}", name, rows, "read by the clock there"))
+        return frame, tuple(changes)
 
     def _text(self, place: str, options: Options) -> tuple[DataFrame, tuple[Change, ...]]:
         """Open delimited text with a header, every cell as text, a line for each record."""
