@@ -242,6 +242,7 @@ def test_a_balance_beside_a_limit_is_owed(limit):
         ("claim_cost,claims_last3_years", ["", "claims"]),
         ("beauty spend,spend_year,toys spend", ["", "value", ""]),
         ("beauty spend,food spend,toys spend", ["part", "part", "part"]),
+        ("online revenue,store revenue,catalog revenue", ["part", "part", "part"]),
         ("total_deposits,bets", ["", ""]),  # not held, but staked
         ("loan_amnt,term", ["loan", "duration"]),
         ("duration,campaign,previous", ["", "contacts", "earlier_contacts"]),  # of a call
@@ -252,6 +253,14 @@ def test_what_a_column_says_beside_others(columns, roles):
     values = np.random.default_rng(3).integers(1, 4000, (ROWS, 1 + columns.count(",")))
     dataset = described(pd.DataFrame(values, columns=columns.split(",")))
     assert [column.role for column in dataset.columns if not column.kind == "id"] == roles
+
+
+def test_the_whole_is_worth_more_than_its_parts_and_its_last_months():
+    month, more = np.random.default_rng(3).integers(1, 4000, (2, ROWS))
+    windows = {"revenue 30d": month, "revenue 90d": month + more, "revenue 365d": month + 3 * more}
+    by_channel = {"online revenue": month, "store revenue": more, "revenue": month + more}
+    for amounts, whole in ((windows, "revenue_365d"), (by_channel, "revenue")):
+        assert described(with_behaviour("visits", range(90)).assign(**amounts)).value == whole
 
 
 def test_values_that_no_column_of_a_role_has():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from itertools import permutations
 from types import MappingProxyType
 
 import numpy as np
@@ -78,7 +79,7 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     if set(RFM) <= {guess.label for guess in guesses}:
         guesses = [replace(guess, label=RFM.get(guess.label, guess.label)) for guess in guesses]
     guesses = _as_given(guesses, given)
-    value, total = _guess_value(guesses)
+    value, total = _guess_value(guesses, table)
     named = (guess.name for guess in guesses if given.get(guess.source) == "value")
     value, total = next(((name, []) for name in named), (value, total))
     guesses = _without_sums(guesses, table, value)
@@ -262,14 +263,15 @@ def _spread_evenly(values: pd.Series) -> bool:
     return np.abs(ranks - np.linspace(0, 1, len(ranks))).max() <= 1.36 / np.sqrt(len(ranks))
 
 
-def _guess_value(guesses: list[Guess]) -> tuple[str, list[Guess]]:
+def _guess_value(guesses: list[Guess], table: pd.DataFrame) -> tuple[str, list[Guess]]:
     """Return the name of the column that measures a customer's value, or of a sum for it."""
     numeric = [g for g in guesses if g.is_numeric and g.role in ("segment", "describe")]
     if any(vocabulary.LENDING.search(guess.label.lower()) for guess in guesses):
         numeric = [guess for guess in numeric if guess.label.lower() != "amount"]  # of a loan
-    if found := _find_value(numeric, vocabulary.VALUES):
+    found, parts = _find_value(numeric, vocabulary.VALUES, table), _find_parts(numeric, table)
+    if found and not (parts and found in {part.name for part in parts}):
         return found, []
-    parts, whole = _find_parts(numeric), _find_value(numeric, vocabulary.PARTIAL_VALUES)
+    whole = _find_value(numeric, vocabulary.PARTIAL_VALUES, table)
     wholes = "|".join(vocabulary.PARTIAL_VALUES)
     if not parts or whole and not all(re.fullmatch(wholes, g.label.lower()) for g in parts):
         return whole, []
@@ -313,21 +315,39 @@ def _count_products(guesses: list[Guess], table: pd.DataFrame) -> list[Guess]:
     ]
 
 
-def _find_value(numeric: list[Guess], patterns: tuple[str, ...]) -> str:
-    """Return the first column whose name says that it measures what a customer is worth."""
+def _find_value(numeric: list[Guess], patterns: tuple[str, ...], table: pd.DataFrame) -> str:
+    """Return the column whose name says that it measures what a customer is worth.
+
+    Of several of one pattern it is the whole: the one that is nowhere below another, or the first.
+    """
     for pattern in patterns:
+        alike = []
         for guess in numeric:
             words = guess.label.lower()
             other = set(words.split()) & (
                 vocabulary.SCORES | {"limit", "claim", "claims"}
             ) or measures_time(words)
             if guess.kind in ("money", "number") and not other and re.fullmatch(pattern, words):
-                return guess.name
+                alike.append(guess)
+        if alike:
+            most = table[[guess.source for guess in alike]].max(axis=1)
+            whole = (g for g in alike if not (table[g.source] < most).any())
+            return next(whole, alike[0]).name
     return ""
 
 
-def _find_parts(numeric: list[Guess]) -> list[Guess]:
-    """Return three or more amounts whose sum is what a customer spends: MntWines, MntFish ..."""
+def _find_parts(numeric: list[Guess], table: pd.DataFrame) -> list[Guess]:
+    """Return three or more amounts whose sum is what a customer spends: MntWines, MntFish ...
+
+    None of them is the whole of another, as the spending of a year is of its last month's.
+    """
+
+    def apart(family: list[Guess]) -> bool:
+        amounts = table[[g.source for g in family]].to_numpy(dtype=float)
+        return not any(
+            (low <= high).all() for low, high in permutations(np.nan_to_num(amounts).T, 2)
+        )
+
     money = [g for g in numeric if g.kind == "money" and g.role == "segment" and g.valid]
     words = {g.name: g.name.split("_") for g in money}
     families = [
@@ -335,7 +355,7 @@ def _find_parts(numeric: list[Guess]) -> list[Guess]:
         for word in sorted(vocabulary.SPENDING)
     ]
     families.append([g for g in money if set(words[g.name]) & vocabulary.GOODS])
-    alike = (f for f in families if len(f) >= 3 and len({g.unit for g in f}) == 1)
+    alike = (f for f in families if len(f) >= 3 and len({g.unit for g in f}) == 1 and apart(f))
     return next(alike, [])
 
 
