@@ -544,7 +544,8 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
     Judged by the first lines: a time is written as one, an amount is a number, and a customer
     stands in several lines, by name or number.
     """
-    cells_of = zip(*lines.ask("*", f"LIMIT {OFFERED_ROWS}"), strict=True)
+    head = lines.ask("*", f"LIMIT {OFFERED_ROWS}")
+    cells_of = zip(*head, strict=True) if head else [()] * len(lines.types)
     rows = dict(zip(lines.types, cells_of, strict=True))
     if "amount" in lacking(parts):  # a price without a quantity can be one
         parts = {part: name for part, name in parts.items() if part not in ("price", "quantity")}
