@@ -400,6 +400,13 @@ def test_columns_with_cryptic_names_get_no_archetypes():
     assert len(worded.archetypes) - len(described(table).archetypes) == 4
 
 
+def test_a_number_alone_is_no_name_of_what_customers_lean_to():
+    spent = np.random.default_rng(1).lognormal(3, 1, (ROWS, 3)).round(2)
+    table = pd.DataFrame(spent, columns=["spend_1", "spend_2", "spend_3"])
+    names = {entry.name for entry in described(table).archetypes}
+    assert {f"Customers who lean to spend {place}" for place in (1, 2, 3)} <= names
+
+
 @pytest.mark.parametrize("name", ["Enrollment Year", "tenure"])
 def test_the_direction_of_a_column_is_part_of_its_role(name):
     """A late year makes a newcomer, many months a customer of long standing."""

@@ -241,7 +241,8 @@ def _player(guess: Guess, values: pd.Series) -> Player:
         family = "rare" if values.min() >= 0 else "narrow"
     label = lower_first(guess.label)
     short = (SUMMED if guess.plays == "part" else COUNTED).sub("", label).strip()
-    short = WINDOW.sub("", short) or label
+    short = WINDOW.sub("", short)
+    short = short if any(map(str.isalpha, short)) else label
     counted = guess.kind == "count" and bool(PLURAL.search(short))
     return Player(guess.name, label, short, family, counted=counted, limits=_limits(guess, values))
 
