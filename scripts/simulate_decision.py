@@ -109,6 +109,25 @@ def hurdles(n: int, rng: np.random.Generator) -> np.ndarray:
     return np.log1p(np.where(does, np.exp(rng.normal(5, 1, (n, 5))), 0))
 
 
+def small_counts(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw a few orders a customer, the months they were in, and what was spent."""
+    orders = rng.poisson(1.2, n) + 1
+    spent = orders * rng.lognormal(3, 0.5, n)
+    return np.column_stack([np.log1p(orders), np.minimum(orders, 3), np.log1p(spent)])
+
+
+def categories(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Two independent categories as columns of yes and no, beside amounts that are alike."""
+    levels = [np.eye(len(p))[rng.choice(len(p), n, p=p)] for p in ([0.4, 0.35, 0.25], [0.6, 0.4])]
+    return np.hstack([*levels, rng.normal(size=(n, 1)) + 0.7 * rng.normal(size=(n, 4))])
+
+
+def answers(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Three kinds of customers who answer twelve questions with yes or no."""
+    yes = np.where(np.eye(3)[rng.integers(0, 3, n)].repeat(4, axis=1), 0.85, 0.12)
+    return (rng.random((n, 12)) < yes).astype(float)
+
+
 def groups(centres: np.ndarray, shares: list[float]) -> Draw:
     """Round groups of unit spread."""
 
@@ -136,11 +155,14 @@ CASES: dict[str, tuple[Draw, tuple[int, ...], tuple[int, ...] | None]] = {
     "no groups: heavy tails": (heavy_tails, FEW, None),
     "no groups: recency, frequency, value": (recency_frequency_value, FEW, None),
     "no groups: independent hurdles": (hurdles, FEW, None),
+    "no groups: small counts": (small_counts, FEW, None),
+    "no groups: categories and amounts": (categories, FEW, None),
     "groups: two, 10 apart": (TWO, (1_000, 5_000), (2,)),
     "groups: 70/20/8/2%, 6 apart": (UNEVEN, (1_000, 5_000), (3, 4)),
     "groups: 2 x 2 x 2, 10/6/3.5 apart": (HIERARCHY, (1_000, 5_000), (2, 4, 8)),
     "groups: two and one of 2% far off": (RARE, (1_000, 5_000), (3,)),
     "groups: five in a plane": (PLANE, (1_000, 5_000), (5,)),
+    "groups: three kinds of answers": (answers, (1_000, 5_000), (3,)),
 }
 
 

@@ -61,14 +61,25 @@ def test_ends_of_an_amount_are_spread_over_the_others_and_scales_are_smoothed():
 def test_a_category_written_as_columns_of_yes_and_no_makes_no_gap():
     rng = np.random.default_rng(4)
     level, other = rng.integers(0, 3, (2, 3_000))
-    amounts = rng.normal(size=(3_000, 2))
+    written = np.hstack([np.eye(3)[level], np.eye(3)[other], rng.normal(size=(3_000, 2))])
+    filled = without_ends(written)
+    assert least_apart(written, level) == 0 and least_apart(filled, level) > 2 / 3
+    assert filled.shape[1] == 4 and without_ends(written[:, 1:]).shape[1] == 5  # one level is gone
+    np.testing.assert_allclose(filled[:, 2:].std(axis=0), np.sqrt(2 / 3), rtol=0.1)  # as three
 
-    def written(*categories):
-        return np.hstack([*(np.eye(3)[category] for category in categories), amounts])
 
-    alone, agreeing = written(level, other), written(level, level, level)
-    assert least_apart(alone, level) == 0 and least_apart(without_ends(alone), level) > 2 / 3
-    assert without_ends(alone).shape[1] == 4 and without_ends(alone[:, 1:3]).shape[1] == 2
-    assert least_apart(without_ends(agreeing), level) < 0.2  # groups, whatever they are written as
-    spread = without_ends(alone)[:, -2:].std(axis=0)
-    np.testing.assert_allclose(spread, np.sqrt(2 / 3), rtol=0.1)  # of three columns each
+def test_counts_that_rise_together_have_no_gaps_between_their_steps():
+    rng = np.random.default_rng(5)
+    orders = rng.poisson(1.2, 3_000) + 1
+    spent = np.log(orders * rng.lognormal(3, 0.5, 3_000))
+    counts = np.column_stack([np.log(orders), np.minimum(orders, 3), spent])
+    steps = np.minimum(orders, 3) - 1
+    assert least_apart(counts, steps) == 0 and least_apart(without_ends(counts), steps) > 2 / 3
+
+
+@pytest.mark.parametrize("answers", [2, 5])
+def test_kinds_of_answers_stand_apart(answers):
+    rng = np.random.default_rng(6)
+    kind = np.repeat([0, 1], 1_500)
+    given = rng.binomial(answers - 1, np.where(kind, 0.9, 0.1)[:, None], (3_000, 10))
+    assert least_apart(without_ends(given), kind) < 1 / 3

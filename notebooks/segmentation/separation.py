@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 FEW_VALUES = 10  # a column with so few different values is a scale, not an amount
 ATOM = 0.02  # share of customers tied at the end of an amount, such as its zeros
+SWEEPS = 3  # of the regressions, each on the values that the others arrived at
 BINS = 512
 MIN_MEMBERS = 10  # members that a density estimate needs
 
@@ -17,22 +18,30 @@ def without_ends(matrix: np.ndarray, *, seed: int = 20) -> np.ndarray:
     """Take out of each column who does and who does not, and leave how much.
 
     Zeros of an amount, and shares of 0 or 1, leave a gap beside the other values that says only
-    that some do and others do not. Customers tied at either end of a column get a value drawn from
-    the other customers' (hot-deck imputation, Little & Rubin 2019, section 4.3). Values are then
-    spread evenly between their neighbours, so that a scale of whole numbers has no gaps either.
-    Nor has a category written as columns of yes and no, of which each customer has exactly one:
-    it becomes a single column, so there are fewer columns than in the matrix then.
+    that some do and others do not. Customers tied at either end of a column get values spread as
+    the other customers' are. Values are then spread evenly between their neighbours, so that a
+    scale of whole numbers has no gaps either. Both happen in the order that a regression on the
+    other columns suggests, plus random residuals (stochastic regression imputation, Little &
+    Rubin 2019, section 4.3): counts that rise together would keep their gaps if each were spread by
+    itself. A category written as columns of yes and no, of which each customer has exactly one,
+    becomes a single column, so there are fewer columns than in the matrix then.
     """
     rng = np.random.default_rng(seed)
-    filled = _categories_joined(np.array(matrix, dtype=np.float64))
-    for column in filled.T:
-        values = np.unique(column)
-        if len(values) > FEW_VALUES:
-            for end in values[[0, -1]]:
-                tied = column == end
-                if ATOM <= tied.mean():
-                    column[tied] = rng.choice(column[~tied], tied.sum())
-        column[:] = _spread_ties(column, rng)
+    stepped = _categories_joined(np.array(matrix, dtype=np.float64))
+    filled, n = stepped.copy(), len(stepped)
+    for j in [*range(stepped.shape[1])] * SWEEPS:
+        values, place, counts = np.unique(stepped[:, j], return_inverse=True, return_counts=True)
+        if len(values) in (1, n):
+            continue
+        tied = np.isin(place, [0, len(values) - 1]) & (counts[place] >= ATOM * n)
+        tied &= len(values) > FEW_VALUES
+        others = np.column_stack([np.ones(n), np.delete(filled, j, axis=1)])
+        expected = others @ np.linalg.lstsq(others[~tied], filled[~tied, j])[0]
+        ordered_by = expected + rng.normal(0, (filled[~tied, j] - expected[~tied]).std(), n)
+        filled[~tied, j] = _spread_ties(stepped[~tied, j], ordered_by[~tied])
+        shares = (np.arange(tied.sum()) + 0.5) / max(tied.sum(), 1)
+        end = np.flatnonzero(tied)[ordered_by[tied].argsort()]
+        filled[end, j] = np.quantile(filled[~tied, j], shares)
     return filled
 
 
@@ -54,15 +63,16 @@ def _categories_joined(matrix: np.ndarray) -> np.ndarray:
     return np.column_stack([matrix[:, kept], *scales])
 
 
-def _spread_ties(column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _spread_ties(column: np.ndarray, ordered_by: np.ndarray) -> np.ndarray:
     """Move each value by less than half of the way to its neighbours among the values."""
-    values, place = np.unique(column, return_inverse=True)
-    if len(values) < 2:
-        return column
+    values, place, counts = np.unique(column, return_inverse=True, return_counts=True)
     middles = (values[1:] + values[:-1]) / 2
-    low = np.concatenate([[2 * values[0] - middles[0]], middles])
-    high = np.concatenate([middles, [2 * values[-1] - middles[-1]]])
-    return rng.uniform(low[place], high[place])
+    ends = [[2 * values[0] - middles[0]], middles, [2 * values[-1] - middles[-1]]]
+    edges, first = np.concatenate(ends), counts.cumsum() - counts
+    spread, order = np.empty(len(column)), np.lexsort((ordered_by, place))
+    within = (np.arange(len(column)) - first[place[order]] + 0.5) / counts[place[order]]
+    spread[order] = edges[place[order]] + within * np.diff(edges)[place[order]]
+    return spread
 
 
 def valley(below: np.ndarray, above: np.ndarray) -> float:
