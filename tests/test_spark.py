@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import socket
@@ -371,12 +370,10 @@ def lines() -> str:
 def test_the_command_from_the_shell(spark, lines, tmp_path):
     """Customers, a sample and what its columns are; nothing else is left or said."""
     script = Path(__file__).resolve().parents[1] / "scripts" / "spark.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "customers", "--input", lines, "--output", "everybody",
-         "--sample", "s.parquet", "--sample-size", "150", "--master", "local[1]",
-         "--conf", "spark.sql.shuffle.partitions=2"],
-        capture_output=True, text=True, env=os.environ, cwd=tmp_path, timeout=900,
-    )  # fmt: skip
+    words = f"customers --input {lines} --output everybody --sample s.parquet --sample-size 150"
+    words += " --master local[1] --conf spark.sql.shuffle.partitions=2"
+    settings = {"capture_output": True, "text": True, "cwd": tmp_path, "timeout": 900}
+    done = subprocess.run([sys.executable, script, *words.split()], **settings)
     assert done.returncode == 0, done.stderr
     assert "next: run.py --dataset s.toml --input s.parquet" in done.stdout
     assert "WARN" not in done.stdout + done.stderr

@@ -12,18 +12,18 @@ from customer_tables import storage
 
 
 @pytest.mark.parametrize(
-    ("value", "plain"),
+    ("values", "plain"),
     [
-        (np.int64(1), 1), (np.float32(0.5), 0.5), (np.float64(1), 1.0), (np.bool_(False), False),
-        (True, True), ("x", "x"), (None, None), (np.nan, None), (np.inf, None), (pd.NaT, None),
-        (pd.NA, None), ((1, 2), [1, 2]), (np.array([1.5, np.nan]), [1.5, None]),
-        (pd.Series([1, 2]), [1, 2]), (pd.Index(["a"]), ["a"]), ({3: {"a": np.int8(4)}},
-        {"3": {"a": 4}}),
+        ((np.int64(1), np.float32(0.5), np.float64(1), np.bool_(False)), (1, 0.5, 1.0, False)),
+        ((True, "x", None), (True, "x", None)),
+        ((np.nan, np.inf, pd.NaT, pd.NA), (None,) * 4),
+        (((1, 2), np.array([1.5, np.nan]), pd.Series([1, 2])), ([1, 2], [1.5, None], [1, 2])),
+        ((pd.Index(["a"]), {3: {"a": np.int8(4)}}), (["a"], {"3": {"a": 4}})),
     ],
-)  # fmt: skip
-def test_values_become_what_json_knows(value, plain):
-    found = storage.to_plain(value)
-    assert (found, type(found)) == (plain, type(plain))
+)
+def test_values_become_what_json_knows(values, plain):
+    found = tuple(map(storage.to_plain, values))
+    assert (found, [*map(type, found)]) == (plain, [*map(type, plain)])
 
 
 def test_the_same_content_is_the_same_valid_text(tmp_path):
