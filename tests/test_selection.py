@@ -14,7 +14,6 @@ from segmentation.selection import (
     elbow,
     join_by_hand,
     pairs_to_join,
-    silhouette_word,
     verdict,
 )
 from segmentation.stability import Resamples
@@ -131,12 +130,6 @@ def test_what_cannot_be_chosen_is_refused(settings, found):
     with pytest.raises(UserError) as caught:
         choose_k(scan_of([0.9] * 4), customers=2_000, **settings)
     assert all(text in str(caught.value) for text in found)
-
-
-def test_silhouette_words_at_their_cuts():
-    words = {-1: "no substantial", 0.25: "no substantial", 0.2501: "weak", 0.5: "weak"}
-    words |= {0.5001: "reasonable", 0.7: "reasonable", 0.7001: "strong", np.nan: "no substantial"}
-    assert {value: silhouette_word(value) for value in words} == words
 
 
 def judge(scan, null_silhouette=0.15, null_stability=0.7, **settings):

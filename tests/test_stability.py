@@ -20,7 +20,6 @@ from segmentation.stability import (
     jaccard,
     refit_intervals,
     resample_scan,
-    stability_word,
 )
 
 
@@ -50,20 +49,6 @@ def test_jaccard_by_hand():
     # sizes 3, 2 and 2, 3; shared 2 1 / 0 2
     found = jaccard(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1]), 3)
     np.testing.assert_allclose(found, [[2 / 3, 1 / 5, 0], [0, 2 / 3, 0], [0, 0, 0]])
-
-
-@pytest.mark.parametrize(
-    ("value", "word"),
-    [
-        (0.85, "highly stable"),
-        (0.849, "stable"),
-        (0.75, "stable"),
-        (0.6, "a pattern, unsure members"),
-        (0.599, "unstable"),
-    ],
-)
-def test_words_change_at_the_cited_cuts(value, word):
-    assert stability_word(value) == word
 
 
 def test_a_refit_weighs_customers_by_their_draws(mass):

@@ -312,22 +312,6 @@ def test_every_text_of_the_report_reaches_the_page(page):
 # --- parts that pages share --------------------------------------------------------------------
 
 
-def test_numbers_are_written_for_a_reader():
-    percents = [pages.percent(share) for share in (0.003, 0.0001, 0.9996, 0.0)]
-    assert percents == ["0.3%", "under\u00a00.1%", "over\u00a099.9%", "0%"]
-    dollars = [pages.quantity(amount, "$") for amount in (2739.6, 3.1, -212.5, float("nan"))]
-    assert dollars == ["$2,740", "$3.10", "−$212", "–"]
-    assert pages.quantity(0.3721, "share of months") == "37%"
-    assert pages.quantity(1243.4, "CHF") == "CHF\u00a01,243"
-    assert pages.quantity(11.4, "months") == "11.4\u00a0months"
-    assert pages.large(8_978_437, "$") == "$8.98\u00a0million"
-    assert pages.large(14_000_000) == "14.0\u00a0million"
-    assert pages.large(895e6) == "895\u00a0million"
-    assert pages.large(1_234_567_890) == "1.23\u00a0billion"
-    assert pages.large(8_978, "orders") == "8,978\u00a0orders"
-    assert pages.duration(0.42) == "0.4\u00a0s"
-
-
 def test_terms_are_linked_once_and_everything_else_is_escaped(page):
     linked = str(pages.with_terms("<b>ARI</b> and silhouette, silhouette; unstable"))
     assert linked.startswith('&lt;b&gt;<a class="term" href="#term-adjusted-rand-index">ARI</a>')

@@ -1,4 +1,4 @@
-"""Words and formats: numbers rounded, texts of files safe to show, names safe for files."""
+"""Words and formats: numbers and scales in words, texts of files safe to show, names for files."""
 
 import re
 import unicodedata
@@ -10,7 +10,10 @@ from planted import TEXTS as HOSTILE_TEXTS
 
 from customer_tables import text
 from customer_tables.errors import UserError
+from runner import pages
 from segmentation.claims import agreement_word
+from segmentation.selection import silhouette_word
+from segmentation.stability import stability_word
 
 FORMATS = [
     (text.number, [(1243.4872, "1,243"), (0.3712, "0.37"), (12.44, "12.4"), (3.14159, "3.14")]),
@@ -37,6 +40,11 @@ FORMATS = [
     (text.count, [(1243.4872, "1,243")]),
     (agreement_word, [(1, "excellent"), (0.9, "excellent"), (0.89, "good"), (0.8, "good")]),
     (agreement_word, [(0.79, "moderate"), (0.65, "moderate"), (0.64, "poor"), (-0.1, "poor")]),
+    (stability_word, [(0.85, "highly stable"), (0.849, "stable"), (0.75, "stable")]),
+    (stability_word, [(0.6, "a pattern, unsure members"), (0.599, "unstable")]),
+    (silhouette_word, [(-1, "no substantial"), (0.25, "no substantial"), (0.2501, "weak")]),
+    (silhouette_word, [(0.5, "weak"), (0.5001, "reasonable"), (0.7, "reasonable")]),
+    (silhouette_word, [(0.7001, "strong"), (np.nan, "no substantial")]),
     (text.sentence_case, [("one-off use", "One-off use"), ("ATM use", "ATM use"), ("", "")]),
     (text.lower_first, [("Ticket at Aldi", "ticket at Aldi"), ("ATM use", "ATM use")]),
     (text.joined, [([], ""), (["a"], "a"), (["a", "b"], "a and b"), ([*"abc"], "a, b and c")]),
@@ -53,6 +61,15 @@ FORMATS = [
     (text.slug, [("東京", "part"), ("", "part"), ("...", "part")]),
     (partial(text.slug, separator="_", keep="_-", longest=8), [("My-Shop 2024 (new)", "my-shop")]),
     (partial(text.slug, separator="_", keep="_-", longest=8), [("a__b", "a__b")]),
+    (pages.percent, [(0.003, "0.3%"), (0.0001, "under\u00a00.1%"), (0.9996, "over\u00a099.9%")]),
+    (partial(pages.quantity, unit="CHF"), [(1243.4, "CHF\u00a01,243")]),
+    (partial(pages.quantity, unit="months"), [(11.4, "11.4\u00a0months")]),
+    (partial(pages.quantity, unit="share of months"), [(0.3721, "37%")]),
+    (partial(pages.large, unit="$"), [(8_978_437, "$8.98\u00a0million")]),
+    (partial(pages.large, unit="orders"), [(8_978, "8,978\u00a0orders")]),
+    (pages.large, [(14_000_000, "14.0\u00a0million"), (895e6, "895\u00a0million")]),
+    (pages.large, [(1_234_567_890, "1.23\u00a0billion")]),
+    (pages.duration, [(0.42, "0.4\u00a0s")]),
 ]
 
 
