@@ -212,12 +212,7 @@ class QuickRun:
         """Run the command on the dataset, and return what it says at its good end."""
         script = Path(__file__).parents[1] / "scripts" / "run.py"
         command = [sys.executable, script, "--dataset", self.dataset, "--results", results, *argv]
-        done = subprocess.run(
-            list(map(str, command)),
-            env=os.environ | {"SEGMENTATION_NO_VENV": "1"},
-            capture_output=True,
-            text=True,
-        )
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -11,6 +11,7 @@ from pathlib import Path
 # Tests compute in one thread, as notebooks do: where several processes have threads that wait for
 # each other, these keep the cores busy. Read when the libraries load, so before any is imported.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+os.environ["SEGMENTATION_NO_VENV"] = "1"  # commands stay in the environment that runs the tests
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 

@@ -62,7 +62,6 @@ OWN = {
 @pytest.fixture
 def own(monkeypatch, tmp_path):
     """Have the command measure the entries above; return its options."""
-    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
     monkeypatch.setattr(benchmark, "entries", lambda: OWN)
     return ["--quick", "--output", str(tmp_path)]
 
@@ -120,8 +119,7 @@ def test_what_is_stored_is_shown_as_it_is():
     ("option", "value", "told"),
     [("--only", "nothing", "choose from end-to-end"), ("--rounds", "0", "no number of rounds")],
 )
-def test_a_users_mistake_is_told(option, value, told, capsys, monkeypatch):
-    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
+def test_a_users_mistake_is_told(option, value, told, capsys):
     assert benchmark.main([option, value]) == USER_ERROR
     assert told in capsys.readouterr().err
 

@@ -358,7 +358,6 @@ def test_customers_whose_value_no_column_measures(tmp_path):
 
 @pytest.fixture()
 def here(monkeypatch, tmp_path):
-    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
     monkeypatch.chdir(tmp_path)
     return two_runs(tmp_path)
 

@@ -166,9 +166,8 @@ def test_moves_of_few_are_withheld_wherever_they_would_show(model, table):
 
 
 @pytest.fixture
-def score(model, tmp_path, monkeypatch):
+def score(model, tmp_path):
     """Run the command on a table with options by name; return its exit code."""
-    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
     write_json(tmp_path / "model.json", model)
 
     def run(table, *flags, **options):

@@ -85,7 +85,7 @@ class Run:
 
     def start(self, script: str, *options: object) -> str:
         """Run a command, and return what it says."""
-        environ = os.environ | {"SEGMENTATION_NO_VENV": "1", "HOME": str(self.folder / "home")}
+        environ = os.environ | {"HOME": str(self.folder / "home")}
         environ |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.temporary))
         command = [*self.alone, str(ROOT / "scripts" / script), *map(str, options)]
         done = subprocess.run(

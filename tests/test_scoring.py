@@ -191,12 +191,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_bad_input_ends_with_a_few_lines_and_no_file(
-    holders, table, tmp_path, bad, monkeypatch, capsys
-):
+def test_bad_input_ends_with_a_few_lines_and_no_file(holders, table, tmp_path, bad, capsys):
     write, words = BAD[bad]
     (tmp_path / "new.csv").write_text(write(table))
-    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
     arguments = ["--model", holders.path, "--input", tmp_path / "new.csv"]
     arguments += ["--output", tmp_path / "scored.csv"]
     assert command.main([str(a) for a in arguments]) == 2

@@ -50,7 +50,6 @@ SMALL = {"spark.sql.shuffle.partitions": "4", "spark.driver.memory": "2g"}
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch, tmp_path):
-    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
     monkeypatch.chdir(tmp_path)
 
 

@@ -113,8 +113,7 @@ def test_who_cannot_be_computed_has_no_segment(make_shop, shop_content):
     assert unknown.isna().all(axis=None)
 
 
-def test_the_command_writes_one_file_for_each_dialect(model, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
+def test_the_command_writes_one_file_for_each_dialect(model, tmp_path, capsys):
     write_json(tmp_path / "model.json", model)
     command = ["--model", str(tmp_path / "model.json"), "--output", str(tmp_path / "sql")]
     assert export_sql.main(command) == 0

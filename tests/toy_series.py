@@ -148,7 +148,7 @@ class Project:
         paths = os.pathsep.join(str(ROOT / name) for name in ("scripts", "notebooks"))
         return subprocess.Popen(
             [sys.executable, *map(str, words)],
-            env=os.environ | {"PYTHONPATH": paths, "SEGMENTATION_NO_VENV": "1"},
+            env=os.environ | {"PYTHONPATH": paths},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -200,9 +200,8 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    """Return a project; runs of it in this process change neither its signals nor Python."""
-    monkeypatch.setenv("SEGMENTATION_NO_VENV", "1")
+def project(tmp_path):
+    """Return a project; runs of it in this process do not change its signals."""
     handlers = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
     yield Project(tmp_path)
     for number, handler in handlers.items():
