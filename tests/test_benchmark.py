@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -124,8 +126,24 @@ def test_a_users_mistake_is_told(option, value, told, capsys):
     assert told in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def first_runs(tmp_path_factory):
+    """Entries that begin with a run by the same options share it: each gets a copy."""
+    run = runs._run
+    made = cache(lambda options: run(tmp_path_factory.mktemp("run"), {"options": options}))
+
+    def run_or_copy(folder, settings):
+        if (results := folder / "results").exists():
+            return run(folder, settings)
+        return shutil.copytree(made(settings["options"]), results)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_run", run_or_copy)
+        yield
+
+
 @pytest.mark.parametrize("name", benchmark.entries())
-def test_every_entry_gives_equal_results_at_the_quick_size(name, tmp_path):
+def test_every_entry_gives_equal_results_at_the_quick_size(name, tmp_path, first_runs):
     entry = benchmark.entries()[name]
     assert {goal["against"] for goal in entry.goals} <= set(list(entry.ways)[1:])
     for number, settings in enumerate(entry.quick):

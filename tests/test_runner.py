@@ -107,7 +107,8 @@ def lose_a_page(project):
     ],
 )
 def test_what_is_out_of_date_runs_again(done, capsys, change, argv, reran, segment):
-    before = done.snapshot(times=False)
+    before, kept = done.snapshot(times=False), done.results / "stages" / "kept_02_fits.npz"
+    kept.write_bytes(b"of another run")
     if change:
         change(done)
     assert done.run(*argv.split()) == 0
@@ -115,19 +116,12 @@ def test_what_is_out_of_date_runs_again(done, capsys, change, argv, reran, segme
     assert " ".join(number for number, word in said.items() if word != "up to date") == reran
     assert done.read("segments.csv") == f"id,segment\na,{segment}\n"
     assert done.broken() == []
+    assert kept.exists() == (argv != "--force"), "kept until everything runs again"
+    kept.unlink(missing_ok=True)
     if change in (None, spoil, spoil_a_stamp, lose_a_page) and "--set" not in argv:
         assert done.snapshot(times=False) == before, "not the same bytes"
     # What a stage no longer writes is gone.
     assert len(list((done.results / "campaigns").iterdir())) == 1
-
-
-@pytest.mark.parametrize(("argv", "stays"), [("--from 2", True), ("--force", False)])
-def test_what_is_kept_stays_until_everything_runs_again(done, argv, stays):
-    kept = done.results / "stages" / "kept_02_fits.npz"
-    kept.write_bytes(b"of another run")
-    assert done.run(*argv.split()) == 0
-    assert kept.exists() == stays
-    assert done.broken() == []
 
 
 def test_what_is_up_to_date_is_skipped_and_nothing_is_written(done, capsys):
@@ -165,23 +159,21 @@ def test_a_description_among_the_results_names_a_table_elsewhere(done, capsys, s
     assert description.exists()
 
 
-@pytest.mark.parametrize(
-    ("changed", "word"),
-    [
-        ('k = 3\njoin = "1+2"\nlimits = ["x"]\n[[archetypes]]\nname = "x"', "up to date"),
-        ('title = "x"', ""),
-        ("[features]\nname = 1", ""),
-    ],
-)
-def test_the_first_notebooks_do_not_depend_on_what_segments_are_called(done, capsys, changed, word):
+def test_the_first_notebooks_do_not_depend_on_what_segments_are_called(done, capsys):
     description = done.results / "dataset.toml"
     (done.folder / "t.csv").write_text("a\n1\n")
     first = '[dataset]\nsource = "../../t.csv"\n'
-    for text, expected in ((first, ""), (first, "up to date"), (first + changed, word)):
-        description.write_text(text)
+    for added, up_to_date in (
+        ("", False),
+        ("", True),
+        ('k = 3\njoin = "1+2"\nlimits = ["x"]\n[[archetypes]]\nname = "x"', True),
+        ('title = "x"', False),
+        ('title = "x"\n[features]\nname = 1', False),
+    ):
+        description.write_text(first + added)
         assert done.run("--dataset", str(description)) == 0
         said = words(capsys)
-        assert all((said[n] == "up to date") == bool(expected) for n in ("01", "02", "03")), said
+        assert all((said[n] == "up to date") == up_to_date for n in ("01", "02", "03")), said
 
 
 @pytest.mark.parametrize("text", ["k = [", "dataset = 1", "x = 1", "source = 1\n[dataset]"])
@@ -370,7 +362,7 @@ def test_two_runs_into_the_same_results(done, capsys):
 
 def test_publishing_without_an_exchange_in_one_step(done, monkeypatch):
     monkeypatch.setattr(publishing, "_exchange", lambda *_: False)
-    assert done.run("--set", "start=3") == 0
+    assert done.run("--set", "share=1.5") == 0
     assert done.read("segments.csv") == "id,segment\na,3.0\n"
 
 
@@ -400,11 +392,11 @@ def test_a_disk_that_takes_no_more_leaves_the_earlier_results(done, capsys, monk
 
         with monkeypatch.context() as refusing:
             refusing.setattr(module, name, refuse)
-            assert done.run("--set", "start=4") == code, name
+            assert done.run("--set", "share=2") == code, name
         said = capsys.readouterr().err
         assert told in said and "Traceback" not in said
         assert done.snapshot() == before
-    assert done.run("--set", "start=4") == 0 and done.broken() == []
+    assert done.run("--set", "share=2") == 0 and done.broken() == []
     assert done.read("segments.csv") == "id,segment\na,4.0\n"
 
 
