@@ -1,6 +1,7 @@
 """Names: planted profiles get theirs, no name comes twice, and hostile labels do no harm."""
 
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -224,6 +225,15 @@ def test_a_description_calls_nothing_highest_that_most_members_have_little_of(
     effects = shop_effects([0.6, 0.4, 0, 0, 0], [-0.6, -0.4, 0, 0, 0])
     members = Members(Customers(shop, pd.DataFrame(index=features.index), features), labels)
     assert name_segments(effects, shop, members)[1].name.split(",")[0] == name
+
+
+def test_years_on_the_calendar_are_told_from_each_other_by_years(make_shop):
+    shop = make_shop(archetypes=[])
+    years = [replace(f, unit="year" if f.name == "visits" else f.unit) for f in shop.features]
+    effects = shop_effects([0, 0, 0, 1, 0], [0, 0, 0, -1, 0], [0, 0, 0, 0.9, 0])
+    levels = effects.assign(visits=[1998.0, 1960.0, 1984.0])
+    names = names_of(effects, replace(shop, features=tuple(years)), levels)
+    assert names == ["Latest visits", "Earliest visits", "Other clients"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from customer_tables.header import has_word
-from customer_tables.text import joined, lower_first, printable, sentence_case
+from customer_tables.text import YEAR, joined, lower_first, printable, sentence_case
 from segmentation.claims import Claim, claim, together
 from segmentation.conditions import Customers, Members
 from segmentation.dataset import Archetype, Dataset, Feature, Phrase
@@ -30,11 +30,10 @@ NOTABLE_EFFECT = 0.25  # below which a feature does not set a segment apart
 CLEAR_EFFECT = 0.5  # average absolute effect from which a profile is no longer "average"
 MOST_TRAITS = 2  # in a description
 ENOUGH_TRAITS = 10  # of a segment, the strongest, from which its description is made
-# Of a feature x: its level is above (below) that of each other segment by more than 5%, and above
-# (below) everybody's, and its median is not on the other side.
+# Of a feature x: its level is above (below) that of each other segment by more than 5%, or a year
+# on the calendar, and above (below) everybody's, and its median is not on the other side.
 EXTREME = (
-    "{3}({0}(x) - {0}_{2}(x)) > 0.05 * max(abs({0}(x)), abs({0}_{2}(x)))"
-    " and {0}(x) {1} {0}_all(x) and median(x) {1}= median_all(x)"
+    "{3}({0}(x) - {0}_{2}(x)) > {4} and {0}(x) {1} {0}_all(x) and median(x) {1}= median_all(x)"
 )
 GENERAL = 0.3  # what the match of a general archetype counts for beside that of others
 TAKEN = "given to another segment"
@@ -238,7 +237,8 @@ def _traits(
         effect = effects[feature.name]
         if abs(effect) < NOTABLE_EFFECT:
             break
-        tree = _extreme(feature.name, AGGREGATES[statistic(feature)], most=bool(effect > 0))
+        year, level = feature.unit == YEAR, AGGREGATES[statistic(feature)]
+        tree = _extreme(feature.name, level, most=bool(effect > 0), year=year)
         claim = members.claim(Phrase(_trait(feature, effect > 0), written(tree)), segment, tree)
         if claim.holds:
             traits.append((feature, bool(effect > 0), claim))
@@ -248,10 +248,11 @@ def _traits(
 
 
 @lru_cache(maxsize=1024)
-def _extreme(name: str, level: str, *, most: bool) -> ast.expr:
+def _extreme(name: str, level: str, *, most: bool, year: bool) -> ast.expr:
     """Return the condition that a segment has most or least of a feature, as `EXTREME` says."""
-    sides = (">", "highest", "") if most else ("<", "lowest", "-")
-    return bind(EXTREME.format(level, *sides), x=name)
+    compared, end, sign = (">", "highest", "") if most else ("<", "lowest", "-")
+    margin = "1" if year else f"0.05 * max(abs({level}(x)), abs({level}_{end}(x)))"
+    return bind(EXTREME.format(level, compared, end, sign, margin), x=name)
 
 
 def _trait(feature: Feature, most: bool) -> str:
@@ -259,6 +260,8 @@ def _trait(feature: Feature, most: bool) -> str:
     label = lower_first(printable(feature.label or feature.name, LONGEST_LABEL))
     if feature.kind == "yes_no":
         return f"{'most' if most else 'least'} often {label}"
+    if feature.unit == YEAR:
+        return f"{'latest' if most else 'earliest'} {label}"
     return f"{'highest' if most else 'lowest'} {label}"
 
 
@@ -285,7 +288,7 @@ def _without_traits(effects: pd.Series, dataset: Dataset) -> Description:
     some, none = f"largest_effect >= {NOTABLE_EFFECT}", f"largest_effect < {NOTABLE_EFFECT}"
     other = (some, f"Other {dataset.nouns}"), (none, f"Average {dataset.nouns}")
     phrases = (
-        (some, "neither highest nor lowest in what sets segments apart"),
+        (some, "highest or lowest by itself in nothing that sets segments apart"),
         (none, "close to the average in everything"),
     )
     return Description(claim(values, *other), claim(values, *phrases), frozenset())
