@@ -90,7 +90,6 @@ def _render(comparison: Comparison) -> str:
     return pages.render(
         "comparison.html.j2",
         extra_css=f"{pages.stylesheet('comparison.css')}\n{colour_rules(shown)}",
-        lang=first.report.get("lang", "en"),
         comparison=comparison,
         first=first,
         second=second,

@@ -59,7 +59,6 @@ def render_notebook(executed: Path, out_html: Path, *, context: Mapping[str, Any
     html = pages.render(
         "notebook.html.j2",
         **context,
-        lang=notebook.metadata.get("lang", "en"),
         heading=notebook.metadata.get("title") or context["title"],
         current=out_html.name,
         has_h1=any(level == 1 for level, _, _ in body.headings),

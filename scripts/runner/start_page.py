@@ -74,7 +74,6 @@ def content(results: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     platform = [about[name] for name in ("system", "machine") if about.get(name)]
     descriptors = report.get("descriptors") or []
     return {
-        "lang": report.get("lang", "en"),
         "report": report,
         "notices": _notices(report, [stage["number"] for stage in stages if not stage["current"]]),
         "findings": findings,
