@@ -121,6 +121,12 @@ def most(values: pd.Series, *, least: bool = False) -> Claim:
     )
 
 
+def extremes(values: pd.Series) -> dict[str, Any]:
+    """Return the least and the largest of values with their labels, as templates name them."""
+    lowest, highest = most(values, least=True), most(values)
+    return {"lowest": lowest, "low": values.min(), "highest": highest, "high": values.max()}
+
+
 def listed(parts: Iterable[str], last: str = "and", none: str = "") -> Claim:
     """Write parts as a list, tied to the claims among them; `none` where there is no part."""
     parts = list(parts)

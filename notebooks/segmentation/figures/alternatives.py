@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, fcluster
 
 from customer_tables.text import counted, decimal, share
-from segmentation.claims import Claim, listed, most, stated
+from segmentation.claims import Claim, extremes, listed, stated
 from segmentation.figures import style as st
 
 SHADES = ("#3E4C5B", "#5E6C7B", "#7F8C9A", "#9FABB7", "#BFC8D1", "#DDE2E7")
@@ -81,10 +81,7 @@ def sizes_text(largest: pd.Series) -> tuple[Claim, Claim]:
     """Say how large each method's largest segment is."""
     title = stated(
         "The largest segment holds {low:.0%} ({lowest}) to {high:.0%} ({highest}) of the customers",
-        low=largest.min(),
-        lowest=most(largest, least=True),
-        high=largest.max(),
-        highest=most(largest),
+        **extremes(largest),
     )
     parts = [stated("{name} {part:.0%}", name=name, part=part) for name, part in largest.items()]
     text = "Stacked bars of sizes. Largest segments: {parts}."
@@ -142,9 +139,6 @@ def agreement_text(table: pd.DataFrame) -> tuple[Claim, str]:
     others = table["K-Means"].drop("K-Means")
     title = stated(
         "K-Means agrees most with {highest} ({high:.2f}) and least with {lowest} ({low:.2f})",
-        highest=most(others),
-        high=others.max(),
-        lowest=most(others, least=True),
-        low=others.min(),
+        **extremes(others),
     )
     return title, "Triangular heatmap of the adjusted Rand index."

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from customer_tables.text import decimal, points, printable, share
-from segmentation.claims import Claim, listed, most, stated
+from segmentation.claims import Claim, extremes, listed, most, stated
 from segmentation.drift import REBUILD, WATCH
 from segmentation.figures import style as st
 from segmentation.migration import Migration
@@ -230,11 +230,8 @@ def lift_text(table: pd.DataFrame, label: str) -> tuple[Claim, Claim]:
     lift = table.set_index("name")["lift"]
     title = stated(
         "{highest}: {high:.1f} times everybody's mean of {label}; {lowest}: {low:.1f} times",
-        highest=most(lift),
-        high=lift.max(),
         label=label,
-        lowest=most(lift, least=True),
-        low=lift.min(),
+        **extremes(lift),
     )
     text = "{e.name} {e.lift:.2f} ({e.low:.2f} to {e.high:.2f})"
     rows = listed([stated(text, e=row) for row in table.itertuples()])

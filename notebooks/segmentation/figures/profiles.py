@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from customer_tables.text import decimal, joined, printable, sentence_case, share
-from segmentation.claims import Claim, listed, most, stated
+from segmentation.claims import Claim, extremes, listed, most, stated
 from segmentation.dataset import Feature
 from segmentation.figures import style as st
 from segmentation.profiling import LARGEST_EFFECT
@@ -146,10 +146,7 @@ def effects_text(
         "Segments differ most in {feature}: from {low:+.1f} for {lowest} to {high:+.1f} for "
         "{highest}",
         feature=most(differ.rename(labels)),
-        low=column.min(),
-        lowest=most(column, least=True),
-        high=column.max(),
-        highest=most(column),
+        **extremes(column),
     )
     return title, "Heatmap of effect sizes, in standard deviations."
 

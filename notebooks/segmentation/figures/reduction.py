@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from customer_tables.text import decimal, printable, share
-from segmentation.claims import Claim, listed, most, stated
+from segmentation.claims import Claim, extremes, listed, most, stated
 from segmentation.figures import style as st
 
 METHODS = {  # marks that no segment has
@@ -85,8 +85,7 @@ def loadings_text(loadings: pd.DataFrame) -> tuple[Claim, Claim]:
     """Say between which features the first components reach: those with clear correlations."""
     ends = []
     for component, values in list(loadings.items())[:3]:
-        numbers = {"low": values.min(), "high": values.max(), "component": component}
-        numbers |= {"lowest": most(values, least=True), "highest": most(values)}
+        numbers = extremes(values) | {"component": component}
         ends.append(
             stated(
                 "{component} runs from {lowest} ({low:+.2f}) to {highest} ({high:+.2f})",
@@ -183,14 +182,12 @@ def segment_panels(
 
 def biplot_text(seen: pd.Series) -> Claim:
     """Say of which features a plane shows most and least, from the shares of their variance."""
-    ends = {"high": seen.max(), "low": seen.min()}
+    shown = extremes(seen)
     return stated(
-        "Of the features, two components show most of {best} and least of {worst}",
+        "Of the features, two components show most of {highest} and least of {lowest}",
         "high - low >= 0.005",
-        best=most(seen),
-        worst=most(seen, least=True),
-        **ends,
-    ) or stated("Two components show {high:.0%} of every feature", "high - low < 0.005", **ends)
+        **shown,
+    ) or stated("Two components show {high:.0%} of every feature", "high - low < 0.005", **shown)
 
 
 def plane_text(centres: pd.DataFrame, names: st.Names) -> tuple[Claim, Claim]:

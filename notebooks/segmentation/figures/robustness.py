@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from customer_tables.text import decimal, share
-from segmentation.claims import Claim, most, stated
+from segmentation.claims import Claim, extremes, most, stated
 from segmentation.figures import style as st
 from segmentation.robustness import order_for_display
 
@@ -143,10 +143,7 @@ def agreement_text(table: pd.DataFrame) -> tuple[Claim, Claim]:
     named = table["ARI"].set_axis(_named(table))
     title = stated(
         "Agreement is lowest for {lowest}: {low:.2f}; highest for {highest}: {high:.2f}",
-        lowest=most(named, least=True),
-        low=named.min(),
-        highest=most(named),
-        high=named.max(),
+        **extremes(named),
     )
     return title, stated("Bars of {n} alternatives.", n=len(table))
 

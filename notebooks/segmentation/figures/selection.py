@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from customer_tables.text import decimal, lower_first, printable, share
-from segmentation.claims import Claim, listed, most, stated, together
+from segmentation.claims import Claim, extremes, listed, most, stated, together
 from segmentation.figures import style as st
 from segmentation.selection import TOLERANCE, Choice
 from segmentation.stability import JACCARD_CUTS
@@ -228,11 +228,8 @@ def silhouette_plot(
 def silhouette_text(values: np.ndarray, by_segment: pd.Series) -> tuple[Claim, Claim]:
     """Say which segments, by their names, customers fit best and least."""
     title = stated(
-        "{best} have the highest mean silhouette ({high:.2f}), {worst} the lowest ({low:.2f})",
-        best=most(by_segment),
-        worst=most(by_segment, least=True),
-        high=by_segment.max(),
-        low=by_segment.min(),
+        "{highest} have the highest mean silhouette ({high:.2f}), {lowest} the lowest ({low:.2f})",
+        **extremes(by_segment),
     )
     text = "Silhouettes by segment, mean {mean:.2f}; {below:.0%} lie below zero."
     return title, stated(text, mean=values.mean(), below=(values < 0).mean())
