@@ -48,7 +48,6 @@ COLUMN_FORMATS = {
     "gap": ".3f",
     "macro_silhouette": ".3f",
     "match": ".2f",
-    "purity": "%",
     "silhouette": ".3f",
     "silhouette_error": ".4f",
     "stability": ".2f",
