@@ -189,6 +189,7 @@ ENTRIES = (
         load=load_features,
         equal=_how_often_the_best,
         goals=(goal("scikit-learn, 50 starts for each k", 4.0),),
+        rounds=2,
     ),
     Entry(
         name="stability",
@@ -219,5 +220,6 @@ ENTRIES = (
             goal("scikit-learn", 3.9, why="one library against another, on one thread each"),
             goal("scikit-learn", 10.0, "extra_memory"),
         ),
+        rounds=2,
     ),
 )

@@ -25,7 +25,7 @@ from runner.plan import now
 MEASURES = ("seconds", "cpu_seconds", "peak_memory", "extra_memory")
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0", "PYTHONHASHSEED": "0"}
-PAUSE = 0.05  # seconds between two looks at the memory
+PAUSE, LOOKING = 0.05, 0.05  # seconds between two looks at the memory; the most of a core for them
 
 Settings = Mapping[str, Any]
 Result = Mapping[str, Any]  # of arrays, numbers and texts
@@ -218,13 +218,15 @@ def metered(work: Callable[[], Result]) -> tuple[Result, list[float]]:
     loaded = here.memory_info().rss
 
     def watch() -> None:
-        while not over.wait(PAUSE):
-            total = 0
+        pause = PAUSE
+        while not over.wait(pause):
+            began, total = time.thread_time(), 0
             for process in (here, *here.children(recursive=True)):
                 with suppress(psutil.Error):
                     memory = process.memory_full_info()
                     total += getattr(memory, "pss", memory.rss)
             seen.append(total)
+            pause = max(PAUSE, (time.thread_time() - began) / LOOKING)
 
     with suppress(OSError):  # Linux: forget the peak of what was loaded
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
