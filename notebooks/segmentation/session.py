@@ -11,6 +11,8 @@ import json
 import math
 import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
@@ -257,19 +259,19 @@ def _explain(
 def _made_in(notebook: Path) -> set[str]:
     """Return the names that the cells of a notebook give to something."""
     names: set[str] = set()
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, LookupError):
-        return names
-    for cell in cells:
-        try:
-            nodes = ast.walk(python_tree("".join(cell["source"])))
-            for node in nodes if cell["cell_type"] == "code" else ():
-                match node:
-                    case ast.Name(name, ast.Store()):
-                        names.add(name)
-                    case ast.alias(name, other):
-                        names.add(other or name)
-        except SyntaxError:  # a magic of IPython
-            continue
+    with suppress(OSError, ValueError, LookupError):
+        for node in (node for code in code_of(notebook) for node in ast.walk(code)):
+            match node:
+                case ast.Name(name, ast.Store()):
+                    names.add(name)
+                case ast.alias(name, other):
+                    names.add(other or name)
     return names
+
+
+def code_of(notebook: Path) -> Iterator[ast.Module]:
+    """Yield the code of a notebook's cells, parsed; one with a magic of IPython is left out."""
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            with suppress(SyntaxError):
+                yield python_tree("".join(cell["source"]))

@@ -31,7 +31,7 @@ from customer_tables.storage import (
     write_json,
     write_private,
 )
-from customer_tables.text import joined, printable, python_tree, slug
+from customer_tables.text import joined, printable, slug
 from segmentation import presentation, session
 from segmentation.claims import Claim, claims_of, stated
 from segmentation.dataset import DATA_FOLDER, Dataset, load_dataset, locate_dataset
@@ -423,20 +423,12 @@ def _option(description: Path) -> str:
 def _always_done(notebook: Path) -> set[str]:
     """List what every run of a notebook saves and records, by the calls outside of any branch."""
     due: set[str] = set()
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] != "code" or "ws." not in source:
-            continue
-        try:
-            steps = python_tree(source).body
-        except SyntaxError:  # a magic of IPython, which saves nothing
-            continue
-        for step in steps:
-            match getattr(step, "value", None):
-                case ast.Call(ast.Attribute(ast.Name("ws"), "save"), [ast.Constant(str(name)), *_]):
-                    due.add(f"save {name}")
-                case ast.Call(ast.Attribute(ast.Name("ws"), "record"), keywords=numbers):
-                    due |= {f"record {number.arg}" for number in numbers if number.arg}
+    for step in (step for code in session.code_of(notebook) for step in code.body):
+        match getattr(step, "value", None):
+            case ast.Call(ast.Attribute(ast.Name("ws"), "save"), [ast.Constant(str(name)), *_]):
+                due.add(f"save {name}")
+            case ast.Call(ast.Attribute(ast.Name("ws"), "record"), keywords=numbers):
+                due |= {f"record {number.arg}" for number in numbers if number.arg}
     return due
 
 
