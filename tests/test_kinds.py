@@ -163,6 +163,8 @@ def test_texts_say_what_is_a_refund(opened, cell, value, goods):
         ("movement type", ["601", "651"]),
         ("Belegart", ["TA", "RE"]),
         ("dc", "DC"),
+        ("dc_indicator", "DC"),
+        ("way", ["Soll", "Haben"]),
         ("type", ["debit", "credit"]),
         ("Soll/Haben", "SH"),
     ],
@@ -180,7 +182,8 @@ def test_which_way_an_amount_goes_is_asked(opened, column, words):
 
 
 def test_rows_that_may_be_purchases_say_which_options_settle_it(opened):
-    text = lines(header="ki,mikor,mennyit,more").replace("K", "Kovács ")
+    text = lines(header="ki,mikor,mennyit,more")
+    text = re.sub("K0(.)(.)", lambda at: f"Anna {'x' * int(at[1])}{'y' * int(at[2])}", text)
     with pytest.raises(UserError, match="where rows are purchases, say whose") as caught:
         opened(text)
     found = re.search(
@@ -377,6 +380,21 @@ def test_first_and_last_names_together_say_who_bought(opened):
     ]
 
 
+def test_customers_who_are_numbered_anew_with_each_order_are_told_apart_elsewhere(opened):
+    rows = [(f"N{n}", who, day, amount, f"O{n}") for n, (who, day, amount) in enumerate(BOUGHT)]
+    text = lines(rows=rows, header="customer_id,customer_unique_id,date,amount,order_id,more")
+    known, reading = opened(text)
+    assert known.origin.customer == "customer_unique_id" and worth(reading) == PLAIN
+
+
+def test_a_dated_total_of_all_is_no_customer(opened):
+    total = sum(amount for *_, amount in BOUGHT)
+    with pytest.raises(UserError, match="'Grand Total' is no customer but the sum") as caught:
+        opened(lines(("Grand Total", "2024-12-31", f"{total}", "sale")))
+    assert caught.value.where == "t.csv, column 'customer_id', line 182 ('Grand Total')"
+    assert len(opened(lines(("Mr Total", "2024-12-31", "99", "sale")))[1].table) == 61
+
+
 def test_a_double_export_is_counted(opened):
     def repeated(text: str) -> list[int]:
         return [c.rows for c in opened(text)[1].changes if c.what.startswith("lines that repeat")]
@@ -515,6 +533,16 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
         ),
         (SALES, "a line or a receipt (postcode), and no column is recognised that says who", 60),
         (ORDERS, "a line or a receipt (Számla), and no", 60),
+        (
+            re.sub("sale", lambda at: f"{at.start() % 9}", lines(header="CPF,data,valor,frete")),
+            "a line or a receipt (CPF), and no column is recognised that says who bought",
+            60,
+        ),
+        (
+            lines(header="Mieter-Nr.,wann,brutto,x").replace("K", ""),
+            "a line or a receipt (Mieter-Nr.), and no column is recognised that says who",
+            60,
+        ),
         (HOUSEHOLDS, "a line or a receipt (area code), and no column is recognised that says", 60),
         (PIECES, "'amount' may be no money but pieces: whole numbers, half of them at most", 60),
         (
@@ -1065,6 +1093,22 @@ def test_names_over_two_rows_are_joined(opened):
         joined = [f"{heads[0][k]} {heads[1][k + more]}" for k in (1, 3) for more in (0, 1)]
         assert list(reading.table) == [names, *joined]
         assert len(reading.table) == 60
+
+
+def test_words_and_years_below_names_are_names(opened):
+    rows = [["Customer", "Bought", "", "Visits", ""], ["ID", "2023", "2024", "Web", "Store"]]
+    rows += [
+        [f"A{n:03d}", f"{n * 7 % 90}", f"{n * 5 % 80}", f"{n % 9}", f"{n % 7}"] for n in range(60)
+    ]
+    _, reading = opened("".join(",".join(row) + "\n" for row in rows))
+    assert list(reading.table) == [
+        "Customer ID",
+        "Bought 2023",
+        "Bought 2024",
+        "Visits Web",
+        "Visits Store",
+    ]
+    assert len(reading.table) == 60
 
 
 def test_sheets_are_offered_likeliest_first_and_the_option_works(opened, tmp_path):

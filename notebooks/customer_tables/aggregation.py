@@ -148,6 +148,7 @@ def customers_query(
     goods = settled[1] if settled else _goods(run) if source.category else {}
     habits = _aggregated(facts, goods, f"{WHOLE} AND {back}")
     run(f"CREATE OR REPLACE TABLE customers AS {habits}")
+    _refuse_total(file, source)
     lost, *most = run(EXTREMES)[0]
     if lost:
         changes.append(Change("customers with returns only", rows=lost, action="left out"))
@@ -208,6 +209,23 @@ def _refuse_lacking(file: Lines, facts: SimpleNamespace, source: Source) -> None
             where=file.name,
             remedy="check the signs of amounts and quantities, or say which lines are purchases: "
             "--role purchase=CELL",
+        )
+
+
+def _refuse_total(file: Lines, source: Source) -> None:
+    """Refuse a customer who is called a total and bought as much as all others together."""
+    net = "coalesce(spent, 0) - returned"
+    every = f"(SELECT sum({net}) FROM customers)"
+    found = file.run(
+        f"SELECT CAST(customer AS VARCHAR) FROM customers "
+        f"WHERE regexp_full_match(CAST(customer AS VARCHAR), {LABEL}) "
+        f"AND abs(2 * ({net}) - {every}) <= 0.0001 * abs({every})"
+    )
+    if found:
+        raise UserError(
+            f"{found[0][0]!r} is no customer but the sum of all others",
+            where=f"{file.name}, column {source.customer!r}{file.line_of(found[0][0])}",
+            remedy="take its line out of the file",
         )
 
 

@@ -16,6 +16,7 @@ WORD = re.compile(r"\b(?!(?!s|[cpst]h)[b-df-hj-np-tv-xz]{3})(?=[a-z]{3})[a-z]*[a
 CODED = re.compile(r"\b[a-z]{2,}\d")  # "cc3", which only its author can read
 NUMBERED = re.compile(r"((x|y|v|var|col|column|field|feature|unnamed)[:_ ]*)?\d*", re.IGNORECASE)
 SECOND = re.compile(r"(19|20)\d\d|(?=.*[^\W\d_])[^@]{1,40}")  # a year, or a label
+YEAR = re.compile(r"(19|20)\d\d")
 LABEL = re.compile(r"[^\d?#]*[^\W\d_][^\d?#]*")  # with a letter, and without digits
 
 
@@ -116,12 +117,11 @@ def _join_repeated(
 
 
 def _are_labels(row: list[str], below: list[list[str]]) -> bool:
-    """Whether a row is full of words without digits, of which some stand above numbers or dates."""
-    if len(below) < 2 or not all(LABEL.fullmatch(cell) for cell in row):
+    """Whether a row is full of words and years, some of the words above numbers or dates."""
+    words = [i for i, cell in enumerate(row) if LABEL.fullmatch(cell)]
+    if len(below) < 2 or not all(LABEL.fullmatch(cell) or YEAR.fullmatch(cell) for cell in row):
         return False
-    columns = (
-        [cells[i] for cells in below if len(cells) > i and cells[i]] for i in range(len(row))
-    )
+    columns = ([cells[i] for cells in below if len(cells) > i and cells[i]] for i in words)
     kinds = (NUMBER, DATE)
     return any(_share(kind, cells) > 0.9 for cells in columns if cells for kind in kinds)
 

@@ -96,7 +96,10 @@ FLAG = re.compile(
 # Which way an amount goes, as banks write it: only the user knows which one is a purchase.
 WAYS = frozenset("debit credit d c dr cr db soll haben s h".split())
 PAIRS = [{"s", "r"}, {"p", "r"}, {"i", "c"}, {"f", "a"}, {"f", "r"}]  # sales and returns, perhaps
-WAY = re.compile(r"d c|dr ?cr|cr ?dr|dc|debit( or)? credit|credit( or)? debit|soll ?haben|s h")
+WAY = re.compile(
+    r"(d c|dr ?cr|cr ?dr|dc|debit( or)? credit|credit( or)? debit|soll ?haben|s h)"
+    r"( (indicator|ind|flag|code|mark|sign|type|kennzeichen|kz))?"
+)
 CURRENCY = re.compile(
     r"(.+ )?(currency|ccy|w(ä|ae?)hrung|devise|moneda|moeda|valuta|валюта)( (code|iso|symbol))?"
 )
@@ -177,7 +180,11 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
             currency = currency or column
         elif signs in PAIRS and TYPE.fullmatch(name):
             status.append(column)
-        elif len(signs) > 1 and signs <= WAYS and (TYPE.fullmatch(name) or WAY.fullmatch(name)):
+        elif (
+            len(signs) > 1
+            and signs <= WAYS
+            and (TYPE.fullmatch(name) or WAY.fullmatch(name) or len(min(signs, key=len)) > 1)
+        ):
             status.append(column)
         elif any(names.fullmatch(name) for names in (STATUS, EVENT, DOCUMENT)):
             status += [column] if len(cells) > 1 or kinds != {""} else []

@@ -23,10 +23,10 @@ ALONE = (
     "customer|cust|client|consumer|user|member|account|acct|household|person|subscriber|borrower|"
     "applicant|patient|employee|index|number|no|nr|key|serial|record|row|rownames?|"
     "unnamed 0|reference|ref|invoice|"
-    "iban|bic|ssn|ean|sku|isbn"
+    "iban|bic|ssn|ean|sku|isbn|konto|compte|cuenta"
 )
 ID_NAMES = re.compile(
-    rf"(.+ )?(id|uuid|guid|identifier|code)|id( .+)?|"
+    rf"(.+ )?(id|uuid|guid|identifier|code|nr|nummer)|id( .+)?|"
     r"(codice|c[oó]digo|n|n[uú]mero|kod|номер) (d[eo]l? )?(cliente?|klienta|клиента)|"
     rf"(.+ )?({WHO}) ?({WHICH})|{ALONE}"
 )

@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_tables.column import Column, Ways, as_mask
+from customer_tables.names import split_name
+from customer_tables.vocabulary import COUNT
 
 MARKS = Ways(
     "decimal",
@@ -29,9 +31,9 @@ MARKS = Ways(
 CURRENCIES = {
     spelling.lower(): spellings.split()[0]
     for spellings in (
-        "$ US$ USD,€ EUR euro,£ GBP,¥ JPY,₹ INR Rs Rs.,₽ RUB,₩ KRW,₺ TRY,₪ ILS,₫ VND,฿ THB,₴ UAH,"
-        "₦ NGN,R$ BRL,zł PLN,Kč CZK,Ft HUF,C$ CA$ CAD,A$ AU$ AUD,HK$ HKD,NZ$ NZD,S$ SGD,MX$ MXN,"
-        "CHF Fr.,SEK,NOK,DKK,kr kr.,CNY RMB,ZAR,AED,SAR,RON lei,BGN,IDR Rp,MYR RM,PHP ₱"
+        "$ US$ USD,€ EUR euro,£ GBP,¥ JPY 円,₹ INR Rs Rs.,₽ RUB,₩ KRW,₺ TRY TL,₪ ILS,₫ VND,฿ THB,"
+        "₴ UAH,₦ NGN,R$ BRL,zł PLN,Kč CZK,Ft HUF,C$ CA$ CAD,A$ AU$ AUD,HK$ HKD,NZ$ NZD,S$ SGD,"
+        "MX$ MXN,CHF Fr.,SEK,NOK,DKK,kr kr.,CNY RMB 元,ZAR,AED,SAR,RON lei,BGN,IDR Rp,MYR RM,PHP ₱"
     ).split(",")
     for spelling in spellings.split()
 }
@@ -42,6 +44,7 @@ WORDS = frozenset(
     "piece pieces items times orders visits mb gb kwh sqft person persons people".split()
 )
 SCALES = {"k": 1e3, "mn": 1e6, "mio": 1e6, "million": 1e6, "bn": 1e9, "billion": 1e9}
+SCALES |= {"万": 1e4, "萬": 1e4, "億": 1e8, "亿": 1e8}
 MONEY_SCALES = SCALES | {"m": 1e6, "b": 1e9}  # without a currency, m and b could be anything
 SIGNS = "|".join(re.escape(c) for c in sorted(CURRENCIES, key=len, reverse=True))
 PATTERN = (
@@ -66,7 +69,8 @@ def _shape(decimal: str) -> str:
 SHAPES = {mark: _shape(mark) for mark in ".,"}
 INFINITE = frozenset("inf +inf -inf infinity +infinity -infinity ∞ +∞ -∞ 1.#inf -1.#inf".split())
 SENTINELS = (-99, -999, -9999, -99999, -999999)
-NO_POINT = (77, 88, 97, 98, 99)  # "not answered", beside scales that end at 10 or before
+NO_POINT = (77, 88, 97, 98, 99, 999)  # "not answered", beside scales that end at 10 or before
+TIMED = frozenset("age tenure days weeks months years recency".split())
 HIGH_SENTINELS = (999, 9999, 99999, 999999, 9999999, 99999999)
 
 
@@ -254,6 +258,9 @@ def _without_sentinels(column: Column, values: np.ndarray) -> np.ndarray:
         found = np.unique(values[negative])
         if np.isin(found, SENTINELS).all() and (found.min() < -99 or negative.sum() > 1):
             return _without(column, values, "-999 and the like", negative)
+        counted = set(split_name(column.name).split()) & (COUNT | TIMED)
+        if found.tolist() == [-1] and negative.sum() > 1 and counted:
+            return _without(column, values, "-1 where something is counted", negative)
         if found.tolist() == [-1]:
             doubtful, what = negative, "-1 as the only negative"
     if not what and high in NO_POINT:

@@ -36,7 +36,7 @@ MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
 FEW = 20  # customers below which a repeated word is no customer
 LEAST_ORDERS = 0.02  # orders a row from which a column tells orders apart
 PROVING_ROWS, MOST_AMOUNTS = 1_000, 12  # by which a product of two others is found, and among
-OFFERED_ROWS = 20_000  # by which columns are offered for a role
+OFFERED_ROWS, JUDGED = 20_000, 500  # by which columns are offered for a role, and cells of them
 ENOUGH = 30  # customers with more than one order, by whom a column is judged
 FEW_PIECES = 3  # up to which half of the lines have pieces, where these are no money
 PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
@@ -114,7 +114,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "order": (
         rf"({SALE}) ?(no|nr|number|id|key|code)|num ?(factura|pedido)|(factuur|order) ?nummer",
-        r"invoice|receipt|basket|order|\w+ order (id|no|number)|"
+        r"invoice|receipt|basket|order|check|\w+ order (id|no|number)|"
         r"(document|doc|voucher|sales record) ?(no|nr|number|id)",
         r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(verkaufs|abrechnungs)?beleg|"
         r"n(umer|úmero|umero|um)? (do |de |del )?(documento|dokumentu|faktury|pi[eè]ce)|"
@@ -256,6 +256,8 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
     with suppress(duckdb.Error):
         parts = match_parts(lines.types, roles)
         missing, who = lacking(parts), parts.get("customer", "")
+        if "customer" not in roles and "order" in parts:
+            who = parts["customer"] = _of_several_orders(lines, parts) or who
         told = roles.keys() & {"time", "amount", "quantity", "price"}
         if not missing and (
             told or who == match_parts(lines.types).get("order")
@@ -273,16 +275,36 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
                 return _settled(lines, parts, roles)
             if customers >= FEW and not _other_customers(lines, parts):
                 raise _incomplete(lines, parts, missing)
-        elif (
-            ("order" in parts and _are_receipts(lines, parts))
-            or _are_lines(lines, parts)
-            or _are_sales(lines, parts)
-        ):
-            raise _incomplete(lines, parts, missing)
-        elif document := _of_one_time(lines) or _rising_with_time(lines, parts):
-            parts = {part: name for part, name in parts.items() if name != document}
-            raise _incomplete(lines, parts | {"order": document}, lacking(parts))
+        elif (likely := offers(lines, parts))["time"] or "time" in parts:
+            if (
+                ("order" in parts and _are_receipts(lines, parts))
+                or _are_lines(lines, parts, likely)
+                or _are_sales(lines, parts)
+            ):
+                raise _incomplete(lines, parts, missing)
+            if document := _of_one_time(lines) or _rising_with_time(lines, parts, likely):
+                parts = {part: name for part, name in parts.items() if name != document}
+                parts["order"] = document
+            if document or _have_codes_of_several(lines, parts, likely):
+                raise _incomplete(lines, parts, lacking(parts))
     return None
+
+
+def _of_several_orders(lines: Lines, parts: dict[str, Any]) -> str:
+    """Return another column called after customers where a customer stands for one order only.
+
+    Some shops number their customers anew with each order, and tell them apart elsewhere.
+    """
+    others = [c for c in lines.types if is_identifier_name(c) and re.match(WHO, split_name(c))]
+    others = [c for c in others if c not in parts.values()]
+    if not others or "customer" not in parts:
+        return ""
+    one, order = quoted(parts["customer"]), quoted(parts["order"])
+    counts = ", ".join(f"count(DISTINCT {quoted(c)})" for c in others)
+    told = f"count(DISTINCT {one}), count(DISTINCT {order}), count(DISTINCT concat({one}, {order}))"
+    who, orders, both, *several = lines.ask(f"{told}, {counts}")[0]
+    fewer = [c for c, n in zip(others, several, strict=True) if FEW <= n < who]
+    return fewer[0] if fewer and who == orders == both else ""
 
 
 def _settled(lines: Lines, parts: dict[str, Any], roles: Roles) -> Source:
@@ -405,11 +427,10 @@ def _are_receipts(lines: Lines, parts: dict[str, Any]) -> bool:
     if _customer_codes(lines) - {parts["order"], parts.get("product")}:
         return False
     rows, orders = lines.ask(f"count(*), count(DISTINCT {quoted(parts['order'])})")[0]
-    timed = "time" in parts or bool(offers(lines, parts)["time"])
-    return orders >= max(FEW, LEAST_ORDERS * rows) and timed
+    return orders >= max(FEW, LEAST_ORDERS * rows)
 
 
-def _are_lines(lines: Lines, parts: dict[str, Any]) -> bool:
+def _are_lines(lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]]) -> bool:
     """Whether a code stands on several rows beside times and amounts, and none tells rows apart.
 
     In a language whose names are not known, that is what distinguishes lines from customers.
@@ -417,9 +438,26 @@ def _are_lines(lines: Lines, parts: dict[str, Any]) -> bool:
     codes = _customer_codes(lines)
     if not codes or any(_is_unique(lines, code) for code in codes):
         return False
-    likely = offers(lines, parts)
     said = all(part not in lacking(parts) or likely[part] for part in ("time", "amount"))
     return said and not codes.isdisjoint(likely["customer"])
+
+
+def _have_codes_of_several(
+    lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]]
+) -> bool:
+    """Whether codes of one length stand on several rows each beside amounts, and none on one row.
+
+    Names of places and products are known; of customers' numbers there are more than can be.
+    """
+    codes = [c for c in likely["customer"] if not NO_CUSTOMER.search(split_name(c))]
+    if not codes or ("amount" in lacking(parts) and not likely["amount"]):
+        return False
+    texts = {c: f"trim(CAST({quoted(c)} AS VARCHAR))" for c in lines.types}
+    alike = "min(length({0})) = max(length({0})) AND bool_and(regexp_matches({0}, '[0-9]'))"
+    whole = "count(DISTINCT {0}) = count(*) AND NOT bool_or(regexp_matches({0}, '[0-9][.,:][0-9]'))"
+    told = [alike.format(texts[c]) for c in codes] + [whole.format(t) for t in texts.values()]
+    answers = lines.ask(", ".join(told))[0]
+    return any(answers[: len(codes)]) and not any(answers[len(codes) :])
 
 
 def _are_sales(lines: Lines, parts: dict[str, Any]) -> bool:
@@ -474,13 +512,12 @@ def _of_one_time(lines: Lines) -> str:
     return ""
 
 
-def _rising_with_time(lines: Lines, parts: dict[str, Any]) -> str:
+def _rising_with_time(lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]]) -> str:
     """Return a code that tells rows apart and rises with their time, beside one of several rows.
 
     So do orders and their customers, in any language. Customers may be numbered as they join, but
     then their times are called so.
     """
-    likely = offers(lines, parts)
     time = parts.get("time") or next(iter(likely["time"]), "")
     joined_on = any(
         re.fullmatch(LIBRARY["roles"][role]["certain"], split_name(time))
@@ -554,22 +591,25 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
     whole: list[str] = []  # numbers that may be of customers
     broken: set[str] = set()  # with parts of a unit, as amounts have
     for column, cells in rows.items():
-        texts = [str(cell).strip() for cell in cells if cell is not None and str(cell).strip()]
+        texts = sorted({str(cell).strip() for cell in set(cells) if cell is not None} - {""})
         if column in taken or not texts:
             continue
-        distinct = pa.array(sorted(set(texts)), pa.string())
-        numeric = parse_numbers(distinct).valid.mean()
+        filled = len(cells) - cells.count(None) - cells.count("")
+        distinct = pa.array(texts, pa.string())
+        some = distinct.take(pa.array(np.linspace(0, len(distinct) - 1, JUDGED).astype(int)))
+        plain = all(re.fullmatch(r"-?\d+(\.\d+)?", text) for text in some.to_pylist())
+        numeric = 1.0 if plain else parse_numbers(some).valid.mean()
         code = is_identifier_name(column)
-        since = not code and all(re.fullmatch(EPOCH, text) for text in distinct.to_pylist())
-        if parse_dates(distinct).valid.mean() > 0.9 or since:
+        since = not code and all(re.fullmatch(EPOCH, text) for text in texts)
+        if since or (not plain and parse_dates(some).valid.mean() > 0.9):
             found["time"].append(column)
         elif (
             len(distinct) >= FEW
-            and len(distinct) < MOST_DISTINCT * len(texts)
+            and len(distinct) < MOST_DISTINCT * filled
             and (numeric < 0.1 or code)
         ):
             found["customer"].append(column)
-        elif _are_numbers_of_people(distinct, len(texts)):
+        elif _are_numbers_of_people(distinct, filled):
             whole.append(column)
         elif numeric > 0.9 and not code:
             found["amount"].append(column)
