@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 import pandas as pd
@@ -206,14 +206,15 @@ def describe(
     for segment, row in effects.iterrows():
         found = [] if segment in few else _traits(row, dataset, members, int(segment))
         sets = [*combinations(found, min(MOST_TRAITS, len(found))), *((one,) for one in found)]
-        options = [_description(chosen) for chosen in sets if chosen]
-        free = (option for option in options if option.name not in taken)
+        options = map(_description, filter(None, sets))
+        first = next(options, None)
         nothing = few.get(segment) or _without_traits(row, dataset)
-        if options:  # whose names other segments have
-            nothing = replace(nothing, phrase=options[0].phrase)
+        if first:  # whose name another segment has, as those of the rest
+            nothing = replace(nothing, phrase=first.phrase)
         if segment in assigned:
-            described[segment] = options[0] if options else nothing
+            described[segment] = first or nothing
             continue
+        free = (one for one in chain([first], options) if one and one.name not in taken)
         chosen = next(free, nothing)
         if chosen.name in taken:
             number = 1 + sum(name.startswith(chosen.name) for name in taken)

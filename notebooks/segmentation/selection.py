@@ -271,7 +271,7 @@ def decide(
     pairs: int = 20,
     seed: int = 20,
     **rule: Any,
-) -> tuple[Choice, pd.DataFrame, pd.Series]:
+) -> tuple[Choice, pd.DataFrame, dict[int, float]]:
     """Scan, resample and choose in one go, as notebook 04 does step by step.
 
     The settings of the rule are those of `choose_k`. Returned are the choice, the statistics that
@@ -330,7 +330,7 @@ def choice_frequency(
     draws: int = 400,
     seed: int = 20,
     **rule: Any,
-) -> pd.Series:
+) -> dict[int, float]:
     """Return how often each k would be chosen, over bootstrap samples of the pairs of fits.
 
     Each pair has samples and seeds of its own, so other pairs stand for other samples and seeds.
@@ -341,7 +341,7 @@ def choice_frequency(
     rng, chosen = np.random.default_rng(seed), []
     rule["by_hand"] = 0
     if scan.loc[rule.get("lowest", LOWEST) : rule.get("highest", HIGHEST)].empty:
-        return pd.Series(dtype=float).rename_axis("k")
+        return {}
     pairs = len(next(iter(resampled.values())).agreement)
     for _ in range(draws):
         drawn = rng.integers(0, pairs, pairs)
@@ -353,7 +353,7 @@ def choice_frequency(
             ],
         )
         chosen.append(choose_k(table, **rule).k)
-    return pd.Series(chosen).value_counts(normalize=True).rename_axis("k").sort_index()
+    return pd.Series(chosen).value_counts(normalize=True).sort_index().to_dict()
 
 
 def silhouette_word(value: float) -> Claim:

@@ -104,7 +104,7 @@ def decision(
     *,
     actionable: tuple[int, int],
     nulls: pd.DataFrame,
-    often: pd.Series,
+    often: Mapping[int, float],
 ) -> None:
     """Draw how far pairs of bootstrap fits agree at each k, and in bands of `null_statistics`.
 
@@ -142,7 +142,9 @@ def decision(
     st.legend_below(ax.figure, ax, ncols=7, columnspacing=1.2)
 
 
-def decision_text(scan: pd.DataFrame, choice: Choice, often: pd.Series) -> tuple[Claim, Claim]:
+def decision_text(
+    scan: pd.DataFrame, choice: Choice, often: Mapping[int, float]
+) -> tuple[Claim, Claim]:
     """Say how far fits agree at the chosen k, which k qualify, and how often each is chosen."""
     title = stated(
         "k = {k}: adjusted Rand index {ari:.2f}, chosen in {often:.0%} of bootstrap draws",
