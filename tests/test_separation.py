@@ -68,6 +68,13 @@ def test_a_category_written_as_columns_of_yes_and_no_makes_no_gap():
     np.testing.assert_allclose(filled[:, 2:].std(axis=0), np.sqrt(2 / 3), rtol=0.1)  # as three
 
 
+def test_where_everybody_is_at_some_end_values_are_spread_at_random():
+    rng = np.random.default_rng(7)
+    amount = rng.random(600) * (np.arange(600) % 2)
+    filled = without_ends(np.column_stack([amount, rng.random(600) * (np.arange(600) % 2 == 0)]))
+    assert np.isfinite(filled).all() and filled.min() > 0
+
+
 def test_counts_that_rise_together_have_no_gaps_between_their_steps():
     rng = np.random.default_rng(5)
     orders = rng.poisson(1.2, 3_000) + 1

@@ -18,31 +18,33 @@ def without_ends(matrix: np.ndarray, *, seed: int = 20) -> np.ndarray:
     """Take out of each column who does and who does not, and leave how much.
 
     Zeros of an amount, and shares of 0 or 1, leave a gap beside the other values that says only
-    that some do and others do not. Customers tied at either end of a column get values spread as
-    the other customers' are. Values are then spread evenly between their neighbours, so that a
-    scale of whole numbers has no gaps either. Both happen in the order that a regression on the
-    other columns suggests, plus random residuals (stochastic regression imputation, Little &
-    Rubin 2019, section 4.3): counts that rise together would keep their gaps if each were spread by
-    itself. A category written as columns of yes and no, of which each customer has exactly one,
-    becomes a single column, so there are fewer columns than in the matrix then.
+    that some do and others do not. Customers tied at either end of a column get a value drawn from
+    the other customers' (hot-deck imputation, Little & Rubin 2019, section 4.3). Values are then
+    spread evenly between their neighbours, so that a scale of whole numbers has no gaps either, in
+    the order that a regression on the other columns suggests, its residuals shuffled: counts that
+    rise together would keep their gaps if each were spread by itself. A category written as columns
+    of yes and no, of which each customer has exactly one, becomes a single column, so there are
+    fewer columns than in the matrix then.
     """
     rng = np.random.default_rng(seed)
     stepped = _categories_joined(np.array(matrix, dtype=np.float64))
-    filled, n = stepped.copy(), len(stepped)
+    filled, tied = stepped.copy(), np.column_stack([_at_an_end(c) for c in stepped.T])
+    for column, end in zip(filled.T, tied.T, strict=True):
+        column[end] = rng.choice(column[~end], end.sum())
+    stepped, inner = filled.copy(), np.logical_not(tied.any(axis=1))
     for j in [*range(stepped.shape[1])] * SWEEPS:
-        values, place, counts = np.unique(stepped[:, j], return_inverse=True, return_counts=True)
-        if len(values) in (1, n):
-            continue
-        tied = np.isin(place, [0, len(values) - 1]) & (counts[place] >= ATOM * n)
-        tied &= len(values) > FEW_VALUES
-        others = np.column_stack([np.ones(n), np.delete(filled, j, axis=1)])
-        expected = others @ np.linalg.lstsq(others[~tied], filled[~tied, j])[0]
-        ordered_by = expected + rng.normal(0, (filled[~tied, j] - expected[~tied]).std(), n)
-        filled[~tied, j] = _spread_ties(stepped[~tied, j], ordered_by[~tied])
-        shares = (np.arange(tied.sum()) + 0.5) / max(tied.sum(), 1)
-        end = np.flatnonzero(tied)[ordered_by[tied].argsort()]
-        filled[end, j] = np.quantile(filled[~tied, j], shares)
+        others = np.column_stack([np.ones(len(filled)), np.delete(filled, j, axis=1)])[inner]
+        expected = others @ np.linalg.lstsq(others, filled[inner, j])[0]
+        residuals = rng.permutation(filled[inner, j] - expected)
+        filled[:, j] = _spread_ties(stepped[:, j], inner, expected + residuals, rng)
     return filled
+
+
+def _at_an_end(column: np.ndarray) -> np.ndarray:
+    """Mark the customers tied at either end of an amount."""
+    values, place, counts = np.unique(column, return_inverse=True, return_counts=True)
+    ends = np.isin(place, [0, len(values) - 1]) & (counts[place] >= ATOM * len(column))
+    return ends & (len(values) > FEW_VALUES)
 
 
 def _categories_joined(matrix: np.ndarray) -> np.ndarray:
@@ -63,16 +65,26 @@ def _categories_joined(matrix: np.ndarray) -> np.ndarray:
     return np.column_stack([matrix[:, kept], *scales])
 
 
-def _spread_ties(column: np.ndarray, ordered_by: np.ndarray) -> np.ndarray:
-    """Move each value by less than half of the way to its neighbours among the values."""
-    values, place, counts = np.unique(column, return_inverse=True, return_counts=True)
+def _spread_ties(
+    column: np.ndarray, inner: np.ndarray, ordered_by: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Move each value by less than half of the way to its neighbours among the values.
+
+    Customers with a value that was drawn for them say nothing of an order, and are spread at
+    random; ``inner`` are the others, ``ordered_by`` is theirs.
+    """
+    values, place = np.unique(column, return_inverse=True)
+    if len(values) < 2:
+        return column
     middles = (values[1:] + values[:-1]) / 2
     ends = [[2 * values[0] - middles[0]], middles, [2 * values[-1] - middles[-1]]]
-    edges, first = np.concatenate(ends), counts.cumsum() - counts
-    spread, order = np.empty(len(column)), np.lexsort((ordered_by, place))
-    within = (np.arange(len(column)) - first[place[order]] + 0.5) / counts[place[order]]
-    spread[order] = edges[place[order]] + within * np.diff(edges)[place[order]]
-    return spread
+    edges, within = np.concatenate(ends), rng.random(len(column))
+    order = np.lexsort((ordered_by, place[inner]))
+    counts = np.bincount(place[inner], minlength=len(values))
+    steps = place[inner][order]
+    ranks = np.arange(inner.sum()) - (counts.cumsum() - counts)[steps]
+    within[np.flatnonzero(inner)[order]] = (ranks + 0.5) / counts[steps]
+    return edges[place] + within * np.diff(edges)[place]
 
 
 def valley(below: np.ndarray, above: np.ndarray) -> float:
