@@ -87,6 +87,7 @@ K000 = ("K000", "2024-05-01", "9")
         ("transaction type", "Rückgabe", (3, 33, 24), "taken off the value; no purchase"),
         ("TxnType", "RETURN", (3, 33, 24), "taken off the value; no purchase"),
         ("movimiento", "devolución", (3, 33, 24), "taken off the value; no purchase"),
+        ("status", "wc-cancelled", PLAIN, "left out: no purchase"),
         ("deal stage", "Closed Lost", PLAIN, "left out: no purchase"),
         ("Bestellstatus", "storniert", PLAIN, "left out: no purchase"),
         ("eventName", "BeginCheckout", PLAIN, "left out: no purchase"),
@@ -260,6 +261,14 @@ def test_what_holds_for_an_order_counts_once_and_for_all_of_its_lines(opened, fi
     totals = [c.action for c in reading.changes if c.column == "order total"]
     assert totals == ["counted once" if without else "left out"]
     assert worth(opened(an_export(first, *without, cancelled=2))[1]) == (2, 45, 45)
+
+
+def test_an_order_is_of_the_customer_on_its_first_line(opened):
+    frame = pd.read_csv(io.StringIO(an_export(True)), dtype="str")
+    frame.loc[frame["order id"].duplicated(), ["customer_id", "date"]] = ""
+    frame["order id"] = "#" + frame["order id"]
+    known, reading = opened(frame.rename(columns={"order id": "Name"}).to_csv(index=False))
+    assert known.origin.order == "Name" and worth(reading) == (3, 125, 125)
 
 
 @pytest.mark.parametrize("of_the_line", [True, False])

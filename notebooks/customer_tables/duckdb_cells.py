@@ -185,7 +185,8 @@ def settle_number(lines: Lines, column: str, plain: bool = False, beside: str = 
         return number
     text = f"regexp_replace({cell}, '[\\s$€£]', '', 'g')"
     signs = literal(rf"\s|(?i:{SIGNS})" + (f"|{beside}" if beside else ""))
-    spelt = f"regexp_replace(translate({cell}, '’−', '''-'), {signs}, '', 'g')"
+    alike = f"translate({cell}, '’−\u00a0\u202f\u2009', '''-   ')"  # spaces that do not break
+    spelt = f"regexp_replace({alike}, {signs}, '', 'g')"
     spelt = f"regexp_replace({spelt}, {literal(NEGATIVE)}, '-\\1\\2')"
     ways = {mark: _marked(spelt, mark) for mark in SHAPES}
     if decimal:

@@ -23,7 +23,7 @@ SAMPLE_ROWS = 200_000
 MOST_KINDS = 40  # different cells up to which a column can say what lines are
 FEW_KINDS = 12  # the same for a column whose name says nothing of the sort
 PURCHASE, REFUND, IGNORE = "purchase", "refund", "ignore"
-_THE = r"((fully|successfully|order|payment|line|item|product|offer|transaction|event|is) )?"
+_THE = r"((wc|fully|successfully|order|payment|line|item|product|offer|transaction|event|is) )?"
 # What cells say, as lower-case words, some in six other languages. The first kind that fits.
 WORDS = {
     IGNORE: _THE
@@ -34,7 +34,7 @@ WORDS = {
     r"(begin|start|initiate)(ed)? ?checkout|checkout ?(started|begun|initiated)|"
     r"(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|wish ?list|favou?rites)|"
     r"click(ed)?|impression|search|log ?in|log ?out|sign ?up|"
-    r"session( start)?|scroll|visit(ed)?|browse|bookmark|received|"
+    r"session( start)?|scroll|no ?show|visit(ed)?|browse|bookmark|received|"
     r"storniert|abgebrochen|annul[ée]e?|cancelad[oa]|anulad[oa]|annullat[oa]|cancellat[oa]|"
     r"geannuleerd|anulowan[aey]|i̇?ptal( edildi)?|отмен[её]н[ао]?|已?取消|キャンセル(済み?)?)"
     r"|offer completed",
@@ -47,7 +47,7 @@ WORDS = {
     PURCHASE: _THE
     + r"(purchased?|sales?|sold|bought|buy|order(ed)?|paid|payment|shipped|dispatched|delivered|"
     r"completed?|fulfilled|unfulfilled|closed|(closed )?won|resolved|invoiced?|billed|approved|"
-    r"success(ful)?|succeeded|captured|settled|confirmed|processed|(in )?process(ing)?|"
+    r"success(ful)?|succeeded|checked out|captured|settled|confirmed|processed|(in )?process(ing)?|"
     r"transaction|charged?|rechnung|quittung|facture|factura|fattura|fatura|faktura|factuur|"
     r"sent for settle|cobrad[oa]|facturad[oa]|incassat[oa]|saldat[oa]|"
     r"kauf|verkauf|versandt|versendet|geliefert|zugestellt|bezahlt|abgeschlossen|achat|vente|"

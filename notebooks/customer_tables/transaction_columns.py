@@ -339,11 +339,12 @@ def _document(lines: Lines, parts: dict[str, Any], roles: Roles) -> str:
     taken = {name for text in parts.values() if isinstance(text, str) for name in summands(text)}
     taken |= {name for names in roles.values() for name in names}
     free = [c for c in lines.types if c not in taken and c.strip()] if "order" not in parts else []
-    some = f"(SELECT * FROM {lines.sql} LIMIT {OFFERED_ROWS})"
+    named = f"trim(CAST({quoted(parts['customer'])} AS VARCHAR)) <> ''"  # on an order's first line
+    some = f"(SELECT * FROM {lines.sql} WHERE {named} LIMIT {OFFERED_ROWS})"
     who = f"{quoted(parts['customer'])}, {quoted(parts['time'])}"
     for column in (c for c in free if lines.types[c] == "VARCHAR"):
         cell = quoted(column)
-        mixed = f"regexp_matches({cell}, '[A-Za-z].*[0-9]|[0-9].*[A-Za-z]')"
+        mixed = f"regexp_matches({cell}, '[A-Za-z#].*[0-9]|[0-9].*[A-Za-z]')"
         of_one = f"count(DISTINCT {cell}), count(DISTINCT concat_ws('|', {cell}, {who}))"
         told = f"{of_one}, count(DISTINCT concat_ws('|', {who})), min({cell}) FILTER ({mixed})"
         codes, together, times, code = lines.run(f"SELECT {told} FROM {some} AS some_lines")[0]

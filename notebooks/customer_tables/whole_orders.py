@@ -29,12 +29,13 @@ WHOLE = re.compile(
 def by_line(lines: Lines, source: Source) -> tuple[Lines, Source, list[Change]]:
     """Bring lines into a form in which each says its own: what was done is in the changes.
 
-    A status or currency on one line of an order holds for all of its lines. An order's total
+    A customer, time, status or currency on one line of an order holds for all of them. A total
     counts once, or not at all where a quantity and a price tell what each line cost.
     """
     source, changes = _with_prices_of_lines(lines, source)
     amount = source.amount if source.amount in lines.types else ""
     shared = [*summands(source.status), source.currency]
+    shared += [source.customer, source.time] if source.order in lines.types else []
     given_up = [*summands(source.discount), *summands(source.coupon)]
     columns = [c for c in dict.fromkeys([amount, *shared, *given_up]) if c in lines.types]
     facts = _look(lines, columns, _key(lines, source))
