@@ -842,6 +842,7 @@ def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label
         ({"Bezeichnung": [f"K {i:03d}" for i in range(60)]}, "Bezeichnung"),
         ({"ügyfél": [f"Kovács {'A' * (i % 3)}{i}" for i in range(60)]}, "ügyfél"),
         ({"Name": [f"Ann {chr(65 + i)}." for i in range(60)], "Mail": MAILS}, "Mail"),
+        ({"Referrer ID": 100 + np.arange(60) % 41, "Mail": MAILS}, "Mail"),
         ({"first": [f"Ann{chr(65 + i)}" for i in range(60)], "note": [*"ab"] * 30}, "first"),
         ({"Prénom": [*"ABCDEF"] * 10, "Nom": np.repeat([*"GHIJKLMNOP"], 6)}, "Prénom + Nom"),
         ({"Prénom": [*"ABCDEF"] * 10, "Nom": ["G"] * 60}, None),

@@ -206,7 +206,10 @@ def _choose_identifier(reading: Reading, given: Collection[str] = ()) -> str | N
     found = [c for c in found if c not in given]  # for something else
     found = [c for c in found if not vocabulary.NO_CUSTOMER.search(split_name(c))]
     found = [c for c in found if rank(c)[1] or not names_groups(table[c])]
-    return max(found, key=rank, default=None) or _find_codes(reading) or _find_names(reading)
+    best = max(found, key=rank, default=None)
+    if best and any(rank(best)[:2]):
+        return best
+    return _find_codes(reading) or _find_names(reading) or best
 
 
 def _find_codes(reading: Reading) -> str | None:
