@@ -1,7 +1,5 @@
 """Alternative methods and their scores, on points that can be worked by hand."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,6 +54,7 @@ def test_scores_by_hand(points, labels, expected):
     assert row[list(expected)].to_dict() == pytest.approx(expected, nan_ok=True)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("sizes", "noise", "degenerate"),
     [
@@ -71,9 +70,7 @@ def test_scores_by_hand(points, labels, expected):
 def test_degenerate_solutions_are_marked(sizes, noise, degenerate):
     labels = np.repeat([*range(len(sizes)), NOISE], [*sizes, noise])
     matrix = np.random.default_rng(0).normal(size=(len(labels), 2)) + labels[:, None]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        row = compare(matrix, {"method": labels}).loc["method"]
+    row = compare(matrix, {"method": labels}).loc["method"]
     assert row["degenerate"] == degenerate
     assert np.isnan(row["silhouette"]) == np.isnan(row["davies_bouldin"]) == (len(sizes) == 1)
 

@@ -3,7 +3,6 @@
 import ast
 import gc
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,6 +19,7 @@ def table():
     return pd.DataFrame(columns | {"yes": [True, False, True]})
 
 
+@pytest.mark.filterwarnings("error")  # none reaches the reader
 @pytest.mark.parametrize(
     ("formula", "expected"),
     [
@@ -49,10 +49,8 @@ def table():
     ],
 )
 def test_values_by_hand(table, formula, expected):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # none reaches the reader
-        np.testing.assert_allclose(evaluate(formula, table), expected)
-        value = evaluate(parse(formula), dict(table))
+    np.testing.assert_allclose(evaluate(formula, table), expected)
+    value = evaluate(parse(formula), dict(table))
     np.testing.assert_allclose(value, expected)
     condition = isinstance(expected[0], bool)
     assert (value.dtype == bool) == is_condition(formula, {"yes"}) == condition

@@ -1,7 +1,5 @@
 """Profiles: sizes and value, effect sizes, typical customers, categories, rules; by hand."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +10,7 @@ from segmentation.dataset import Feature
 LABELS, NAMES = pd.Series([1] * 100 + [2] * 100 + [3] * 100), {1: "x", 2: "y", 3: "z", 4: "none"}
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("labels", "values", "sizes", "shares"),
     [
@@ -24,9 +23,7 @@ LABELS, NAMES = pd.Series([1] * 100 + [2] * 100 + [3] * 100), {1: "x", 2: "y", 3
 )
 def test_what_segments_are_worth(labels, values, sizes, shares):
     amounts = pd.DataFrame({"spent": values, "debt": values[::-1]})
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        tables = profiling.worth(pd.Series(labels), amounts)
+    tables = profiling.worth(pd.Series(labels), amounts)
     assert list(tables) == ["spent", "debt"]
     table = tables["spent"]
     assert table["share"].tolist() == shares
@@ -267,14 +264,13 @@ def test_precision_is_not_that_of_the_customers_who_made_the_rule(share):
     assert noise["precision"] < share + 0.1  # noise cannot be foretold, though a tree fits it
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("alone", [0, 1, 4, 50])
 def test_rules_even_where_a_segment_is_too_small_for_the_folds(alone):
     table = people(spent=[0.0]).head(0).reindex(range(100), fill_value=0.0)
     table["spent"] = np.arange(100.0)
     labels = pd.Series([2] * (100 - alone) + [1] * alone)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        rules = profiling.segment_rules(table, labels, CHOSEN, [1, 2])
+    rules = profiling.segment_rules(table, labels, CHOSEN, [1, 2])
     assert list(rules.index) == ([1, 2] if alone else [2])
     assert rules.loc[2, "recall"] >= 0.9
 

@@ -1,7 +1,5 @@
 """How many segments: the elbow, the rule and the verdict, on made-up scans."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,6 +32,7 @@ def scan_of(stability, **columns):
     return pd.DataFrame(default | columns, index=pd.Index(ks, name="k"), dtype=float)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("ks", "inertia", "expected"),
     [
@@ -47,9 +46,7 @@ def scan_of(stability, **columns):
     ],
 )
 def test_the_elbow_by_hand(ks, inertia, expected):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert elbow(np.array(ks), np.array(inertia)) == expected
+    assert elbow(np.array(ks), np.array(inertia)) == expected
 
 
 LADDER = {"stability": [0.99, 0.92, 0.865, 0.855, 0.8], "smallest_share": 0.3}
