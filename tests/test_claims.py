@@ -23,7 +23,7 @@ from runner import pages, start_page
 from runner.comparison import compare, read_run
 from runner.comparison_page import METRICS, write_comparison
 from runner.conclusions import conclude, headline, shifts
-from segmentation import drift, summary, workspace
+from segmentation import drift, summary
 from segmentation.claims import (
     AGREEMENT_CUTS,
     Claim,
@@ -353,10 +353,7 @@ def page(request, card_run, tmp_path_factory) -> Page:
         data = thing if raw else {kinds[type(thing)]: thing.data}
         shown.append(Shown(f"{request.param} {len(shown)}", data, metadata or {}))
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workspace, "FIGURE_DPI", 36)
-        patch.setattr(workspace, "display", display)
-        run_in_process(folder / "results", **given)
+    run_in_process(folder / "results", display=display, **given)
     described = given["dataset"]
     described = DATA_FOLDER / described if isinstance(described, str) else described
     return Page(folder / "results", described / "dataset.toml", shown)

@@ -12,7 +12,6 @@ import pytest
 from test_notebooks_run import TWO_FEATURES, run_in_process, small_table
 
 from customer_tables.table import read_table
-from segmentation import workspace
 from segmentation.kmeans import assign
 from segmentation.model import load_model
 from segmentation.scoring import assign_customers
@@ -37,17 +36,10 @@ def results(tmp_path_factory, pages) -> Path:
     table.to_csv(folder / "table.csv", index=False)
     known = TWO_FEATURES + '[columns.v]\nkind = "money"\n[value]\ncolumn = "v"\n'
     (folder / "dataset.toml").write_text(known + '[columns.id]\nkind = "id"\n', encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workspace, "FIGURE_DPI", 36)  # nobody looks at these figures
-        patch.setattr(workspace, "display", lambda thing, **_: pages.append(thing))
-        numbers = ("01", "02", "03", "04", "06", "07", "08", "09")
-        given = {
-            "evidence_rows": EVIDENCE,
-            "ward_rows": EVIDENCE,
-            "halves": 1,
-            "trial_rows": EVIDENCE,
-        }
-        run_in_process(folder / "results", folder, numbers, **given)
+    numbers = ("01", "02", "03", "04", "06", "07", "08", "09")
+    given = dict.fromkeys(("evidence_rows", "ward_rows", "trial_rows"), EVIDENCE) | {"halves": 1}
+    given["display"] = lambda thing, **_: pages.append(thing)
+    run_in_process(folder / "results", folder, numbers, **given)
     return folder / "results"
 
 

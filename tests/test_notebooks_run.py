@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -299,18 +300,23 @@ def test_a_run_is_repeated_byte_by_byte(card_run, tmp_path):
 
 
 def run_in_process(
-    results: Path, dataset: Path, numbers: tuple[str, ...] = SERIES, **given: object
+    results: Path,
+    dataset: Path,
+    numbers: tuple[str, ...] = SERIES,
+    display: Callable[..., None] = lambda *things, **about: None,
+    **given: object,
 ):
     """Run the code cells of notebooks here and now; every warning is an error."""
     given = {"dataset": str(dataset), "results_dir": str(results), "quick": True, **given}
     given |= {"epochs": 1}
-    for number in numbers:
-        notebook = nbformat.read(NOTEBOOKS[number], as_version=4)
-        names: dict = {"__name__": "__main__"}
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            warnings.simplefilter("ignore", ResourceWarning)  # of kernels that ran before
-            for cell in notebook.cells:
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr(workspace, "FIGURE_DPI", 36)  # nobody looks at these figures
+        patch.setattr(workspace, "display", display)
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ResourceWarning)  # of kernels that ran before
+        for number in numbers:
+            names: dict = {"__name__": "__main__"}
+            for cell in nbformat.read(NOTEBOOKS[number], as_version=4).cells:
                 if cell.cell_type != "code":
                     continue
                 exec(compile(cell.source, f"{number}: {cell.source[:60]}", "exec"), names)
@@ -377,8 +383,6 @@ def bring(tmp_path, monkeypatch):
         assert figure_faults(figure, caption) == [], (ws.stage, name)
 
     monkeypatch.setattr(workspace.Workspace, "figure", looked_at)
-    monkeypatch.setattr(workspace, "FIGURE_DPI", 36)  # nobody looks at these figures
-    monkeypatch.setattr(workspace, "display", lambda *things, **settings: None)
 
     def go(table: pd.DataFrame, toml: str = TWO_FEATURES, **given) -> tuple[dict, dict, list]:
         table.to_csv(tmp_path / "table.csv", index=False)
