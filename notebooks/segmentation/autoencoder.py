@@ -143,16 +143,17 @@ class _SideBySide:
         optimiser, random = keras.optimizers.Adam(schedule), np.random.default_rng(rows)
         optimiser.build(weights)
 
-        @tf.function  # a whole epoch is one call into the graph
+        @tf.function(autograph=False)  # a whole epoch is one call into the graph
         def run(order, *arrays):
-            total = tf.zeros(len(self.seeds))
-            for step in tf.range(steps):
+            def one(step, total):
                 chosen = order[step * batch : (step + 1) * batch]
                 with tf.GradientTape() as tape:
                     found = losses(*[tf.gather(array, chosen) for array in arrays])
                 optimiser.apply(tape.gradient(found, weights), weights)
-                total += found / steps
-            return total
+                return step + 1, total + found / steps
+
+            begin = tf.constant(0), tf.zeros(len(self.seeds))
+            return tf.while_loop(lambda step, _: step < steps, one, begin)[1]
 
         graph = run.get_concrete_function(tf.range(rows, dtype="int64"), *arrays)
         return lambda *arrays: graph(tf.constant(random.permutation(rows)), *arrays).numpy()

@@ -94,6 +94,12 @@ def judge_networks(matrix, networks: Sequence, split: Split) -> pd.DataFrame:
     return judge_reductions(matrix, beside_pca(matrix, networks, split), split)
 
 
+def encode(matrix, networks: Sequence, split: Split) -> dict[tuple, np.ndarray]:
+    """Return the codes of trained networks and of PCA beside them, by (method, rank, seed)."""
+    fitted = beside_pca(matrix, networks, split)
+    return {key: model.transform(matrix) for key, model in fitted.items()}
+
+
 def by_rank(judged: pd.DataFrame) -> pd.DataFrame:
     """Hold the autoencoder's held-out R² against that of PCA, rank by rank.
 
