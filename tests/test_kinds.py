@@ -860,6 +860,16 @@ def test_what_tells_customers_apart(opened, columns, identifier):
     assert (known.id.found_as[0] if known.id else None) == identifier
 
 
+def test_years_and_round_amounts_beside_a_date_are_no_customers_of_lines(opened):
+    numbers = np.arange(60)
+    born, income = 1940 + numbers * 7 % 45, 1000 * (20 + numbers * 3 % 47)
+    days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
+    text = pd.read_csv(io.StringIO(table(born=born, jövedelem=income, kelt=days)))
+    assert opened(text.to_csv(index=False))[0].origin.grain == "customer"
+    known, reading = opened(text.drop(columns="customer_id").to_csv(index=False))
+    assert known.origin.grain == "customer" and len(reading.table) == 60
+
+
 def test_whole_numbers_with_a_point_are_identifiers_without_it(opened):
     frame = pd.read_csv(io.StringIO(table(tagja=900_000 + np.arange(60) * 13)))
     frame = frame.drop(columns="customer_id").assign(tagja=frame["tagja"].map("{}.0".format))

@@ -25,11 +25,17 @@ from customer_tables.numbers import parse_numbers
 from customer_tables.source import MARK, Roles, Source, summands, unknown_role
 from customer_tables.text import joined
 from customer_tables.vocabulary import (
+    COUNT,
+    DESCRIPTIVE,
+    INCOME,
     LIBRARY,
     MONEY,
     NO_CUSTOMER,
     OF_CUSTOMERS,
     RECORD_WORDS,
+    SCORES,
+    SENSITIVE,
+    YEARS,
 )
 
 MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
@@ -39,6 +45,7 @@ PROVING_ROWS, MOST_AMOUNTS = 1_000, 12  # by which a product of two others is fo
 OFFERED_ROWS, JUDGED = 20_000, 500  # by which columns are offered for a role, and cells of them
 ENOUGH = 30  # customers with more than one order, by whom a column is judged
 FEW_PIECES = 3  # up to which half of the lines have pieces, where these are no money
+NO_CODE = MONEY | COUNT | SCORES | INCOME | YEARS | SENSITIVE | DESCRIPTIVE  # words of amounts ...
 PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
 MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
 CONSTANT = 0.95  # share of them in whose lines it says the same
@@ -282,10 +289,12 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
                 or _are_sales(lines, parts)
             ):
                 raise _incomplete(lines, parts, missing)
-            if document := _of_one_time(lines) or _rising_with_time(lines, parts, likely):
+            codes = _codes_of_several(lines, likely)
+            if document := _of_one_time(lines) or _rising_with_time(lines, parts, likely, codes):
                 parts = {part: name for part, name in parts.items() if name != document}
                 parts["order"] = document
-            if document or _have_codes_of_several(lines, parts, likely):
+            worth = "amount" not in lacking(parts) or likely["amount"]
+            if document or (worth and codes and _tell_no_row_apart(lines)):
                 raise _incomplete(lines, parts, lacking(parts))
     return None
 
@@ -443,22 +452,26 @@ def _are_lines(lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]]
     return said and not codes.isdisjoint(likely["customer"])
 
 
-def _have_codes_of_several(
-    lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]]
-) -> bool:
-    """Whether codes of one length stand on several rows each beside amounts, and none on one row.
+def _codes_of_several(lines: Lines, likely: dict[str, list[str]]) -> list[str]:
+    """Return the columns of codes of one length, each on several rows, that may be of customers.
 
-    Names of places and products are known; of customers' numbers there are more than can be.
+    Names of places, products and amounts are known, and years and round amounts by their digits.
     """
     codes = [c for c in likely["customer"] if not NO_CUSTOMER.search(split_name(c))]
-    if not codes or ("amount" in lacking(parts) and not likely["amount"]):
-        return False
-    texts = {c: f"trim(CAST({quoted(c)} AS VARCHAR))" for c in lines.types}
+    codes = [c for c in codes if not set(split_name(c).split()) & NO_CODE]
     alike = "min(length({0})) = max(length({0})) AND bool_and(regexp_matches({0}, '[0-9]'))"
+    alike += " AND NOT bool_and(regexp_matches({0}, '^(19|20)[0-9][0-9]$'))"
+    alike += " AND count(*) FILTER (ends_with({0}, '0')) < 0.5 * count(*)"
+    told = [alike.format(f"trim(CAST({quoted(code)} AS VARCHAR))") for code in codes]
+    answers = lines.ask(", ".join(told))[0] if told else ()
+    return [code for code, is_alike in zip(codes, answers, strict=True) if is_alike]
+
+
+def _tell_no_row_apart(lines: Lines) -> bool:
+    """Whether no column of codes or whole numbers has another one in each row."""
     whole = "count(DISTINCT {0}) = count(*) AND NOT bool_or(regexp_matches({0}, '[0-9][.,:][0-9]'))"
-    told = [alike.format(texts[c]) for c in codes] + [whole.format(t) for t in texts.values()]
-    answers = lines.ask(", ".join(told))[0]
-    return any(answers[: len(codes)]) and not any(answers[len(codes) :])
+    told = (whole.format(f"CAST({quoted(c)} AS VARCHAR)") for c in lines.types)
+    return not any(lines.ask(", ".join(told))[0])
 
 
 def _are_sales(lines: Lines, parts: dict[str, Any]) -> bool:
@@ -513,7 +526,9 @@ def _of_one_time(lines: Lines) -> str:
     return ""
 
 
-def _rising_with_time(lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]]) -> str:
+def _rising_with_time(
+    lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]], codes: list[str]
+) -> str:
     """Return a code that tells rows apart and rises with their time, beside one of several rows.
 
     So do orders and their customers, in any language. Customers may be numbered as they join, but
@@ -528,9 +543,8 @@ def _rising_with_time(lines: Lines, parts: dict[str, Any], likely: dict[str, lis
         return ""
     head = lines.ask("*", f"LIMIT {OFFERED_ROWS}")
     frame = pd.DataFrame(head, columns=list(lines.types)).astype("str")
-    several = [c for c in likely["customer"] if not NO_CUSTOMER.search(split_name(c))]
-    several = [c for c in several if frame[c].str.contains(r"\d|\w \w").mean() > CONSTANT]
-    if not several:
+    names = [c for c in likely["customer"] if frame[c].str.contains(r"\w \w").mean() > CONSTANT]
+    if not (several := codes + names):
         return ""
     dates = parse_dates(pa.array(frame[time], pa.string()))
     for column in (c for c in frame if c not in several and frame[c].is_unique):
