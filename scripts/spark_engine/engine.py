@@ -124,10 +124,12 @@ class Spark:
         zones = {f.name: f.type.tz for f in schema if pa.types.is_timestamp(f.type) and f.type.tz}
         rows, changes = frame.count(), []
         for name in zoned:
-            zone = zones.get(name, "UTC")
+            zone = zones.get(name, "UTC")  # as it stands in files that note none
             local = sql.from_utc_timestamp(frame["`" + name.replace("`", "``") + "`"], zone)
             frame = frame.withColumn(name, local.cast("timestamp_ntz"))
-            changes.append(Change(f"times in {zone}", name, rows, "read by the clock there"))
+            if name in zones:
+                action = "read by the clock there"
+                changes.append(Change(f"times in {zone}", name, rows, action))
         return frame, tuple(changes)
 
     def _text(self, place: str, options: Options) -> tuple[DataFrame, tuple[Change, ...]]:
