@@ -40,7 +40,6 @@ def write_run(
     parameters: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
     confidence: float | pd.Series = 0.5,
-    stage: str = "notebooks/04_kmeans.html",
     **report: Any,
 ) -> Path:
     """Write the files of a run that a comparison reads."""
@@ -86,7 +85,7 @@ def write_run(
         "started": "2026-11-21T08:35:44+0000",
         "inputs": [{"part": "table", "name": "clients.csv", "sha256": table}],
         "parameters": {"04": {"k": 0, "seed": 20, "dataset": dataset} | (parameters or {})},
-        "stages": [{"number": "04", "current": True, "href": stage}],
+        "stages": [{"number": "04", "current": True, "href": "notebooks/04_kmeans.html"}],
         "versions": {"numpy": "2.4.6"},
         "outputs": {
             name: {"sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest()}

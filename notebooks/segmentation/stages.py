@@ -5,7 +5,6 @@ Needs the standard library only, as commands read it before there is an environm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,18 +54,6 @@ SERIES = (
     Stage("09", "scoring_and_drift", "drift", "Scoring and drift", (*_DECIDED, "06")),
 )
 STAGES = {stage.number: stage for stage in SERIES}
-# Notebooks of earlier versions, whose results people have kept, and where their content is now.
-RENAMED = {
-    "04_clustering": "04_kmeans, 07_alternative_methods and 08_robustness",
-    "07_scoring_and_drift": "09_scoring_and_drift",
-}
-
-
-def renamed_since(manifest: Mapping[str, Any]) -> str:
-    """Say which notebooks that made a run have other names now; empty where none has."""
-    pages = {str(stage.get("href")) for stage in manifest.get("stages") or ()}
-    made_by = [name for name in RENAMED if f"notebooks/{name}.html" in pages]
-    return "; ".join(f"{name} is {RENAMED[name]} now" for name in made_by)
 
 
 def dependents(stage: Stage, series: tuple[Stage, ...]) -> list[Stage]:

@@ -24,7 +24,6 @@ from runner.shapes import (
     style_of,
 )
 from segmentation.palette import COLOURS, MARKERS
-from segmentation.stages import renamed_since
 
 Styles = tuple[dict[Any, dict[str, Any]], dict[Any, dict[str, Any]]]  # of either run, by segment
 
@@ -192,7 +191,6 @@ def _notices(run: Run) -> dict[str, Any]:
     stages = run.manifest.get("stages") or ()
     stale = [stage["number"] for stage in stages if not stage.get("current", True)]
     return {
-        "renamed": renamed_since(run.manifest),
         "stale": min(stale, default=""),
         "altered": ", ".join(run.altered),
     }

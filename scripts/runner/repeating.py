@@ -12,7 +12,6 @@ from customer_tables.storage import file_digest
 from runner import inputs, records
 from runner.inputs import Options
 from runner.notebook_files import NEXT_PERIOD, RUNNERS_OWN, Parameter, coerce
-from segmentation.stages import renamed_since
 
 # They tell when and how fast a run went; everything else is made of the input and the settings.
 TELLS_TIME = ("index.html", "manifest.json")
@@ -131,8 +130,6 @@ def settings_of(
     older = "use the version of the project that made it"
     if commit is not None:
         older = f"check out the version that made it: git checkout {commit[:12]}"
-    if renamed := renamed_since(record.content):
-        raise record.refusal(f"that run was made by earlier notebooks: {renamed}", older)
     then, now = record.value_of(NEXT_PERIOD), given.get(NEXT_PERIOD)
     if then and not now:
         raise record.refusal(
