@@ -1,5 +1,6 @@
 """Tables of databases: read with their types, refused in three lines, written back whole."""
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import score as command
 from customer_tables import database
 from customer_tables.errors import UserError
+from customer_tables.table import read_table
 from runner.command import parse
 from segmentation.scoring import assign_customers
 from segmentation.stages import SERIES
@@ -92,6 +94,16 @@ def test_queries_and_views(shop, tmp_path):
         "spent": [12.5],
     }
     assert list(read(shop[0], tmp_path, table="Many Orders")["id"]) == ["É=1"]
+
+
+@pytest.mark.parametrize("shop", ["sqlite", "duckdb"], indirect=True)
+def test_a_database_given_as_a_file_is_refused_with_the_way_to_read_it(shop, tmp_path):
+    scheme, _, path = shop[0].partition(":///")
+    with pytest.raises(UserError) as refused:
+        read_table(Path(path))
+    found = re.fullmatch(r"--input (\w+):///FILE --table NAME reads it", refused.value.remedy)
+    assert found[1] == scheme
+    assert len(read(f"{found[1]}:///{path}", tmp_path, table="customers")) == 3
 
 
 @pytest.mark.parametrize(

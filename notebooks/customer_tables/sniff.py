@@ -41,7 +41,7 @@ FOREIGN = (
     (b"7z\xbc\xaf", "a 7-zip archive", UNPACK),
     (b"Rar!", "a RAR archive", UNPACK),
     (b"PK\x05\x06", "an empty ZIP archive", "export the table again"),
-    (b"SQLite format 3", "an SQLite database", AS_CSV + " or Parquet"),
+    (b"SQLite format 3", "an SQLite database", "--input sqlite:///FILE --table NAME reads it"),
     (b"ARROW1", "a Feather (Arrow) file", AS_PARQUET),
     (b"\x89HDF", "an HDF5 file", AS_PARQUET),
     (b"\x89PNG", "a PNG image", AS_CSV),
@@ -56,6 +56,11 @@ TEXTS = (  # the same of texts, by patterns
         re.compile(rb"<(!doctype|html|head|body|table|script|\?xml|!--)", re.IGNORECASE),
         "a web page or XML (a login page?), not a table",
         "open the address in a browser, log in, and download the table itself",
+    ),
+    (
+        re.compile(rb".{1,8}DUCK", re.DOTALL),
+        "a DuckDB database",
+        "--input duckdb:///FILE --table NAME reads it",
     ),
     (re.compile(rb"[\[{]\s*[\[{]|\{\s*[\"}]"), "JSON, not a table", AS_CSV + " or Parquet"),
 )
