@@ -216,7 +216,7 @@ def _by_pandas(files: tuple[Path, Path], settings: Settings) -> Result:
     return dict(pd.DataFrame(features).astype("float64").sort_index().items())
 
 
-def _of_lines(name: str, lines: int, form: str, least: float) -> Entry:
+def _of_lines(name: str, lines: int, form: str, least: float, why: str = "") -> Entry:
     return Entry(
         name=name,
         title="Features from transaction lines",
@@ -225,7 +225,7 @@ def _of_lines(name: str, lines: int, form: str, least: float) -> Entry:
         quick=({"lines": 20_000, "format": form},),
         prepare=_write_lines,
         load=_load_lines,
-        goals=(goal("pandas", least), goal("pandas", 2.0, "peak_memory")),
+        goals=(goal("pandas", least, why=why), goal("pandas", 2.0, "peak_memory")),
         rounds=2,
     )
 
@@ -239,8 +239,20 @@ ENTRIES = (
         quick=tuple({"rows": 2000, "format": form} for form in ("csv", "parquet")),
         prepare=_write_customers,
         equal=_same_lines,
-        goals=(goal("DuckDB reads and writes as many columns", 1 / 1.5),),
+        goals=(
+            goal(
+                "DuckDB reads and writes as many columns",
+                1 / 1.5,
+                why="of Parquet, reading, writing and numpy's sums alone take 1.65 times as long",
+            ),
+        ),
     ),
     _of_lines("transactions", 50_000_000, "parquet", least=5.0),
-    _of_lines("transactions-text", 20_000_000, "csv", least=2.5),
+    _of_lines(
+        "transactions-text",
+        20_000_000,
+        "csv",
+        least=2.5,
+        why="DuckDB alone, with types declared and nothing checked, reaches about 2.2",
+    ),
 )
