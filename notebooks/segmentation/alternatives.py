@@ -9,6 +9,7 @@ import fastcluster
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster
+from scipy.spatial.distance import pdist
 from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 from sklearn.mixture import GaussianMixture
@@ -34,7 +35,10 @@ def ward_tree(matrix: np.ndarray) -> np.ndarray:
 
 def linkage_tree(matrix: np.ndarray, method: str) -> np.ndarray:
     """Return the tree of another linkage; needs memory for all n (n - 1) / 2 distances."""
-    return fastcluster.linkage(matrix, method=method, metric="euclidean")
+    distances, tree = pdist(matrix), np.empty((len(matrix) - 1, 4))
+    # As fastcluster.linkage does, which holds all distances twice.
+    fastcluster.linkage_wrap(len(matrix), distances, tree, fastcluster.mthidx[method])
+    return tree
 
 
 def cut(tree: np.ndarray, k: int) -> np.ndarray:
