@@ -8,38 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import plain
 from benchmarks.measure import Entry, Equality, Result, Settings, goal
 
 
-def prepared_cardholders() -> tuple[Any, Any, np.ndarray]:
-    """Return how the embedded cardholders were cleaned, their preparation, and the features."""
-    from customer_tables.table import read_table
-    from segmentation.cleaning import clean
-    from segmentation.dataset import load_dataset
-    from segmentation.features import build_features, fit_preparation
-
-    known = load_dataset("credit_card")
-    cleaned = clean(read_table(known.source_path).table, known)
-    features = build_features(cleaned.customers, known)
-    preparation = fit_preparation(features, known.features_with("segment"))
-    return cleaned, preparation, features
-
-
-def load_features(settings: Settings, folder: Path) -> np.ndarray:
-    """Prepare the cardholders' features as the notebooks do, shape (rows, d).
-
-    Beyond the 8,950 embedded ones, cardholders are repeated with a little noise.
-    """
+def load_features(folder: Path, settings: Settings) -> np.ndarray:
+    """Make some cardholders' features as the notebooks do, shape (rows, d)."""
     import segmentation.alternatives
     import segmentation.stability  # noqa: F401  (what all ways use is loaded)
+    from make_sample_data import build
+    from simulate_decision import card_features
 
-    _, preparation, features = prepared_cardholders()
-    matrix, rows = preparation.transform(features).to_numpy(), settings["rows"]
-    rng = np.random.default_rng(3)
-    if rows <= len(matrix):
-        return matrix[np.sort(rng.permutation(len(matrix))[:rows])]
-    more = matrix[rng.integers(0, len(matrix), rows)]
-    return more + rng.normal(scale=0.1, size=more.shape)
+    table = folder / "customers.csv"
+    table.write_bytes(build(rows=settings["rows"])[table.name])
+    return card_features(table)
 
 
 def _ks(settings: Settings) -> range:
@@ -49,10 +31,10 @@ def _ks(settings: Settings) -> range:
 # --- silhouettes --------------------------------------------------------------------------------
 
 
-def _load_labelings(settings: Settings, folder: Path) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+def _load_labelings(folder: Path, settings: Settings) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     from segmentation.kmeans import fit_kmeans
 
-    matrix = load_features(settings, folder)
+    matrix = load_features(folder, settings)
     return matrix, {k: fit_kmeans(matrix, k, n_init=2).labels for k in _ks(settings)}
 
 
@@ -63,11 +45,7 @@ def _one_pass(loaded: Any, settings: Settings) -> Result:
 
 
 def _one_call_each(loaded: Any, settings: Settings) -> Result:
-    from sklearn.metrics import silhouette_samples
-
-    matrix, labelings = loaded
-    scores = [silhouette_samples(matrix, labels) for labels in labelings.values()]
-    return {"silhouettes": np.array(scores)}
+    return {"silhouettes": np.array(list(plain.silhouettes(*loaded).values()))}
 
 
 # --- K-Means ------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.analysis import prepared_cardholders
 from benchmarks.measure import Entry, Equality, Result, Settings, goal
 from runner import ROOT
 
@@ -28,18 +27,23 @@ def call(*command: object) -> None:
 MODEL = "model.json"
 
 
-def _write_customers(settings: Settings, folder: Path) -> None:
+def _write_customers(folder: Path, settings: Settings) -> None:
     """Fit a model to the embedded cardholders, and write many who resemble them."""
     import duckdb
 
     from customer_tables.storage import write_json
+    from customer_tables.table import read_table
     from make_sample_data import MONEY
+    from segmentation.cleaning import clean
     from segmentation.dataset import load_dataset
+    from segmentation.features import build_features, fit_preparation
     from segmentation.kmeans import fit_kmeans
     from segmentation.model import build_model
 
     known = load_dataset("credit_card")
-    cleaned, preparation, features = prepared_cardholders()
+    cleaned = clean(read_table(known.source_path).table, known)
+    features = build_features(cleaned.customers, known)
+    preparation = fit_preparation(features, known.features_with("segment"))
     fit = fit_kmeans(preparation.transform(features).to_numpy(), 6, n_init=5)
     segments = [{"segment": s, "name": f"Kind {s}", "slug": f"s-{s}"} for s in range(1, 7)]
     training = (features, cleaned.customers.select_dtypes("number"))
@@ -108,7 +112,7 @@ LINES, GOODS = "lines", "products.parquet"
 CUSTOMER, DAY = 400, 86_400  # lines a customer; seconds
 
 
-def _write_lines(settings: Settings, folder: Path) -> None:
+def _write_lines(folder: Path, settings: Settings) -> None:
     """Write a year of transaction lines of a shop: baskets of about ten lines, prices in cents."""
     import duckdb
 
@@ -132,7 +136,7 @@ def _write_lines(settings: Settings, folder: Path) -> None:
             FROM range({products}) AS numbers(i)) TO '{folder / GOODS}'""")
 
 
-def _load_lines(settings: Settings, folder: Path) -> tuple[Path, Path]:
+def _load_lines(folder: Path, settings: Settings) -> tuple[Path, Path]:
     import pandas  # noqa: F401  (loaded by both)
 
     import customer_tables.lines

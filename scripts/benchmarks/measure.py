@@ -19,7 +19,7 @@ from unittest.mock import patch
 import numpy as np
 import psutil
 
-from runner import ROOT, RunFailed, records
+from runner import RunFailed, records
 from runner.plan import now
 
 MEASURES = ("seconds", "cpu_seconds", "peak_memory", "extra_memory")
@@ -59,16 +59,6 @@ def equal_results(results: Mapping[str, Result], settings: Settings) -> Equality
     return True, "equal"
 
 
-def the_folder(settings: Settings, folder: Path) -> Path:
-    """Return what ways get that read files."""
-    return folder
-
-
-def no_figures(cases: list[tuple[Settings, Any]]) -> list[dict[str, Any]]:
-    """Return that nothing follows from several cases."""
-    return []
-
-
 @dataclass(frozen=True)
 class Entry:
     """Ways to one result, the project's own first; all functions stand in modules by name.
@@ -83,9 +73,9 @@ class Entry:
     full, quick : tuple of dict
         The cases, each a mapping of plain values; the quick ones take seconds.
     prepare : callable, optional
-        Gets settings and folder, and makes files there for a case, once, untimed.
-    load : callable
-        Gets settings and folder, and makes what ways get, in each process, untimed.
+        Gets folder and settings, and makes files there for a case, once, untimed.
+    load : callable, optional
+        Gets folder and settings, and makes what ways get, in each process, untimed.
     equal : callable
         Gets the results by way, and the settings.
     goals : tuple of dict
@@ -102,11 +92,11 @@ class Entry:
     ways: Mapping[str, Callable[[Any, Settings], Result]]
     full: tuple[Settings, ...]
     quick: tuple[Settings, ...]
-    prepare: Callable[[Settings, Path], None] | None = None
-    load: Callable[[Settings, Path], Any] = the_folder
+    prepare: Callable[[Path, Settings], object] | None = None
+    load: Callable[[Path, Settings], Any] | None = None
     equal: Callable[[Mapping[str, Result], Settings], Equality] = equal_results
     goals: tuple[dict[str, Any], ...] = ()
-    figures: Callable[[list[tuple[Settings, Any]]], list[dict[str, Any]]] = no_figures
+    figures: Callable[[list[tuple[Settings, Any]]], list[dict[str, Any]]] | None = None
     rounds: int = 3
 
 
@@ -118,6 +108,7 @@ def measure(
     `say` gets a line after each round. RunFailed if a way fails.
     """
     cases = [_measure_case(entry, case, rounds, say) for case in getattr(entry, size)]
+    measured = [(one["settings"], one["ways"]) for one in cases]
     return {
         "name": entry.name,
         "title": entry.title,
@@ -133,7 +124,7 @@ def measure(
             "git": records.git_state(),
         },
         "cases": cases,
-        "figures": entry.figures([(one["settings"], one["ways"]) for one in cases]),
+        "figures": entry.figures(measured) if entry.figures else [],
     }
 
 
@@ -163,7 +154,8 @@ def _measure_case(
         "equal": equality[0],
         "equality": equality[1],
         "ways": {
-            way: {m: quartiles(cost[m]) for m in MEASURES} | {"threads": _threads(entry, way)}
+            way: {m: quartiles(cost[m]) for m in MEASURES}
+            | {"threads": "1" if way == own else "default"}
             for way, cost in costs.items()
         },
         "ratios": {
@@ -174,16 +166,13 @@ def _measure_case(
     }
 
 
-def _threads(entry: Entry, way: str) -> str:
-    """How many threads numerical libraries start: "1" as in a run's kernels, or "default"."""
-    return "1" if way == next(iter(entry.ways)) else "default"
-
-
 def _in_a_process(entry: Entry, settings: Settings, folder: Path, way: str | None = None) -> Any:
-    """Make an entry's files, or take a way's turn, in a new Python."""
+    """Make an entry's files, or take a way's turn, in a new Python.
+
+    Numerical libraries of the project's own way start one thread, as in a run's kernels.
+    """
     environ = {name: text for name, text in os.environ.items() if name not in ONE_THREAD} | QUIET
-    environ |= {"PYTHONPATH": os.pathsep.join(map(str, (ROOT / "scripts", ROOT / "notebooks")))}
-    environ |= ONE_THREAD if way and _threads(entry, way) == "1" else {}
+    environ |= ONE_THREAD if way == next(iter(entry.ways)) else {}
     spawn = multiprocessing.get_context("spawn")
     with patch.dict(os.environ, environ, clear=True), ProcessPoolExecutor(1, spawn) as pool:
         try:
@@ -197,10 +186,10 @@ def _take_turn(
     entry: Entry, settings: Settings, folder: Path, way: str | None
 ) -> tuple[Result, list[float]] | None:
     if way:
-        loaded = entry.load(settings, folder)
+        loaded = entry.load(folder, settings) if entry.load else folder
         return metered(lambda: entry.ways[way](loaded, settings))
     if entry.prepare:
-        entry.prepare(settings, folder)
+        entry.prepare(folder, settings)
     return None
 
 

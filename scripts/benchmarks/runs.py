@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
-from io import StringIO
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pandas as pd
 
@@ -21,9 +21,24 @@ from segmentation.stages import SERIES
 NOTEBOOKS, RUN = ROOT / "notebooks", ROOT / "scripts" / "run.py"
 
 
-def _run(folder: Path, settings: Settings) -> Path:
+def _run(folder: Path, settings: Settings) -> Result:
     call(RUN, "--results", folder / "results", *settings["options"].split())
-    return folder / "results"
+    return {}
+
+
+def _one_by_one(
+    folder: Path, settings: Settings, change: Callable[[Path, Any], None], *given: str
+) -> list[Path]:
+    """Run changed notebooks by papermill's command, one after the other; return the copies."""
+    stages = settings["stages"].split()
+    paths = [path for path in sorted(NOTEBOOKS.glob("0*.ipynb")) if path.name[:2] in stages]
+    for path in paths:
+        notebook = nbformat.read(path, as_version=4)
+        change(path, notebook)
+        nbformat.write(notebook, changed := folder / f"changed {path.name}")
+        more = ("--no-progress-bar", "--cwd", NOTEBOOKS, *given)
+        call("-m", "papermill", changed, folder / path.name, *more)
+    return [folder / path.name for path in paths]
 
 
 # --- the whole run ------------------------------------------------------------------------------
@@ -36,44 +51,36 @@ NEAR = 1e-9
 
 
 def _by_run(folder: Path, settings: Settings) -> Result:
-    return _printed(_run(folder, settings))
+    _run(folder, settings)
+    return _printed(folder / "results")
 
 
 def _plain(folder: Path, settings: Settings) -> Result:
     """Run notebooks one by one, with a first cell that puts plain library calls in place."""
-    begin = (
-        f"import sys\nsys.path.append({str(ROOT / 'scripts')!r})\nfrom benchmarks import plain\n"
-    )
-    results = folder / "plain results"
-    given = f"{{results_dir: {json.dumps(str(results))}, quick: {settings['quick']}}}"
-    for path in sorted(NOTEBOOKS.glob("0*.ipynb")):
-        if path.name[:2] not in settings["stages"].split():
-            continue
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+    results, scripts = folder / "plain results", str(ROOT / "scripts")
+
+    def begin(path: Path, notebook: Any) -> None:
         networks = path.name.startswith(("05", "08"))
-        source = f"{begin}plain.install(networks={networks})"
-        cell = {"cell_type": "code", "id": "plain", "metadata": {}, "source": source}
-        notebook["cells"].insert(0, cell | {"execution_count": None, "outputs": []})
-        plain, out = folder / f"plain {path.name}", folder / path.name
-        plain.write_text(json.dumps(notebook), encoding="utf-8")
-        more = ("--no-progress-bar", "--cwd", NOTEBOOKS, "-y", given)
-        call("-m", "papermill", plain, out, *more)
-        call("-m", "jupyter", "nbconvert", "--to", "html", out)
+        source = f"import sys\nsys.path.append({scripts!r})\nfrom benchmarks import plain\n"
+        source += f"plain.install(networks={networks})"
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(source))
+
+    given = f"{{results_dir: {json.dumps(str(results))}, quick: {settings['quick']}}}"
+    for path in _one_by_one(folder, settings, begin, "-y", given):
+        call("-m", "jupyter", "nbconvert", "--to", "html", path)
     return _printed(results)
 
 
 def _printed(results: Path) -> Result:
-    """Return all tables, lists and numbers of a run, as texts by name, and remove it."""
+    """Return all tables, lists and numbers of a run by name, and remove it."""
     files = [*(results / "tables").glob("0*.csv"), *results.glob("segments.csv")]
-    found = {
-        path.relative_to(results).as_posix(): path.read_text(encoding="utf-8") for path in files
-    }
+    found = {path.relative_to(results).as_posix(): pd.read_csv(path) for path in files}
     for path in (results / "stages").glob("*_metrics.json"):
-        flat = pd.json_normalize(json.loads(path.read_text("utf-8"))).T.astype("str")
-        networks = flat.index.str.startswith(OF_NETWORKS) & path.name.startswith("08")
-        found[f"tables/{path.name[:2]}_metrics"] = flat[~networks].to_csv()
+        flat = pd.json_normalize(json.loads(path.read_text("utf-8")))
+        networks = flat.columns.str.startswith(OF_NETWORKS) & path.name.startswith("08")
+        found[f"tables/{path.name[:2]}_metrics"] = flat.loc[:, ~networks]
         if networks.any():
-            found["tables/08_embedded_metrics"] = flat[networks].to_csv()
+            found["tables/08_embedded_metrics"] = flat.loc[:, networks]
     shutil.rmtree(results)
     return found
 
@@ -83,7 +90,12 @@ def _same_tables(results: Mapping[str, Result], settings: Settings) -> Equality:
     ours, theirs = results.values()
     if set(ours) != set(theirs):
         return False, f"tables differ: {sorted(set(ours) ^ set(theirs))[:5]}"
-    differ = [name for name in sorted(ours) if not same_table(ours[name], theirs[name])]
+    differ = []
+    for name in sorted(ours):
+        try:
+            pd.testing.assert_frame_equal(ours[name], theirs[name], rtol=NEAR, atol=NEAR)
+        except AssertionError:
+            differ.append(name)
     others = [name for name in differ if not name.startswith(MAY_DIFFER)]
     equal = f"{len(ours) - len(differ)} of {len(ours)} tables equal to 1e-9"
     if others:
@@ -92,52 +104,24 @@ def _same_tables(results: Mapping[str, Result], settings: Settings) -> Equality:
     return True, f"{equal}; {', '.join(differ)} {why}" if differ else equal
 
 
-def same_table(first: str, second: str) -> bool:
-    """Whether two tables hold the same texts, and numbers equal to a relative 1e-9."""
-    one, two = (
-        pd.read_csv(StringIO(text), header=None, dtype="str", keep_default_na=False)
-        for text in (first, second)
-    )
-    if one.shape != two.shape:
-        return False
-    cells = pd.DataFrame({"one": one.to_numpy().ravel(), "two": two.to_numpy().ravel()})
-    numbers = cells.apply(pd.to_numeric, errors="coerce")
-    close = np.isclose(numbers["one"], numbers["two"], rtol=NEAR, atol=NEAR)
-    return bool((close | (cells["one"] == cells["two"])).all())
-
-
 # --- a quick look, nothing to do, and growing tables ---------------------------------------------
 
 
 def _imports_alone(folder: Path, settings: Settings) -> Result:
     """Run notebooks by papermill's command with nothing but their imports."""
-    for path in sorted(NOTEBOOKS.glob("0*.ipynb")):
-        if path.name[:2] not in settings["stages"].split():
-            continue
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        lines = [line for cell in notebook["cells"] for line in "".join(cell["source"]).split("\n")]
-        source = "\n".join(
-            line for line in lines if re.match(r"import |from \S+ import [^(]+$", line)
-        )
-        cell = {"cell_type": "code", "id": "imports", "metadata": {}, "source": source}
-        notebook["cells"] = [cell | {"execution_count": None, "outputs": []}]
-        bare = folder / f"imports {path.name}"
-        bare.write_text(json.dumps(notebook), encoding="utf-8")
-        call("-m", "papermill", bare, folder / path.name, "--no-progress-bar", "--cwd", NOTEBOOKS)
+
+    def strip(path: Path, notebook: Any) -> None:
+        lines = [line for cell in notebook.cells for line in cell.source.split("\n")]
+        imports = (line for line in lines if re.match(r"import |from \S+ import [^(]+$", line))
+        notebook.cells = [nbformat.v4.new_code_cell("\n".join(imports))]
+
+    _one_by_one(folder, settings, strip)
     return {}
 
 
 def _look(folder: Path, settings: Settings) -> Result:
-    shutil.rmtree(_run(folder, settings))
-    return {}
-
-
-def _finish_a_run(settings: Settings, folder: Path) -> None:
     _run(folder, settings)
-
-
-def _run_again(folder: Path, settings: Settings) -> Result:
-    _run(folder, settings)
+    shutil.rmtree(folder / "results")
     return {}
 
 
@@ -164,7 +148,7 @@ EXPONENT = 1.1
 ROOM = 1.5e9  # bytes that a run may use beside four times the table as float64
 
 
-def _write_table(settings: Settings, folder: Path) -> None:
+def _write_table(folder: Path, settings: Settings) -> None:
     """Make cardholders, and give them columns of numbers up to twenty."""
     made = folder / "made"
     call(ROOT / "scripts" / "make_sample_data.py", "--rows", settings["rows"], "--folder", made)
@@ -178,10 +162,7 @@ def _write_table(settings: Settings, folder: Path) -> None:
 
 def _run_on_table(folder: Path, settings: Settings) -> Result:
     options = f"--input {folder / 'table.csv'} {settings['options']}"
-    results = _run(folder, {"options": options})
-    pages = sorted(path.name for path in results.glob("*.html"))
-    shutil.rmtree(results)
-    return {"pages": pages}
+    return _look(folder, {"options": options})
 
 
 def growth(cases: list[tuple[Settings, Mapping[str, Any]]]) -> list[dict[str, Any]]:
@@ -231,16 +212,17 @@ ENTRIES = (
         ways={"run.py --from 04 --set k=5": _again_with_k, "a new run with k=5": _new_with_k},
         full=({"options": "", "again": "--from 04 --set k=5", "new": "--set k=5"},),
         quick=(dict.fromkeys(("options", "again", "new"), "--quick --only 01"),),
-        prepare=_finish_a_run,
+        prepare=_run,
+        equal=_same_tables,
         goals=(goal("a new run with k=5", 3.0),),
     ),
     Entry(
         name="nothing-to-do",
         title="A run with nothing to do",
-        ways={"run.py": _run_again, "python -c 'import papermill'": _import_papermill},
+        ways={"run.py": _run, "python -c 'import papermill'": _import_papermill},
         full=({"options": "--quick"},),
         quick=({"options": "--quick --only 01"},),
-        prepare=_finish_a_run,
+        prepare=_run,
         goals=(goal("python -c 'import papermill'", 1 / 3),),
         rounds=5,
     ),
