@@ -1,4 +1,7 @@
-"""Keras autoencoders, plain and clustering; the only module that imports TensorFlow."""
+"""Keras autoencoders, plain and clustering; the only module that imports TensorFlow.
+
+It does so where a network is trained: what kept networks and codes say needs no TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import os
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +18,6 @@ import pandas as pd
 from segmentation.kmeans import assign
 from segmentation.reduction import Split
 
-BLOCK = 65_536  # rows that go through a network at once
 RATE_KEPT = 0.9  # of the learning rate, from one epoch to the next
 
 
@@ -31,27 +34,29 @@ def _quiet():
         os.close(nowhere)
 
 
-with _quiet():
-    import keras
-    import tensorflow as tf
-
-
 @cache
-def _start_tensorflow() -> None:
-    """Settle on one core: no slower for networks this small, and the same bits everywhere."""
+def _libraries() -> tuple[Any, Any]:
+    """Load Keras and TensorFlow, and settle on one core.
+
+    That is no slower for networks this small, and gives the same bits everywhere.
+    """
     with _quiet():
+        import keras
+        import tensorflow as tf
+
         try:
             tf.config.set_visible_devices([], "GPU")
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.threading.set_inter_op_parallelism_threads(1)
         except RuntimeError:  # the caller has used TensorFlow already: the settings stand
             pass
-        tf.zeros(1)  # not at import: a process that forks later must not have threads yet
+        tf.zeros(1)  # starts it
+    return keras, tf
 
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """A trained network as its weights, rebuilt in Keras when it is used.
+    """A trained network as its weights.
 
     `weights` holds kernel and bias of each layer, `history` the loss in each epoch on training
     and validation rows up to the end of its training, `kept` the epoch its weights are from,
@@ -65,17 +70,13 @@ class Autoencoder:
     kept: int
     centres: np.ndarray | None = None
 
-    @cached_property
-    def _network(self) -> _SideBySide:
-        return _SideBySide.rebuild([self])
-
     def transform(self, matrix) -> np.ndarray:
         """Encode rows (rows x features) as a code (rows x rank)."""
-        return _run(self._network.encoder, np.asarray(matrix, dtype=np.float64))
+        return _through(self.weights[: len(self.weights) // 2], matrix)
 
     def inverse_transform(self, code) -> np.ndarray:
         """Rebuild rows (rows x features) from their code (rows x rank)."""
-        return _run(self._network.decoder, np.asarray(code)[:, None])
+        return _through(self.weights[len(self.weights) // 2 :], code)
 
     def assign(self, matrix) -> np.ndarray:
         """Find the number of the nearest centre for each row."""
@@ -90,7 +91,7 @@ class _SideBySide:
     """
 
     def __init__(self, features: int, hidden: Sequence[int], ranks, seeds) -> None:
-        _start_tensorflow()
+        keras, tf = _libraries()
         self.seeds, count, widest = seeds, len(seeds), max(ranks)
         draws = [keras.initializers.GlorotUniform(keras.random.SeedGenerator(s)) for s in seeds]
 
@@ -127,6 +128,7 @@ class _SideBySide:
 
     def errors(self, rows):
         """Mean squared error of each network."""
+        _, tf = _libraries()
         rebuilt = self.decoder(self.encoder(rows))
         return tf.reduce_mean(tf.square(rebuilt - rows[:, None]), axis=(0, 2))
 
@@ -136,6 +138,7 @@ class _SideBySide:
         The rate falls from epoch to epoch, whatever the largest number of epochs: a rate that
         reaches zero with the last of them would make the last the best.
         """
+        keras, tf = _libraries()
         weights, rows = [*self.weights, *others], len(arrays[0])
         batch = min(batch, max(rows // 16, min(rows, 16)))  # few rows still give many steps
         steps = rows // batch  # rows left over have their turn in another epoch's order
@@ -179,6 +182,7 @@ def train_autoencoders(
     fall are kept. Held-out rows stay unseen. The seed sets the first weights; all networks meet
     the rows in one order. Codes have mean 0 and standard deviation 1 on the training rows.
     """
+    _, tf = _libraries()
     values = np.asarray(matrix, dtype=np.float32)
     pairs = [(rank, seed) for rank in ranks for seed in seeds]
     networks = _SideBySide(values.shape[1], hidden, *zip(*pairs, strict=True))
@@ -231,6 +235,7 @@ def train_clustering_autoencoders(
     Guo et al., "Improved deep embedded clustering with local structure preservation", IJCAI
     2017: keeps the reconstruction in the loss.
     """
+    keras, tf = _libraries()
     values = np.asarray(matrix, dtype=np.float32)
     networks, history, before = _SideBySide.rebuild(trained), [], -1
     train, validation = tf.constant(values[split.train]), tf.constant(values[split.validation])
@@ -264,9 +269,12 @@ def train_clustering_autoencoders(
     ]
 
 
-def _run(model: keras.Model, values: np.ndarray) -> np.ndarray:
-    blocks = (values[at : at + BLOCK] for at in range(0, len(values), BLOCK))
-    return np.concatenate([model(np.float32(rows)).numpy() for rows in blocks])[:, 0].astype(float)
+def _through(weights: Sequence[np.ndarray], rows) -> np.ndarray:
+    """Pass rows through dense layers with a rectifier between each and the next."""
+    rows = np.asarray(rows, dtype=np.float64)
+    for at in range(0, len(weights), 2):
+        rows = (np.maximum(rows, 0) if at else rows) @ weights[at] + weights[at + 1]
+    return rows
 
 
 def _table(history: np.ndarray) -> pd.DataFrame:

@@ -16,8 +16,6 @@ import traceback
 from contextlib import suppress
 
 FORKS = sys.platform == "linux"
-# What loads TensorFlow, which every kernel would copy in part as it runs, needed or not.
-NOT_SHARED = {"segmentation.autoencoder"}
 
 
 def fork(arguments: list[str]) -> int:
@@ -53,7 +51,7 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries write past Python (TensorFlow's greetings) goes to the log
     for line in sys.stdin:
         order = json.loads(line)
-        for name in [n for n in order["names"] if FORKS and n not in NOT_SHARED]:
+        for name in order["names"] if FORKS else ():
             with suppress(Exception):  # what is wrong with a module, the notebook itself will say
                 __import__(name)
         if order["arguments"]:
