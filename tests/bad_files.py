@@ -146,7 +146,9 @@ BAD_FILES = {
     "Parquet": fine(parquet(FRAME)),
     "cut-off Parquet": refused(parquet(FRAME)[:-10], "cut off"),
     "login page": refused(b"<!DOCTYPE html>\n<html><head></head></html>", "web page"),
-    "JSON": refused(b'[{"id": 1}, {"id": 2}]', "JSON"),
+    "array of JSON": fine(FRAME.to_json(orient="records").encode()),
+    "cut-off JSON": refused(FRAME.to_json(orient="records").encode()[:-50], "JSON"),
+    "JSON": refused(b'{"rows":\n[{"id": 1}, {"id": 2}]}', "JSON"),
     "ZIP": refused(b"PK\x05\x06" + bytes(18), "empty ZIP"),
     "PDF": refused(b"%PDF-1.7\n...", "PDF"),
     # delimiters and marks

@@ -1060,6 +1060,7 @@ HEADS = [("customer", "order", None), ("id", "date", "amount")]
     [
         packed(lines=lines()),
         JSON,
+        json.dumps([json.loads(line) for line in JSON.splitlines()], indent=1),
         re.sub(r'"customer_id": ("\w+")', r'"customer": {"id": \1, "town": "N"}', JSON),
         f"Report\nmade on 2024-09-01\n\n{lines()}",
         re.sub("(?m)^(K...)", r'="\1"', lines()),

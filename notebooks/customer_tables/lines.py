@@ -37,7 +37,7 @@ from customer_tables.table import read_table
 
 LEAST_MEMORY, MOST_MEMORY = 512 << 20, 1280 << 20  # bytes that DuckDB may take
 MOMENT = "TIMESTAMP WITH TIME ZONE"
-JSON = "read_json({}, format='newline_delimited', compression='none', sample_size=100000)"
+JSON = "read_json({}, format='auto', compression='none', sample_size=100000)"
 
 
 @contextmanager

@@ -1,8 +1,10 @@
-"""Columns from Parquet or lines of JSON: typed ones as they are, text ones as text."""
+"""Columns from Parquet or JSON: typed ones as they are, text ones as text."""
 
 from __future__ import annotations
 
+import codecs
 import io
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -31,27 +33,30 @@ def read_parquet(data: bytes, file: str) -> Raw:
     return _columns(table, file, "row")
 
 
-def read_json_lines(data: bytes, file: str) -> Raw:
-    """Read JSON objects, one a line, into columns as those of a Parquet file.
+def read_json(data: bytes, file: str) -> Raw:
+    """Read JSON objects, one a line or in an array, into columns as those of a Parquet file.
 
     The parts of an object within become columns "name.part".
 
     Raises
     ------
     UserError
-        If a line is no object, or a key holds values of several types.
+        If a line or entry is no object, or a key holds values of several types.
     """
+    word = "line"
     try:
+        if data.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
+            data, word = "\n".join(map(json.dumps, json.loads(data))).encode(), "row"
         how = pyarrow.json.ReadOptions(block_size=max(len(data), 1))
         table = pyarrow.json.read_json(io.BytesIO(data), how)
         if times := [_as_text(field) for field in table.schema if "timestamp" in str(field.type)]:
             as_text = pyarrow.json.ParseOptions(explicit_schema=pa.schema(times))
             table = pyarrow.json.read_json(io.BytesIO(data), how, as_text)
-    except pa.ArrowException as error:
+    except ValueError as error:  # of Arrow, too
         said = " ".join(str(error).split())[:150]
         remedy = "write one object a line with values of one type for each key, or CSV"
-        raise UserError(f"the lines of JSON cannot be read: {said}", file, remedy) from None
-    return _columns(table.flatten(), file, "line")
+        raise UserError(f"the {word}s of JSON cannot be read: {said}", file, remedy) from None
+    return _columns(table.flatten(), file, word)
 
 
 def _as_text(field: pa.Field) -> pa.Field:

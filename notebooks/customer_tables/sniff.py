@@ -188,7 +188,7 @@ def format_of(start: bytes, name: str) -> str:
     """Return "text", "json", "excel" or "parquet" by how a file begins, or say what else it is."""
     if start.startswith(PARQUET):
         return "parquet"
-    if _has_json_lines(start[:HEAD]):
+    if _has_objects(start[:HEAD]):
         return "json"
     if start.startswith((OLE, ZIP)):
         return "excel"
@@ -200,9 +200,12 @@ def format_of(start: bytes, name: str) -> str:
     return "text"
 
 
-def _has_json_lines(start: bytes) -> bool:
-    """Whether a text begins with a line that is a JSON object of its own."""
-    line = start.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")[0]
+def _has_objects(start: bytes) -> bool:
+    """Whether a text is an array of JSON objects, or begins with a line that is one."""
+    text = start.removeprefix(codecs.BOM_UTF8).lstrip()
+    if text.startswith(b"["):
+        return text[1:].lstrip().startswith(b"{")
+    line = text.partition(b"\n")[0]
     if not line.startswith(b"{"):
         return False
     try:
@@ -475,7 +478,8 @@ def first_rows(path: Path, count: int = 20) -> list[list[str]]:
             sheet = book.get_sheet_by_index(0)
             return [[str(cell) for cell in row] for row in sheet.to_python(nrows=count)]
         if form == "json":
-            return [list(json.loads(data.partition(b"\n")[0]))]
+            text = data.decode()
+            return [list(json.JSONDecoder().raw_decode(text, text.index("{"))[0])]
         if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             data = data[: data.rfind(b"\n") + 1] or data  # a line may have been cut in a letter
         found = sniff(data, path.name)

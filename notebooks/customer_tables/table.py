@@ -15,7 +15,7 @@ from customer_tables.columns import read_columns
 from customer_tables.errors import UserError
 from customer_tables.memory import require_memory
 from customer_tables.names import full_name, normalise
-from customer_tables.parquet import read_json_lines, read_parquet
+from customer_tables.parquet import read_json, read_parquet
 from customer_tables.rows import Raw, assemble, name_columns, read_rows
 from customer_tables.sniff import load_content, sniff
 from customer_tables.source import FOUND_OUT, Options, summands
@@ -34,7 +34,7 @@ def read_table(
     text_columns: Collection[str] = (),
     lenient: bool = False,
 ) -> Reading:
-    """Read a table from CSV, TSV, lines of JSON, Parquet or a workbook, or gzip or ZIP of one.
+    """Read a table from CSV, TSV, JSON, Parquet or a workbook, or gzip or ZIP of one.
 
     The format is found by content, not name. What is unambiguous is repaired, counted
     and listed in ``changes``; what could mean two things is refused, with the option that settles
@@ -64,7 +64,7 @@ def read_table(
         raise UserError("the file is no workbook and has no sheets", name, "leave --sheet out")
     about = {"name": name, "format": form, "compression": packed}
     if form in ("parquet", "json"):
-        raw = (read_parquet if form == "parquet" else read_json_lines)(data, name)
+        raw = (read_parquet if form == "parquet" else read_json)(data, name)
     elif form == "excel":
         raw, about["sheet"] = read_workbook(data, name, options.sheet or None)
     else:
