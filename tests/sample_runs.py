@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sample_run import HOSTILE
 
 from segmentation.palette import COLOURS, MARKERS
 
@@ -96,15 +95,9 @@ def write_run(
     return folder
 
 
-def two_runs(folder: Path, hostile: bool = False) -> tuple[Path, Path]:
+def two_runs(folder: Path) -> tuple[Path, Path]:
     """Write two runs on the same customers: some change segment, and one segment is new."""
     before, after = labels(90, 120, 150), labels(90, 120, 150)
     after.iloc[80:110], after.iloc[300:] = 3, 4
-    more: dict[str, Any] = {"generated": True}
-    metrics = None
-    if hostile:
-        more |= {"names": [f"{NAMES[0]} {HOSTILE[0]}", *HOSTILE[1:3], HOSTILE[5]]}
-        more |= {"title": HOSTILE[0], "nouns": HOSTILE[3], "noun": HOSTILE[4]}
-        metrics = {"clustering": {HOSTILE[0]: 1.0}}
-    first = write_run(folder / "first", before, quick=True, metrics=metrics, **more)
-    return first, write_run(folder / "second", after, parameters={"k": 4}, **more)
+    first = write_run(folder / "first", before, quick=True, generated=True)
+    return first, write_run(folder / "second", after, parameters={"k": 4}, generated=True)

@@ -17,10 +17,9 @@ from fitted import fit_model
 from machine import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import sync_playwright
-from sample_run import ACTIVE as INERT
-from sample_run import HOSTILE, context, poisoned, report, run, write_results
+from sample_run import context, report, run, write_results
 from sample_runs import two_runs
-from test_notebook_page import hostile_notebook, notebook
+from test_notebook_page import notebook
 
 from customer_tables.storage import write_json
 from customer_tables.table import read_table
@@ -53,9 +52,6 @@ SHOP_DATASET = build_dataset(
     Path("shop/dataset.toml"),
 )
 PAGES = ("start", "notebook", "comparison", "drift")
-# What could act, beside the start page's own script, its data and the parts that it shows.
-FOREIGN = f"""[...document.querySelectorAll("{", ".join(INERT)}, meta[http-equiv=refresh]")]
-  .filter(e => !e.closest('.scripted') && !e.matches('body > script')).map(e => e.outerHTML)"""
 
 
 @pytest.fixture(scope="module")
@@ -66,22 +62,20 @@ def browser():
         running.close()
 
 
-def write_pages(folder: Path, hostile: bool) -> dict[str, Path]:
+def write_pages(folder: Path) -> dict[str, Path]:
     """Write one page of each kind, with every notice that it can carry."""
-    spoilt = poisoned if hostile else lambda content: content
     notices = {"quick": True, "generated": True, "k_set_by_hand": True}
-    write_results(folder, spoilt(report() | notices) | {"model": "model.json"})
-    model = fit_model(SHOP_DATASET, shop_table(400), 3, " ".join(HOSTILE) if hostile else "Kind")
-    write_json(folder / "model.json", model)
-    start = start_page.render_index(folder, run=spoilt(run()))
+    write_results(folder, report() | notices | {"model": "model.json"})
+    write_json(folder / "model.json", fit_model(SHOP_DATASET, shop_table(400), 3))
+    start = start_page.render_index(folder, run=run())
     executed = folder / "notebooks" / "04_kmeans.ipynb"
-    nbformat.write(hostile_notebook() if hostile else notebook(), executed)
+    nbformat.write(notebook(), executed)
     page = executed.with_suffix(".html")
-    about = spoilt(context(quick=True, up_to_date=False))
+    about = context(quick=True, up_to_date=False)
     notebook_page.render_notebook(executed, page, context=about)
-    compared = write_comparison(*two_runs(folder / "runs", hostile))
+    compared = write_comparison(*two_runs(folder / "runs"))
     drifted = folder / "drift.html"
-    drifted.write_text(drift_page(" ".join(HOSTILE) if hostile else ""), encoding="utf-8")
+    drifted.write_text(drift_page(), encoding="utf-8")
     return dict(zip(PAGES, (start, page, compared, drifted), strict=True))
 
 
@@ -100,29 +94,22 @@ def shop_table(rows: int) -> pd.DataFrame:
     return table.mask(rng.uniform(size=table.shape) < [0, 0.1, 0.1, 0.1, 0])
 
 
-def drift_page(added: str) -> str:
+def drift_page() -> str:
     """Render the page about a period in which balances doubled."""
     known = load_dataset("credit_card")
     table = read_table(known.source_path).table.head(1200)
     model = fit_model(known, table, 6, "High spenders of kind")
     dearer = table.tail(900).assign(BALANCE=lambda t: t["BALANCE"] * 2)
-    entries = [entry | {"name": f"{entry['name']}{added}"} for entry in model["segments"]]
-    labels = {entry["segment"]: entry["name"] for entry in entries}
-    named = model | {"segments": entries}
-    before, now = (score_customers(named, part) for part in (table, dearer))
+    labels = {entry["segment"]: entry["name"] for entry in model["segments"]}
+    before, now = (score_customers(model, part) for part in (table, dearer))
     lists = [scored.assigned["segment"].map(labels) for scored in (before, now)]
     followed = follow_customers(*lists, list(labels.values()))
-    return drift_files(named, compare_scored(named, now), followed, f"march {added}")["index.html"]
+    return drift_files(model, compare_scored(model, now), followed, "march")["index.html"]
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    return write_pages(tmp_path_factory.mktemp("plain"), hostile=False)
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    return write_pages(tmp_path_factory.mktemp("hostile"), hostile=True)
+    return write_pages(tmp_path_factory.mktemp("plain"))
 
 
 @contextmanager
@@ -264,29 +251,6 @@ def test_switches_show_the_code_of_a_section_of_the_page_and_all_rows(browser, t
         page.get_by_text("All 40 rows").click()
         page.emulate_media(media="print")
         assert seen(page)[0] == [] and seen(page)[2] == 20 + 8 + 8 + 40
-
-
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("policy", ["kept", "stripped"])
-def test_hostile_names_do_nothing(browser, hostile, tmp_path, name, policy):
-    path = hostile[name]
-    if policy == "stripped":
-        # What an old browser, or a tool that rewrites pages, leaves of the second line of defence.
-        html, removed = re.subn(
-            r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", path.read_text("utf-8")
-        )
-        assert removed == 1
-        path = tmp_path / "page.html"
-        path.write_text(html, encoding="utf-8")
-    with opened(browser, path, width=400) as page:
-        page.evaluate(UNFOLD)
-        page.wait_for_timeout(200)
-        assert page.title() != "run"
-        assert page.url == path.as_uri()
-        assert page.evaluate(FOREIGN) == []
-        assert page.evaluate("document.scripts.length") == (2 if name == "start" else 0)
-        assert page.evaluate(TOO_WIDE) == []
-        assert HOSTILE[0] in page.inner_text("body")
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -17,7 +17,7 @@ import pandas as pd
 import planted
 import pytest
 from bs4 import BeautifulSoup
-from test_browser import UNFOLD, browser, opened  # noqa: F401 (a fixture)
+from test_browser import TOO_WIDE, UNFOLD, browser, opened  # noqa: F401 (a fixture)
 
 from runner.pages import TEMPLATES
 from segmentation import later_period
@@ -313,9 +313,11 @@ def test_no_page_acts_on_its_data_even_without_its_policy(run, browser):  # noqa
         path = path.with_name(f"looked-at-{path.name}")
         path.write_text(html, encoding="utf-8")
         try:
-            with opened(browser, path, beside=(run.results.as_uri(), run.work.as_uri())) as page:
+            beside = (run.results.as_uri(), run.work.as_uri())
+            with opened(browser, path, width=400, beside=beside) as page:
                 page.evaluate(UNFOLD)
                 page.wait_for_timeout(100)
+                assert page.evaluate(TOO_WIDE) == [], name
                 assert page.title() != "taken", name
                 assert page.url == path.as_uri()
                 active = (
