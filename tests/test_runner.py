@@ -406,7 +406,7 @@ def test_a_disk_that_takes_no_more_leaves_the_earlier_results(done, capsys, monk
 @pytest.mark.parametrize(
     ("argv", "what", "remedy"),
     [
-        ("--set strat=1", "no notebook has a parameter 'strat'", "did you mean start?"),
+        ("--set strat=1", "no notebook has a parameter 'strat'", "did you mean 'start'?"),
         ("--set start=many", "start is a whole number, not 'many'", "its default is 1"),
         ("--set start=1.0", "start is a whole number", "its default is 1"),
         ("--set start=", "start is a whole number", "its default is 1"),
@@ -417,7 +417,7 @@ def test_a_disk_that_takes_no_more_leaves_the_earlier_results(done, capsys, monk
         ("--set dataset=mall", "dataset is not set this way", "--dataset"),
         ("--set start", "'start' sets nothing", "NAME=VALUE"),
         ("--set next_period=none.csv", "there is no file 'none.csv'", "did you mean"),
-        ("--from tabel", "there is no notebook 'tabel'", "did you mean table?"),
+        ("--from tabel", "there is no notebook 'tabel'", "did you mean 'table'?"),
         ("--only 07", "there is no notebook '07'", "01, 02, 03"),
         ("--only 02 --force", "does not go together", "leave"),
         ("--dataste mall", "there is no option --dataste", "--dataset?"),

@@ -17,13 +17,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, cast
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
+from customer_tables.text import did_you_mean
 
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
@@ -173,9 +173,8 @@ def _unopened(path: Path, error: OSError) -> UserError:
     """Say why a file cannot be opened, with the nearest name where there is none of that name."""
     if isinstance(error, FileNotFoundError):
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        close = get_close_matches(path.name, near, 1)
         what = "there is no such file"
-        remedy = f"did you mean {close[0]!r}?" if close else "check the path"
+        remedy = did_you_mean(path.name, near, "check the path")
     elif isinstance(error, IsADirectoryError):
         what, remedy = "this is a folder, not a file", "give the file in it"
     else:

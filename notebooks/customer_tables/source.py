@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 from customer_tables.errors import UserError
+from customer_tables.text import did_you_mean
 
 SPELT = {  # how options may be spelt, in small letters, and what they stand for
     "decimal": {".": ".", ",": ",", "point": ".", "comma": ","},
@@ -96,8 +96,7 @@ def with_roles(roles: Roles, text: str) -> str:
 
 def unknown_role(role: str, known: Iterable[str]) -> UserError:
     """Return the error that a table has no such role."""
-    close = get_close_matches(role, list(known), 1)
-    remedy = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)[:300]}"
+    remedy = did_you_mean(role, known, f"known: {', '.join(known)[:300]}")
     return UserError(f"this table has no role {role[:80]!r}", f"--role {role[:80]}=...", remedy)
 
 

@@ -169,4 +169,4 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 def did_you_mean(text: str, names: Iterable[str], otherwise: str) -> str:
     """Suggest the name that resembles a mistaken one, where there is one."""
     close = get_close_matches(text, list(names), 1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else otherwise
+    return f"did you mean {close[0]!r}?" if close else otherwise

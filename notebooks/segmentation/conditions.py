@@ -50,7 +50,8 @@ class Customers:
         self.table = {c.name: _values(customers[c.name], c.kind) for c in columns}
         self.table |= {f.name: _values(features[f.name], f.kind) for f in dataset.features}
         self.nouns = dataset.nouns
-        self.says = {_normal(text): words for text, words in dataset.says.items()}
+        says, parse = dataset.says, expressions.parse  # by each condition as it is written
+        self.says = {expressions.written(parse(text)): words for text, words in says.items()}
         self._found: dict[str, np.ndarray] = {}
 
     def rows(self, formula: str | ast.expr) -> np.ndarray:
@@ -221,11 +222,6 @@ def _values(values: pd.Series, kind: str) -> np.ndarray:
     if kind == "yes_no":
         return (as_words(values, kind) == "yes").to_numpy()
     return values.to_numpy(dtype=float, na_value=np.nan)
-
-
-def _normal(condition: str) -> str:
-    """Return a condition as it is written where it was read."""
-    return expressions.written(expressions.parse(condition))
 
 
 @lru_cache(maxsize=1024)

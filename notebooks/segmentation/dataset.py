@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import math
 import re
@@ -30,7 +29,7 @@ from pydantic.dataclasses import dataclass
 from customer_tables.errors import UserError
 from customer_tables.names import normalise
 from customer_tables.source import Source
-from customer_tables.text import printable
+from customer_tables.text import did_you_mean, printable
 from customer_tables.vocabulary import ROLES
 from segmentation import expressions
 from segmentation.claims import claim
@@ -342,11 +341,10 @@ def locate_dataset(name_or_path: str | Path) -> Path:
             if candidate.is_file():
                 return candidate.resolve()
     known = sorted(path.parent.name for path in DATA_FOLDER.glob("*/dataset.toml"))
-    close = difflib.get_close_matches(str(name_or_path), known, 1)
     raise UserError(
         f"there is no dataset {str(name_or_path)[:80]!r}",
         where=f"datasets here: {', '.join(known)}; or give a folder or .toml file of your own",
-        remedy=f"did you mean {close[0]!r}?" if close else "check the name or path",
+        remedy=did_you_mean(str(name_or_path), known, "check the name or path"),
     )
 
 
@@ -397,10 +395,8 @@ def build_dataset(content: dict[str, Any], path: Path) -> Dataset:
     )
     for what, remedy in _contradictions(dataset, file):
         raise UserError(what[:300], where=str(path), remedy=remedy[:300])
-    priced = (
-        _in_currency(parts, dataset.currency) for parts in (dataset.columns, dataset.features)
-    )
-    columns, features = map(_with_distinct_labels, priced)
+    parts = (dataset.columns, dataset.features)
+    columns, features = (_with_units_and_labels(each, dataset.currency) for each in parts)
     values = tuple(_complete(value, dataset) for value in dataset.values)
     return replace(dataset, columns=columns, features=features, values=values)
 
@@ -413,19 +409,13 @@ def _complete(value: Value, dataset: Dataset) -> Value:
     return replace(value, label=value.label or value.column.replace("_", " "), unit=unit)
 
 
-def _in_currency(parts: tuple[Any, ...], currency: str) -> tuple[Any, ...]:
-    """Give money the dataset's currency as its unit, where it has none of its own."""
-    return tuple(
-        replace(part, unit=currency) if part.kind == "money" and not part.unit else part
-        for part in parts
-    )
-
-
-def _with_distinct_labels(parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Add the name to every label that stands for several columns, or several features."""
+def _with_units_and_labels(parts: tuple[Any, ...], currency: str) -> tuple[Any, ...]:
+    """Give money the currency where it has no unit; add the name to labels that several share."""
     labels = Counter(part.label or part.name for part in parts)
     distinct = []
     for part in parts:
+        if part.kind == "money" and not part.unit:
+            part = replace(part, unit=currency)
         if labels[part.label] > 1:
             name = f" ({part.name})"
             label = printable(part.label, max(LABEL - len(name), 20)) + name
@@ -584,9 +574,7 @@ def _named_parts(dataset: Dataset) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+    return did_you_mean(name, known, f"known: {', '.join(known)}")
 
 
 def match_columns(header: Iterable[str], dataset: Dataset) -> dict[str, str]:

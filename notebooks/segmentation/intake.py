@@ -157,7 +157,8 @@ def _read(
     if source.grain != "transaction":
         _refuse_people(people)
         given_columns = [column for columns in roles.values() for column in columns]
-        kept = text_columns(known) + (given_columns if _names_text(known, roles) else [])
+        texts = any(c.name in roles and c.kind in ("id", "category", "text") for c in known.columns)
+        kept = text_columns(known) + (given_columns if texts else [])
         lenient = not any(c.kind == "date" and c.required for c in known.columns)
         return _renamed(read_table(path, options, text_columns=kept, lenient=lenient), known, roles)
     people = people or ((known.locate(source.demographics), "") if source.demographics else None)
@@ -169,11 +170,6 @@ def _read(
         if roles or not source.package:
             source = complete(lines, source, roles)
         return _aggregate(lines, source, people, cut)[0]
-
-
-def _names_text(known: Dataset, roles: Roles) -> bool:
-    """Whether a role was given for a column of identifiers or words, to be kept as written."""
-    return any(c.name in roles and c.kind in ("id", "category", "text") for c in known.columns)
 
 
 def _renamed(reading: Reading, known: Dataset, roles: Roles) -> Reading:

@@ -276,7 +276,7 @@ def match_table(table: Path, roles: str = "") -> tuple[str, str]:
     fit = "fit" if len(strange) > 1 else "fits"
     unknown = f", in which {_listed(strange)} {fit} nothing" if strange else ""
     offers = [
-        f"{column}: is {lost} meant? --role {lost}={_quoted(column)}"
+        f"{column}: is {lost} meant? --role {lost}=" + (f'"{column}"' if " " in column else column)
         for lost, column in near.items()
         if column
     ]
@@ -303,10 +303,6 @@ def _agreed(near: dict[str, str]) -> bool:
     listed = ", ".join(f"{column} for {lost}" for lost, column in near.items())
     print(f"Is this meant: {listed}? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _quoted(column: str) -> str:
-    return f'"{column}"' if " " in column else column
 
 
 def _listed(names: list[str]) -> str:

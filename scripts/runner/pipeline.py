@@ -75,7 +75,8 @@ def run(plan: Plan) -> int:
         for line in terminal.found(results):
             progress.say(line)
         word = "Report" if changed else "Nothing to do; the report is"
-        progress.say(f"{word}: {_first_page(results)}")
+        pages = [results / "index.html", *sorted((results / "notebooks").glob("*.html")), results]
+        progress.say(f"{word}: {next(page for page in pages if page.exists())}")
         progress.say(f"Explore it: {terminal.explore()}")
         terminal.follow(source.dataset, results)
     return DONE
@@ -126,8 +127,3 @@ def _bring_up_to_date(work: Work) -> bool:
     finishing.finish(work)
     work.place.publish()
     return True
-
-
-def _first_page(results: Path) -> Path:
-    pages = [results / "index.html", *sorted((results / "notebooks").glob("*.html")), results]
-    return next(page for page in pages if page.exists())

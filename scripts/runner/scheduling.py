@@ -36,11 +36,14 @@ def run_stages(work: Work) -> None:
 
 
 async def _run_stages(work: Work) -> None:
+    series = work.plan.series
     async with Kernels(work.plan.folder, work.place.private, work.place.log) as kernels:
         schedule = _Schedule(work, kernels)
         try:
             async with asyncio.TaskGroup() as group:
-                for stage in _in_turn(work.plan.series):
+                # First what most others wait for; among the rest the later ones, which take longer.
+                waited_for = {s: (len(dependents(s, series)), s.number) for s in series}
+                for stage in sorted(series, key=lambda s: waited_for[s], reverse=True):
                     group.create_task(schedule.settle(stage))
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
@@ -71,7 +74,8 @@ class _Schedule:
                 await self._run(stage, key)
             else:
                 work.skipped.add(stage.number)
-        if not self._narrow and _is_large(work.place.tree):
+        table = work.place.tree / "stages" / "01_customers.parquet"
+        if not self._narrow and table.is_file() and table.stat().st_size > _LARGE:
             # The table should not be in memory twice: one place less, and nothing loaded ahead.
             self._narrow = True
             for _ in range(_AT_ONCE - 1):
@@ -106,19 +110,6 @@ class _Schedule:
         stamp = records.Stamp(key, hashes, began, took, cells, peak_memory)
         records.write_stamp(tree, stage, stamp)
         work.progress.done(stage, seconds)
-
-
-def _in_turn(series: tuple[Stage, ...]) -> list[Stage]:
-    """Order stages by who goes first where several could run.
-
-    Those that most others wait for do; among the rest the later ones, which take longer.
-    """
-    return sorted(series, key=lambda s: (len(dependents(s, series)), s.number), reverse=True)
-
-
-def _is_large(tree: Path) -> bool:
-    customers = tree / "stages" / "01_customers.parquet"
-    return customers.is_file() and customers.stat().st_size > _LARGE
 
 
 def _names(work: Work, stage: Stage) -> list[str]:

@@ -64,7 +64,8 @@ def content(results: Path, run: Mapping[str, Any]) -> dict[str, Any]:
         for path in sorted((results / "stages").glob("*_findings.json"))
     ]
     report["verdict"]["reasons"] += [text for found in findings for text in found["reasons"]]
-    prediction = _prediction(results)
+    told = results / "stages" / "09_prediction.json"  # how well segments predict
+    prediction = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
     report["answer"][1:1] = prediction.get("answer", [])
     segments, stages = report["segments"], run.get("stages") or ()
     model, control = _model(results, report), report.get("control")
@@ -249,12 +250,6 @@ def _mosaic(segments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     below = bars[0]["parts"] if bars else []
     bands = flow_bands(np.eye(len(segments)), above, below, set(), by_count=False) if bars else []
     return {"customers": above, "values": bars, "bands": bands}
-
-
-def _prediction(results: Path) -> dict[str, Any]:
-    """Read what notebook 09 says of how well segments predict; empty where there is nothing."""
-    path = results / "stages" / "09_prediction.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _largest_effect(report: Mapping[str, Any]) -> float:
