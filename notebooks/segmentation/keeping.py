@@ -95,8 +95,27 @@ class Change:
         return shlex.join(self.command)
 
 
-def change(segments: Any, segment: int, new: dict[str, str]) -> Change:
-    """Change how a segment of a run's `Segments` is named and advised, as its method says."""
+def change(segments: Any, segment: int, **new: str) -> Change:
+    """Show how another name, condition or advice of a segment would be kept; write nothing.
+
+    Its method `write` writes it into dataset.toml in the results folder, comments kept, and
+    returns the command that makes the report. A name has a condition over the members and is
+    printed only while that holds; a segment without a kind of its own gets one, from its
+    profile and from what sets it apart.
+
+    Parameters
+    ----------
+    segments : Segments
+    segment : int
+    **new : str
+        name and when (its condition); advice and avoid, in place of what is printed now, with
+        advice_when and avoid_when; measure; leave_out. Without any, what holds is shown.
+
+    Raises
+    ------
+    UserError
+        If it cannot be, such as a condition over a column that there is not.
+    """
     unknown = sorted(new.keys() - {*PARTS})
     if unknown or segment not in segments.names:
         raise UserError(
@@ -120,7 +139,13 @@ def change(segments: Any, segment: int, new: dict[str, str]) -> Change:
 
 
 def adopt(segments: Any) -> Change:
-    """Make the number of segments of a `Segments` the run's, as its method says."""
+    """Show how this number of segments would be kept in dataset.toml; as `change`, otherwise.
+
+    Raises
+    ------
+    UserError
+        If this is a trial with features or weights of its own.
+    """
     path, before, there, document, _ = _opened(segments)
     _keep_k(document, segments)
     both = {"now": segments.run.names, "then": segments.names}
@@ -253,9 +278,29 @@ def _archetype(own: Name, effects: pd.Series, new: dict[str, str]) -> tomlkit.it
 # --- a selection ----------------------------------------------------------------------------------
 
 
-def campaign(segments: Any, mask: np.ndarray, name: str, action: str) -> pd.DataFrame:
-    """Write some customers of a run's `Segments` as a campaign's list, as its method says."""
-    run, folder = segments.run, segments.ws.folder
+def campaign(
+    segments: Any, rows: pd.Series | np.ndarray, name: str, action: str = ""
+) -> pd.DataFrame:
+    """Write some customers as a list with a control group, by the rules of notebook 06.
+
+    It goes to selections/ in the results, readable by its owner only; no list is overwritten.
+    Customers for whom the advice of their segment makes no sense are left out. Returned are the
+    list's size and what its control group would show.
+
+    Parameters
+    ----------
+    segments : Segments
+    rows : array-like
+        Identifiers, places, or a mask.
+    name, action : str
+        What the list is called, and what it is for.
+
+    Raises
+    ------
+    UserError
+        If there are too few customers, or a list of that name.
+    """
+    run, folder, mask = segments.run, segments.ws.folder, segments._rows(rows)
     path = folder / "selections" / f"{slug(name, default='selection')}.csv"
     naming, labels = _Naming.of(run, run.known), run.customers["segment"]
     for segment, own in naming.names.items():
@@ -273,13 +318,15 @@ def campaign(segments: Any, mask: np.ndarray, name: str, action: str) -> pd.Data
     given = DEFAULTS | report.get("parameters", {}).get("06", {})
     found = assignment_confidence(distances(run.matrix[mask].to_numpy(), run.centres))
     parts = labels[mask], run.customers["name"][mask], found.set_axis(run.matrix.index[mask])
-    rows, _ = campaigns.customer_list(*parts, raw=given["raw"])
-    rows = rows.sort_values("confidence", ascending=False, kind="stable")
+    listed, _ = campaigns.customer_list(*parts, raw=given["raw"])
+    listed = listed.sort_values("confidence", ascending=False, kind="stable")
     about: dict[str, Any] = {"action": action or "none is advised", "model": model[:12]}
     about |= {"campaign": f"{path.stem}-{model[:8]}", "raw": given["raw"]}
-    control = campaigns.control_group(rows["confidence"], about["campaign"], given["control_share"])
+    control = campaigns.control_group(
+        listed["confidence"], about["campaign"], given["control_share"]
+    )
     about |= {"control": control.to_numpy(), "columns": run.known.campaign}
-    content = campaigns.campaign_list(rows, **about).to_csv(index=False, lineterminator="\n")
+    content = campaigns.campaign_list(listed, **about).to_csv(index=False, lineterminator="\n")
     write_private(path, content.encode())
     table = campaigns.power_table({name: control}, given["response"], given["response_uplift"])
     table.attrs["caption"] = f"Written: {session.near(path)}, and what its control group would show"

@@ -333,61 +333,7 @@ class Segments:
 
     # --- keeping what was found -------------------------------------------------------------------
 
-    def change(self, segment: int, **new: str) -> keeping.Change:
-        """Show how another name, condition or advice of a segment would be kept; write nothing.
-
-        Its method `write` writes it into dataset.toml in the results folder, comments kept, and
-        returns the command that makes the report. A name has a condition over the members and is
-        printed only while that holds; a segment without a kind of its own gets one, from its
-        profile and from what sets it apart.
-
-        Parameters
-        ----------
-        **new : str
-            name and when (its condition); advice and avoid, in place of what is printed now, with
-            advice_when and avoid_when; measure; leave_out. Without any, what holds is shown.
-
-        Raises
-        ------
-        UserError
-            If it cannot be, such as a condition over a column that there is not.
-        """
-        return keeping.change(self, segment, new)
-
-    def adopt(self) -> keeping.Change:
-        """Show how this number of segments would be kept in dataset.toml; as `change`, otherwise.
-
-        Raises
-        ------
-        UserError
-            If this is a trial with features or weights of its own.
-        """
-        return keeping.adopt(self)
-
-    def campaign(self, rows: pd.Series | np.ndarray, name: str, action: str = "") -> pd.DataFrame:
-        """Write some customers as a list with a control group, by the rules of notebook 06.
-
-        It goes to selections/ in the results, readable by its owner only; no list is overwritten.
-        Customers for whom the advice of their segment makes no sense are left out.
-
-        Parameters
-        ----------
-        rows : array-like
-            Identifiers, places, or a mask.
-        name, action : str
-            What the list is called, and what it is for.
-
-        Returns
-        -------
-        DataFrame
-            The list's size and what its control group would show.
-
-        Raises
-        ------
-        UserError
-            If there are too few customers, or a list of that name.
-        """
-        return keeping.campaign(self, self._rows(rows), name, action)
+    change, adopt, campaign = keeping.change, keeping.adopt, keeping.campaign
 
     # --- trying something else --------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ NOTEBOOKS, RUN = ROOT / "notebooks", ROOT / "scripts" / "run.py"
 
 
 def _run(folder: Path, settings: Settings) -> Result:
-    call(RUN, "--results", folder / "results", *settings["options"].split())
+    options = settings["options"].format(folder=folder).split()
+    call(RUN, "--results", folder / "results", *options)
     return {}
 
 
@@ -50,9 +52,12 @@ OF_NETWORKS = ("embedded", "quoted")  # of notebook 08's numbers; sentences quot
 NEAR = 1e-9
 
 
-def _by_run(folder: Path, settings: Settings) -> Result:
-    _run(folder, settings)
-    return _printed(folder / "results")
+def _by_run(key: str, folder: Path, settings: Settings) -> Result:
+    """Run with the options of a setting: "again" on a copy of finished results, others anew."""
+    if key == "again":
+        shutil.copytree(folder / "results", folder / key)
+    call(RUN, "--results", folder / key, *settings[key].split())
+    return _printed(folder / key)
 
 
 def _plain(folder: Path, settings: Settings) -> Result:
@@ -125,18 +130,6 @@ def _look(folder: Path, settings: Settings) -> Result:
     return {}
 
 
-def _again_with_k(folder: Path, settings: Settings) -> Result:
-    """Run a copy of finished results again, with another number of segments."""
-    shutil.copytree(folder / "results", folder / "again")
-    call(RUN, "--results", folder / "again", *settings["again"].split())
-    return _printed(folder / "again")
-
-
-def _new_with_k(folder: Path, settings: Settings) -> Result:
-    call(RUN, "--results", folder / "new", *settings["new"].split())
-    return _printed(folder / "new")
-
-
 def _import_papermill(folder: Path, settings: Settings) -> Result:
     call("-c", "import papermill")
     return {}
@@ -160,11 +153,6 @@ def _write_table(folder: Path, settings: Settings) -> None:
     shutil.rmtree(made)
 
 
-def _run_on_table(folder: Path, settings: Settings) -> Result:
-    options = f"--input {folder / 'table.csv'} {settings['options']}"
-    return _look(folder, {"options": options})
-
-
 def growth(cases: list[tuple[Settings, Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """Exponent of time over rows by least squares on logarithms, and memory beyond the table's.
 
@@ -186,12 +174,16 @@ def growth(cases: list[tuple[Settings, Mapping[str, Any]]]) -> list[dict[str, An
     return found
 
 
+TABLE = "--input {folder}/table.csv"
 ALL = " ".join(stage.number for stage in SERIES)
 ENTRIES = (
     Entry(
         name="end-to-end",
         title="The full run",
-        ways={"run.py": _by_run, "the plain way: papermill and nbconvert": _plain},
+        ways={
+            "run.py": partial(_by_run, "options"),
+            "the plain way: papermill and nbconvert": _plain,
+        },
         full=({"rows": 8950, "stages": ALL, "options": "", "quick": False},),
         quick=({"rows": 8950, "stages": "01", "options": "--quick --only 01", "quick": True},),
         equal=_same_tables,
@@ -209,7 +201,10 @@ ENTRIES = (
     Entry(
         name="another-k",
         title="A rerun with another number of segments",
-        ways={"run.py --from 04 --set k=5": _again_with_k, "a new run with k=5": _new_with_k},
+        ways={
+            "run.py --from 04 --set k=5": partial(_by_run, "again"),
+            "a new run with k=5": partial(_by_run, "new"),
+        },
         full=({"options": "", "again": "--from 04 --set k=5", "new": "--set k=5"},),
         quick=(dict.fromkeys(("options", "again", "new"), "--quick --only 01"),),
         prepare=_run,
@@ -229,9 +224,9 @@ ENTRIES = (
     Entry(
         name="growth",
         title="A run on a growing table",
-        ways={"run.py": _run_on_table},
-        full=tuple({"rows": n, "options": ""} for n in (10_000, 100_000, 300_000, 1_000_000)),
-        quick=({"rows": 300, "options": "--quick --only 01"},),
+        ways={"run.py": _look},
+        full=tuple({"rows": n, "options": TABLE} for n in (10_000, 100_000, 300_000, 1_000_000)),
+        quick=({"rows": 300, "options": f"{TABLE} --quick --only 01"},),
         prepare=_write_table,
         figures=growth,
         rounds=1,
