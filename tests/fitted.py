@@ -6,6 +6,7 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -79,6 +80,21 @@ def fit_model(known: Dataset, table: pd.DataFrame, k: int, name: str = "Kind") -
     return build_model(
         known, prepared.cleaned.fills, prepared.steps, fit.centres, entries, training
     )
+
+
+def shop_table(rows: int) -> pd.DataFrame:
+    """Draw clients of a shop as its file has them, with gaps and values outside the ranges."""
+    rng = np.random.default_rng(rows)
+    table = pd.DataFrame(
+        {
+            "client": [f"c{n:04d}" for n in range(rows)],
+            "spent": rng.lognormal(3, 1, rows).round(2),
+            "visits": rng.poisson(3, rows) * rng.choice([1.0, 200.0], rows, p=[0.95, 0.05]),
+            "online": rng.uniform(-0.1, 1.1, rows).round(3),
+            "member": rng.choice([0, 1], rows),
+        }
+    )
+    return table.mask(rng.uniform(size=table.shape) < [0, 0.1, 0.1, 0.1, 0])
 
 
 def assert_scored(found: pd.DataFrame, assigned: pd.DataFrame, within: float = 1e-9) -> None:

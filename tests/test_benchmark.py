@@ -138,7 +138,7 @@ def first_runs(tmp_path_factory):
     def run_or_copy(folder, settings):
         if (folder / "results").exists():
             return run(folder, settings)
-        shutil.copytree(made(settings["options"]), folder / "results")
+        shutil.copytree(made(settings["options"].format(folder=folder)), folder / "results")
         return {}
 
     with pytest.MonkeyPatch.context() as patch:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from axe_playwright_python import sync_playwright as axe
 from conftest import SHOP
-from fitted import fit_model
+from fitted import fit_model, shop_table
 from machine import chromium
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import sync_playwright
@@ -77,21 +77,6 @@ def write_pages(folder: Path) -> dict[str, Path]:
     drifted = folder / "drift.html"
     drifted.write_text(drift_page(), encoding="utf-8")
     return dict(zip(PAGES, (start, page, compared, drifted), strict=True))
-
-
-def shop_table(rows: int) -> pd.DataFrame:
-    """Draw clients of a shop as its file has them, with gaps and values outside the ranges."""
-    rng = np.random.default_rng(rows)
-    table = pd.DataFrame(
-        {
-            "client": [f"c{n:04d}" for n in range(rows)],
-            "spent": rng.lognormal(3, 1, rows).round(2),
-            "visits": rng.poisson(3, rows) * rng.choice([1.0, 200.0], rows, p=[0.95, 0.05]),
-            "online": rng.uniform(-0.1, 1.1, rows).round(3),
-            "member": rng.choice([0, 1], rows),
-        }
-    )
-    return table.mask(rng.uniform(size=table.shape) < [0, 0.1, 0.1, 0.1, 0])
 
 
 def drift_page() -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import SHOP
-from fitted import Prepared, fit_model
+from fitted import Prepared, fit_model, shop_table
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from planted import TEXTS as HOSTILE_TEXTS
@@ -234,15 +234,7 @@ def test_any_manifest_is_repeated_or_refused(tmp_path_factory, place, value):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """Return a saved model, and the table that it was trained on."""
-    generator = np.random.default_rng(3)
-    table = pd.DataFrame(
-        {
-            "client": [f"C{i:03d}" for i in range(120)],
-            "spent": np.exp(generator.normal(3, 1, 120)),
-            "visits": 1.0 + generator.poisson(5, 120),
-            "online": generator.uniform(0, 1, 120),
-        }
-    )
+    table = shop_table(120)
     path = tmp_path_factory.mktemp("model") / "model.json"
     write_json(path, fit_model(SHOP_DATASET, table, 3, name="<b>"))
     return path, table

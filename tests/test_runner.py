@@ -420,7 +420,7 @@ def test_a_disk_that_takes_no_more_leaves_the_earlier_results(done, capsys, monk
         ("--from tabel", "there is no notebook 'tabel'", "did you mean 'table'?"),
         ("--only 07", "there is no notebook '07'", "01, 02, 03"),
         ("--only 02 --force", "does not go together", "leave"),
-        ("--dataste mall", "there is no option --dataste", "--dataset?"),
+        ("--dataste mall", "there is no option --dataste", "'--dataset'?"),
         ("customers.csv", "belongs to no option", "--input"),
         ("--dataset credit_crad", "there is no dataset", "credit_card"),
         ("--dataset auto", "there is no table to infer", "add --input"),

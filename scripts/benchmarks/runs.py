@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.files import call
-from benchmarks.measure import Entry, Equality, Result, Settings, goal
+from benchmarks.measure import Entry, Result, Settings, equal_results, goal
 from runner import ROOT
 from segmentation.stages import SERIES
 
@@ -45,11 +45,7 @@ def _one_by_one(
 
 # --- the whole run ------------------------------------------------------------------------------
 
-# Networks are trained one by one there; control groups are drawn by the model's checksum, in which
-# the last bits of the centres count.
-MAY_DIFFER = ("tables/05_", "tables/08_embedded", "tables/06_control_groups")
 OF_NETWORKS = ("embedded", "quoted")  # of notebook 08's numbers; sentences quote both kinds
-NEAR = 1e-9
 
 
 def _by_run(key: str, folder: Path, settings: Settings) -> Result:
@@ -88,25 +84,6 @@ def _printed(results: Path) -> Result:
             found["tables/08_embedded_metrics"] = flat.loc[:, networks]
     shutil.rmtree(results)
     return found
-
-
-def _same_tables(results: Mapping[str, Result], settings: Settings) -> Equality:
-    """Whether all that is printed is equal, but for what is said above to differ."""
-    ours, theirs = results.values()
-    if set(ours) != set(theirs):
-        return False, f"tables differ: {sorted(set(ours) ^ set(theirs))[:5]}"
-    differ = []
-    for name in sorted(ours):
-        try:
-            pd.testing.assert_frame_equal(ours[name], theirs[name], rtol=NEAR, atol=NEAR)
-        except AssertionError:
-            differ.append(name)
-    others = [name for name in differ if not name.startswith(MAY_DIFFER)]
-    equal = f"{len(ours) - len(differ)} of {len(ours)} tables equal to 1e-9"
-    if others:
-        return False, f"{equal}; these differ: {', '.join(others)}"
-    why = "hold networks trained one by one, or are drawn by the model's checksum"
-    return True, f"{equal}; {', '.join(differ)} {why}" if differ else equal
 
 
 # --- a quick look, nothing to do, and growing tables ---------------------------------------------
@@ -186,7 +163,12 @@ ENTRIES = (
         },
         full=({"rows": 8950, "stages": ALL, "options": "", "quick": False},),
         quick=({"rows": 8950, "stages": "01", "options": "--quick --only 01", "quick": True},),
-        equal=_same_tables,
+        equal=partial(
+            equal_results,
+            may_differ=("tables/05_", "tables/08_embedded", "tables/06_control_groups"),
+            why="hold networks trained one by one, or are drawn by the model's checksum, in which "
+            "the last bits of the centres count",
+        ),
         goals=(goal("the plain way: papermill and nbconvert", 4.0),),
         rounds=2,
     ),
@@ -208,7 +190,6 @@ ENTRIES = (
         full=({"options": "", "again": "--from 04 --set k=5", "new": "--set k=5"},),
         quick=(dict.fromkeys(("options", "again", "new"), "--quick --only 01"),),
         prepare=_run,
-        equal=_same_tables,
         goals=(goal("a new run with k=5", 3.0),),
     ),
     Entry(
