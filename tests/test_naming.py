@@ -118,7 +118,12 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
         ({"Big": FIRST}, "1.5 1 0 0 0 / 1 1 0 0 -0.5", "Big: highest spent / Big"),
         ({"Big": FIRST}, "1.5 1 0 0 0 / 1 1.5 0 0 0", "Big: highest spent / Big: highest ticket"),
         # Alone, "first" fits segment 1 best (.97), but then segment 2 has nothing.
-        ({"first": FIRST, "second": SECOND}, "1 0.6 0 0 0 / 1 1.4 0 0 0", "second / first"),
+        # Both names fit both, so the one that can says what sets it apart.
+        (
+            {"first": FIRST, "second": SECOND},
+            "1 0.6 0 0 0 / 1 1.4 0 0 0",
+            "second / first: highest ticket",
+        ),
         # Summed up, (1: weak .55, 2: strong .94) beats (1: strong .95, 2: nothing). But "weak" is
         # no name for segment 1, so "strong" belongs to the segment that fits it best.
         (
@@ -152,6 +157,18 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
         ),
         ({}, "2 1 0 0 0 / -2 -1 0 0 0", "Highest spent / Lowest spent"),
         ({}, "2 0 0 0 0 / -2 0 0 0 0", "Highest spent / Lowest spent"),
+        # Who shares the most and least of everything is told from the others by two things.
+        (
+            {},
+            "1 1 0 0 0 / 1 -1 0 0 0 / -1 1 0 0 0 / -1 -1 0 0 0",
+            "High spent, high ticket / High spent, low ticket"
+            " / Low spent, high ticket / Low spent, low ticket",
+        ),
+        (
+            {},
+            "2 0 0 0 0 / 0 0.5 0 0 0 / -2 0.5 0 0 0",
+            "Highest spent / Middling spent / Lowest spent",
+        ),
         # What is shared, or nearly so, sets neither apart.
         ({}, "1 1 0 0 0 / 1 0.96 0 0 0 / -2 -2 0 0 0", "Other / Other clients (2) / Lowest spent"),
         ({}, "1 1 0 0 0 / 1 0.9 0 0 0 / -2 -2 0 0 0", "Highest ticket / Other / Lowest spent"),

@@ -72,12 +72,12 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ),
         ("", "days since last contact|months since last credit inquiry|Rating"),
         ("", "InstallmentRatePercentOfIncome"),
-        ("", "promo|promotions seen|coupons_sent|Discount emails|last_order|Last visit"),
+        ("", "promo|promotions seen|Discount emails|last_order|Last visit"),
         (
             "",
-            "promotion|discount_offered|coupon views|vouchers issued|has_discount_offer|got_coupon",
+            "promotion|discount_offered|coupon views|has_discount_offer|got_coupon",
         ),
-        ("", "deals|open deals|discount_rate|forecast discount|coupon_received|promo eligible"),
+        ("", "deals|open deals|discount_rate|forecast discount|promo eligible"),
         ("", "weekof purchase|YearsSinceLastPromotion|Pur Vol No Promo"),
         (
             "tenure",
@@ -105,7 +105,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("engagement", "Bonus_miles|points earned|loyalty points|Flight_miles_12mo"),
         ("frequency", "rentals|Avg visit frequency|bookings_checked_in|top_ups"),
         ("frequency", "Bestellungen|AnzahlKäufe|Nombre de commandes|pedidos"),
-        ("value", "ARR|Annual bill|Value"),
+        ("value", "ARR|Annual bill|Value|Customer Value|iap_spend"),
         ("rate", "MRR|arpu|Monthly Cost"),
         ("value", "CLV|total_spent|Expenditure|Revenue|annual_premium|Umsatz|TotalCharges"),
         (
@@ -155,7 +155,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("arrears", "days_past_due|DPD|late_payments|missed payments"),
         ("holdings", "balance|Account Balance|total_deposits"),
         ("engagement", "NumWebVisitsMonth|logins|HourSpendOnApp|email_clicks|sessions_30d"),
-        ("contacts", "campaign|emails_sent|promotions received"),
+        ("contacts", "campaign|emails_sent|promotions received|coupons_sent|vouchers issued"),
         ("contact", "number_of_contacts|Contacts Count 12 mon"),
         ("household", "Kidhome|Number of children|dependents|family_size|nkids|hhsize"),
         ("income", "Income|Annual Income|EstimatedSalary|faminc"),
@@ -176,6 +176,8 @@ def test_what_a_column_says_of_a_customer(role, names):
 def test_whole_numbers_of_gifts_or_purchases_are_how_many_or_how_much(name, values, role):
     columns = described(with_behaviour(name, values)).columns
     assert {column.role for column in columns} - {""} == {role}
+    columns = described(with_behaviour("previous purchases", values)).columns
+    assert {column.role for column in columns} - {""} == {"frequency"}
 
 
 DAYS = pd.Timestamp("2024-02-29 18:00") - pd.to_timedelta(np.arange(ROWS) % 90, "D")
@@ -326,6 +328,14 @@ def test_a_role_can_be_given():
             "an average number of devices 12m of 2.33",
         ),
         ("average size", "Customers with the lowest average size", "have an average size of 2.33"),
+        (
+            "number_of_staff",
+            "Customers with the lowest number of staff",
+            "have an average number of staff of 2.33",
+        ),
+        ("total_cards", "Customers with few cards", "have an average number of cards of 2.33"),
+        ("claims_count", "Customers with few claims", "have an average number of claims of 2.33"),
+        ("claim rating", "Customers with low claim rating", "have an average claim rating of 2.33"),
     ],
 )
 def test_what_is_counted_is_most_or_fewest(name, expected, said):
@@ -337,12 +347,27 @@ def test_what_is_counted_is_most_or_fewest(name, expected, said):
     assert said in members_of(table, dataset, labels).claim(found.archetype.summary[0], 1)
 
 
-def test_what_no_member_has_is_said_of_members_not_of_cases():
-    table = with_behaviour("complaints", np.repeat([0, 3, 0], ROWS // 3))
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("complaints", [0, 3, 0], "less often have complaints (0% of them; all: 33%)"),
+        ("has_garden", [0, 1, 0], "less often have garden (0% of them; all: 33%)"),
+        ("has_garden", [1, 0, 1], "more often have garden (100% of them; all: 67%)"),
+    ],
+)
+def test_who_has_any_is_said_of_members_not_of_cases(name, values, said):
+    table = with_behaviour(name, np.repeat(values, ROWS // 3))
     dataset, labels = described(table), np.repeat([1, 2, 1], ROWS // 3)
     (summary,) = named(table, dataset, labels)[1].archetype.summary
-    told = members_of(table, dataset, labels).claim(summary, 1)
-    assert told == "less often have complaints (0% of them; all: 33%)"
+    assert members_of(table, dataset, labels).claim(summary, 1) == said
+
+
+@pytest.mark.parametrize(("more", "name"), [(1.02, None), (1.2, "Engaged customers")])
+def test_a_little_more_than_all_is_not_much(more, name):
+    values = np.repeat([50, 50 * more], ROWS // 2) + np.resize([0, 0.1], ROWS)
+    table = with_behaviour("session minutes", values)
+    known = named(table, described(table), np.repeat([1, 2], ROWS // 2))[2].archetype
+    assert (known and known.name) == name
 
 
 def test_every_archetype_of_the_library_can_be_written_and_read():
@@ -426,7 +451,12 @@ def test_the_direction_of_a_column_is_part_of_its_role(name):
         ("days_since_signup", 30, 300, ["Newcomers", "Customers of longer standing"]),
         ("tenure", 40, 72, ["Newer customers", "Long-standing customers"]),  # months
         ("tenure", 5, 19, ["Newer customers", "Long-standing customers"]),  # years, perhaps
-        ("account length", 60, 240, ["Newcomers", "Long-standing customers"]),  # of whatever
+        (
+            "account length",
+            60,
+            240,
+            ["Newer customers", "Customers of longer standing"],
+        ),  # of what?
         ("Enrollment Year", 2014, 2009, ["Newer customers", "Long-standing customers"]),
         ("days since last order", 3, 60, ["Recently active customers", "Lapsing customers"]),
         ("days since last order", 3, 14, ["Recently active customers", None]),

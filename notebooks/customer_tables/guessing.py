@@ -111,7 +111,7 @@ def spell_out(label: str) -> str:
     if (
         not none
         and words
-        and words[0].lower() in ("num", "no", "nr", "n")
+        and words[0].lower() in ("num", "no", "nr", "n", "number")
         and words[1:2] not in ([], ["of"])
     ):
         words.insert(1, "of")
@@ -227,7 +227,7 @@ def _guess_kind(words: str, tokens: set[str], values: pd.Series, kind: str, whol
     if re.fullmatch(vocabulary.VALUES[0], words):
         return "money"
     if re.fullmatch(vocabulary.GIFTS, words):
-        return "count" if counts and _are_few(values) else "money"
+        return "count" if counts and (not money or _are_few(values)) else "money"
     if share or (low >= 0 and high <= 1 and not whole):
         return "share"
     if money and tokens & vocabulary.SPENDING and not numbered:

@@ -80,9 +80,10 @@ class Player:
             limit = f" and not {limit}" if relative else f" and {limit}"
         own = {key: re.sub(r"(?<!<)\bx\b", self.name, text) for key, text in found.items()}
         limit = re.sub(r"\bx\b", self.name, limit)
-        text, label = own["text"], COUNTED.sub("", self.label) if self.counted else self.label
+        text, label = own["text"], self.label
         if self.counted:  # "a median number of orders of 3", and "a median balance of 3"
             text = re.sub("(median|average) <x> of", r"\1 number of <x> of", text)
+            label = COUNTED.sub("", label).removeprefix("total ")
         text = text.replace("<x>", label).replace("average average", "average")
         return {"when": own["when"] + limit, "text": text}
 
@@ -237,13 +238,17 @@ def _player(guess: Guess, values: pd.Series) -> Player:
     family = next(far, "narrow")
     if guess.unit == YEAR:
         family = "calendar"
+    elif values.dropna().isin([0, 1]).all():
+        family = "flag"
     elif middle <= 0:
         family = "rare" if values.min() >= 0 else "narrow"
-    label = lower_first(guess.label)
+    label = lower_first(guess.label).removeprefix("has ")
     short = (SUMMED if guess.plays == "part" else COUNTED).sub("", label).strip()
     short = WINDOW.sub("", short)
-    short = short if any(map(str.isalpha, short)) else label
     counted = guess.kind == "count" and bool(PLURAL.search(short))
+    short = short.removeprefix("total ") if counted else short
+    named = any(map(str.isalpha, short)) and (counted or guess.kind != "count")
+    short = short if named else label
     return Player(guess.name, label, short, family, counted=counted, limits=_limits(guess, values))
 
 
@@ -262,9 +267,13 @@ def _limits(guess: Guess, values: pd.Series) -> tuple[tuple[str, str], ...]:
         unnamed = [
             u for u, most in MOST.items() if guess.plays == "tenure" and values.max() <= most
         ]
-        if not (unit := next(iter(named + unnamed), "")):
+        unit = next(iter(named + unnamed), "")
+        if unit:
+            low, high = (round(number * YEARLY[unit]) for number in years)
+        elif guess.plays == "tenure":  # no median is new or of long standing without a unit
+            low, high = int(values.min()) - 1, int(values.max()) + 1
+        else:
             return ()
-        low, high = (round(number * YEARLY[unit]) for number in years)
     return ("low", f"(median(x) <= {low})"), ("high", f"(median(x) >= {high})")
 
 
@@ -290,7 +299,7 @@ def _instance(entry: Mapping[str, Any], cast: Mapping[str, Player]) -> dict[str,
     own = [clause["when"] for clause in clauses] + [in_columns(entry.get("when", ""))]
     when = " and ".join(filter(None, own))
     signs = {cast[role]: sign for role, sign in entry["pattern"].items() if role in cast}
-    counted = all(cast[role].counted for role in pattern)
+    counted = all(cast[role].counted for role in LABELS.findall(entry["name"]))
     name = entry.get("counted", entry["name"]) if counted else entry["name"]
     made: dict[str, Any] = {"name": sentence_case(in_words(name))}
     made["pattern"] = _inline({player.name: sign * player.sign for player, sign in signs.items()})

@@ -162,8 +162,8 @@ SHARES = frozenset(
 )
 VALUES = (
     r"(.* )?(clv|cltv|ltv|lifetime value)",
-    r"(.* )?(monetary|revenue|turnover|gmv|umsatz|chiffre d affaires)( .*)?|arr|acv|tcv|value"
-    r"|(montant|gasto|importe|valor) total|(totale )?omzet|spesa totale|fatturato"
+    r"(.* )?(monetary|revenue|turnover|gmv|umsatz|chiffre d affaires)( .*)?|arr|acv|tcv"
+    r"|(customer )?value|(montant|gasto|importe|valor) total|(totale )?omzet|spesa totale|fatturato"
     r"|(总|累计)?(消费|购买)(总?金额|总?额)|总消费|销售额"
     r"|売上(高|金額)?|購入(金額|総額)|(총 ?)?구매 ?금액",
     r"(mnt|amount|spend|spent|spending|sales) total|total (mnt|spend|spent|spending|sales)",
@@ -181,7 +181,7 @@ GIFTS = (
     r"( (given|made|total|\d.*|((in|over) )?(the )?(last|past) .*|per .*))*"
 )
 PARTIAL_VALUES = (  # all spending: "spa spend" is only a part of what somebody is worth
-    r"((total|net|gross|overall|lifetime|customer|client|average|amount|last|past|cumulative"
+    r"((total|net|gross|overall|lifetime|customer|client|average|amount|last|past|cumulative|iap"
     r"|\d+ ?m(onths?)?) )*(purchases?|sales|spend|spent|spending|purchase amount|expenditures?)"
     r"( (amounts?|totals?|values?|(this )?(year|month)|usd|eur|gbp|ytd|to date|\d.*"
     r"|((in|over) )?(the )?(last|past) .*|per .*))*",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain, combinations
+from itertools import chain, combinations, permutations
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,9 @@ from scipy.optimize import linear_sum_assignment
 from customer_tables.header import has_word
 from customer_tables.text import YEAR, joined, lower_first, printable, sentence_case
 from segmentation.claims import Claim, claim, together
-from segmentation.conditions import Customers, Members
+from segmentation.conditions import EVERYBODY, Customers, Members
 from segmentation.dataset import Archetype, Dataset, Feature, Phrase
-from segmentation.expressions import bind, written
+from segmentation.expressions import bind, split, written
 from segmentation.features import Preparation
 from segmentation.kmeans import assign, fit_kmeans
 from segmentation.null_reference import same_margins
@@ -105,8 +105,9 @@ def name_segments(
     its pattern is `contradicted`, and its condition holds among the segment's members. The
     assignment maximises the summed match over candidates (Kuhn 1955), where there are general ones
     weighted by how much its features set the segment apart, general ones less. A segment whose
-    candidates all go to others shares the best of them where something sets it apart, and the names
-    of those who share say what; a segment without a candidate gets a plain description.
+    candidates all go to others shares the best of them where something sets it apart; a segment
+    without a candidate gets a plain description. Names of two segments that could be exchanged say
+    what sets each apart, too.
 
     Parameters
     ----------
@@ -136,14 +137,16 @@ def name_segments(
     described = describe(effects, dataset, members, assigned, few)
     apart = [segment for segment in effects.index if described[segment].features]
     fits = possible.loc[[s for s in apart if s not in assigned]].max(axis=1)
-    shared = {s: possible.loc[s].idxmax() for s in fits.index[fits > 0]}
-    for segment in (s for s in apart if assigned.get(s, shared.get(s)) in shared.values()):
-        name, trait = (assigned | shared)[segment], described[segment].name
+    given = assigned | {s: possible.loc[s].idxmax() for s in fits.index[fits > 0]}
+    each = permutations(given, 2)
+    alike = {s for s, t in each if min(possible.loc[s, given[t]], possible.loc[t, given[s]]) > 0}
+    for segment in alike.intersection(apart):
+        name, trait = given[segment], described[segment].name
         text = f"{name}: {lower_first(trait)}"
         claims[segment, name] = together(text, [claims[segment, name], trait])
     names = {}
     for segment in effects.index:
-        name = (assigned | shared).get(segment, "")
+        name = given.get(segment, "")
         others = scores.loc[segment].drop(name, errors="ignore")
         runner_up = str(others.idxmax()) if len(others) else ""
         obstacle = (obstacles.loc[segment, runner_up] or TAKEN) if runner_up and not name else ""
@@ -198,15 +201,17 @@ def describe(
 
     A trait is a segmenting or describing feature of which the segment has most or least of all, as
     `EXTREME` says, and an effect of at least `NOTABLE_EFFECT`. The `MOST_TRAITS` strongest make the
-    description, the first of them the name. No two names are the same, those of archetypes in
-    ``assigned`` included. Segments in ``few`` are too small to be described.
+    description, the first of them the name; without any, one or two features do in which no other
+    segment is on the same side. No two names are the same, those of archetypes in ``assigned``
+    included. Segments in ``few`` are too small to be described.
     """
     described: dict[int, Description] = {}
     taken = set(assigned.values())
     for segment, row in effects.iterrows():
         found = [] if segment in few else _traits(row, dataset, members, int(segment))
         sets = [*combinations(found, min(MOST_TRAITS, len(found))), *((one,) for one in found)]
-        options = map(_description, filter(None, sets))
+        pairs = () if segment in few else _pairs(effects, dataset, members, int(segment))
+        options = chain(map(_description, filter(None, sets)), pairs)
         first = next(options, None)
         nothing = few.get(segment) or _without_traits(row, dataset)
         if first:  # whose name another segment has, as those of the rest
@@ -273,6 +278,41 @@ def _description(traits: tuple[tuple[Feature, bool, Claim], ...]) -> Description
     name = together(sentence_case(words[0]), claims[:1])
     phrase = together(f"{joined(words)} of all segments", claims)
     return Description(name, phrase, frozenset(feature.name for feature, *_ in traits))
+
+
+def _pairs(
+    effects: pd.DataFrame, dataset: Dataset, members: Members, segment: int
+) -> Iterator[Description]:
+    """Describe a segment by one or two features in which no other segment is on the same side.
+
+    High and low are `NOTABLE_EFFECT` or more from the average, middling is nearer to it and between
+    other segments. What is on another side has a level that differs by more than 5%, too. A segment
+    close to the average in everything is none of these.
+    """
+    shown = dataset.features_with("segment")
+    sides = effects.where(effects.abs() >= NOTABLE_EFFECT, 0.0).transform(np.sign)
+    others, found = sides.index.drop(segment), []
+    strongest = sorted(shown, key=lambda f: -abs(effects.loc[segment, f.name]))[:ENOUGH_TRAITS]
+    for feature in strongest if sides.loc[segment, [f.name for f in shown]].any() else ():
+        label, side = feature.label or feature.name, sides.loc[segment, feature.name]
+        tree = bind(f"{AGGREGATES[statistic(feature)]}(x)", x=feature.name)
+        levels = pd.Series(members.by_segment(*split(tree)[1].values()))
+        own, rest = levels[segment], levels[others]
+        far = (rest - own).abs() > 0.05 * np.maximum(rest.abs(), abs(own))
+        fits = side * (own - levels[EVERYBODY]) > 0 if side else rest.min() < own < rest.max()
+        if feature.kind != "yes_no" and feature.unit != YEAR and has_word(label) and fits:
+            word = {1: "high", 0: "middling", -1: "low"}[int(side)]
+            words = f"{word} {lower_first(printable(label, LONGEST_LABEL))}"
+            apart = far & (sides.loc[others, feature.name] != side)
+            found.append((feature.name, words, set(others[apart])))
+    for parts in chain(combinations(found, 1), combinations(found, MOST_TRAITS)):
+        apart = len(set.union(*(segments for *_, segments in parts)))
+        if 0 < apart == len(others):
+            both = [words for _, words, _ in parts]
+            texts = sentence_case(", ".join(both)), f"{joined(both)}, as no other segment"
+            values = {"others": len(others), "apart": apart}
+            name, phrase = (claim(values, ("apart == others", text)) for text in texts)
+            yield Description(name, phrase, frozenset(name for name, *_ in parts))
 
 
 def _too_few(members: int, min_group_size: int) -> Description:
