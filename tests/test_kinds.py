@@ -130,6 +130,8 @@ def test_what_a_line_is_decides_what_it_counts_for(opened, column, cell, expecte
         ("Storno", "X", "refund"),
         ("Belegart", "GS", "refund"),
         ("doc_type", "INV", "purchase"),
+        ("transaction type", "EARN", "purchase"),
+        ("transaction type", "EXPIRE", "ignore"),
         ("status", "GS", ""),
         ("anulado", "no", "purchase"),
         ("возврат", "1", "refund"),
@@ -263,9 +265,10 @@ def test_what_holds_for_an_order_counts_once_and_for_all_of_its_lines(opened, fi
     assert worth(opened(an_export(first, *without, cancelled=2))[1]) == (2, 45, 45)
 
 
-def test_an_order_is_of_the_customer_on_its_first_line(opened):
+@pytest.mark.parametrize("first", [["customer_id", "date"], ["date"]])
+def test_an_order_is_of_the_customer_and_time_on_its_first_line(opened, first):
     frame = pd.read_csv(io.StringIO(an_export(True)), dtype="str")
-    frame.loc[frame["order id"].duplicated(), ["customer_id", "date"]] = ""
+    frame.loc[frame["order id"].duplicated(), first] = ""
     frame["order id"] = "#" + frame["order id"]
     known, reading = opened(frame.rename(columns={"order id": "Name"}).to_csv(index=False))
     assert known.origin.order == "Name" and worth(reading) == (3, 125, 125)
@@ -282,12 +285,92 @@ def test_a_price_that_grows_with_the_quantity_is_the_lines(opened, of_the_line):
     assert of_the_line is any(c.what.startswith("prices that grow") for c in reading.changes)
 
 
+@pytest.mark.parametrize(
+    ("name", "discount", "first", "paid"),
+    [
+        ("Disc %", "10", 9, 59.4),
+        ("discount", "0.1", 9, 59.4),
+        ("discount_amount", "1.5", 8.5, 61.5),
+    ],
+)
+def test_discounts_are_taken_off_what_quantity_and_price_make(opened, name, discount, first, paid):
+    text = f"customer_id,date,qty,unit price,{name}\n" + "".join(
+        f"{who},{day},2,{price},{discount}\n" for who, day, price in BOUGHT
+    )
+    _, reading = opened(text)
+    assert worth(reading) == (3, paid, paid)
+    assert [c.column for c in reading.changes if c.what == "discounts"] == [name]
+    back = opened(f"{text}K000,2024-05-01,-2,5,{discount}\n")[1]
+    assert worth(back) == (3, paid, paid - first)
+    assert worth(opened(text, "--role", f"ignore={name}")[1]) == (3, 66, 66)
+
+
+def test_the_total_of_a_discounted_order_is_what_was_paid(opened):
+    frame = pd.read_csv(io.StringIO(an_export(True)), dtype="str").fillna("")
+    frame["discount amount"] = np.where(frame["order total"] == "", "", "5")
+    paid = pd.to_numeric(frame["order total"]) - 5
+    known, reading = opened(frame.assign(**{"order total": paid}).to_csv(index=False))
+    assert known.origin.amount == "order total" and worth(reading) == (3, 110, 110)
+
+
+def test_what_was_spent_below_zero_is_no_return(opened):
+    text = lines()
+    with pytest.raises(UserError, match="180 lines are below zero .* and 1 purchases") as caught:
+        opened(re.sub(r",(\d\d?),", r",-\1,", text) + "K000,2024-05-01,50,payment\n")
+    assert "change the sign of every amount" in caught.value.remedy
+    assert worth(opened(text + "K000,2024-05-01,-50,payment\n")[1]) == (3, 33, -17)
+
+
+def test_debit_and_credit_in_columns_of_their_own(opened):
+    head, *rows = lines(header="customer_id,date,debit,credit").replace(",sale", ",").splitlines()
+    paid = [re.sub(r",(\d+),$", r",,\1", row).replace("2024", "2025") for row in rows[:60]]
+    text = "\n".join([head, *rows, *paid])
+    options = ["--role", "amount=debit"]
+    with pytest.raises(UserError, match="60 of 240 lines have no amount in 'debit'") as caught:
+        opened(text, *options)
+    more = re.search("--role [^ ]+", caught.value.remedy).group()
+    assert worth(opened(text, *options, *shlex.split(more))[1]) == PLAIN
+
+
+def test_payments_are_no_further_purchases(opened):
+    text = lines((*K000, "Payment"), header="customer_id,date,amount,Document Type")
+    text = text.replace("sale", "Invoice")
+    with pytest.raises(UserError, match="says 'Payment' .1 line.\n") as caught:
+        opened(text)
+    option = re.search('--role ignore="Payment"', caught.value.remedy).group()
+    assert worth(opened(text, *shlex.split(option))[1]) == PLAIN
+
+
+def test_customers_spelt_in_two_ways_are_one_or_refused(opened):
+    rows = [(who.lower() if n % 2 else who, *more) for n, (who, *more) in enumerate(BOUGHT)]
+    _, reading = opened(lines(rows=rows))
+    assert worth(reading) == PLAIN and len(reading.table) == 60
+    assert [c.rows for c in reading.changes if c.what.endswith("capitals and small letters")]
+    few = lines(rows=[("k000", *BOUGHT[0][1:]), *BOUGHT[1:]])
+    assert len(opened(few)[1].table) == 61
+    text = lines().replace("K", "")
+    with pytest.raises(UserError, match="zeros in front and without, such as '0' and '000'"):
+        opened(re.sub(r"(?m)^0+(\d+,2024-01)", r"\1", text))
+    assert len(opened(text)[1].table) == 60
+
+
+def test_a_customer_numbered_zero_with_many_lines_is_no_customer(opened):
+    guests = [("0", f"2024-04-{1 + n % 28:02d}", "5", "sale") for n in range(40)]
+    _, reading = opened(lines(*guests).replace("K", "9"))
+    assert len(reading.table) == 60
+    few = lines(("0", "2024-04-01", "5", "sale")).replace("K", "9")
+    assert len(opened(few)[1].table) == 61
+
+
 def test_addresses_are_one_in_capitals_and_small_letters(opened):
     rows = [
-        (f"{who}{'@X.ORG' if n % 2 else '@x.org'}", *more) for n, (who, *more) in enumerate(BOUGHT)
+        (f"{who}{'@X.ORG' if n // 3 % 2 else '@x.org'}", *more)
+        for n, (who, *more) in enumerate(BOUGHT)
     ]
-    _, reading = opened(lines(rows=rows, header="e-mail,date,amount,more").replace("K", "k"))
+    text = lines(rows=rows, header="e-mail,date,amount,town").replace("K", "k")
+    _, reading = opened(re.sub(r"(?m)^(k..)(.)(.*)sale", r"\1\2\3N\2", text))
     assert len(reading.table) == 60
+    assert reading.table["town"].nunique() == 10
     assert [c.rows for c in reading.changes if c.what == "capitals in e-mail addresses"] == [90]
 
 
@@ -396,6 +479,12 @@ def test_customers_who_are_numbered_anew_with_each_order_are_told_apart_elsewher
     assert known.origin.customer == "customer_unique_id" and worth(reading) == PLAIN
 
 
+def test_codes_of_customers_go_before_their_names(opened):
+    rows = [(f"SL {who}", *row) for row in BOUGHT for who in row[:1]]
+    text = lines(rows=rows, header="Razón social,Cód. Cliente,fecha,importe,more")
+    assert opened(text)[0].origin.customer == "Cód. Cliente"
+
+
 def test_a_dated_total_of_all_is_no_customer(opened):
     total = sum(amount for *_, amount in BOUGHT)
     with pytest.raises(UserError, match="'Grand Total' is no customer but the sum") as caught:
@@ -424,6 +513,14 @@ def test_customers_who_bought_nothing_are_counted(opened):
 
 ASKED = lines((*K000, "on hold"), header="customer_id,date,amount,status")
 MONEY = lines((*K000, "USD"), header="customer_id,date,amount,currency").replace("sale", "EUR")
+
+
+def in_periods(*names: str) -> str:
+    """Write purchases with a month or a quarter in place of a day."""
+    text = lines(header="customer_id,period,amount,more")
+    return re.sub(r"2024-0\d-1(\d)", lambda at: names[int(at[1]) // 4], text)
+
+
 COINS = lines(header="customer_id,date,coins,note")
 STATES = lines(
     *[(*K000, cell) for cell in ("Pendiente", "Anulada")],
@@ -452,6 +549,10 @@ NAMED = lines(
 NAMESAKES = re.sub(
     "(?m)^(Ann.*)sale", lambda at: f"A{at.start()},{at[1]}{at.start() % 7}", f"id,{NAMED}"
 )
+SAP = "VBELN,FKDAT,KUNRG,uhr,NETWR\n" + "".join(
+    f"{9000 + n},2024{1 + n // 15:02d}{10 + n % 15},{3_000_000_000 + n * 7 % 60},10:00,{n}.5\n"
+    for n in range(180)
+)
 ORDERS = "Számla,Kelt,Vevő,Darab,Összeg\n" + "".join(
     f"SZ-{900 + n},2024-{1 + n // 15:02d}-{10 + n % 15},{5000 + n * 7 % 60},{n % 4},{n}.5\n"
     for n in range(180)
@@ -467,6 +568,25 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
 @pytest.mark.parametrize(
     ("text", "message", "rows"),
     [
+        (
+            SAP,
+            "a line or a receipt (VBELN), and no column is recognised that says who bought, w",
+            60,
+        ),
+        (SAP.replace("VBELN", "Receipt No"), "a line or a receipt (Receipt No), and no", 60),
+        *(
+            (in_periods(*names), "no column is recognised that says when", 60)
+            for names in (
+                ("2024-Q1", "2024-Q2", "2024-Q4"),
+                ("Jan-24", "Feb-24", "März-24"),
+                ("June 2024", "July 2024", "Mai 2023"),
+            )
+        ),
+        (
+            lines(header="customer_id,date,amount,quantity").replace("sale", "2 stk"),
+            "180 of 180 cells of the column \"quantity\" are no numbers, such as '2 stk'",
+            60,
+        ),
         (numbered("CN-{}", "INV-", again=False), "orders such as 'CN-2000' (6 lines) may be", 60),
         (
             numbered("R{}", "A"),
@@ -671,6 +791,10 @@ def test_amounts_are_offered_before_quantities(opened):
     text = lines(header="customer_id,date,pris,antal,sum", rows=[])
     text += "".join(f"{who},{day},{n}.5,{n % 4},{n % 4 * (n + 0.5)}\n" for who, day, n in BOUGHT)
     with pytest.raises(UserError, match="amount: is it sum or pris or antal"):
+        opened(text)
+    text = lines(header="customer_id,date,refund tax,fees,bill", rows=[])
+    text += "".join(f"{who},{day},0,{n}.25,{n}.5\n" for who, day, n in BOUGHT)
+    with pytest.raises(UserError, match="amount: is it bill or fees or refund tax"):
         opened(text)
 
 
@@ -1052,6 +1176,7 @@ def test_people_are_joined_by_the_only_column_that_holds_their_identifiers(opene
         opened(lines(), people=str(people))
 
 
+ARABIC = {48 + n: 0x660 + n for n in range(10)}  # digits
 HEADS = [("customer", "order", None), ("id", "date", "amount")]
 
 
@@ -1073,6 +1198,14 @@ HEADS = [("customer", "order", None), ("id", "date", "amount")]
         lines(header="Report\n\nclient,order,,more\nclient,date,amount,words"),
         re.sub(r",(\d\d?),sale", r",$\1.00,$\1.00", lines(header="client,date,net sales,sales")),
         lines().replace(",", "   "),
+        f"# shop, web, phone\n{lines()}",
+        re.sub(r",(\d\d?),sale", r",\1 руб.,sale", lines()),
+        re.sub(r"(?<=,)\d\d?(?=,sale)", lambda at: at[0].translate(ARABIC), lines()),
+        re.sub(r",(\d\d?),sale", r",\\\1,sale", lines()),
+        re.sub(
+            r",(\d\d?),sale", r",9\1,\1,", lines(header="client,date,gross sales,net sales,more")
+        ),
+        re.sub('"amount"', '"items": [1, 2], "amount"', JSON),
         re.sub(r"(2024-\d\d-\d\d)", r"\1 10:00:00 UTC", lines()),
         workbook(
             [("customer_id", "date", "amount"), *BOUGHT],
@@ -1141,6 +1274,11 @@ def test_sheets_are_offered_likeliest_first_and_the_option_works(opened, tmp_pat
     assert caught.value.remedy.endswith("--demographics-sheet 'Data'")
     _, reading = opened(lines(), "--demographics-sheet", "Data", people=str(people))
     assert set(reading.table["town"]) == {"N", "S"}
+    people.write_bytes(workbook(towns[:31], Rest=[towns[0], *towns[31:]]))
+    with pytest.raises(UserError, match="copy the rows of Sheet1, Rest into one sheet"):
+        opened(lines(), people=str(people))
+    people.write_bytes(workbook(towns))
+    assert set(opened(lines(), people=str(people))[1].table["town"]) == {"N", "S"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "hex", "idna", "undefined", "ascii"])

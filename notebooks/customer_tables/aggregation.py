@@ -20,6 +20,7 @@ from datetime import datetime
 from types import SimpleNamespace
 
 from customer_tables.changes import Change
+from customer_tables.duckdb_cells import is_filled
 from customer_tables.duckdb_files import Lines, Run, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import LETTERS, credit_notes
@@ -32,6 +33,7 @@ from customer_tables.vocabulary import TOTAL
 EVENING = 17  # o'clock
 MOST_CATEGORIES = 10  # by what was spent; the others are added up as one
 MOST_UNREADABLE = 0.2  # share of lines that may lack a time or an amount
+FEW_LINES = 20  # of returns, from which these can be too many
 MOST_ANONYMOUS = 0.6  # the same of a customer: many shops sell without a card, too
 WAYS_OUT = {
     "customer": "write the customer on every line; or ",
@@ -142,6 +144,8 @@ def customers_query(
     )
     facts = SimpleNamespace(**dict(zip(FACTS, run(asked)[0], strict=True)))
     _refuse_lacking(file, facts, source)
+    if not settled:
+        _refuse_reversed(file, facts, source)
     changes = [*_changes(facts, source, notes), *unclear]
     run(f"CREATE OR REPLACE VIEW purchases AS SELECT * FROM lines WHERE {purchase}")
     run(f"CREATE OR REPLACE TABLE goods AS {LOOKED_UP if file.catalogue else GOODS}")
@@ -195,7 +199,18 @@ def _refuse_lacking(file: Lines, facts: SimpleNamespace, source: Source) -> None
         (cell,) = file.run(f"SELECT min(misread) FROM lines WHERE {field} IS NULL")[0]
         shown = f" such as {cell[:40]!r}" if cell else ": most cells are empty"
         taken = {"customer": source.customer, "time": source.time, "amount": source.amount}
-        others = " or ".join(offers(file, taken)[part][:3])
+        offered = offers(file, taken)[part]
+        if part == "amount" and not cell and (other := _in_its_place(file, source, offered)):
+            if normalise(other) in map(normalise, source.ignore):
+                continue
+            raise UserError(
+                f"{lacking:,} of {facts.total:,} lines have no amount in {column!r} but one in "
+                f"{other!r}",
+                where=f"{file.name}, columns {column!r} and {other!r}",
+                remedy=f'--role ignore="{other}" leaves these lines out; where they are returns, '
+                "write all amounts into one column, returns below zero",
+            )
+        others = " or ".join(offered[:3])
         remedy = f'name another column with --role {part}="COLUMN"'
         remedy = f"is it {others}? Then --role {part}=..." if others else remedy
         raise UserError(
@@ -210,6 +225,26 @@ def _refuse_lacking(file: Lines, facts: SimpleNamespace, source: Source) -> None
             remedy="check the signs of amounts and quantities, or say which lines are purchases: "
             "--role purchase=CELL",
         )
+
+
+def _refuse_reversed(file: Lines, facts: SimpleNamespace, source: Source) -> None:
+    """Refuse lines most of which are returns: banks write what is spent below zero."""
+    if facts.returned > max(facts.bought, FEW_LINES):
+        raise UserError(
+            f"{facts.returned:,} lines are below zero or refunds, and {facts.bought:,} purchases",
+            where=f"{file.name}, column {source.amount or source.quantity!r}",
+            remedy="where purchases are written below zero, as banks do, change the sign of every "
+            "amount; else bring the purchases of these customers, too",
+        )
+
+
+def _in_its_place(file: Lines, source: Source, columns: list[str]) -> str:
+    """Return the column that is filled where the amount is empty, as credit is beside debit."""
+    filled = (is_filled(f"CAST({quoted(c)} AS VARCHAR)") for c in (source.amount, *columns))
+    own, *others = (f"coalesce({condition}, false)" for condition in filled)
+    apart = [f"avg(CAST({own} <> {other} AS INTEGER))" for other in others]
+    shares = file.ask(", ".join(apart))[0] if apart and source.amount in file.types else ()
+    return next((c for c, n in zip(columns, shares, strict=False) if n >= 0.95), "")
 
 
 def _refuse_total(file: Lines, source: Source) -> None:

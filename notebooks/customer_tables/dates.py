@@ -52,6 +52,9 @@ PATTERNS = {
     "word day": rf"^{_MONTH}[-/ .]*{_DAY}[-/ ,]+{_YEAR}{_TIME}",
     "month": r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})$",
     "word year": rf"^{_MONTH}[-/ ,]*(?P<year>\d{{4}})$",
+    "word short": rf"^{_MONTH}[-/' ]*[-/'](?P<short>\d{{2}})$",
+    "quarter": r"^(?P<year>\d{4})[-/ ]?[QqTt](?P<quarter>[1-4])$",
+    "year quarter": r"^[QqTt](?P<quarter>[1-4])[-/ ]*(?P<year>\d{4})$",
 }
 PARTS = "year short month day a b hour minute second fraction half zone".split()
 CLOCK = {"hour": (3600e6, 24), "minute": (60e6, 60), "second": (1e6, 60), "fraction": (1e6, 1)}
@@ -59,7 +62,7 @@ SERIALS = (20_000, 60_000)  # 1954 to 2064 in Excel's days since 1899-12-30
 DIGITS = (19_000_101, 21_001_231)  # days written as 20231231
 SINCE_1970 = {"seconds": 1, "milliseconds": 1_000}  # parts of a second
 MOMENTS = (315_532_800, 2_208_988_800)  # 1980 to 2040 in seconds since 1970
-EPOCH = r"(\d{9,10}|\d{13})(\.\d+)?"
+EPOCH = r"([3-9]\d{8}|(1\d|2[01])\d{8}(\d{3}|\d{6})?)(\.\d+)?"  # of these years
 SPAN = (1900, 2100)
 
 
@@ -98,7 +101,7 @@ def parse_dates(texts: pa.StringArray) -> Dates:
         if not len(rows):
             continue
         form[rows] = label
-        if label in ("month", "word year"):
+        if label not in ("iso", "numbers", "day word", "word day"):
             parts["day"][rows] = 1
         taken = found.take(pa.array(rows))
         if "word" in label:
@@ -106,8 +109,9 @@ def parse_dates(texts: pa.StringArray) -> Dates:
             form[rows[~named]] = ""
             rows, taken = rows[named], taken.filter(pa.array(named))
         for group in taken.type:
-            part = "month" if group.name == "word" else group.name
-            parts[part][rows] = _as_numbers(group.name, pc.struct_field(taken, group.name))
+            part = "month" if group.name in ("word", "quarter") else group.name
+            numbers = _as_numbers(group.name, pc.struct_field(taken, group.name))
+            parts[part][rows] = numbers * 3 - 2 if group.name == "quarter" else numbers
     return Dates(form, parts, as_mask(pc.match_substring_regex(texts, r"^\d{1,2}\.\d{1,2}\.")))
 
 

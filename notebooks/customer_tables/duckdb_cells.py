@@ -33,14 +33,18 @@ MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
 TOLERATED = 0.001  # share of the cells that may be no numbers before they are read another way
 REFUSED = 0.05  # share of the cells from which too many are no numbers
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-DIGITS = re.compile(r"(19|20)\d{6}")
+DIGITS = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 SERIAL, DAY_OF_1970 = re.compile(r"[2-5]\d{4}(\.\d+)?"), 25_569  # spreadsheets' days
 ABROAD = r"年|Uhr$|\d[ ,T]+\d{1,2}[.h]\d{2}"  # 2024年1月2日, 14 Uhr, 14h05, 14.05
 ODD_CLOCK = r"^(.*\d[ ,T]+\d{1,2})[.h](\d{2})(?:[.:]\d{2})?$"  # 14h05, 14.05
 AMOUNTS = re.compile(r"\b(amount|value|usd|eur|gbp)\b")
 IN_PERCENT = re.compile(rf"%|{PERCENT}|rate")  # in the name of a column of discounts
 FEW_RATES = 30  # different discounts up to which they can be percentages
+YEAR, QUARTER = r"(\d{4})", r"(?i)[QT]([1-4])"
+MONTH = r"^(\p{L}+)\.?[-/ ,']*(\d{4}|\d{2})$"  # Jan-23, January 2023
 WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
+ODD = "’−\u00a0\u202f\u2009٫٬．，٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹０１２３４５６７８９०१२३४५६७८९"
+PLAINLY = "'-   .,.," + 4 * "0123456789"
 WRAPPED = r"""^(?:="([^"]*)"|'(\d.*))$"""
 HALF = r"\d ?[aApP][mM]$"  # of the day
 SEEN = 20_000  # different days that are looked at
@@ -185,7 +189,7 @@ def settle_number(lines: Lines, column: str, plain: bool = False, beside: str = 
         return number
     text = f"regexp_replace({cell}, '[\\s$€£]', '', 'g')"
     signs = literal(rf"\s|(?i:{SIGNS})" + (f"|{beside}" if beside else ""))
-    alike = f"translate({cell}, '’−\u00a0\u202f\u2009', '''-   ')"  # spaces that do not break
+    alike = f"translate({cell}, {literal(ODD)}, {literal(PLAINLY)})"
     spelt = f"regexp_replace({alike}, {signs}, '', 'g')"
     spelt = f"regexp_replace({spelt}, {literal(NEGATIVE)}, '-\\1\\2')"
     ways = {mark: _marked(spelt, mark) for mark in SHAPES}
@@ -205,7 +209,7 @@ def settle_number(lines: Lines, column: str, plain: bool = False, beside: str = 
             f"{fewest:,} of {rows:,} cells of the column {cell} are no numbers, "
             f"such as {first[:30]!r}",
             where=f"{lines.name}{lines.line_of(first)}",
-            remedy="correct the cells, or name another column under [source] in dataset.toml",
+            remedy=f'correct the cells; or leave the column out: --role ignore="{column}"',
         )
     differ = f"bool_or({ways['.']} IS DISTINCT FROM {ways[',']})"
     if odds["."] == odds[","] and lines.ask(differ)[0][0]:
@@ -279,9 +283,13 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         return f"TRY_CAST({text} AS TIMESTAMP)"
     if _mostly(dates.form == "month"):
         return f"try_strptime(replace({text}, '/', '-'), '%Y-%m')"
+    if _mostly(np.isin(dates.form, ("quarter", "year quarter"))):
+        whole, part = (f"regexp_extract({text}, {literal(p)}, 1)" for p in (YEAR, QUARTER))
+        first = f"CAST(3 * TRY_CAST({part} AS INTEGER) - 2 AS VARCHAR)"
+        return f"try_strptime(concat({whole}, '-', {first}), '%Y-%m')"
     if _mostly(np.array([bool(re.fullmatch(EPOCH, day)) for day in seen])):
         number = f"TRY_CAST({text} AS DOUBLE)"
-        scale = f"CASE WHEN {number} < 1e11 THEN 1000 ELSE 1 END"
+        scale = f"CASE WHEN {number} < 1e11 THEN 1000 WHEN {number} < 1e14 THEN 1 ELSE 0.001 END"
         return f"{SINCE_1970}(CAST({number} * {scale} AS BIGINT))"
     if _mostly(np.array([bool(SERIAL.fullmatch(day)) for day in seen])):
         return f"{SINCE_1970}(CAST((TRY_CAST({text} AS DOUBLE) - {DAY_OF_1970}) * 864e5 AS BIGINT))"
@@ -296,6 +304,9 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         return _stamp(text, mark.join(("%d", "%m", year) if order == "dmy" else ("%m", "%d", year)))
     clock = r"[ ,T]+\d{1,2}[:.]\d{2}.*$"
     written, dates = _days(lines, f"regexp_replace({raw}, '{clock}', '')", cell)
+    if _mostly(np.isin(dates.form, ("word year", "word short"))):
+        raw = f"regexp_replace({raw}, {literal(MONTH)}, '1 \\1 \\2')"
+        dates.form[np.isin(dates.form, ("word year", "word short"))] = "day word"
     if _mostly(fits := np.isin(dates.form, ("day word", "word day"))):
         known = {word for day in written for word in re.findall(r"[^\W\d_]{3,}", day.lower())}
         months = {word: month for word in sorted(known) if (month := month_of(word))}

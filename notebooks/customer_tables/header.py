@@ -67,8 +67,8 @@ def join_two_rows(
     if repeated := _join_repeated(head, place):
         return repeated
     for upper in (place, place - 1):
-        if upper < 0 or upper + 1 >= len(head):
-            continue
+        if upper < 0 or upper + 1 >= len(head) or "".join(head[upper][1]).startswith("#"):
+            continue  # no row, or a comment
         below = [clean_name(cell) for cell in head[upper + 1][1]]
         width = len(below)
         groups = [clean_name(cell) for cell in head[upper][1]][:width]

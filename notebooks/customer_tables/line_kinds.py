@@ -28,7 +28,8 @@ _THE = r"((wc|fully|successfully|order|payment|line|item|product|offer|transacti
 WORDS = {
     IGNORE: _THE
     + r"(cancell?(ed)?|cancellation|void(ed)?|fail(ed|ure)?|declined|refused|rejected|denied|"
-    r"expired|abandoned|draft|deleted|(closed )?lost|test|unpaid|error|invalid|fraud|duplicate|"
+    r"expir(ed?|y)|abandoned|draft|deleted|(closed )?lost|test|unpaid|error|invalid|fraud|"
+    r"duplicate|"
     r"((sub|grand) ?)?total|quote|zwischensumme|summe|gesamt|"
     r"quotation|estimate|view(ed)?|(page|product|item) ?view(ed)?|view ?(item|product|page|cart)s?|"
     r"(begin|start|initiate)(ed)? ?checkout|checkout ?(started|begun|initiated)|"
@@ -48,7 +49,7 @@ WORDS = {
     + r"(purchased?|sales?|sold|bought|buy|order(ed)?|paid|payment|shipped|dispatched|delivered|"
     r"completed?|fulfilled|unfulfilled|closed|(closed )?won|resolved|invoiced?|billed|approved|"
     r"success(ful)?|succeeded|checked out|captured|settled|confirmed|processed|(in )?process(ing)?|"
-    r"transaction|charged?|rechnung|quittung|facture|factura|fattura|fatura|faktura|factuur|"
+    r"transaction|charged?|earn(ed)?|accru(ed|al)|rechnung|quittung|facture|factura|fattura|fatura|faktura|factuur|"
     r"sent for settle|cobrad[oa]|facturad[oa]|incassat[oa]|saldat[oa]|"
     r"kauf|verkauf|versandt|versendet|geliefert|zugestellt|bezahlt|abgeschlossen|achat|vente|"
     r"exp[ée]di[ée]e?|livr[ée]e?|pay[ée]e?|venta|compra|entregad[oa]|enviad[oa]|pagad[oa]|pag[oa]|"
@@ -58,6 +59,7 @@ WORDS = {
     r"已?(完成|付款|支付|发货|签收)|完了|発送済み?|支払済み?)",
 }
 # A refund written as a participle happened to the line itself: "refunded", "remboursé".
+BILLED = re.compile(r"((sales?|customer) )?(invoice[sd]?|charges?|bill(s|ed)?|sales?|purchases?)")
 HAPPENED = re.compile(r".*(ed( back)?|é|ée|[td][oa]|eerd|aald|edildi|щ[её]н[ао]?|tet)|已.*")
 WHOSE = r"customer|client|user|member|membership|loyalty|account|marital|civil|family|employment|"
 WHOSE += r"life|lifecycle|job|working|education|health|housing|home|tax|credit|vip|stock|inventory|"
@@ -253,8 +255,12 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
     }
     for column in summands(source.status):
         unknown: list[tuple[str, int]] = []
-        for cell, count in _cells(lines, column):
-            kind = given.get(cell.strip().casefold()) or kind_of(column, cell)
+        cells = _cells(lines, column)
+        billed = any(BILLED.fullmatch(split_name(cell)) for cell, _ in cells)
+        for cell, count in cells:
+            pays = billed and re.fullmatch("payments?", split_name(cell))  # what was bought before
+            known = "" if pays else kind_of(column, cell)
+            kind = given.get(cell.strip().casefold()) or known
             unknown += [] if kind else [(cell, count)]
             if kind == PURCHASE and not cell.strip() and not FLAG.fullmatch(split_name(column)):
                 changes.append(Change(f"lines without {column}", column, count, "kept as bought"))

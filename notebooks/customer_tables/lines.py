@@ -206,6 +206,7 @@ def _view_text(
         "all_varchar": "true",
         "quote": literal('"'),
         "escape": literal('"'),
+        "comment": "''",  # a number of an order may be #1001
         "null_padding": "true",
         "strict_mode": "false",
         "skip": str(skip),

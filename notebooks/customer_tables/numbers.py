@@ -31,9 +31,10 @@ MARKS = Ways(
 CURRENCIES = {
     spelling.lower(): spellings.split()[0]
     for spellings in (
-        "$ US$ USD,€ EUR euro,£ GBP,¥ JPY 円,₹ INR Rs Rs.,₽ RUB,₩ KRW,₺ TRY TL,₪ ILS,₫ VND,฿ THB,"
-        "₴ UAH,₦ NGN,R$ BRL,zł PLN,Kč CZK,Ft HUF,C$ CA$ CAD,A$ AU$ AUD,HK$ HKD,NZ$ NZD,S$ SGD,"
-        "MX$ MXN,CHF Fr.,SEK,NOK,DKK,kr kr.,CNY RMB 元,ZAR,AED,SAR,RON lei,BGN,IDR Rp,MYR RM,PHP ₱"
+        "$ US$ USD,€ EUR euro,£ GBP,¥ JPY 円 \\,₹ INR Rs Rs.,₽ RUB руб руб.,₩ KRW 원,₺ TRY TL,"
+        "₪ ILS,₫ VND,฿ THB,₴ UAH,₦ NGN,R$ BRL,zł PLN,Kč CZK,Ft HUF,C$ CA$ CAD,A$ AU$ AUD,"
+        "HK$ HKD,NZ$ NZD,S$ SGD,MX$ MXN,CHF Fr.,SEK,NOK,DKK,kr kr.,CNY RMB 元,ZAR,AED,SAR,"
+        "RON lei,BGN,IDR Rp,MYR RM,PHP ₱"
     ).split(",")
     for spelling in spellings.split()
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from customer_tables.buyers import plain_buyers
 from customer_tables.changes import Change, Reading, Use
 from customer_tables.duckdb_cells import text_of
 from customer_tables.duckdb_files import Lines, quoted
@@ -14,7 +15,7 @@ from customer_tables.errors import UserError
 from customer_tables.guessing import Guess, free_name, guess_column
 from customer_tables.names import normalise, simplify_name
 from customer_tables.source import Options, Source, summands
-from customer_tables.table import read_table, read_texts
+from customer_tables.table import TWINS, read_table, read_texts
 
 BANDS = 4  # equally large groups that numbers about people are shown in
 
@@ -159,6 +160,7 @@ def join_descriptors(
     if not names:
         return customers, []
     lines.require(dict.fromkeys(names, "describe"))
+    lines, _ = plain_buyers(lines, source)
     who = text_of(quoted(source.customer), lines.types[source.customer])
     said = ", ".join(
         f"CASE WHEN min({c}) = max({c}) THEN min({c}) END AS {c}" for c in map(quoted, names)
@@ -169,7 +171,8 @@ def join_descriptors(
     try:
         reading = read_texts(people, lines.name)
         # Where it is found in a table that is in no file is of no use.
-        noticed = [replace(change, examples=()) for change in reading.changes]
+        found = (change for change in reading.changes if change.what != TWINS)
+        noticed = [replace(change, examples=()) for change in found]
         table = reading.table.set_axis(people.index)
         reading = replace(reading, table=table, changes=noticed)
         joined, guesses = _join(customers, reading, lines.name)

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from customer_tables.dates import EPOCH, convert, parse_dates
+from customer_tables.duckdb_cells import DIGITS
 from customer_tables.duckdb_files import Lines, quoted
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import settle_line_kinds
@@ -46,6 +47,11 @@ OFFERED_ROWS, JUDGED = 20_000, 500  # by which columns are offered for a role, a
 ENOUGH = 30  # customers with more than one order, by whom a column is judged
 FEW_PIECES = 3  # up to which half of the lines have pieces, where these are no money
 NO_CODE = MONEY | COUNT | SCORES | INCOME | YEARS | SENSITIVE | DESCRIPTIVE  # words of amounts ...
+ASIDE = set(  # words of what is no purchase, or a part of one
+    "balance saldo solde refund refunded refunds tax taxes vat gst cgst sgst igst tva iva mwst ust "
+    "btw kdv fee fees commission shipping freight postage delivery handling versand tip tips "
+    "discount discounts remaining outstanding limit cost paid".split()
+)
 PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
 MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
 CONSTANT = 0.95  # share of them in whose lines it says the same
@@ -54,7 +60,7 @@ WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visi
 ASKED = {"customer": "who bought", "time": "when", "amount": "for how much"}
 NO_ROLES: Roles = MappingProxyType({})
 MEANINGS = ("purchase", "refund", "ignore")  # roles of cells, not of columns
-SALE = "invoice|order|basket|transaction|trans|receipt|ticket|bill|purchase|sale|sales"
+SALE = "invoice|order|basket|transaction|trans|txn|trx|receipt|ticket|bill|purchase|sale|sales"
 # For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
 # The last lines of a part are of other languages.
 PARTS: dict[str, tuple[str, ...]] = {
@@ -72,8 +78,9 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(n|id|num[ée]ro|code) ?(du )?client|"
         r"kunden ?(karte|konto)|"
         r"(auftraggeber|debitor(en)?|debiteur(en)?|débiteur) ?(nummer|nr|id|code)?",
-        r"((codice|c[oó]digo|id|n|n[uú]mero) (del? |do )?)?cliente|klienta?|klant|müşteri|"
-        r"rechnungsempfänger|ragione sociale|raz[óo]n social|nabywca|kontrahent|afnemer|acheteur",
+        r"((codice|c[oó]d(igo)?|id|n|n[uú]mero) (del? |do )?)?cliente|klienta?|klant|müşteri",
+        r"rechnungsempfänger|ragione sociale|raz[óo]n social|nabywca|kontrahent|afnemer|acheteur|"
+        r"comprador",
     ),
     "time": (
         rf"({SALE}|event) ?(date ?time|time ?stamp|date|time|day|dt)( time)?",
@@ -92,11 +99,14 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(注文|購入|取引|売上)?(日|日付|日時)|(booking|posting) date",
     ),
     "amount": (
-        r"(line|total|net|gross|sales|order|purchase|transaction|trans) ?(amount|amt|value|sales)",
+        r"(line|total|net|sales|order|purchase|transaction|trans|txn) ?"
+        r"(amount|amt|value|sales|revenue)",
         r"(line|row) total|ext(ended)? (price|amount)|"
         r"(total|line) (price|spent|spend|cost)|amount( (paid|spent))?|revenue|turnover",
+        r"gross ?(amount|amt|value|sales)|"
         r"sales|spent|dollars?|euros?|pounds?|usd|eur|gbp|(total|paid|spent|order|net) ?"
-        r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|(order|purchase) total",
+        r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|"
+        r"(order|purchase|invoice) total( amount)?",
         r"(gesamt|netto|brutto)?(betrag|umsatz|preis|wert)|montant( total)?|chiffre d affaires",
         r"net|netto|gross|brutto|item total|invoice amount|base imponible|imponibile",
         r"import[eo]( total[e]?)?|monto( total)?|(kwota|wartość)( zamówienia| netto| brutto)?|"
@@ -126,8 +136,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(verkaufs|abrechnungs)?beleg|"
         r"n(umer|úmero|umero|um)? (do |de |del )?(documento|dokumentu|faktury|pi[eè]ce)|"
         r"(n|num[ée]ro|code) ?(de )?(la )?"
-        r"(facture|commande)",
-        r"((n|num(ero|éro)?|n[úu]mero|id|c[óo]d(igo|ice)?) ?(d[eio]l? )?)?"
+        r"(facture|commande|ticket)",
+        r"((n|num(ero|éro)?|n[úu]mero|номер|id|c[óo]d(igo|ice)?) ?(d[eio]l? )?)?"
         r"(scontrino|ricevuta|fattura|factura|fatura|recibo|pedido|bestelling|bon|sipariş|"
         r"zamówienia|заказа?|订单|注文)( ?(id|nr|n|no|号|编号|番号))?",
     ),
@@ -151,7 +161,8 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 
 MEASURED_IN = re.compile(  # behind a name
-    r"(?<=\w) (in )?(euros?|eur|usd|gbp|chf|pln|brl|mxn|cad|aud|sek|nok|dkk|czk|utc|gmt|"
+    r"(?<=\w) (in )?(euros?|eur|usd|gbp|chf|pln|brl|mxn|cad|aud|sek|nok|dkk|czk|lcy|utc|gmt|"
+    r"руб(лей)?|zł|kč|r|"
     r"(excl?|incl?|exkl|inkl)( (btw|vat|tax|mwst|ust|gst|iva))?)$"
 )
 COLUMN_ROLES = (*PARTS, "status", "currency", "describe")
@@ -348,7 +359,8 @@ def _document(lines: Lines, parts: dict[str, Any], roles: Roles) -> str:
     taken = {name for text in parts.values() if isinstance(text, str) for name in summands(text)}
     taken |= {name for names in roles.values() for name in names}
     free = [c for c in lines.types if c not in taken and c.strip()] if "order" not in parts else []
-    named = f"trim(CAST({quoted(parts['customer'])} AS VARCHAR)) <> ''"  # on an order's first line
+    both = (f"trim(CAST({quoted(parts[part])} AS VARCHAR)) <> ''" for part in ("customer", "time"))
+    named = " AND ".join(both)  # on an order's first line
     some = f"(SELECT * FROM {lines.sql} WHERE {named} LIMIT {OFFERED_ROWS})"
     who = f"{quoted(parts['customer'])}, {quoted(parts['time'])}"
     for column in (c for c in free if lines.types[c] == "VARCHAR"):
@@ -546,7 +558,8 @@ def _rising_with_time(
     names = [c for c in likely["customer"] if frame[c].str.contains(r"\w \w").mean() > CONSTANT]
     if not (several := codes + names):
         return ""
-    dates = parse_dates(pa.array(frame[time], pa.string()))
+    days = frame[time].str.replace(f"^{DIGITS.pattern}$", r"\1-\2-\3", regex=True)
+    dates = parse_dates(pa.array(days, pa.string()))
     for column in (c for c in frame if c not in several and frame[c].is_unique):
         numbers = frame[column].str.extract(r"^[^.,]*?(\d+)\D*$")[0].astype(float)
         for order in ("dmy", "mdy"):
@@ -566,7 +579,8 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
     for part in missing:
         shown = " or ".join(likely[part][:3])
         if not shown:
-            options.append(f"{part}: no other column could be it; ")
+            more = ": add one of days, or of months like 2024-12" if part == "time" else ""
+            options.append(f"{part}: no other column could be it{more}; ")
             continue
         options.append(f'{part}: is it {shown}? --role {part}="{likely[part][0]}"; ')
     if "customer" in missing and not likely["customer"] and "order" in parts:
@@ -606,7 +620,7 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
     whole: list[str] = []  # numbers that may be of customers
     broken: set[str] = set()  # with parts of a unit, as amounts have
     for column, cells in rows.items():
-        texts = sorted({str(cell).strip() for cell in set(cells) if cell is not None} - {""})
+        texts = sorted({str(cell).strip() for cell in cells if cell is not None} - {""})
         if column in taken or not texts:
             continue
         filled = len(cells) - cells.count(None) - cells.count("")
@@ -615,13 +629,14 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
         plain = all(re.fullmatch(r"-?\d+(\.\d+)?", text) for text in some.to_pylist())
         numeric = 1.0 if plain else parse_numbers(some).valid.mean()
         code = is_identifier_name(column)
-        since = not code and all(re.fullmatch(EPOCH, text) for text in texts)
+        since = not code and all(re.fullmatch(EPOCH, t) or DIGITS.fullmatch(t) for t in texts)
+        clock = all(re.fullmatch(r"\d{1,2}[:h]\d\d(:\d\d)?", text) for text in texts)
         if since or (not plain and parse_dates(some).valid.mean() > 0.9):
             found["time"].append(column)
         elif (
             len(distinct) >= FEW
             and len(distinct) < MOST_DISTINCT * filled
-            and (numeric < 0.1 or code)
+            and ((numeric < 0.1 and not clock) or code)
         ):
             found["customer"].append(column)
         elif _are_numbers_of_people(distinct, filled):
@@ -632,8 +647,14 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
     found["customer"].sort(key=lambda c: not re.match(WHO, split_name(c)))
     found["customer"] += whole
     of_line = _products({c: rows[c][:PROVING_ROWS] for c in found["amount"][:MOST_AMOUNTS]})
+    said = {c: set(split_name(c).split()) for c in found["amount"]}
+    # What is the same in all rows, or another whole number in each, comes last.
+    same = {c for c in said if len(set(rows[c])) in (1, len(rows[c])) and c not in broken}
     found["amount"].sort(
-        key=lambda c: (c not in of_line, not set(split_name(c).split()) & MONEY, c not in broken)
+        key=lambda c: (
+            *(c in same or not said[c].isdisjoint(ASIDE), c not in of_line, "total" not in said[c]),
+            *(said[c].isdisjoint(MONEY), c not in broken),
+        )
     )
     return found
 

@@ -202,6 +202,7 @@ def _listed(
     amounts = {c: SETTLE.get(numbers[c], settle_amount)(file, c, is_plain) for c in given}
     keyed = [c for c in (source.customer, source.order, *products) if c in file.types]
     keys = settle_keys(file, keyed, is_plain)
+    rate = _is_rate(file, _total(amounts, source.discount)) if not source.amount else None
     # Each cell is read once: its value is a column of its own, under a name longer than all others.
     longest = max(map(len, file.types))
     values: dict[str, str] = {}
@@ -216,7 +217,8 @@ def _listed(
         amount = _total(amounts, source.amount)
     else:
         factors = (amounts.get(column, "NULL") for column in (source.quantity, source.price))
-        amount = f"CAST({' * '.join(factors)} AS {MONEY})"
+        amount = f"CAST({_discounted(' * '.join(factors), _total(amounts, source.discount), rate)}"
+        amount += f" AS {MONEY})"
     if refund != "false":
         amount = f"CASE WHEN {refund} THEN -abs({amount}) ELSE {amount} END"
     cells = (f"WHEN {says} THEN CAST({quoted(c)} AS VARCHAR)" for c, says in odd)
@@ -246,6 +248,9 @@ def _listed(
     if literal(ZONED) in values[bought]:
         zoned = count_zoned(file, source.time)
         changes.append(Change("times with a zone", source.time, zoned, BY_THE_CLOCK))
+    if rate is not None:
+        action = f'taken off quantity times price; --role ignore="{source.discount}" takes none'
+        changes.append(Change("discounts", source.discount, action=action))
     kept = f"NOT ({ignore})" + (f" OR {some}" if is_plain else "")
     query = _named({key: sql for key, sql in chosen.items() if key not in lacking})
     query += f" FROM (SELECT *, {_named(values)} FROM {file.sql}) AS cells WHERE {kept}"
@@ -268,6 +273,20 @@ def _total(amounts: dict[str, str], columns: str) -> str:
     if len(parts) < 2:
         return parts[0] if parts else NO_NUMBER
     return " + ".join(f"coalesce({amount}, 0)" for amount in parts)
+
+
+def _is_rate(file: Lines, discount: str) -> bool | None:
+    """Whether discounts are parts of the full price rather than amounts; None where none is."""
+    (most,) = file.ask(f"max(abs({discount}))")[0]
+    return most <= 1 if most else None
+
+
+def _discounted(full: str, discount: str, rate: bool | None) -> str:
+    """Take discounts off what quantity and price make; a line that is given back has its own."""
+    if rate is None:
+        return full
+    off = f"abs(coalesce({discount}, 0))"
+    return f"({full}) * (1 - {off})" if rate else f"({full}) - sign({full}) * {off}"
 
 
 def _goods(source: Source, file: Lines) -> dict[str, str]:

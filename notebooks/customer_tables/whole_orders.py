@@ -51,7 +51,9 @@ def by_line(lines: Lines, source: Source) -> tuple[Lines, Source, list[Change]]:
         what, action = "amounts that are the same on all lines of an order", "kept: added up"
         return lines, source, [*changes, Change(what, amount, action=action)]
     total = amount in once or apart
-    if total and source.quantity and source.price:
+    off = [f"regexp_matches(CAST({quoted(c)} AS VARCHAR), '[1-9]')" for c in given_up]
+    full = not off or not lines.ask(f"bool_or({' OR '.join(off)})")[0][0]  # no discount anywhere
+    if total and source.quantity and source.price and full:
         what = "the total of an order; quantity times price is counted"
         changes.append(Change(what, amount, action="left out"))
         source = replace(source, amount="")

@@ -134,7 +134,7 @@ def looks_coded(cells: pa.ChunkedArray) -> str:
 
 
 def _share(cells: pa.ChunkedArray, pattern: str) -> float:
-    return pc.mean(pc.match_substring_regex(cells, pattern)).as_py()
+    return pc.mean(pc.match_substring_regex(cells, pattern)).as_py() or 0.0
 
 
 def read_codes(column: Column, why: str) -> Column:

@@ -82,10 +82,15 @@ def _choose_sheet(book: Any, file: str, wanted: str | int | None) -> str:
         shapes = {title: book.get_sheet_by_name(title) for title in filled}
         sizes = {t: (sheet.width > 1, sheet.height * sheet.width) for t, sheet in shapes.items()}
         filled.sort(key=lambda title: sizes[title], reverse=True)  # the likeliest table first
+        head = shapes[filled[0]].to_python(nrows=1)
+        alike = [title for title in filled if shapes[title].to_python(nrows=1) == head]
+        parts = f"copy the rows of {', '.join(alike)} into one sheet where they are parts of one "
+        parts += "table; else "
         raise UserError(
             f"the workbook has {len(filled)} sheets with content",
             where=f"{file}: {', '.join(filled)}",
-            remedy=f"say which with --sheet, as in --sheet {filled[0]!r}",
+            remedy=f"{parts if len(alike) > 1 else ''}say which with --sheet, as in "
+            f"--sheet {filled[0]!r}",
         )
     return filled[0]
 
