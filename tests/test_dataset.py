@@ -52,6 +52,7 @@ def test_a_dataset_is_read(shop):
 def test_value_has_one_measure_or_several(make_shop, shop_content, value, measures):
     shop = make_shop(value=value, dataset=shop_content["dataset"] | {"currency": "EUR"})
     assert [(found.column, found.label, found.unit) for found in shop.values] == measures
+    assert shop.feature("ticket").unit == "EUR"
     first = measures[0][:2] if measures else ("", "")
     assert (shop.value, shop.value_label) == first
 

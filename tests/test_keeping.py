@@ -178,7 +178,7 @@ def test_only_two_segments_of_the_run_s_features_can_begin_as_one(run, pair):
 def test_a_selection_becomes_a_list_with_a_control_group(run):
     run.ws.dataset = replace(run.known, campaign={"customer": "KEY"}, archetypes=())
     rows = np.arange(len(run.matrix)) < 200
-    table = run.campaign(rows, "Near & far", action="=1+1")
+    table = run.campaign(run.matrix.index[rows], "Near & far", action="=1+1")
     path = run.ws.folder / "selections" / "near-far.csv"
     listed = pd.read_csv(path)
     assert set(listed["KEY"]) == set(run.matrix.index[rows])

@@ -285,11 +285,7 @@ def _damaged(name: str, line: int) -> UserError:
 def _line_at(file: IO[bytes], place: int) -> int:
     file.seek(0)
     sizes = [*[PIECE] * (place // PIECE), place % PIECE]
-    return 1 + sum(_line_ends(file.read(size)) for size in sizes)
-
-
-def _line_ends(piece: bytes) -> int:
-    return piece.count(b"\n") or piece.count(b"\r")
+    return 1 + sum(piece.count(b"\n") or piece.count(b"\r") for piece in map(file.read, sizes))
 
 
 def _utf16_without_mark(data: bytes) -> str:

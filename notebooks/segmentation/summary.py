@@ -272,17 +272,14 @@ def _where_to_start(
     elsewhere = {tops[o]: [p for p in others if tops[p] == tops[o]] for o in others}
     pointed = {segment: above_size(segment, labels) for segment, labels in elsewhere.items()}
     found = [
-        f"{_points(labels)} to {names[s]} ({of_customers[s]} of the {nouns}, {pointed[s]})"
+        f"{joined([*map(printable, labels)])} point{'s' * (len(labels) == 1)} to {names[s]} "
+        f"({of_customers[s]} of the {nouns}, {pointed[s]})"
         for s, labels in elsewhere.items()
     ]
     pointing = f" Not every measure agrees: {'; '.join(found)}." if found else ""
     limits = [_limit(names[segment], said.get(segment, {})) for segment in elsewhere]
     text = "".join([f"{start}{own}.", *more, pointing, *limits])
     return together(text, [own, *more, *pointed.values(), *limits])
-
-
-def _points(labels: list[str]) -> str:
-    return f"{joined([printable(label) for label in labels])} point{'s' * (len(labels) == 1)}"
 
 
 def _none_first(labels: list[str], above: int) -> Claim:

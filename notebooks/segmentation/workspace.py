@@ -103,7 +103,9 @@ class Workspace:
             known = known.segment_on([step["name"] for step in steps])
         opened = cls(stage, known, folder, quick)
         if dataset != GUESSED:
-            opened.option = _option(locate_dataset(dataset))
+            toml = locate_dataset(dataset)
+            ours = toml.parent.parent == DATA_FOLDER
+            opened.option = toml.parent.name if ours else session.near(toml)
         opened.parameters = parameters
         opened._due = _always_done(NOTEBOOKS / STAGES[stage].file)
         if is_watched():
@@ -412,12 +414,6 @@ def _check_folder(folder: Path) -> None:
     else:
         return
     raise UserError(what, str(folder)[:300], "choose another results_dir")
-
-
-def _option(description: Path) -> str:
-    """Return by what run.py takes a dataset: the name of ours, or the path of its description."""
-    ours = description.parent.parent == DATA_FOLDER
-    return description.parent.name if ours else session.near(description)
 
 
 def _always_done(notebook: Path) -> set[str]:
