@@ -34,7 +34,8 @@ def test_a_dataset_named_once_is_that_of_the_session(window, tmp_path, monkeypat
 
     assert opened().folder == tmp_path / "results" / "credit_card"
     assert opened(dataset="mall").folder == tmp_path / "results" / "mall"
-    assert (opened().dataset.noun, opened().folder.name) == ("visitor", "mall")
+    again = opened()
+    assert (again.dataset.noun, again.folder.name, again.option) == ("visitor", "mall", "mall")
     assert "| missing |" in window[-1] and "no results yet" in window[-1]
     opened(dataset="mall", results_dir=str(tmp_path / "elsewhere"))
     assert opened().folder == tmp_path / "elsewhere"
