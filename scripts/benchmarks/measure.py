@@ -17,7 +17,6 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import pandas as pd
 import psutil
 
 from runner import RunFailed, records
@@ -52,6 +51,8 @@ def equal_results(
 
     Those whose names begin with `may_differ` may differ, and `why` says why.
     """
+    import pandas as pd  # not among what is in memory before a way begins
+
     (first, expected), *others = results.items()
     differ = []
     for name, result in others:
