@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 import io
 import json
@@ -79,22 +78,6 @@ def context(number: str = "04", **changes: Any) -> dict[str, Any]:
         "notebooks": entries,
         **changes,
     }
-
-
-def poisoned(value: Any) -> Any:
-    """Return a copy in which every text but a verdict's and a unit carries a hostile string."""
-    turn = iter(range(10**6))
-
-    def poison(entry: Any, name: str = "") -> Any:
-        if isinstance(entry, dict):
-            return {key: poison(item, key) for key, item in entry.items()}
-        if isinstance(entry, list):
-            return [poison(item, name) for item in entry]
-        if isinstance(entry, str) and name not in ("word", "unit"):
-            return f"{entry} {HOSTILE[next(turn) % len(HOSTILE)]}"
-        return entry
-
-    return poison(copy.deepcopy(value))
 
 
 def write_results(folder: Path, content: dict[str, Any]) -> Path:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import planted
 import pytest
-from bs4 import BeautifulSoup
+from sample_run import assert_inert
 from test_browser import TOO_WIDE, UNFOLD, browser, opened  # noqa: F401 (a fixture)
 
 from runner.pages import TEMPLATES
@@ -255,18 +255,14 @@ def test_lists_of_customers_are_their_owners_only(run):
     assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_shows_what_is_planted_as_text(run, name):
-    path = run.results / ("index.html" if name == "index" else f"notebooks/{name}.html")
-    page = BeautifulSoup(path.read_text("utf-8"), "html.parser")
-    assert planted.ACT in page.main.text
-
-
-def test_pages_hold_no_invisible_characters(run):
+def test_every_page_shows_what_is_planted_as_text_and_no_invisible_character(run):
     strange = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b\u2028-\u202e\u2066-\u2069\ufeff]")
-    for path in [*run.published.values(), *run.pages]:
-        if path.suffix == ".html":
-            assert not strange.search(path.read_text("utf-8")), path.name
+    paths = [path for path in run.published.values() if path.suffix == ".html"] + run.pages
+    assert len(paths) == len(PAGES) + 2
+    for path in paths:
+        html = path.read_text("utf-8")
+        assert planted.ACT in assert_inert(html).main.text, path.name
+        assert not strange.search(html), path.name
 
 
 def test_formulas_in_lists_are_told_and_kept_only_when_asked(run, tmp_path):
