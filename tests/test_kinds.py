@@ -578,13 +578,17 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             (in_periods(*names), "no column is recognised that says when", 60)
             for names in (
                 ("2024-Q1", "2024-Q2", "2024-Q4"),
+                ("Q1 2024", "Q2 2024", "Q4 2024"),
+                ("202401", "202402", "202412"),
                 ("Jan-24", "Feb-24", "März-24"),
                 ("June 2024", "July 2024", "Mai 2023"),
             )
         ),
         (
-            lines(header="customer_id,date,amount,quantity").replace("sale", "2 stk"),
-            "180 of 180 cells of the column \"quantity\" are no numbers, such as '2 stk'",
+            lines((*K000, "2 kg"), header="customer_id,date,amount,quantity").replace(
+                "sale", "2 g"
+            ),
+            "181 of 181 cells of the column \"quantity\" are no numbers, such as '2 g'",
             60,
         ),
         (numbered("CN-{}", "INV-", again=False), "orders such as 'CN-2000' (6 lines) may be", 60),
@@ -770,6 +774,14 @@ def test_discounts_with_a_percent_sign_are_parts_of_the_full_price(opened, cell,
     assert found.to_numpy() == pytest.approx(share)
     half = text.replace(cell, "", 3)  # of K000; an empty cell is no discount
     assert opened(half)[1].table["discount_share"].min() == 0
+
+
+def test_amounts_with_a_point_and_a_comma_are_read_once_all_have_one(opened):
+    text = lines().replace(",sale", ".50").replace(",more", "")
+    with pytest.raises(UserError, match="decimal comma .'9,5'. stand beside .* .'10.50'") as caught:
+        opened(text + "".join(f'K000,2024-05-0{n},"9,5"\n' for n in range(1, 6)))
+    assert caught.value.remedy == "write them all in one way"
+    assert worth(opened(text)[1]) == (3, 34.5, 34.5)
 
 
 def test_customers_of_merged_cells_saved_as_text_are_to_be_filled_down(opened):
@@ -1034,6 +1046,19 @@ def test_customers_whose_columns_are_in_odd_units(opened):
     assert opened(table(income=seconds))[0].column("income").kind == "money"
 
 
+@pytest.mark.parametrize(
+    ("name", "first"), [("talk_time", 3661), ("avg session", 3661), ("order time", "1:01:01")]
+)
+def test_durations_are_seconds(opened, name, first):
+    known, reading = opened(
+        table(**{name: [f"{1 + n % 9}:01:{1 + n % 59:02d}" for n in range(60)]})
+    )
+    assert reading.table[name][0] == first
+    assert [c.rows for c in reading.changes if c.what.startswith("durations")] == [60] * (
+        first == 3661
+    )
+
+
 @pytest.mark.parametrize("name", ["registriert", "letzter kauf", "t0", "created"])
 @pytest.mark.parametrize("never", [None, 0, -1])
 def test_no_time_since_1970_is_a_number(opened, name, never):
@@ -1200,6 +1225,7 @@ HEADS = [("customer", "order", None), ("id", "date", "amount")]
         lines().replace(",", "   "),
         f"# shop, web, phone\n{lines()}",
         re.sub(r",(\d\d?),sale", r",\1 руб.,sale", lines()),
+        re.sub(r",(\d\d?),sale", r",\1 Tk,sale", lines()),
         re.sub(r"(?<=,)\d\d?(?=,sale)", lambda at: at[0].translate(ARABIC), lines()),
         re.sub(r",(\d\d?),sale", r",\\\1,sale", lines()),
         re.sub(
@@ -1249,6 +1275,18 @@ def test_names_over_two_rows_are_joined(opened):
         assert len(reading.table) == 60
 
 
+@pytest.mark.parametrize(
+    ("corner", "total"), [("Row Labels", "Grand Total"), ("Zeilenbeschriftungen", "Gesamtergebnis")]
+)
+def test_pivot_tables_of_spreadsheets_are_read(opened, corner, total):
+    rows = [(who, 3 + n * 7 % 50, 5 + n * 5 % 40) for n, who in enumerate(WHO)]
+    sums = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
+    heads = [("Sum of Sales", "Column Labels", None), (corner, "Bikes", "Clothing")]
+    _, reading = opened(workbook([*heads, *rows, (total, *sums)]), name="t.xlsx")
+    assert list(reading.table) == [corner, "Bikes", "Clothing"]
+    assert list(reading.table[corner]) == WHO and reading.table["Bikes"].sum() == sums[0]
+
+
 def test_words_and_years_below_names_are_names(opened):
     rows = [["Customer", "Bought", "", "Visits", ""], ["ID", "2023", "2024", "Web", "Store"]]
     rows += [
@@ -1286,6 +1324,18 @@ def test_sheets_are_offered_likeliest_first_and_the_option_works(opened, tmp_pat
 def test_a_wrong_encoding_is_the_users_to_correct(opened, encoding, text):
     with pytest.raises(UserError):
         opened(text, "--encoding", encoding)
+
+
+@pytest.mark.parametrize("header", ["Název,Datum,Částka", "client,date,amount"])
+def test_letters_of_another_encoding_are_asked_for(opened, header):
+    cells = [(f"{'Spółka' if header[0] == 'c' else 'Novák'} {who}", *more) for who, *more in BOUGHT]
+    content = lines(rows=cells, header=f"{header},more").encode("cp1250")
+    with pytest.raises(UserError, match="--encoding .*cp1250"):
+        opened(content)
+    pairs = zip(("customer", "time", "amount"), header.split(","), strict=True)
+    roles = [f"--role={role}={column}" for role, column in pairs]
+    _, reading = opened(content, "--encoding", "cp1250", *roles)
+    assert set(reading.table["customer_id"]) == {who for who, *_ in cells}
 
 
 def test_archives_of_several_files_are_refused(opened):

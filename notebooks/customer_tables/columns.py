@@ -51,6 +51,12 @@ UNIT_IN_BRACKETS = re.compile(
     r"[(\[]\s*(?:in\s+)?(k|m|mio\.?|tsd\.?|'?000s?)?\s*([^()\[\]]{1,5}?)\s*[)\]]\s*$"
 )
 CODE = r"\p{L}\d|\d\p{L}|\d[+<>]|[<>]\s*\d|\d\s*(-|to|–)\s*[^\d]{0,2}\d"
+DURATION = r"^(?P<h>\d{1,4}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)$"
+CLOCKS = frozenset("time hour clock start end at login logout uhrzeit heure hora ora".split())
+LASTING = frozenset(
+    "duration length talk spent session watch handle handling wait waiting usage total avg average "
+    "mean on online".split()
+)
 LABELLED = r"^(\d{1,2})\s*[-–=:.)(]\s*\p{L}\D*$"
 SURE_POINT = r"\.(\d{0,2}|\d{4,})([eE].*)?$|^[-+]?(0\d*)?\.|\d{4,}\."  # a decimal mark for certain
 
@@ -227,6 +233,7 @@ def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     if column.rows(dates.valid & ~missing) >= 0.5 * present:
         return _Open(column, dates, missing)
     _take_off_labels(column, missing)
+    _as_seconds(column, missing)
     numbers = parse_numbers(column.texts)
     numeric = column.rows(numbers.valid & ~missing)
     odd = ~(missing | numbers.valid | column.among(INFINITE))
@@ -243,6 +250,19 @@ def _take_off_labels(column: Column, missing: np.ndarray) -> None:
     if bare.any() and labelled.any() and (bare | labelled | missing).all():
         column.note("labels beside the points of a scale", labelled, "taken off")
         column.texts = pc.replace_substring_regex(column.texts, LABELLED, r"\1")
+
+
+def _as_seconds(column: Column, missing: np.ndarray) -> None:
+    """Write durations such as 1:23:45 as seconds, but for what the name says is a time of day."""
+    lasting, words = column.matches(DURATION), set(split_name(column.name).split())
+    if column.rows(lasting) < column.rows(~missing) or (words & CLOCKS and not words & LASTING):
+        return
+    parts = pc.extract_regex(column.texts, DURATION)
+    times = (pc.cast(pc.struct_field(parts, part), pa.int64()) for part in ("h", "m", "s"))
+    hours, minutes, seconds = (pc.fill_null(part, 0) for part in times)
+    whole = pc.add(pc.multiply(pc.add(pc.multiply(hours, 60), minutes), 60), seconds)
+    column.note("durations such as 1:23:45", lasting, "read as seconds")
+    column.texts = pc.if_else(pa.array(lasting), pc.cast(whole, pa.string()), column.texts)
 
 
 def _are_codes(column: Column, odd: np.ndarray, present: int) -> bool:

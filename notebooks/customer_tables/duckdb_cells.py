@@ -19,7 +19,7 @@ from customer_tables.dates import EPOCH, ZONE, Dates, month_of, parse_dates
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import minor_unit, split_name
-from customer_tables.numbers import CURRENCIES, SHAPES, SIGNS
+from customer_tables.numbers import CURRENCIES, MARKS, MONEY_SCALES, SHAPES, SIGNS
 from customer_tables.vocabulary import PERCENT
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
@@ -33,7 +33,7 @@ MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
 TOLERATED = 0.001  # share of the cells that may be no numbers before they are read another way
 REFUSED = 0.05  # share of the cells from which too many are no numbers
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-DIGITS = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+DIGITS = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?")
 SERIAL, DAY_OF_1970 = re.compile(r"[2-5]\d{4}(\.\d+)?"), 25_569  # spreadsheets' days
 ABROAD = r"年|Uhr$|\d[ ,T]+\d{1,2}[.h]\d{2}"  # 2024年1月2日, 14 Uhr, 14h05, 14.05
 ODD_CLOCK = r"^(.*\d[ ,T]+\d{1,2})[.h](\d{2})(?:[.:]\d{2})?$"  # 14h05, 14.05
@@ -45,6 +45,7 @@ MONTH = r"^(\p{L}+)\.?[-/ ,']*(\d{4}|\d{2})$"  # Jan-23, January 2023
 WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
 ODD = "’−\u00a0\u202f\u2009٫٬．，٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹０１２３４５６７８９०१२३४५६७८९"
 PLAINLY = "'-   .,.," + 4 * "0123456789"
+WORDS = r"[^\d.,'’()+−–\s-][^\d]*$"  # behind a number
 WRAPPED = r"""^(?:="([^"]*)"|'(\d.*))$"""
 HALF = r"\d ?[aApP][mM]$"  # of the day
 SEEN = 20_000  # different days that are looked at
@@ -203,6 +204,10 @@ def settle_number(lines: Lines, column: str, plain: bool = False, beside: str = 
     _refuse_currencies(lines, column, SIGNS)  # slower: only where cells hold more than numbers
     odds = {mark: _count_odd(lines, spelt, way)[1] for mark, way in ways.items()}
     if (fewest := min(odds.values())) > REFUSED * rows:
+        words = lines.ask(f"DISTINCT trim(regexp_extract({cell}, {literal(WORDS)}))", "LIMIT 3")
+        (word,) = words[0] if len(words) == 1 else ("",)
+        if word and not beside and word.lower().rstrip(".") not in MONEY_SCALES:
+            return settle_number(lines, column, plain, re.escape(word))
         misread = is_misread(spelt, f"coalesce({ways['.']}, {ways[',']})")
         first = lines.ask(f"min({cell})", f"WHERE {misread}")[0][0] or ""
         raise UserError(
@@ -218,7 +223,24 @@ def settle_number(lines: Lines, column: str, plain: bool = False, beside: str = 
             where=lines.name,
             remedy="say which with --decimal comma or --decimal point",
         )
-    return ways[min(odds, key=lambda mark: odds[mark])]
+    best, other = sorted(ways, key=lambda mark: odds[mark])
+    apart = [
+        f"{ways[one]} IS NOT NULL AND {ways[not_one]} IS NULL"
+        for one, not_one in ((best, other), (other, best))
+    ]
+    both = lines.ask(", ".join(f"min({cell}) FILTER ({condition})" for condition in apart))[0]
+    if all(both):
+        raise UserError(
+            MARKS.both.format(*(repr(text[:30]) for text in sorted(both, key=_last_mark))),
+            where=f"{lines.name}, column {cell}{lines.line_of(both[1])}",
+            remedy=MARKS.write,
+        )
+    return ways[best]
+
+
+def _last_mark(text: str) -> bool:
+    """Whether a number has a decimal point."""
+    return text.rfind(".") > text.rfind(",")
 
 
 def _count_odd(lines: Lines, text: str, number: str) -> tuple[int, int]:
@@ -283,10 +305,6 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         return f"TRY_CAST({text} AS TIMESTAMP)"
     if _mostly(dates.form == "month"):
         return f"try_strptime(replace({text}, '/', '-'), '%Y-%m')"
-    if _mostly(np.isin(dates.form, ("quarter", "year quarter"))):
-        whole, part = (f"regexp_extract({text}, {literal(p)}, 1)" for p in (YEAR, QUARTER))
-        first = f"CAST(3 * TRY_CAST({part} AS INTEGER) - 2 AS VARCHAR)"
-        return f"try_strptime(concat({whole}, '-', {first}), '%Y-%m')"
     if _mostly(np.array([bool(re.fullmatch(EPOCH, day)) for day in seen])):
         number = f"TRY_CAST({text} AS DOUBLE)"
         scale = f"CASE WHEN {number} < 1e11 THEN 1000 WHEN {number} < 1e14 THEN 1 ELSE 0.001 END"
@@ -294,7 +312,7 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
     if _mostly(np.array([bool(SERIAL.fullmatch(day)) for day in seen])):
         return f"{SINCE_1970}(CAST((TRY_CAST({text} AS DOUBLE) - {DAY_OF_1970}) * 864e5 AS BIGINT))"
     if _mostly(np.array([bool(DIGITS.fullmatch(day)) for day in seen])):
-        return f"try_strptime({text}, '%Y%m%d')"
+        return f"try_strptime({text}, ['%Y%m%d', '%Y%m'])"
     if _mostly(fits := dates.form == "numbers"):
         first = seen[int(np.argmax(fits))]
         order = lines.options.date_order or _settle_order(
@@ -304,6 +322,10 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         return _stamp(text, mark.join(("%d", "%m", year) if order == "dmy" else ("%m", "%d", year)))
     clock = r"[ ,T]+\d{1,2}[:.]\d{2}.*$"
     written, dates = _days(lines, f"regexp_replace({raw}, '{clock}', '')", cell)
+    if _mostly(np.isin(dates.form, ("quarter", "year quarter"))):
+        whole, part = (f"regexp_extract({text}, {literal(p)}, 1)" for p in (YEAR, QUARTER))
+        first = f"CAST(3 * TRY_CAST({part} AS INTEGER) - 2 AS VARCHAR)"
+        return f"try_strptime(concat({whole}, '-', {first}), '%Y-%m')"
     if _mostly(np.isin(dates.form, ("word year", "word short"))):
         raw = f"regexp_replace({raw}, {literal(MONTH)}, '1 \\1 \\2')"
         dates.form[np.isin(dates.form, ("word year", "word short"))] = "day word"

@@ -16,6 +16,7 @@ WORD = re.compile(r"\b(?!(?!s|[cpst]h)[b-df-hj-np-tv-xz]{3})(?=[a-z]{3})[a-z]*[a
 CODED = re.compile(r"\b[a-z]{2,}\d")  # "cc3", which only its author can read
 NUMBERED = re.compile(r"((x|y|v|var|col|column|field|feature|unnamed)[:_ ]*)?\d*", re.IGNORECASE)
 SECOND = re.compile(r"(19|20)\d\d|(?=.*[^\W\d_])[^@]{1,40}")  # a year, or a label
+PIVOTED = ("row labels", "zeilenbeschriftungen", "étiquettes de lignes", "etiquetas de fila")
 YEAR = re.compile(r"(19|20)\d\d")
 LABEL = re.compile(r"[^\d?#]*[^\W\d_][^\d?#]*")  # with a letter, and without digits
 
@@ -47,6 +48,7 @@ def find_header(head: list[tuple[int, list[str]]], file: str) -> tuple[int, int,
     # In a header more than half of the cells are filled, unlike in a title.
     wide = (i for i in rows if len(head[i][1]) >= width)
     place = next((i for i in wide if 2 * filled(head[i][1]) > width or width == 1), rows[0])
+    place += place + 1 < len(head) and _is_pivoted(head[place + 1][1])
     before = [i for i in rows if i < place]
     if before and width > 2 and any(NUMBER.fullmatch(c.strip()) for c in head[place][1]):
         if len(head[before[-1]][1]) == width - 1 == filled(head[before[-1]][1]):
@@ -69,6 +71,8 @@ def join_two_rows(
     for upper in (place, place - 1):
         if upper < 0 or upper + 1 >= len(head) or "".join(head[upper][1]).startswith("#"):
             continue  # no row, or a comment
+        if _is_pivoted(head[upper + 1][1]):
+            continue
         below = [clean_name(cell) for cell in head[upper + 1][1]]
         width = len(below)
         groups = [clean_name(cell) for cell in head[upper][1]][:width]
@@ -96,6 +100,11 @@ def join_two_rows(
                 names.append(both if i in members else alone)
             return upper, upper + 1, names
     return None
+
+
+def _is_pivoted(cells: list[str]) -> bool:
+    """Whether a row names the columns of a pivot table: above it stands what is counted."""
+    return "".join(cells[:1]).lower() in PIVOTED
 
 
 def _join_repeated(

@@ -78,7 +78,8 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-ENCODING_REMEDY = "say which it is with --encoding (utf-8, cp1251, shift_jis, latin-1 ...)"
+NO_UTF_8 = "text that is not UTF-8"
+ENCODING_REMEDY = "say which it is with --encoding (utf-8, cp1250, cp1251, shift_jis ...)"
 HEAD = 1 << 18  # bytes of a text by which its delimiter is judged
 PIECE = 1 << 20  # bytes decoded at a time
 
@@ -313,7 +314,8 @@ def _read_as_cp1252(file: Iterable[bytes], name: str) -> Change:
             what = "the text is neither UTF-8 nor Windows-1252"
             raise UserError(what, f"{name}, line {number}", ENCODING_REMEDY) from None
         # Western words have an accent here and there; runs of them are another alphabet.
-        runs = re.findall(r"[^\x00-\x7f]{3,}", text)
+        # So is a sign within a word: Spó³ka.
+        runs = re.findall(r"[^\x00-\x7f]{3,}|[^\W\d_]+[³¹¿¶¼¾](?:[^\W\d_]+[³¹¿¶¼¾]?)+", text)
         nonsense = nonsense if nonsense[0] or not runs else (runs[0], number)
         rows, foreign = rows + 1, foreign + sum(map(len, runs))
         letters += len(re.findall(r"[^\x00-\x7f]", text))
@@ -324,7 +326,7 @@ def _read_as_cp1252(file: Iterable[bytes], name: str) -> Change:
         what = f"the text is not UTF-8, and reads as {nonsense[0][:12]!r} in Windows-1252"
         raise UserError(what, f"{name}, line {nonsense[1]}", ENCODING_REMEDY)
     return Change(
-        "text that is not UTF-8",
+        NO_UTF_8,
         rows=rows,
         action="read as Windows-1252 (cp1252); check the accents, --encoding sets another",
         examples=tuple(examples),

@@ -23,6 +23,7 @@ from customer_tables.errors import UserError
 from customer_tables.line_kinds import settle_line_kinds
 from customer_tables.names import MINOR, full_name, is_identifier_name, normalise, split_name
 from customer_tables.numbers import parse_numbers
+from customer_tables.sniff import NO_UTF_8
 from customer_tables.source import MARK, Roles, Source, summands, unknown_role
 from customer_tables.text import joined
 from customer_tables.vocabulary import (
@@ -50,7 +51,7 @@ NO_CODE = MONEY | COUNT | SCORES | INCOME | YEARS | SENSITIVE | DESCRIPTIVE  # w
 ASIDE = set(  # words of what is no purchase, or a part of one
     "balance saldo solde refund refunded refunds tax taxes vat gst cgst sgst igst tva iva mwst ust "
     "btw kdv fee fees commission shipping freight postage delivery handling versand tip tips "
-    "discount discounts remaining outstanding limit cost paid".split()
+    "discount discounts remaining outstanding limit".split()
 )
 PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
 MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
@@ -60,7 +61,8 @@ WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visi
 ASKED = {"customer": "who bought", "time": "when", "amount": "for how much"}
 NO_ROLES: Roles = MappingProxyType({})
 MEANINGS = ("purchase", "refund", "ignore")  # roles of cells, not of columns
-SALE = "invoice|order|basket|transaction|trans|txn|trx|receipt|ticket|bill|purchase|sale|sales"
+SALE = "invoice|order|basket|booking|reservation|transaction|trans|txn|trx|receipt|ticket|bill|"
+SALE += "purchase|sale|sales"
 # For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
 # The last lines of a part are of other languages.
 PARTS: dict[str, tuple[str, ...]] = {
@@ -139,7 +141,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(facture|commande|ticket)",
         r"((n|num(ero|éro)?|n[úu]mero|номер|id|c[óo]d(igo|ice)?) ?(d[eio]l? )?)?"
         r"(scontrino|ricevuta|fattura|factura|fatura|recibo|pedido|bestelling|bon|sipariş|"
-        r"zamówienia|заказа?|订单|注文)( ?(id|nr|n|no|号|编号|番号))?",
+        r"zamówienia|заказа?|чека?|订单|注文)( ?(id|nr|n|no|号|编号|番号))?",
     ),
     "product": (
         r"(stock|product|item|article) ?(code|id|no|nr|number|key)",
@@ -558,7 +560,7 @@ def _rising_with_time(
     names = [c for c in likely["customer"] if frame[c].str.contains(r"\w \w").mean() > CONSTANT]
     if not (several := codes + names):
         return ""
-    days = frame[time].str.replace(f"^{DIGITS.pattern}$", r"\1-\2-\3", regex=True)
+    days = frame[time].str.replace(f"^{DIGITS.pattern}$", r"\1-\2-\3", regex=True).str.rstrip("-")
     dates = parse_dates(pa.array(days, pa.string()))
     for column in (c for c in frame if c not in several and frame[c].is_unique):
         numbers = frame[column].str.extract(r"^[^.,]*?(\d+)\D*$")[0].astype(float)
@@ -600,8 +602,14 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
         f"a row seems to be no customer but a line or a receipt ({key}), and no column is "
         f"recognised that says {said}",
         where=f"{lines.name}: {', '.join(lines.types)[:300]}",
-        remedy="".join(options).rstrip("; "),
+        remedy="".join(options).rstrip("; ") + _other_letters(lines),
     )
+
+
+def _other_letters(lines: Lines) -> str:
+    """Name the option that mends names whose letters were misread."""
+    guessed = any(change.what == NO_UTF_8 for change in lines.changes)
+    return "; if letters are wrong, say how they are stored: --encoding cp1250" * guessed
 
 
 def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:

@@ -143,7 +143,9 @@ NO_PRODUCT = frozenset(
 # Of labels before sums of other rows, in lower case; and of those before means.
 TOTAL = (
     r"(?:grand|sub|over)?[ -]?(?:totals?|totale|totaal)(?: g[eé]n[eé]ral)?|total general|sums?|"
-    r"(?:gesamt|zwischen)?summe|gesamt|somme|suma|итого|всего|合計|小計|合计|小计|∑|Σ"
+    r"(?:gesamt|zwischen)?summe|gesamt(?:ergebnis)?|somme|suma(?: końcowa)?|итого|всего|合計|小計|"
+    r"合计|小计|总计|総計|총합계|общий итог|totale complessivo|total geral|eindtotaal|"
+    r"genel toplam|∑|Σ"
 )
 MEAN = (
     r"averages?|avg|means?|durchschnitt|mittelwert|moyenne|media|promedio|gemiddelde|среднее|"
