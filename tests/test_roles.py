@@ -362,12 +362,27 @@ def test_who_has_any_is_said_of_members_not_of_cases(name, values, said):
     assert members_of(table, dataset, labels).claim(summary, 1) == said
 
 
-@pytest.mark.parametrize(("more", "name"), [(1.02, None), (1.2, "Engaged customers")])
-def test_a_little_more_than_all_is_not_much(more, name):
-    values = np.repeat([50, 50 * more], ROWS // 2) + np.resize([0, 0.1], ROWS)
-    table = with_behaviour("session minutes", values)
-    known = named(table, described(table), np.repeat([1, 2], ROWS // 2))[2].archetype
-    assert (known and known.name) == name
+@pytest.mark.parametrize(
+    ("column", "values", "names"),
+    [
+        ("session minutes", [50, 51], [None, None]),  # a little more is not much
+        ("session minutes", [50, 60], ["Customers who engage little", "Engaged customers"]),
+        ("mortgage", [0, 200], [None, "Borrowers of large sums"]),  # who borrows nothing
+        ("mortgage", [90, 200], ["Borrowers of small sums", "Borrowers of large sums"]),
+    ],
+)
+def test_who_is_of_a_kind_and_who_is_not(column, values, names):
+    amounts = np.repeat(values, [200, 100]) * np.resize([1, 1.001], ROWS)
+    table, labels = with_behaviour(column, amounts), np.repeat([1, 2], [200, 100])
+    known = [entry.archetype for entry in named(table, described(table), labels).values()]
+    assert [kind and kind.name for kind in known] == names
+
+
+@pytest.mark.parametrize("said", ["more orders than average", "above-average visit frequency"])
+def test_more_is_said_of_what_is_counted(said):
+    name = said.replace("above-average ", "").split()[said.startswith("more") :][:2]
+    table = with_behaviour(" ".join(name).removesuffix(" than"), np.resize([0, 1, 2, 4], ROWS))
+    assert f"Customers with {said}" in {kind.name for kind in described(table).archetypes}
 
 
 def test_every_archetype_of_the_library_can_be_written_and_read():

@@ -48,6 +48,14 @@ COUNTED = re.compile(
 WINDOW = re.compile(  # "tickets 90d", in names
     r" ((in|over) )?(the )?((last|past) )?\d+ ?(d|days?|w|weeks?|m|mo|mon|mths?|months?|y|years?)$"
 )
+NOT_COUNTED = (  # in names, before the label of an amount
+    (r"\bmore (<\w+>) than average", r"above-average \1"),
+    (r"\bfewer (<\w+>) than average", r"below-average \1"),
+    (r"\bmost (?=<)", "highest "),
+    (r"\bfewest (?=<)", "lowest "),
+    (r"\bmany (?=<)", "high "),
+    (r"\bfew (?=<)", "low "),
+)
 PLURAL = re.compile(r"[a-z]{2}(?<![sui])s\b")
 SUMMED = re.compile(
     r"\b(total|amount|of|on|charges?|spen[dt]|spending|sales|revenue|purchases)\b ?"
@@ -299,8 +307,10 @@ def _instance(entry: Mapping[str, Any], cast: Mapping[str, Player]) -> dict[str,
     own = [clause["when"] for clause in clauses] + [in_columns(entry.get("when", ""))]
     when = " and ".join(filter(None, own))
     signs = {cast[role]: sign for role, sign in entry["pattern"].items() if role in cast}
-    counted = all(cast[role].counted for role in LABELS.findall(entry["name"]))
-    name = entry.get("counted", entry["name"]) if counted else entry["name"]
+    name = entry["name"]
+    if not all(cast[role].counted for role in LABELS.findall(name)):
+        for counted, measured in NOT_COUNTED:
+            name = re.sub(counted, measured, name)
     made: dict[str, Any] = {"name": sentence_case(in_words(name))}
     made["pattern"] = _inline({player.name: sign * player.sign for player, sign in signs.items()})
     made |= {"when": when, "summary": _listed(clauses)}

@@ -289,10 +289,13 @@ def _pairs(
     other segments. What is on another side has a level that differs by more than 5%, too. A segment
     close to the average in everything is none of these.
     """
-    shown = dataset.features_with("segment")
+    shown = [f for f in dataset.features_with("segment", "describe") if f.name in effects]
     sides = effects.where(effects.abs() >= NOTABLE_EFFECT, 0.0).transform(np.sign)
     others, found = sides.index.drop(segment), []
-    strongest = sorted(shown, key=lambda f: -abs(effects.loc[segment, f.name]))[:ENOUGH_TRAITS]
+    strength = effects.loc[segment].abs()
+    strongest = sorted(shown, key=lambda f: (f.role != "segment", -strength[f.name]))[
+        :ENOUGH_TRAITS
+    ]
     for feature in strongest if sides.loc[segment, [f.name for f in shown]].any() else ():
         label, side = feature.label or feature.name, sides.loc[segment, feature.name]
         tree = bind(f"{AGGREGATES[statistic(feature)]}(x)", x=feature.name)
@@ -329,7 +332,7 @@ def _without_traits(effects: pd.Series, dataset: Dataset) -> Description:
     some, none = f"largest_effect >= {NOTABLE_EFFECT}", f"largest_effect < {NOTABLE_EFFECT}"
     other = (some, f"Other {dataset.nouns}"), (none, f"Average {dataset.nouns}")
     phrases = (
-        (some, "highest or lowest by itself in nothing that sets segments apart"),
+        (some, "neither clearly highest nor clearly lowest in what sets segments apart"),
         (none, "close to the average in everything"),
     )
     return Description(claim(values, *other), claim(values, *phrases), frozenset())
