@@ -566,16 +566,12 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
 
 
 @pytest.mark.parametrize(
-    ("text", "message", "rows"),
+    ("text", "message"),
     [
-        (
-            SAP,
-            "a line or a receipt (VBELN), and no column is recognised that says who bought, w",
-            60,
-        ),
-        (SAP.replace("VBELN", "Receipt No"), "a line or a receipt (Receipt No), and no", 60),
+        (SAP, "a line or a receipt (VBELN), and no column is recognised that says who bought, w"),
+        (SAP.replace("VBELN", "Receipt No"), "a line or a receipt (Receipt No), and no"),
         *(
-            (in_periods(*names), "no column is recognised that says when", 60)
+            (in_periods(*names), "no column is recognised that says when")
             for names in (
                 ("2024-Q1", "2024-Q2", "2024-Q4"),
                 ("Q1 2024", "Q2 2024", "Q4 2024"),
@@ -589,19 +585,13 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
                 "sale", "2 g"
             ),
             "181 of 181 cells of the column \"quantity\" are no numbers, such as '2 g'",
-            60,
         ),
-        (numbered("CN-{}", "INV-", again=False), "orders such as 'CN-2000' (6 lines) may be", 60),
-        (
-            numbered("R{}", "A"),
-            "'R2000' (6 lines) may be purchases or credit notes\nt.csv, col",
-            60,
-        ),
-        (ASKED, "not known whether a line was bought whose status says 'on hold' (1 line)", 60),
+        (numbered("CN-{}", "INV-", again=False), "orders such as 'CN-2000' (6 lines) may be"),
+        (numbered("R{}", "A"), "'R2000' (6 lines) may be purchases or credit notes\nt.csv, col"),
+        (ASKED, "not known whether a line was bought whose status says 'on hold' (1 line)"),
         (
             lines((*K000, "Refund blue shirt"), header="customer_id,date,amount,goods"),
             "1 line may be refunds or purchases: goods says 'Refund blue shirt'\nt.csv, col",
-            60,
         ),
         (
             lines(
@@ -609,97 +599,77 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
                 header="customer_id,date,amount,outcome",
             ),
             "1 line may be refunds or purchases: outcome says 'returned'",
-            60,
         ),
-        (MONEY, "2 currencies: EUR (180 lines) and USD (1 line)", 60),
+        (MONEY, "2 currencies: EUR (180 lines) and USD (1 line)"),
         (
             MONEY.replace("currency", "pay").replace("USD", "£"),
             "2 currencies: EUR (180 lines) and £ (1 line)",
-            60,
         ),
         (
             lines(header="customer_id,date,amount,Refunded Amount").replace("sale", "0.00")
             + "K000,2024-05-01,9,4.50\n",
             "Refunded Amount says of 1 line that an amount was given back, such as '4.50'",
-            60,
         ),
         (
             lines(header="customer_id,date,amount,refund").replace("sale", "")
             + "K000,2024-05-01,9,4.50\n",
             "refund says of 1 line that an amount was given back, such as '4.50'",
-            60,
         ),
         (
             lines(header="customer_id,date,amount,qty_returned").replace("sale", "0")
             + "K000,2024-05-01,9,2\n",
             "qty_returned says of 1 line that an amount was given back, such as '2'",
-            60,
         ),
-        (STATES, "not known whether a line was bought whose situation says 'Pendiente'", 60),
-        (
-            lines(header="user_id,date,price,note"),
-            "no column is recognised that says for how much",
-            60,
-        ),
-        (COINS, "a line or a receipt (customer_id)", 60),
-        (RECEIPTS, "a line or a receipt (Receipt No)", 90),
-        (abroad("Számla,Kelt,Vevő,Darab,Összeg"), "a line or a receipt (Számla), and no", 60),
-        (
-            abroad("Lasku,Pvm,Asiakas,Kpl,Summa", "Ann {}"),
-            "a line or a receipt (Lasku), and no",
-            60,
-        ),
-        (RECEIPTS.replace("Receipt No", "order_id"), "a line or a receipt (order_id)", 90),
-        (MONTHS, "the rows are periods", 60),
-        (lines(header="id_vevo,nap,osszeg,megjegyzes"), "a line or a receipt (id_vevo)", 60),
+        (STATES, "not known whether a line was bought whose situation says 'Pendiente'"),
+        (lines(header="user_id,date,price,note"), "no column is recognised that says for how much"),
+        (COINS, "a line or a receipt (customer_id)"),
+        (RECEIPTS, "a line or a receipt (Receipt No)"),
+        (abroad("Számla,Kelt,Vevő,Darab,Összeg"), "a line or a receipt (Számla), and no"),
+        (abroad("Lasku,Pvm,Asiakas,Kpl,Summa", "Ann {}"), "a line or a receipt (Lasku), and no"),
+        (RECEIPTS.replace("Receipt No", "order_id"), "a line or a receipt (order_id)"),
+        (MONTHS, "the rows are periods"),
+        (lines(header="id_vevo,nap,osszeg,megjegyzes"), "a line or a receipt (id_vevo)"),
         (
             lines(
                 rows=[(k, 1_704_300_000 + 86_400 * n, n) for n, (k, *_) in enumerate(BOUGHT)]
             ).replace("date", "wann"),
             "no column is recognised that says when",
-            60,
         ),
         (
             lines(header="customer_id,date,amount,discount").replace("sale", "10"),
             "can be amounts or percentages: whole numbers up to 10",
-            60,
         ),
-        (SALES, "a line or a receipt (postcode), and no column is recognised that says who", 60),
-        (ORDERS, "a line or a receipt (Számla), and no", 60),
+        (SALES, "a line or a receipt (postcode), and no column is recognised that says who"),
+        (ORDERS, "a line or a receipt (Számla), and no"),
         (
             re.sub("sale", lambda at: f"{at.start() % 9}", lines(header="CPF,data,valor,frete")),
             "a line or a receipt (CPF), and no column is recognised that says who bought",
-            60,
         ),
         (
             lines(header="Mieter-Nr.,wann,brutto,x").replace("K", ""),
             "a line or a receipt (Mieter-Nr.), and no column is recognised that says who",
-            60,
         ),
-        (HOUSEHOLDS, "a line or a receipt (area code), and no column is recognised that says", 60),
-        (PIECES, "'amount' may be no money but pieces: whole numbers, half of them at most", 60),
+        (HOUSEHOLDS, "a line or a receipt (area code), and no column is recognised that says"),
+        (PIECES, "'amount' may be no money but pieces: whole numbers, half of them at most"),
         (
             lines(header="customer_id,date,amount,discount")
             .replace("sale", "10%")
             .replace("10%", "2.50", 3),
             "percentages and other numbers: '10%' and '2.50'\nt.csv, column \"discount\", line 2",
-            60,
         ),
         (
             lines((*K000, "150"), header="customer_id,date,amount,discount_pct").replace(
                 "sale", "10"
             ),
             "percentages, and one is more than 100: '150'\nt.csv, column \"discount_pct\", line",
-            60,
         ),
         (
             lines((*K000, "redeem"), header="customer_id,date,amount,event"),
             "not known whether a line was bought whose event says 'redeem' (1 line)",
-            60,
         ),
     ],
 )
-def test_each_remedy_works_as_it_says(opened, text, message, rows):
+def test_each_remedy_works_as_it_says(opened, text, message):
     with pytest.raises(UserError, match=re.escape(message)) as caught:
         opened(text)
     assert len(str(caught.value).splitlines()) == 3
@@ -713,8 +683,8 @@ def test_each_remedy_works_as_it_says(opened, text, message, rows):
         options = [" ".join(options[:parts]), *options[parts:]]
     for option in options:
         _, reading = opened(text, *shlex.split(option))
-        each_row = "--role value=" in option
-        assert len(reading.table) == (len(text.splitlines()) - 1 if each_row else rows)
+        each_row = "--role value=" in option or "R89," in text  # a receipt names no customer
+        assert len(reading.table) == (len(text.splitlines()) - 1 if each_row else len(WHO))
 
 
 def test_amounts_with_several_signs_are_read_once_the_signs_have_a_column(opened):
