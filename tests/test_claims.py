@@ -26,10 +26,12 @@ from runner.conclusions import conclude, headline, shifts
 from segmentation import drift, summary
 from segmentation.claims import (
     AGREEMENT_CUTS,
+    Claim,
     claim,
     claims_of,
     most,
     restored,
+    stated,
     together,
 )
 from segmentation.dataset import DATA_FOLDER, load_dataset
@@ -103,12 +105,14 @@ def holds(entry: dict[str, Any]) -> bool:
     return bool(eval(text, {"__builtins__": {}}, known))
 
 
-def unknown_numbers(entry: dict[str, Any]) -> list[str]:
+def unknown_numbers(entry: dict[str, Any], names: list[str]) -> list[str]:
     """List the numbers of a text that are neither its values, as rounded there, nor constants.
 
     A constant such as 1.2 may be written as 20%; an R² below 0 is written as 0%.
     """
     text = YEARS.sub("", entry["text"])
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, "")
     constants = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", entry["condition"])]
     found = [value for value in entry["values"].values() if value is not None]
     exact = [*found, *constants, *(constant - 1 for constant in constants), 0.0, 0.95]
@@ -170,7 +174,7 @@ def faults(
     wrong = [f"does not hold: {entry}" for entry in claims if not holds(entry)]
     for entry in claims:
         text = re.sub(CONSTANT, " ", known.sub(" ", entry["text"]))
-        if unknown := unknown_numbers(entry | {"text": text}):
+        if unknown := unknown_numbers(entry | {"text": text}, []):
             wrong.append(f"numbers {unknown} are unknown: {entry}")
     tied = any_of(words | {plain(entry["text"]) for entry in claims})
     typed = typed_words(template)
@@ -259,7 +263,7 @@ def _faults_of(
         text = re.sub(CONSTANT, " ", known.sub(" ", entry["text"]))
         if not holds(entry):
             yield f"does not hold: {entry}"
-        if unknown := unknown_numbers(entry | {"text": text}):
+        if unknown := unknown_numbers(entry | {"text": text}, []):
             yield f"numbers {unknown} are unknown: {entry}"
         if not entry["condition"] and ((words := unclaimed(text)) or not entry["values"]):
             yield f"no condition for {words}: {entry}"
@@ -418,6 +422,98 @@ def test_every_claim_of_a_comparison_holds(tmp_path, case):
     page, content, words = comparison(tmp_path, case)
     assert faults(page, content, words, "comparison.html.j2") == []
     assert len(claims_of(content)) >= 4
+
+
+def test_a_typed_word_in_a_comparison_is_found(tmp_path):
+    page, content, words = comparison(tmp_path, "other sizes")
+    page.select_one(".answer p").append(" That is remarkable.")
+    page.select_one(".conclusions dd").string = "Most of them moved."
+    found = faults(page, content, words, "comparison.html.j2")
+    assert len(found) == 2 and "remarkable" in found[0]
+
+
+# --- planted faults -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cards(card_run) -> tuple[str, dict[str, Any], re.Pattern[str]]:
+    run = json.loads((card_run.results / "manifest.json").read_text(encoding="utf-8"))
+    html = (card_run.results / "index.html").read_text(encoding="utf-8")
+    known = vocabulary(card_run.results, card_run.dataset / "dataset.toml")
+    return html, start_page.content(card_run.results, run), known
+
+
+@pytest.mark.parametrize(
+    ("pattern", "planted"),
+    [
+        (r'(<div class="sentences">\s*<p>)The ', r"\1The loyal "),
+        (r"(rewards on spending, and a named contact)", r"\1, which they like best"),
+        (r"(<p class=\"gist\">)", r"\1They are valuable. "),
+        (r"(fits on two samples is )0", r"\g<1>9"),
+        (r'(id="segment-1-name">)[^<]+', r"\1Everybody"),
+        (r"(<td[^>]*>)(?=[\d.]+%</td>)", r"\1premium: "),
+    ],
+)
+def test_a_word_a_number_or_a_name_of_the_page_without_a_condition_is_found(
+    cards, pattern, planted
+):
+    html, content, known = cards
+    changed, times = re.subn(pattern, planted, html)
+    assert times
+    found = faults(BeautifulSoup(changed, "html.parser"), content, known)
+    assert [fault for fault in found if fault.startswith("no claim")]
+
+
+def _text(html: str, *claims: Claim) -> Shown:
+    return Shown("planted", {"text/markdown": html}, {"claims": claims_of(list(claims))})
+
+
+def _drawn(alt: str, *claims: Claim, caption: str = "") -> Shown:
+    about = {"image/png": {"alt": alt, "caption": caption}, "claims": claims_of(list(claims))}
+    return Shown("planted", {"image/png": ""}, about)
+
+
+def _cell(text: str, heading: str = "share") -> Shown:
+    table = f"<table><tr><th>{heading}</th></tr><tr><td>{text}</td></tr></table>"
+    return Shown("planted", {"text/html": table}, {})
+
+
+TITLE = stated("{n} of them buy", n=3)
+PLANTED = {
+    "a typed sentence": _text("They are loyal."),
+    "a sentence without a condition": _text("", stated("They buy most ({n}).", n=3)),
+    "a sentence without a number": _text("", Claim("They buy shoes.", "", {})),
+    "a changed number": _text("", Claim("4 of them buy", "", {"n": 3})),
+    "a condition that does not hold": _text("", Claim("They buy most", "a > b", {"a": 1, "b": 2})),
+    "a title of its own": _drawn("Cardholders are valuable. Bars.", TITLE),
+    "a word in the alternative text": _drawn(f"{TITLE}. Most are zero.", TITLE),
+    "a number in the alternative text": _drawn(f"{TITLE}. 7 bars.", TITLE),
+    "a word in a cell": _cell("premium"),
+    "a judgement in a heading": _cell("3%", "strong buyers"),
+    "a number in a heading": _cell("3%", "the 12 others"),
+    "a judgement in a caption": _drawn(f"{TITLE}. Bars.", TITLE, caption="A reliable share."),
+    "a number in a caption": _drawn(f"{TITLE}. Bars.", TITLE, caption="Based on 7 buyers."),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED)
+def test_an_output_that_is_not_tied_to_the_run_is_found(cards, planted):
+    assert faults_shown([planted], cards[2])
+    assert not faults_shown(
+        [_text("", TITLE), _drawn(f"{TITLE}. Bars.", TITLE), _cell("3%")], cards[2]
+    )
+
+
+def test_a_value_that_is_changed_after_the_fact_is_found(cards):
+    _, content, _ = cards
+    seen = 0
+    for entry in content["report"]["claims"]:
+        for name, value in entry["values"].items():
+            before = (holds(entry), unknown_numbers(entry, []))
+            changed = entry | {"values": entry["values"] | {name: -10 - 2 * (value or 0)}}
+            seen += before != (holds(changed), unknown_numbers(changed, []))
+    values = sum(len(entry["values"]) for entry in content["report"]["claims"])
+    assert seen > values / 2
 
 
 @pytest.mark.parametrize(
