@@ -367,6 +367,9 @@ def test_who_has_any_is_said_of_members_not_of_cases(name, values, said):
     [
         ("session minutes", [50, 51], [None, None]),  # a little more is not much
         ("session minutes", [50, 60], ["Customers who engage little", "Engaged customers"]),
+        ("days past due", [0, 30], ["Customers rarely in arrears", "Customers in arrears"]),
+        ("days past due", [2, 30], [None, "Customers in arrears"]),
+        ("net loss", [30, 200], [None, None]),  # and no offer
         ("mortgage", [0, 200], [None, "Borrowers of large sums"]),  # who borrows nothing
         ("mortgage", [90, 200], ["Borrowers of small sums", "Borrowers of large sums"]),
     ],
