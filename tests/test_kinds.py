@@ -130,6 +130,7 @@ def test_what_a_line_is_decides_what_it_counts_for(opened, column, cell, expecte
         ("Storno", "X", "refund"),
         ("Belegart", "GS", "refund"),
         ("doc_type", "INV", "purchase"),
+        ("item_returned", "1", "refund"),
         ("transaction type", "EARN", "purchase"),
         ("transaction type", "EXPIRE", "ignore"),
         ("status", "GS", ""),
@@ -623,6 +624,10 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
         (STATES, "not known whether a line was bought whose situation says 'Pendiente'"),
         (lines(header="user_id,date,price,note"), "no column is recognised that says for how much"),
         (COINS, "a line or a receipt (customer_id)"),
+        (
+            lines(header="MSISDN,topped up,cost,x").replace("K", "+36"),
+            "a line or a receipt (MSISDN), and no column is recognised that says who bought, when",
+        ),
         (RECEIPTS, "a line or a receipt (Receipt No)"),
         (abroad("Számla,Kelt,Vevő,Darab,Összeg"), "a line or a receipt (Számla), and no"),
         (abroad("Lasku,Pvm,Asiakas,Kpl,Summa", "Ann {}"), "a line or a receipt (Lasku), and no"),
@@ -752,6 +757,16 @@ def test_amounts_with_a_point_and_a_comma_are_read_once_all_have_one(opened):
         opened(text + "".join(f'K000,2024-05-0{n},"9,5"\n' for n in range(1, 6)))
     assert caught.value.remedy == "write them all in one way"
     assert worth(opened(text)[1]) == (3, 34.5, 34.5)
+
+
+def test_years_and_months_in_columns_of_their_own(opened):
+    text = lines(header="abonné,year,month,amount,more")
+    text = re.sub(r"2024-0(\d)-1(\d)", r"201\2,\1", text)
+    for who in ("abonné", "customer_id"):
+        with pytest.raises(UserError, match="add one of days, or of months like 2024-12"):
+            opened(text.replace("K", "").replace("abonné", who))
+    joined = re.sub(r"(201\d),(\d)", r"\1-0\2", text).replace("year,month", "date")
+    assert worth(opened(joined, "--role", "customer=abonné")[1]) == PLAIN
 
 
 def test_customers_of_merged_cells_saved_as_text_are_to_be_filled_down(opened):
@@ -1196,6 +1211,7 @@ HEADS = [("customer", "order", None), ("id", "date", "amount")]
         f"# shop, web, phone\n{lines()}",
         re.sub(r",(\d\d?),sale", r",\1 руб.,sale", lines()),
         re.sub(r",(\d\d?),sale", r",\1 Tk,sale", lines()),
+        re.sub(r"(\d{4})-(\d\d)-(\d\d)", r"\1.\2.\3.", lines()),
         re.sub(r"(?<=,)\d\d?(?=,sale)", lambda at: at[0].translate(ARABIC), lines()),
         re.sub(r",(\d\d?),sale", r",\\\1,sale", lines()),
         re.sub(

@@ -46,7 +46,7 @@ _MONTH = r"(?P<word>\p{L}{3,})\.?"
 _WEEKDAY, _OF = r"(?:\p{L}{2,}\.?,? )?", r"[-/ .,]*(?:de )?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º)?"
 PATTERNS = {
-    "iso": r"^(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?" + _TIME,
+    "iso": r"^(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})[日.]?" + _TIME,
     "numbers": r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.]" + _YEAR + _TIME,
     "day word": rf"^{_WEEKDAY}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}{_TIME}",
     "word day": rf"^{_MONTH}[-/ .]*{_DAY}[-/ ,]+{_YEAR}{_TIME}",

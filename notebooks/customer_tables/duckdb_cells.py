@@ -35,8 +35,10 @@ REFUSED = 0.05  # share of the cells from which too many are no numbers
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DIGITS = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?")
 SERIAL, DAY_OF_1970 = re.compile(r"[2-5]\d{4}(\.\d+)?"), 25_569  # spreadsheets' days
-ABROAD = r"年|Uhr$|\d[ ,T]+\d{1,2}[.h]\d{2}"  # 2024年1月2日, 14 Uhr, 14h05, 14.05
+# 2024年1月2日, 14 Uhr, 2024.01.31., 14h05, 14.05
+ABROAD = r"年|Uhr$|^\d{4}\.\d{1,2}\.\d{1,2}\.|\d[ ,T]+\d{1,2}[.h]\d{2}"
 ODD_CLOCK = r"^(.*\d[ ,T]+\d{1,2})[.h](\d{2})(?:[.:]\d{2})?$"  # 14h05, 14.05
+POINTED = r"^(\d{4}\.\d{1,2}\.\d{1,2})\."  # 2024.01.31.
 AMOUNTS = re.compile(r"\b(amount|value|usd|eur|gbp)\b")
 IN_PERCENT = re.compile(rf"%|{PERCENT}|rate")  # in the name of a column of discounts
 FEW_RATES = 30  # different discounts up to which they can be percentages
@@ -294,6 +296,7 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
     if some.ask("count(*)", f"WHERE regexp_matches({raw}, {literal(ABROAD)})")[0][0]:
         raw = f"regexp_replace(translate({raw}, '年月日', '--'), ' ?Uhr$', '')"
         raw = f"regexp_replace({raw}, {literal(ODD_CLOCK)}, '\\1:\\2')"
+        raw = f"regexp_replace({raw}, {literal(POINTED)}, '\\1')"
     text = f"replace({raw}, 'T', ' ')"
     seen, dates = _days(lines, f"split_part({text}, ' ', 1)", cell)
     _refuse_two_ways(lines, cell, seen, dates)

@@ -90,7 +90,8 @@ STATE = re.compile(
 )
 EVENT = re.compile(r"(event|action)( ?(type|name))?")
 FLAG = re.compile(
-    rf"(is |was |({OF_A_LINE}) )?(?P<event>cancell?ed|void(ed)?|return(ed)?|refund(ed)?|test|"
+    rf"(is |was |({OF_A_LINE}|item|product|article|goods|ticket|booking|reservation) )*"
+    r"(?P<event>cancell?ed|void(ed)?|return(ed)?|refund(ed)?|test|"
     r"deleted|fraud(ulent)?|failed|duplicate|abandoned|expired|declined|"
     r"storno|storniert|annul[ée]e?|anulad[oa]|cancelad[oa]|annullat[oa]|geannuleerd|i̇?ptal|"
     r"retoure?|erstattet|rembours[ée]e?|devuelt[oa]|devoluci[óo]n|reso|geretourneerd|zwrot|i̇?ade|"

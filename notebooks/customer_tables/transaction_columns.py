@@ -53,6 +53,7 @@ ASIDE = set(  # words of what is no purchase, or a part of one
     "btw kdv fee fees commission shipping freight postage delivery handling versand tip tips "
     "discount discounts remaining outstanding limit".split()
 )
+MONTHS = re.compile("month|monat|mois|mes|mese|m[êe]s|maand|miesi[ąa]c|месяц|月|ay")
 PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
 MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
 CONSTANT = 0.95  # share of them in whose lines it says the same
@@ -132,7 +133,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(birim )?fiyatı?|цена|单价|単価",
     ),
     "order": (
-        rf"({SALE}) ?(no|nr|number|id|key|code)|num ?(factura|pedido)|(factuur|order) ?nummer",
+        rf"({SALE}) ?(no|nr|number|id|key|code)|num ?(factura|pedido)|(factuur|order) ?(nummer|nr)",
         r"invoice|receipt|basket|order|check|\w+ order (id|no|number)|"
         r"(document|doc|voucher|sales record) ?(no|nr|number|id)",
         r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(verkaufs|abrechnungs)?beleg|"
@@ -295,7 +296,7 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
                 return _settled(lines, parts, roles)
             if customers >= FEW and not _other_customers(lines, parts):
                 raise _incomplete(lines, parts, missing)
-        elif (likely := offers(lines, parts))["time"] or "time" in parts:
+        elif (likely := offers(lines, parts))["time"] or "time" in parts or _tell_months(lines):
             if (
                 ("order" in parts and _are_receipts(lines, parts))
                 or _are_lines(lines, parts, likely)
@@ -307,7 +308,8 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
                 parts = {part: name for part, name in parts.items() if name != document}
                 parts["order"] = document
             worth = "amount" not in lacking(parts) or likely["amount"]
-            if document or (worth and codes and _tell_no_row_apart(lines)):
+            several = codes or _tell_months(lines)
+            if document or (worth and several and _tell_no_row_apart(lines)):
                 raise _incomplete(lines, parts, lacking(parts))
     return None
 
@@ -479,6 +481,12 @@ def _codes_of_several(lines: Lines, likely: dict[str, list[str]]) -> list[str]:
     told = [alike.format(f"trim(CAST({quoted(code)} AS VARCHAR))") for code in codes]
     answers = lines.ask(", ".join(told))[0] if told else ()
     return [code for code, is_alike in zip(codes, answers, strict=True) if is_alike]
+
+
+def _tell_months(lines: Lines) -> bool:
+    """Whether a column holds years and another one months, by their names."""
+    words = {split_name(c) for c in lines.types}
+    return bool(words & YEARS) and any(MONTHS.fullmatch(word) for word in words)
 
 
 def _tell_no_row_apart(lines: Lines) -> bool:
@@ -690,10 +698,9 @@ def _as_float(cell: object) -> float:
 
 def _are_numbers_of_people(distinct: pa.StringArray, rows: int) -> bool:
     """Whether whole numbers of equally many digits stand on several rows each."""
-    lengths = {len(text) for text in distinct.to_pylist() if text.isdigit()}
-    same = (
-        len(lengths) == 1 and min(lengths) >= 4 and all(t.isdigit() for t in distinct.to_pylist())
-    )
+    bare = [text.removeprefix("+") for text in distinct.to_pylist()]
+    lengths = {len(text) for text in bare}
+    same = len(lengths) == 1 and min(lengths) >= 4 and all(text.isdigit() for text in bare)
     return same and FEW <= len(distinct) < MOST_DISTINCT * rows
 
 
