@@ -114,6 +114,7 @@ TYPED = [[who, int(age), float(a), float(b), plan] for who, age, a, b, plan in c
 SHEET = [HEADER, *TYPED]
 FRAME = pd.DataFrame(TYPED, columns=HEADER)
 PLAIN = csv(customers())
+BEFORE = PLAIN[: PLAIN.index(b"plus")].count(b"\n")  # lines above the first of that plan
 FIRST, *LINES = PLAIN.splitlines(keepends=True)
 DATES = [f"{1 + i % 12:02d}/{1 + (i * 7) % 12:02d}/2023" for i in range(ROWS)]
 NUMBERED = [[str(i), *row] for i, row in enumerate(customers())]
@@ -135,7 +136,7 @@ BAD_FILES = {
     "UTF-16 without mark": changed(PLAIN.decode().encode("utf-16-le"), "UTF-16 without"),
     "cp1252": changed(cells(4, r3="Café", r9="Zoë").decode().encode("cp1252"), "not UTF-8", 2),
     "cp1251": refused(column(4, lambda i, _: "Москва").decode().encode("cp1251"), "--encoding"),
-    "NUL bytes": refused(PLAIN.replace(b"plus", b"pl\0s", 1), "NUL"),
+    "NUL bytes": refused(PLAIN.replace(b"plus", b"pl\0s", 1), f"line {BEFORE + 1}\n"),
     "gzip": fine(gzip.compress(PLAIN)),
     "cut-off gzip": refused(gzip.compress(PLAIN)[:-40], "gzip"),
     "Excel": fine(workbook(SHEET)),
