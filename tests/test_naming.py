@@ -59,7 +59,7 @@ def archetype(name, pattern, when="mean(spent) == mean(spent)"):
         ({"a": 1, "b": 1}, {"a": 1, "b": 0}, np.sqrt(0.5)),  # 0 asks for the average
         ({"a": 0, "b": 0}, {"a": 1, "b": 1}, 0),
         ({"a": 0, "b": 0}, {"a": 0, "b": 0}, 1),  # the average customer
-        ({"a": 0.2, "b": -0.1}, {"a": 0, "b": 0}, 0.7),
+        ({"a": 0.2, "b": -0.1}, {"a": 0, "b": 0}, 0.91),  # 1 less the square of .3
         ({"a": 2, "b": 0}, {"a": 0, "b": 0}, 0),
         ({"a": 0.5, "b": 0}, {"a": 1, "b": 0}, 1),  # an average feature blurs no difference
     ],
@@ -157,6 +157,12 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
         ),
         ({}, "2 1 0 0 0 / -2 -1 0 0 0", "Highest spent / Lowest spent"),
         ({}, "2 0 0 0 0 / -2 0 0 0 0", "Highest spent / Lowest spent"),
+        # A name that says average is not all there is to say of who has most of something.
+        (
+            {"Mid": {"spent": 0}},
+            "0.3 0 2 0 0 / 2 0 -1 0 0 / -2 0 -1 0 0",
+            "Mid: highest online / Highest spent / Lowest spent",
+        ),
         # Who shares the most and least of everything is told from the others by two things.
         (
             {},

@@ -77,7 +77,7 @@ def match_score(effects: pd.Series, archetype: Archetype) -> float:
     signed = np.abs(profile[pattern != 0] if pattern.any() else profile)
     clarity = min(1.0, float(signed.mean()) / CLEAR_EFFECT)
     if not (pattern.any() and lengths):
-        return 0.0 if pattern.any() else 1.0 - clarity
+        return 0.0 if pattern.any() else 1.0 - clarity**2
     told = signed.max() / effects.abs().max() if archetype.general else 1.0
     return float(pattern @ profile / lengths) * clarity * told
 
@@ -107,7 +107,7 @@ def name_segments(
     weighted by how much its features set the segment apart, general ones less. A segment whose
     candidates all go to others shares the best of them where something sets it apart; a segment
     without a candidate gets a plain description. Names of two segments that could be exchanged say
-    what sets each apart, too.
+    what sets each apart, too, and so does a name that says average of a segment that is not.
 
     Parameters
     ----------
@@ -140,6 +140,9 @@ def name_segments(
     given = assigned | {s: possible.loc[s].idxmax() for s in fits.index[fits > 0]}
     each = permutations(given, 2)
     alike = {s for s, t in each if min(possible.loc[s, given[t]], possible.loc[t, given[s]]) > 0}
+    for segment, kind in ((s, archetypes[name]) for s, name in given.items()):
+        if not any(kind.pattern.values()) and not described[segment].features <= {*kind.pattern}:
+            alike.add(segment)
     for segment in alike.intersection(apart):
         name, trait = given[segment], described[segment].name
         text = f"{name}: {lower_first(trait)}"
