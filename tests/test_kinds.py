@@ -1031,6 +1031,19 @@ def test_customers_whose_columns_are_in_odd_units(opened):
     assert opened(table(income=seconds))[0].column("income").kind == "money"
 
 
+def test_words_behind_all_numbers_are_taken_off_or_asked_about(opened):
+    pieces = np.arange(60) * 7 % 50
+    known, reading = opened(table(bestellt=[f"{n} Stück" for n in pieces]))
+    assert reading.table["bestellt"].tolist() == pieces.tolist()
+    assert [c.rows for c in reading.changes if c.what == "a word behind all numbers"] == [60]
+    text = table(balance=[f"{n}.50 {'DR' if n % 3 else 'CR'}" for n in pieces])
+    with pytest.raises(UserError, match="some amounts end with CR and others with DR") as caught:
+        opened(text)
+    assert "with a minus sign, and all without these letters" in caught.value.remedy
+    signed = re.sub(r"(\d+\.50) DR", r"-\1", text).replace(" CR", "")
+    assert opened(signed)[1].table["balance"].min() == -49.5
+
+
 @pytest.mark.parametrize(
     ("name", "first"), [("talk_time", 3661), ("avg session", 3661), ("order time", "1:01:01")]
 )

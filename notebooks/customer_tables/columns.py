@@ -26,6 +26,8 @@ from customer_tables.numbers import (
     CURRENCIES,
     INFINITE,
     MARKS,
+    MONEY_SCALES,
+    WORDS,
     parse_numbers,
     read_numbers,
     read_values,
@@ -51,6 +53,8 @@ UNIT_IN_BRACKETS = re.compile(
     r"[(\[]\s*(?:in\s+)?(k|m|mio\.?|tsd\.?|'?000s?)?\s*([^()\[\]]{1,5}?)\s*[)\]]\s*$"
 )
 CODE = r"\p{L}\d|\d\p{L}|\d[+<>]|[<>]\s*\d|\d\s*(-|to|–)\s*[^\d]{0,2}\d"
+WORDED = r"^(?P<number>[-+(]?\d[\d.,' \x{a0}\x{202f}]*) (?P<word>\p{L}{2,})\.?$"
+KNOWN_BEHIND = CURRENCIES.keys() | WORDS | MONEY_SCALES.keys()
 DURATION = r"^(?P<h>\d{1,4}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)$"
 CLOCKS = frozenset("time hour clock start end at login logout uhrzeit heure hora ora".split())
 LASTING = frozenset(
@@ -234,6 +238,7 @@ def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
         return _Open(column, dates, missing)
     _take_off_labels(column, missing)
     _as_seconds(column, missing)
+    _take_off_word(column, missing)
     numbers = parse_numbers(column.texts)
     numeric = column.rows(numbers.valid & ~missing)
     odd = ~(missing | numbers.valid | column.among(INFINITE))
@@ -250,6 +255,31 @@ def _take_off_labels(column: Column, missing: np.ndarray) -> None:
     if bare.any() and labelled.any() and (bare | labelled | missing).all():
         column.note("labels beside the points of a scale", labelled, "taken off")
         column.texts = pc.replace_substring_regex(column.texts, LABELLED, r"\1")
+
+
+def _take_off_word(column: Column, missing: np.ndarray) -> None:
+    """Take off a word that stands behind all numbers of a column: "12 Stück", "3 visitas".
+
+    Raises
+    ------
+    UserError
+        If it is CR behind some and DR behind others, as book-keepers write which way they go.
+    """
+    worded = column.matches(WORDED)
+    if not column.rows(~missing) or column.rows(worded & ~missing) < column.rows(~missing):
+        return
+    texts = column.texts.filter(pa.array(worded))
+    ends = pc.utf8_lower(pc.struct_field(pc.extract_regex(texts, WORDED), "word"))
+    words = set(ends.to_pylist())
+    if words == {"cr", "dr"}:
+        what = "some amounts end with CR and others with DR"
+        remedy = "write those of one kind with a minus sign, and all without these letters"
+        raise column.refusal(what, column.matches("dr$"), remedy)
+    if len(words) == 1 and words.isdisjoint(KNOWN_BEHIND):
+        column.note("a word behind all numbers", worded, "taken off")
+        column.texts = pc.if_else(
+            pa.array(worded), pc.replace_substring_regex(column.texts, WORDED, r"\1"), column.texts
+        )
 
 
 def _as_seconds(column: Column, missing: np.ndarray) -> None:
