@@ -95,6 +95,8 @@ K000 = ("K000", "2024-05-01", "9")
         ("estado del pedido", "devolución", PLAIN, "left out: bought and given back"),
         ("status zamówienia", "zwrot", PLAIN, "left out: bought and given back"),
         ("订单状态", "已退款", PLAIN, "left out: bought and given back"),
+        ("주문상태", "환불완료", PLAIN, "left out: bought and given back"),
+        ("상태", "취소", PLAIN, "left out: no purchase"),
         ("Durum", "İptal", PLAIN, "left out: no purchase"),
         ("Type", "Refused", PLAIN, "left out: no purchase"),
         ("status", "refunded", PLAIN, "left out: bought and given back"),
@@ -131,6 +133,8 @@ def test_what_a_line_is_decides_what_it_counts_for(opened, column, cell, expecte
         ("Belegart", "GS", "refund"),
         ("doc_type", "INV", "purchase"),
         ("item_returned", "1", "refund"),
+        ("상태", "배송완료", "purchase"),
+        ("주문상태", "주문취소", "ignore"),
         ("transaction type", "EARN", "purchase"),
         ("transaction type", "EXPIRE", "ignore"),
         ("status", "GS", ""),
@@ -622,6 +626,10 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             "qty_returned says of 1 line that an amount was given back, such as '2'",
         ),
         (STATES, "not known whether a line was bought whose situation says 'Pendiente'"),
+        (
+            lines((*K000, "ยกเลิก"), header="customer_id,date,amount,สถานะ"),
+            "not known whether a line was bought whose สถานะ says 'ยกเลิก'",
+        ),
         (lines(header="user_id,date,price,note"), "no column is recognised that says for how much"),
         (COINS, "a line or a receipt (customer_id)"),
         (

@@ -38,13 +38,13 @@ WORDS = {
     r"session( start)?|scroll|no ?show|visit(ed)?|browse|bookmark|received|"
     r"storniert|abgebrochen|annul[ée]e?|cancelad[oa]|anulad[oa]|annullat[oa]|cancellat[oa]|"
     r"geannuleerd|anulowan[aey]|i̇?ptal( edildi)?|отмен[её]н[ао]?|已?取消|キャンセル(済み?)?)"
-    r"|offer completed",
+    r"|.*취소(완료)?|offer completed",
     REFUND: _THE + r"(storno(rechnung)?|returns?|returned|refunds?|refunded|credit (note|memo)|"
     r"charge ?backs?|charged back|reversals?|reversed|rma|reimburse(d|ment)|"
     r"retoure?|r[üu]ckgabe|gutschrift|erstattung|"
     r"retour(n[ée]e?)?|rembours[ée]e?|remboursement|avoir|devuelt[oa]|devoluci[óo]n|devolvid[oa]|"
     r"reembolsad[oa]|reso|rimborsat[oa]|geretourneerd|terugbetaald|erstattet|zwrot|i̇?ade( edildi)?|"
-    r"возврат|возвращ[её]н[ао]?|已?(退款|退货)|返品|返金)",
+    r"возврат|возвращ[её]н[ао]?|已?(退款|退货)|返品|返金|.*(환불|반품)(완료)?)",
     PURCHASE: _THE
     + r"(purchased?|sales?|sold|bought|buy|order(ed)?|paid|payment|shipped|dispatched|delivered|"
     r"completed?|fulfilled|unfulfilled|closed|(closed )?won|resolved|invoiced?|billed|approved|"
@@ -57,11 +57,11 @@ WORDS = {
     r"completad[oa]|entregue|vendita|venda|consegnat[oa]|spedit[oa]|pagat[oa]|completat[oa]|"
     r"verkoop|geleverd|verzonden|betaald|afgerond|zrealizowan[aey]|wysłan[aey]|opłacon[aey]|"
     r"tamamland[ıi]|teslim edildi|ödendi|оплачен[ао]?|выполнен[ао]?|доставлен[ао]?|отправлен[ао]?|"
-    r"已?(完成|付款|支付|发货|签收)|完了|発送済み?|支払済み?)",
+    r"已?(完成|付款|支付|发货|签收)|完了|発送済み?|支払済み?|(배송|결제|주문|거래)(중|완료)|구매확정)",
 }
 # A refund written as a participle happened to the line itself: "refunded", "remboursé".
 BILLED = re.compile(r"((sales?|customer) )?(invoice[sd]?|charges?|bill(s|ed)?|sales?|purchases?)")
-HAPPENED = re.compile(r".*(ed( back)?|é|ée|[td][oa]|eerd|aald|edildi|щ[её]н[ао]?|tet)|已.*")
+HAPPENED = re.compile(r".*(완료|ed( back)?|é|ée|[td][oa]|eerd|aald|edildi|щ[её]н[ао]?|tet)|已.*")
 WHOSE = r"customer|client|user|member|membership|loyalty|account|marital|civil|family|employment|"
 WHOSE += r"life|lifecycle|job|working|education|health|housing|home|tax|credit|vip|stock|inventory|"
 WHOSE += r"subscription"
@@ -69,7 +69,8 @@ OF_A_LINE = r"order|line|transaction|trans?|trx|txn|payment|financial|invoice|sa
 OF_A_LINE += r"bill|receipt|record|document|doc|entry|movement|posting"
 WHOSE += r"|kunden?|mitglieds?|familien|klant|civil|client"
 STATUS = re.compile(
-    rf"(?!({WHOSE}) ?)(.+[ -])?(.*status|stage|statut|статус)"
+    rf"(?!({WHOSE}) ?)(.+[ -])?(.*status|stage|statut|статус|.*상태|.*สถานะ|κατάσταση|حالة.*|"
+    r"الحالة|סטטוס|trạng thái|.*állapot)"
     rf"( (?!date|time|at|since|chang|updat).+)?|({OF_A_LINE}) ?state"
 )
 TYPE = re.compile(
