@@ -337,6 +337,12 @@ def test_debit_and_credit_in_columns_of_their_own(opened):
     assert worth(opened(text, *options, *shlex.split(more))[1]) == PLAIN
 
 
+def test_what_is_to_be_ignored_is_found_in_any_column(opened):
+    text = lines((*K000, "취소됨"), header="customer_id,date,amount,stav obj")
+    assert worth(opened(text)[1]) == (4, 42, 42)
+    assert worth(opened(text, "--role", "ignore=취소됨")[1]) == PLAIN
+
+
 def test_payments_are_no_further_purchases(opened):
     text = lines((*K000, "Payment"), header="customer_id,date,amount,Document Type")
     text = text.replace("sale", "Invoice")

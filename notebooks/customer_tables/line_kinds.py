@@ -308,12 +308,14 @@ def _told_in_texts(lines: Lines, source: Source) -> list[tuple[str, str, Change]
     def says(column: str, pattern: str) -> str:
         return f"coalesce(regexp_matches({quoted(column)}, {literal(f'(?i){pattern}')}), false)"
 
-    every = "|".join([BACK, PERHAPS_BACK, given[REFUND]])
+    exact = "|".join(rf"^\s*{re.escape(word)}\s*$" for word in source.ignore) or "^$a"
+    every = "|".join([BACK, PERHAPS_BACK, given[REFUND], exact])
     hits = lines.ask(", ".join(f"bool_or({says(c, every)})" for c in texts))[0] if texts else ()
     found = []
     for column in (c for c, hit in zip(texts, hits, strict=True) if hit):
         back = f"{says(column, BACK)} AND NOT {says(column, HAPPENED_ALONE)}"
-        ignored = f"({says(column, given[IGNORE])} AND {says(column, every)})"
+        ignored = f"(({says(column, given[IGNORE])} AND {says(column, every)})"
+        ignored += f" OR {says(column, exact)})"
         told = f"(({says(column, given[REFUND])} OR {back}) AND NOT {ignored})"
         _ask_of_text(
             lines, source, column, f"{says(column, every)} AND NOT {told} AND NOT {ignored}"
