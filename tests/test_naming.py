@@ -163,6 +163,12 @@ FIRST, SECOND = {"spent": 1, "ticket": 1}, {"spent": 1, "ticket": 0.2}
             "0.3 0 2 0 0 / 2 0 -1 0 0 / -2 0 -1 0 0",
             "Mid: highest online / Highest spent / Lowest spent",
         ),
+        # What only describes belongs to no kind, and differs from sample to sample.
+        (
+            {"Mid": {"spent": 0}},
+            "0.3 0 0 2 0 / 2 0 0 -1 0 / -2 0 0 -1 0",
+            "Mid / Highest spent / Lowest spent",
+        ),
         # Who shares the most and least of everything is told from the others by two things.
         (
             {},

@@ -138,10 +138,11 @@ def name_segments(
     apart = [segment for segment in effects.index if described[segment].features]
     fits = possible.loc[[s for s in apart if s not in assigned]].max(axis=1)
     given = assigned | {s: possible.loc[s].idxmax() for s in fits.index[fits > 0]}
-    each = permutations(given, 2)
+    each, segmenting = permutations(given, 2), [f.name for f in dataset.features_with("segment")]
     alike = {s for s, t in each if min(possible.loc[s, given[t]], possible.loc[t, given[s]]) > 0}
     for segment, kind in ((s, archetypes[name]) for s, name in given.items()):
-        if not any(kind.pattern.values()) and not described[segment].features <= {*kind.pattern}:
+        unsaid = described[segment].features - {*kind.pattern}
+        if not any(kind.pattern.values()) and not unsaid.isdisjoint(segmenting):
             alike.add(segment)
     for segment in alike.intersection(apart):
         name, trait = given[segment], described[segment].name
