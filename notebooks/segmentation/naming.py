@@ -316,7 +316,7 @@ def _pairs(
         apart = len(set.union(*(segments for *_, segments in parts)))
         if 0 < apart == len(others):
             both = [words for _, words, _ in parts]
-            texts = sentence_case(", ".join(both)), f"{joined(both)}, as no other segment"
+            texts = sentence_case(", ".join(both)), f"the only segment with {joined(both)}"
             values = {"others": len(others), "apart": apart}
             name, phrase = (claim(values, ("apart == others", text)) for text in texts)
             yield Description(name, phrase, frozenset(name for name, *_ in parts))
