@@ -97,6 +97,7 @@ def invoices(rows: int = 6000) -> pd.DataFrame:
         ),
         ("isodow(x)", "WEEKDAY(x) + 1"),
         ("try_strptime(x, '%Y%m%d')", "coalesce(try_to_timestamp(x, 'yyyyMMdd'))"),
+        ("try_strptime(x, '%Y%m')", "coalesce(try_to_timestamp(x, 'yyyyMM'))"),
         ("CAST(x AS TIMESTAMP)", "CAST(x AS TIMESTAMP_NTZ)"),
         ("regexp_replace(x, 'a', 'b')", "replaces every"),
         ("try_strptime(x, '%Y-%j')", "%j"),
@@ -302,6 +303,13 @@ def test_the_retail_households_are_the_same(engine):
         ["12/31/98 8:26 PM", "1/2/11 9:00 AM"],
         ["1-Dec-2010 8:26", "Feb 28, 2011 11:05 PM", "28th June 2011"],
         ["2016-02-28 23:59:59.5", "2016-03-01 00:00:00"],
+        ["2024-Q1", "2024 Q4"],
+        ["Q1 2024", "q4-2024"],
+        ["Jan-23", "Feb-24"],
+        ["January 2023", "Feb 2024"],
+        ["202401", "202312"],
+        ["2024.01.31.", "2024.02.29."],
+        ["1704067200123456", "1704153600000000"],
     ],
 )
 def test_times_are_read_alike(engine, tmp_path, times):

@@ -15,7 +15,6 @@ from sqlglot import exp
 FORMATS = dict(
     zip("%Y %y %m %d %H %I %M %S %p".split(), "yyyy yy M d H h m s a".split(), strict=True)
 )
-COMPACT = {"%Y%m%d": "yyyyMMdd"}  # without marks in between, digits have to be counted
 ISO = r"\A\d{4}[-/]\d{1,2}[-/]\d{1,2}.*"
 CENTURY = "2069-01-01"  # two digits of a year from here on mean the century before
 
@@ -80,7 +79,9 @@ def _parse_time(value: str, way: str) -> str:
     """Write how a time in one of DuckDB's formats is read."""
     if unknown := set(re.findall("%[a-zA-Z]", way)) - FORMATS.keys():
         raise ValueError(f"no translation of {min(unknown)} in a format of times")
-    known = COMPACT.get(way) or re.sub("%[a-zA-Z]", lambda part: FORMATS[part[0]], way)
+    known = re.sub("%[a-zA-Z]", lambda part: FORMATS[part[0]], way)
+    if known.isalpha():  # without marks in between, digits have to be counted
+        known = re.sub("([^y])", r"\1\1", known)
     at = f"try_to_timestamp({value}, {_text(known)})"
     if "%y" in way:
         before = f"{at} - INTERVAL '100' YEAR"
