@@ -611,6 +611,24 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             ),
             "1 line may be refunds or purchases: outcome says 'returned'",
         ),
+        (
+            lines((*K000, "churn"), header="customer_id,date,amount,mrr_type").replace(
+                "sale", "expansion"
+            ),
+            "not known whether a line was bought whose mrr_type says 'churn' (1 line)",
+        ),
+        (
+            lines((*K000, "contraction"), header="customer_id,date,amount,type").replace(
+                "sale", "new"
+            ),
+            "not known whether a line was bought whose type says 'contraction' (1 line)",
+        ),
+        (
+            lines((*K000, "Pledge"), header="customer_id,date,amount,Gift Type").replace(
+                "sale", "Pay-Cash"
+            ),
+            "not known whether a line was bought whose Gift Type says 'Pledge' (1 line)",
+        ),
         (MONEY, "2 currencies: EUR (180 lines) and USD (1 line)"),
         (
             MONEY.replace("currency", "pay").replace("USD", "£"),
@@ -1246,6 +1264,7 @@ HEADS = [("customer", "order", None), ("id", "date", "amount")]
         ),
         re.sub('"amount"', '"items": [1, 2], "amount"', JSON),
         re.sub(r"(2024-\d\d-\d\d)", r"\1 10:00:00 UTC", lines()),
+        re.sub(r"2024-(\d\d)-(\d\d)", r"2024\1\g<2>101530", lines(header="client,TXN_TS,amount,x")),
         workbook(
             [("customer_id", "date", "amount"), *BOUGHT],
             merged=[f"A{2 + 3 * i}:A{4 + 3 * i}" for i in range(60)],

@@ -119,6 +119,9 @@ HEADERS = {
     "Verkaufsbeleg,Auftraggeber,Belegdatum,Auftragsmenge,Nettowert": (
         "order customer time quantity amount"
     ),
+    "Faktura,Fakturadatum,Auftraggeber,Nettowert": "order time customer amount",
+    "Fiş No,Tarih,Müşteri Kodu,Tutar": "order time customer amount",
+    "CustNo,InvDate,InvNo,Ext Price": "customer time order amount",
     "Belegnummer,Buchungstag,Kundennr.,Betrag (EUR)": "order time customer amount",
     "Nº Factura,Fecha,Cliente,Base imponible,IVA": "order time customer amount -",
     "Numer dokumentu,Data wystawienia,Nabywca,Wartość netto": "order time customer amount",

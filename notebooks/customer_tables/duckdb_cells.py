@@ -33,7 +33,9 @@ MISSING = ("", "nan", "null", "none", "na", "n/a", "?", "-")
 TOLERATED = 0.001  # share of the cells that may be no numbers before they are read another way
 REFUSED = 0.05  # share of the cells from which too many are no numbers
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-DIGITS = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])?")
+DIGITS = re.compile(
+    r"((?:19|20)\d\d)(0[1-9]|1[0-2])(?:(0[1-9]|[12]\d|3[01])(?:[0-2]\d(?:[0-5]\d){2})?)?"
+)
 SERIAL, DAY_OF_1970 = re.compile(r"[2-5]\d{4}(\.\d+)?"), 25_569  # spreadsheets' days
 # 2024年1月2日, 14 Uhr, 2024.01.31., 14h05, 14.05
 ABROAD = r"年|Uhr$|^\d{4}\.\d{1,2}\.\d{1,2}\.|\d[ ,T]+\d{1,2}[.h]\d{2}"
@@ -315,7 +317,7 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
     if _mostly(np.array([bool(SERIAL.fullmatch(day)) for day in seen])):
         return f"{SINCE_1970}(CAST((TRY_CAST({text} AS DOUBLE) - {DAY_OF_1970}) * 864e5 AS BIGINT))"
     if _mostly(np.array([bool(DIGITS.fullmatch(day)) for day in seen])):
-        return f"try_strptime({text}, ['%Y%m%d', '%Y%m'])"
+        return f"try_strptime({text}, ['%Y%m%d%H%M%S', '%Y%m%d', '%Y%m'])"
     if _mostly(fits := dates.form == "numbers"):
         first = seen[int(np.argmax(fits))]
         order = lines.options.date_order or _settle_order(

@@ -101,6 +101,12 @@ FLAG = re.compile(
 # Which way an amount goes, as banks write it: only the user knows which one is a purchase.
 WAYS = frozenset("debit credit d c dr cr db soll haben s h".split())
 PAIRS = [{"s", "r"}, {"p", "r"}, {"i", "c"}, {"f", "a"}, {"f", "r"}]  # sales and returns, perhaps
+# What takes back what was agreed, or only promises it, and what stands beside it as bought.
+UNDONE = re.compile(r"churn|contraction|downgrade|downsell|cancell?ation|pledge")
+AGREED = re.compile(
+    r"new( (business|customer|logo|mrr|subscription|sale))?|expansion|upgrade|upsell|reactivation|"
+    r"renewal|cash|che(ck|que)|credit card|(one time )?(gift|donation)|pay( .+)?|payment"
+)
 WAY = re.compile(
     r"(d c|dr ?cr|cr ?dr|dc|debit( or)? credit|credit( or)? debit|soll ?haben|s h)"
     r"( (indicator|ind|flag|code|mark|sign|type|kennzeichen|kz))?"
@@ -183,7 +189,7 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
         signs = {cell.strip().lower() for cell in cells}
         if CURRENCY.fullmatch(name) or (len(signs) > 1 and signs <= CURRENCIES.keys()):
             currency = currency or column
-        elif signs in PAIRS and TYPE.fullmatch(name):
+        elif _undoes(cells) or (signs in PAIRS and TYPE.fullmatch(name)):
             status.append(column)
         elif (
             len(signs) > 1
@@ -200,6 +206,12 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
     found = source.status or f" {MARK} ".join(status)
     category = "" if source.category in (*status, currency) else source.category
     return replace(source, status=found, currency=currency, category=category)
+
+
+def _undoes(cells: Iterable[str]) -> bool:
+    """Whether some cells take back, or only promise, what others say was bought."""
+    words = {split_name(cell) for cell in cells}
+    return all(any(map(said.fullmatch, words)) for said in (UNDONE, AGREED))
 
 
 def _refuse_given_back(lines: Lines, column: str) -> bool:
@@ -260,9 +272,11 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
         unknown: list[tuple[str, int]] = []
         cells = _cells(lines, column)
         billed = any(BILLED.fullmatch(split_name(cell)) for cell, _ in cells)
+        undoes = _undoes(cell for cell, _ in cells)
         for cell, count in cells:
             pays = billed and re.fullmatch("payments?", split_name(cell))  # what was bought before
             known = "" if pays else kind_of(column, cell)
+            known = PURCHASE if undoes and AGREED.fullmatch(split_name(cell)) else known
             kind = given.get(cell.strip().casefold()) or known
             unknown += [] if kind else [(cell, count)]
             if kind == PURCHASE and not cell.strip() and not FLAG.fullmatch(split_name(column)):

@@ -63,7 +63,7 @@ ASKED = {"customer": "who bought", "time": "when", "amount": "for how much"}
 NO_ROLES: Roles = MappingProxyType({})
 MEANINGS = ("purchase", "refund", "ignore")  # roles of cells, not of columns
 SALE = "invoice|order|basket|booking|reservation|transaction|trans|txn|trx|receipt|ticket|bill|"
-SALE += "purchase|sale|sales"
+SALE += "purchase|sale|sales|inv"
 # For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
 # The last lines of a part are of other languages.
 PARTS: dict[str, tuple[str, ...]] = {
@@ -86,12 +86,12 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"comprador",
     ),
     "time": (
-        rf"({SALE}|event) ?(date ?time|time ?stamp|date|time|day|dt)( time)?",
+        rf"({SALE}|event) ?(date ?time|time ?stamp|date|time|day|dt|ts)( time)?",
         r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?|"
         r"(created|creation|payment|paid|settlement) ?(date|time|at)|document date|day|"
         r"(placed|ordered|bought|sold|paid|completed|processed|booked|posted|invoiced) ?(at|on)",
         r"((unix|epoch) ?)?(ts|time)",
-        r"(rechnungs|bestell?|kauf|bon|beleg|buchungs|factuur|order|aankoop)? ?datum|"
+        r"(rechnungs|bestell?|kauf|bon|beleg|buchungs|faktura|factuur|order|aankoop)? ?datum|"
         r"date (de )?(la )?(facture|commande|achat|cde|vente)",
         r"fecha ?((de )?(la )?(compra|pedido|factura|venta))?|"
         r"data( (d[aeo] )?(ordine|acquisto|compra|zakupu|pedido|vendita|venda))?",
@@ -137,6 +137,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"invoice|receipt|basket|order|check|\w+ order (id|no|number)|"
         r"(document|doc|voucher|sales record) ?(no|nr|number|id)",
         r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(verkaufs|abrechnungs)?beleg|"
+        r"faktura ?(nummer|nr)?|fi[şs] ?(no|numarası)|"
         r"n(umer|úmero|umero|um)? (do |de |del )?(documento|dokumentu|faktury|pi[eè]ce)|"
         r"(n|num[ée]ro|code) ?(de )?(la )?"
         r"(facture|commande|ticket)",
