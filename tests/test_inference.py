@@ -229,6 +229,7 @@ def test_what_tables_are_taken_for(bring, table, value):
         ("Département", range(1, 96), "number", "dropped"),
         ("Umsatz", range(40), "money", "segment"),
         ("Besuche", range(9), "count", "segment"),
+        ("Household", range(1, 6), "count", "describe"),
         ("Alter", range(20, 60), "number", "describe"),
         ("Location Code", ["Urban", "Rural", "Suburban"], "category", "describe"),
         ("Nachname", ["Maier", "Huber", "Koch"], "text", "dropped"),

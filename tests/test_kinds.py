@@ -1003,6 +1003,10 @@ def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label
         ({"a": [f"Ann {i}" for i in range(60)], "b": [f"Lee {i}" for i in range(60)]}, None),
         ({"Абонент": 1_000_000 + np.arange(60) * 7919 % 471_000}, "Абонент"),
         ({"доход": np.random.default_rng(1).lognormal(13, 0.1, 60).round() + 5e5}, None),
+        ({"Nº socio": np.arange(1, 61)}, "Nº socio"),
+        ({"Clave": 1 + np.arange(60) * 7 % 60}, "Clave"),
+        ({"Clave": np.arange(60, 0, -1)}, None),
+        ({"RespID": np.arange(60) + 1000, "Household": 1 + np.arange(60) % 5}, "RespID"),
         ({"postcode": 2000 + np.arange(60) * 7 % 50}, None),
         ({"store_id": np.arange(60) % 9 + 100}, None),
     ],
@@ -1125,6 +1129,7 @@ def test_amounts_that_follow_one_another_are_no_record_numbers(opened):
     assert {"importe", "spent"} <= segmenting and "sequence_number" not in segmenting
     assert known.left_out["entry"] == "counts the rows: a record number"
     assert known.left_out["Trans."] == known.left_out["entry"]
+    assert known.left_out["Sequence Number"] == "each whole number once: a code"
 
 
 def test_receipts_with_one_amount_become_customers_where_they_are_said_to_be(opened):

@@ -55,6 +55,7 @@ UNIT_IN_BRACKETS = re.compile(
 CODE = r"\p{L}\d|\d\p{L}|\d[+<>]|[<>]\s*\d|\d\s*(-|to|–)\s*[^\d]{0,2}\d"
 WORDED = r"^(?P<number>[-+(]?\d[\d.,' \x{a0}\x{202f}]*) (?P<word>\p{L}{2,})\.?$"
 KNOWN_BEHIND = CURRENCIES.keys() | WORDS | MONEY_SCALES.keys()
+PEOPLE = frozenset({"household", "hh", "person"})  # that are counted, or one of which is meant
 DURATION = r"^(?P<h>\d{1,4}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)$"
 CLOCKS = frozenset("time hour clock start end at login logout uhrzeit heure hora ora".split())
 LASTING = frozenset(
@@ -150,7 +151,7 @@ def _draft(
     cells: pa.ChunkedArray, column: Column, decimal: str, keep: bool, first: bool, proof: set[str]
 ) -> Column | _Open:
     """Read a column as far as that goes without the others; add to `proof` what it proves."""
-    named = is_identifier_name(column.name) and not _is_flag(cells)
+    named = is_identifier_name(column.name) and not _is_group(column.name, cells)
     if not pa.types.is_string(cells.type):
         if not (keep or named):
             return _read_typed(cells, column)
@@ -166,9 +167,10 @@ def _draft(
     return plain or _read_texts(cells, column.hold(trimmed))
 
 
-def _is_flag(cells: pa.ChunkedArray) -> bool:
-    """Whether a column has two short values in many rows, as no identifier has."""
-    if len(cells) <= 10 or pc.count_distinct(cells).as_py() > 2:
+def _is_group(name: str, cells: pa.ChunkedArray) -> bool:
+    """Whether a column has two short values in many rows, or a few that may be a size."""
+    most = max(2, min(20, len(cells) // 10)) if split_name(name) in PEOPLE else 2
+    if len(cells) <= 10 or pc.count_distinct(cells).as_py() > most:
         return False
     return (pc.max(pc.utf8_length(pc.cast(cells, pa.string()))).as_py() or 0) <= 5
 

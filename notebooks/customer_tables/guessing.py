@@ -191,10 +191,12 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     counted = whole and distinct == len(values) > 20 and high - low == distinct - 1
     unnamed = whole and distinct == len(values) and bool(UNNAMED.fullmatch(words))
     counted |= unnamed and values.is_monotonic_increasing  # some of its rows may be gone
+    ordered = values.is_monotonic_increasing or values.is_monotonic_decreasing
     if vocabulary.RECORD_WORDS.search(words):
         measured = set()
-    if counted and not measured and (low <= 1 or values.is_monotonic_increasing):
-        return replace(base, why="counts the rows: a record number")
+    if counted and not measured and (low <= 1 or ordered):
+        why = "counts the rows: a record number" if ordered else "each whole number once: a code"
+        return replace(base, why=why)
     years = whole and YEARS[0] <= low and high <= YEARS[1]
     if years and (tokens & vocabulary.YEARS or low >= 1900):
         return replace(base, kind="number", unit=YEAR, role="describe", why="a calendar year")

@@ -215,8 +215,9 @@ def _choose_identifier(reading: Reading, given: Collection[str] = ()) -> str | N
 def _find_codes(reading: Reading) -> str | None:
     """Return a column of distinct codes, one a row, whatever its name and script.
 
-    A text column, or one of whole numbers whose name is of no amount: the first column where
-    they have equally many digits, any other where these are six or more, spread evenly.
+    A text column, or one of whole numbers whose name is of no amount: those from 0 or 1 on in
+    another order than the rows'; the first column where they have equally many digits, any other
+    where these are six or more, spread evenly.
     """
     table = reading.table
     for place, (column, kind) in enumerate(reading.kinds.items()):
@@ -236,9 +237,14 @@ def _find_codes(reading: Reading) -> str | None:
             return column
         amounts = vocabulary.MONEY | vocabulary.COUNT | vocabulary.SCORES | vocabulary.INCOME
         digits = texts.str.fullmatch(r"[1-9]\d{3,}").all() and (outlines == first).all()
-        if kind == "number" and digits and not words & amounts:
-            if place == 0 or (len(texts.iloc[0]) >= 6 and _spread_evenly(values)):
-                return column
+        if not whole or words & amounts:
+            continue
+        ordered = values.is_monotonic_increasing or values.is_monotonic_decreasing
+        numbered = values.min() in (0, 1) and values.max() - values.min() == len(values) - 1
+        if numbered and not ordered:
+            return column
+        if digits and (place == 0 or (len(texts.iloc[0]) >= 6 and _spread_evenly(values))):
+            return column
     return None
 
 

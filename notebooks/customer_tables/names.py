@@ -27,7 +27,9 @@ ALONE = (
 )
 ID_NAMES = re.compile(
     rf"(.+ )?(id|uuid|guid|identifier|code|nr|nummer)|id( .+)?|"
-    r"(codice|c[oó]digo|n|n[uú]mero|kod|номер) (d[eo]l? )?(cliente?|klienta|клиента)|"
+    r"(codice|c[oó]digo|n|n[uú]mero|num[eé]ro|numer|kod|номер) (d[eo]l? |d )?"
+    r"(cliente?|soci[oa]|abonado|afiliado|miembro|associado|membre|adh[eé]rent|abonn[eé]|"
+    r"klienta|karty|клиента)|"
     rf"(.+ )?({WHO}) ?({WHICH})|{ALONE}"
 )
 CODE_NAMES = re.compile(
