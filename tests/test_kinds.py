@@ -288,6 +288,11 @@ def test_a_price_that_grows_with_the_quantity_is_the_lines(opened, of_the_line):
     _, reading = opened(text)
     assert worth(reading) == (3, 23, 23)
     assert of_the_line is any(c.what.startswith("prices that grow") for c in reading.changes)
+    told = [c.action for c in reading.changes if c.what == "no column of amounts"]
+    assert len(told) == 1 - of_the_line
+    for action in told:
+        option = shlex.split(action[action.index("--role") :])[:2]
+        assert worth(opened(text, *option)[1]) == (3, 10.5, 10.5)
 
 
 @pytest.mark.parametrize(
@@ -369,6 +374,10 @@ def test_a_customer_numbered_zero_with_many_lines_is_no_customer(opened):
     guests = [("0", f"2024-04-{1 + n % 28:02d}", "5", "sale") for n in range(40)]
     _, reading = opened(lines(*guests).replace("K", "9"))
     assert len(reading.table) == 60
+    text = lines(*guests, header="customer_id,date,amount,billing_email").replace("K", "9")
+    text = text.replace("sale", "ann@example.org")
+    told = [c.action for c in opened(text)[1].changes if "taken for no customer" in c.action]
+    assert [a.split("; ")[1] for a in told] == ['--role customer="billing_email" tells them apart']
     few = lines(("0", "2024-04-01", "5", "sale")).replace("K", "9")
     assert len(opened(few)[1].table) == 61
 
@@ -511,6 +520,24 @@ def test_a_double_export_is_counted(opened):
     assert repeated(lines(rows=BOUGHT * 2)) == [180]
     assert repeated(lines()) == []
     assert worth(opened(lines(rows=BOUGHT * 2))[1]) == (3, 66, 66)
+
+
+@pytest.mark.parametrize("cell", ["", "x"])
+def test_customers_without_an_amount_are_counted(opened, cell):
+    _, reading = opened(lines(("Z", "2024-05-01", cell, "sale"), ("", "2024-05-01", "", "sale")))
+    told = {c.what: c.rows for c in reading.changes}
+    assert told["customers without any amount"] == 1
+    assert told[f"lines without {'a readable' if cell else 'an'} amount"] == 2
+
+
+def test_visits_are_counted_by_a_column_of_ones(opened):
+    rows = [row for n, row in enumerate(BOUGHT) if n % 3 == 0 or n % 7 < 5]
+    text = re.sub(r",\d+,sale", ",Main", lines(rows=rows, header="member_id,date,club"))
+    with pytest.raises(UserError) as caught:
+        opened(text)
+    assert "add one called amount, with 1 on each line" in caught.value.remedy
+    text = text.replace("\n", ",1\n").replace(",1\n", ",amount\n", 1)
+    assert len(opened(text)[1].table) == 60
 
 
 def test_customers_who_bought_nothing_are_counted(opened):

@@ -181,7 +181,7 @@ def test_sums_worked_by_hand_and_every_rule_counted(bring):
         "transaction lines": 11,
         "lines without a customer (who)": 1,
         "lines without a readable time (day)": 1,
-        "lines without a readable amount": 1,
+        "lines without an amount": 1,
         "lines of orders called C": 1,
         "returns: lines below zero, or refunds": 2,
         "lines that cost nothing": 1,

@@ -52,6 +52,7 @@ FACTS = {  # what the lines are like as a whole
     "no_customer": "count(*) FILTER (customer IS NULL)",
     "no_time": "count(*) FILTER (bought IS NULL)",
     "no_amount": "count(*) FILTER (amount IS NULL)",
+    "misread": "count(misread) FILTER (amount IS NULL)",
     "cancelled": "count(*) FILTER ({whole} AND {cancelled})",
     "returned": "count(*) FILTER ({whole} AND {back} AND NOT {cancelled})",
     "free": "count(*) FILTER ({purchase} AND amount = 0)",
@@ -124,6 +125,10 @@ SELECT count(*) FILTER (orders IS NULL), coalesce(max(returned), 0), coalesce(ma
     coalesce(max(categories), 0)
 FROM customers
 """
+WITHOUT_AMOUNT = """
+SELECT count(DISTINCT customer) FROM lines
+WHERE bought IS NOT NULL AND amount IS NULL AND customer NOT IN (SELECT customer FROM customers)
+"""
 
 
 def customers_query(
@@ -156,6 +161,8 @@ def customers_query(
     lost, *most = run(EXTREMES)[0]
     if lost:
         changes.append(Change("customers with returns only", rows=lost, action="left out"))
+    if facts.no_amount and (rows := run(WITHOUT_AMOUNT)[0][0]):
+        changes.append(Change("customers without any amount", rows=rows, action="left out"))
     shown = _columns(source, facts.by_day, *most) | {column: quoted(column) for column in goods}
     listed = ", ".join(f"CAST({value} AS DOUBLE) AS {quoted(key)}" for key, value in shown.items())
     query = f"SELECT CAST(customer AS VARCHAR) AS customer_id, {listed} FROM customers "
@@ -270,7 +277,11 @@ def _changes(facts: SimpleNamespace, source: Source, notes: list[str]) -> list[C
         ("transaction lines", facts.total, "aggregated to one row per customer"),
         (f"lines without a customer ({source.customer})", facts.no_customer, "left out"),
         (f"lines without a readable time ({source.time})", facts.no_time, "left out"),
-        ("lines without a readable amount", facts.no_amount, "left out"),
+        (
+            f"lines without {'a readable' if facts.misread else 'an'} amount",
+            facts.no_amount,
+            "left out",
+        ),
         (f"lines of orders called {joined(notes)}", facts.cancelled, "taken off the value"),
         (
             "returns: lines below zero, or refunds",

@@ -12,6 +12,7 @@ from dataclasses import replace
 from customer_tables.changes import Change
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
+from customer_tables.names import split_name
 from customer_tables.source import Source
 
 SAMPLE = 20_000  # lines that show it
@@ -61,7 +62,13 @@ def plain_buyers(lines: Lines, source: Source) -> tuple[Lines, list[Change]]:
         is_unknown = " OR ".join(f"{text} = {literal(who)}" for who in unknown)
         rows = lines.ask("count(*)", f"WHERE {is_unknown}")[0][0]
         what = f"lines of {' and '.join(map(repr, unknown))}"
-        changes.append(Change(what, source.customer, rows, "taken for no customer"))
+        action = "taken for no customer"
+        for mail in (c for c in lines.types if re.search(r"\be ?mail\b", split_name(c))):
+            filled = f"({is_unknown}) AND contains(CAST({quoted(mail)} AS VARCHAR), '@')"
+            if lines.ask("count(*)", f"WHERE {filled}")[0][0]:
+                action += f'; --role customer="{mail}" tells them apart'
+                break
+        changes.append(Change(what, source.customer, rows, action))
         settled = f"CASE WHEN {is_unknown} THEN NULL ELSE {settled} END"
     if capitals and 2 * mails > total:
         changed = f"contains({text}, '@') AND lower({text}) <> {text}"

@@ -59,6 +59,10 @@ MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
 CONSTANT = 0.95  # share of them in whose lines it says the same
 
 WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor"
+TO_ADD = {
+    "time": ": add one of days, or of months like 2024-12",
+    "amount": ": add one called amount, with 1 on each line, to count visits",
+}
 ASKED = {"customer": "who bought", "time": "when", "amount": "for how much"}
 NO_ROLES: Roles = MappingProxyType({})
 MEANINGS = ("purchase", "refund", "ignore")  # roles of cells, not of columns
@@ -590,8 +594,7 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
     for part in missing:
         shown = " or ".join(likely[part][:3])
         if not shown:
-            more = ": add one of days, or of months like 2024-12" if part == "time" else ""
-            options.append(f"{part}: no other column could be it{more}; ")
+            options.append(f"{part}: no other column could be it{TO_ADD.get(part, '')}; ")
             continue
         options.append(f'{part}: is it {shown}? --role {part}="{likely[part][0]}"; ')
     if "customer" in missing and not likely["customer"] and "order" in parts:

@@ -248,6 +248,10 @@ def _listed(
     if literal(ZONED) in values[bought]:
         zoned = count_zoned(file, source.time)
         changes.append(Change("times with a zone", source.time, zoned, BY_THE_CLOCK))
+    if not source.amount:
+        price = source.price
+        action = f'{source.quantity} times {price}; --role amount="{price}" takes it as it stands'
+        changes.append(Change("no column of amounts", price, action=action))
     if rate is not None:
         action = f'taken off quantity times price; --role ignore="{source.discount}" takes none'
         changes.append(Change("discounts", source.discount, action=action))
