@@ -1094,11 +1094,30 @@ def test_customers_whose_columns_are_in_odd_units(opened):
     assert opened(table(income=seconds))[0].column("income").kind == "money"
 
 
-def test_words_behind_all_numbers_are_taken_off_or_asked_about(opened):
+@pytest.mark.parametrize("word", [" Stück", "次", " 回", "개월"])
+def test_a_word_behind_all_numbers_is_taken_off(opened, word):
     pieces = np.arange(60) * 7 % 50
-    known, reading = opened(table(bestellt=[f"{n} Stück" for n in pieces]))
+    _, reading = opened(table(bestellt=[f"{n}{word}" for n in pieces]))
     assert reading.table["bestellt"].tolist() == pieces.tolist()
     assert [c.rows for c in reading.changes if c.what == "a word behind all numbers"] == [60]
+    assert reading.kinds["bestellt"] == "number"
+
+
+def test_arrows_before_numbers_are_their_signs(opened):
+    changes = [f"{'▼' if n % 3 else '▲'} {n}%" for n in range(1, 61)]
+    _, reading = opened(table(growth=changes))
+    assert reading.table["growth"].head(3).tolist() == [-0.01, -0.02, 0.03]
+    assert [c.rows for c in reading.changes if "▼" in c.what] == [60]
+
+
+def test_codes_that_a_spreadsheet_rounded_do_not_segment(opened):
+    meters = [f"1.23E+{10 + i % 3}" for i in range(60)]
+    known, _ = opened(table(meter=meters))
+    assert known.left_out["meter"] == "codes that a spreadsheet has rounded: '1.23E+10'"
+
+
+def test_letters_behind_all_amounts_are_asked_about(opened):
+    pieces = np.arange(60) * 7 % 50
     text = table(balance=[f"{n}.50 {'DR' if n % 3 else 'CR'}" for n in pieces])
     with pytest.raises(UserError, match="some amounts end with CR and others with DR") as caught:
         opened(text)
@@ -1400,6 +1419,14 @@ def test_letters_of_another_encoding_are_asked_for(opened, header):
     roles = [f"--role={role}={column}" for role, column in pairs]
     _, reading = opened(content, "--encoding", "cp1250", *roles)
     assert set(reading.table["customer_id"]) == {who for who, *_ in cells}
+
+
+@pytest.mark.parametrize("sign", ["zł", "Kč"])
+def test_money_of_another_encoding_is_asked_for(opened, sign):
+    content = table(obrat=[f"{n * 7 % 50}.50 {sign}" for n in range(60)]).encode("cp1250")
+    with pytest.raises(UserError, match="in Windows-1252") as caught:
+        opened(content)
+    assert opened(content, *caught.value.remedy.split()[-2:])[1].units["obrat"] == sign
 
 
 def test_archives_of_several_files_are_refused(opened):

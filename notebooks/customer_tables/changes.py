@@ -90,7 +90,7 @@ class Reading:
         What each column of transaction lines, and of a second file, was taken for. Those of a
         table of customers come from its dataset.
     unread : dict
-        Column name to why its dates were not read, where that does not stop the reading.
+        Column name to why it was not read, where that does not stop the reading.
     """
 
     table: pd.DataFrame

@@ -42,6 +42,7 @@ from customer_tables.words import (
     read_codes,
     read_empty,
     read_identifiers,
+    read_rounded,
     read_text,
     read_yes_no,
     spell_typed,
@@ -53,8 +54,9 @@ UNIT_IN_BRACKETS = re.compile(
     r"[(\[]\s*(?:in\s+)?(k|m|mio\.?|tsd\.?|'?000s?)?\s*([^()\[\]]{1,5}?)\s*[)\]]\s*$"
 )
 CODE = r"\p{L}\d|\d\p{L}|\d[+<>]|[<>]\s*\d|\d\s*(-|to|–)\s*[^\d]{0,2}\d"
-WORDED = r"^(?P<number>[-+(]?\d[\d.,' \x{a0}\x{202f}]*) (?P<word>\p{L}{2,})\.?$"
-KNOWN_BEHIND = CURRENCIES.keys() | WORDS | MONEY_SCALES.keys()
+WORDED = r"^(?P<number>[-+(]?\d[\d.,' \x{a0}\x{202f}]*)"
+WORDED += r"(?P<word> \p{L}{2,}| ?[\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}]{1,2})\.?$"
+KNOWN_BEHIND = CURRENCIES.keys() | WORDS | MONEY_SCALES.keys() | set("月日号號番")
 PEOPLE = frozenset({"household", "hh", "person"})  # that are counted, or one of which is meant
 DURATION = r"^(?P<h>\d{1,4}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)$"
 CLOCKS = frozenset("time hour clock start end at login logout uhrzeit heure hora ora".split())
@@ -93,7 +95,8 @@ class _Open:
             if not (lenient and self.is_date):
                 raise
             column.changes.clear()
-            column.why = f"{error.what.partition(': ')[2]}; {error.remedy}"
+            column.why = "dates that cannot be read for certain: "
+            column.why += f"{error.what.partition(': ')[2]}; {error.remedy}"
             return column.done(column.texts.take(pa.array(column.codes)).to_pandas(), "text")
 
 
@@ -161,6 +164,8 @@ def _draft(
         return read_identifiers(column.hold(trimmed), "id" if named else "text")
     if first:
         check_first(trimmed, column)
+    if (rounded := read_rounded(trimmed, column)) is not None:
+        return rounded
     if why := looks_coded(trimmed):
         return read_codes(column.hold(trimmed), why)
     plain = _read_plain(trimmed, column, decimal, proof)
@@ -239,6 +244,7 @@ def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     if column.rows(dates.valid & ~missing) >= 0.5 * present:
         return _Open(column, dates, missing)
     _take_off_labels(column, missing)
+    _take_off_arrows(column)
     _as_seconds(column, missing)
     _take_off_word(column, missing)
     numbers = parse_numbers(column.texts)
@@ -259,6 +265,16 @@ def _take_off_labels(column: Column, missing: np.ndarray) -> None:
         column.texts = pc.replace_substring_regex(column.texts, LABELLED, r"\1")
 
 
+def _take_off_arrows(column: Column) -> None:
+    """Write ▼ before numbers as a minus sign where others have ▲, which alone may be a minus."""
+    arrows = column.matches(r"^[▲▼]\s*\d")
+    if column.matches(r"^▲\s*\d").any() and column.matches(r"^▼\s*\d").any():
+        column.note("▲ and ▼ before numbers", arrows, "read as plus and minus")
+        signed = pc.replace_substring_regex(column.texts, r"^▼\s*", "-")
+        signed = pc.replace_substring_regex(signed, r"^▲\s*", "")
+        column.texts = pc.if_else(pa.array(arrows), signed, column.texts)
+
+
 def _take_off_word(column: Column, missing: np.ndarray) -> None:
     """Take off a word that stands behind all numbers of a column: "12 Stück", "3 visitas".
 
@@ -272,7 +288,7 @@ def _take_off_word(column: Column, missing: np.ndarray) -> None:
         return
     texts = column.texts.filter(pa.array(worded))
     ends = pc.utf8_lower(pc.struct_field(pc.extract_regex(texts, WORDED), "word"))
-    words = set(ends.to_pylist())
+    words = set(pc.utf8_trim_whitespace(ends).to_pylist())
     if words == {"cr", "dr"}:
         what = "some amounts end with CR and others with DR"
         remedy = "write those of one kind with a minus sign, and all without these letters"

@@ -75,8 +75,7 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
     if kind == "id" and not names_groups(values):
         return replace(base, kind="id", why="another identifier or code, no behaviour")
     if source in reading.unread:
-        why = f"dates that cannot be read for certain: {reading.unread[source]}"
-        return replace(base, why=why)
+        return replace(base, why=reading.unread[source])
     if values.notna().sum() == 0:
         return replace(base, why="no value in any row")
     numeric, known = pd.api.types.is_numeric_dtype(values), values.dropna()

@@ -78,8 +78,10 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# What zł and Kč behind numbers become in Windows-1252.
+CP1250_MONEY = re.compile(r"\d\s*(z³|Kè)(?!\w)")
 NO_UTF_8 = "text that is not UTF-8"
-ENCODING_REMEDY = "say which it is with --encoding (utf-8, cp1250, cp1251, shift_jis ...)"
+ENCODING_REMEDY = "say which it is with --encoding (cp1250, cp1251, shift_jis, gb18030, big5)"
 HEAD = 1 << 18  # bytes of a text by which its delimiter is judged
 PIECE = 1 << 20  # bytes decoded at a time
 
@@ -313,6 +315,9 @@ def _read_as_cp1252(file: Iterable[bytes], name: str) -> Change:
         except UnicodeDecodeError:
             what = "the text is neither UTF-8 nor Windows-1252"
             raise UserError(what, f"{name}, line {number}", ENCODING_REMEDY) from None
+        if money := CP1250_MONEY.search(text):
+            what = f"the text is not UTF-8, and reads as {money[0]!r} in Windows-1252"
+            raise UserError(what, f"{name}, line {number}", "read it with --encoding cp1250")
         # Western words have an accent here and there; runs of them are another alphabet.
         # So is a sign within a word: Spó³ka.
         runs = re.findall(r"[^\x00-\x7f]{3,}|[^\W\d_]+[³¹¿¶¼¾](?:[^\W\d_]+[³¹¿¶¼¾]?)+", text)

@@ -38,6 +38,7 @@ CLEAR = frozenset("yes no true false ja nein oui".split())
 
 DESTROYED = r"^[1-9]([.,]\d{1,14})?e\+\d{2,}$"
 DESTROYED_LONG = r"^[1-9]([.,]\d{1,5})?E\+1[1-9]$"  # as a spreadsheet shows 12 digits and more
+ROUNDED = r"^[1-9]([.,]\d{1,5})?E\+(0[89]|1\d)$"
 LONG_DIGITS = 15
 ZERO = r"\.0$"
 WRAPPINGS = (  # what spreadsheets put around identifiers: its name, how to find it, what goes
@@ -179,6 +180,20 @@ def check_first(cells: pa.ChunkedArray, column: Column) -> None:
     """Refuse a first column, whatever its name, in which most cells read 1.23457E+15."""
     if _share(cells, DESTROYED_LONG) >= 0.9:
         _check_destroyed(column.hold(cells))
+
+
+def read_rounded(cells: pa.ChunkedArray, column: Column) -> Column | None:
+    """Return codes that a spreadsheet has rounded to few different ones as text, with the reason.
+
+    Many different ones may be amounts: of them it returns nothing.
+    """
+    if _share(cells.slice(0, 100), ROUNDED) < 0.9 or _share(cells, ROUNDED) < 0.9:
+        return None
+    if pc.count_distinct(cells).as_py() > len(cells) // 10:
+        return None
+    column.hold(cells)
+    column.why = f"codes that a spreadsheet has rounded: {column.quote(column.matches(ROUNDED))}"
+    return column.done(_to_series(column, column.empty), "text")
 
 
 def spell_typed(cells: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
