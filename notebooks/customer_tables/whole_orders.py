@@ -52,8 +52,8 @@ def by_line(lines: Lines, source: Source) -> tuple[Lines, Source, list[Change]]:
         return lines, source, [*changes, Change(what, amount, action=action)]
     total = amount in once or apart
     off = [f"regexp_matches(CAST({quoted(c)} AS VARCHAR), '[1-9]')" for c in given_up]
-    full = not off or not lines.ask(f"bool_or({' OR '.join(off)})")[0][0]  # no discount anywhere
-    if total and source.quantity and source.price and full:
+    discounted = f"bool_or({' OR '.join(off) or 'false'})"
+    if total and source.quantity and source.price and not lines.ask(discounted)[0][0]:
         what = "the total of an order; quantity times price is counted"
         changes.append(Change(what, amount, action="left out"))
         source = replace(source, amount="")
