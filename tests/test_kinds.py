@@ -760,7 +760,9 @@ def test_amounts_with_several_signs_are_read_once_the_signs_have_a_column(opened
     option = shlex.split(caught.value.remedy[caught.value.remedy.index("--role") :])
     text = "customer_id,date,amount,currency\n"
     text += "".join(",".join(map(str, row)) + "\n" for row in rows)
-    assert worth(opened(text, *option)[1]) == (1, 11, 11)
+    known, reading = opened(text, *option)
+    assert "$€".replace(option[1][-1], "") == known.currency
+    assert worth(reading) == (1, 11, 11)
     assert worth(opened(head + lines().split("\n", 1)[1].replace(",sale", ""))[1]) == PLAIN
     customers = "customer_id,visits,spend\n"
     mixed = [f"{who},{place % 7},{'$€'[place % 2]}{place}.5\n" for place, who in enumerate(WHO)]
@@ -769,6 +771,23 @@ def test_amounts_with_several_signs_are_read_once_the_signs_have_a_column(opened
     assert "bring the rows of one alone" in caught.value.remedy
     few = "".join(row.replace("C", "D") for row in mixed if "€" not in row)
     assert opened(customers + few)[0].currency == "$"
+
+
+@pytest.mark.parametrize(
+    ("header", "written", "currency"),
+    [
+        ("amount", "{}", ""),
+        ("Amount (EUR)", "{}", "€"),
+        ("amount", "${}", "$"),
+        ("amount_cents", "{}00", ""),
+        ("amount,currency", "{},CHF", "CHF"),
+    ],
+)
+def test_the_value_of_customers_is_in_the_currency_of_their_lines(
+    header, written, currency, opened
+):
+    rows = (f"{who},{day},{written.format(amount)}\n" for who, day, amount in BOUGHT)
+    assert opened(f"customer_id,date,{header}\n" + "".join(rows))[0].currency == currency
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,12 @@ def test_years_on_the_calendar_are_told_from_each_other_by_years(make_shop):
     levels = effects.assign(visits=[1998.0, 1960.0, 1984.0])
     names = names_of(effects, replace(shop, features=tuple(years)), levels)
     assert names == ["Latest visits", "Earliest visits", "Other clients"]
+    effects = shop_effects(*([spent, 0, 0, year, 0] for year in (2, -2) for spent in (1, -1)))
+    levels = effects.assign(visits=[1990.0, 1991.0, 1960.0, 1960.0])
+    names = names_of(effects, replace(shop, features=tuple(years)), levels)
+    assert sorted(names) == sorted(
+        f"{spent} spent, {year} visits" for year in ("late", "early") for spent in ("High", "Low")
+    )
 
 
 @pytest.mark.parametrize(

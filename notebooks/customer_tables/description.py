@@ -218,6 +218,10 @@ def describe_transactions(
     guesses = [_meaning(c, table[c]) for c in table if c in MEANINGS and c not in constant]
     guesses += [_bought(c) for c in table if c.startswith("spent_on_") and table[c].any()]
     guesses += [replace(_meaning(c, table[c]), role="dropped", why=SAME) for c in sorted(constant)]
+    guesses = [
+        replace(guess, unit=str(about["currency"])) if guess.kind == "money" else guess
+        for guess in guesses
+    ]
     if sum(guess.role == "segment" for guess in guesses) < 2:
         raise UserError(
             "nearly all customers bought on the same day, equally often or equally much",

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from customer_tables.changes import Change
+from customer_tables.columns import unit_in_name
 from customer_tables.duckdb_files import Lines, Run, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import normalise, split_name
-from customer_tables.numbers import CURRENCIES
+from customer_tables.numbers import CURRENCIES, SIGNS
 from customer_tables.source import MARK, Source, summands
 from customer_tables.text import counted, joined
 from customer_tables.words import NO, YES
@@ -459,6 +460,22 @@ def _unknown(column: str, cells: Iterable[tuple[str, int]], name: str) -> UserEr
         remedy=f'say so for each: --role purchase="{first}", --role refund="{first}" or '
         f'--role ignore="{first}" (no purchase); --role ignore="{column}" counts all lines',
     )
+
+
+def currency_of(lines: Lines, source: Source) -> str:
+    """Return the sign of the currency that a column, a name or the first amount tells, if any."""
+    ignored = set(map(str.casefold, source.ignore))
+    for cell, _ in _cells(lines, source.currency) if source.currency else ():
+        if (text := cell.strip()) and text.casefold() not in ignored:
+            return CURRENCIES.get(text.lower(), text.upper())
+    column = summands(source.amount or source.price)[0]
+    if named := unit_in_name(column):
+        return named if named in CURRENCIES.values() else ""
+    if lines.types.get(column) != "VARCHAR":
+        return ""
+    sign = f"regexp_extract({quoted(column)}, {literal(f'(?i:{SIGNS})')})"
+    first = lines.ask(sign, f"WHERE {quoted(column)} IS NOT NULL LIMIT 1")
+    return CURRENCIES.get(first[0][0].lower(), "") if first else ""
 
 
 def _one_currency(lines: Lines, source: Source, given: dict[str, str]) -> list[tuple[str, Change]]:

@@ -36,7 +36,7 @@ from customer_tables.duckdb_cells import (
 )
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
-from customer_tables.line_kinds import line_kinds
+from customer_tables.line_kinds import currency_of, line_kinds
 from customer_tables.names import minor_unit
 from customer_tables.periods import NO_CUT, by_customer, split_history
 from customer_tables.source import Source, summands
@@ -86,7 +86,7 @@ def aggregate(lines: Lines, source: Source, *, cut: str = NO_CUT) -> Reading:
         table = by_customer(lines.table(query))
     history = split_history(lines, source, cut, list(table))
     about: dict[str, str | int] = {"name": lines.name, "format": lines.format}
-    about |= {"sha256": digest.result(), "rows": len(table)}
+    about |= {"sha256": digest.result(), "rows": len(table), "currency": currency_of(lines, source)}
     kinds = {column: "id" if column == "customer_id" else "number" for column in table}
     uses = [Use(lines.name, column, use) for column, use in _uses(lines, source).items()]
     return Reading(table, [*lines.changes, *changes], kinds, {}, about, uses=uses, history=history)

@@ -290,8 +290,8 @@ def _pairs(
     """Describe a segment by one or two features in which no other segment is on the same side.
 
     High and low are `NOTABLE_EFFECT` or more from the average, middling is nearer to it and between
-    other segments. What is on another side has a level that differs by more than 5%, too. A segment
-    close to the average in everything is none of these.
+    other segments. What is on another side has a level more than 5%, or a year, away, too.
+    A segment close to the average in everything is none of these.
     """
     shown = [f for f in dataset.features_with("segment", "describe") if f.name in effects]
     sides = effects.where(effects.abs() >= NOTABLE_EFFECT, 0.0).transform(np.sign)
@@ -305,10 +305,12 @@ def _pairs(
         tree = bind(f"{AGGREGATES[statistic(feature)]}(x)", x=feature.name)
         levels = pd.Series(members.by_segment(*split(tree)[1].values()))
         own, rest = levels[segment], levels[others]
-        far = (rest - own).abs() > 0.05 * np.maximum(rest.abs(), abs(own))
+        year = feature.unit == YEAR
+        far = (rest - own).abs() > (1 if year else 0.05 * np.maximum(rest.abs(), abs(own)))
         fits = side * (own - levels[EVERYBODY]) > 0 if side else rest.min() < own < rest.max()
-        if feature.kind != "yes_no" and feature.unit != YEAR and has_word(label) and fits:
-            word = {1: "high", 0: "middling", -1: "low"}[int(side)]
+        if feature.kind != "yes_no" and has_word(label) and fits:
+            up, down = ("late", "early") if year else ("high", "low")
+            word = {1: up, 0: "middling", -1: down}[int(side)]
             words = f"{word} {lower_first(printable(label, LONGEST_LABEL))}"
             apart = far & (sides.loc[others, feature.name] != side)
             found.append((feature.name, words, set(others[apart])))

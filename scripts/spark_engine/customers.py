@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from customer_tables.changes import Change
 from customer_tables.description import describe_transactions
 from customer_tables.errors import UserError
-from customer_tables.line_kinds import settle_line_kinds
+from customer_tables.line_kinds import currency_of, settle_line_kinds
 from customer_tables.source import FOUND_OUT, Options, Source
 from customer_tables.storage import write_atomically
 from customer_tables.transaction_columns import recognise
@@ -154,6 +154,7 @@ def make_customers(
                 "name": sample.name,
                 "format": "parquet",
                 "rows": len(table),
+                "currency": currency_of(file, source),
             }
             text = describe_transactions(table, source, about, name_of(purchases.place))
             write_atomically(toml, text.encode())
