@@ -144,8 +144,8 @@ def _report(result: "Result", output: str) -> None:
     outliers = int(result.period.outliers.sum())
     print(f"{result.period.customers:,} {result.model['nouns']} scored: {output}")
     if outliers:
-        what = "outside the range of the training customers (column outlier)"
-        print(f"{outliers:,} of them are {what}.")
+        where = "farther from their segment's centre than 99.9% of its training customers"
+        print(f"{outliers:,} of them are {where} (column outlier).")
     for change in result.changes:
         if not change.action.startswith(("kept", "left")):
             column = f" in {change.column}" if change.column else ""

@@ -58,9 +58,9 @@ RULES = [
     "thousand periods: a location shift, which single features may not show.",
     "Intervals are at 99.9%, because many comparisons are made; a change counts where its "
     "interval does not contain zero.",
-    "An outlier is outside the range of the training customers: farther from the nearest centre "
-    "than 99.9% of the segment's members in training. The share of outliers counts beyond what "
-    "chance reaches in one of a thousand periods.",
+    "An outlier is farther from the nearest centre than 99.9% of the segment's members in "
+    "training. The share of outliers counts beyond what chance reaches in one of a "
+    "thousand periods.",
 ]
 
 
@@ -188,7 +188,7 @@ def compare_period(model: dict[str, Any], period: Period) -> Drift:
     chance = outliers_by_chance(model)
     if low > max(OUTLIERS_WATCH, chance):
         reasons = rebuild if low > max(OUTLIERS_REBUILD, chance) else watch
-        text = f"{share:.1%} are outliers, outside the range of the training customers."
+        text = f"{share:.1%} are outliers; chance reaches {chance:.1%} in one period of 1,000."
         reasons.append(
             claim({"share": share, "low": low, "by_chance": chance}, ("low > by_chance", text))
         )

@@ -32,7 +32,7 @@ class Scored:
     ----------
     assigned : DataFrame, indexed by customer
         As `segmentation.assignment.assign`, the segment's name, and ``outlier``: whether the
-        customer is an outlier, outside the range of the training customers.
+        customer is farther from the centre than nearly all of the segment in training.
     features : DataFrame, indexed by customer
         In real units.
     as_read : DataFrame, indexed by customer

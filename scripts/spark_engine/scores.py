@@ -79,4 +79,5 @@ def _tell(model: dict[str, Any], counted: list[tuple], output: str) -> None:
     if unscored:
         print(f"{unscored:,} have no segment: a feature of theirs cannot be computed.")
     if outliers:
-        print(f"{outliers:,} are outside the range of the training customers (column outlier).")
+        where = "farther from their segment's centre than 99.9% of its training customers"
+        print(f"{outliers:,} are {where} (column outlier).")
