@@ -105,7 +105,7 @@ def named(table: pd.DataFrame, dataset: Dataset, labels: object) -> dict[int, Na
         ("engagement", "Bonus_miles|points earned|loyalty points|Flight_miles_12mo"),
         ("frequency", "rentals|Avg visit frequency|bookings_checked_in|top_ups"),
         ("frequency", "Bestellungen|AnzahlKäufe|Nombre de commandes|pedidos"),
-        ("value", "ARR|Annual bill|Value|Customer Value|iap_spend"),
+        ("value", "ARR|Annual bill|Total|Order totals|Value|Customer Value|iap_spend"),
         ("rate", "MRR|arpu|Monthly Cost"),
         ("value", "CLV|total_spent|Expenditure|Revenue|annual_premium|Umsatz|TotalCharges"),
         (

@@ -173,7 +173,8 @@ VALUES = (
     r"(annual|yearly|monthly).*(spend|spent|spending|purchases?|sales|charges|amount|amt"
     r"|expenditure)|(annual|yearly) (bill|fees?)"
     r"|bills? (amount|((in|over) )?(the )?(last|past) .*|\d.*)",
-    r"purchases|sales|spend|spent|spending|expenditures?|amount( spent)?|charges|payments?",
+    r"purchases|sales|spend|spent|spending|expenditures?|amount( spent)?|charges|payments?"
+    r"|(orders? |invoices? |baskets? )?totals?",
     r"(.* )?premiums?( .*)?",
 )
 # Whole numbers of these are how many or how much, as their values say.
