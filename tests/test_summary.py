@@ -74,6 +74,16 @@ def test_a_trait_has_a_notable_effect_and_numbers_on_its_side(effect, averages, 
     assert [entry["text"] for entry in found] == ([text] if text else [])
 
 
+def test_a_calendar_year_is_aside_by_a_year_and_not_by_a_hundred():
+    born, effect = replace(SPENT, kind="number", unit="year"), pd.Series({"spent": 2.0})
+    told = [(pd.Series({"spent": float(year)}),) * 2 for year in (1971, 1987, 1972)]
+    found = [summary.traits(effect, own, told[0], [born]) for own in told[1:]]
+    assert [[entry["text"] for entry in each] for each in found] == [
+        ["Spent: median 1987, against 1971 for all"],
+        [],
+    ]
+
+
 def test_a_trait_that_repeats_another_is_left_out():
     net = replace(SPENT, name="net", label="Spent net")
     effects, own, of_all = (pd.Series(v, ["spent", "net"]) for v in ([2.0, 2], [9.0, 9], [5.0, 5]))

@@ -13,6 +13,7 @@ import pandas as pd
 
 from customer_tables.names import split_name
 from customer_tables.text import (
+    YEAR,
     answer_or_quantity,
     beside,
     decimal,
@@ -159,7 +160,8 @@ def _on_the_side_of(
     is_share = feature.kind in ("share", "yes_no")
     names = [statistic(feature)] if feature.kind == "yes_no" else [statistic(feature), "median"]
     aside = "effect * (level - everybody) > abs(effect) * "
-    aside += "0.01" if is_share else f"{CLEARLY} * abs(everybody)"
+    apart = "1" if feature.unit == YEAR else f"{CLEARLY} * abs(everybody)"
+    aside += "0.01" if is_share else apart
     label = printable(feature.label or feature.name)
     for named, own, others in zip(names, typical, overall, strict=False):
         values = {"effect": effect, "level": own[feature.name], "everybody": others[feature.name]}
