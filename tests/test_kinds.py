@@ -654,7 +654,7 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             lines((*K000, "Pledge"), header="customer_id,date,amount,Gift Type").replace(
                 "sale", "Pay-Cash"
             ),
-            "not known whether a line was bought whose Gift Type says 'Pledge' (1 line)",
+            "not known whether a line was bought whose Gift Status says 'Pledge' (1 line)",
         ),
         (MONEY, "2 currencies: EUR (180 lines) and USD (1 line)"),
         (
@@ -749,6 +749,24 @@ def test_each_remedy_works_as_it_says(opened, text, message):
         _, reading = opened(text, *shlex.split(option))
         each_row = "--role value=" in option or "R89," in text  # a receipt names no customer
         assert len(reading.table) == (len(text.splitlines()) - 1 if each_row else len(WHO))
+
+
+def test_what_would_be_asked_in_turn_is_asked_at_once(opened):
+    header = "Donor ID,Gift Date,Gift Sum,Gift Status"
+    text = lines((*K000, "Pledge"), (*K000[:2], "", "letter"), header=header)
+    with pytest.raises(UserError) as caught:
+        opened(text)
+    what, where, remedy = str(caught.value).splitlines()
+    assert "says who bought, when and for how much; that settled, it is not known" in what
+    # A letter has no amount, which would be wrong only if it were a purchase.
+    assert what.endswith("whose Gift Status says 'Pledge' (1 line) and 'letter' (1 line)")
+    assert where.endswith("t.csv, column 'Gift Status'")
+    options = re.findall('--role (?:customer|time|amount|ignore)="[^"]*"', remedy)[:4]
+    options = shlex.split(f"{' '.join(options)} --role ignore=letter")
+    assert worth(opened(text, *options)[1]) == PLAIN
+    with pytest.raises(UserError, match="that settled, .* can be day or month") as caught:
+        opened(re.sub(r"2024-0(\d)-1(\d)", r"0\1/0\2/2024", text), *options[:2])
+    assert caught.value.remedy.endswith("say with --date-order dmy or mdy which comes first")
 
 
 def test_amounts_with_several_signs_are_read_once_the_signs_have_a_column(opened):

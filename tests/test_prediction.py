@@ -120,6 +120,14 @@ def test_a_history_that_is_not_cut_says_why(tmp_path, days, cut, why):
     assert why in history.about()["why_not"] and not history.periods
 
 
+def test_a_part_of_a_history_that_cannot_be_read_alone_ends_no_run(tmp_path):
+    lines = purchases(days=200)
+    lines = lines[lines["order_date"] < "2024-05-20"]
+    odd = pd.DataFrame({"customer_id": "c000", "order_date": "2024-07-18", "amount": [7.0, None]})
+    history = history_of(pd.concat([lines, odd]), tmp_path, "2024-05-25")
+    assert history.about()["why_not"].endswith("cannot be aggregated alone") and not history.periods
+
+
 # --- outcomes of a table of customers -------------------------------------------------------------
 
 TABLE = {

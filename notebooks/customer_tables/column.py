@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_tables.changes import Change
-from customer_tables.errors import UserError
+from customer_tables.errors import NOTHING, UserError
 
 TOLERATED = 0.01  # the share of cells that may be unreadable in a column of numbers or dates
 FEW_ROWS = 20  # from here on one cell may be, whatever the share
@@ -93,12 +93,14 @@ class Column:
         """Note the words that were taken for missing values; empty cells are no change."""
         self.note("words for missing values", missing & ~self.empty, "taken as missing")
 
-    def refusal(self, what: str, mask: np.ndarray, remedy: str) -> UserError:
+    def refusal(
+        self, what: str, mask: np.ndarray, remedy: str, answer: Mapping[str, str] = NOTHING
+    ) -> UserError:
         """Make the error that names the column and the first marked lines."""
         rows = self._first(mask, 6)
         lines = ", ".join(str(self.lines[row]) for row in rows[:5])
         where = f"{self.file}, {self.word} {lines}{' ...' if len(rows) > 5 else ''}"
-        return UserError(f"column {self.name!r}: {what}", where, remedy)
+        return UserError(f"column {self.name!r}: {what}", where, remedy, answer=answer)
 
     def check_odd(self, odd: np.ndarray, there: np.ndarray, what: str, remedy: str) -> None:
         """Refuse a column of numbers or dates in which too many of the texts there are none."""
@@ -137,7 +139,7 @@ class Ways:
             raise column.refusal(found, fewer, self.write)
         if not proven and not (given or file) and shown["either"].any():
             found = f"{column.quote(shown['either'])} {self.either}"
-            raise column.refusal(found, shown["either"], self.say)
+            raise column.refusal(found, shown["either"], self.say, {self.option: self.default})
         return given or next(iter(proven), file or self.default)
 
 

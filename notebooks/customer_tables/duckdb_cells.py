@@ -20,6 +20,7 @@ from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import minor_unit, split_name
 from customer_tables.numbers import CURRENCIES, MARKS, MONEY_SCALES, SHAPES, SIGNS
+from customer_tables.source import answer
 from customer_tables.vocabulary import PERCENT
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
@@ -152,6 +153,7 @@ def settle_discount(lines: Lines, column: str, plain: bool = False) -> str:
             where=lines.name,
             remedy=f"call the column {column}_amount or {column}_percent; or leave it out: "
             f'--role ignore="{column}"',
+            answer=answer(ignore=[column]),
         )
     return number
 
@@ -226,6 +228,7 @@ def settle_number(lines: Lines, column: str, plain: bool = False, beside: str = 
             f"the comma in {cell} can be a decimal mark or stand between thousands",
             where=lines.name,
             remedy="say which with --decimal comma or --decimal point",
+            answer={"decimal": "comma"},
         )
     best, other = sorted(ways, key=lambda mark: odds[mark])
     apart = [
@@ -399,6 +402,7 @@ def _settle_order(dates: Dates, first: str, where: str) -> str:
         f"in dates like {first!r} the first two numbers {what}",
         where=where,
         remedy="say with --date-order dmy or mdy which comes first",
+        answer={"date_order": "dmy"},
     )
 
 

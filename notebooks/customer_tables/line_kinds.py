@@ -16,7 +16,7 @@ from customer_tables.duckdb_files import Lines, Run, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import normalise, split_name
 from customer_tables.numbers import CURRENCIES, SIGNS
-from customer_tables.source import MARK, Source, summands
+from customer_tables.source import MARK, Source, answer, summands
 from customer_tables.text import counted, joined
 from customer_tables.words import NO, YES
 
@@ -234,6 +234,7 @@ def _refuse_given_back(lines: Lines, column: str) -> bool:
             where=f"{lines.name}, column {column!r}",
             remedy="take it off the amounts, or write it on lines of its own, below zero; "
             f'--role ignore="{column}" counts the full amounts',
+            answer=answer(ignore=[column]),
         )
     return True
 
@@ -360,6 +361,7 @@ def _ask_of_text(lines: Lines, source: Source, column: str, unclear: str) -> Non
         where=f"{lines.name}, column {column!r}{lines.line_of(cell)}",
         remedy=f'say which: --role refund="{word}" takes them off, --role ignore="{word}" leaves '
         f'them out (no purchase), --role ignore="{column}" counts all lines as bought',
+        answer=answer(refund=[word]),
     )
 
 
@@ -438,6 +440,7 @@ def _unclear(lines: Lines, column: str, letters: str, count: int, cell: str) -> 
         f"orders such as {cell[:40]!r} ({counted(count, 'line')}) may be purchases or credit notes",
         where=f"{lines.name}, column {column!r}{lines.line_of(cell)}",
         remedy=f'say which: --role refund="{letters}" or --role purchase="{letters}"',
+        answer=answer(refund=[letters]),
     )
 
 
@@ -445,6 +448,7 @@ def _is_own_line(column: str, cell: str) -> bool:
     """Whether a refund is a line of its own rather than what became of a purchase."""
     name = split_name(column)
     happened = any(names.fullmatch(name) for names in (STATUS, STATE, FLAG))
+    happened = happened and not re.fullmatch(r"is (an? )?(refund|return)", name)
     happened = happened or bool(HAPPENED.fullmatch(split_name(cell)))
     return bool(TYPE.fullmatch(name) or DOCUMENT.fullmatch(name) or not happened)
 
@@ -459,6 +463,7 @@ def _unknown(column: str, cells: Iterable[tuple[str, int]], name: str) -> UserEr
         where=f"{name}, column {column!r}",
         remedy=f'say so for each: --role purchase="{first}", --role refund="{first}" or '
         f'--role ignore="{first}" (no purchase); --role ignore="{column}" counts all lines',
+        answer=answer(purchase=[cell.strip() for cell, _ in cells]),
     )
 
 
@@ -502,4 +507,5 @@ def _one_currency(lines: Lines, source: Source, given: dict[str, str]) -> list[t
         where=f"{lines.name}, column {source.currency!r}",
         remedy=f"turn them into one currency, or leave out the lines of the others: {options}; "
         f'if the amounts are in one already, --role ignore="{source.currency}"',
+        answer=answer(ignore=[spelt[sign] for sign in signs[1:]]),
     )

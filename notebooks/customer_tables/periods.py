@@ -65,16 +65,21 @@ def split_history(lines: Lines, source: Source, cut: str, columns: Iterable[str]
     found: dict[str, pd.DataFrame] = {}
     run("CREATE SCHEMA period")
     run("SET search_path = 'period,main'")
-    for period, (start, end) in bounds.items():
-        within = f"bought < TIMESTAMP '{end}'"
-        within += f" AND bought >= TIMESTAMP '{start}'" if start else ""
-        run(f"CREATE OR REPLACE VIEW period.lines AS SELECT * FROM main.lines WHERE {within}")
-        if not run("SELECT count(*) FROM main.purchases WHERE " + within)[0][0]:
-            return History(why_not=f"nothing was bought between {start or first} and {end}")
-        query, _ = customers_query(lines, source, settled)
-        table = by_customer(lines.table(query))
-        found[period] = table.reindex(columns=list(columns), fill_value=0.0)
-    run("RESET search_path")
+    try:
+        for period, (start, end) in bounds.items():
+            within = f"bought < TIMESTAMP '{end}'"
+            within += f" AND bought >= TIMESTAMP '{start}'" if start else ""
+            run(f"CREATE OR REPLACE VIEW period.lines AS SELECT * FROM main.lines WHERE {within}")
+            if not run("SELECT count(*) FROM main.purchases WHERE " + within)[0][0]:
+                return History(why_not=f"nothing was bought between {start or first} and {end}")
+            query, _ = customers_query(lines, source, settled)
+            table = by_customer(lines.table(query))
+            found[period] = table.reindex(columns=list(columns), fill_value=0.0)
+    except UserError:  # of a part, which is no reason against the whole
+        why = f"the lines from {start or first} to {end} cannot be aggregated alone"
+        return History(why_not=why)
+    finally:
+        run("RESET search_path")
     return History(first, at, last, "", found)
 
 

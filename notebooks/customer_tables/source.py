@@ -94,6 +94,11 @@ def with_roles(roles: Roles, text: str) -> str:
     return "\n".join(f"{role}={column}" for role, columns in settled.items() for column in columns)
 
 
+def answer(**roles: Iterable[str]) -> dict[str, str]:
+    """Return the settings that give roles to columns or cells, as the answer of a `UserError`."""
+    return {"roles": with_roles({role: (*given,) for role, given in roles.items()}, "")}
+
+
 def unknown_role(role: str, known: Iterable[str]) -> UserError:
     """Return the error that a table has no such role."""
     remedy = did_you_mean(role, known, f"known: {', '.join(known)[:300]}")

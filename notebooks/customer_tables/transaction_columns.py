@@ -24,7 +24,7 @@ from customer_tables.line_kinds import settle_line_kinds
 from customer_tables.names import MINOR, full_name, is_identifier_name, normalise, split_name
 from customer_tables.numbers import parse_numbers
 from customer_tables.sniff import NO_UTF_8
-from customer_tables.source import MARK, Roles, Source, summands, unknown_role
+from customer_tables.source import MARK, Roles, Source, answer, summands, unknown_role
 from customer_tables.text import joined
 from customer_tables.vocabulary import (
     COUNT,
@@ -355,6 +355,7 @@ def _settled(lines: Lines, parts: dict[str, Any], roles: Roles) -> Source:
                 remedy=f'--role quantity="{amount}" if {prices[0]} is the price of a piece; '
                 f'--role amount="{prices[0]}" if it is that of the line; '
                 f'--role amount="{amount}" if that is money',
+                answer=answer(quantity=[amount]),
             )
     parts = {"order": _document(lines, parts, roles), **parts}
     return settle_line_kinds(lines, Source(grain="transaction", **parts))
@@ -615,6 +616,7 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
         f"recognised that says {said}",
         where=f"{lines.name}: {', '.join(lines.types)[:300]}",
         remedy="".join(options).rstrip("; ") + _other_letters(lines),
+        answer=answer(**{part: likely[part][:1] for part in missing}),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +17,7 @@ import pyarrow.parquet as pq
 from customer_tables.changes import Change, Reading, Use
 from customer_tables.description import describe_transactions
 from customer_tables.duckdb_files import Lines
-from customer_tables.errors import UserError
+from customer_tables.errors import UserError, in_turn
 from customer_tables.guessing import Guess
 from customer_tables.inference import identified, infer_dataset
 from customer_tables.lines import open_lines
@@ -81,7 +83,6 @@ def open_table(
         If there is no table, or it cannot be read or understood.
     """
     dataset, results_dir = session.settle(dataset, results_dir)
-    how, given = Options(**options), parse_roles(roles)
     people = (Path(demographics_file), demographics_sheet) if demographics_file else None
     if dataset == GUESSED:
         if not input_file:
@@ -90,20 +91,49 @@ def open_table(
                 where="parameter input_file",
                 remedy="give a table, or the name of a dataset",
             )
-        reading, text = _guess(Path(input_file), people, how, given, prediction_cut)
+        guess = partial(_guess, Path(input_file), people, prediction_cut)
+        reading, text = _asked_at_once(guess, options | {"roles": roles})
         write_atomically(results_folder(dataset, results_dir) / "dataset.toml", text.encode())
     ws = Workspace.open("01", dataset=dataset, results_dir=results_dir, quick=quick)
     if dataset != GUESSED:
-        reading = _read(ws.dataset, input_file, people, how, given, prediction_cut)
+        read = partial(_read, ws.dataset, input_file, people, prediction_cut)
+        reading = _asked_at_once(read, options | {"roles": roles})
     return ws, _settled(reading, ws.dataset)
 
 
+MOST_ASKED = 4  # questions in one error
 PARTS = ("segment", "describe", "left out")  # of features; a column has the first of its own
 People = tuple[Path, str] | None  # a second file, and its sheet
+Found = TypeVar("Found")
+
+
+def _asked_at_once(read: Callable[[Options, Roles], Found], settings: Mapping[str, str]) -> Found:
+    """Read a table, or raise one error for all that would be asked in turn.
+
+    Each question is taken for answered as its remedy first offers. What a line is, no offer tells:
+    after that, only questions count.
+    """
+    asked: list[UserError] = []
+    for _ in range(MOST_ASKED):
+        options = {name: value for name, value in settings.items() if name != "roles"}
+        try:
+            found = read(Options(**options), parse_roles(settings["roles"]))
+        except UserError as error:
+            if error.answer or not any("purchase" in e.answer.get("roles", "") for e in asked):
+                asked.append(error)
+            if not error.answer:
+                break
+            roles = f"{settings['roles']}\n{error.answer.get('roles', '')}"
+            settings = {**settings, **error.answer, "roles": roles}
+        else:
+            if not asked:
+                return found
+            break
+    raise in_turn(asked)
 
 
 def _guess(
-    path: Path, people: People, options: Options, roles: Roles, cut: str
+    path: Path, people: People, cut: str, options: Options, roles: Roles
 ) -> tuple[Reading, str]:
     """Read a table of which nothing is known, and describe it."""
     name = name_of(path)
@@ -142,9 +172,9 @@ def _read(
     known: Dataset,
     input_file: str,
     people: People,
+    cut: str,
     options: Options,
     roles: Roles,
-    cut: str,
 ) -> Reading:
     """Read the table of a known dataset, or another in its place."""
     path, source = Path(input_file) if input_file else known.source_path, known.origin
