@@ -654,7 +654,7 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             lines((*K000, "Pledge"), header="customer_id,date,amount,Gift Type").replace(
                 "sale", "Pay-Cash"
             ),
-            "not known whether a line was bought whose Gift Status says 'Pledge' (1 line)",
+            "not known whether a line was bought whose Gift Type says 'Pledge' (1 line)",
         ),
         (MONEY, "2 currencies: EUR (180 lines) and USD (1 line)"),
         (
@@ -752,7 +752,7 @@ def test_each_remedy_works_as_it_says(opened, text, message):
 
 
 def test_what_would_be_asked_in_turn_is_asked_at_once(opened):
-    header = "Donor ID,Gift Date,Gift Sum,Gift Status"
+    header = "Gönner,wann,Gabe,Gift Status"
     text = lines((*K000, "Pledge"), (*K000[:2], "", "letter"), header=header)
     with pytest.raises(UserError) as caught:
         opened(text)
@@ -873,6 +873,32 @@ def test_customers_of_merged_cells_saved_as_text_are_to_be_filled_down(opened):
         opened(text(*range(0, 180, 3)))
     assert "fill the empty cells down" in caught.value.remedy
     assert worth(opened(text(*range(180)))[1]) == PLAIN
+
+
+def test_amounts_of_one_kind_can_be_added_up(opened):
+    rows = [(who, day, amount - 4, 4) for who, day, amount in BOUGHT]
+    text = lines(rows=rows, header="customer_id,date,online sales,store sales,more")
+    with pytest.raises(UserError, match="amount: is it online sales or store sales") as caught:
+        opened(text)
+    _, both = caught.value.remedy.split("or both added up? ")
+    assert worth(opened(text, *shlex.split(both))[1]) == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("name", "spent"), [("order discount", 31.5), ("line discount", 30), ("discount_amount", None)]
+)
+def test_what_is_taken_off_an_order_is_taken_off_once(opened, name, spent):
+    text = f"order,customer_id,date,unit price,qty,{name}\n" + "".join(
+        f"O{n},{who},{day},{amount / 2},1,{1.5 * (n % 3 == 2)}\n" * 2
+        for n, (who, day, amount) in enumerate(BOUGHT)
+    )
+    if spent:
+        assert worth(opened(text)[1]) == (3, spent, spent)
+        return
+    with pytest.raises(UserError, match="off the order once, or off each line") as caught:
+        opened(text)
+    assert "call the column order_discount_amount or line_discount_amount" in caught.value.remedy
+    assert worth(opened(text, "--role", "ignore=discount_amount")[1]) == PLAIN
 
 
 def test_amounts_are_offered_before_quantities(opened):

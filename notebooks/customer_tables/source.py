@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -94,8 +94,10 @@ def with_roles(roles: Roles, text: str) -> str:
     return "\n".join(f"{role}={column}" for role, columns in settled.items() for column in columns)
 
 
-def answer(**roles: Iterable[str]) -> dict[str, str]:
+def answer(**roles: Sequence[str]) -> dict[str, str]:
     """Return the settings that give roles to columns or cells, as the answer of a `UserError`."""
+    if not all(roles.values()):  # there is none to offer
+        return {}
     return {"roles": with_roles({role: (*given,) for role, given in roles.items()}, "")}
 
 

@@ -58,7 +58,8 @@ PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "p
 MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
 CONSTANT = 0.95  # share of them in whose lines it says the same
 
-WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor"
+WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor|donor|patient"
+WHO += "|subscriber|constituent|policyholder"
 TO_ADD = {
     "time": ": add one of days, or of months like 2024-12",
     "amount": ": add one called amount, with 1 on each line, to count visits",
@@ -75,7 +76,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         rf"(customer|cust|client|buyer|shopper) (({WHO}) )*(id|no|nr|number|key|code|ref(erence)?)",
         rf"(({WHO}) )+(id|no|nr|number|key|code|ref(erence)?)",
         rf"({WHO})",
-        rf"({WHO}) (full )?name|(({WHO}|billing|contact|from) )?e ?mail( address| billing)?",
+        rf"({WHO}) (pseudo|anonymous) id|({WHO}) (full )?name|"
+        rf"(({WHO}|billing|contact|from) )?e ?mail( address| billing)?",
         r"(bill(ing)? to|billing|contact) (full )?name",
         r"(loyalty )?(card|account)( (id|no|nr|number|key))",
         r"(kunden?|klanten|klant|cliente?|klienta?|müşteri|клиента?|покупател[ья]) ?"
@@ -90,13 +92,15 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"comprador",
     ),
     "time": (
-        rf"({SALE}|event) ?(date ?time|time ?stamp|date|time|day|dt|ts)( time)?",
+        rf"({SALE}|event|gift|donation|visit|appointment) ?"
+        r"(date ?time|time ?stamp|date|time|day|dt|ts)( time)?",
         r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?|"
         r"(created|creation|payment|paid|settlement) ?(date|time|at)|document date|day|"
         r"(placed|ordered|bought|sold|paid|completed|processed|booked|posted|invoiced) ?(at|on)",
         r"((unix|epoch) ?)?(ts|time)",
         r"(rechnungs|bestell?|kauf|bon|beleg|buchungs|faktura|factuur|order|aankoop)? ?datum|"
-        r"date (de )?(la )?(facture|commande|achat|cde|vente)",
+        r"date (de )?(la )?(facture|commande|achat|cde|vente|pi[eè]ce)|"
+        r"aangemaakt( op)?|erstellt( am)?",
         r"fecha ?((de )?(la )?(compra|pedido|factura|venta))?|"
         r"data( (d[aeo] )?(ordine|acquisto|compra|zakupu|pedido|vendita|venda))?",
         r"((sipariş|fatura|satış) )?tarihi?|дата( (заказа|покупки|продажи))?|"
@@ -106,21 +110,22 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(注文|購入|取引|売上)?(日|日付|日時)|(booking|posting) date",
     ),
     "amount": (
-        r"(line|total|net|sales|order|purchase|transaction|trans|txn) ?"
-        r"(amount|amt|value|sales|revenue)",
+        rf"(line|total|net|gift|donation|{SALE}) ?(amount|amt|value|sales|revenue)",
         r"(line|row) total|ext(ended)? (price|amount)|"
         r"(total|line) (price|spent|spend|cost)|amount( (paid|spent))?|revenue|turnover",
         r"gross ?(amount|amt|value|sales)|"
         r"sales|spent|dollars?|euros?|pounds?|usd|eur|gbp|(total|paid|spent|order|net) ?"
         r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|"
         r"(order|purchase|invoice) total( amount)?",
-        r"(gesamt|netto|brutto)?(betrag|umsatz|preis|wert)|montant( total)?|chiffre d affaires",
+        r"(gesamt|netto|brutto)?(betrag|umsatz|preis|wert)|summe|"
+        r"montant( total)?|chiffre d affaires",
         r"net|netto|gross|brutto|item total|invoice amount|base imponible|imponibile",
         r"import[eo]( total[e]?)?|monto( total)?|(kwota|wartość)( zamówienia| netto| brutto)?|"
         r"tutarı?|bedrag|"
         r"сумма( (заказа|покупки))?|стоимость|"
         r"(订单|交易|销售|实付|支付|消费|購入|売上|注文|合計)?金[额額]|"
-        r"valor( total)?|totale?|"
+        r"valor( total)?|"
+        r"totale?( (de(l|lla)? )?(pedido|compra|factura|commande|facture|ordine|fattura))?|"
         r"(montant|total|prix)? ?(ttc|ht)",
     ),
     "quantity": (
@@ -145,8 +150,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"n(umer|úmero|umero|um)? (do |de |del )?(documento|dokumentu|faktury|pi[eè]ce)|"
         r"(n|num[ée]ro|code) ?(de )?(la )?"
         r"(facture|commande|ticket)",
-        r"((n|num(ero|éro)?|n[úu]mero|номер|id|c[óo]d(igo|ice)?) ?(d[eio]l? )?)?"
-        r"(scontrino|ricevuta|fattura|factura|fatura|recibo|pedido|bestelling|bon|sipariş|"
+        r"((nr?|num(ero|éro)?|n[úu]mero|номер|id|c[óo]d(igo|ice)?) ?(d[eio]l? )?)?"
+        r"(scontrino|ricevuta|paragonu?|fattura|factura|fatura|recibo|pedido|bestelling|bon|sipariş|"
         r"zamówienia|заказа?|чека?|订单|注文)( ?(id|nr|n|no|号|编号|番号))?",
     ),
     "product": (
@@ -475,7 +480,7 @@ def _are_lines(lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]]
 
 
 def _codes_of_several(lines: Lines, likely: dict[str, list[str]]) -> list[str]:
-    """Return the columns of codes of one length, each on several rows, that may be of customers.
+    """Return the columns of addresses, or codes of one length, on several rows each.
 
     Names of places, products and amounts are known, and years and round amounts by their digits.
     """
@@ -484,6 +489,7 @@ def _codes_of_several(lines: Lines, likely: dict[str, list[str]]) -> list[str]:
     alike = "min(length({0})) = max(length({0})) AND bool_and(regexp_matches({0}, '[0-9]'))"
     alike += " AND NOT bool_and(regexp_matches({0}, '^(19|20)[0-9][0-9]$'))"
     alike += " AND count(*) FILTER (ends_with({0}, '0')) < 0.5 * count(*)"
+    alike = f"({alike}) OR bool_and(regexp_matches({{0}}, '.@.'))"
     told = [alike.format(f"trim(CAST({quoted(code)} AS VARCHAR))") for code in codes]
     answers = lines.ask(", ".join(told))[0] if told else ()
     return [code for code, is_alike in zip(codes, answers, strict=True) if is_alike]
@@ -597,7 +603,11 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
         if not shown:
             options.append(f"{part}: no other column could be it{TO_ADD.get(part, '')}; ")
             continue
-        options.append(f'{part}: is it {shown}? --role {part}="{likely[part][0]}"; ')
+        first = [set(split_name(column).split()) for column in likely[part][:2]]
+        alike = part == "amount" and len(first) > 1 and not MONEY.isdisjoint(first[0] & first[1])
+        both = "".join(f' --role {part}="{column}"' for column in likely[part][:2])
+        both = f", or both added up?{both}" if alike else ""
+        options.append(f'{part}: is it {shown}? --role {part}="{likely[part][0]}"{both}; ')
     if "customer" in missing and not likely["customer"] and "order" in parts:
         options.append(
             f'--role customer="{parts["order"]}" makes each {parts["order"]} a customer; '

@@ -11,9 +11,11 @@ import re
 from dataclasses import replace
 
 from customer_tables.changes import Change
+from customer_tables.duckdb_cells import IN_PERCENT
 from customer_tables.duckdb_files import Lines, quoted
+from customer_tables.errors import UserError
 from customer_tables.names import split_name
-from customer_tables.source import Source, summands
+from customer_tables.source import Source, answer, summands
 
 SAMPLE = 20_000  # lines that show it
 ENOUGH = 20  # orders of several lines
@@ -38,7 +40,7 @@ def by_line(lines: Lines, source: Source) -> tuple[Lines, Source, list[Change]]:
     shared += [source.customer, source.time] if source.order in lines.types else []
     given_up = [*summands(source.discount), *summands(source.coupon)]
     columns = [c for c in dict.fromkeys([amount, *shared, *given_up]) if c in lines.types]
-    facts = _look(lines, columns, _key(lines, source))
+    facts = _look(lines, columns, _key(lines, source), given_up)
     once = [c for c, (orders, one, *_) in facts.items() if one >= NEARLY_ALL * orders]
     again = [c for c, (orders, _, same, *_) in facts.items() if same >= NEARLY_ALL * orders]
     apart = amount in again and min(facts[amount][3:]) >= APART * facts[amount][0]
@@ -60,8 +62,39 @@ def by_line(lines: Lines, source: Source) -> tuple[Lines, Source, list[Change]]:
     elif total:
         changes.append(Change("totals of orders on their lines", amount, action="counted once"))
     single = [c for c in given_up if total and c in once + again]
+    if not source.amount:
+        repeated = [c for c in summands(source.discount) if c in again and c not in single]
+        repeated = [c for c in repeated if _is_of_orders(lines, c)]
+        what = "discounts of orders on their lines"
+        changes += [Change(what, column, action="taken off once") for column in repeated]
+        single += repeated
     single += [amount] if total and source.amount else []
     return _spread(lines, source, [c for c in once if c in shared], single), source, changes
+
+
+def _is_of_orders(lines: Lines, column: str) -> bool:
+    """Whether discounts that are the same on all lines of an order are amounts, taken off it once.
+
+    Raises
+    ------
+    UserError
+        If the name does not say whether they are of the order or of each line.
+    """
+    cell, name = f"CAST({quoted(column)} AS VARCHAR)", split_name(column)
+    amount = f"TRY_CAST(replace({cell}, ',', '.') AS DOUBLE)"
+    most, percent = lines.ask(f"max(abs({amount})), bool_or(contains({cell}, '%'))")[0]
+    if percent or not most or most <= 1 or IN_PERCENT.search(column.lower()):
+        return False
+    if not WHOLE.fullmatch(name) and "line" not in name.split():
+        raise UserError(
+            f"the discounts in {column!r} are the same on all lines of an order: they may be taken "
+            "off the order once, or off each line",
+            where=f"{lines.name}, column {column!r}",
+            remedy=f"call the column order_{column} or line_{column}; or leave it out: "
+            f'--role ignore="{column}"',
+            answer=answer(ignore=[column]),
+        )
+    return bool(WHOLE.fullmatch(name))
 
 
 def _with_prices_of_lines(lines: Lines, source: Source) -> tuple[Source, list[Change]]:
@@ -97,16 +130,22 @@ def _key(lines: Lines, source: Source) -> str:
     return ", ".join(quoted(part) for part in parts)
 
 
-def _look(lines: Lines, columns: list[str], key: str) -> dict[str, tuple[int, ...]]:
+def _look(
+    lines: Lines, columns: list[str], key: str, given_up: list[str]
+) -> dict[str, tuple[int, ...]]:
     """Tell of columns in how many orders of several lines they say something, and how.
 
-    Of these, on one line; the same on all lines; how many different; and with different lines.
+    Of these, on one line; the same on all lines; how many different; and with different lines. In
+    columns of what is given up, 0 says nothing.
     """
     if not columns:
         return {}
-    cells = [
-        f"nullif(trim(CAST({quoted(c)} AS VARCHAR)), '') AS c{i}" for i, c in enumerate(columns)
-    ]
+    texts = {c: f"nullif(trim(CAST({quoted(c)} AS VARCHAR)), '')" for c in columns}
+    for column in given_up:
+        texts[column] = (
+            f"CASE WHEN regexp_matches({texts[column]}, '[1-9]') THEN {texts[column]} END"
+        )
+    cells = [f"{text} AS c{i}" for i, text in enumerate(texts.values())]
     every = ", ".join(map(quoted, lines.types))
     some = (
         f"SELECT {key}, hash({every}) AS line, {', '.join(cells)} FROM {lines.sql} LIMIT {SAMPLE}"
