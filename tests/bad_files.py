@@ -146,7 +146,11 @@ BAD_FILES = {
     "old Excel": refused(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "old .xls"),
     "Parquet": fine(parquet(FRAME)),
     "cut-off Parquet": refused(parquet(FRAME)[:-10], "cut off"),
-    "login page": refused(b"<!DOCTYPE html>\n<html><head></head></html>", "web page"),
+    "login page": refused(b"<!DOCTYPE html>\n<html><head></head></html>", "a login page"),
+    "web page called .xls": refused(
+        b"<html><body>\n<table><tr><td>id</td></tr></table></body></html>",
+        "save it as .xlsx or CSV",
+    ),
     "array of JSON": fine(FRAME.to_json(orient="records").encode()),
     "cut-off JSON": refused(FRAME.to_json(orient="records").encode()[:-50], "JSON"),
     "JSON": refused(b'{"rows":\n[{"id": 1}, {"id": 2}]}', "JSON"),

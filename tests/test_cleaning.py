@@ -126,7 +126,8 @@ GAPS = {"spent": {0: NAN, 1: NAN, 59: 600}, "online": {5: NAN}, "age": {0: 40}}
             cleaning.fill_gaps,  # the median of 3..59 and 600 is 31.5
             GAPS,
             {"spent": {0: 31.5, 1: 31.5}, "online": {5: 0}, "age": {1: NAN}},
-            "spent 2 filled with the median (of all values, those set by a rule included), 31.50; "
+            "spent 2 filled with the median (of all values, those set by a rule included); no "
+            'value is 0: if a gap means 0, say missing = "zero" in dataset.toml, 31.50; '
             "online 1 filled with the zero, 0.00",
         ),
     ],

@@ -27,13 +27,15 @@ from customer_tables.numbers import (
     INFINITE,
     MARKS,
     MONEY_SCALES,
+    SIGNS,
+    TIMED,
     WORDS,
     parse_numbers,
     read_numbers,
     read_values,
 )
 from customer_tables.rows import Raw
-from customer_tables.vocabulary import COUNT, INCOME, MONEY, PERCENT, SCORES
+from customer_tables.vocabulary import COUNT, INCOME, MEAN, MONEY, PERCENT, SCORES
 from customer_tables.words import (
     NO_ANSWER,
     NOT_A_NUMBER,
@@ -48,7 +50,7 @@ from customer_tables.words import (
     spell_typed,
 )
 
-IN_PERCENT = re.compile(rf"\b({PERCENT})\b")
+IN_PERCENT, AVERAGE = (re.compile(rf"\b({words})\b") for words in (PERCENT, MEAN))
 AMOUNTS = MONEY | COUNT | SCORES | INCOME
 UNIT_IN_BRACKETS = re.compile(
     r"[(\[]\s*(?:in\s+)?(k|m|mio\.?|tsd\.?|'?000s?)?\s*([^()\[\]]{1,5}?)\s*[)\]]\s*$"
@@ -233,6 +235,7 @@ def _finds(cells: pa.ChunkedArray, pattern: str) -> bool:
 
 def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     """Read a column by its distinct texts: yes and no, dates, numbers, or words."""
+    _dashes_as_zeros(column)
     missing = column.among(NOT_A_NUMBER) | column.matches(NO_ANSWER)
     present = column.rows(~missing)
     if (answers := read_yes_no(column, missing)) is not None:
@@ -255,6 +258,25 @@ def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     if numeric >= 0.1 * present:
         column.note("numbers among words", numbers.valid, "kept as text")
     return read_text(column, cells)
+
+
+def _dashes_as_zeros(column: Column) -> None:
+    """Write a dash as 0 where amounts or counts have no 0 otherwise, as accounts do.
+
+    Beside other words for missing it is one of them. Of incomes, scores, ages and averages it may
+    be, and of whole numbers whose name says nothing.
+    """
+    dashes = column.matches(rf"^(?i:({SIGNS})?)\s*[-–—]\s*(?i:({SIGNS})?)$")
+    words = set(split_name(column.name).split())
+    if not dashes.any() or words & (INCOME | SCORES | TIMED) or AVERAGE.search(column.name.lower()):
+        return
+    others = ~dashes & ~column.empty
+    numbers = others.any() and parse_numbers(column.texts).valid[others].all()
+    zero = column.matches(r"^\D*0+([.,]0*)?\D*$").any()
+    exact = (column.matches(r"\d[.,]\d{1,2}\D*$") & others).any()
+    if numbers and not zero and (exact or words & (COUNT | MONEY)):
+        column.note("a dash among amounts or counts without any 0", dashes, "read as 0")
+        column.texts = pc.if_else(pa.array(dashes), "0", column.texts)
 
 
 def _take_off_labels(column: Column, missing: np.ndarray) -> None:

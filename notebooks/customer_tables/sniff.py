@@ -53,6 +53,11 @@ FOREIGN = (
 )
 TEXTS = (  # the same of texts, by patterns
     (
+        re.compile(rb"<.*(<table\b|office:(excel|spreadsheet))", re.IGNORECASE | re.DOTALL),
+        "a table as a web page or XML, as some programs save under .xls",
+        "open it in a spreadsheet program and save it as .xlsx or CSV",
+    ),
+    (
         re.compile(rb"<(!doctype|html|head|body|table|script|\?xml|!--)", re.IGNORECASE),
         "a web page or XML (a login page?), not a table",
         "open the address in a browser, log in, and download the table itself",

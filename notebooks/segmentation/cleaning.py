@@ -17,6 +17,7 @@ from segmentation.rules import Repair, fill_repair, range_repairs, rule_repairs
 
 APART = "kept apart: makes and describes no segment"  # what becomes of an outcome
 MIN_CUSTOMERS = 50  # below this no bootstrap says anything
+SOME_GAPS = 0.01  # of the rows, from which it is said that gaps may mean 0
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,9 @@ def fill_gaps(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
         fills[column.name] = fill
         of_what = " (of all values, those set by a rule included)" if column.name in ruled else ""
         action = f"filled with the {column.missing}{of_what}"
+        gaps = values.isna().mean() if column.kind in ("count", "money") else 0.0
+        if fill and gaps >= SOME_GAPS and values.min() > 0:
+            action += '; no value is 0: if a gap means 0, say missing = "zero" in dataset.toml'
         repairs.append(fill_repair(column.name, fill, action))
     return replace(repaired(table, repairs), fills=fills)
 
