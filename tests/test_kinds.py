@@ -875,6 +875,14 @@ def test_customers_of_merged_cells_saved_as_text_are_to_be_filled_down(opened):
     assert worth(opened(text(*range(180)))[1]) == PLAIN
 
 
+def test_words_that_are_nowhere_are_refused(opened):
+    text = lines((*K000, "on hold"), header="customer_id,date,amount,status")
+    with pytest.raises(UserError, match="no column is called 'onhold'") as caught:
+        opened(text, "--role", "ignore=onhold")
+    assert caught.value.remedy == "did you mean 'on hold'?"
+    assert worth(opened(text, "--role", "ignore=ON HOLD", "--role", "ignore=status")[1])
+
+
 def test_amounts_of_one_kind_can_be_added_up(opened):
     rows = [(who, day, amount - 4, 4) for who, day, amount in BOUGHT]
     text = lines(rows=rows, header="customer_id,date,online sales,store sales,more")

@@ -16,8 +16,8 @@ from customer_tables.duckdb_files import Lines, Run, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import normalise, split_name
 from customer_tables.numbers import CURRENCIES, SIGNS
-from customer_tables.source import MARK, Source, answer, summands
-from customer_tables.text import counted, joined
+from customer_tables.source import MARK, Roles, Source, answer, summands
+from customer_tables.text import counted, did_you_mean, joined
 from customer_tables.words import NO, YES
 
 SAMPLE_ROWS = 200_000
@@ -303,6 +303,22 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
         conditions[IGNORE] += [says for says, _ in left]
         changes += [change for _, change in left]
     return {kind: " OR ".join(says) or "false" for kind, says in conditions.items()}, changes
+
+
+def require_words(lines: Lines, source: Source, roles: Roles) -> None:
+    """Refuse words for purchases, refunds and what to ignore that no column or cell begins with."""
+    words = [(kind, word) for kind in (PURCHASE, REFUND, IGNORE) for word in roles.get(kind, ())]
+    words = [(k, word) for k, word in words if normalise(word) not in map(normalise, lines.types)]
+    begins = "coalesce(CAST({0} AS VARCHAR) ILIKE {1}, false)"
+    for kind, word in words:
+        found = " OR ".join(begins.format(quoted(c), literal(f"{word}%")) for c in lines.types)
+        if not lines.ask(f"bool_or({found})")[0][0]:
+            said = [cell.strip() for c in summands(source.status) for cell, _ in _cells(lines, c)]
+            raise UserError(
+                f"no column is called {word[:40]!r}, and no cell says so",
+                where=f"{lines.name}: --role {kind}={word[:40]}",
+                remedy=did_you_mean(word, [*said, *lines.types], "write it as the file does"),
+            )
 
 
 def _told_in_texts(lines: Lines, source: Source) -> list[tuple[str, str, Change]]:

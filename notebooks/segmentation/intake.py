@@ -20,6 +20,7 @@ from customer_tables.duckdb_files import Lines
 from customer_tables.errors import UserError, in_turn
 from customer_tables.guessing import Guess
 from customer_tables.inference import identified, infer_dataset
+from customer_tables.line_kinds import require_words
 from customer_tables.lines import open_lines
 from customer_tables.memory import require_space
 from customer_tables.people import join_demographics, join_descriptors
@@ -146,6 +147,7 @@ def _guess(
         if lines and source:
             if unknown := roles.keys() - ROLES:
                 raise unknown_role(min(unknown), ROLES)
+            require_words(lines, source, roles)
             source = find_descriptors(lines, source)
             reading, guesses = _aggregate(lines, source, people, cut)
             return reading, describe_transactions(
@@ -199,6 +201,7 @@ def _read(
     with open_lines(path, options, products) as lines:
         if roles or not source.package:
             source = complete(lines, source, roles)
+            require_words(lines, source, roles)
         return _aggregate(lines, source, people, cut)[0]
 
 
