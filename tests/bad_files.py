@@ -151,6 +151,9 @@ BAD_FILES = {
         b"<html><body>\n<table><tr><td>id</td></tr></table></body></html>",
         "save it as .xlsx or CSV",
     ),
+    "login page with a table": refused(
+        b'<html><table><tr><td><input type="password"></td></tr></table></html>', "a login page"
+    ),
     "array of JSON": fine(FRAME.to_json(orient="records").encode()),
     "cut-off JSON": refused(FRAME.to_json(orient="records").encode()[:-50], "JSON"),
     "JSON": refused(b'{"rows":\n[{"id": 1}, {"id": 2}]}', "JSON"),

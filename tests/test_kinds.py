@@ -363,7 +363,11 @@ def test_customers_spelt_in_two_ways_are_one_or_refused(opened):
     assert worth(reading) == PLAIN and len(reading.table) == 60
     assert [c.rows for c in reading.changes if c.what.endswith("capitals and small letters")]
     few = lines(rows=[("k000", *BOUGHT[0][1:]), *BOUGHT[1:]])
-    assert len(opened(few)[1].table) == 61
+    _, reading = opened(few)
+    assert len(reading.table) == 61
+    assert [c.rows for c in reading.changes if c.action == "kept apart: too few to be sure"] == [1]
+    _, reading = opened(lines(("17", *K000[1:], "sale")).replace("K", ""))
+    assert [c.rows for c in reading.changes if c.what == "customers with and without zeros"] == [1]
     text = lines().replace("K", "")
     with pytest.raises(UserError, match="zeros in front and without, such as '0' and '000'"):
         opened(re.sub(r"(?m)^0+(\d+,2024-01)", r"\1", text))

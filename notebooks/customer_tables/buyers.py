@@ -81,6 +81,12 @@ def plain_buyers(lines: Lines, source: Source) -> tuple[Lines, list[Change]]:
         what, action = "customers in capitals and small letters", "taken for one"
         changes.append(Change(what, source.customer, different - in_small, action))
         settled = one if settled == cell else f"CASE WHEN {is_unknown} THEN NULL ELSE {one} END"
+    elif different > in_small:
+        what, action = "customers in capitals and small letters", "kept apart: too few to be sure"
+        changes.append(Change(what, source.customer, different - in_small, action))
+    if different > bare:
+        what, action = "customers with and without zeros", "kept apart: too few to be sure"
+        changes.append(Change(what, source.customer, different - bare, action))
     first, second, *_ = *(count for who, count in most if who not in unknown), 0, 0
     if first >= max(MANY * total, 5 * second) and second:
         what, action = "lines of one customer", "kept: check that it is no account of many"

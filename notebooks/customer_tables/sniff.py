@@ -51,9 +51,12 @@ FOREIGN = (
     (b"{\\rtf", "a rich-text document", "save the table as CSV"),
     (GZIP, "gzip within gzip", "unpack it once"),
 )
-TEXTS = (  # the same of texts, by patterns
+TEXTS = (  # the same of texts, by patterns; the first that fits
     (
-        re.compile(rb"<.*(<table\b|office:(excel|spreadsheet))", re.IGNORECASE | re.DOTALL),
+        re.compile(
+            rb"<(?!.*type=.?password).*(<table\b|office:(excel|spreadsheet))",
+            re.IGNORECASE | re.DOTALL,
+        ),
         "a table as a web page or XML, as some programs save under .xls",
         "open it in a spreadsheet program and save it as .xlsx or CSV",
     ),
@@ -200,7 +203,7 @@ def format_of(start: bytes, name: str) -> str:
     if start.startswith((OLE, ZIP)):
         return "excel"
     foreign = [(what, remedy) for magic, what, remedy in FOREIGN if start.startswith(magic)]
-    text = start[:4096].removeprefix(codecs.BOM_UTF8).lstrip()
+    text = start[:HEAD].removeprefix(codecs.BOM_UTF8).lstrip()
     foreign += [(what, remedy) for pattern, what, remedy in TEXTS if pattern.match(text)]
     for what, remedy in foreign:
         raise UserError(f"the file is {what}", name, remedy)
