@@ -10,8 +10,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+import pyarrow as pa
+
 from customer_tables.changes import Change
 from customer_tables.columns import unit_in_name
+from customer_tables.dates import parse_dates
 from customer_tables.duckdb_files import Lines, Run, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import normalise, split_name
@@ -37,15 +40,19 @@ WORDS = {
     r"(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|wish ?list|favou?rites)|"
     r"click(ed)?|impression|search|log ?in|log ?out|sign ?up|"
     r"session( start)?|scroll|no ?show|visit(ed)?|browse|bookmark|received|"
-    r"storniert|abgebrochen|annul[ée]e?|cancelad[oa]|anulad[oa]|annullat[oa]|cancellat[oa]|"
+    r"storniert|stornierung|abgebrochen|annul[ée]e?|annulation|annulering|cancelaci[óo]n|"
+    r"cancelamento|anulaci[óo]n|annullamento|anulowani[ae]|cancelad[oa]|anulad[oa]|annullat[oa]|cancellat[oa]|"
     r"geannuleerd|anulowan[aey]|i̇?ptal( edildi)?|отмен[её]н[ао]?|已?取消|キャンセル(済み?)?)"
     r"|.*취소(완료)?|offer completed",
     REFUND: _THE + r"(storno(rechnung)?|returns?|returned|refunds?|refunded|credit (note|memo)|"
     r"charge ?backs?|charged back|reversals?|reversed|rma|reimburse(d|ment)|"
     r"retoure?|r[üu]ckgabe|gutschrift|erstattung|"
     r"retour(n[ée]e?)?|rembours[ée]e?|remboursement|avoir|devuelt[oa]|devoluci[óo]n|devolvid[oa]|"
-    r"reembolsad[oa]|reso|rimborsat[oa]|geretourneerd|terugbetaald|erstattet|zwrot|i̇?ade( edildi)?|"
-    r"возврат|возвращ[её]н[ао]?|已?(退款|退货)|返品|返金|.*(환불|반품)(완료)?)",
+    r"reembolsad[oa]|reso|rimborsat[oa]|geretourneerd|terugbetaald|erstattet|zwrotu?|"
+    r"zwr[óo]con[aey]|devolu[çc][ãa]o|reembolso|rimborso|teruggave|(i̇?|İ)ade( edildi)?|"
+    r"(customer|goods?) returns?|waren ?r[üu]ckgabe|r[üu]cksendung|"
+    r"возврат|возвращ[её]н[ао]?|已?(退款|退货)|返品|返金|.*(환불|반품)(완료)?)"
+    r"( (of|de|di|du|d|von|van|do|da) \w+)?",
     PURCHASE: _THE
     + r"(purchased?|sales?|sold|bought|buy|order(ed)?|paid|payment|shipped|dispatched|delivered|"
     r"completed?|fulfilled|unfulfilled|closed|(closed )?won|resolved|invoiced?|billed|approved|"
@@ -93,12 +100,23 @@ STATE = re.compile(
 EVENT = re.compile(r"(event|action)( ?(type|name))?")
 FLAG = re.compile(
     rf"(is |was |({OF_A_LINE}|item|product|article|goods|ticket|booking|reservation) )*"
-    r"(?P<event>cancell?ed|void(ed)?|return(ed)?|refund(ed)?|test|"
+    r"((date|datum|fecha|data|дата) (of |de (la )?|d |di |d[aeo] )?)?"
+    r"(?P<event>cancell?(ed|ation)|void(ed)?|return(ed)?|refund(ed)?|test|"
     r"deleted|fraud(ulent)?|failed|duplicate|abandoned|expired|declined|"
-    r"storno|storniert|annul[ée]e?|anulad[oa]|cancelad[oa]|annullat[oa]|geannuleerd|i̇?ptal|"
+    r"storno|storniert|stornierung|annulation|annulering|cancelaci[óo]n|cancelamento|"
+    r"anulaci[óo]n|annullamento|anulowania|キャンセル|取消|remboursement|reembolso|rimborso|"
+    r"devolu[çc][ãa]o|erstattung|r[üu]ckgabe|retour|zwrotu|annul[ée]e?|anulad[oa]|cancelad[oa]|annullat[oa]|geannuleerd|i̇?ptal|"
     r"retoure?|erstattet|rembours[ée]e?|devuelt[oa]|devoluci[óo]n|reso|geretourneerd|zwrot|i̇?ade|"
-    r"возврат|отмен[её]н[ао]?)( (at|on|date|time|flag))?"
+    r"возврат|отмен[её]н[ао]?)s? ?(at|on|date|time|flag|am|le|il|el|op|em|datum|tarihi|日)?"
 )
+# In a word of a cell of few: what lines are has to be known then, whatever the column is called.
+HINT = re.compile(
+    r"\b(cancel|storn|annul|anul|void|no ?show|refund|return|retour|rembours|reembols|rimbors|"
+    r"devol|erstatt|r[üu]ck(gabe|send|erst)|terugbet|geretour|zwrot|zwr[óo]c|i̇?ade\b|i̇?ptal|"
+    r"charge ?back|declined|failed|rejected)|"
+    r"取消|キャンセル|退款|退货|返品|返金|환불|반품|취소|возврат|отмен"
+)
+RARELY = 1 / 3  # of the lines, up to which a time may say that a purchase came to nothing
 # Which way an amount goes, as banks write it: only the user knows which one is a purchase.
 WAYS = frozenset("debit credit d c dr cr db soll haben s h".split())
 PAIRS = [{"s", "r"}, {"p", "r"}, {"i", "c"}, {"f", "a"}, {"f", "r"}]  # sales and returns, perhaps
@@ -155,9 +173,13 @@ def kind_of(column: str, cell: str) -> str:
         if words in NO | {"0", "0 0"}:
             return PURCHASE
         if words in YES | {"1", "1 0", "x", A_TIME}:
-            return kind_of("", flag["event"])
+            return _known(flag["event"])
     if DOCUMENT.fullmatch(name) and words in LIKELY | INVOICES:
         return REFUND if words in LIKELY else PURCHASE
+    return _known(words)
+
+
+def _known(words: str) -> str:
     return next((kind for kind, known in WORDS.items() if re.fullmatch(known, words)), "")
 
 
@@ -183,6 +205,7 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
         if GIVEN_BACK.fullmatch(name) and _refuse_given_back(sample, column):
             continue
         if distinct[column] > MOST_KINDS:
+            _ask_of_rare_times(sample, source, column)
             continue
         cells = [cell for cell, _ in _cells(sample, column) if cell.strip()]
         known = [kind for kind in (kind_of(column, cell) for cell in cells) if kind]
@@ -204,9 +227,43 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
             status += [column] if kinds - {""} else []
         elif len(cells) <= FEW_KINDS and 2 * len(known) > len(cells) and {*known} - {PURCHASE}:
             status.append(column)
+        elif (
+            1 < len(cells) <= FEW_KINDS
+            and any(HINT.search(split_name(cell)) for cell in cells)
+            and not re.match(rf"({WHOSE})\b", name)
+            and _varies(sample, source, column)
+        ):
+            status.append(column)
     found = source.status or f" {MARK} ".join(status)
     category = "" if source.category in (*status, currency) else source.category
     return replace(source, status=found, currency=currency, category=category)
+
+
+def _varies(lines: Lines, source: Source, column: str) -> bool:
+    """Whether some customer's lines differ in a column: else it describes the customer."""
+    of_one = f"SELECT 1 FROM {lines.sql} GROUP BY {quoted(source.customer)} "
+    of_one += f"HAVING count(DISTINCT coalesce(CAST({quoted(column)} AS VARCHAR), '')) > 1"
+    return bool(lines.run(f"SELECT count(*) FROM ({of_one}) AS customers")[0][0])
+
+
+def _ask_of_rare_times(lines: Lines, source: Source, column: str) -> None:
+    """Ask about a second time that few lines have, as the day of a cancellation is."""
+    cell = f"trim(CAST({quoted(column)} AS VARCHAR))"
+    told = (
+        f"count(*), count(*) FILTER ({cell} <> ''), min({cell}) FILTER ({cell} <> ''), max({cell})"
+    )
+    every, rows, *ends = lines.ask(told)[0]
+    if not 0 < rows <= RARELY * every or not parse_dates(pa.array(ends, pa.string())).valid.all():
+        return
+    if all(re.search(r"\d\D+\d", end) for end in ends) and _varies(lines, source, column):
+        raise UserError(
+            f"{counted(rows, 'line')} of {every:,} have a time in {column!r}, such as {ends[0]!r}: "
+            "it may be when a purchase was cancelled or given back",
+            where=f"{lines.name}, column {column!r}",
+            remedy='call the column "cancelled at" or "refunded at" if it is; else '
+            f'--role ignore="{column}"',
+            answer=answer(ignore=[column]),
+        )
 
 
 def _undoes(cells: Iterable[str]) -> bool:
