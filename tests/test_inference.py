@@ -235,6 +235,13 @@ def test_what_tables_are_taken_for(bring, table, value):
         ("Nachname", ["Maier", "Huber", "Koch"], "text", "dropped"),
         ("E-Mail", ["yes, work", "yes, home", "none"], "text", "dropped"),
         ("Prénom", ["Anne", "Luc", "Jean"], "text", "dropped"),
+        *(
+            (name, 10100 + np.arange(0, 80_000, 997), "id", "dropped")
+            for name in ("CAP", "Postleitzahl", "Posta kodu", "Artikelnr")
+        ),
+        ("店舗番号", range(1001, 1080, 7), "category", "describe"),
+        ("Punto vendita", range(1001, 1080, 7), "category", "describe"),
+        ("Oddział", range(1001, 1080, 7), "category", "describe"),
     ],
 )
 def test_what_a_name_and_its_values_are_taken_for(bring, name, values, kind, role):

@@ -147,6 +147,19 @@ ARTICLES = [f"{84000 + i}" + "A" * (i % 8 == 0) for i in range(80)]
         ("joined", ["45000", "45001"] * 10, "date", None, "day numbers", 20),
         ("joined", ["20231231", "20240101"] * 10, "date", None, "dates written as", 20),
         ("n", ["45000", "45001"] * 10, "number", [45000, 45001] * 10, "", 0),
+        *(
+            (
+                "accueil",
+                [word, "1", "3", "5"] * 9,
+                "number",
+                [-1.0, 1.0, 3.0, 5.0] * 9,
+                "missing",
+                9,
+            )
+            for word in ("Ne souhaite pas répondre", "NSP", "Nie wiem", "回答しない")
+        ),
+        ("accueil", ["Jamais", "1", "3", "5"] * 9, "text", None, "numbers among words", 27),
+        ("rooms", ["studio", "0", "3", "5"] * 9, "text", None, "numbers among words", 27),
         ("returns", ["-", "€ -", "7.50"] * 10, "number", [0.0, 0.0, 7.5] * 10, "a dash", 20),
         ("visits", ["–", "5", "7"] * 10, "number", [0, 5, 7] * 10, "a dash", 10),
         ("visits", ["-", "0", "7"] * 10, "number", [-1.0, 0.0, 7.0] * 10, "missing", 10),

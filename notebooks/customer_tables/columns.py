@@ -66,6 +66,12 @@ LASTING = frozenset(
     "duration length talk spent session watch handle handling wait waiting usage total avg average "
     "mean on online".split()
 )
+FEWEST_POINTS = 3  # of a scale
+NONE_OF_IT = (
+    r"^(none|never|nothing|zero|nil|no|not at all|kein\w*|nie|niemals|null|nichts|aucune?|jamais|"
+    r"rien|z[ée]ro|non|ningun[oa]|nunca|nada|cero|nessun[oa]?|mai|niente|nenhum[a]?|geen|nooit|"
+    r"nul|niets|żaden|brak|nigdy|zero|yok|hiç|hayır|なし|ない|無|нет|никогда|more|mehr|plus|max)$"
+)
 LABELLED = r"^(\d{1,2})\s*[-–=:.)(]\s*\p{L}\D*$"
 SURE_POINT = r"\.(\d{0,2}|\d{4,})([eE].*)?$|^[-+]?(0\d*)?\.|\d{4,}\."  # a decimal mark for certain
 
@@ -246,6 +252,7 @@ def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     dates = parse_dates(column.texts)
     if column.rows(dates.valid & ~missing) >= 0.5 * present:
         return _Open(column, dates, missing)
+    missing |= _no_points(column, missing)
     _take_off_labels(column, missing)
     _take_off_arrows(column)
     _as_seconds(column, missing)
@@ -277,6 +284,17 @@ def _dashes_as_zeros(column: Column) -> None:
     if numbers and not zero and (exact or words & (COUNT | MONEY)):
         column.note("a dash among amounts or counts without any 0", dashes, "read as 0")
         column.texts = pc.if_else(pa.array(dashes), "0", column.texts)
+
+
+def _no_points(column: Column, missing: np.ndarray) -> np.ndarray:
+    """Mark the one word, in any language, that stands beside the points of a scale from 1 on.
+
+    Who chose it gave none. A word for zero would be one, so a scale with such a word is left.
+    """
+    points, words = column.matches(r"^(10|[1-9])$"), column.matches(r"^\p{L}\D*$") & ~missing
+    scale = len(set(column.texts.filter(pa.array(points)).to_pylist())) >= FEWEST_POINTS
+    one = scale and words.sum() == 1 and (points | words | missing).all()
+    return words & one & ~column.matches(NONE_OF_IT)
 
 
 def _take_off_labels(column: Column, missing: np.ndarray) -> None:

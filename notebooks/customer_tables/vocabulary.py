@@ -46,7 +46,8 @@ DESCRIPTIVE = HOUSEHOLD | frozenset(
 )
 SHOPS = frozenset(
     "store branch filiale filialnummer filialnr filiaal filiaalnummer magasin boutique negozio "
-    "tienda loja winkel sklep магазин 店舗 店铺 매장".split()
+    "sucursal agencia agence agenzia oddział oddziału şube vestiging standort niederlassung "
+    "geschäftsstelle succursale punto tienda loja winkel sklep магазин 店舗 店铺 매장".split()
 )
 PLACES = SHOPS | frozenset(
     "zone zona region región regione regio regiao região bezirk gebiet département departement "
@@ -196,6 +197,8 @@ CUSTOMER_WORDS = re.compile(r"\b(customer|cust|client|user|member|household|acco
 # What these tell apart are no customers.
 NO_CUSTOMER = re.compile(
     r"\b(zip|post|postal|postcode|plz|store|shop|branch|product|item|sku|article|stock|phone|fax"
-    r"|telephone|mobile|郵便|邮编|邮政|우편|cep\b|kod pocztowy)"
+    r"|telephone|mobile|郵便|邮编|邮政|우편|cep\b|kod pocztowy"
+    r"|cap\b|npa\b|cp\b|posta\b|leitzahl|postleitzahl|artikel|filial|sucursal|agence|oddzia|şube"
+    r"|vestiging|店舗|商品)"
 )
 RECORD_WORDS = re.compile(r"\b(row|record|sl|s|sr|serial|sequence|seq|index|line|no|nr|trans)\b")
