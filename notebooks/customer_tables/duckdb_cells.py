@@ -209,13 +209,14 @@ def settle_number(lines: Lines, column: str, plain: bool = False, beside: str = 
         return number
     _refuse_currencies(lines, column, SIGNS)  # slower: only where cells hold more than numbers
     odds = {mark: _count_odd(lines, spelt, way)[1] for mark, way in ways.items()}
-    if (fewest := min(odds.values())) > REFUSED * rows:
+    some = f"coalesce({ways['.']}, {ways[',']})"  # under one of the marks
+    fewest = min(odds.values())
+    if fewest > REFUSED * rows and _count_odd(lines, spelt, some)[1] > REFUSED * rows:
         words = lines.ask(f"DISTINCT trim(regexp_extract({cell}, {literal(WORDS)}))", "LIMIT 3")
         (word,) = words[0] if len(words) == 1 else ("",)
         if word and not beside and word.lower().rstrip(".") not in MONEY_SCALES:
             return settle_number(lines, column, plain, re.escape(word))
-        misread = is_misread(spelt, f"coalesce({ways['.']}, {ways[',']})")
-        first = lines.ask(f"min({cell})", f"WHERE {misread}")[0][0] or ""
+        first = lines.ask(f"min({cell})", f"WHERE {is_misread(spelt, some)}")[0][0] or ""
         raise UserError(
             f"{fewest:,} of {rows:,} cells of the column {cell} are no numbers, "
             f"such as {first[:30]!r}",
@@ -266,7 +267,7 @@ def _refuse_currencies(lines: Lines, column: str, signs: str = "[$€£¥₹]") 
             f"the amounts in {quoted(column)} are in several currencies: "
             f"{' and '.join(repr(cell[:30]) for _, cell in found)}",
             where=lines.name,
-            remedy="turn them into one currency; or write the signs into a column called currency, "
+            remedy="turn them into one currency; or move the signs into a column called currency, "
             f'and leave lines out by them: --role ignore="{found[0][0]}"',
         )
 
@@ -302,7 +303,7 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         raw = f"regexp_replace(translate({raw}, '年月日', '--'), ' ?Uhr$', '')"
         raw = f"regexp_replace({raw}, {literal(ODD_CLOCK)}, '\\1:\\2')"
         raw = f"regexp_replace({raw}, {literal(POINTED)}, '\\1')"
-    text = f"replace({raw}, 'T', ' ')"
+    text = f"replace(replace({raw}, 'T', ' '), ', ', ' ')"
     seen, dates = _days(lines, f"split_part({text}, ' ', 1)", cell)
     _refuse_two_ways(lines, cell, seen, dates)
     if _mostly(fits := dates.form == "iso"):

@@ -34,7 +34,7 @@ from customer_tables.guessing import (
 )
 from customer_tables.names import full_name, split_name
 from customer_tables.roles import archetypes, count_days, give_roles
-from customer_tables.source import Roles, unknown_role
+from customer_tables.source import Roles, answer, unknown_role
 from customer_tables.table import with_full_names
 from customer_tables.transaction_columns import NO_ROLES, find_column
 
@@ -85,7 +85,7 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     guesses = _without_sums(guesses, table, value)
     guesses = _without_near_duplicates(guesses, table, keep=value)
     guesses = _as_given(guesses, given)
-    guesses = _with_enough(guesses, str(reading.source["name"]))
+    guesses = _with_enough(guesses, str(reading.source["name"]), table)
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
     guesses = give_roles([*guesses, *total], table, value, given)
     guesses += _count_products(guesses, table)
@@ -424,7 +424,7 @@ def _without_near_duplicates(guesses: list[Guess], table: pd.DataFrame, keep: st
     return list(settled.values())
 
 
-def _with_enough(guesses: list[Guess], file: str) -> list[Guess]:
+def _with_enough(guesses: list[Guess], file: str, table: pd.DataFrame) -> list[Guess]:
     """Let descriptors segment where behaviour has fewer than two columns.
 
     Raises
@@ -442,26 +442,30 @@ def _with_enough(guesses: list[Guess], file: str) -> list[Guess]:
     enough = (some for some in (income, numbers, answers) if len(segment) + len(some) >= 2)
     if not (spare := next(enough, [])):
         kinds = ", ".join(f"{g.source}: {g.why}" for g in guesses if g.role != "segment")
+        bought = _as_lines(guesses, table)
+        whose = bought.get("customer", "COLUMN")
+        options = " ".join(f'--role {part}="{name}"' for part, name in bought.items())
         raise UserError(
             f"only {len(segment) + len(answers)} column(s) of numbers can segment these customers",
             where=f"{file} ({kinds[:300]})",
             remedy="add columns of behaviour (amounts, counts, frequencies), or write "
-            f"each category as a column of yes and no{_as_lines(guesses)}",
+            "each category as a column of yes and no"
+            + (f"; where rows are purchases, say whose: {options}" if bought else ""),
+            answer=answer(**{part: [name] * (whose != "COLUMN") for part, name in bought.items()}),
         )
     why = "describes as a rule; segments here because there is too little behaviour"
     return [replace(_as_numbers(g), role="segment", why=why) if g in spare else g for g in guesses]
 
 
-def _as_lines(guesses: list[Guess]) -> str:
-    """Say how rows with a time and an amount are taken for purchases; nothing where they lack."""
-    found = {"time": "date", "amount": "segment"}
-    named = {
-        part: next((g.source for g in guesses if kind in (g.kind, g.role)), "")
-        for part, kind in found.items()
-    }
-    options = " ".join(f'--role {part}="{name}"' for part, name in named.items())
-    likely = "; where rows are purchases, say whose: --role customer=COLUMN "
-    return f"{likely}{options}" if all(named.values()) else ""
+def _as_lines(guesses: list[Guess], table: pd.DataFrame) -> dict[str, str]:
+    """Return whose, when and for how much rows may be purchases; nothing where they have none."""
+    several = table.nunique().between(FEW_CODES, len(table) - 1)
+    words = [g.source for g in guesses if not g.is_numeric and g.kind != "date"]
+    words = [column for column in words if several[column]]
+    found = {"customer": words[0] if len(words) == 1 else "COLUMN"}
+    for part, kind in {"time": "date", "amount": "segment"}.items():
+        found[part] = next((g.source for g in guesses if kind in (g.kind, g.role)), "")
+    return found if all(found.values()) else {}
 
 
 def _as_numbers(guess: Guess) -> Guess:

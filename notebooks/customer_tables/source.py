@@ -96,7 +96,7 @@ def with_roles(roles: Roles, text: str) -> str:
 
 def answer(**roles: Sequence[str]) -> dict[str, str]:
     """Return the settings that give roles to columns or cells, as the answer of a `UserError`."""
-    if not all(roles.values()):  # there is none to offer
+    if not (roles and all(roles.values())):  # there is none to offer
         return {}
     return {"roles": with_roles({role: (*given,) for role, given in roles.items()}, "")}
 

@@ -100,7 +100,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"((unix|epoch) ?)?(ts|time)",
         r"(rechnungs|bestell?|kauf|bon|beleg|buchungs|faktura|factuur|order|aankoop)? ?datum|"
         r"date (de )?(la )?(facture|commande|achat|cde|vente|pi[eè]ce)|"
-        r"aangemaakt( op)?|erstellt( am)?",
+        r"aangemaakt( op)?|(erstellt|bestellt|gekauft|gebucht|bezahlt)( am)?",
         r"fecha ?((de )?(la )?(compra|pedido|factura|venta))?|"
         r"data( (d[aeo] )?(ordine|acquisto|compra|zakupu|pedido|vendita|venda))?",
         r"((sipariş|fatura|satış) )?tarihi?|дата( (заказа|покупки|продажи))?|"
@@ -117,7 +117,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"sales|spent|dollars?|euros?|pounds?|usd|eur|gbp|(total|paid|spent|order|net) ?"
         r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|"
         r"(order|purchase|invoice) total( amount)?",
-        r"(gesamt|netto|brutto)?(betrag|umsatz|preis|wert)|summe|"
+        r"(gesamt|netto|brutto)?(betrag|umsatz|preis|wert|summe)( (netto|brutto))?|"
         r"montant( total)?|chiffre d affaires",
         r"net|netto|gross|brutto|item total|invoice amount|base imponible|imponibile",
         r"import[eo]( total[e]?)?|monto( total)?|(kwota|wartość)( zamówienia| netto| brutto)?|"

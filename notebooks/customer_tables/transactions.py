@@ -9,6 +9,7 @@ form; `aggregation` says in queries what a customer is; `people` joins who the c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -88,7 +89,7 @@ def aggregate(lines: Lines, source: Source, *, cut: str = NO_CUT) -> Reading:
     about: dict[str, str | int] = {"name": lines.name, "format": lines.format}
     about |= {"sha256": digest.result(), "rows": len(table), "currency": currency_of(lines, source)}
     kinds = {column: "id" if column == "customer_id" else "number" for column in table}
-    uses = [Use(lines.name, column, use) for column, use in _uses(lines, source).items()]
+    uses = [Use(lines.name, column, use) for column, use in _uses(lines, source, changes).items()]
     return Reading(table, [*lines.changes, *changes], kinds, {}, about, uses=uses, history=history)
 
 
@@ -104,9 +105,10 @@ def _count_repeated(lines: Lines) -> list[Change]:
     return [Change(what, rows=total - apart, action=action)] if apart < total else []
 
 
-def _uses(lines: Lines, source: Source) -> dict[str, str]:
+def _uses(lines: Lines, source: Source, changes: Sequence[Change]) -> dict[str, str]:
     """Say of every column of lines what it was taken for, or why it was left out."""
-    used = used_columns(source)
+    told = dict.fromkeys([c.column for c in changes if c.rows], "status, by some of its words")
+    used = told | used_columns(source)
     idle = dict.fromkeys(map(str.casefold, source.ignore), "left out: to be ignored")
     unknown = "left out: it has no role, and does not describe the customers"
     return {c: used.get(c) or idle.get(c.casefold(), unknown) for c in lines.types}
