@@ -23,6 +23,7 @@ from customer_tables.storage import file_digest
 from customer_tables.vocabulary import MEAN, TOTAL
 from customer_tables.workbook import read_workbook
 
+LEVELS = 20  # rows a different cell, from which a column's cells are levels
 SUM_OR_MEAN = rf"(?i)^(?:.*[\s:-])?(?:{TOTAL}|{MEAN})(?:[^a-zà-ÿа-я\d_]|$)"
 TWINS = "rows that repeat an earlier row"
 
@@ -139,7 +140,8 @@ def _find_sums(table: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
 
     The group stands above or below, up to the next such row; the last row may also have no label
     at all. A name alone proves nothing: half of a row's numbers or more have to be sums, or all of
-    them means, and one of them no zero. Beside sums, rows with nothing but a label are headings.
+    them means, and one of them no zero. A row with an identifier in another column is none, and
+    "average" among a few levels is one of them. Beside sums, rows with only a label are headings.
     """
     marked = np.zeros(len(table), bool)
     numbers = table[[c for c in table if kinds[c] in ("number", "money")]].astype(float)
@@ -147,7 +149,13 @@ def _find_sums(table: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
     if not numbers.shape[1] or not labels.shape[1]:
         return marked
     for column in (c for c in labels if kinds[c] != "date"):
-        called = labels[column].astype("str").str.contains(SUM_OR_MEAN, na=False).to_numpy()
+        texts = labels[column].astype("str")
+        called = texts.str.contains(SUM_OR_MEAN, na=False)
+        others = [c for c in labels if kinds[c] == "id" and c != column]
+        called &= labels[others].isna().all(axis=1)
+        if LEVELS * labels[column].nunique() <= len(table):
+            called &= ~texts.str.fullmatch(MEAN, case=False)
+        called = called.to_numpy()
         if 0 < called.sum() <= len(table) // 3:
             marked |= _are_sums(numbers.to_numpy(), called)
     if len(table) > 3 and numbers.iloc[-1].count() > 1 and labels.iloc[-1].isna().all():
