@@ -234,6 +234,15 @@ def test_what_tables_are_taken_for(bring, table, value):
         ("Location Code", ["Urban", "Rural", "Suburban"], "category", "describe"),
         ("Nachname", ["Maier", "Huber", "Koch"], "text", "dropped"),
         ("E-Mail", ["yes, work", "yes, home", "none"], "text", "dropped"),
+        ("OperatingSystems", [1, 2, 3, 8], "category", "describe"),
+        ("Browser", [1, 2, 4, 13], "category", "describe"),
+        ("Policy_Sales_Channel", [26, 124, 152, 160], "category", "describe"),
+        ("Policy_Sales_Channel", range(1, 160, 3), "number", "dropped"),
+        ("PaymentMethod", [1, 2, 4, 13], "category", "describe"),
+        ("WeekofPurchase", range(227, 270), "number", "left out"),
+        ("arrival_date_week_number", range(1, 54), "number", "left out"),
+        ("Enrollment Month", range(1, 13), "number", "left out"),
+        ("annual_inc", range(20_000, 90_000, 997), "number", "describe"),
         ("Prénom", ["Anne", "Luc", "Jean"], "text", "dropped"),
         *(
             (name, 10100 + np.arange(0, 80_000, 997), "id", "dropped")

@@ -117,6 +117,8 @@ def test_what_a_line_is_decides_what_it_counts_for(opened, column, cell, expecte
     [
         ("cancelled", "no", "purchase"),
         ("cancelled", "Y", "ignore"),
+        ("is_cancel", "1", "ignore"),
+        ("CANCEL_YN", "Y", "ignore"),
         ("cancelled at", "a time", "ignore"),
         ("is_returned", "1", "refund"),
         ("status", "payment failed", "ignore"),
@@ -750,7 +752,7 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             "a line or a receipt (Mieter-Nr.), and no column is recognised that says who",
         ),
         (HOUSEHOLDS, "a line or a receipt (area code), and no column is recognised that says"),
-        (PIECES, "'amount' may be no money but pieces: whole numbers, half of them at most"),
+        (PIECES, "'amount' may be no money but pieces: whole numbers with a median of"),
         (
             lines(header="customer_id,date,amount,discount")
             .replace("sale", "10%")
@@ -911,6 +913,21 @@ def test_customers_of_merged_cells_saved_as_text_are_to_be_filled_down(opened):
         opened(text(*range(0, 180, 3)))
     assert "fill the empty cells down" in caught.value.remedy
     assert worth(opened(text(*range(180)))[1]) == PLAIN
+
+
+def test_what_a_status_says_is_not_looked_for_elsewhere(opened):
+    text = lines((*K000, "gone"), header="customer_id,date,amount,status")
+    text = "\n".join(f"{line},{'code' if not n else 'gone'}" for n, line in enumerate(text.split()))
+    assert worth(opened(text + "\n", "--role", "ignore=gone")[1]) == PLAIN
+
+
+def test_hours_days_and_categories_are_offered_as_no_amount(opened):
+    text = lines(
+        rows=[(*line[:2], n % 24) for n, line in enumerate(BOUGHT)],
+        header="customer_id,date,order_hour_of_day,more",
+    )
+    with pytest.raises(UserError, match="amount: no other column could be it: add one"):
+        opened(text)
 
 
 def test_words_that_are_nowhere_are_refused(opened):

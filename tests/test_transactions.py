@@ -122,6 +122,14 @@ HEADERS = {
     "Faktura,Fakturadatum,Auftraggeber,Nettowert": "order time customer amount",
     "Fiş No,Tarih,Müşteri Kodu,Tutar": "order time customer amount",
     "CustNo,InvDate,InvNo,Ext Price": "customer time order amount",
+    "DATE,STORE_NBR,LYLTY_CARD_NBR,TXN_ID,PROD_NBR,PROD_QTY,TOT_SALES": (
+        "time - customer order product quantity amount"
+    ),
+    "Transaction_ID,CustomerID,Transaction_Date,Quantity,Avg_Price": (
+        "order customer time quantity price"
+    ),
+    "order_id,order_purchase_timestamp,customer_unique_id,total": "order time customer amount",
+    "User_ID,Product_ID,day,Purchase": "customer product time amount",
     "Donor ID,Gift Date,Gift Type,Gift Amount": "customer time - amount",
     "user_pseudo_id,Visit Date,INVAMT": "customer time amount",
     "Bestellung,Kunde,Bestellt am,Summe brutto": "- customer time amount",

@@ -174,11 +174,13 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     low, high, distinct = values.min(), values.max(), values.nunique()
     places = tokens & vocabulary.PLACES
     measured = tokens & (vocabulary.COUNT | vocabulary.MONEY)
+    coded = bool(vocabulary.HEADS & {*words.split()[-1:]})
+    measured = set() if coded else measured
     if whole and tokens & vocabulary.NOMINAL and not measured:
         if distinct <= (MOST_CATEGORIES if places else 20):
             why = "numbers that stand for names"
             return replace(base, kind="category", role="describe", why=why)
-        if places:
+        if places or coded:
             why = f"{distinct:,} numbers that stand for names: too many to describe segments"
             return replace(base, kind="number", why=why)
     if whole and vocabulary.CALENDAR.fullmatch(words) and low >= 0 and high <= 366:

@@ -75,7 +75,7 @@ WHOSE += r"life|lifecycle|job|working|education|health|housing|home|tax|credit|v
 WHOSE += r"subscription"
 OF_A_LINE = r"order|line|transaction|trans?|trx|txn|payment|financial|invoice|sales?|purchase|"
 OF_A_LINE += r"bill|receipt|record|document|doc|entry|movement|posting"
-WHOSE += r"|kunden?|mitglieds?|familien|klant|civil|client"
+WHOSE += r"|coupon|promo|promotion|voucher|kunden?|mitglieds?|familien|klant|civil|client"
 STATUS = re.compile(
     rf"(?!({WHOSE}) ?)(.+[ -])?(.*status|stage|statut|статус|.*상태|.*สถานะ|κατάσταση|حالة.*|"
     r"الحالة|סטטוס|trạng thái|.*állapot)"
@@ -101,13 +101,14 @@ EVENT = re.compile(r"(event|action)( ?(type|name))?")
 FLAG = re.compile(
     rf"(is |was |({OF_A_LINE}|item|product|article|goods|ticket|booking|reservation) )*"
     r"((date|datum|fecha|data|дата) (of |de (la )?|d |di |d[aeo] )?)?"
-    r"(?P<event>cancell?(ed|ation)|void(ed)?|return(ed)?|refund(ed)?|test|"
+    r"(?P<event>cancel(l?ed|l?ation)?|void(ed)?|return(ed)?|refund(ed)?|test|"
     r"deleted|fraud(ulent)?|failed|duplicate|abandoned|expired|declined|"
     r"storno|storniert|stornierung|annulation|annulering|cancelaci[óo]n|cancelamento|"
     r"anulaci[óo]n|annullamento|anulowania|キャンセル|取消|remboursement|reembolso|rimborso|"
-    r"devolu[çc][ãa]o|erstattung|r[üu]ckgabe|retour|zwrotu|annul[ée]e?|anulad[oa]|cancelad[oa]|annullat[oa]|geannuleerd|i̇?ptal|"
-    r"retoure?|erstattet|rembours[ée]e?|devuelt[oa]|devoluci[óo]n|reso|geretourneerd|zwrot|i̇?ade|"
-    r"возврат|отмен[её]н[ао]?)s? ?(at|on|date|time|flag|am|le|il|el|op|em|datum|tarihi|日)?"
+    r"devolu[çc][ãa]o|erstattung|r[üu]ckgabe|retour|zwrotu|annul[ée]e?|anulad[oa]|"
+    r"cancelad[oa]|annullat[oa]|geannuleerd|i̇?ptal|retoure?|erstattet|rembours[ée]e?|devuelt[oa]|devoluci[óo]n|reso|geretourneerd|zwrot|i̇?ade|"
+    r"возврат|отмен[её]н[ао]?)s? ?"
+    r"(at|on|date|time|flag|yn|ind|indicator|am|le|il|el|op|em|datum|tarihi|日)?"
 )
 # In a word of a cell of few: what lines are has to be known then, whatever the column is called.
 HINT = re.compile(
@@ -352,6 +353,12 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
             changes.append(Change(f"lines that say {cell.strip()[:40]!r}", column, count, action))
         if unknown:
             raise _unknown(column, unknown, lines.name)
+        told = {cell.strip().casefold() for cell, _ in cells}
+        refund, ignore = (
+            tuple(word for word in words if word.casefold() not in told)
+            for words in (source.refund, source.ignore)
+        )
+        source = replace(source, refund=refund, ignore=ignore)  # not looked for elsewhere
     for kind, condition, change in _told_in_texts(lines, source):
         conditions[kind].append(condition)
         changes.append(change)
@@ -528,7 +535,7 @@ def _is_own_line(column: str, cell: str) -> bool:
 
 def _unknown(column: str, cells: Iterable[tuple[str, int]], name: str) -> UserError:
     """Ask what cells mean, the most frequent ones first."""
-    shown = [(cell.strip()[:40], lines) for cell, lines in cells][:6]
+    shown = [(cell.strip()[:40], lines) for cell, lines in cells][:MOST_KINDS]
     said = joined([f"{cell!r} ({counted(lines, 'line')})" for cell, lines in shown])
     first = shown[0][0]
     return UserError(

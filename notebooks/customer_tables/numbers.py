@@ -68,6 +68,7 @@ def _shape(decimal: str) -> str:
 
 
 SHAPES = {mark: _shape(mark) for mark in ".,"}
+OFTEN = 0.2  # of the rows, from which -1 without any 0 is no number
 INFINITE = frozenset("inf +inf -inf infinity +infinity -infinity ∞ +∞ -∞ 1.#inf -1.#inf".split())
 SENTINELS = (-99, -999, -9999, -99999, -999999)
 NO_POINT = (77, 88, 97, 98, 99, 999)  # "not answered", beside scales that end at 10 or before
@@ -262,6 +263,8 @@ def _without_sentinels(column: Column, values: np.ndarray) -> np.ndarray:
         counted = set(split_name(column.name).split()) & (COUNT | TIMED)
         if found.tolist() == [-1] and negative.sum() > 1 and counted:
             return _without(column, values, "-1 where something is counted", negative)
+        if found.tolist() == [-1] and negative.mean() >= OFTEN and not (values == 0).any():
+            return _without(column, values, "-1 in many rows, and no other value below 1", negative)
         if found.tolist() == [-1]:
             doubtful, what = negative, "-1 as the only negative"
     if not what and high in NO_POINT:

@@ -46,14 +46,19 @@ LEAST_ORDERS = 0.02  # orders a row from which a column tells orders apart
 PROVING_ROWS, MOST_AMOUNTS = 1_000, 12  # by which a product of two others is found, and among
 OFFERED_ROWS, JUDGED = 20_000, 500  # by which columns are offered for a role, and cells of them
 ENOUGH = 30  # customers with more than one order, by whom a column is judged
-FEW_PIECES = 3  # up to which half of the lines have pieces, where these are no money
 NO_CODE = MONEY | COUNT | SCORES | INCOME | YEARS | SENSITIVE | DESCRIPTIVE  # words of amounts ...
+FEW_PIECES = 3  # up to which half of the lines have pieces, where these are no money
 ASIDE = set(  # words of what is no purchase, or a part of one
     "balance saldo solde refund refunded refunds tax taxes vat gst cgst sgst igst tva iva mwst ust "
     "btw kdv fee fees commission shipping freight postage delivery handling versand tip tips "
     "discount discounts remaining outstanding limit".split()
 )
 MONTHS = re.compile("month|monat|mois|mes|mese|m[êe]s|maand|miesi[ąa]c|месяц|月|ay")
+NO_AMOUNT = frozenset(  # words of what is a number, and neither money nor pieces
+    "day days dow weekday week hour hours month months year years age lat long latitude longitude "
+    "category occupation rank is".split()
+)
+PER_PIECE = {"price", "cost", "preis", "prix", "precio", "prezzo", "cena", "prijs"}
 PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
 MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
 CONSTANT = 0.95  # share of them in whose lines it says the same
@@ -69,17 +74,18 @@ NO_ROLES: Roles = MappingProxyType({})
 MEANINGS = ("purchase", "refund", "ignore")  # roles of cells, not of columns
 SALE = "invoice|order|basket|booking|reservation|transaction|trans|txn|trx|receipt|ticket|bill|"
 SALE += "purchase|sale|sales|inv"
+NUMBER = "id|no|nr|nbr|num|number|key"
 # For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
 # The last lines of a part are of other languages.
 PARTS: dict[str, tuple[str, ...]] = {
     "customer": (
-        rf"(customer|cust|client|buyer|shopper) (({WHO}) )*(id|no|nr|number|key|code|ref(erence)?)",
-        rf"(({WHO}) )+(id|no|nr|number|key|code|ref(erence)?)",
+        rf"(customer|cust|client|buyer|shopper) (({WHO}) )*({NUMBER}|code|ref(erence)?)",
+        rf"(({WHO}) )+({NUMBER}|code|ref(erence)?)",
         rf"({WHO})",
-        rf"({WHO}) (pseudo|anonymous) id|({WHO}) (full )?name|"
+        rf"({WHO}) (pseudo|anonymous|unique) id|({WHO}) (full )?name|"
         rf"(({WHO}|billing|contact|from) )?e ?mail( address| billing)?",
         r"(bill(ing)? to|billing|contact) (full )?name",
-        r"(loyalty )?(card|account)( (id|no|nr|number|key))",
+        rf"((loyalty|lylty|member(ship)?) )?(card|account)( ({NUMBER}))",
         r"(kunden?|klanten|klant|cliente?|klienta?|müşteri|клиента?|покупател[ья]) ?"
         r"(nummer|nr|id|no|code|kodu?|numarası|код|номер)|kunde|"
         r"((код|номер|id) )?(клиента?|покупател[ья]|заказчика?)|"
@@ -96,6 +102,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(date ?time|time ?stamp|date|time|day|dt|ts)( time)?",
         r"date ?time|time ?stamp|date|created( at)?|purchased( (at|on))?|"
         r"(created|creation|payment|paid|settlement) ?(date|time|at)|document date|day|"
+        r"order (purchase|approved) (timestamp|at)|"
         r"(placed|ordered|bought|sold|paid|completed|processed|booked|posted|invoiced) ?(at|on)",
         r"((unix|epoch) ?)?(ts|time)",
         r"(rechnungs|bestell?|kauf|bon|beleg|buchungs|faktura|factuur|order|aankoop)? ?datum|"
@@ -110,13 +117,13 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(注文|購入|取引|売上)?(日|日付|日時)|(booking|posting) date",
     ),
     "amount": (
-        rf"(line|total|net|gift|donation|{SALE}) ?(amount|amt|value|sales|revenue)",
+        rf"(line|total|tot|net|gift|donation|{SALE}) ?(amount|amt|value|sales|revenue)",
         r"(line|row) total|ext(ended)? (price|amount)|"
         r"(total|line) (price|spent|spend|cost)|amount( (paid|spent))?|revenue|turnover",
         r"gross ?(amount|amt|value|sales)|"
         r"sales|spent|dollars?|euros?|pounds?|usd|eur|gbp|(total|paid|spent|order|net) ?"
         r"(usd|eur|gbp|value)|spend|spending|(grand )?total|subtotal|value|"
-        r"(order|purchase|invoice) total( amount)?",
+        r"(order|purchase|invoice) total( amount)?|purchase",
         r"(gesamt|netto|brutto)?(betrag|umsatz|preis|wert|summe)( (netto|brutto))?|"
         r"montant( total)?|chiffre d affaires",
         r"net|netto|gross|brutto|item total|invoice amount|base imponible|imponibile",
@@ -129,20 +136,20 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(montant|total|prix)? ?(ttc|ht)",
     ),
     "quantity": (
-        r"(ordered |order |line ?item )?(quantity|qty)( ordered)?|units( sold)?|"
+        r"(ordered |order |prod(uct)? |line ?item )?(quantity|qty)( ordered)?|units( sold)?|"
         r"number of (items|units)|items",
         r"(auftrags|bestell)?menge|anzahl|aantal|quantit[éeàa]|qt[ée]|cantidad|quantidade|ilość|adet|"
         r"miktar|количество|数量",
     ),
     "price": (
-        r"(unit|item|line ?item) ?(price|cost)|price( (each|per unit))?|"
+        r"(unit|item|avg|average|list|line ?item) ?(price|cost)|price( (each|per unit))?|"
         r"(sales?|selling|retail) ?price",
         r"(einzel|stück|stueck)preis|prix( unitaire)?|(p ?u|prix unitaire) ?(ht|ttc)?|"
         r"precio( unitario)?|pre[çz]zo( unitario)?|preço( unit[áa]rio)?|prijs|cena|"
         r"(birim )?fiyatı?|цена|单价|単価",
     ),
     "order": (
-        rf"({SALE}) ?(no|nr|number|id|key|code)|num ?(factura|pedido)|(factuur|order) ?(nummer|nr)",
+        rf"({SALE}) ?({NUMBER}|code)|num ?(factura|pedido)|(factuur|order) ?(nummer|nr)",
         r"invoice|receipt|basket|order|check|\w+ order (id|no|number)|"
         r"(document|doc|voucher|sales record) ?(no|nr|number|id)",
         r"(rechnungs|bestell|auftrags|beleg|bon) ?(nummer|nr)|(verkaufs|abrechnungs)?beleg|"
@@ -155,7 +162,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"zamówienia|заказа?|чека?|订单|注文)( ?(id|nr|n|no|号|编号|番号))?",
     ),
     "product": (
-        r"(stock|product|item|article) ?(code|id|no|nr|number|key)",
+        rf"(stock|product|prod|item|article) ?({NUMBER}|code)",
         r"sku|upc|ean|product|article|item|product name|item name",
         r"artikel ?(nummer|nr)?|produkt|produit|(code|n|r[ée]f[ée]rence) ?(produit|article)",
     ),
@@ -352,10 +359,11 @@ def _settled(lines: Lines, parts: dict[str, Any], roles: Roles) -> Source:
         one, other = (f"TRY_CAST({cell} AS DOUBLE)" for cell in cells)
         half = f"median({one}), median({other})"
         few, price, whole = lines.ask(f"{half}, bool_and({one} = floor({one}))")[0]
-        if whole and few and price and few <= FEW_PIECES < price:
+        most = price if PER_PIECE & {*split_name(prices[0]).split()} else FEW_PIECES
+        if whole and few and price and few <= most and few < price:
             raise UserError(
-                f"{amount!r} may be no money but pieces: whole numbers, half of them at most "
-                f"{few:g}, beside {prices[0]!r}",
+                f"{amount!r} may be no money but pieces: whole numbers with a median of {few:g}, "
+                f"below that of {prices[0]!r}, {price:g}",
                 where=f"{lines.name}, columns {amount!r} and {prices[0]!r}",
                 remedy=f'--role quantity="{amount}" if {prices[0]} is the price of a piece; '
                 f'--role amount="{prices[0]}" if it is that of the line; '
@@ -599,6 +607,9 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
     likely = offers(lines, parts)
     said, options = joined([ASKED[part] for part in missing]), []
     for part in missing:
+        if part == "amount" and "quantity" in parts and likely[part]:
+            price = next((c for c in likely[part] if PER_PIECE & {*split_name(c).split()}), "")
+            options += [f'price: is it {price}? --role price="{price}"; '] if price else []
         shown = " or ".join(likely[part][:3])
         if not shown:
             options.append(f"{part}: no other column could be it{TO_ADD.get(part, '')}; ")
@@ -673,7 +684,7 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
             found["customer"].append(column)
         elif _are_numbers_of_people(distinct, filled):
             whole.append(column)
-        elif numeric > 0.9 and not code:
+        elif numeric > 0.9 and not code and NO_AMOUNT.isdisjoint(split_name(column).split()):
             found["amount"].append(column)
             broken |= {column} if any(re.search(r"[.,]\d{1,2}\D*$", t) for t in texts) else set()
     found["customer"].sort(key=lambda c: not re.match(WHO, split_name(c)))

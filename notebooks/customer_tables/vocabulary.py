@@ -53,12 +53,14 @@ PLACES = SHOPS | frozenset(
     "zone zona region región regione regio regiao região bezirk gebiet département departement "
     "state city country".split()
 )
-INCOME = frozenset("income salary wage wages einkommen gehalt salaire".split())
+INCOME = frozenset("income inc salary wage wages einkommen gehalt salaire".split())
 NOMINAL = SHOPS | frozenset(
     "channel region type class segment cluster group category status area branch store level grade "
     "code response plan tier brand model make department zone gender sex marital marriage "
-    "education geography country state city occupation département departement".split()
+    "education geography country state city occupation département departement "
+    "browser os device agent method system systems platform source".split()
 )
+HEADS = frozenset("channel browser os agent method systems".split())  # last words of codes' names
 # Of these, 0 and 1 are codes of groups and answer no question.
 CODED = frozenset(
     "sex gender genre sexe geschlecht marital marriage familienstand education educational bildung "
@@ -76,8 +78,10 @@ ON_THE_MAP = re.compile(
 )
 YEARS = frozenset("year birth birthyear yob jahr geburtsjahr année annee".split())
 CALENDAR = re.compile(
-    r"(.+ )?(day|month|week|quarter|hour)( of( the)? (day|week|month|year))"
-    r"|day|month|week|weekday|quarter|year"
+    r"(.+ )?(day|month|week|quarter|hour)( ?of ?(the )?(day|week|month|year|.*purchase))"
+    r"|(.+ )?week ?(number|num|no|nr)|day|month|week|weekday|dow|quarter|year"
+    r"|(enrol\w*|sign ?up|join\w*|start|renewal|cancel\w*|expir\w*) month"
+    r"|month (enrolled|joined|started|renewed|cancelled|expired)"
 )
 OUTCOMES = frozenset(
     "churn churned exited attrition default defaulted target label response complain fraud "

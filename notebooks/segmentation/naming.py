@@ -261,7 +261,8 @@ def _traits(
 def _extreme(name: str, level: str, *, most: bool, year: bool) -> ast.expr:
     """Return the condition that a segment has most or least of a feature, as `EXTREME` says."""
     compared, end, sign = (">", "highest", "") if most else ("<", "lowest", "-")
-    margin = "1" if year else f"0.05 * max(abs({level}(x)), abs({level}_{end}(x)))"
+    levels = [f"abs({level}{of}(x))" for of in ("", f"_{end}", "_all")]
+    margin = "1" if year else f"0.05 * max({levels[0]}, max({levels[1]}, {levels[2]}))"
     return bind(EXTREME.format(level, compared, end, sign, margin), x=name)
 
 
