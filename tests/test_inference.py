@@ -248,6 +248,15 @@ def test_what_tables_are_taken_for(bring, table, value):
             (name, 10100 + np.arange(0, 80_000, 997), "id", "dropped")
             for name in ("CAP", "Postleitzahl", "Posta kodu", "Artikelnr")
         ),
+        *(
+            (name, range(18, 80), "number", "describe")
+            for name in ("Ålder", "Věk", "Ηλικία", "גיל")
+        ),
+        *(
+            (name, 10100 + np.arange(0, 80_000, 997), "id", "dropped")
+            for name in ("Τ.Κ.", "Postinumero", "ZIP+4", "Butiksnr", "İl Kodu")
+        ),
+        ("Territory", range(1, 80), "number", "dropped"),
         ("店舗番号", range(1001, 1080, 7), "category", "describe"),
         ("Punto vendita", range(1001, 1080, 7), "category", "describe"),
         ("Oddział", range(1001, 1080, 7), "category", "describe"),

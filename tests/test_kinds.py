@@ -118,6 +118,9 @@ def test_what_a_line_is_decides_what_it_counts_for(opened, column, cell, expecte
         ("cancelled", "no", "purchase"),
         ("cancelled", "Y", "ignore"),
         ("is_cancel", "1", "ignore"),
+        ("NoShow", "1", "ignore"),
+        ("refund_ind", "Y", "refund"),
+        ("Bilagstype", "Kreditnota", "refund"),
         ("CANCEL_YN", "Y", "ignore"),
         ("cancelled at", "a time", "ignore"),
         ("is_returned", "1", "refund"),
@@ -344,12 +347,18 @@ def test_debit_and_credit_in_columns_of_their_own(opened):
 
 
 def test_what_is_to_be_ignored_is_found_in_any_column(opened):
-    text = lines((*K000, "Zrušeno"), header="customer_id,date,amount,stav obj")
+    text = lines((*K000, "Nezastižen"), header="customer_id,date,amount,stav obj")
     assert worth(opened(text)[1]) == (4, 42, 42)
-    assert worth(opened(text, "--role", "ignore=Zrušeno")[1]) == PLAIN
+    assert worth(opened(text, "--role", "ignore=Nezastižen")[1]) == PLAIN
 
 
-@pytest.mark.parametrize("word", ["late cancel", "Zwrócono", "Devolução parcial", "취소됨"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("late cancel", "Zwrócono", "Devolução parcial", "취소됨", "Premium refund", "Faltou"),
+        *("nicht erschienen", "Zrušeno včas", "Tender", "Absent", "Estorno"),
+    ],
+)
 def test_words_of_what_came_to_nothing_are_asked_about_under_any_header(opened, word):
     text = lines((*K000, word), (*K000, "no-show"), (*K000, "booked late"))
     text = text.replace(",more", ",Attendance").replace("sale", "attended")
@@ -723,7 +732,7 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
         (COINS, "a line or a receipt (customer_id)"),
         (
             lines(header="MSISDN,topped up,cost,x").replace("K", "+36"),
-            "a line or a receipt (MSISDN), and no column is recognised that says who bought, when",
+            "a line or a receipt (MSISDN), and no column is recognised that says when",
         ),
         (RECEIPTS, "a line or a receipt (Receipt No)"),
         (abroad("Számla,Kelt,Vevő,Darab,Összeg"), "a line or a receipt (Számla), and no"),
@@ -778,7 +787,7 @@ def test_each_remedy_works_as_it_says(opened, text, message):
     one = r'--role (?:"[^"]*"|[^\s;,)])+'
     options = re.findall(f"(?:{one} ?)+", caught.value.remedy)
     assert options
-    if "; time: " in caught.value.remedy:  # each part needs its own
+    if re.search("; (time|amount): ", caught.value.remedy):  # each part needs its own
         parts = sum(
             option.split("=")[0][7:] in ("customer", "time", "amount") for option in options
         )
@@ -1103,6 +1112,23 @@ def test_rows_and_columns_that_are_no_customers_and_no_behaviour(opened):
     }
     # A name alone proves nothing: what sums up nothing is a customer.
     assert len(opened(text + "Total Energies,5.0,3,50.1,1,30\n")[1].table) == 61
+
+
+def test_names_that_stand_above_their_rows_are_to_be_filled_down(opened):
+    text = "name,no,paid\n"
+    for n, who in enumerate(WHO):
+        text += f"{who},,\n" + "".join(f",{m},{n + m}.5\n" for m in range(1, 4))
+        text += f"Total for {who},,{3 * n + 7.5}\n"
+    with pytest.raises(UserError, match="60 rows hold nothing but a name in 'name'") as caught:
+        opened(text)
+    assert "fill each name down" in caught.value.remedy
+
+
+def test_months_before_their_years_are_times(opened):
+    text = lines(*((who, "2024-05-12", "7", "x") for who in WHO[:30]))
+    text = re.sub(r"2024-0(\d)-1\d", r"0\1/2024", text)
+    text = text.replace("customer_id,date", "Contract account,Billing month")
+    assert worth(opened(text)[1]) == (4, 40, 40)
 
 
 @pytest.mark.parametrize("plain", [False, True])

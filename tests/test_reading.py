@@ -147,6 +147,8 @@ ARTICLES = [f"{84000 + i}" + "A" * (i % 8 == 0) for i in range(80)]
         ("n", ["9999", "5", "7"] * 10, "number", [9999, 5, 7] * 10, "far above the rest", 10),
         ("joined", ["45000", "45001"] * 10, "date", None, "day numbers", 20),
         ("joined", ["20231231", "20240101"] * 10, "date", None, "dates written as", 20),
+        ("joined", ["2024. 03. 04.", "2024. 3. 14"] * 10, "date", None, "", 0),
+        ("joined", ["13. 1. 2024", "1. 12. 2024"] * 10, "date", None, "dates like", 20),
         ("n", ["45000", "45001"] * 10, "number", [45000, 45001] * 10, "", 0),
         *(
             (

@@ -46,11 +46,13 @@ _MONTH = r"(?P<word>\p{L}{3,})\.?"
 _WEEKDAY, _OF = r"(?:\p{L}{2,}\.?,? )?", r"[-/ .,]*(?:de )?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º)?"
 PATTERNS = {
-    "iso": r"^(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})[日.]?" + _TIME,
-    "numbers": r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.]" + _YEAR + _TIME,
+    "iso": r"^(?P<year>\d{4})(?:[-/年]|\. ?)(?P<month>\d{1,2})(?:[-/月]|\. ?)(?P<day>\d{1,2})[日.]?"
+    + _TIME,
+    "numbers": r"^(?P<a>\d{1,2})(?:[-/]|\. ?)(?P<b>\d{1,2})(?:[-/]|\. ?)" + _YEAR + _TIME,
     "day word": rf"^{_WEEKDAY}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}{_TIME}",
     "word day": rf"^{_MONTH}[-/ .]*{_DAY}[-/ ,]+{_YEAR}{_TIME}",
     "month": r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})$",
+    "month last": r"^(?P<month>\d{2})[-/](?P<year>\d{4})$",
     "word year": rf"^{_MONTH}[-/ ,]*(?P<year>\d{{4}})$",
     "word short": rf"^{_MONTH}[-/' ]*[-/'](?P<short>\d{{2}})$",
     "quarter": r"^(?P<year>\d{4})[-/ ]?[QqTt](?P<quarter>[1-4])$",

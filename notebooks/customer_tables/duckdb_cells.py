@@ -314,6 +314,8 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         return f"TRY_CAST({text} AS TIMESTAMP)"
     if _mostly(dates.form == "month"):
         return f"try_strptime(replace({text}, '/', '-'), '%Y-%m')"
+    if _mostly(dates.form == "month last"):
+        return f"try_strptime(replace({text}, '/', '-'), '%m-%Y')"
     if _mostly(np.array([bool(re.fullmatch(EPOCH, day)) for day in seen])):
         number = f"TRY_CAST({text} AS DOUBLE)"
         scale = f"CASE WHEN {number} < 1e11 THEN 1000 WHEN {number} < 1e14 THEN 1 ELSE 0.001 END"

@@ -39,17 +39,18 @@ WORDS = {
     r"(begin|start|initiate)(ed)? ?checkout|checkout ?(started|begun|initiated)|"
     r"(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|wish ?list|favou?rites)|"
     r"click(ed)?|impression|search|log ?in|log ?out|sign ?up|"
-    r"session( start)?|scroll|no ?show|visit(ed)?|browse|bookmark|received|"
-    r"storniert|stornierung|abgebrochen|annul[ée]e?|annulation|annulering|cancelaci[óo]n|"
+    r"session( start)?|scroll|no ?show|visit(ed)?|browse|bookmark|"
+    r"bounced|storniert|stornierung|abgebrochen|annul[ée]e?|annulation|annulering|cancelaci[óo]n|"
     r"cancelamento|anulaci[óo]n|annullamento|anulowani[ae]|cancelad[oa]|anulad[oa]|annullat[oa]|cancellat[oa]|"
     r"geannuleerd|anulowan[aey]|i̇?ptal( edildi)?|отмен[её]н[ао]?|已?取消|キャンセル(済み?)?)"
-    r"|.*취소(완료)?|offer completed",
+    r"|.*취소(완료)?|offer (received|completed)",
     REFUND: _THE + r"(storno(rechnung)?|returns?|returned|refunds?|refunded|credit (note|memo)|"
     r"charge ?backs?|charged back|reversals?|reversed|rma|reimburse(d|ment)|"
     r"retoure?|r[üu]ckgabe|gutschrift|erstattung|"
     r"retour(n[ée]e?)?|rembours[ée]e?|remboursement|avoir|devuelt[oa]|devoluci[óo]n|devolvid[oa]|"
     r"reembolsad[oa]|reso|rimborsat[oa]|geretourneerd|terugbetaald|erstattet|zwrotu?|"
     r"zwr[óo]con[aey]|devolu[çc][ãa]o|reembolso|rimborso|teruggave|(i̇?|İ)ade( edildi)?|"
+    r"[ck]redit ?(nota|faktura|factuur|invoice)|dobropis|hyvityslasku|"
     r"(customer|goods?) returns?|waren ?r[üu]ckgabe|r[üu]cksendung|"
     r"возврат|возвращ[её]н[ао]?|已?(退款|退货)|返品|返金|.*(환불|반품)(완료)?)"
     r"( (of|de|di|du|d|von|van|do|da) \w+)?",
@@ -101,8 +102,8 @@ EVENT = re.compile(r"(event|action)( ?(type|name))?")
 FLAG = re.compile(
     rf"(is |was |({OF_A_LINE}|item|product|article|goods|ticket|booking|reservation) )*"
     r"((date|datum|fecha|data|дата) (of |de (la )?|d |di |d[aeo] )?)?"
-    r"(?P<event>cancel(l?ed|l?ation)?|void(ed)?|return(ed)?|refund(ed)?|test|"
-    r"deleted|fraud(ulent)?|failed|duplicate|abandoned|expired|declined|"
+    r"(?P<event>cancel(l?ed|l?ation)?|cxl|no ?show|bounced|revers(al|ed)|void(ed)?|"
+    r"return(ed)?|refund(ed)?|test|deleted|fraud(ulent)?|failed|duplicate|abandoned|expired|declined|"
     r"storno|storniert|stornierung|annulation|annulering|cancelaci[óo]n|cancelamento|"
     r"anulaci[óo]n|annullamento|anulowania|キャンセル|取消|remboursement|reembolso|rimborso|"
     r"devolu[çc][ãa]o|erstattung|r[üu]ckgabe|retour|zwrotu|annul[ée]e?|anulad[oa]|"
@@ -114,7 +115,9 @@ FLAG = re.compile(
 HINT = re.compile(
     r"\b(cancel|storn|annul|anul|void|no ?show|refund|return|retour|rembours|reembols|rimbors|"
     r"devol|erstatt|r[üu]ck(gabe|send|erst)|terugbet|geretour|zwrot|zwr[óo]c|i̇?ade\b|i̇?ptal|"
-    r"charge ?back|declined|failed|rejected)|"
+    r"charge ?back|declined|failed|rejected|bounced|tender\b|[ck]redit ?(nota|note|memo|fa[ck]t)|"
+    r"missed\b|absent|faltou|falt[óo]\b|desmarcad|abgesagt|nicht erschienen|non present|uteblev|"
+    r"peruttu|zru[šs]en|estorno|r[üu]cklast|gutschrift|dobropis|hyvity|korekta|nota d[ei] cr)|"
     r"取消|キャンセル|退款|退货|返品|返金|환불|반품|취소|возврат|отмен"
 )
 RARELY = 1 / 3  # of the lines, up to which a time may say that a purchase came to nothing
@@ -174,7 +177,7 @@ def kind_of(column: str, cell: str) -> str:
         if words in NO | {"0", "0 0"}:
             return PURCHASE
         if words in YES | {"1", "1 0", "x", A_TIME}:
-            return _known(flag["event"])
+            return _known(flag["event"]) or IGNORE
     if DOCUMENT.fullmatch(name) and words in LIKELY | INVOICES:
         return REFUND if words in LIKELY else PURCHASE
     return _known(words)
@@ -224,14 +227,15 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
             status.append(column)
         elif any(names.fullmatch(name) for names in (STATUS, EVENT, DOCUMENT)):
             status += [column] if len(cells) > 1 or kinds != {""} else []
-        elif any(names.fullmatch(name) for names in (FLAG, TYPE, STATE)):
-            status += [column] if kinds - {""} else []
+        elif any(names.fullmatch(name) for names in (FLAG, TYPE, STATE)) and kinds - {""}:
+            status.append(column)
         elif len(cells) <= FEW_KINDS and 2 * len(known) > len(cells) and {*known} - {PURCHASE}:
             status.append(column)
         elif (
             1 < len(cells) <= FEW_KINDS
             and any(HINT.search(split_name(cell)) for cell in cells)
             and not re.match(rf"({WHOSE})\b", name)
+            and not FLAG.fullmatch(name)
             and _varies(sample, source, column)
         ):
             status.append(column)

@@ -35,6 +35,8 @@ ID_NAMES = re.compile(
 CODE_NAMES = re.compile(
     r"(.+ )?(zip|zip ?code|post ?code|postal|postal code|plz|phone number)"
     r"|郵便番号|邮编|邮政编码|우편번호|cep|postnummer|postnr|kod pocztowy|cap|npa|cp"
+    r"|τ ?κ|ταχυδρομικός κώδικας|מיקוד|postinumero|psč|irányítószám|(почтовый )?индекс|zip ?4"
+    r"|cod poștal|kode pos|poštanski broj|الرمز البريدي|eircode|.+ (kodu|코드)|\w{4,}(kod|nr|코드)"
     r"|posta kodu|(post)?leitzahl|pin ?code|artikel(nr|nummer)|.*(店舗|会員|商品)番号"
 )
 MEASURES = re.compile(r"(total|avg|average|mean|max|min|sum|count|num|no|nr|number)( of)? .+")

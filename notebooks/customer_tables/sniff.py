@@ -89,7 +89,10 @@ MARKS = {
 # What zł and Kč behind numbers become in Windows-1252.
 CP1250_MONEY = re.compile(r"\d\s*(z³|Kè)(?!\w)")
 NO_UTF_8 = "text that is not UTF-8"
-ENCODING_REMEDY = "say which it is with --encoding (cp1250, cp1251, shift_jis, gb18030, big5)"
+ENCODING_REMEDY = (
+    "say which it is with --encoding (cp1250, cp1251, cp1253, "
+    "cp1254, cp1255, cp874, shift_jis, gb18030, big5, cp949)"
+)
 HEAD = 1 << 18  # bytes of a text by which its delimiter is judged
 PIECE = 1 << 20  # bytes decoded at a time
 

@@ -122,6 +122,7 @@ def _understand(
             "rows of sums or means of others, or headings", raw.lines[sums].tolist(), "left out"
         )
         changes.append(raw.changes[-1])
+        _refuse_headings(table, sums, raw)
         table, raw.lines = table[~sums].reset_index(drop=True), raw.lines[~sums]
     if twins := _count_twins(table):
         changes.append(Change(TWINS, rows=twins, action="kept"))
@@ -163,6 +164,22 @@ def _find_sums(table: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
     if marked.any() and table.shape[1] > 2:
         marked |= (table.notna().sum(axis=1) == 1).to_numpy() & labels.notna().any(axis=1)
     return marked
+
+
+def _refuse_headings(table: pd.DataFrame, left: np.ndarray, raw: Raw) -> None:
+    """Refuse rows below headings that name them, as account sheets and pivot tables have them."""
+    headings = left & (table.notna().sum(axis=1) == 1).to_numpy()
+    if headings.sum() < 3:
+        return
+    column = table[headings].notna().any().idxmax()
+    if table.loc[~left, column].isna().mean() > 0.5:
+        raise UserError(
+            f"{int(headings.sum()):,} rows hold nothing but a name in {column!r}, and the rows "
+            "below them have none there",
+            where=f"{raw.file}, {raw.word} {raw.lines[headings][0]}",
+            remedy="fill each name down into the rows below it in a spreadsheet, and take the rows "
+            "of names out",
+        )
 
 
 def _are_sums(numbers: np.ndarray, called: np.ndarray) -> np.ndarray:

@@ -85,7 +85,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         rf"({WHO}) (pseudo|anonymous|unique) id|({WHO}) (full )?name|"
         rf"(({WHO}|billing|contact|from) )?e ?mail( address| billing)?",
         r"(bill(ing)? to|billing|contact) (full )?name",
-        rf"((loyalty|lylty|member(ship)?) )?(card|account)( ({NUMBER}))",
+        rf"((loyalty|lylty|member(ship)?) )?(card|account)( ({NUMBER}))|msisdn|"
+        r"(contract|billing|vertrags) ?(account|konto)",
         r"(kunden?|klanten|klant|cliente?|klienta?|müşteri|клиента?|покупател[ья]) ?"
         r"(nummer|nr|id|no|code|kodu?|numarası|код|номер)|kunde|"
         r"((код|номер|id) )?(клиента?|покупател[ья]|заказчика?)|"
@@ -104,7 +105,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(created|creation|payment|paid|settlement) ?(date|time|at)|document date|day|"
         r"order (purchase|approved) (timestamp|at)|"
         r"(placed|ordered|bought|sold|paid|completed|processed|booked|posted|invoiced) ?(at|on)",
-        r"((unix|epoch) ?)?(ts|time)",
+        r"((unix|epoch) ?)?(ts|time)|(billing|bill|invoice|accounting) ?(month|period)",
         r"(rechnungs|bestell?|kauf|bon|beleg|buchungs|faktura|factuur|order|aankoop)? ?datum|"
         r"date (de )?(la )?(facture|commande|achat|cde|vente|pi[eè]ce)|"
         r"aangemaakt( op)?|(erstellt|bestellt|gekauft|gebucht|bezahlt)( am)?",

@@ -31,7 +31,8 @@ SENSITIVE = frozenset(
     "dob race ethnicity ethnic religion nationality citizenship disability language pregnant "
     "alter geschlecht familienstand bildung geburtsjahr geburtsdatum sexe âge naissance edad "
     "sexo idade età sesso leeftijd geslacht wiek płeć yaş cinsiyet возраст пол 年齢 性別 年龄 性别 "
-    "나이 성별".split()
+    "나이 성별 ålder alder ikä věk vek életkor vârsta varsta ηλικία גיל tuổi umur العمر starost "
+    "kön kjønn køn sukupuoli pohlaví pohlavie nem φύλο מין".split()
 )
 HOUSEHOLD = frozenset(  # whom a customer lives with, and where
     "hhsize famsize nkids "
@@ -45,8 +46,10 @@ DESCRIPTIVE = HOUSEHOLD | frozenset(
     "pays profession".split()
 )
 SHOPS = frozenset(
-    "store branch filiale filialnummer filialnr filiaal filiaalnummer magasin boutique negozio "
-    "sucursal agencia agence agenzia oddział oddziału şube vestiging standort niederlassung "
+    "store branch filiale filialnummer filialnr filiaal filiaalnummer magasin boutique "
+    "negozio sucursal agencia agence agenzia oddział oddziału şube vestiging standort "
+    "niederlassung territory depot ward route tariff sic nace mcc drg icd rep broker kontor "
+    "avdeling avdelning pobočka provozovna myymälä филиал κατάστημα סניף 门店 kommun län "
     "geschäftsstelle succursale punto tienda loja winkel sklep магазин 店舗 店铺 매장".split()
 )
 PLACES = SHOPS | frozenset(
@@ -203,6 +206,6 @@ NO_CUSTOMER = re.compile(
     r"\b(zip|post|postal|postcode|plz|store|shop|branch|product|item|sku|article|stock|phone|fax"
     r"|telephone|mobile|郵便|邮编|邮政|우편|cep\b|kod pocztowy"
     r"|cap\b|npa\b|cp\b|posta\b|leitzahl|postleitzahl|artikel|filial|sucursal|agence|oddzia|şube"
-    r"|vestiging|店舗|商品)"
+    r"|vestiging|店舗|商品|postinumero|psč|irányítószám|индекс|τ ?κ\b|מיקוד|eircode)"
 )
 RECORD_WORDS = re.compile(r"\b(row|record|sl|s|sr|serial|sequence|seq|index|line|no|nr|trans)\b")
