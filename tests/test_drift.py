@@ -23,8 +23,10 @@ from segmentation.drift import (
     outliers_by_chance,
     stability_index,
 )
+from segmentation.expressions import columns_of
+from segmentation.features import build_features
 from segmentation.intake import open_table
-from segmentation.later_period import read_period
+from segmentation.later_period import drift_between_halves, read_period
 from segmentation.migration import follow_customers, migration_of
 from segmentation.scoring import Scorer, score_customers
 
@@ -61,6 +63,15 @@ def test_two_halves_of_a_table_have_no_drift(table):
         verdicts.append(drift.verdict)
         assert not drift.units
     assert verdicts.count("keep") >= 19
+
+
+def test_a_feature_that_is_the_same_in_a_whole_half_ends_no_run(holders):
+    customers = holders.customers.head(200).copy()
+    first = np.random.default_rng(3).permutation(200)[:100]
+    feature = KNOWN.features_with("segment")[0]
+    customers.loc[customers.index[first], [*columns_of(feature.formula)]] = 1.0
+    tables = (customers, build_features(customers, KNOWN), customers, KNOWN)
+    assert drift_between_halves(*tables, fills={}, k=2, seed=3).customers == 100
 
 
 @pytest.mark.parametrize("size", [100, 300, 1000])

@@ -257,6 +257,8 @@ def test_what_tables_are_taken_for(bring, table, value):
             for name in ("Τ.Κ.", "Postinumero", "ZIP+4", "Butiksnr", "İl Kodu")
         ),
         ("Territory", range(1, 80), "number", "dropped"),
+        ("called", 31_612_000_000 + np.arange(0, 9_000_000, 7919), "number", "dropped"),
+        ("capital", 31_612_000_000 + np.arange(0, 9_000_000, 10_000), "number", "segment"),
         ("店舗番号", range(1001, 1080, 7), "category", "describe"),
         ("Punto vendita", range(1001, 1080, 7), "category", "describe"),
         ("Oddział", range(1001, 1080, 7), "category", "describe"),

@@ -1124,6 +1124,26 @@ def test_names_that_stand_above_their_rows_are_to_be_filled_down(opened):
     assert "fill each name down" in caught.value.remedy
 
 
+def test_telephone_numbers_on_several_lines_are_whose_lines_they_are(opened):
+    text = lines(header="A,start,charge,B")
+    text = re.sub("K(\\d+)", r"31612000\1", text)
+    text = re.sub("sale", lambda at: f"3132{7_000_000 + 7919 * at.start() % 999_999}", text)
+    with pytest.raises(UserError, match="no column is recognised that says who bought") as caught:
+        opened(text)
+    assert '--role customer="A"' in caught.value.remedy
+
+
+def test_a_total_on_lines_of_several_statuses_counts_once(opened):
+    rows = [
+        (f"O{n}", who, day, amount + n / 100, status)
+        for n, (who, day, amount) in enumerate(BOUGHT)
+        for status in ("paid", "shipped")
+    ]
+    text = lines(rows=[], header="order_id,customer_id,date,order_total,order_status")
+    text += "".join(",".join(map(str, row)) + "\n" for row in rows)
+    assert worth(opened(text)[1]) == pytest.approx((3, 33.03, 33.03))
+
+
 def test_months_before_their_years_are_times(opened):
     text = lines(*((who, "2024-05-12", "7", "x") for who in WHO[:30]))
     text = re.sub(r"2024-0(\d)-1\d", r"0\1/2024", text)

@@ -260,8 +260,8 @@ def _count_odd(lines: Lines, text: str, number: str) -> tuple[int, int]:
 def _refuse_currencies(lines: Lines, column: str, signs: str = "[$€£¥₹]") -> None:
     """Refuse amounts beside which several signs of currencies stand."""
     sign = f"lower(regexp_extract({quoted(column)}, {literal(f'(?i:{signs})')}))"
-    query = f"{sign}, min({quoted(column)})", f"WHERE {sign} <> '' GROUP BY 1"
-    found = sorted(lines.ask(*query))
+    query = f"{sign}, min({quoted(column)})", f"WHERE {sign} <> '' GROUP BY 1 ORDER BY count(*), 1"
+    found = lines.ask(*query)  # the rarest, which is best left out, first
     if len({CURRENCIES[spelling] for spelling, _ in found}) > 1:
         raise UserError(
             f"the amounts in {quoted(column)} are in several currencies: "

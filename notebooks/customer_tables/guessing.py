@@ -189,6 +189,8 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
         return replace(base, kind="number", role="left out", why="a place on the map, no amount")
     if vocabulary.MODEL_OUTPUT.fullmatch(words):
         return replace(base, kind="number", role="left out", why="the output of a model")
+    if whole and not measured and _are_codes(values):
+        return replace(base, kind="number", why="whole numbers of one length, from 8 digits: codes")
     counted = whole and distinct == len(values) > 20 and high - low == distinct - 1
     unnamed = whole and distinct == len(values) and bool(UNNAMED.fullmatch(words))
     counted |= unnamed and values.is_monotonic_increasing  # some of its rows may be gone
@@ -243,6 +245,12 @@ def _guess_kind(words: str, tokens: set[str], values: pd.Series, kind: str, whol
     if (counts and tokens & vocabulary.COUNT) or (few and unnamed):
         return "count"
     return "money" if money and tokens & vocabulary.MONEY else "number"
+
+
+def _are_codes(values: pd.Series) -> bool:
+    """Whether whole numbers have as many digits as telephone numbers, all equally many."""
+    same = len(str(int(values.min()))) == len(str(int(values.max())))
+    return bool(values.min() >= 1e7 and same and (values % 10 == 0).mean() < 0.5)
 
 
 def _are_few(values: pd.Series) -> bool:

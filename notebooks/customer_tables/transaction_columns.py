@@ -53,6 +53,7 @@ ASIDE = set(  # words of what is no purchase, or a part of one
     "btw kdv fee fees commission shipping freight postage delivery handling versand tip tips "
     "discount discounts remaining outstanding limit".split()
 )
+LONG_CODE = 8  # digits from which a number on several rows stands for somebody
 MONTHS = re.compile("month|monat|mois|mes|mese|m[êe]s|maand|miesi[ąa]c|месяц|月|ay")
 NO_AMOUNT = frozenset(  # words of what is a number, and neither money nor pieces
     "day days dow weekday week hour hours month months year years age lat long latitude longitude "
@@ -327,7 +328,9 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
                 parts["order"] = document
             worth = "amount" not in lacking(parts) or likely["amount"]
             several = codes or _tell_months(lines)
-            if document or (worth and several and _tell_no_row_apart(lines)):
+            if document or (
+                worth and several and (_are_long(lines, codes) or _tell_no_row_apart(lines))
+            ):
                 raise _incomplete(lines, parts, lacking(parts))
     return None
 
@@ -502,6 +505,14 @@ def _codes_of_several(lines: Lines, likely: dict[str, list[str]]) -> list[str]:
     told = [alike.format(f"trim(CAST({quoted(code)} AS VARCHAR))") for code in codes]
     answers = lines.ask(", ".join(told))[0] if told else ()
     return [code for code, is_alike in zip(codes, answers, strict=True) if is_alike]
+
+
+def _are_long(lines: Lines, codes: list[str]) -> bool:
+    """Whether codes have as many digits as telephone numbers, or more."""
+    digits = [
+        f"min(length(regexp_replace(CAST({quoted(c)} AS VARCHAR), '\\D', '', 'g')))" for c in codes
+    ]
+    return bool(codes) and max(lines.ask(", ".join(digits))[0]) >= LONG_CODE
 
 
 def _tell_months(lines: Lines) -> bool:

@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from customer_tables.changes import Change
 from customer_tables.duckdb_cells import IN_PERCENT
-from customer_tables.duckdb_files import Lines, quoted
+from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
+from customer_tables.line_kinds import PURCHASE, kind_of
 from customer_tables.names import split_name
 from customer_tables.source import Source, answer, summands
 
@@ -166,12 +167,25 @@ def _look(
     return {c: facts for c, facts in found.items() if facts[0] >= ENOUGH}
 
 
+def _no_purchase(lines: Lines, source: Source, column: str) -> str:
+    """Return the expression of what a status says, the same for all kinds of purchases."""
+    text, given = f"CAST({quoted(column)} AS VARCHAR)", {w.casefold() for w in source.purchase}
+    cells = [cell for (cell,) in lines.ask(f"DISTINCT {text}") if cell]
+    bought = [c for c in cells if kind_of(column, c) == PURCHASE or c.strip().casefold() in given]
+    listed = ", ".join(map(literal, bought)) or "''"
+    return f"CASE WHEN {text} IN ({listed}) THEN '' ELSE {text} END"
+
+
 def _spread(lines: Lines, source: Source, shared: list[str], single: list[str]) -> Lines:
     """Return lines in which an order's columns hold for all of them, or for one of them."""
     if not shared and not single:
         return lines
     key, listed = _key(lines, source), []
-    told = [quoted(c) for c in summands(source.status) if c in lines.types and c not in shared]
+    told = [
+        _no_purchase(lines, source, c)
+        for c in summands(source.status)
+        if single and c in lines.types and c not in shared
+    ]
     for column, kind in lines.types.items():
         cell = quoted(column)
         if column in shared:

@@ -116,6 +116,11 @@ def fit_preparation(
     return Preparation(tuple(steps))
 
 
+def varying(features: pd.DataFrame, chosen: list[Feature]) -> list[Feature]:
+    """Return the features that differ among these customers, who may be a part of all."""
+    return [feature for feature in chosen if np.ptp(features[feature.name].to_numpy()) > 0]
+
+
 def distance_shares(matrix: pd.DataFrame) -> pd.Series:
     """Return the share of all squared distances between customers that each column carries."""
     variances = matrix.var(ddof=0)  # proportional to the squared differences over all pairs

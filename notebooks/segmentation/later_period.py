@@ -15,7 +15,7 @@ from segmentation import expressions
 from segmentation.claims import Claim, claim, stated
 from segmentation.dataset import AGGREGATED, DATA_FOLDER, Dataset, match_columns
 from segmentation.drift import GROWN, Drift, Period, compare_scored, refuse_units
-from segmentation.features import build_features, fit_preparation
+from segmentation.features import build_features, fit_preparation, varying
 from segmentation.intake import text_columns
 from segmentation.kmeans import fit_kmeans
 from segmentation.model import build_model, dataset_of
@@ -186,15 +186,17 @@ def drift_between_halves(
     """Fit segments on one half of the customers, and compare the other half with them.
 
     `fills` are what fills a gap in each column; `as_read` are columns as `build_model` takes them.
+    A feature that is the same in the whole half takes no part.
     """
     order = np.random.default_rng(seed).permutation(len(customers))[:MOST]
     first, second = (customers.index[half] for half in np.array_split(order, 2))
-    preparation = fit_preparation(features.loc[first], dataset.features_with("segment"))
-    matrix = preparation.transform(features.loc[first]).to_numpy()
+    half = features.loc[first]
+    preparation = fit_preparation(half, varying(half, dataset.features_with("segment")))
+    matrix = preparation.transform(half).to_numpy()
     centres = fit_kmeans(matrix, k, n_init=2, seed=seed).centres
     entries: list[dict[str, Any]] = [
         {"segment": s, "name": f"segment {s}", "slug": f"segment-{s}"} for s in range(1, k + 1)
     ]
-    training = (features.loc[first], as_read.loc[first])
+    training = (half, as_read.loc[first])
     model = build_model(dataset, fills, preparation, centres, entries, training)
     return compare_scored(model, Scorer(model).score(customers.loc[second]))
