@@ -249,6 +249,14 @@ def test_optional_parts_may_be_missing(tmp_path):
     assert "None" not in page.text
 
 
+@pytest.mark.parametrize("average", [True, False])
+def test_a_segment_without_traits_is_called_average_where_it_is(tmp_path, average):
+    content = report()
+    content["segments"][0] |= {"traits": [], "average": average}
+    page = assert_inert(build(tmp_path, **content))
+    assert ("About average in every feature." in page.main.text) == average
+
+
 @pytest.mark.parametrize("k", [1, 12])
 def test_one_segment_and_twelve_and_none_with_a_value(tmp_path, k):
     content = report() | {"values": [], "profile": [], "k": k}

@@ -45,6 +45,11 @@ SOLUTION = {
 }
 
 
+def test_a_segment_is_average_where_every_effect_is_small():
+    small = EFFECTS.clip(-0.24, 0.24)
+    assert summary.is_average(small, FEATURES) and not summary.is_average(EFFECTS, FEATURES)
+
+
 def test_traits_strongest_first_in_their_units():
     entries = summary.traits(EFFECTS, (LEVEL, LEVEL), (OVERALL, OVERALL), FEATURES[::-1])
     assert [entry["text"] for entry in entries] == [

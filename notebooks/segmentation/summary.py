@@ -100,6 +100,11 @@ Rules
 """
 
 
+def is_average(effects: pd.Series, chosen: list[Feature]) -> bool:
+    """Whether no feature sets a segment apart: all effects are below `naming.NOTABLE_EFFECT`."""
+    return all(abs(effects[f.name]) < NOTABLE_EFFECT for f in chosen)
+
+
 def traits(
     effects: pd.Series,
     typical: tuple[pd.Series, pd.Series],
