@@ -1124,6 +1124,11 @@ def test_names_that_stand_above_their_rows_are_to_be_filled_down(opened):
     assert "fill each name down" in caught.value.remedy
 
 
+def test_numbers_of_customers_lose_what_gaps_among_them_left_behind(opened):
+    text = re.sub(r"K(\d+)", lambda at: f"{int(at[1]) * 7}.0", lines())
+    assert {"0", "7", "413"} <= set(opened(text)[1].table["customer_id"])
+
+
 def test_telephone_numbers_on_several_lines_are_whose_lines_they_are(opened):
     text = lines(header="A,start,charge,B")
     text = re.sub("K(\\d+)", r"31612000\1", text)

@@ -86,7 +86,7 @@ def text_of(column: str, kind: str) -> str:
         return f"CAST({column} AS VARCHAR)"
     text = f"trim(CAST({column} AS VARCHAR))"
     # Whole numbers that had gaps among them were written by many programs as 17850.0.
-    whole = f"regexp_replace({text}, '^(\\d{{3,}})\\.0$', '\\1')"
+    whole = f"regexp_replace({text}, '^(\\d+)\\.0$', '\\1')"
     # Around identifiers, spreadsheets put ="..." or an apostrophe.
     bare = f"regexp_replace({text}, {literal(WRAPPED)}, '\\1\\2')"
     return (
