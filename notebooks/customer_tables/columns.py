@@ -67,6 +67,8 @@ LASTING = frozenset(
     "mean on online".split()
 )
 FEWEST_POINTS = 3  # of a scale
+FEWEST_NUMBERS = 10  # before the same text in all cells
+TAILED = rf"^(?:(?i:{SIGNS})\s*)?\d[\d.,' ]*(?P<tail>\D{{1,12}})$"
 NONE_OF_IT = (
     r"^(none|never|nothing|zero|nil|no|not at all|kein\w*|nie|niemals|null|nichts|aucune?|jamais|"
     r"rien|z[ée]ro|non|ningun[oa]|nunca|nada|cero|nessun[oa]?|mai|niente|nenhum[a]?|geen|nooit|"
@@ -257,6 +259,7 @@ def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     _take_off_arrows(column)
     _as_seconds(column, missing)
     _take_off_word(column, missing)
+    _take_off_tail(column, missing)
     numbers = parse_numbers(column.texts)
     numeric = column.rows(numbers.valid & ~missing)
     odd = ~(missing | numbers.valid | column.among(INFINITE))
@@ -313,6 +316,20 @@ def _take_off_arrows(column: Column) -> None:
         signed = pc.replace_substring_regex(column.texts, r"^▼\s*", "-")
         signed = pc.replace_substring_regex(signed, r"^▲\s*", "")
         column.texts = pc.if_else(pa.array(arrows), signed, column.texts)
+
+
+def _take_off_tail(column: Column, missing: np.ndarray) -> None:
+    """Take off what stands behind the only number of every cell: "$128.32/mo", "8,832/-"."""
+    texts = column.texts.filter(pa.array(~missing))
+    if len(texts) < FEWEST_NUMBERS or parse_numbers(texts).valid.any():
+        return
+    tails = pc.struct_field(pc.extract_regex(texts, TAILED), "tail")
+    if not tails.null_count and len(pc.unique(tails)) == 1:
+        tail = tails[0].as_py()
+        column.note(f"{tail.strip()} behind all numbers", ~missing, "taken off")
+        column.texts = pc.if_else(
+            pa.array(missing), column.texts, pc.utf8_slice_codeunits(column.texts, 0, -len(tail))
+        )
 
 
 def _take_off_word(column: Column, missing: np.ndarray) -> None:

@@ -57,7 +57,7 @@ LONG_CODE = 8  # digits from which a number on several rows stands for somebody
 MONTHS = re.compile("month|monat|mois|mes|mese|m[êe]s|maand|miesi[ąa]c|месяц|月|ay")
 NO_AMOUNT = frozenset(  # words of what is a number, and neither money nor pieces
     "day days dow weekday week hour hours month months year years age lat long latitude longitude "
-    "category occupation rank is".split()
+    "category occupation rank is km kwh min minutes gb mb kg litres liters".split()
 )
 PER_PIECE = {"price", "cost", "preis", "prix", "precio", "prezzo", "cena", "prijs"}
 PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
@@ -74,7 +74,7 @@ ASKED = {"customer": "who bought", "time": "when", "amount": "for how much"}
 NO_ROLES: Roles = MappingProxyType({})
 MEANINGS = ("purchase", "refund", "ignore")  # roles of cells, not of columns
 SALE = "invoice|order|basket|booking|reservation|transaction|trans|txn|trx|receipt|ticket|bill|"
-SALE += "purchase|sale|sales|inv"
+SALE += "purchase|sale|sales|inv|folio|docket|slip"
 NUMBER = "id|no|nr|nbr|num|number|key"
 # For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
 # The last lines of a part are of other languages.
@@ -106,7 +106,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(created|creation|payment|paid|settlement) ?(date|time|at)|document date|day|"
         r"order (purchase|approved) (timestamp|at)|"
         r"(placed|ordered|bought|sold|paid|completed|processed|booked|posted|invoiced) ?(at|on)",
-        r"((unix|epoch) ?)?(ts|time)|(billing|bill|invoice|accounting) ?(month|period)",
+        r"posted|((unix|epoch) ?)?(ts|time)|(billing|bill|invoice|accounting) ?(month|period)",
         r"(rechnungs|bestell?|kauf|bon|beleg|buchungs|faktura|factuur|order|aankoop)? ?datum|"
         r"date (de )?(la )?(facture|commande|achat|cde|vente|pi[eè]ce)|"
         r"aangemaakt( op)?|(erstellt|bestellt|gekauft|gebucht|bezahlt)( am)?",
