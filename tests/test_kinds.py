@@ -128,6 +128,7 @@ def test_what_a_line_is_decides_what_it_counts_for(opened, column, cell, expecte
         ("status", "not paid", ""),
         ("status", "partially refunded", ""),
         ("event", "purchase", "purchase"),
+        ("取引区分", "販売", "purchase"),
         ("event", "addtocart", "ignore"),
         ("estado", "Cancelado", "ignore"),
         ("stato", "consegnato", "purchase"),

@@ -156,6 +156,7 @@ ARTICLES = [f"{84000 + i}" + "A" * (i % 8 == 0) for i in range(80)]
         ),
         ("fee", [f"{n},832.00/-" for n in range(10, 40)], "number", None, "/- behind", 30),
         ("seat", [f"row {n}/a" for n in range(30)], "text", None, "", 0),
+        ("became_member_on", ["20231231", "20240101"] * 10, "date", None, "dates written as", 20),
         ("joined", ["20231231", "20240101"] * 10, "date", None, "dates written as", 20),
         ("joined", ["2024. 03. 04.", "2024. 3. 14"] * 10, "date", None, "", 0),
         ("joined", ["13. 1. 2024", "1. 12. 2024"] * 10, "date", None, "dates like", 20),

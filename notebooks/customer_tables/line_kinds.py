@@ -66,7 +66,7 @@ WORDS = {
     r"completad[oa]|entregue|vendita|venda|consegnat[oa]|spedit[oa]|pagat[oa]|completat[oa]|"
     r"verkoop|geleverd|verzonden|betaald|afgerond|zrealizowan[aey]|wysłan[aey]|opłacon[aey]|"
     r"tamamland[ıi]|teslim edildi|ödendi|оплачен[ао]?|выполнен[ао]?|доставлен[ао]?|отправлен[ао]?|"
-    r"已?(完成|付款|支付|发货|签收)|完了|発送済み?|支払済み?|(배송|결제|주문|거래)(중|완료)|구매확정)",
+    r"販売|売上|销售|판매|已?(完成|付款|支付|发货|签收)|完了|発送済み?|支払済み?|(배송|결제|주문|거래)(중|완료)|구매확정)",
 }
 # A refund written as a participle happened to the line itself: "refunded", "remboursé".
 BILLED = re.compile(r"((sales?|customer) )?(invoice[sd]?|charges?|bill(s|ed)?|sales?|purchases?)")

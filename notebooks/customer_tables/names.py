@@ -42,7 +42,7 @@ CODE_NAMES = re.compile(
 MEASURES = re.compile(r"(total|avg|average|mean|max|min|sum|count|num|no|nr|number)( of)? .+")
 DATE_NAMES = re.compile(
     r"(.+ )?(date|dt|day|datum|fecha|joined|since|birthday|birthdate|dob|timestamp|time|opened|"
-    r"registered|enrolled|created|updated)( .+)?"
+    r"registered|enrolled|created|updated|became .+ on)( .+)?"
 )
 MOMENTS = re.compile(
     r"(.+ )?(last|first|login|seen|active|activity|visit|purchase|order|sign ?up|ts|epoch|unix|at)"
