@@ -140,7 +140,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "quantity": (
         r"(ordered |order |prod(uct)? |line ?item )?(quantity|qty)( ordered)?|units( sold)?|"
         r"number of (items|units)|items",
-        r"(auftrags|bestell)?menge|anzahl|aantal|quantit[éeàa]|qt[ée]|cantidad|quantidade|ilość|adet|"
+        r"(auftrags|bestell)?menge|anzahl|aantal|quantit[éeàa]|qt[ée]|cantidad|quantidade|ilość|"
+        r"adet|"
         r"miktar|количество|数量",
     ),
     "price": (
