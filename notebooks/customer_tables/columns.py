@@ -292,7 +292,7 @@ def _dashes_as_zeros(column: Column) -> None:
 def _no_points(column: Column, missing: np.ndarray) -> np.ndarray:
     """Mark the one word, in any language, that stands beside the points of a scale from 1 on.
 
-    Who chose it gave none. A word for zero would be one, so a scale with such a word is left.
+    Those who chose it gave no point. A word for zero would be a point: such a column stays words.
     """
     points, words = column.matches(r"^(10|[1-9])$"), column.matches(r"^\p{L}\D*$") & ~missing
     scale = len(set(column.texts.filter(pa.array(points)).to_pylist())) >= FEWEST_POINTS

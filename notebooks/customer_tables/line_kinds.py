@@ -114,7 +114,8 @@ FLAG = re.compile(
     r"возврат|отмен[её]н[ао]?)s? ?"
     r"(at|on|date|time|flag|yn|ind|indicator|am|le|il|el|op|em|datum|tarihi|日)?"
 )
-# In a word of a cell of few: what lines are has to be known then, whatever the column is called.
+# How words begin that say that a purchase came to nothing: in a column of few different cells, of
+# any name, they make it known or asked what its lines are.
 HINT = re.compile(
     r"\b(cancel|storn|annul|anul|void|no ?show|refund|return|retour|rembours|reembols|rimbors|"
     r"devol|erstatt|r[üu]ck(gabe|send|erst)|terugbet|geretour|zwrot|zwr[óo]c|i̇?ade\b|i̇?ptal|"

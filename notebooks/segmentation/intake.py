@@ -120,7 +120,7 @@ def _asked_at_once(read: Callable[[Options, Roles], Found], settings: Mapping[st
         try:
             found = read(Options(**options), parse_roles(settings["roles"]))
         except UserError as error:
-            if error.answer or not any("purchase" in e.answer.get("roles", "") for e in asked):
+            if error.answer or not any("purchase=" in e.answer.get("roles", "") for e in asked):
                 asked.append(error)
             if not error.answer:
                 break
