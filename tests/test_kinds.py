@@ -1214,6 +1214,13 @@ def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label
         ({"RespID": np.arange(60) + 1000, "Household": 1 + np.arange(60) % 5}, "RespID"),
         ({"postcode": 2000 + np.arange(60) * 7 % 50}, None),
         ({"store_id": np.arange(60) % 9 + 100}, None),
+        *(  # a number of the rows hides no identifier that repeats
+            ({number: np.arange(60) + 1, who: 100 + np.arange(60) // 2}, who)
+            for number in ("rownames", "Sl_No", "Row ID", "index")
+            for who in ("id", "subject_id")
+        ),
+        ({"Sl_No": np.arange(60) + 1, "Customer Key": np.r_[100:157, 100:103]}, "Customer Key"),
+        ({"rowid": np.arange(60) + 1, "plan_id": 100 + np.arange(60) // 2}, "rowid"),
     ],
 )
 def test_what_tells_customers_apart(opened, columns, identifier):

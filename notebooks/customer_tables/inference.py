@@ -36,7 +36,7 @@ from customer_tables.names import full_name, split_name
 from customer_tables.roles import archetypes, count_days, give_roles
 from customer_tables.source import Roles, answer, unknown_role
 from customer_tables.table import with_full_names
-from customer_tables.transaction_columns import NO_ROLES, find_column
+from customer_tables.transaction_columns import NO_ROLES, PARTS, find_column
 
 SAMPLE_ROWS = 20_000
 NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in a distance
@@ -51,6 +51,7 @@ NO_GIVEN: Mapping[str, str] = MappingProxyType({})
 RFM = {"R": "Recency", "F": "Frequency", "M": "Monetary"}  # where there are all three
 AGO = re.compile(r"\b(since|ago|seit|depuis|hace|fa|geleden)\b")  # of those who never did: longest
 MOST_SUMMED = 60  # columns up to which sums are looked for
+CUSTOMERS = re.compile("|".join(PARTS["customer"]))
 
 
 def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
@@ -199,6 +200,7 @@ def _choose_identifier(reading: Reading, given: Collection[str] = ()) -> str | N
         # Far from unique, yet called after customers: one customer has several rows.
         main = of_customers and distinct < 0.9 * len(table)
         unique = distinct == len(table)
+        of_customers |= bool(CUSTOMERS.fullmatch(words))
         return main or unique, of_customers, not vocabulary.RECORD_WORDS.search(words)
 
     kinds = reading.kinds.items()
@@ -206,10 +208,20 @@ def _choose_identifier(reading: Reading, given: Collection[str] = ()) -> str | N
     found = [c for c in found if c not in given]  # for something else
     found = [c for c in found if not vocabulary.NO_CUSTOMER.search(split_name(c))]
     found = [c for c in found if rank(c)[1] or not names_groups(table[c])]
+    people = [c for c in found if rank(c)[1] or split_name(c) == "id"]
+    # Beside these, a number of the rows only hides that they repeat.
+    numbers = [c for c in found if people and c not in people and _counts_rows(table[c])]
+    found = [c for c in found if c not in numbers]
     best = max(found, key=rank, default=None)
-    if best and any(rank(best)[:2]):
+    if best and (numbers or any(rank(best)[:2])):
         return best
     return _find_codes(reading) or _find_names(reading) or best
+
+
+def _counts_rows(values: pd.Series) -> bool:
+    """Whether values are 0, 1, 2 ... or 1, 2, 3 ... from the first row to the last."""
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy()
+    return numbers[0] in (0, 1) and bool((numbers == numbers[0] + np.arange(len(numbers))).all())
 
 
 def _find_codes(reading: Reading) -> str | None:

@@ -200,7 +200,9 @@ PARTIAL_VALUES = (  # all spending: "spa spend" is only a part of what somebody 
     r"|(total|lifetime|annual|yearly) giving",
 )
 LENDING = re.compile(r"\b(loans?|credits|debts?|borrow\w*|instal\w*|interest rate|duration)\b")
-CUSTOMER_WORDS = re.compile(r"\b(customer|cust|client|user|member|household|account|holder)")
+CUSTOMER_WORDS = re.compile(
+    r"\b(customer|cust|client|user|member|household|account|holder|person|patient|subject|respondent)"
+)
 # What these tell apart are no customers.
 NO_CUSTOMER = re.compile(
     r"\b(zip|post|postal|postcode|plz|store|shop|branch|product|item|sku|article|stock|phone|fax"
