@@ -1016,6 +1016,34 @@ def test_days_in_two_ways_are_read_once_all_are_written_in_one(opened):
         assert worth(opened(text(way))[1]) == PLAIN
 
 
+@pytest.mark.parametrize("where", ["lines", "workbook", "customers"])
+def test_days_and_months_that_a_spreadsheet_swapped_are_read_from_the_source(opened, where):
+    days = pd.date_range("2024-01-01", periods=180, freq="2D")
+    swapped = [f"{d:%Y-%d-%m}" if d.day <= 12 else f"{d:%m/%d/%Y}" for d in days]
+
+    def text(days) -> str:
+        if where == "customers":
+            return table(180, joined=days)
+        return lines(rows=[(who, day, a) for (who, _, a), day in zip(BOUGHT, days, strict=True)])
+
+    def read(days):
+        if where != "workbook":
+            return opened(text(days))[1]
+        frame = pd.read_csv(io.StringIO(text(days)))
+        real = [pd.Timestamp(d) if "-" in d else d for d in frame["date"]]
+        (book := io.BytesIO()), frame.assign(date=real).to_excel(book, index=False)
+        return opened(book.getvalue(), name="t.xlsx")[1]
+
+    with pytest.raises(UserError, match="'0.*: a spreadsheet swapped day and month") as caught:
+        read(swapped)
+    assert caught.value.remedy.startswith("export the table again as CSV")
+    reading = read(days.strftime("%m/%d/%Y"))
+    joined = where == "customers"
+    assert list(reading.table["joined"]) == list(days) if joined else worth(reading) == PLAIN
+    mixed = read([f"{d:%Y-%m-%d}" if n % 90 else f"{d:%m/%d/%Y}" for n, d in enumerate(days)])
+    assert len(mixed.table) == (180 if joined else 60)
+
+
 def test_roles_reach_any_column_and_mistakes_are_named(opened):
     text = lines(header="wer,wann,wieviel,more")
     with pytest.raises(UserError, match="gives no role"):

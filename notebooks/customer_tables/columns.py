@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_tables.column import Column, Ways, tolerated
-from customer_tables.dates import ORDERS, as_dates, parse_dates, read_dates
+from customer_tables.dates import ORDERS, SWAPPED, UNOPENED, as_dates, parse_dates, read_dates
 from customer_tables.errors import UserError
 from customer_tables.names import (
     MOMENTS,
@@ -98,6 +98,9 @@ class _Open:
         Dates that cannot be read for certain stay text, with the reason, where that is allowed.
         """
         option, column = self.ways.option, self.column
+        if self.is_date and (swapped := self.found.swapped())[0].any():
+            both = " and ".join(map(column.quote, swapped))
+            raise column.refusal(f"dates in two ways, {both}: {SWAPPED}", swapped[0], UNOPENED)
         try:
             way = self.ways.settle(column, self.shown, given[option], settled[option])
             return self.read(column, self.found, self.missing, way)

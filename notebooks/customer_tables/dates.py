@@ -66,6 +66,12 @@ SINCE_1970 = {"seconds": 1, "milliseconds": 1_000}  # parts of a second
 MOMENTS = (315_532_800, 2_208_988_800)  # 1980 to 2040 in seconds since 1970
 EPOCH = r"([3-9]\d{8}|(1\d|2[01])\d{8}(\d{3}|\d{6})?)(\.\d+)?"  # of these years
 SPAN = (1900, 2100)
+SURE_SWAP = 10  # different dates and texts from which none is by chance on the other side of 12
+SWAPPED = "a spreadsheet swapped day and month in those that it took for dates"
+UNOPENED = (
+    "export the table again as CSV and give that file unopened; or bring this column into the "
+    "spreadsheet as text; or leave the column out of the file"
+)
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,20 @@ class Dates:
         month_first = numbers & (b > 12) & (a <= 12)
         either = numbers & ~day_first & ~month_first & (a != b)
         return {"dmy": day_first, "mdy": month_first, "either": either}
+
+    def swapped(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mark the dates that a spreadsheet made with day and month swapped, and what it left.
+
+        Of texts in the other country's order it takes 05/01/2024 for a date and leaves 01/14/2024:
+        no date has a day above 12 then, and every text has such a part.
+        """
+        left = (self.form == "numbers") & ~self.dotted
+        made = np.isin(self.form, ("iso", "day word", "word day")) | (self.dotted & self.valid)
+        above = np.fmax(self.parts["a"], self.parts["b"]) > 12
+        days = np.where(np.isnan(self.parts["day"]), self.parts["a"], self.parts["day"])
+        sure = min(made.sum(), left.sum()) >= SURE_SWAP
+        sure &= above[left].all() and (days[made] <= 12).all()
+        return made & sure, left & sure
 
 
 def parse_dates(texts: pa.StringArray) -> Dates:

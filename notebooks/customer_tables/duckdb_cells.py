@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from customer_tables.dates import EPOCH, ZONE, Dates, month_of, parse_dates
+from customer_tables.dates import EPOCH, SWAPPED, UNOPENED, ZONE, Dates, month_of, parse_dates
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import minor_unit, split_name
@@ -360,7 +360,7 @@ def count_zoned(lines: Lines, column: str) -> int:
 
 def _refuse_two_ways(lines: Lines, cell: str, seen: list[str], dates: Dates) -> None:
     """Refuse a column in which dates are written in two ways, with a cell of each."""
-    form = dates.form.copy()
+    form, swapped = dates.form.copy(), dates.swapped()[0].any()
     for order in ("dmy", "mdy"):
         form[dates.proof()[order]] = order
     ways = Counter(way for way in form if way)
@@ -374,9 +374,10 @@ def _refuse_two_ways(lines: Lines, cell: str, seen: list[str], dates: Dates) -> 
     counts = ", ".join(f"min(CAST({cell} AS VARCHAR)) FILTER ({start})" for start in starts)
     shown = [found or day for found, day in zip(lines.ask(counts)[0], firsts, strict=True)]
     raise UserError(
-        f"the dates in {cell} are written in two ways: {shown[0]!r} and {shown[1]!r}",
+        f"the dates in {cell} are written in two ways: {shown[0]!r} and {shown[1]!r}"
+        + (f": {SWAPPED}" if swapped else ""),
         where=f"{lines.name}, column {cell}{lines.line_of(shown[0])}{lines.line_of(shown[1])}",
-        remedy="write all of them in one way, best like 2024-12-31",
+        remedy=UNOPENED if swapped else "write all of them in one way, best like 2024-12-31",
     )
 
 
