@@ -1203,6 +1203,8 @@ def test_names_in_two_rows_as_pandas_writes_them(opened, plain):
         (False, "Total", "sum"),
         (False, "Ø Nord", "mean"),
         (True, "Region North", ""),  # nothing but a heading, beside a total at the end
+        (False, "Razem", "sum"),
+        (True, "Ergebnis", "sum"),
     ],
 )
 def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label, made):
@@ -1210,11 +1212,13 @@ def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label
     amounts, pieces = ["spend", "visits"], []
     for place in range(0, 60, 20):
         group = frame.iloc[place : place + 20]
-        row = pd.DataFrame({"customer_id": [f"{label} {place}"]})
+        row = pd.DataFrame({"customer_id": [f"{label} {'ABC'[place // 20]}"]})
         row = row.assign(**group[amounts].agg(made)) if made else row
         pieces += [row, group] if above else [group, row]
     if not made:
         pieces.append(pd.DataFrame({"customer_id": ["total all"], **frame[amounts].sum()}))
+    elif not above and made == "sum":
+        pieces.append(pd.DataFrame({"customer_id": ["Hela"], **frame[amounts].sum()}))
     text = pd.concat(pieces)
     _, reading = opened(text.to_csv(index=False))
     assert list(reading.table["customer_id"]) == list(frame["customer_id"])

@@ -25,6 +25,8 @@ from customer_tables.workbook import read_workbook
 
 LEVELS = 20  # rows a different cell, from which a column's cells are levels
 SUM_OR_MEAN = rf"(?i)^(?:.*[\s:-])?(?:{TOTAL}|{MEAN})(?:[^a-zà-ÿа-я\d_]|$)"
+SURE_DIGITS = 5  # in which numbers agree that are a sum by no chance
+SHORT_GROUP = 64  # rows among which the next sum is looked for first
 TWINS = "rows that repeat an earlier row"
 
 
@@ -161,6 +163,7 @@ def _find_sums(table: pd.DataFrame, kinds: dict[str, str]) -> np.ndarray:
             marked |= _are_sums(numbers.to_numpy(), called)
     if len(table) > 3 and numbers.iloc[-1].count() > 1 and labels.iloc[-1].isna().all():
         marked |= _are_sums(numbers.to_numpy(), np.arange(len(table)) == len(table) - 1)
+    marked[~marked] = _are_sums_unnamed(numbers[~marked].to_numpy(), labels[~marked])
     if marked.any() and table.shape[1] > 2:
         marked |= (table.notna().sum(axis=1) == 1).to_numpy() & labels.notna().any(axis=1)
     return marked
@@ -197,6 +200,45 @@ def _are_sums(numbers: np.ndarray, called: np.ndarray) -> np.ndarray:
                 enough = same.sum() >= there.sum() / (1 if by_chance else 2)
                 sums[row] |= enough and numbers[row][same].any()
     return sums
+
+
+def _are_sums_unnamed(numbers: np.ndarray, labels: pd.DataFrame) -> np.ndarray:
+    """Mark totals in any language: all their numbers are the sums of the rows above, or below.
+
+    These are the rows since the last total, or all ordinary ones. As no word proves it, the numbers
+    have `SURE_DIGITS` digits or more together, and no label of the row has one.
+    """
+    whole = (np.isnan(numbers) | (numbers == np.round(numbers))).all(axis=0)
+    size = np.nan_to_num(np.abs(numbers)) * np.where(whole, 1, 100)
+    possible = np.log10(np.maximum(size, 1)).sum(axis=1) >= SURE_DIGITS
+    for column in labels:
+        texts = labels.loc[possible, column].astype("str")
+        possible[possible] = ~texts.str.contains(r"\d", na=False)
+    sums = np.zeros(len(numbers), bool)
+    for way in (slice(None), slice(None, None, -1)):
+        if sums.any() or not possible.any():
+            break
+        rows, able, found = numbers[way], possible[way], sums[way]
+        start, width, most = 0, SHORT_GROUP, len(rows)
+        while start < most:
+            part = rows[start : start + width]
+            hits = _sum_above(part) & able[start : start + width]
+            hits &= np.arange(len(part)) > (not found.any())  # a group of one, beside others
+            if hits.any():
+                start, width = start + int(hits.argmax()) + 1, SHORT_GROUP
+                found[start - 1] = True
+            elif start + width >= most:
+                break
+            else:
+                width *= 4
+        found |= _sum_above(np.where(found[:, None], 0, rows)) & able & (np.arange(most) > 1)
+    return sums
+
+
+def _sum_above(rows: np.ndarray) -> np.ndarray:
+    """Mark the rows whose numbers are the sums of all rows above them."""
+    above = np.nancumsum(rows, axis=0) - np.nan_to_num(rows)
+    return (np.isnan(rows) | np.isclose(rows, above, rtol=1e-6, atol=5e-6)).all(axis=1)
 
 
 def _count_twins(table: pd.DataFrame) -> int:
