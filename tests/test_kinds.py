@@ -198,12 +198,79 @@ def test_which_way_an_amount_goes_is_asked(opened, column, words):
 def test_rows_that_may_be_purchases_say_which_options_settle_it(opened):
     text = lines(header="ki,mikor,mennyit,more")
     text = re.sub("K0(.)(.)", lambda at: f"Anna {'x' * int(at[1])}{'y' * int(at[2])}", text)
-    with pytest.raises(UserError, match="where rows are purchases, say whose") as caught:
+    with pytest.raises(UserError, match="says who bought, when and for how much") as caught:
         opened(text)
-    options = caught.value.remedy[caught.value.remedy.index("--role") :]
+    options = " ".join(re.findall('--role [^;]*"', caught.value.remedy))
     assert len(opened(text, *shlex.split(options))[1].table) == 60
-    with pytest.raises(UserError, match='whose: --role customer="COLUMN" --role time'):
+    with pytest.raises(UserError, match="says who bought, when and for how much"):
         opened(re.sub("sale", lambda at: f"goods {'z' * (at.start() % 37)}", text))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Kuitti,Pvm,Kello,Tuote,Summa",
+        "trip_id,picked up,tip,company,fare",
+        "rownames,arrival,lead time,meal,rate",
+        "column,Order Date,Quantity,Category,Sales",
+        "column,none,Quantity,Category,Sales",
+    ],
+)
+def test_rows_that_nobody_is_named_for_are_asked_about(opened, header):
+    names, numbers = header.split(","), np.arange(90)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(numbers * numbers, "h")
+    cells = [numbers + 1, days, 1 + numbers % 7, np.resize(["a", "b", "c"], 90), numbers / 3 + 0.45]
+    rows = pd.DataFrame(dict(zip(names, cells, strict=True)))
+    text = rows.drop(columns=["column", "none"], errors="ignore").to_csv(index=False)
+    with pytest.raises(
+        UserError, match=r"a line or a receipt.*\n.*\n.* if each row is a"
+    ) as caught:
+        opened(text)
+    option = re.search('--role value="[^"]*"', caught.value.remedy)[0]
+    known, reading = opened(text, *shlex.split(option))
+    assert known.origin.grain == "customer" and len(reading.table) == 90
+
+
+@pytest.mark.parametrize("header", ["customer,order,date,amount", "email,id,created_at,total"])
+def test_purchases_of_customers_who_seldom_come_back(opened, header):
+    numbers = np.arange(230)
+    who = [f"a{n % 200}@b.org" if "email" in header else f"C{n % 200}" for n in numbers]
+    days = pd.date_range("2024-01-01", periods=230, freq="3h")
+    rows = pd.DataFrame({"who": who, "order": 7000 + numbers, "day": days, "paid": 1 + numbers % 9})
+    _, reading = opened(f"{header}\n{rows.to_csv(index=False, header=False)}")
+    assert len(reading.table) == 200 and reading.table["orders"].sum() == 230
+    assert reading.table["net_value"].sum() == rows["paid"].sum()
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("customer_id,date,amount,behavior", ("buy", "pv", "cart")),
+        ("client,date,montant,évènement", ("achat", "vue", "panier")),
+        ("客户,时间,金额,行为类型", ("购买", "浏览", "加购")),
+        ("Kunde,Datum,Betrag,Ereignis", ("Kauf", "Ansicht", "Warenkorb")),
+    ],
+)
+def test_what_was_looked_at_is_not_bought(opened, header, words):
+    bought, *looked = words
+    text = lines(header=header).replace("sale", bought)
+    text += "".join(f"{who},{day},50,{word}\n" for who, day, _ in BOUGHT for word in looked)
+    assert worth(opened(text)[1]) == PLAIN
+
+
+def test_a_word_that_was_said_is_looked_for_in_any_column(opened):
+    text = lines(header="customer_id,date,amount,xx").replace("sale", "kjøpt")
+    text += "".join(f"{who},{day},50,sett\n" for who, day, _ in BOUGHT)
+    with pytest.raises(UserError, match="whose xx says 'sett'"):
+        opened(text, "--role", "purchase=kjøpt")
+    _, reading = opened(text, "--role", "purchase=kjøpt", "--role", "ignore=sett")
+    assert worth(reading) == PLAIN
+
+
+def test_cancellations_below_zero_are_taken_off(opened):
+    text = lines(header="customer_id,date,amount,type")
+    _, reading = opened(f"{text}K000,2024-05-01,-9,Cancellation\n")
+    assert reading.table["net_value"].sum() == sum(paid for *_, paid in BOUGHT) - 9
 
 
 def test_a_time_of_cancelling_leaves_an_order_out(opened):
@@ -1267,7 +1334,11 @@ def test_years_and_round_amounts_beside_a_date_are_no_customers_of_lines(opened)
     days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
     text = pd.read_csv(io.StringIO(table(born=born, jövedelem=income, kelt=days)))
     assert opened(text.to_csv(index=False))[0].origin.grain == "customer"
-    known, reading = opened(text.drop(columns="customer_id").to_csv(index=False))
+    text = text.drop(columns="customer_id").to_csv(index=False)
+    with pytest.raises(UserError, match="customer: no other column could be it") as caught:
+        opened(text)
+    option = caught.value.remedy[caught.value.remedy.index("--role value") :]
+    known, reading = opened(text, *shlex.split(option.partition(" if ")[0]))
     assert known.origin.grain == "customer" and len(reading.table) == 60
 
 

@@ -70,12 +70,10 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     Raises
     ------
     UserError
-        If rows are periods rather than customers, a role or its column is unknown, or fewer than
-        two columns of numbers are left to segment on.
+        If a role or its column is unknown, or fewer than two columns of numbers are left to
+        segment on.
     """
     given = _given_roles(reading, roles)
-    if not roles:
-        _refuse_periods(reading)
     guesses, table = count_days(guess_columns(reading, given), reading.table, given)
     if set(RFM) <= {guess.label for guess in guesses}:
         guesses = [replace(guess, label=RFM.get(guess.label, guess.label)) for guess in guesses]
@@ -96,7 +94,15 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
 
 
 def identified(reading: Reading, roles: Roles) -> Reading:
-    """Add a column of first and last names together, if only these tell customers apart."""
+    """Add a column of first and last names together, if only these tell customers apart.
+
+    Raises
+    ------
+    UserError
+        If rows are periods rather than customers.
+    """
+    if not roles:
+        _refuse_periods(reading)
     name = full_name(reading.table)
     if not name or "customer" in roles or _choose_identifier(reading):
         return reading

@@ -26,6 +26,7 @@ from customer_tables.words import NO, YES
 SAMPLE_ROWS = 200_000
 MOST_KINDS = 40  # different cells up to which a column can say what lines are
 FEW_KINDS = 12  # the same for a column whose name says nothing of the sort
+SPELT_OUT = 6  # answers to one question
 PURCHASE, REFUND, IGNORE = "purchase", "refund", "ignore"
 _THE = r"((wc|fully|successfully|order|payment|line|item|product|offer|transaction|event|is) )?"
 # What cells say, as lower-case words, some in six other languages. The first kind that fits.
@@ -39,7 +40,9 @@ WORDS = {
     r"(begin|start|initiate)(ed)? ?checkout|checkout ?(started|begun|initiated)|"
     r"(add(ed)? ?to ?|remove(d)? ?from ?|update )?(cart|basket|wish ?list|favou?rites)|"
     r"click(ed)?|impression|search|log ?in|log ?out|sign ?up|"
-    r"session( start)?|scroll|no ?show|visit(ed)?|browse|bookmark|"
+    r"session( start)?|scroll|no ?show|visit(ed)?|browse|bookmark|pv|cart|fav(ou?rite)?|"
+    r"ansicht|warenkorb|merkliste|vue|panier|vista|carrito|visualizzazione|carrello|"
+    r"点击|浏览|加购|收藏|"
     r"bounced|storniert|stornierung|abgebrochen|annul[ée]e?|annulation|annulering|cancelaci[óo]n|"
     r"cancelamento|anulaci[óo]n|annullamento|anulowani[ae]|cancelad[oa]|anulad[oa]|annullat[oa]|"
     r"cancellat[oa]|"
@@ -62,12 +65,12 @@ WORDS = {
     r"sales? receipt|transaction|charged?|earn(ed)?|accru(ed|al)|"
     r"rechnung|quittung|facture|factura|fattura|fatura|faktura|factuur|"
     r"sent for settle|cobrad[oa]|facturad[oa]|incassat[oa]|saldat[oa]|"
-    r"kauf|verkauf|versandt|versendet|geliefert|zugestellt|bezahlt|abgeschlossen|achat|vente|"
+    r"gekauft|kauf|verkauf|versandt|versendet|geliefert|zugestellt|bezahlt|abgeschlossen|achat|vente|"
     r"exp[ée]di[ée]e?|livr[ée]e?|pay[ée]e?|venta|compra|entregad[oa]|enviad[oa]|pagad[oa]|pag[oa]|"
     r"completad[oa]|entregue|vendita|venda|consegnat[oa]|spedit[oa]|pagat[oa]|completat[oa]|"
     r"verkoop|geleverd|verzonden|betaald|afgerond|zrealizowan[aey]|wysłan[aey]|opłacon[aey]|"
     r"tamamland[ıi]|teslim edildi|ödendi|оплачен[ао]?|выполнен[ао]?|доставлен[ао]?|отправлен[ао]?|"
-    r"販売|売上|销售|판매|已?(完成|付款|支付|发货|签收)|完了|発送済み?|支払済み?|(배송|결제|주문|거래)(중|완료)|구매확정)",
+    r"販売|売上|销售|购买|판매|已?(完成|付款|支付|发货|签收)|完了|発送済み?|支払済み?|(배송|결제|주문|거래)(중|완료)|구매확정)",
 }
 # A refund written as a participle happened to the line itself: "refunded", "remboursé".
 BILLED = re.compile(r"((sales?|customer) )?(invoice[sd]?|charges?|bill(s|ed)?|sales?|purchases?)")
@@ -99,7 +102,9 @@ INVOICES = frozenset("inv rg fac fact fa fv ft fs".split())
 STATE = re.compile(
     r"(e?stado|stato|[ée]tat|zustand|situa[çc][ãa]o|durum|stav|.*状态|.*状況)( d.+)?"
 )
-EVENT = re.compile(r"(event|action)( ?(type|name))?")
+EVENT = re.compile(
+    r"(event|action|behaviou?r|evento?|[ée]v[èé]nement|ereignis|行为)( ?(type|name|类型))?"
+)
 FLAG = re.compile(
     rf"(is |was |({OF_A_LINE}|item|product|article|goods|ticket|booking|reservation) )*"
     r"((date|datum|fecha|data|дата) (of |de (la )?|d |di |d[aeo] )?)?"
@@ -126,7 +131,7 @@ HINT = re.compile(
 )
 RARELY = 1 / 3  # of the lines, up to which a time may say that a purchase came to nothing
 # Which way an amount goes, as banks write it: only the user knows which one is a purchase.
-WAYS = frozenset("debit credit d c dr cr db soll haben s h".split())
+WAYS = frozenset("debit credit d c dr cr db soll haben s h 支出 收入 prijem vydaj".split())
 PAIRS = [{"s", "r"}, {"p", "r"}, {"i", "c"}, {"f", "a"}, {"f", "r"}]  # sales and returns, perhaps
 # What takes back what was agreed, or only promises it, and what stands beside it as bought.
 UNDONE = re.compile(r"churn|contraction|downgrade|downsell|cancell?ation|pledge")
@@ -135,7 +140,7 @@ AGREED = re.compile(
     r"renewal|cash|che(ck|que)|credit card|(one time )?(gift|donation)|pay( .+)?|payment"
 )
 WAY = re.compile(
-    r"(d c|dr ?cr|cr ?dr|dc|debit( or)? credit|credit( or)? debit|soll ?haben|s h)"
+    r"(d c|dr ?cr|cr ?dr|dc|debit( or)? credit|credit( or)? debit|soll ?haben|s h|收支)"
     r"( (indicator|ind|flag|code|mark|sign|type|kennzeichen|kz))?"
 )
 CURRENCY = re.compile(
@@ -208,6 +213,7 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
     counts = ", ".join(f"count(DISTINCT {_text(c)})" for c in free)
     distinct = dict(zip(free, sample.ask(counts)[0], strict=True))
     status, currency = [], source.currency
+    said = {normalise(word) for word in (*source.purchase, *source.refund)}
     for column in free:
         name = split_name(column)
         if GIVEN_BACK.fullmatch(name) and _refuse_given_back(sample, column):
@@ -221,7 +227,11 @@ def settle_line_kinds(lines: Lines, source: Source) -> Source:
         signs = {cell.strip().lower() for cell in cells}
         if CURRENCY.fullmatch(name) or (len(signs) > 1 and signs <= CURRENCIES.keys()):
             currency = currency or column
-        elif _undoes(cells) or (signs in PAIRS and TYPE.fullmatch(name)):
+        elif (
+            _undoes(cells)
+            or (signs in PAIRS and TYPE.fullmatch(name))
+            or said & set(map(normalise, cells))
+        ):
             status.append(column)
         elif (
             len(signs) > 1
@@ -357,6 +367,10 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
                 action = "taken off the value; no purchase"
             elif kind == REFUND:
                 kind, action = IGNORE, "left out: bought and given back"
+            elif cell.strip().casefold() not in given and _are_below_zero(
+                lines, source, column, cell
+            ):
+                kind, action = REFUND, "taken off the value: below zero"
             conditions[kind].append(f"{_text(column)} = {literal(cell)}")
             changes.append(Change(f"lines that say {cell.strip()[:40]!r}", column, count, action))
         if unknown:
@@ -375,6 +389,15 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
         conditions[IGNORE] += [says for says, _ in left]
         changes += [change for _, change in left]
     return {kind: " OR ".join(says) or "false" for kind, says in conditions.items()}, changes
+
+
+def _are_below_zero(lines: Lines, source: Source, column: str, cell: str) -> bool:
+    """Whether all amounts of lines that say something are: they reverse what was bought before."""
+    if not source.amount:
+        return False
+    paid = f"trim(CAST({quoted(summands(source.amount)[0])} AS VARCHAR))"
+    below = f"bool_and(regexp_matches({paid}, '^[(-]|-$'))"
+    return bool(lines.ask(below, f"WHERE {_text(column)} = {literal(cell)}")[0][0])
 
 
 def require_words(lines: Lines, source: Source, roles: Roles) -> None:
@@ -546,10 +569,11 @@ def _unknown(column: str, cells: Iterable[tuple[str, int]], name: str) -> UserEr
     shown = [(cell.strip()[:40], lines) for cell, lines in cells][:MOST_KINDS]
     said = joined([f"{cell!r} ({counted(lines, 'line')})" for cell, lines in shown])
     first = shown[0][0]
+    bought = " ".join(f'--role purchase="{cell}"' for cell, _ in shown[:SPELT_OUT])
     return UserError(
         f"it is not known whether a line was bought whose {column} says {said}",
         where=f"{name}, column {column!r}",
-        remedy=f'say so for each: --role purchase="{first}", --role refund="{first}" or '
+        remedy=f'say so for each: {bought}, --role refund="{first}" or '
         f'--role ignore="{first}" (no purchase); --role ignore="{column}" counts all lines',
         answer=answer(purchase=[cell.strip() for cell, _ in cells]),
     )

@@ -42,7 +42,6 @@ from customer_tables.vocabulary import (
 
 MOST_DISTINCT = 0.8  # customers a row up to which several rows share a customer
 FEW = 20  # customers below which a repeated word is no customer
-LEAST_ORDERS = 0.02  # orders a row from which a column tells orders apart
 PROVING_ROWS, MOST_AMOUNTS = 1_000, 12  # by which a product of two others is found, and among
 OFFERED_ROWS, JUDGED = 20_000, 500  # by which columns are offered for a role, and cells of them
 ENOUGH = 30  # customers with more than one order, by whom a column is judged
@@ -52,6 +51,13 @@ ASIDE = set(  # words of what is no purchase, or a part of one
     "balance saldo solde refund refunded refunds tax taxes vat gst cgst sgst igst tva iva mwst ust "
     "btw kdv fee fees commission shipping freight postage delivery handling versand tip tips "
     "discount discounts remaining outstanding limit".split()
+)
+OF_WHO = re.compile(  # times of customers
+    rf"({LIBRARY['roles']['joined']['certain']}|{LIBRARY['roles']['last_active']['certain']}"
+    r"|.*\b(birth|dob|customer|last|since)\b.*)"
+)
+ROW_NUMBER = re.compile(
+    r"(row|index|serial|sl|s|sr|seq)( ?(no|nr|num|number|id|names?))?|unnamed 0"
 )
 LONG_CODE = 8  # digits from which a number on several rows stands for somebody
 MONTHS = re.compile("month|monat|mois|mes|mese|m[êe]s|maand|miesi[ąa]c|месяц|月|ay")
@@ -76,6 +82,9 @@ MEANINGS = ("purchase", "refund", "ignore")  # roles of cells, not of columns
 SALE = "invoice|order|basket|booking|reservation|transaction|trans|txn|trx|receipt|ticket|bill|"
 SALE += "purchase|sale|sales|inv|folio|docket|slip"
 NUMBER = "id|no|nr|nbr|num|number|key"
+DONE = re.compile(  # what a number is of
+    rf"({SALE}|trip|ride|case|check|session|opportunity|event|call|shipment|delivery)\b"
+)
 # For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
 # The last lines of a part are of other languages.
 PARTS: dict[str, tuple[str, ...]] = {
@@ -298,7 +307,8 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
         parts = match_parts(lines.types, roles)
         missing, who = lacking(parts), parts.get("customer", "")
         if "customer" not in roles and "order" in parts:
-            who = parts["customer"] = _of_several_orders(lines, parts) or who
+            who = _of_several_orders(lines, parts) or who
+            parts |= {"customer": who} if who else {}
         told = roles.keys() & {"time", "amount", "quantity", "price"}
         if not missing and (
             told or who == match_parts(lines.types).get("order")
@@ -310,6 +320,8 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
             if customers >= MOST_DISTINCT * rows:
                 if not missing and customers >= FEW and 2 * rows <= every:
                     raise _with_gaps(lines, who)
+                if not missing and _are_seldom(lines, parts):
+                    return _settled(lines, parts, roles)
                 return None
             if not missing:
                 _refuse_namesakes(lines, parts, roles)
@@ -317,23 +329,41 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
             if customers >= FEW and not _other_customers(lines, parts):
                 raise _incomplete(lines, parts, missing)
         elif (likely := offers(lines, parts))["time"] or "time" in parts or _tell_months(lines):
-            if (
-                ("order" in parts and _are_receipts(lines, parts))
-                or _are_lines(lines, parts, likely)
-                or _are_sales(lines, parts)
-            ):
-                raise _incomplete(lines, parts, missing)
             codes = _codes_of_several(lines, likely)
             if document := _of_one_time(lines) or _rising_with_time(lines, parts, likely, codes):
                 parts = {part: name for part, name in parts.items() if name != document}
                 parts["order"] = document
             worth = "amount" not in lacking(parts) or likely["amount"]
             several = codes or _tell_months(lines)
-            if document or (
-                worth and several and (_are_long(lines, codes) or _tell_no_row_apart(lines))
-            ):
+            apart = _are_long(lines, codes) or _tell_no_row_apart(lines)
+            if document or (worth and several and apart) or _are_lines(lines, parts, likely):
                 raise _incomplete(lines, parts, lacking(parts))
     return None
+
+
+def require_customers(lines: Lines, roles: Roles) -> None:
+    """Ask whose rows are that no column distinguishes, beside pieces or a time and an amount.
+
+    In any language, such rows are what somebody did rather than who somebody is.
+
+    Raises
+    ------
+    UserError
+        If rows are that.
+    """
+    parts = match_parts(lines.types, roles)
+    if "customer" in parts or roles.keys() & (OF_CUSTOMERS - {*ROLES}):
+        return
+    with suppress(duckdb.Error):
+        known = {"product", "category", "order"} & set(parts)
+        likely = offers(lines, {part: parts[part] for part in known})
+        times = likely["time"] or "time" in parts
+        if "order" not in parts:
+            times = [c for c in likely["time"] if not OF_WHO.fullmatch(split_name(c))]
+        sold = "quantity" in parts and {"product", "category"} & set(parts)
+        worth = {"amount", "price"} & set(parts) or likely["amount"]
+        if (times or sold) and worth and not _tell_rows_apart(lines, parts):
+            raise _incomplete(lines, parts, lacking(parts))
 
 
 def _of_several_orders(lines: Lines, parts: dict[str, Any]) -> str:
@@ -453,6 +483,20 @@ def complete(lines: Lines, source: Source, roles: Roles = NO_ROLES) -> Source:
     return settle_line_kinds(lines, source)
 
 
+def _are_seldom(lines: Lines, parts: dict[str, Any]) -> bool:
+    """Whether rows are purchases of customers who seldom come back.
+
+    Most rows have an order of their own then, or one customer in twenty has several times.
+    """
+    who, when = quoted(parts["customer"]), quoted(parts["time"])
+    order = quoted(parts.get("order", parts["customer"]))
+    counts = f"count(*), count(DISTINCT {who}), count(DISTINCT concat_ws('|', {who}, {when}))"
+    rows, customers, times, orders = lines.ask(f"{counts}, count(DISTINCT {order})")[0]
+    numbered = order != who and orders >= MOST_DISTINCT * rows
+    numbered = numbered and not OF_WHO.fullmatch(split_name(parts["time"]))
+    return rows >= FEW and (numbered or times - customers > (1 - CONSTANT) * customers)
+
+
 def _other_customers(lines: Lines, parts: dict[str, Any]) -> list[str]:
     """Return the columns that tell every row apart and are called after customers."""
     if parts["customer"] == full_name(lines.types):  # namesakes
@@ -472,12 +516,14 @@ def _customer_codes(lines: Lines) -> set[str]:
     return {c for c, w in words.items() if not NO_CUSTOMER.search(w) and not RECORD_WORDS.search(w)}
 
 
-def _are_receipts(lines: Lines, parts: dict[str, Any]) -> bool:
-    """Whether rows are distinguished by receipts or orders, and nothing else could be customers."""
-    if _customer_codes(lines) - {parts["order"], parts.get("product")}:
-        return False
-    rows, orders = lines.ask(f"count(*), count(DISTINCT {quoted(parts['order'])})")[0]
-    return orders >= max(FEW, LEAST_ORDERS * rows)
+def _tell_rows_apart(lines: Lines, parts: dict[str, Any]) -> bool:
+    """Whether a column of identifiers does so that are of nothing done, sold or numbered."""
+    codes = [c for c in lines.types if is_identifier_name(c) and c not in parts.values()]
+    words = {c: split_name(c) for c in codes}
+    codes = [c for c in codes if not NO_CUSTOMER.search(words[c]) and not DONE.match(words[c])]
+    codes = [c for c in codes if "order" not in parts or not RECORD_WORDS.search(words[c])]
+    codes = [c for c in codes if not ROW_NUMBER.fullmatch(words[c])]
+    return any(_is_unique(lines, code) for code in codes)
 
 
 def _are_lines(lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]]) -> bool:
@@ -527,20 +573,6 @@ def _tell_no_row_apart(lines: Lines) -> bool:
     whole = "count(DISTINCT {0}) = count(*) AND NOT bool_or(regexp_matches({0}, '[0-9][.,:][0-9]'))"
     told = (whole.format(f"CAST({quoted(c)} AS VARCHAR)") for c in lines.types)
     return not any(lines.ask(", ".join(told))[0])
-
-
-def _are_sales(lines: Lines, parts: dict[str, Any]) -> bool:
-    """Whether rows are distinguished by a time of day alone, beside an amount or a price."""
-    if "time" not in parts or not {"amount", "price"} & set(parts):
-        return False
-    when = quoted(parts["time"])
-    text = f"CAST({when} AS VARCHAR)"
-    clock = f"contains({text}, ':') AND NOT regexp_full_match({text}, '.*00:00(:00)?')"
-    counts = f"count(*), count(*) FILTER ({clock}), approx_count_distinct({when})"
-    rows, timed, times = lines.ask(counts)[0]
-    codes = [column for column in lines.types if is_identifier_name(column)]
-    most = MOST_DISTINCT * rows
-    return min(timed, times) >= most and not any(_is_unique(lines, code) for code in codes)
 
 
 def _of_one_time(lines: Lines) -> str:
@@ -725,6 +757,7 @@ def _products(columns: dict[str, Sequence[Any]]) -> set[str]:
         for column, paid in numbers.items()
         for one, other in combinations([n for c, n in numbers.items() if c != column], 2)
         if np.isclose(paid, one * other, rtol=0.01).mean() > CONSTANT > (one == 1).mean()
+        and (paid != 0).mean() > 0.5
     }
 
 
@@ -741,7 +774,9 @@ def _are_numbers_of_people(distinct: pa.StringArray, rows: int) -> bool:
     bare = [text.removeprefix("+") for text in distinct.to_pylist()]
     lengths = {len(text) for text in bare}
     same = len(lengths) == 1 and min(lengths) >= 4 and all(text.isdigit() for text in bare)
-    return same and FEW <= len(distinct) < MOST_DISTINCT * rows
+    years = all(re.fullmatch("(19|20)..", text) for text in bare)
+    amounts = sum(text.endswith("0") for text in bare) >= 0.5 * len(bare)
+    return same and not years and not amounts and FEW <= len(distinct) < MOST_DISTINCT * rows
 
 
 def find_descriptors(lines: Lines, source: Source) -> Source:

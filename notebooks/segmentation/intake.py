@@ -33,6 +33,7 @@ from customer_tables.transaction_columns import (
     find_column,
     find_descriptors,
     find_transactions,
+    require_customers,
 )
 from customer_tables.transactions import aggregate
 from segmentation import session
@@ -153,9 +154,11 @@ def _guess(
             return reading, describe_transactions(
                 reading.table, source, reading.source, name, guesses
             )
-    _refuse_people(people)
-    reading = read_table(path, options, text_columns=roles.get("customer", ()), lenient=True)
-    reading = identified(reading, roles)
+        _refuse_people(people)
+        reading = read_table(path, options, text_columns=roles.get("customer", ()), lenient=True)
+        reading = identified(reading, roles)
+        if lines:
+            require_customers(lines, roles)
     return reading, infer_dataset(reading, name, roles)
 
 
