@@ -1292,6 +1292,10 @@ def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label
     assert [c.rows for c in reading.changes if "sums or means" in c.what] == [len(text) - 60]
 
 
+GROWN = np.r_[7, 45, 388, 1_203 + 1499 * np.arange(57)][::-1]  # numbers of 1 to 5 digits
+SPENT = np.round(np.random.default_rng(4).lognormal(4, 1, 60), 2)
+
+
 @pytest.mark.parametrize(
     ("columns", "identifier"),
     [
@@ -1306,7 +1310,13 @@ def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label
         ({"remark": [f"{i} times she asked us for a price" for i in range(60)]}, None),
         ({"a": [f"Ann {i}" for i in range(60)], "b": [f"Lee {i}" for i in range(60)]}, None),
         ({"Абонент": 1_000_000 + np.arange(60) * 7919 % 471_000}, "Абонент"),
-        ({"доход": np.random.default_rng(1).lognormal(13, 0.1, 60).round() + 5e5}, None),
+        (
+            {
+                "spend": SPENT,
+                "доход": np.random.default_rng(1).lognormal(13, 0.1, 60).round() + 5e5,
+            },
+            None,
+        ),
         ({"Nº socio": np.arange(1, 61)}, "Nº socio"),
         ({"Clave": 1 + np.arange(60) * 7 % 60}, "Clave"),
         ({"Clave": np.arange(60, 0, -1)}, None),
@@ -1320,10 +1330,31 @@ def test_sums_means_and_headings_of_groups_are_no_customers(opened, above, label
         ),
         ({"Sl_No": np.arange(60) + 1, "Customer Key": np.r_[100:157, 100:103]}, "Customer Key"),
         ({"rowid": np.arange(60) + 1, "plan_id": 100 + np.arange(60) // 2}, "rowid"),
+        # Whole numbers of any length in the first column, or running from another start than 1.
+        ({"Firma": GROWN}, "Firma"),
+        ({"Firma": GROWN, "jövedelem": GROWN * 3 + 1}, None),
+        *(({name: GROWN}, None) for name in ("Umsatz", "recency", "km", "Geburtsjahr", "points")),
+        ({"spend": SPENT, "resp": np.arange(100, 160)}, "resp"),
+        ({"spend": SPENT, "rok": np.arange(1960, 2020)}, None),
+        # Words for customers as in transactions, also where they repeat.
+        *(
+            ({"spend": SPENT, who: numbers}, who)
+            for who in ("Kunde", "klant", "Debitor", "donor", "客户", "Kontonummer", "IDpol")
+            for numbers in (GROWN, np.r_[GROWN[:50], GROWN[:10]])
+        ),
+        ({"rownames": np.arange(60) + 1, "klant": np.r_[GROWN[:50], GROWN[:10]]}, "klant"),
+        ({"spend": SPENT, "visitor": np.arange(60) % 5}, None),
+        ({"huisnummer": np.arange(60) % 23}, None),
+        (
+            {"mobile_number": [f"+49 170 {i:07d}" for i in 7919 * GROWN % 9_000_000]},
+            "mobile_number",
+        ),
+        ({"mobile_number": 7_000_000_000 + 7919 * GROWN}, "mobile_number"),
     ],
 )
 def test_what_tells_customers_apart(opened, columns, identifier):
-    text = pd.read_csv(io.StringIO(table(**columns))).drop(columns="customer_id")
+    frame = pd.read_csv(io.StringIO(table(**columns)))
+    text = frame[[*columns, *frame.columns.difference([*columns, "customer_id"])]]
     known, _ = opened(text.to_csv(index=False))
     assert (known.id.found_as[0] if known.id else None) == identifier
 

@@ -30,6 +30,7 @@ SENSITIVE = "sensitive: describes, and stays out of the distance"
 OUTCOME = "an outcome: makes and describes no segment; segments are held against it"
 UNNAMED = re.compile(r"(unnamed|column|index|x)?( \d+)?")  # a column that somebody else named
 EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
+PHONES = re.compile("phone|mobile|fax|telefon|msisdn|handy|celular|téléphone|teléfono")
 PHONE = r"^\+?[\d\s()/.-]{7,20}$"
 
 
@@ -138,7 +139,7 @@ def names_groups(values: pd.Series) -> bool:
 def _find_identity(words: str, values: pd.Series, kind: str) -> str:
     """Say why a column could tell who somebody is; nothing where it could not."""
     numeric = kind in ("number", "money", "share", "empty")
-    phone = re.search("phone|mobile|fax", words)
+    phone = PHONES.search(words)
     if kind == "yes_no" or (numeric and not phone):
         return ""
     if phone and names_groups(values) and not values.astype("str").str.contains(r"\d").any():
@@ -198,7 +199,11 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     if vocabulary.RECORD_WORDS.search(words):
         measured = set()
     if counted and not measured and (low <= 1 or ordered):
-        why = "counts the rows: a record number" if ordered else "each whole number once: a code"
+        why = (
+            "counts the rows: a record number"
+            if ordered and low <= 1
+            else "each whole number once: a code"
+        )
         return replace(base, why=why)
     years = whole and YEARS[0] <= low and high <= YEARS[1]
     if years and (tokens & vocabulary.YEARS or low >= 1900):

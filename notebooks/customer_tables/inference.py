@@ -24,7 +24,10 @@ from customer_tables.description import dataset_toml
 from customer_tables.errors import UserError
 from customer_tables.guessing import (
     EMAIL,
+    PHONE,
+    PHONES,
     SENSITIVE,
+    YEARS,
     Guess,
     free_name,
     guess_column,
@@ -36,7 +39,13 @@ from customer_tables.names import full_name, split_name
 from customer_tables.roles import archetypes, count_days, give_roles
 from customer_tables.source import Roles, answer, unknown_role
 from customer_tables.table import with_full_names
-from customer_tables.transaction_columns import NO_ROLES, PARTS, find_column
+from customer_tables.transaction_columns import (
+    NO_AMOUNT,
+    NO_CODE,
+    NO_ROLES,
+    PARTS,
+    find_column,
+)
 
 SAMPLE_ROWS = 20_000
 NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in a distance
@@ -45,13 +54,15 @@ AMOUNTS = ("money", "count", "number")
 REGULAR = 1.2  # how much longer than the shortest the longest of equal periods may be: months
 FEW_PRODUCTS = 3  # columns of yes and no from which their number says how much customers have
 FEW_CODES = 20  # rows from which distinct codes tell customers apart
+MANY_CODES = 300  # the same for numbers that may be anything
 MOST_WORDS = 6  # of a name; remarks have more
-NO_CODE = r"[\s@]|^$"  # names, addresses and texts have spaces
+SPACED = r"[\s@]|^$"  # names, addresses and texts have spaces
 NO_GIVEN: Mapping[str, str] = MappingProxyType({})
 RFM = {"R": "Recency", "F": "Frequency", "M": "Monetary"}  # where there are all three
 AGO = re.compile(r"\b(since|ago|seit|depuis|hace|fa|geleden)\b")  # of those who never did: longest
 MOST_SUMMED = 60  # columns up to which sums are looked for
 CUSTOMERS = re.compile("|".join(PARTS["customer"]))
+NO_CODES = NO_CODE | NO_AMOUNT | vocabulary.NO_MONEY  # words of numbers that are no codes
 
 
 def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
@@ -198,30 +209,37 @@ def guess_columns(reading: Reading, given: Mapping[str, str] = NO_GIVEN) -> list
 
 def _choose_identifier(reading: Reading, given: Collection[str] = ()) -> str | None:
     """Return the column that tells customers apart: unique, and called after customers."""
-    table = reading.table
+    table, kinds = reading.table.drop(columns=[*given]), reading.kinds  # those are something else
 
-    def rank(column: str) -> tuple[bool, bool, bool]:
+    def rank(column: str) -> tuple[bool, ...]:
         words, distinct = split_name(column), table[column].nunique()
-        of_customers = bool(vocabulary.CUSTOMER_WORDS.search(words))
+        of_customers = vocabulary.CUSTOMER_WORDS.search(words) or CUSTOMERS.fullmatch(words)
         # Far from unique, yet called after customers: one customer has several rows.
         main = of_customers and distinct < 0.9 * len(table)
         unique = distinct == len(table)
-        of_customers |= bool(CUSTOMERS.fullmatch(words))
-        return main or unique, of_customers, not vocabulary.RECORD_WORDS.search(words)
+        no_record = not vocabulary.RECORD_WORDS.search(words)
+        return bool(main or unique), bool(of_customers), unique, kinds[column] == "id", no_record
 
-    kinds = reading.kinds.items()
-    found = [c for c, kind in kinds if kind == "id" and table[c].notna().mean() > 0.5]
-    found = [c for c in found if c not in given]  # for something else
+    found = [c for c in table if kinds[c] == "id" or _holds_customers(table[c], kinds[c])]
+    found = [c for c in found if table[c].notna().mean() > 0.5]
     found = [c for c in found if not vocabulary.NO_CUSTOMER.search(split_name(c))]
     found = [c for c in found if rank(c)[1] or not names_groups(table[c])]
     people = [c for c in found if rank(c)[1] or split_name(c) == "id"]
     # Beside these, a number of the rows only hides that they repeat.
     numbers = [c for c in found if people and c not in people and _counts_rows(table[c])]
-    found = [c for c in found if c not in numbers]
-    best = max(found, key=rank, default=None)
+    best = max((c for c in found if c not in numbers), key=rank, default=None)
     if best and (numbers or any(rank(best)[:2])):
         return best
-    return _find_codes(reading) or _find_names(reading) or best
+    return _find_codes(table, kinds) or _find_names(table, kinds) or best
+
+
+def _holds_customers(values: pd.Series, kind: str) -> bool:
+    """Whether texts or whole numbers, called as customers are in transactions, are of many."""
+    words, known = split_name(str(values.name)), values.dropna()
+    named = CUSTOMERS.fullmatch(words) and not vocabulary.PERSONAL.fullmatch(words)
+    if not named or kind not in ("number", "text") or known.nunique() <= len(values) / 10:
+        return False
+    return kind == "text" or bool((known == known.round()).all() and known.min() >= 0)
 
 
 def _counts_rows(values: pd.Series) -> bool:
@@ -230,58 +248,67 @@ def _counts_rows(values: pd.Series) -> bool:
     return numbers[0] in (0, 1) and bool((numbers == numbers[0] + np.arange(len(numbers))).all())
 
 
-def _find_codes(reading: Reading) -> str | None:
+def _find_codes(table: pd.DataFrame, kinds: Mapping[str, str]) -> str | None:
     """Return a column of distinct codes, one a row, whatever its name and script.
 
-    A text column, or one of whole numbers whose name is of no amount: those from 0 or 1 on in
-    another order than the rows'; the first column where they have equally many digits, any other
-    where these are six or more, spread evenly.
+    A text column, or one of whole numbers whose name is of no amount: running ones but for those
+    that count the rows; the first column where they have equally many digits, or no other has
+    distinct ones; any other where they are spread evenly and have six digits or more, or no other
+    column of many rows has distinct ones.
     """
-    table = reading.table
-    for place, (column, kind) in enumerate(reading.kinds.items()):
-        values, words = table[column], set(split_name(column).split())
-        if len(table) < FEW_CODES or values.isna().any() or not values.is_unique:
-            continue
-        whole = kind == "number" and (values == values.round()).all()
-        texts = (values.astype("int64") if whole else values).astype("str")
+    if len(table) < FEW_CODES:
+        return None
+    different = [c for c in table if table[c].notna().all() and table[c].is_unique]
+    wholes = [c for c in different if kinds[c] == "number" and (table[c] % 1 == 0).all()]
+    for column in different:
+        values, name = table[column], split_name(column)
+        texts = (values.astype("int64") if column in wholes else values).astype("str")
         outlines = texts.str.replace(r"[^\W\d_]", "A", regex=True).replace(r"\d", "9", regex=True)
         first = outlines.iloc[0]
         alike = (outlines == first).all() and "A" in first and "@" not in first  # "K 001"
-        is_code = alike or not texts.str.contains(NO_CODE).any()
+        is_code = alike or not texts.str.contains(SPACED).any()
         is_code &= texts.str.contains(r"\d").all()
-        name = split_name(column)
         other = vocabulary.PERSONAL.fullmatch(name) or vocabulary.NO_CUSTOMER.search(name)
-        if kind in ("text", "id") and is_code and not other:
+        if kinds[column] in ("text", "id") and is_code and not other:
             return column
-        amounts = vocabulary.MONEY | vocabulary.COUNT | vocabulary.SCORES | vocabulary.INCOME
-        digits = texts.str.fullmatch(r"[1-9]\d{3,}").all() and (outlines == first).all()
-        if not whole or words & amounts:
+        if column not in wholes or set(name.split()) & NO_CODES or measures_time(name):
             continue
-        ordered = values.is_monotonic_increasing or values.is_monotonic_decreasing
-        numbered = values.min() in (0, 1) and values.max() - values.min() == len(values) - 1
-        if numbered and not ordered:
+        if (run := values.max() - values.min() == len(values) - 1) and not values.between(
+            *YEARS
+        ).all():
+            if not _counts_rows(values) and not _counts_rows(values[::-1]):
+                return column
+        digits = texts.str.fullmatch(r"[1-9]\d{3,}").all() and (outlines == first).all()
+        alone = len(wholes) == 1 and not run and values.min() >= 0
+        alone &= (values % 10 == 0).mean() < 0.5
+        if column == table.columns[0] and (digits or alone):
             return column
-        if digits and (place == 0 or (len(texts.iloc[0]) >= 6 and _spread_evenly(values))):
+        many = (digits and len(first) >= 6) or (alone and len(values) >= MANY_CODES)
+        if many and _spread_evenly(values):
             return column
     return None
 
 
-def _find_names(reading: Reading) -> str | None:
-    """Return the column of e-mail addresses, or the only one of names, with another in each row."""
-    table, kinds = reading.table, reading.kinds
+def _find_names(table: pd.DataFrame, kinds: Mapping[str, str]) -> str | None:
+    """Return the column of e-mail addresses or telephone numbers, or the only one of names.
+
+    Each row has another.
+    """
     if len(table) < FEW_CODES:
         return None
-    texts = {c: table[c].astype("str") for c in table if kinds[c] == "text"}
+    texts = {c: table[c].astype("str") for c in table if kinds[c] in ("text", "id")}
     unique = [c for c in texts if table[c].notna().all() and table[c].is_unique]
     addresses = [c for c in unique if texts[c].str.fullmatch(EMAIL).all()]
+    calls = [c for c in unique if PHONES.search(split_name(c)) and texts[c].str.match(PHONE).all()]
     names = [
         column
         for column in unique
-        if not vocabulary.NO_CUSTOMER.search(split_name(column))
+        if kinds[column] == "text"
+        and not vocabulary.NO_CUSTOMER.search(split_name(column))
         and texts[column].str.contains(r"[^\W\d_]").all()
         and texts[column].str.split().str.len().max() <= MOST_WORDS
     ]
-    return next(iter(addresses or names), None) if addresses or len(names) == 1 else None
+    return next(iter(addresses or calls or (names if len(names) == 1 else ())), None)
 
 
 def _spread_evenly(values: pd.Series) -> bool:

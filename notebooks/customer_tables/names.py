@@ -26,7 +26,7 @@ ALONE = (
     "iban|bic|ssn|ean|sku|isbn|konto|compte|cuenta"
 )
 ID_NAMES = re.compile(
-    rf"(.+ )?(id|uuid|guid|identifier|code|nr|nummer)|id( .+)?|"
+    rf"(.+ )?(id|[hp]id|uuid|guid|identifier|code|nr|(?!filia)\w*nummer)|id( .+)?|"
     r"(codice|c[oó]digo|n|n[uú]mero|num[eé]ro|numer|kod|номер) (d[eo]l? |d )?"
     r"(cliente?|soci[oa]|abonado|afiliado|miembro|associado|membre|adh[eé]rent|abonn[eé]|"
     r"klienta|karty|клиента)|"
@@ -71,6 +71,7 @@ def normalise(name: str) -> str:
 
 def split_name(name: str) -> str:
     """Return a column's name as lower-case words: CustomerID and cust_id give "... id"."""
+    name = re.sub(r"^ID(?=[a-z]{2})", "ID ", name)
     name = re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     return " ".join(re.sub(r"[\W_ºª]+", " ", name).split()).lower()
 

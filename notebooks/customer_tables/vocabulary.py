@@ -206,7 +206,7 @@ CUSTOMER_WORDS = re.compile(
 # What these tell apart are no customers.
 NO_CUSTOMER = re.compile(
     r"\b(zip|post|postal|postcode|plz|store|shop|branch|product|item|sku|article|stock|phone|fax"
-    r"|telephone|mobile|郵便|邮编|邮政|우편|cep\b|kod pocztowy"
+    r"|tele[fp]hon|telefon|mobile|fax|haus|huis|郵便|邮编|邮政|우편|cep\b|kod pocztowy"
     r"|cap\b|npa\b|cp\b|posta\b|leitzahl|postleitzahl|artikel|filial|sucursal|agence|oddzia|şube"
     r"|vestiging|店舗|商品|postinumero|psč|irányítószám|индекс|τ ?κ\b|מיקוד|eircode)"
 )
