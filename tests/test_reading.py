@@ -172,6 +172,21 @@ ARTICLES = [f"{84000 + i}" + "A" * (i % 8 == 0) for i in range(80)]
             )
             for word in ("Ne souhaite pas répondre", "NSP", "Nie wiem", "回答しない")
         ),
+        *(
+            ("q1", [code, "1", "3", "5"] * 9, "number", [-1.0, 1.0, 3.0, 5.0] * 9, "99 and", 9)
+            for code in ("-1", "-9")
+        ),
+        ("change", ["-2", "1", "3", "5"] * 9, "number", [-2, 1, 3, 5] * 9, "", 0),
+        ("n", ["-1", "0", "1", "2"] * 9, "number", [-1, 0, 1, 2] * 9, "-1 as the only", 9),
+        (
+            "q1",
+            ["Nie wiem", "1", "3", "5", "brak odpowiedzi"] * 9,
+            "number",
+            [-1.0, 1.0, 3.0, 5.0, -1.0] * 9,
+            "missing",
+            18,
+        ),
+        ("q1", ["schlecht", "2", "3", "4", "gut"] * 9, "text", None, "numbers among words", 27),
         ("accueil", ["Jamais", "1", "3", "5"] * 9, "text", None, "numbers among words", 27),
         ("rooms", ["studio", "0", "3", "5"] * 9, "text", None, "numbers among words", 27),
         ("returns", ["-", "€ -", "7.50"] * 10, "number", [0.0, 0.0, 7.5] * 10, "a dash", 20),

@@ -67,6 +67,8 @@ LASTING = frozenset(
     "mean on online".split()
 )
 FEWEST_POINTS = 3  # of a scale
+ENDS_OF_SCALES = (5, 7, 10)
+MOST_NO_POINTS = 3  # different words for "no answer" beside the points of a scale
 FEWEST_NUMBERS = 10  # before the same text in all cells
 TAILED = rf"^(?:(?i:{SIGNS})\s*)?\d[\d.,' ]*(?P<tail>\D{{1,12}})$"
 NONE_OF_IT = (
@@ -296,11 +298,13 @@ def _no_points(column: Column, missing: np.ndarray) -> np.ndarray:
     """Mark the one word, in any language, that stands beside the points of a scale from 1 on.
 
     Those who chose it gave no point. A word for zero would be a point: such a column stays words.
+    Where there are two or three, the scale has both its ends: none of them is the name of one.
     """
     points, words = column.matches(r"^(10|[1-9])$"), column.matches(r"^\p{L}\D*$") & ~missing
-    scale = len(set(column.texts.filter(pa.array(points)).to_pylist())) >= FEWEST_POINTS
-    one = scale and words.sum() == 1 and (points | words | missing).all()
-    return words & one & ~column.matches(NONE_OF_IT)
+    scale = set(column.texts.filter(pa.array(points)).to_pylist())
+    most = MOST_NO_POINTS if "1" in scale and max(map(int, scale)) in ENDS_OF_SCALES else 1
+    found = len(scale) >= FEWEST_POINTS and words.sum() <= most and (points | words | missing).all()
+    return words & found & ~column.matches(NONE_OF_IT)
 
 
 def _take_off_labels(column: Column, missing: np.ndarray) -> None:

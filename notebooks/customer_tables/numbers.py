@@ -71,7 +71,8 @@ SHAPES = {mark: _shape(mark) for mark in ".,"}
 OFTEN = 0.2  # of the rows, from which -1 without any 0 is no number
 INFINITE = frozenset("inf +inf -inf infinity +infinity -infinity ∞ +∞ -∞ 1.#inf -1.#inf".split())
 SENTINELS = (-99, -999, -9999, -99999, -999999)
-NO_POINT = (77, 88, 97, 98, 99, 999)  # "not answered", beside scales that end at 10 or before
+# "Not answered", beside scales that end at 10 or before.
+NO_POINT = (77, 88, 97, 98, 99, 999, -1, -7, -8, -9, -77, -88, -97, -98, -99)
 TIMED = frozenset("age tenure days weeks months years recency".split())
 HIGH_SENTINELS = (999, 9999, 99999, 999999, 9999999, 99999999)
 
@@ -255,6 +256,14 @@ def _without_sentinels(column: Column, values: np.ndarray) -> np.ndarray:
     """Take -999 and its kin for missing where nothing else is negative; tell of doubtful ones."""
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
     doubtful, what = np.zeros(len(values), bool), ""
+    if high in NO_POINT or low in NO_POINT:
+        beyond = (values > 10) | (values < 0)
+        scale, codes = (np.unique(values[r & ~np.isnan(values)]) for r in (~beyond, beyond))
+        scaled = (
+            len(scale) > 2 and (scale == scale.round()).all() and np.isin(codes, NO_POINT).all()
+        )
+        if scaled and (low >= 0 or 0 not in scale or -1 not in codes) and beyond.sum() > (low >= 0):
+            return _without(column, values, "99 and the like beside a scale", beyond)
     if low < 0 <= high:
         negative = values < 0
         found = np.unique(values[negative])
@@ -267,12 +276,6 @@ def _without_sentinels(column: Column, values: np.ndarray) -> np.ndarray:
             return _without(column, values, "-1 in many rows, and no other value below 1", negative)
         if found.tolist() == [-1]:
             doubtful, what = negative, "-1 as the only negative"
-    if not what and high in NO_POINT:
-        beyond = values > 10
-        scale = np.unique(values[~beyond & ~np.isnan(values)])
-        if np.isin(values[beyond], NO_POINT).all() and beyond.sum() > 1 and len(scale) > 2:
-            if low >= 0 and (scale == scale.round()).all():
-                return _without(column, values, "99 and the like beside a scale", beyond)
     if not what and high in HIGH_SENTINELS:
         if (
             high > 5 * abs(np.max(values[values < high], initial=low))
