@@ -37,7 +37,7 @@ _YEAR = r"(?:(?P<year>\d{4})|(?P<short>\d{2}))"
 ZONE = r"(?:Z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|[A-Z]{3,4})(?: \(.*\))?"
 BY_THE_CLOCK = "read by the clock as written"  # what is done about zones: a shop's day is local
 _TIME = (
-    r"(?:[T ,]+(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})"
+    r"(?:[T ,]+(?:(?:um|kl|at|om|o|à|às|alle|a las)\.? )?(?P<hour>\d{1,2})[:.h](?P<minute>\d{2})"
     r"(?:[:.](?P<second>\d{2})(?P<fraction>\.\d+)?)?"
     rf"\s*(?P<half>[aApP]\.?[mM]\.?)?\s*(?P<zone>{ZONE}|Uhr)?)?$"
 )
@@ -50,7 +50,7 @@ PATTERNS = {
     + _TIME,
     "numbers": r"^(?P<a>\d{1,2})(?:[-/]|\. ?)(?P<b>\d{1,2})(?:[-/]|\. ?)" + _YEAR + _TIME,
     "day word": rf"^{_WEEKDAY}{_DAY}{_OF}{_MONTH}{_OF}{_YEAR}{_TIME}",
-    "word day": rf"^{_MONTH}[-/ .]*{_DAY}[-/ ,]+{_YEAR}{_TIME}",
+    "word day": rf"^{_WEEKDAY}{_MONTH}[-/ .]*{_DAY}[-/ ,]+{_YEAR}{_TIME}",
     "month": r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})$",
     "month last": r"^(?P<month>\d{2})[-/](?P<year>\d{4})$",
     "word year": rf"^{_MONTH}[-/ ,]*(?P<year>\d{{4}})$",
@@ -62,6 +62,7 @@ PARTS = "year short month day a b hour minute second fraction half zone".split()
 CLOCK = {"hour": (3600e6, 24), "minute": (60e6, 60), "second": (1e6, 60), "fraction": (1e6, 1)}
 SERIALS = (20_000, 60_000)  # 1954 to 2064 in Excel's days since 1899-12-30
 DIGITS = (19_000_101, 21_001_231)  # days written as 20231231
+WRITTEN = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number of digits
 SINCE_1970 = {"seconds": 1, "milliseconds": 1_000}  # parts of a second
 MOMENTS = (315_532_800, 2_208_988_800)  # 1980 to 2040 in seconds since 1970
 EPOCH = r"([3-9]\d{8}|(1\d|2[01])\d{8}(\d{3}|\d{6})?)(\.\d+)?"  # of these years
@@ -97,6 +98,15 @@ class Dates:
         month_first = numbers & (b > 12) & (a <= 12)
         either = numbers & ~day_first & ~month_first & (a != b)
         return {"dmy": day_first, "mdy": month_first, "either": either}
+
+    @property
+    def oldest(self) -> int:
+        """The first of the years of two digits that are of the last century.
+
+        Years from 41 to 68 beside later ones are those in which people were born.
+        """
+        short = self.parts["short"]
+        return 30 if (short >= 69).any() and ((short > 40) & (short < 69)).any() else 69
 
     def swapped(self) -> tuple[np.ndarray, np.ndarray]:
         """Mark the dates that a spreadsheet made with day and month swapped, and what it left.
@@ -179,7 +189,7 @@ def convert(dates: Dates, order: str) -> np.ndarray:
     parts = dates.parts
     a_is_day = dates.dotted | (order == "dmy")  # with points the day always comes first
     short = parts["short"]
-    year = np.where(np.isnan(short), parts["year"], short + np.where(short >= 69, 1900, 2000))
+    year = np.where(np.isnan(short), parts["year"], short + np.where(short >= dates.oldest, 1900, 2000))
     day, month = (np.where(which, parts["a"], parts["b"]) for which in (a_is_day, ~a_is_day))
     numbers = dates.form == "numbers"
     frame = pd.DataFrame(
@@ -210,11 +220,16 @@ def read_dates(column: Column, dates: Dates, missing: np.ndarray, order: str) ->
         If too many texts are no dates. An order that was given, and that they contradict, leaves
         such texts.
     """
+    column.note_missing(missing)
+    year = dates.parts["year"]
+    never = ~missing & ((year < SPAN[0]) | (year > SPAN[1]))
+    if np.count_nonzero(never) == 1:
+        column.note("a day that stands for none", never, "taken as missing")
+        missing = missing | never
     there = ~missing
     stamps = convert(dates, order)
     odd = there & (~dates.valid | np.isnat(stamps))
     stamps[odd | missing] = np.datetime64("NaT", "us")
-    column.note_missing(missing)
     column.check_odd(odd, there, "dates", "correct or empty them, or give another --date-order")
     read = there & ~odd
     forms = sorted(set(dates.form[read]))
@@ -222,7 +237,7 @@ def read_dates(column: Column, dates: Dates, missing: np.ndarray, order: str) ->
     first = "day" if order == "dmy" else "month"
     for what, mask, action in (
         ("dates like 3/4/2024", dates.form == "numbers", f"read with the {first} first"),
-        ("years of two digits", ~np.isnan(dates.parts["short"]), "69 to 99 taken for 19.."),
+        ("years of two digits", ~np.isnan(dates.parts["short"]), f"{dates.oldest} to 99 taken for 19.."),
         ("times with a zone", ~np.isnan(dates.parts["zone"]), BY_THE_CLOCK),
         ("dates in another form", dates.form != main, "read as dates too"),
     ):
@@ -256,10 +271,10 @@ def as_dates(column: Column, dated: bool) -> Column:
     elif SERIALS[0] <= some.min() and some.max() <= SERIALS[1]:
         what = "a spreadsheet's day numbers (45000 for 2023-03-15)"
         dates = np.datetime64("1899-12-30", "us") + (some * 86_400e6).astype("timedelta64[us]")
-    elif DIGITS[0] <= some.min() and some.max() <= DIGITS[1] and (some == some.round()).all():
+    elif form := _written_days(some):
         what = "dates written as 20231231"
         written = pd.Series(some.astype(np.int64)).astype(str)
-        dates = pd.to_datetime(written, format="%Y%m%d", errors="coerce").to_numpy()
+        dates = pd.to_datetime(written, format=form, errors="coerce").to_numpy()
     else:
         return column
     if np.isnat(dates).any():
@@ -268,3 +283,11 @@ def as_dates(column: Column, dated: bool) -> Column:
     stamps[known] = dates
     column.note(what, known, "read as dates", lambda row: f"{values[row]:.15g}")
     return column.done(stamps, "date")
+
+
+def _written_days(values: np.ndarray) -> str:
+    """Return how whole numbers such as 20231231 or 202312311345 write days, "" for others."""
+    form = WRITTEN.get(digits := len(f"{values.max():.0f}"), "")
+    days = values // 10.0 ** (digits - 8)
+    fits = DIGITS[0] <= days.min() and days.max() <= DIGITS[1] and (values == values.round()).all()
+    return form if fits else ""

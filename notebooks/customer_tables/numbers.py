@@ -259,10 +259,9 @@ def _without_sentinels(column: Column, values: np.ndarray) -> np.ndarray:
     if high in NO_POINT or low in NO_POINT:
         beyond = (values > 10) | (values < 0)
         scale, codes = (np.unique(values[r & ~np.isnan(values)]) for r in (~beyond, beyond))
-        scaled = (
-            len(scale) > 2 and (scale == scale.round()).all() and np.isin(codes, NO_POINT).all()
-        )
-        if scaled and (low >= 0 or 0 not in scale or -1 not in codes) and beyond.sum() > (low >= 0):
+        points = len(scale) > 2 and (scale == scale.round()).all()
+        points &= not {0, -1} <= {*scale, *codes}
+        if points and np.isin(codes, NO_POINT).all() and beyond.sum() > (low >= 0):
             return _without(column, values, "99 and the like beside a scale", beyond)
     if low < 0 <= high:
         negative = values < 0
