@@ -8,11 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_tables.column import Column, Ways, tolerated
-from customer_tables.dates import ORDERS, SWAPPED, UNOPENED, as_dates, parse_dates, read_dates
+from customer_tables.dates import (
+    ORDERS,
+    PARTS_OF_TIMES,
+    SWAPPED,
+    UNOPENED,
+    as_dates,
+    parse_dates,
+    read_dates,
+    words_of_times,
+)
 from customer_tables.errors import UserError
 from customer_tables.names import (
     MOMENTS,
@@ -26,16 +36,15 @@ from customer_tables.numbers import (
     CURRENCIES,
     INFINITE,
     MARKS,
-    MONEY_SCALES,
     SIGNS,
     TIMED,
-    WORDS,
+    is_in_percent,
     parse_numbers,
     read_numbers,
     read_values,
 )
 from customer_tables.rows import Raw
-from customer_tables.vocabulary import COUNT, INCOME, MEAN, MONEY, PERCENT, SCORES
+from customer_tables.vocabulary import COUNT, INCOME, MEAN, MONEY, SCORES
 from customer_tables.words import (
     NO_ANSWER,
     NOT_A_NUMBER,
@@ -50,15 +59,17 @@ from customer_tables.words import (
     spell_typed,
 )
 
-IN_PERCENT, AVERAGE = (re.compile(rf"\b({words})\b") for words in (PERCENT, MEAN))
+AVERAGE = re.compile(rf"\b({MEAN})\b")
 AMOUNTS = MONEY | COUNT | SCORES | INCOME
 UNIT_IN_BRACKETS = re.compile(
     r"[(\[]\s*(?:in\s+)?(k|m|mio\.?|tsd\.?|'?000s?)?\s*([^()\[\]]{1,5}?)\s*[)\]]\s*$"
 )
 CODE = r"\p{L}\d|\d\p{L}|\d[+<>]|[<>]\s*\d|\d\s*(-|to|–)\s*[^\d]{0,2}\d"
-WORDED = r"^(?P<number>[-+(]?\d[\d.,' \x{a0}\x{202f}]*)"
-WORDED += r"(?P<word> \p{L}{2,}| ?[\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}]{1,2})\.?$"
-KNOWN_BEHIND = CURRENCIES.keys() | WORDS | MONEY_SCALES.keys() | set("月日号號番")
+BEHIND = rf"^(?P<number>(?:(?i:{SIGNS})\s*)?[-+(]?\d(?:[\d.,' \x{{a0}}\x{{202f}}]*[\d.,'])?)(?:"
+BEHIND += r"(?P<word> \p{L}{2,}\.?| ?[\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}]{1,2}\.?)|"
+BEHIND += r"(?P<of> ?/ ?\d+| \p{L}{1,3} \d+)|(?P<other>\s*[^\d\s]\D{0,11}))$"
+NO_UNIT = frozenset("月日号號番")  # behind numbers: parts of dates, codes
+MARKED = r"^([-+]?\d[\d.,]*)[_*†‡]+$"  # with a footnote, or dirt
 PEOPLE = frozenset({"household", "hh", "person"})  # that are counted, or one of which is meant
 DURATION = r"^(?P<h>\d{1,4}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)$"
 CLOCKS = frozenset("time hour clock start end at login logout uhrzeit heure hora ora".split())
@@ -69,8 +80,9 @@ LASTING = frozenset(
 FEWEST_POINTS = 3  # of a scale
 ENDS_OF_SCALES = (5, 7, 10)
 MOST_NO_POINTS = 3  # different words for "no answer" beside the points of a scale
-FEWEST_NUMBERS = 10  # before the same text in all cells
-TAILED = rf"^(?:(?i:{SIGNS})\s*)?\d[\d.,' ]*(?P<tail>\D{{1,12}})$"
+FEWEST_BEHIND = {"word": 1, "of": FEWEST_POINTS, "other": 10}  # numbers before the same text
+TWO_PARTS = r"^(?P<many>\d{1,4})\s*(?P<unit>\p{L}+)\.?"
+TWO_PARTS += r"(?:,?\s*(?P<few>\d{1,2})\s*(?P<part>\p{L}+)\.?)?$"
 NONE_OF_IT = (
     r"^(none|never|nothing|zero|nil|no|not at all|kein\w*|nie|niemals|null|nichts|aucune?|jamais|"
     r"rien|z[ée]ro|non|ningun[oa]|nunca|nada|cero|nessun[oa]?|mai|niente|nenhum[a]?|geen|nooit|"
@@ -157,8 +169,7 @@ def read_columns(
             column.unit = raw.units.get(column.name, "") or unit_in_name(column.name)
             column.kind = {"": "number", "%": "share"}.get(column.unit, "money")
         if not column.unit and column.kind == "number":
-            named = re.search(r"%\W*$", column.name) or IN_PERCENT.search(split_name(column.name))
-            if named and (np.abs(column.values) > 1).any():
+            if is_in_percent(column.name) and (np.abs(column.values) > 1).any():
                 column.unit = "%"  # and no share of one, as the numbers stay as they are
             elif place and not set(split_name(column.name).split()) & AMOUNTS:
                 as_dates(column, False)
@@ -263,7 +274,8 @@ def _read_texts(cells: pa.ChunkedArray, column: Column) -> Column | _Open:
     _take_off_labels(column, missing)
     _take_off_arrows(column)
     _as_seconds(column, missing)
-    _take_off_word(column, missing)
+    _as_smaller_units(column, missing)
+    _take_off_marks(column, missing)
     _take_off_tail(column, missing)
     numbers = parse_numbers(column.texts)
     numeric = column.rows(numbers.valid & ~missing)
@@ -325,43 +337,57 @@ def _take_off_arrows(column: Column) -> None:
         column.texts = pc.if_else(pa.array(arrows), signed, column.texts)
 
 
+def _take_off_marks(column: Column, missing: np.ndarray) -> None:
+    """Take marks of footnotes, and dirt, off some of a column's numbers: "12.50*", "809.98_"."""
+    marked = column.matches(MARKED)
+    others = ~marked & ~missing
+    if marked.any() and 2 * (parse_numbers(column.texts).valid & others).sum() > others.sum():
+        column.note("marks behind numbers", marked, "taken off")
+        column.texts = pc.replace_substring_regex(column.texts, MARKED, r"\1")
+
+
 def _take_off_tail(column: Column, missing: np.ndarray) -> None:
-    """Take off what stands behind the only number of every cell: "$128.32/mo", "8,832/-"."""
-    texts = column.texts.filter(pa.array(~missing))
-    if len(texts) < FEWEST_NUMBERS or parse_numbers(texts).valid.any():
-        return
-    tails = pc.struct_field(pc.extract_regex(texts, TAILED), "tail")
-    if not tails.null_count and len(pc.unique(tails)) == 1:
-        tail = tails[0].as_py()
-        column.note(f"{tail.strip()} behind all numbers", ~missing, "taken off")
-        column.texts = pc.if_else(
-            pa.array(missing), column.texts, pc.utf8_slice_codeunits(column.texts, 0, -len(tail))
-        )
-
-
-def _take_off_word(column: Column, missing: np.ndarray) -> None:
-    """Take off a word that stands behind all numbers of a column: "12 Stück", "3 visitas".
+    """Take off what stands behind the number of every cell: "12 Stück", "$8.32/mo", "61 / 100".
 
     Raises
     ------
     UserError
         If it is CR behind some and DR behind others, as book-keepers write which way they go.
     """
-    worded = column.matches(WORDED)
-    if not column.rows(~missing) or column.rows(worded & ~missing) < column.rows(~missing):
+    texts = column.texts.filter(pa.array(~missing))
+    found = pc.extract_regex(texts, BEHIND)
+    if not len(texts) or found.null_count or parse_numbers(texts).valid.any():
         return
-    texts = column.texts.filter(pa.array(worded))
-    ends = pc.utf8_lower(pc.struct_field(pc.extract_regex(texts, WORDED), "word"))
-    words = set(pc.utf8_trim_whitespace(ends).to_pylist())
-    if words == {"cr", "dr"}:
+    ends = {part: set(pc.struct_field(found, part).to_pylist()) for part in FEWEST_BEHIND}
+    tails = {tail.strip().lower().rstrip(".") for part in ends.values() for tail in part} - {""}
+    if tails == {"cr", "dr"}:
         what = "some amounts end with CR and others with DR"
         remedy = "write those of one kind with a minus sign, and all without these letters"
         raise column.refusal(what, column.matches("dr$"), remedy)
-    if len(words) == 1 and words.isdisjoint(KNOWN_BEHIND):
-        column.note("a word behind all numbers", worded, "taken off")
-        column.texts = pc.if_else(
-            pa.array(worded), pc.replace_substring_regex(column.texts, WORDED, r"\1"), column.texts
-        )
+    fewest = min(FEWEST_BEHIND[part] for part, spelt in ends.items() if spelt != {""})
+    if len(tails) == 1 and tails.isdisjoint(NO_UNIT) and len(texts) >= fewest:
+        column.note(f"{tails.pop()} behind all numbers", ~missing, "taken off")
+        bare = pc.replace_substring_regex(column.texts, BEHIND, r"\1")
+        column.texts = pc.if_else(pa.array(missing), column.texts, bare)
+
+
+def _as_smaller_units(column: Column, missing: np.ndarray) -> None:
+    """Write durations of two parts as one number: 45h 48m in minutes, 7 years in months."""
+    found = pc.extract_regex(pc.utf8_lower(column.texts.filter(pa.array(~missing))), TWO_PARTS)
+    if found.null_count or not len(found):
+        return
+    parts = pd.DataFrame({g.name: pc.struct_field(found, g.name).to_pylist() for g in found.type})
+    two, words = parts["part"] != "", words_of_times()
+    for unit, (part, times) in PARTS_OF_TIMES.items() if two.any() else ():
+        whole = parts["unit"].isin(words[unit])
+        alone = ~two & ~whole & parts["unit"].isin(words[part])
+        if (whole | alone).all() and parts.loc[two, "part"].isin(words[part]).all():
+            many, few = parts["many"].astype(int), parts["few"].where(two, "0").astype(int)
+            total = (many.where(alone, many * times) + few).astype(str)
+            column.note("durations of two parts", ~missing, f"read as {part}s")
+            written = pa.array(total, pa.string())
+            column.texts = pc.replace_with_mask(column.texts, pa.array(~missing), written)
+            return
 
 
 def _as_seconds(column: Column, missing: np.ndarray) -> None:

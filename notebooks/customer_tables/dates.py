@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -60,6 +62,13 @@ PATTERNS = {
 }
 PARTS = "year short month day a b hour minute second fraction half zone".split()
 CLOCK = {"hour": (3600e6, 24), "minute": (60e6, 60), "second": (1e6, 60), "fraction": (1e6, 1)}
+PARTS_OF_TIMES = {
+    "year": ("month", 12),
+    "week": ("day", 7),
+    "day": ("hour", 24),
+    "hour": ("minute", 60),
+    "minute": ("second", 60),
+}
 SERIALS = (20_000, 60_000)  # 1954 to 2064 in Excel's days since 1899-12-30
 DIGITS = (19_000_101, 21_001_231)  # days written as 20231231
 WRITTEN = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number of digits
@@ -171,6 +180,23 @@ def _foreign_months() -> dict[str, int]:
     return {word: numbers.pop() for word, numbers in meant.items() if len(numbers) == 1}
 
 
+@cache
+def words_of_times() -> dict[str, frozenset[str]]:
+    """Return the words and letters for each unit of time: "year" is called Jahre, ans or y."""
+    from babel.units import format_unit
+
+    lengths: tuple[Literal["long", "short", "narrow"], ...] = ("long", "short", "narrow")
+    words: dict[str, frozenset[str]] = {}
+    for unit in (*PARTS_OF_TIMES, "month", "second"):
+        counted = (
+            format_unit(number, f"duration-{unit}", length, locale=language)
+            for language, number, length in product(("en", *LANGUAGES), (1, 2, 5), lengths)
+        )
+        spelt = {"".join(filter(str.isalpha, text)).lower() for text in counted}
+        words[unit] = frozenset(spelt | {f"{word}s" for word in spelt})
+    return words
+
+
 def _as_numbers(group: str, texts: pa.Array) -> np.ndarray:
     """Return what a group of a pattern found as numbers, NaN where it found nothing."""
     words = {
@@ -189,7 +215,9 @@ def convert(dates: Dates, order: str) -> np.ndarray:
     parts = dates.parts
     a_is_day = dates.dotted | (order == "dmy")  # with points the day always comes first
     short = parts["short"]
-    year = np.where(np.isnan(short), parts["year"], short + np.where(short >= dates.oldest, 1900, 2000))
+    year = np.where(
+        np.isnan(short), parts["year"], short + np.where(short >= dates.oldest, 1900, 2000)
+    )
     day, month = (np.where(which, parts["a"], parts["b"]) for which in (a_is_day, ~a_is_day))
     numbers = dates.form == "numbers"
     frame = pd.DataFrame(
@@ -237,7 +265,11 @@ def read_dates(column: Column, dates: Dates, missing: np.ndarray, order: str) ->
     first = "day" if order == "dmy" else "month"
     for what, mask, action in (
         ("dates like 3/4/2024", dates.form == "numbers", f"read with the {first} first"),
-        ("years of two digits", ~np.isnan(dates.parts["short"]), f"{dates.oldest} to 99 taken for 19.."),
+        (
+            "years of two digits",
+            ~np.isnan(dates.parts["short"]),
+            f"{dates.oldest} to 99 taken for 19..",
+        ),
         ("times with a zone", ~np.isnan(dates.parts["zone"]), BY_THE_CLOCK),
         ("dates in another form", dates.form != main, "read as dates too"),
     ):

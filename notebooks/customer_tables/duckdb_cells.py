@@ -19,9 +19,8 @@ from customer_tables.dates import EPOCH, SWAPPED, UNOPENED, ZONE, Dates, month_o
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.names import minor_unit, split_name
-from customer_tables.numbers import CURRENCIES, MARKS, MONEY_SCALES, SHAPES, SIGNS
+from customer_tables.numbers import CURRENCIES, MARKS, MONEY_SCALES, SHAPES, SIGNS, is_in_percent
 from customer_tables.source import answer
-from customer_tables.vocabulary import PERCENT
 
 MONEY = "DECIMAL(18, 4)"  # exact, so that sums do not depend on the order of the lines
 HUNDREDTH = f" / 100 AS {MONEY})"
@@ -43,7 +42,6 @@ ABROAD = r"年|Uhr$|^\d{4}\.\d{1,2}\.\d{1,2}\.|\d[ ,T]+\d{1,2}[.h]\d{2}"
 ODD_CLOCK = r"^(.*\d[ ,T]+\d{1,2})[.h](\d{2})(?:[.:]\d{2})?$"  # 14h05, 14.05
 POINTED = r"^(\d{4}\.\d{1,2}\.\d{1,2})\."  # 2024.01.31.
 AMOUNTS = re.compile(r"\b(amount|value|usd|eur|gbp)\b")
-IN_PERCENT = re.compile(rf"%|{PERCENT}|rate")  # in the name of a column of discounts
 FEW_RATES = 30  # different discounts up to which they can be percentages
 YEAR, QUARTER = r"(\d{4})", r"(?i)[QT]([1-4])"
 MONTH = r"^(\p{L}+)\.?[-/ ,']*(\d{4}|\d{2})$"  # Jan-23, January 2023
@@ -137,14 +135,14 @@ def settle_discount(lines: Lines, column: str, plain: bool = False) -> str:
     whole = f"bool_and({number} = floor({number}) AND {number} >= 0)"
     if plain:
         some = replace(lines, sql=f"(SELECT * FROM {lines.sql} LIMIT {FIRST_LINES})")
-        shown = some.ask(whole)[0][0] is False and not IN_PERCENT.search(column.lower())
+        shown = some.ask(whole)[0][0] is False and not is_rate(column)
         return number if shown else f"CAST(NULL AS {MONEY})"
     facts = f"max(abs({number})), {whole}, count(DISTINCT {number})"
     largest, whole, different = lines.ask(facts)[0]
     signed = _refuse_odd_shares(lines, column, number)
     if largest is None or (largest <= 1 and not signed):
         return number
-    if signed or IN_PERCENT.search(column.lower()):
+    if signed or is_rate(column):
         return f"CAST({number}{HUNDREDTH}"
     if whole and largest <= 100 and different <= FEW_RATES:
         raise UserError(
@@ -158,6 +156,11 @@ def settle_discount(lines: Lines, column: str, plain: bool = False) -> str:
     return number
 
 
+def is_rate(column: str) -> bool:
+    """Whether the name of a column of discounts says that they are percentages."""
+    return is_in_percent(column) or "rate" in column.lower()
+
+
 def _refuse_odd_shares(lines: Lines, column: str, number: str) -> bool:
     """Refuse percentages beside other numbers, or beyond 100; say whether they have the sign."""
     cell = f"CAST({quoted(column)} AS VARCHAR)"
@@ -168,7 +171,7 @@ def _refuse_odd_shares(lines: Lines, column: str, number: str) -> bool:
     what = ""
     if share and bare:
         what = f"are percentages and other numbers: {share!r} and {bare!r}"
-    elif beyond and (share or IN_PERCENT.search(column.lower())):
+    elif beyond and (share or is_rate(column)):
         what = f"are percentages, and one is more than 100: {beyond!r}"
     if what:
         raise UserError(

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from customer_tables.column import Column, Ways, as_mask
 from customer_tables.names import split_name
-from customer_tables.vocabulary import COUNT
+from customer_tables.vocabulary import COUNT, PERCENT
 
 MARKS = Ways(
     "decimal",
@@ -68,6 +68,7 @@ def _shape(decimal: str) -> str:
 
 
 SHAPES = {mark: _shape(mark) for mark in ".,"}
+IN_PERCENT = re.compile(rf"({PERCENT})\b")
 OFTEN = 0.2  # of the rows, from which -1 without any 0 is no number
 INFINITE = frozenset("inf +inf -inf infinity +infinity -infinity ∞ +∞ -∞ 1.#inf -1.#inf".split())
 SENTINELS = (-99, -999, -9999, -99999, -999999)
@@ -105,6 +106,11 @@ class Numbers:
     def signs(self, pattern: str) -> list[np.ndarray]:
         """Mark the texts with such a sign, for each place where one may stand."""
         return [self.holds(part, pattern) for part in ("sign", "inner", "open", "behind")]
+
+
+def is_in_percent(name: str) -> bool:
+    """Whether a column's name says that its numbers are percentages."""
+    return bool(re.search(r"^%|%\W*$", name) or IN_PERCENT.search(split_name(name)))
 
 
 def parse_numbers(texts: pa.StringArray) -> Numbers:

@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 
 from customer_tables.changes import Change
-from customer_tables.duckdb_cells import IN_PERCENT
+from customer_tables.duckdb_cells import is_rate
 from customer_tables.duckdb_files import Lines, literal, quoted
 from customer_tables.errors import UserError
 from customer_tables.line_kinds import PURCHASE, kind_of
@@ -84,7 +84,7 @@ def _is_of_orders(lines: Lines, column: str) -> bool:
     cell, name = f"CAST({quoted(column)} AS VARCHAR)", split_name(column)
     amount = f"TRY_CAST(replace({cell}, ',', '.') AS DOUBLE)"
     most, percent = lines.ask(f"max(abs({amount})), bool_or(contains({cell}, '%'))")[0]
-    if percent or not most or most <= 1 or IN_PERCENT.search(column.lower()):
+    if percent or not most or most <= 1 or is_rate(column):
         return False
     if not WHOLE.fullmatch(name) and "line" not in name.split():
         raise UserError(
