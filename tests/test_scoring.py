@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -201,6 +202,14 @@ def test_bad_input_ends_with_a_few_lines_and_no_file(holders, table, tmp_path, b
     assert 1 <= len(said.err.strip().splitlines()) <= 3 and words in said.err
     assert "Traceback" not in said.err and not said.out
     assert [p.name for p in tmp_path.iterdir()] == ["new.csv"]
+
+
+def test_a_renamed_column_is_scored_once_it_has_its_name(score, table):
+    with pytest.raises(UserError, match="no column 'balance'") as caught:
+        score(table.rename(columns={"BALANCE": "The Balances"}))
+    old, new = re.match("is it '(.*)'. rename it '(.*)' in the file", caught.value.remedy).groups()
+    assert old == "The Balances"
+    assert len(score(table.rename(columns={"BALANCE": new}))[1]) == len(table)
 
 
 def test_other_units_pass_when_the_user_says_so_and_inflation_is_none(score, table):

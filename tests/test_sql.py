@@ -178,6 +178,7 @@ def test_a_hostile_name_stays_one_name(small, few, place):
         lines = text.splitlines()
         head = [line for line in lines if line.startswith("--")]
         assert lines[: len(head)] == head and lines[len(head)].startswith("WITH ")
+        assert "--column NAME=COLUMN" in head[-1]
     text = write_query(hostile, "duckdb", table="shop", columns=columns)
     assert_equal(ask(text, shop=few.rename(columns=columns)), assign_customers(hostile, few))
     for name in three:

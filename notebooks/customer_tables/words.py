@@ -19,8 +19,8 @@ NEVER_A_VALUE = frozenset(
 ) | {"", "not available"}
 # Missing among numbers and dates, where they cannot be anything else; categories keep them.
 NOT_A_NUMBER = NEVER_A_VALUE.union(
-    "na none nil missing unknown undefined n/k k.a. nd n/d tbd tba . .. ... * x xx xxx 0000-00-00 "
-    "00/00/0000".split(),
+    "na none nil missing unknown undefined n/k k.a. nd n/d tbd tba . .. ... * _ x xx xxx "
+    "0000-00-00 00/00/0000".split(),
     ("not applicable", "not known", "0000-00-00 00:00:00"),
 )
 # What people choose in place of a number; categories keep it.

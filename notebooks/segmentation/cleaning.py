@@ -10,7 +10,7 @@ import pandas as pd
 
 from customer_tables.changes import Change
 from customer_tables.errors import UserError
-from customer_tables.names import normalise
+from customer_tables.names import normalise, simplify_name
 from segmentation.dataset import Column, Dataset, match_columns
 from segmentation.expressions import columns_of
 from segmentation.rules import Repair, fill_repair, range_repairs, rule_repairs
@@ -43,13 +43,15 @@ def select_columns(table: pd.DataFrame, dataset: Dataset) -> Cleaned:
     left = [str(name) for name in table.columns if name not in matched]
     for column in dataset.columns:
         if column.required and column.name not in matched.values():
-            near = difflib.get_close_matches(column.name, [name.lower() for name in left], 1, 0.5)
+            spelt = {simplify_name(name): name for name in left}
+            near = difflib.get_close_matches(column.name, spelt, 1, 0.5)
+            which = spelt[near[0]] if near else "COLUMN"
             raise UserError(
                 f"the table has no column {column.name!r} ({column.label})",
                 where=f"columns that were not recognised: {', '.join(left)[:300] or 'none'}",
-                remedy=(f"is it {near[0]!r}? " if near else "")
-                + f'--role {column.name}="COLUMN" says which it is; or rename it, or add its name '
-                "to found_as in dataset.toml",
+                remedy=(f"is it {which!r}? " if near else "")
+                + f"rename it {column.name!r} in the file; for run.py, "
+                f'--role {column.name}="{which}" does the same',
             )
     reasons = {normalise(name): why for name, why in dataset.left_out.items()}
     why = {

@@ -73,7 +73,8 @@ def write_query(
     head = (
         f"-- The segments of {nouns}: the nearest of {len(model['segments'])}.",
         f"-- Made from model.json, checksum {model['checksum']}; not to be changed by hand.",
-        f"-- Reads one row for each {noun} from {name}.",
+        f"-- Reads one row for each {noun} from {name}, with the columns that step source names;",
+        "-- where some have other names there: scripts/export_sql.py --column NAME=COLUMN.",
     )
     return "\n".join(head) + "\n" + query.sql(dialect, pretty=True) + ";\n"
 
