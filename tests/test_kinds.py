@@ -1522,6 +1522,21 @@ def test_gaps_that_have_a_reason(opened):
     assert set(filled["wait"]) == {0} and set(filled["days_since_last"]) == {17}
 
 
+def test_gaps_in_the_months_of_a_total_are_zero(opened):
+    rng = np.random.default_rng(3)
+    months = pd.DataFrame(rng.lognormal(3, 1, (60, 6)).round(2))
+    months = months.where(rng.random((60, 6)) < [0.3, *[0.7] * 5])
+    named = {f"{m:%b-%y}": months[n] for n, m in enumerate(pd.date_range("2024", None, 6, "MS"))}
+    known, reading = opened(table(**named, Total=months.sum(axis=1).round(2)))
+    cleaned = cleaning.clean(reading.numbered, known)
+    assert (cleaned.customers["jan_24"] == months[0].fillna(0).to_numpy()).all()
+    told = {change.column: change.rows for change in cleaned.changes if "gap" in change.action}
+    assert told["jan_24"] == months[0].isna().sum()
+    assert "total" not in {f.name for f in known.features_with("segment")}
+    other = opened(table(**named, Total=months.sum(axis=1).round(2) + np.arange(60)))[0]
+    assert not other.rules
+
+
 def test_dates_in_doubt_that_only_describe_leave_their_column_out(opened):
     days = [f"0{1 + i % 9}/0{1 + i * 2 % 9}/2024" for i in range(60)]
     known, reading = opened(table(joined=days))

@@ -53,6 +53,9 @@ EXACT = 1e-4  # part of a column's spread that may be left when it is a sum of o
 AMOUNTS = ("money", "count", "number")
 REGULAR = 1.2  # how much longer than the shortest the longest of equal periods may be: months
 FEW_PRODUCTS = 3  # columns of yes and no from which their number says how much customers have
+FEWEST_PARTS = 3  # of a total
+SUMMED_ROWS = 200  # on which it is tried first, as most are refuted by them
+CENT = 0.01
 FEW_CODES = 20  # rows from which distinct codes tell customers apart
 MANY_CODES = 300  # the same for numbers that may be anything
 MOST_WORDS = 6  # of a name; remarks have more
@@ -85,6 +88,8 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
         segment on.
     """
     given = _given_roles(reading, roles)
+    total_of_gaps, gaps = _gaps_in_sum(reading.table, reading.kinds)
+    reading = replace(reading, table=reading.table.fillna(dict.fromkeys(gaps, 0)))
     guesses, table = count_days(guess_columns(reading, given), reading.table, given)
     if set(RFM) <= {guess.label for guess in guesses}:
         guesses = [replace(guess, label=RFM.get(guess.label, guess.label)) for guess in guesses]
@@ -101,6 +106,7 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     guesses += _count_products(guesses, table)
     questions = _guess_questions(guesses, table)
     more = [*_structural_gaps(guesses, table), *archetypes(guesses, table)]
+    more = [*_zeros_in_sum(guesses, total_of_gaps, gaps), *more]
     return dataset_toml(name, reading.source, guesses, value, questions, more)
 
 
@@ -183,6 +189,42 @@ def _structural_gaps(guesses: list[Guess], table: pd.DataFrame) -> list[str]:
             rule |= {"when": f"{other.name} == 0", "column": guess.name, "fill": longest}
             rules.append(tomlkit.dumps({"rules": [rule]}))
     return rules
+
+
+def _gaps_in_sum(table: pd.DataFrame, kinds: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Return a total, and those columns before it in whose gaps it counts 0."""
+    columns, gappy = list(table), table.isna().any()
+    some = {column: table[column].iloc[:SUMMED_ROWS].to_numpy() for column in table}
+    for place, total in enumerate(columns):
+        parts: list[str] = []
+        left = some[total]
+        while len(parts) < min(place, MOST_SUMMED) and kinds[total] in ("number", "money"):
+            column = columns[place - len(parts) - 1]
+            if kinds[column] not in ("number", "money"):
+                break
+            parts.append(column)
+            left = left - np.nan_to_num(some[column])
+            if np.abs(left).max() < CENT and len(parts) >= FEWEST_PARTS and gappy[parts].any():
+                if np.allclose(table[parts].sum(axis=1), table[total], rtol=1e-6, atol=CENT):
+                    return total, [part for part in parts if gappy[part]]
+    return "", []
+
+
+def _zeros_in_sum(guesses: list[Guess], total: str, gaps: list[str]) -> list[str]:
+    """Return rules that write 0 into those gaps."""
+    whole = next((g for g in guesses if g.source == total and g.role != "dropped"), None)
+    rules = [
+        {
+            "name": f"no {guess.label.lower()}",
+            "why": f"{whole.label} is the sum of all with 0 there",
+            "when": f"abs({whole.name}) >= 0",
+            "column": guess.name,
+            "fill": 0,
+        }
+        for guess in guesses
+        if whole and guess.source in gaps and guess.role != "dropped"
+    ]
+    return [tomlkit.dumps({"rules": [rule]}) for rule in rules]
 
 
 def guess_columns(reading: Reading, given: Mapping[str, str] = NO_GIVEN) -> list[Guess]:
