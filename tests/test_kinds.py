@@ -258,6 +258,37 @@ def test_what_was_looked_at_is_not_bought(opened, header, words):
     assert worth(opened(text)[1]) == PLAIN
 
 
+def test_one_order_of_day_and_month_reads_dates_with_two_marks(opened):
+    days = pd.to_datetime([day for _, day, _ in BOUGHT])
+    forms = np.where(np.arange(len(days)) % 3, days.strftime("%m/%d/%Y"), days.strftime("%m-%d-%y"))
+    rows = [(who, day, paid) for (who, _, paid), day in zip(BOUGHT, forms, strict=True)]
+    _, reading = opened(lines(header="customer_id,date,amount,more", rows=rows))
+    plain = opened(lines(header="customer_id,date,amount,more"))[1]
+    assert reading.table.equals(plain.table)
+
+
+def test_two_orders_of_one_day_have_numbers_of_their_own(opened):
+    rows = sorted((who, day, 6000 + i, paid) for i, (who, day, paid) in enumerate(BOUGHT))
+    rows += [(*BOUGHT[0][:2], 7000, 5)]
+    text = "".join(f"{who},{day},{number},{paid}\n" for who, day, number, paid in rows)
+    _, reading = opened(f"customer_id,date,vorgang,amount\n{text}")
+    assert worth(reading) == (4, 38, 38)
+
+
+def test_flags_ways_and_numbers_to_call_are_never_offered_as_amounts_or_times(opened):
+    numbers = np.arange(180)
+    odd = pd.DataFrame({"ShipVia": 1 + numbers % 3, "OnlineFlag": numbers % 2, "cost of it": 9.5})
+    odd["cost of it"] += numbers
+    odd["Phone"] = 1_700_000_000 + numbers
+    text = pd.DataFrame(BOUGHT, columns=["customer_id", "Tag", "x"]).drop(columns="x").join(odd)
+    with pytest.raises(UserError) as caught:
+        opened(text.to_csv(index=False))
+    assert re.findall("--role ([^;]*)", caught.value.remedy) == [
+        'time="Tag"',
+        'amount="cost of it"',
+    ]
+
+
 def test_a_word_that_was_said_is_looked_for_in_any_column(opened):
     text = lines(header="customer_id,date,amount,xx").replace("sale", "kjøpt")
     text += "".join(f"{who},{day},50,sett\n" for who, day, _ in BOUGHT)
@@ -615,6 +646,8 @@ def test_customers_who_are_numbered_anew_with_each_order_are_told_apart_elsewher
     text = lines(rows=rows, header="customer_id,customer_unique_id,date,amount,order_id,more")
     known, reading = opened(text)
     assert known.origin.customer == "customer_unique_id" and worth(reading) == PLAIN
+    with pytest.raises(UserError, match=r"\(customer_unique_id\), and no .* for how much"):
+        opened(text.replace("amount", "xyz"))
 
 
 def test_codes_of_customers_go_before_their_names(opened):

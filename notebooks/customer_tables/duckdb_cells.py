@@ -332,8 +332,10 @@ def settle_times(lines: Lines, column: str, plain: bool = False) -> str:
         order = lines.options.date_order or _settle_order(
             dates, first, f"{lines.name}, column {cell}"
         )
-        mark, year = first.strip("0123456789")[0], _year(first)
-        return _stamp(text, mark.join(("%d", "%m", year) if order == "dmy" else ("%m", "%d", year)))
+        ways = {(_year(day), day.strip("0123456789")[0]) for day in np.array(seen)[fits]}
+        parts = ("%d", "%m") if order == "dmy" else ("%m", "%d")
+        written = [mark.join((*parts, year)) for year, mark in sorted(ways, reverse=True)]
+        return _stamp(text, *written)  # two digits of a year first, of which %Y would make 23 AD
     clock = r"[ ,T]+\d{1,2}[:.]\d{2}.*$"
     written, dates = _days(lines, f"regexp_replace({raw}, '{clock}', '')", cell)
     if _mostly(np.isin(dates.form, ("quarter", "year quarter"))):
@@ -413,9 +415,10 @@ def _settle_order(dates: Dates, first: str, where: str) -> str:
     )
 
 
-def _stamp(text: str, day: str) -> str:
-    """Return the expression that reads a day written in a known way, with or without a clock."""
-    return f"try_strptime({text}, [{', '.join(literal(day + clock) for clock in CLOCKS)}])"
+def _stamp(text: str, *days: str) -> str:
+    """Return the expression that reads a day written in known ways, with or without a clock."""
+    ways = ", ".join(literal(day + clock) for day in days for clock in CLOCKS)
+    return f"try_strptime({text}, [{ways}])"
 
 
 def _with_number(text: str, months: dict[str, int]) -> str:

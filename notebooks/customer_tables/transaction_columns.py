@@ -62,8 +62,9 @@ ROW_NUMBER = re.compile(
 LONG_CODE = 8  # digits from which a number on several rows stands for somebody
 MONTHS = re.compile("month|monat|mois|mes|mese|m[êe]s|maand|miesi[ąa]c|месяц|月|ay")
 NO_AMOUNT = frozenset(  # words of what is a number, and neither money nor pieces
-    "day days dow weekday week hour hours month months year years age lat long latitude longitude "
-    "category occupation rank is km kwh min minutes gb mb kg litres liters".split()
+    "via flag method mode status employee phone mobile day days dow weekday week hour hours month "
+    "months year years age lat long latitude longitude category occupation rank is km kwh min "
+    "minutes gb mb kg litres liters".split()
 )
 PER_PIECE = {"price", "cost", "preis", "prix", "precio", "prezzo", "cena", "prijs"}
 PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
@@ -71,9 +72,9 @@ MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
 CONSTANT = 0.95  # share of them in whose lines it says the same
 
 WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor|donor|patient"
-WHO += "|subscriber|constituent|policyholder"
+WHO += "|subscriber|constituent|policy ?holder|guest|passenger|insured"
 TO_ADD = {
-    "time": ": add one of days, or of months like 2024-12",
+    "time": ": add one of days, or of months like 2024-12, or bring one row a customer",
     "amount": ": add one called amount, with 1 on each line, to count visits",
 }
 ASKED = {"customer": "who bought", "time": "when", "amount": "for how much"}
@@ -128,7 +129,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(注文|購入|取引|売上)?(日|日付|日時)|(booking|posting) date",
     ),
     "amount": (
-        rf"(line|total|tot|net|gift|donation|{SALE}) ?(amount|amt|value|sales|revenue)",
+        rf"(line|total|tot|net|gift|donation|payment|{SALE}) ?(amount|amt|value|sales|revenue)",
         r"(line|row) total|ext(ended)? (price|amount)|"
         r"(total|line) (price|spent|spend|cost)|amount( (paid|spent))?|revenue|turnover",
         r"gross ?(amount|amt|value|sales)|"
@@ -174,7 +175,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"zamówienia|заказа?|чека?|订单|注文)( ?(id|nr|n|no|号|编号|番号))?",
     ),
     "product": (
-        rf"(stock|product|prod|item|article) ?({NUMBER}|code)",
+        rf"(stock|product|prod|item|article|material) ?({NUMBER}|code)|material",
         r"sku|upc|ean|product|article|item|product name|item name",
         r"artikel ?(nummer|nr)?|produkt|produit|(code|n|r[ée]f[ée]rence) ?(produit|article)",
     ),
@@ -305,9 +306,10 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
         return None
     with suppress(duckdb.Error):
         parts = match_parts(lines.types, roles)
-        missing, who = lacking(parts), parts.get("customer", "")
+        missing, who, several = lacking(parts), parts.get("customer", ""), ""
         if "customer" not in roles and "order" in parts:
-            who = _of_several_orders(lines, parts) or who
+            several = _of_several_orders(lines, parts)
+            who = several or who
             parts |= {"customer": who} if who else {}
         told = roles.keys() & {"time", "amount", "quantity", "price"}
         if not missing and (
@@ -326,7 +328,7 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
             if not missing:
                 _refuse_namesakes(lines, parts, roles)
                 return _settled(lines, parts, roles)
-            if customers >= FEW and not _other_customers(lines, parts):
+            if customers >= FEW and (several or not _other_customers(lines, parts)):
                 raise _incomplete(lines, parts, missing)
         elif (likely := offers(lines, parts))["time"] or "time" in parts or _tell_months(lines):
             codes = _codes_of_several(lines, likely)
@@ -334,9 +336,9 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
                 parts = {part: name for part, name in parts.items() if name != document}
                 parts["order"] = document
             worth = "amount" not in lacking(parts) or likely["amount"]
-            several = codes or _tell_months(lines)
+            repeated = codes or _tell_months(lines)
             apart = _are_long(lines, codes) or _tell_no_row_apart(lines)
-            if document or (worth and several and apart) or _are_lines(lines, parts, likely):
+            if document or (worth and repeated and apart) or _are_lines(lines, parts, likely):
                 raise _incomplete(lines, parts, lacking(parts))
     return None
 
@@ -362,7 +364,7 @@ def require_customers(lines: Lines, roles: Roles) -> None:
             times = [c for c in likely["time"] if not OF_WHO.fullmatch(split_name(c))]
         sold = "quantity" in parts and {"product", "category"} & set(parts)
         worth = {"amount", "price"} & set(parts) or likely["amount"]
-        if (times or sold) and worth and not _tell_rows_apart(lines, parts):
+        if (times or sold) and (worth or likely["customer"]) and not _tell_rows_apart(lines, parts):
             raise _incomplete(lines, parts, lacking(parts))
 
 
@@ -421,13 +423,16 @@ def _document(lines: Lines, parts: dict[str, Any], roles: Roles) -> str:
     named = " AND ".join(both)  # on an order's first line
     some = f"(SELECT * FROM {lines.sql} WHERE {named} LIMIT {OFFERED_ROWS})"
     who = f"{quoted(parts['customer'])}, {quoted(parts['time'])}"
-    for column in (c for c in free if lines.types[c] == "VARCHAR"):
-        cell = quoted(column)
-        mixed = f"regexp_matches({cell}, '[A-Za-z#].*[0-9]|[0-9].*[A-Za-z]')"
+    free = [c for c in free if not NO_CODE & {*split_name(c).split()}]
+    for column in (c for c in free if not NO_CUSTOMER.search(split_name(c))):
+        cell = f"CAST({quoted(column)} AS VARCHAR)"
+        mixed = f"regexp_matches({cell}, '[A-Za-z#].*[0-9]|[0-9].*[A-Za-z]|^[0-9]{{4,}}$')"
         of_one = f"count(DISTINCT {cell}), count(DISTINCT concat_ws('|', {cell}, {who}))"
         told = f"{of_one}, count(DISTINCT concat_ws('|', {who})), min({cell}) FILTER ({mixed})"
         codes, together, times, code = lines.run(f"SELECT {told} FROM {some} AS some_lines")[0]
-        if not code or ":" in code or parse_dates(pa.array([code])).valid[0]:
+        if not code or ":" in code or DIGITS.fullmatch(code):
+            continue
+        if parse_dates(pa.array([code])).valid[0] or ROW_NUMBER.fullmatch(split_name(column)):
             continue
         if FEW <= codes == together <= MOST_DOCUMENTS * times:
             return column
@@ -592,7 +597,9 @@ def _of_one_time(lines: Lines) -> str:
     codes = [
         c
         for c, found in texts.items()
-        if not dates[c] and not any(re.search(r"\d[.,]\d|^(None)?$", text) for text in found)
+        if not dates[c]
+        and not any(re.search(r"\d[.,]\d|^(None)?$", text) for text in found)
+        and not ROW_NUMBER.fullmatch(split_name(c))
     ]
     if not times or not codes:
         return ""
@@ -717,7 +724,11 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
         plain = all(re.fullmatch(r"-?\d+(\.\d+)?", text) for text in some.to_pylist())
         numeric = 1.0 if plain else parse_numbers(some).valid.mean()
         code = is_identifier_name(column)
-        since = not code and all(re.fullmatch(EPOCH, t) or DIGITS.fullmatch(t) for t in texts)
+        since = (
+            not code
+            and not NO_CUSTOMER.search(split_name(column))
+            and all(re.fullmatch(EPOCH, t) or DIGITS.fullmatch(t) for t in texts)
+        )
         clock = all(re.fullmatch(r"\d{1,2}[:h]\d\d(:\d\d)?", text) for text in texts)
         if since or (not plain and parse_dates(some).valid.mean() > 0.9):
             found["time"].append(column)
@@ -729,7 +740,12 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
             found["customer"].append(column)
         elif _are_numbers_of_people(distinct, filled):
             whole.append(column)
-        elif numeric > 0.9 and not code and NO_AMOUNT.isdisjoint(split_name(column).split()):
+        elif (
+            numeric > 0.9
+            and not code
+            and len(texts) != 2
+            and NO_AMOUNT.isdisjoint(split_name(column).split())
+        ):
             found["amount"].append(column)
             broken |= {column} if any(re.search(r"[.,]\d{1,2}\D*$", t) for t in texts) else set()
     found["customer"].sort(key=lambda c: not re.match(WHO, split_name(c)))
@@ -773,7 +789,7 @@ def _are_numbers_of_people(distinct: pa.StringArray, rows: int) -> bool:
     """Whether whole numbers of equally many digits stand on several rows each."""
     bare = [text.removeprefix("+") for text in distinct.to_pylist()]
     lengths = {len(text) for text in bare}
-    same = len(lengths) == 1 and min(lengths) >= 4 and all(text.isdigit() for text in bare)
+    same = min(lengths) >= 4 and all(text.isdigit() for text in bare)
     years = all(re.fullmatch("(19|20)..", text) for text in bare)
     amounts = sum(text.endswith("0") for text in bare) >= 0.5 * len(bare)
     return same and not years and not amounts and FEW <= len(distinct) < MOST_DISTINCT * rows
