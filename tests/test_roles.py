@@ -441,6 +441,8 @@ def test_columns_with_cryptic_names_get_no_archetypes():
     table = with_behaviour("fmde", np.random.default_rng(1).poisson(9, ROWS) + 1)
     worded = described(table.rename(columns={"fmde": "miles flown"}))
     assert len(worded.archetypes) - len(described(table).archetypes) == 4
+    aged = table.rename(columns={"fmde": "Edad"})  # "Ask some of them what keeps edad low"?
+    assert len(described(aged, segment=("Edad",)).archetypes) == len(described(table).archetypes)
 
 
 def test_a_number_alone_is_no_name_of_what_customers_lean_to():
@@ -467,6 +469,7 @@ def test_the_direction_of_a_column_is_part_of_its_role(name):
         ("months as customer", 6, 60, ["Newcomers", "Long-standing customers"]),
         ("months as customer", 30, 60, ["Newer customers", "Long-standing customers"]),
         ("days_since_signup", 30, 300, ["Newcomers", "Customers of longer standing"]),
+        ("days_since_signup", 164, 300, ["Newer customers", "Customers of longer standing"]),
         ("tenure", 40, 72, ["Newer customers", "Long-standing customers"]),  # months
         ("tenure", 5, 19, ["Newer customers", "Long-standing customers"]),  # years, perhaps
         (

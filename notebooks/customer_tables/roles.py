@@ -17,9 +17,9 @@ import tomlkit
 
 from customer_tables.guessing import NUMERIC, Guess, free_name, guess_transform, spell_out
 from customer_tables.header import has_word
-from customer_tables.names import simplify_name
+from customer_tables.names import simplify_name, split_name
 from customer_tables.text import YEAR, lower_first, sentence_case
-from customer_tables.vocabulary import LIBRARY, ROLES
+from customer_tables.vocabulary import LIBRARY, ROLES, SENSITIVE
 
 DATED = {
     "joined": "tenure",
@@ -34,6 +34,7 @@ SIDES = {1: "high", 0: "middle", -1: "low"}
 # How far both quartiles lie from the median, at least, where amounts are compared by factors.
 SPREADS = {"level": 1.5, "close": 1.2}
 YEARLY = {"day": 365, "week": 52, "month": 12, "year": 1}
+NEWEST = 3  # times that the longest tenure is longer than a newcomer's, at least
 MOST = {"year": 20, "month": 130}  # of a tenure without a unit, which may be as long as that
 NAMES = re.compile(rf"\b({'|'.join(ROLES)})\b")
 LABELS = re.compile(rf"<({'|'.join(ROLES)})>")
@@ -224,6 +225,7 @@ def archetypes(guesses: Sequence[Guess], table: pd.DataFrame) -> Iterator[str]:
             players[role] = [replace(players[role][0], limits=limits)]
     free = [g for g in guesses if g.role == "segment" and g.is_numeric and not g.plays]
     free = [g for g in free if not NO_USE.fullmatch(g.label.lower()) and has_word(g.label)]
+    free = [g for g in free if not SENSITIVE & {*split_name(g.source).split()}]  # given, not used
     for guess in free[:MOST_USES]:
         values = columns[guess.name]
         role = "flag" if values.dropna().isin([0, 1]).all() else "use"
@@ -278,6 +280,7 @@ def _limits(guess: Guess, values: pd.Series) -> tuple[tuple[str, str], ...]:
         unit = next(iter(named + unnamed), "")
         if unit:
             low, high = (round(number * YEARLY[unit]) for number in years)
+            low = min(low, int(values.max() / NEWEST)) if guess.plays != "recency" else low
         elif guess.plays == "tenure":  # no median is new or of long standing without a unit
             low, high = int(values.min()) - 1, int(values.max()) + 1
         else:
