@@ -304,6 +304,16 @@ def test_cancellations_below_zero_are_taken_off(opened):
     assert reading.table["net_value"].sum() == sum(paid for *_, paid in BOUGHT) - 9
 
 
+def test_purchases_beside_a_number_of_rows_say_whose_they_may_be(opened):
+    rows = [(f"{n + 90000}", f"Anna {who}", *more) for n, (who, *more) in enumerate(BOUGHT)]
+    text = "client id,ki,mikor,mennyit\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)
+    with pytest.raises(UserError, match="may be no customer but a purchase: only 1") as caught:
+        opened(text)
+    assert caught.value.remedy.startswith("say whose purchases: --role customer=")
+    options = " ".join(re.findall('--role [^ ;]*"', caught.value.remedy))
+    assert len(opened(text, *shlex.split(options))[1].table) == 60
+
+
 def test_a_time_of_cancelling_leaves_an_order_out(opened):
     text = lines(header="customer_id,date,amount,cancelled_at").replace(",sale", ",")
     _, reading = opened(text + "K000,2024-05-01,9,2024-05-02 10:00\n")

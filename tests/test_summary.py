@@ -295,14 +295,14 @@ def test_the_start_says_who_has_most_each_and_what_not_to_do(make_shop):
         (
             [0.31, 0.3],
             0.02,
-            "No segment clearly has more than its share of spent or visits: none "
-            "has to come first.",
+            "The figures are too uncertain to say which segment has more than its share of spent "
+            "or visits: none has to come first.",
         ),
         (
             [0.8, 0.6],
             0.9,
-            "No segment clearly has more than its share of spent or visits: none "
-            "has to come first.",
+            "The figures are too uncertain to say which segment has more than its share of spent "
+            "or visits: none has to come first.",
         ),
     ],
 )

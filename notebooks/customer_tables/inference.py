@@ -532,12 +532,15 @@ def _with_enough(guesses: list[Guess], file: str, table: pd.DataFrame) -> list[G
         bought = _as_lines(guesses, table)
         whose = bought.get("customer", "COLUMN")
         options = " ".join(f'--role {part}="{name}"' for part, name in bought.items())
+        few = f"only {len(segment) + len(answers)} column(s) of numbers can segment these customers"
+        more = (
+            "add columns of behaviour (amounts, counts, frequencies), or write each category as a "
+            "column of yes and no"
+        )
         raise UserError(
-            f"only {len(segment) + len(answers)} column(s) of numbers can segment these customers",
+            f"a row may be no customer but a purchase: {few}" if bought else few,
             where=f"{file} ({kinds[:300]})",
-            remedy="add columns of behaviour (amounts, counts, frequencies), or write "
-            "each category as a column of yes and no"
-            + (f"; where rows are purchases, say whose: {options}" if bought else ""),
+            remedy=f"say whose purchases: {options}; else {more}" if bought else more,
             answer=answer(**{part: [name] * (whose != "COLUMN") for part, name in bought.items()}),
         )
     why = "describes as a rule; segments here because there is too little behaviour"

@@ -297,7 +297,8 @@ def _none_first(labels: list[str], above: int) -> Claim:
         ("measures == 0", "No measure of value says which segment comes first."),
         (
             "above == 0",
-            f"No segment clearly has more than its share of {what}: none has to come first.",
+            f"The figures are too uncertain to say which segment has more than its share of "
+            f"{what}: none has to come first.",
         ),
     )
 
