@@ -298,6 +298,15 @@ def test_a_word_that_was_said_is_looked_for_in_any_column(opened):
     assert worth(reading) == PLAIN
 
 
+@pytest.mark.parametrize(("again", "net"), [(0, 33), (10, 23)])
+def test_a_reversal_of_what_was_not_bought_is_what_became_of_a_purchase(opened, again, net):
+    text = lines(header="Kunde,Datum,Betrag,Kennzeichen").replace("sale", "OK")
+    text += "".join(
+        f"{who},2024-05-01,{paid if again else 99},STORNO\n" for who, _, paid in BOUGHT[::3]
+    )
+    assert worth(opened(text)[1]) == (3, 33, net)
+
+
 def test_cancellations_below_zero_are_taken_off(opened):
     text = lines(header="customer_id,date,amount,type")
     _, reading = opened(f"{text}K000,2024-05-01,-9,Cancellation\n")

@@ -59,8 +59,8 @@ WORDS = {
     r"возврат|возвращ[её]н[ао]?|已?(退款|退货)|返品|返金|.*(환불|반품)(완료)?)"
     r"( (of|de|di|du|d|von|van|do|da) \w+)?",
     PURCHASE: _THE
-    + r"(purchased?|sales?|sold|bought|buy|order(ed)?|paid|payment|shipped|dispatched|delivered|"
-    r"completed?|fulfilled|unfulfilled|closed|(closed )?won|resolved|invoiced?|billed|approved|"
+    + r"(ok(ay)?|purchased?|sales?|sold|bought|buy|order(ed)?|paid|payment|shipped|dispatched|"
+    r"delivered|completed?|(un)?fulfilled|closed|(closed )?won|resolved|invoiced?|billed|approved|"
     r"success(ful)?|succeeded|checked out|captured|settled|confirmed|processed|(in )?process(ing)?|"
     r"sales? receipt|transaction|charged?|earn(ed)?|accru(ed|al)|"
     r"rechnung|quittung|facture|factura|fattura|fatura|faktura|factuur|"
@@ -75,6 +75,7 @@ WORDS = {
 # A refund written as a participle happened to the line itself: "refunded", "remboursé".
 BILLED = re.compile(r"((sales?|customer) )?(invoice[sd]?|charges?|bill(s|ed)?|sales?|purchases?)")
 HAPPENED = re.compile(r".*(완료|ed( back)?|é|ée|[td][oa]|eerd|aald|edildi|щ[её]н[ао]?|tet)|已.*")
+REVERSED = re.compile(r"storn|revers|annul|anul|cancel")  # whole, rather than in part
 WHOSE = r"customer|client|user|member|membership|loyalty|account|marital|civil|family|employment|"
 WHOSE += r"life|lifecycle|job|working|education|health|housing|home|tax|credit|vip|stock|inventory|"
 WHOSE += r"subscription"
@@ -361,15 +362,16 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
                 changes.append(Change(f"lines without {column}", column, count, "kept as bought"))
             if kind not in conditions:
                 continue
-            own = _is_own_line(column, cell) or cell.strip().casefold() in given
+            said = cell.strip().casefold() in given
+            own = _is_own_line(column, cell) or said
             action = "left out: no purchase"
-            if kind == REFUND and own:
+            if kind == REFUND and own and not said and _undo_nothing(lines, source, column, cell):
+                kind, action = IGNORE, "left out: their customers have no purchase of that amount"
+            elif kind == REFUND and own:
                 action = "taken off the value; no purchase"
             elif kind == REFUND:
                 kind, action = IGNORE, "left out: bought and given back"
-            elif cell.strip().casefold() not in given and _are_below_zero(
-                lines, source, column, cell
-            ):
+            elif not said and _are_below_zero(lines, source, column, cell):
                 kind, action = REFUND, "taken off the value: below zero"
             conditions[kind].append(f"{_text(column)} = {literal(cell)}")
             changes.append(Change(f"lines that say {cell.strip()[:40]!r}", column, count, action))
@@ -389,6 +391,18 @@ def line_kinds(lines: Lines, source: Source) -> tuple[dict[str, str], list[Chang
         conditions[IGNORE] += [says for says, _ in left]
         changes += [change for _, change in left]
     return {kind: " OR ".join(says) or "false" for kind, says in conditions.items()}, changes
+
+
+def _undo_nothing(lines: Lines, source: Source, column: str, cell: str) -> bool:
+    """Whether most of the reversals in a column have no purchase of the same amount beside them."""
+    typed = any(names.fullmatch(split_name(column)) for names in (TYPE, DOCUMENT))
+    if typed or not source.amount or not REVERSED.match(split_name(cell)):
+        return False
+    key = f"{quoted(source.customer)}, trim(CAST({quoted(summands(source.amount)[0])} AS VARCHAR))"
+    says = f"{_text(column)} = {literal(cell)}"
+    bought = f"SELECT {key} FROM {lines.sql} WHERE NOT {says}"
+    alone = f"avg(CAST(({key}) NOT IN ({bought}) AS INTEGER))"
+    return (lines.ask(alone, f"WHERE {says}")[0][0] or 0) > 0.5
 
 
 def _are_below_zero(lines: Lines, source: Source, column: str, cell: str) -> bool:
