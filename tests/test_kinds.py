@@ -267,6 +267,15 @@ def test_one_order_of_day_and_month_reads_dates_with_two_marks(opened):
     assert reading.table.equals(plain.table)
 
 
+def test_another_number_of_each_customer_does_not_describe(opened):
+    rows = [(*row, f"{int(row[0][1:]) * 7 + 10_000},{int(row[0][1:]) * 9}") for row in BOUGHT]
+    text = lines(header="customer_id,date,amount,sold to pt,points", rows=rows)
+    text = text.replace(",sale", "")
+    known, reading = opened(text)
+    assert "points" in reading.table and "sold_to_pt" not in reading.table
+    assert "another number of each customer" in [change.what for change in reading.changes]
+
+
 def test_two_orders_of_one_day_have_numbers_of_their_own(opened):
     rows = sorted((who, day, 6000 + i, paid) for i, (who, day, paid) in enumerate(BOUGHT))
     rows += [(*BOUGHT[0][:2], 7000, 5)]

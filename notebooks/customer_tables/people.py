@@ -13,9 +13,10 @@ from customer_tables.duckdb_cells import text_of
 from customer_tables.duckdb_files import Lines, quoted
 from customer_tables.errors import UserError
 from customer_tables.guessing import Guess, free_name, guess_column
-from customer_tables.names import normalise, simplify_name
+from customer_tables.names import normalise, simplify_name, split_name
 from customer_tables.source import Options, Source, summands
 from customer_tables.table import TWINS, read_table, read_texts
+from customer_tables.transaction_columns import FEW, NO_CODE
 
 BANDS = 4  # equally large groups that numbers about people are shown in
 
@@ -92,8 +93,23 @@ def _find_key(people: pd.DataFrame, customer: str, ids: pd.Series) -> str:
 
 
 def guess_people(people: Reading) -> list[Guess]:
-    """Guess each column of a table about people by itself."""
-    return [guess_column(column, people, False) for column in people.table]
+    """Guess each column of a table about people by itself; their numbers elsewhere are left out."""
+    guesses = [guess_column(column, people, False) for column in people.table]
+    return [
+        replace(guess, role="dropped", why="another number of each customer")
+        if guess.is_numeric and _are_own(people.table[guess.source])
+        else guess
+        for guess in guesses
+    ]
+
+
+def _are_own(values: pd.Series) -> bool:
+    """Whether each customer has a whole number alone, of as many digits, called no amount."""
+    known = values.dropna()
+    if len(known) < FEW or not known.is_unique or not (known % 1 == 0).all():
+        return False
+    digits = known.astype("int64").astype("str").str.len().unique()
+    return len(digits) == 1 and not NO_CODE & {*split_name(str(values.name)).split()}
 
 
 def _use(guess: Guess, kept: set[str]) -> str:
