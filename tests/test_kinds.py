@@ -231,6 +231,17 @@ def test_rows_that_nobody_is_named_for_are_asked_about(opened, header):
     assert known.origin.grain == "customer" and len(reading.table) == 90
 
 
+def test_numbers_that_rise_where_no_time_does_are_of_a_list_of_customers(opened):
+    numbers = np.arange(90)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(numbers * 37 % 90, "D")
+    rows = pd.DataFrame({"Üye": numbers + 400, "Son Ziyaret": days, "Aidat": 9.5 + numbers % 8})
+    rows["Ziyaret"] = numbers * 7 % 11
+    known, reading = opened(rows.to_csv(index=False))
+    assert known.origin.grain == "customer" and known.id.found_as == ("Üye",)
+    with pytest.raises(UserError, match="a line or a receipt"):
+        opened(rows.assign(**{"Son Ziyaret": sorted(days)}).to_csv(index=False))
+
+
 @pytest.mark.parametrize("header", ["customer,order,date,amount", "email,id,created_at,total"])
 def test_purchases_of_customers_who_seldom_come_back(opened, header):
     numbers = np.arange(230)
@@ -785,7 +796,7 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (SAP, "a line or a receipt (VBELN), and no column is recognised that says who bought, w"),
+        (SAP, "a line or a receipt (KUNRG), and no column is recognised that says who bought, w"),
         (SAP.replace("VBELN", "Receipt No"), "a line or a receipt (Receipt No), and no"),
         *(
             (in_periods(*names), "no column is recognised that says when")
@@ -864,8 +875,8 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             "a line or a receipt (MSISDN), and no column is recognised that says when",
         ),
         (RECEIPTS, "a line or a receipt (Receipt No)"),
-        (abroad("Számla,Kelt,Vevő,Darab,Összeg"), "a line or a receipt (Számla), and no"),
-        (abroad("Lasku,Pvm,Asiakas,Kpl,Summa", "Ann {}"), "a line or a receipt (Lasku), and no"),
+        (abroad("Számla,Kelt,Vevő,Darab,Összeg"), "a line or a receipt (Vevő), and no"),
+        (abroad("Lasku,Pvm,Asiakas,Kpl,Summa", "Ann {}"), "a line or a receipt (Asiakas), and no"),
         (RECEIPTS.replace("Receipt No", "order_id"), "a line or a receipt (order_id)"),
         (MONTHS, "the rows are periods"),
         (lines(header="id_vevo,nap,osszeg,megjegyzes"), "a line or a receipt (id_vevo)"),
@@ -880,7 +891,7 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
             "can be amounts or percentages: whole numbers up to 10",
         ),
         (SALES, "a line or a receipt (postcode), and no column is recognised that says who"),
-        (ORDERS, "a line or a receipt (Számla), and no"),
+        (ORDERS, "a line or a receipt (Vevő), and no"),
         (
             re.sub("sale", lambda at: f"{at.start() % 9}", lines(header="CPF,data,valor,frete")),
             "a line or a receipt (CPF), and no column is recognised that says who bought",

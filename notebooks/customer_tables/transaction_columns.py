@@ -59,7 +59,6 @@ OF_WHO = re.compile(  # times of customers
 ROW_NUMBER = re.compile(
     r"(row|index|serial|sl|s|sr|seq)( ?(no|nr|num|number|id|names?))?|unnamed 0"
 )
-LONG_CODE = 8  # digits from which a number on several rows stands for somebody
 MONTHS = re.compile("month|monat|mois|mes|mese|m[êe]s|maand|miesi[ąa]c|месяц|月|ay")
 NO_AMOUNT = frozenset(  # words of what is a number, and neither money nor pieces
     "via flag method mode status employee phone mobile day days dow weekday week hour hours month "
@@ -72,7 +71,7 @@ MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
 CONSTANT = 0.95  # share of them in whose lines it says the same
 
 WHO = "customer|cust|client|household|hh|member|user|shopper|buyer|consumer|visitor|donor|patient"
-WHO += "|subscriber|constituent|policy ?holder|guest|passenger|insured"
+WHO += "|subscriber|constituent|policy ?holder|guest|passenger|insured|person"
 TO_ADD = {
     "time": ": add one of days, or of months like 2024-12, or bring one row a customer",
     "amount": ": add one called amount, with 1 on each line, to count visits",
@@ -330,16 +329,6 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
                 return _settled(lines, parts, roles)
             if customers >= FEW and (several or not _other_customers(lines, parts)):
                 raise _incomplete(lines, parts, missing)
-        elif (likely := offers(lines, parts))["time"] or "time" in parts or _tell_months(lines):
-            codes = _codes_of_several(lines, likely)
-            if document := _of_one_time(lines) or _rising_with_time(lines, parts, likely, codes):
-                parts = {part: name for part, name in parts.items() if name != document}
-                parts["order"] = document
-            worth = "amount" not in lacking(parts) or likely["amount"]
-            repeated = codes or _tell_months(lines)
-            apart = _are_long(lines, codes) or _tell_no_row_apart(lines)
-            if document or (worth and repeated and apart) or _are_lines(lines, parts, likely):
-                raise _incomplete(lines, parts, lacking(parts))
     return None
 
 
@@ -359,13 +348,36 @@ def require_customers(lines: Lines, roles: Roles) -> None:
     with suppress(duckdb.Error):
         known = {"product", "category", "order"} & set(parts)
         likely = offers(lines, {part: parts[part] for part in known})
-        times = likely["time"] or "time" in parts
+        times = likely["time"]
         if "order" not in parts:
-            times = [c for c in likely["time"] if not OF_WHO.fullmatch(split_name(c))]
+            times = [c for c in times if not OF_WHO.fullmatch(split_name(c))]
+        dated = times or _tell_months(lines) or ("order" in parts and "time" in parts)
         sold = "quantity" in parts and {"product", "category"} & set(parts)
-        worth = {"amount", "price"} & set(parts) or likely["amount"]
-        if (times or sold) and (worth or likely["customer"]) and not _tell_rows_apart(lines, parts):
+        worth = {"amount", "price"} & set(parts) or likely["amount"] or likely["customer"]
+        if not (dated or sold) or not worth or _tell_rows_apart(lines, parts):
+            return
+        if not times or not _are_listed(lines, parts, times):
             raise _incomplete(lines, parts, lacking(parts))
+
+
+def _are_listed(lines: Lines, parts: dict[str, Any], times: list[str]) -> bool:
+    """Whether numbers or codes rise from row to row, and no time does: a list of customers.
+
+    Purchases are listed as they happen, and their numbers rise with their times.
+    """
+    head = lines.ask("*", f"LIMIT {OFFERED_ROWS}")
+    frame = pd.DataFrame(head, columns=list(lines.types)).astype("str")
+    for column in times:
+        days = frame[column].str.replace(f"^{DIGITS.pattern}$", r"\1-\2-\3", regex=True)
+        dates = parse_dates(pa.array(days.str.rstrip("-"), pa.string()))
+        for order in ("dmy", "mdy"):
+            passed = pd.Series(convert(dates, order)).diff().dropna()
+            if not (passed < pd.Timedelta(0)).mean() > 1 - CONSTANT:
+                return False
+    free = [c for c in frame if c not in parts.values() and c not in times]
+    free = [c for c in free if not ROW_NUMBER.fullmatch(split_name(c))]
+    numbers = (frame[c].str.extract(r"^[^\s.,]*?(\d+)\D*$")[0].astype(float) for c in free)
+    return any((values.diff().iloc[1:] > 0).all() for values in numbers)
 
 
 def _of_several_orders(lines: Lines, parts: dict[str, Any]) -> str:
@@ -531,127 +543,10 @@ def _tell_rows_apart(lines: Lines, parts: dict[str, Any]) -> bool:
     return any(_is_unique(lines, code) for code in codes)
 
 
-def _are_lines(lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]]) -> bool:
-    """Whether a code stands on several rows beside times and amounts, and none tells rows apart.
-
-    In a language whose names are not known, that is what distinguishes lines from customers.
-    """
-    codes = _customer_codes(lines)
-    if not codes or any(_is_unique(lines, code) for code in codes):
-        return False
-    said = all(part not in lacking(parts) or likely[part] for part in ("time", "amount"))
-    return said and not codes.isdisjoint(likely["customer"])
-
-
-def _codes_of_several(lines: Lines, likely: dict[str, list[str]]) -> list[str]:
-    """Return the columns of addresses, or codes of one length, on several rows each.
-
-    Names of places, products and amounts are known, and years and round amounts by their digits.
-    """
-    codes = [c for c in likely["customer"] if not NO_CUSTOMER.search(split_name(c))]
-    codes = [c for c in codes if not set(split_name(c).split()) & NO_CODE]
-    alike = "min(length({0})) = max(length({0})) AND bool_and(regexp_matches({0}, '[0-9]'))"
-    alike += " AND NOT bool_and(regexp_matches({0}, '^(19|20)[0-9][0-9]$'))"
-    alike += " AND count(*) FILTER (ends_with({0}, '0')) < 0.5 * count(*)"
-    alike = f"({alike}) OR bool_and(regexp_matches({{0}}, '.@.'))"
-    told = [alike.format(f"trim(CAST({quoted(code)} AS VARCHAR))") for code in codes]
-    answers = lines.ask(", ".join(told))[0] if told else ()
-    return [code for code, is_alike in zip(codes, answers, strict=True) if is_alike]
-
-
-def _are_long(lines: Lines, codes: list[str]) -> bool:
-    """Whether codes have as many digits as telephone numbers, or more."""
-    digits = [
-        f"min(length(regexp_replace(CAST({quoted(c)} AS VARCHAR), '\\D', '', 'g')))" for c in codes
-    ]
-    return bool(codes) and max(lines.ask(", ".join(digits))[0]) >= LONG_CODE
-
-
 def _tell_months(lines: Lines) -> bool:
     """Whether a column holds years and another one months, by their names."""
     words = {split_name(c) for c in lines.types}
     return bool(words & YEARS) and any(MONTHS.fullmatch(word) for word in words)
-
-
-def _tell_no_row_apart(lines: Lines) -> bool:
-    """Whether no column of codes or whole numbers has another one in each row."""
-    whole = "count(DISTINCT {0}) = count(*) AND NOT bool_or(regexp_matches({0}, '[0-9][.,:][0-9]'))"
-    told = (whole.format(f"CAST({quoted(c)} AS VARCHAR)") for c in lines.types)
-    return not any(lines.ask(", ".join(told))[0])
-
-
-def _of_one_time(lines: Lines) -> str:
-    """Return a column that stands on several rows of one time each, where none tells rows apart.
-
-    So do numbers of orders beside their dates, in any language, and nothing about customers.
-    """
-    some = replace(lines, sql=f"(SELECT * FROM {lines.sql} LIMIT {OFFERED_ROWS})")
-    if len(head := some.ask("*", f"LIMIT {10 * FEW}")) < FEW:
-        return ""
-    cells = zip(*head, strict=True)
-    texts = {
-        c: sorted({str(x) for x in found}) for c, found in zip(lines.types, cells, strict=True)
-    }
-    dates = {c: parse_dates(pa.array(t, pa.string())).valid.mean() > 0.9 for c, t in texts.items()}
-    times = [c for c, is_time in dates.items() if is_time and len(texts[c]) >= FEW]
-    codes = [
-        c
-        for c, found in texts.items()
-        if not dates[c]
-        and not any(re.search(r"\d[.,]\d|^(None)?$", text) for text in found)
-        and not ROW_NUMBER.fullmatch(split_name(c))
-    ]
-    if not times or not codes:
-        return ""
-    counts = ", ".join(f"count(DISTINCT {quoted(c)})" for c in codes)
-    rows, *distinct = some.ask(f"count(*), {counts}")[0]
-    if max(distinct) == rows:
-        return ""
-    for code, several in zip(codes, distinct, strict=True):
-        if not FEW <= several <= MOST_DISTINCT * rows:
-            continue
-        when = f"SELECT count(DISTINCT {quoted(times[0])}) AS n FROM {some.sql} "
-        when += f"GROUP BY {quoted(code)} HAVING count(*) > 1"
-        groups, one = lines.run(f"SELECT count(*), count(*) FILTER (n = 1) FROM ({when}) AS codes")[
-            0
-        ]
-        if groups >= FEW and one >= CONSTANT * groups:
-            return code
-    return ""
-
-
-def _rising_with_time(
-    lines: Lines, parts: dict[str, Any], likely: dict[str, list[str]], codes: list[str]
-) -> str:
-    """Return a code that tells rows apart and rises with their time, beside one of several rows.
-
-    So do orders and their customers, in any language. Customers may be numbered as they join, but
-    then their times are called so.
-    """
-    time = parts.get("time") or next(iter(likely["time"]), "")
-    joined_on = any(
-        re.fullmatch(LIBRARY["roles"][role]["certain"], split_name(time))
-        for role in ("joined", "last_active")
-    )
-    if not time or joined_on or ("amount" in lacking(parts) and not likely["amount"]):
-        return ""
-    head = lines.ask("*", f"LIMIT {OFFERED_ROWS}")
-    frame = pd.DataFrame(head, columns=list(lines.types)).astype("str")
-    names = [c for c in likely["customer"] if frame[c].str.contains(r"\w \w").mean() > CONSTANT]
-    if not (several := codes + names):
-        return ""
-    days = frame[time].str.replace(f"^{DIGITS.pattern}$", r"\1-\2-\3", regex=True).str.rstrip("-")
-    dates = parse_dates(pa.array(days, pa.string()))
-    for column in (c for c in frame if c not in several and frame[c].is_unique):
-        numbers = frame[column].str.extract(r"^[^.,]*?(\d+)\D*$")[0].astype(float)
-        for order in ("dmy", "mdy"):
-            stamps = pd.Series(convert(dates, order))[numbers.argsort()]
-            if (
-                numbers.notna().all()
-                and (stamps.diff().dropna() >= pd.Timedelta(0)).mean() > CONSTANT
-            ):
-                return column
-    return ""
 
 
 def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> UserError:
@@ -750,10 +645,16 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
             broken |= {column} if any(re.search(r"[.,]\d{1,2}\D*$", t) for t in texts) else set()
     found["customer"].sort(key=lambda c: not re.match(WHO, split_name(c)))
     found["customer"] += whole
+    if times := [*filter(None, [parts.get("time")]), *found["time"]][:1]:
+        frame = pd.DataFrame({c: rows[c] for c in (*found["customer"], *times)}).astype("str")
+        once = {c: frame.groupby(c)[times[0]].nunique().eq(1).mean() for c in found["customer"]}
+        found["customer"].sort(key=lambda c: once[c] > CONSTANT)  # as numbers of orders do
     of_line = _products({c: rows[c][:PROVING_ROWS] for c in found["amount"][:MOST_AMOUNTS]})
     said = {c: set(split_name(c).split()) for c in found["amount"]}
-    # What is the same in all rows, or another whole number in each, comes last.
-    same = {c for c in said if len(set(rows[c])) in (1, len(rows[c])) and c not in broken}
+    # What is the same in all rows comes last, and another whole number in each if nothing else is.
+    codes = {c for c in said if len(set(rows[c])) == len(rows[c]) and c not in broken}
+    found["amount"] = [c for c in found["amount"] if c not in codes] or found["amount"]
+    same = {c for c in said if len(set(rows[c])) == 1 and c not in broken}
     found["amount"].sort(
         key=lambda c: (
             *(c in same or not said[c].isdisjoint(ASIDE), c not in of_line, "total" not in said[c]),
