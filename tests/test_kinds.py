@@ -231,6 +231,13 @@ def test_rows_that_nobody_is_named_for_are_asked_about(opened, header):
     assert known.origin.grain == "customer" and len(reading.table) == 90
 
 
+def test_a_column_called_date_is_one_whatever_its_cells(opened):
+    rows = [(1000 + int(who[1:]), f"{day[8:]}{day[5:7]}", paid) for who, day, paid in BOUGHT]
+    text = lines(header="Konto,Belegdatum,Umsatz (S/H),Text", rows=rows)
+    with pytest.raises(UserError, match=r"a line or a receipt \(Konto\)"):
+        opened(text)
+
+
 def test_numbers_that_rise_where_no_time_does_are_of_a_list_of_customers(opened):
     numbers = np.arange(90)
     days = pd.Timestamp("2024-01-01") + pd.to_timedelta(numbers * 37 % 90, "D")

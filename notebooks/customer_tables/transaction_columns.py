@@ -348,10 +348,11 @@ def require_customers(lines: Lines, roles: Roles) -> None:
     with suppress(duckdb.Error):
         known = {"product", "category", "order"} & set(parts)
         likely = offers(lines, {part: parts[part] for part in known})
-        times = likely["time"]
-        if "order" not in parts:
+        times = [*dict.fromkeys([*likely["time"], *filter(None, [parts.get("time")])])]
+        if "order" not in parts:  # a day alone may be one of 31
             times = [c for c in times if not OF_WHO.fullmatch(split_name(c))]
-        dated = times or _tell_months(lines) or ("order" in parts and "time" in parts)
+            times = [c for c in times if c in likely["time"] or split_name(c) != "day"]
+        dated = times or _tell_months(lines)
         sold = "quantity" in parts and {"product", "category"} & set(parts)
         worth = {"amount", "price"} & set(parts) or likely["amount"] or likely["customer"]
         if not (dated or sold) or not worth or _tell_rows_apart(lines, parts):
