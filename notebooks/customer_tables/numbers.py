@@ -69,6 +69,7 @@ def _shape(decimal: str) -> str:
 
 SHAPES = {mark: _shape(mark) for mark in ".,"}
 IN_PERCENT = re.compile(rf"({PERCENT})\b")
+SELDOM = 0.05  # of the rows, from which 999 and the like far from all others is no number
 OFTEN = 0.2  # of the rows, from which -1 without any 0 is no number
 INFINITE = frozenset("inf +inf -inf infinity +infinity -infinity ∞ +∞ -∞ 1.#inf -1.#inf".split())
 SENTINELS = (-99, -999, -9999, -99999, -999999)
@@ -281,6 +282,13 @@ def _without_sentinels(column: Column, values: np.ndarray) -> np.ndarray:
             return _without(column, values, "-1 in many rows, and no other value below 1", negative)
         if found.tolist() == [-1]:
             doubtful, what = negative, "-1 as the only negative"
+    for end in (low, high):
+        alone, rest = values == end, np.unique(values[~np.isnan(values) & (values != end)])
+        known = re.fullmatch(r"-?(365243|(\d)\2{2,})", f"{end:.15g}")
+        if known and np.mean(alone) >= SELDOM and len(rest) > 1:
+            if (rest * end <= 0).all() or abs(end) > 10 * np.abs(rest).max():
+                what = f"{end:.0f} in many rows, and no other value near it"
+                return _without(column, values, what, alone)
     if not what and high in HIGH_SENTINELS:
         if (
             high > 5 * abs(np.max(values[values < high], initial=low))
