@@ -257,6 +257,44 @@ def test_what_tables_are_taken_for(bring, table, value):
             for name in ("Τ.Κ.", "Postinumero", "ZIP+4", "Butiksnr", "İl Kodu")
         ),
         ("Territory", range(1, 80), "number", "dropped"),
+        ("code_insee", 1001 + np.arange(0, 90_000, 997), "id", "dropped"),
+        ("x_lambert93", 600_000 + np.arange(0, 90_000, 997), "number", "left out"),
+        *(
+            (name, values, "category" if len(values) <= 20 else "number", role)
+            for name in ("till", "Caja", "provider", "cost_center", "sales_rep", "Cohort")
+            for values, role in ((range(1, 15), "describe"), (range(1, 80), "dropped"))
+        ),
+        ("days till renewal", range(40), "number", "segment"),
+        ("calls to center", range(12), "count", "segment"),
+        ("Bildungsgrad", range(1, 5), "category", "describe"),
+        ("HOUR_APPR_START", range(5, 20), "number", "left out"),
+        ("hour", [0.5, 11.9, 17.2], "number", "left out"),
+        ("arrival_date_num", 2016 + np.arange(0, 1, 0.01), "number", "left out"),
+        *(
+            (name, values, "date", "describe")
+            for name, values in (
+                ("date", [930705, 931231, 960229, 50109]),
+                ("MAXADATE", [8901, 9512, 9706]),
+                ("datum", [202401, 202412]),
+            )
+        ),
+        ("date", [930705, 931331, 960229], "number", "left out"),
+        ("date", [2001, 2005, 2012], "number", "describe"),
+        ("delay_from_due_date", range(60), "count", "segment"),
+        ("orders to date", range(8), "count", "segment"),
+        ("sales_to_date", range(30_000, 50_000, 997), "money", "segment"),
+        ("AMT_REQ_CREDIT_BUREAU_YEAR", range(9), "count", "segment"),
+        ("payment_installments", range(1, 25), "count", "segment"),
+        ("payment_plan_days", [7, 30, 410], "number", "segment"),
+        ("amount_spent", range(25), "money", "segment"),
+        *(
+            (name, range(1, 11), "number", "segment")
+            for name in (
+                "Satisfaction phone",
+                "Satisfaction branch",
+                "Over the last twelve months how was our bank and its branches",
+            )
+        ),
         ("called", 31_612_000_000 + np.arange(0, 9_000_000, 7919), "number", "dropped"),
         ("capital", 31_612_000_000 + np.arange(0, 9_000_000, 10_000), "number", "segment"),
         ("店舗番号", range(1001, 1080, 7), "category", "describe"),

@@ -823,6 +823,10 @@ PIECES += "".join(f"{who},{day},{1 + n * n % 4},{n}.5\n" for who, day, n in BOUG
         ),
         (numbered("CN-{}", "INV-", again=False), "orders such as 'CN-2000' (6 lines) may be"),
         (numbered("R{}", "A"), "'R2000' (6 lines) may be purchases or credit notes\nt.csv, col"),
+        (
+            table(**{"Currency Code": ["EUR", "SEK", "eur"] * 20}),
+            "the amounts are in 2 currencies: € (40 rows) and SEK (20 rows)\nt.csv, column 'Curr",
+        ),
         (ASKED, "not known whether a line was bought whose status says 'on hold' (1 line)"),
         (
             re.sub(

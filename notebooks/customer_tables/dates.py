@@ -70,11 +70,14 @@ PARTS_OF_TIMES = {
     "minute": ("second", 60),
 }
 SERIALS = (20_000, 60_000)  # 1954 to 2064 in Excel's days since 1899-12-30
-DIGITS = (19_000_101, 21_001_231)  # days written as 20231231
-WRITTEN = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number of digits
+# Days and months written as numbers, by the digits of the shortest and how they are read.
+DIGITS = {"20231231": (8, "%Y%m%d"), "202312311345": (12, "%Y%m%d%H%M")}
+DIGITS |= {"20231231134500": (14, "%Y%m%d%H%M%S"), "202312": (6, "%Y%m")}
+DIGITS |= {"231231": (5, "%y%m%d"), "2312": (4, "%y%m")}
 SINCE_1970 = {"seconds": 1, "milliseconds": 1_000}  # parts of a second
 MOMENTS = (315_532_800, 2_208_988_800)  # 1980 to 2040 in seconds since 1970
 EPOCH = r"([3-9]\d{8}|(1\d|2[01])\d{8}(\d{3}|\d{6})?)(\.\d+)?"  # of these years
+MOSTLY = 0.9
 SPAN = (1900, 2100)
 SURE_SWAP = 10  # different dates and texts from which none is by chance on the other side of 12
 SWAPPED = "a spreadsheet swapped day and month in those that it took for dates"
@@ -277,10 +280,26 @@ def read_dates(column: Column, dates: Dates, missing: np.ndarray, order: str) ->
     return column.done(stamps[column.codes], "date")
 
 
+def _written_in_digits(numbers: np.ndarray) -> tuple[str, np.ndarray] | None:
+    """Return how days or months are written as whole numbers, and them, where all can be such."""
+    texts = pd.Series(numbers.astype(np.int64).astype(str))
+    for example, (fewest, form) in DIGITS.items():
+        if not texts.str.len().between(fewest, len(example)).all():
+            continue
+        filled = texts.str.zfill(len(example))
+        dates = pd.to_datetime(filled, format=form, errors="coerce")
+        years = len(example) == 4 and ((numbers >= SPAN[0]) & (numbers <= SPAN[1])).all()
+        valid = dates.dt.year.between(*SPAN).mean()
+        if not years and valid >= (1 if fewest < 8 else MOSTLY):  # some days are typing errors
+            return f"dates written as {example}", dates.to_numpy()
+    return None
+
+
 def as_dates(column: Column, dated: bool) -> Column:
     """Read seconds and milliseconds since 1970 as dates, where all can be such; 0 is never.
 
-    In a column that is called a date, also a spreadsheet's day numbers (45000) and 20241231.
+    In a column that is called a date, also a spreadsheet's day numbers (45000), 20241231, 202412,
+    241231 and 2412, but for years.
     """
     values = np.asarray(column.values)
     never = np.isin(values, (0, -1))
@@ -303,10 +322,8 @@ def as_dates(column: Column, dated: bool) -> Column:
     elif SERIALS[0] <= some.min() and some.max() <= SERIALS[1]:
         what = "a spreadsheet's day numbers (45000 for 2023-03-15)"
         dates = np.datetime64("1899-12-30", "us") + (some * 86_400e6).astype("timedelta64[us]")
-    elif form := _written_days(some):
-        what = "dates written as 20231231"
-        written = pd.Series(some.astype(np.int64)).astype(str)
-        dates = pd.to_datetime(written, format=form, errors="coerce").to_numpy()
+    elif (some == some.round()).all() and (read := _written_in_digits(some)):
+        what, dates = read
     else:
         return column
     if np.isnat(dates).any():
@@ -315,11 +332,3 @@ def as_dates(column: Column, dated: bool) -> Column:
     stamps[known] = dates
     column.note(what, known, "read as dates", lambda row: f"{values[row]:.15g}")
     return column.done(stamps, "date")
-
-
-def _written_days(values: np.ndarray) -> str:
-    """Return how whole numbers such as 20231231 or 202312311345 write days, "" for others."""
-    form = WRITTEN.get(digits := len(f"{values.max():.0f}"), "")
-    days = values // 10.0 ** (digits - 8)
-    fits = DIGITS[0] <= days.min() and days.max() <= DIGITS[1] and (values == values.round()).all()
-    return form if fits else ""

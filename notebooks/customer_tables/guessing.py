@@ -14,7 +14,7 @@ import pandas as pd
 
 from customer_tables import vocabulary
 from customer_tables.changes import Reading
-from customer_tables.names import MINOR, simplify_name, split_name
+from customer_tables.names import MINOR, is_called_a_date, simplify_name, split_name
 from customer_tables.text import YEAR, printable
 
 SKEWED = 1.0  # skewness from which a logarithm is taken
@@ -28,10 +28,17 @@ MANY = 1000  # whole numbers from 0 or 1 that stay below are taken for counts
 FEW = 20  # gifts or purchases of the median customer who made some; amounts are larger
 SENSITIVE = "sensitive: describes, and stays out of the distance"
 OUTCOME = "an outcome: makes and describes no segment; segments are held against it"
+SMALL = 30  # up to which whole numbers are how many, though their name begins with "amount"
+QUESTION = 7  # words from which a name is one
+NO_PHONE = 1e6  # below which a number is none of a telephone
 UNNAMED = re.compile(r"(unnamed|column|index|x)?( \d+)?")  # a column that somebody else named
 EMAIL = r"^[^@\s]+@[^@\s]+\.\w+$"
 PHONES = re.compile("phone|mobile|fax|telefon|msisdn|handy|celular|téléphone|teléfono")
 PHONE = r"^\+?[\d\s()/.-]{7,20}$"
+
+
+# Words of what is counted or known of somebody, however long the question.
+FACTS = vocabulary.COUNT | vocabulary.SENSITIVE | vocabulary.HOUSEHOLD | vocabulary.SPENDING
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ def _find_identity(words: str, values: pd.Series, kind: str) -> str:
     """Say why a column could tell who somebody is; nothing where it could not."""
     numeric = kind in ("number", "money", "share", "empty")
     phone = PHONES.search(words)
-    if kind == "yes_no" or (numeric and not phone):
+    if kind == "yes_no" or (numeric and not (phone and values.max() >= NO_PHONE)):
         return ""
     if phone and names_groups(values) and not values.astype("str").str.contains(r"\d").any():
         return ""  # how somebody was reached, not by which number
@@ -173,18 +180,23 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     tokens = {token.rstrip("0123456789") or token for token in words.split()}
     whole = bool((values == values.round()).all())
     low, high, distinct = values.min(), values.max(), values.nunique()
+    if len(words.split()) >= QUESTION and whole and low >= 0 and high <= 10 and not tokens & FACTS:
+        words, tokens = "score", {"score"}
     places = tokens & vocabulary.PLACES
-    measured = tokens & (vocabulary.COUNT | vocabulary.MONEY)
     coded = bool(vocabulary.HEADS & {*words.split()[-1:]})
-    measured = set() if coded else measured
-    if whole and tokens & vocabulary.NOMINAL and not measured:
+    measured = tokens & (vocabulary.COUNT if coded else vocabulary.COUNT | vocabulary.MONEY)
+    measured |= tokens & {"score", "rating", "satisfaction", "points"}
+    nominal = coded or tokens & vocabulary.NOMINAL
+    if whole and nominal and not measured:
         if distinct <= (MOST_CATEGORIES if places else 20):
             why = "numbers that stand for names"
             return replace(base, kind="category", role="describe", why=why)
         if places or coded:
             why = f"{distinct:,} numbers that stand for names: too many to describe segments"
             return replace(base, kind="number", why=why)
-    if whole and vocabulary.CALENDAR.fullmatch(words) and low >= 0 and high <= 366:
+    hour = "hour" in tokens - {"per"} and whole and high >= 12 or words == "hour"
+    calendar = whole and vocabulary.CALENDAR.fullmatch(words) and low >= 0 and high <= 366
+    if calendar or (hour and low >= 0 and high < 24):
         return replace(base, kind="number", role="left out", why="a part of a date, no amount")
     if vocabulary.ON_THE_MAP.fullmatch(words):
         return replace(base, kind="number", role="left out", why="a place on the map, no amount")
@@ -208,6 +220,9 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     years = whole and YEARS[0] <= low and high <= YEARS[1]
     if years and (tokens & vocabulary.YEARS or low >= 1900):
         return replace(base, kind="number", unit=YEAR, role="describe", why="a calendar year")
+    dated = is_called_a_date(words) and low >= 100  # days from or to one are fewer
+    if dated and not tokens & vocabulary.MONEY and not measures_time(words):
+        return replace(base, kind="number", role="left out", why="called a date, and reads as none")
     in_percent = unit == "%" and kind != "share"
     unit = "" if unit == "%" and kind == "share" else unit
     kind = "number" if in_percent else _guess_kind(words, tokens, values, kind, whole)
@@ -234,6 +249,9 @@ def _guess_kind(words: str, tokens: set[str], values: pd.Series, kind: str, whol
         return kind
     if tokens & vocabulary.SCORES:
         return "number"
+    amounts = vocabulary.MONEY & set(words.split()[1:])
+    if re.match(r"(amt|amount|payment) .", words) and counts and high <= SMALL and not amounts:
+        return "count"
     if re.fullmatch(vocabulary.VALUES[0], words):
         return "money"
     if re.fullmatch(vocabulary.GIFTS, words):

@@ -35,10 +35,13 @@ from customer_tables.guessing import (
     names_groups,
     spell_out,
 )
+from customer_tables.line_kinds import CURRENCY
 from customer_tables.names import full_name, split_name
+from customer_tables.numbers import CURRENCIES
 from customer_tables.roles import archetypes, count_days, give_roles
 from customer_tables.source import Roles, answer, unknown_role
 from customer_tables.table import with_full_names
+from customer_tables.text import joined
 from customer_tables.transaction_columns import (
     NO_AMOUNT,
     NO_CODE,
@@ -84,12 +87,13 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     Raises
     ------
     UserError
-        If a role or its column is unknown, or fewer than two columns of numbers are left to
-        segment on.
+        If a role or its column is unknown, amounts are in several currencies, or fewer than two
+        columns of numbers are left to segment on.
     """
     given = _given_roles(reading, roles)
     total_of_gaps, gaps = _gaps_in_sum(reading.table, reading.kinds)
     reading = replace(reading, table=reading.table.fillna(dict.fromkeys(gaps, 0)))
+    _refuse_currencies(reading, given)
     guesses, table = count_days(guess_columns(reading, given), reading.table, given)
     if set(RFM) <= {guess.label for guess in guesses}:
         guesses = [replace(guess, label=RFM.get(guess.label, guess.label)) for guess in guesses]
@@ -167,6 +171,24 @@ def _refuse_periods(reading: Reading) -> None:
             f"no column says who a customer is ({first})",
             where=f"{reading.source['name']}: {', '.join(map(str, reading.table))[:300]}",
             remedy=f'bring one row a customer; or --role customer="{first}" to segment the periods',
+        )
+
+
+def _refuse_currencies(reading: Reading, given: Collection[str]) -> None:
+    """Refuse amounts of which a column says that they are in several currencies."""
+    called = [c for c in reading.table if CURRENCY.fullmatch(split_name(c)) and c not in given]
+    for column in (c for c in called if reading.kinds[c] in ("text", "id")):
+        texts = reading.table[column].dropna().str.strip()
+        signs = texts.map(lambda text: CURRENCIES.get(text.lower(), text.upper())).value_counts()
+        if len(signs) < 2 or not signs.index.str.fullmatch(r"[A-Z]{3}|\W+|.*[$€£¥].*").all():
+            continue
+        listed = joined([f"{sign} ({count:,} rows)" for sign, count in signs.items()])
+        raise UserError(
+            f"the amounts are in {len(signs)} currencies: {listed[:300]}",
+            where=f"{reading.source['name']}, column {column!r}",
+            remedy="turn them into one currency, or bring the rows of one alone; "
+            f'if they are in one already, --role ignore="{column}"',
+            answer=answer(ignore=[column]),
         )
 
 
@@ -265,6 +287,8 @@ def _choose_identifier(reading: Reading, given: Collection[str] = ()) -> str | N
     found = [c for c in table if kinds[c] == "id" or _holds_customers(table[c], kinds[c])]
     found = [c for c in found if table[c].notna().mean() > 0.5]
     found = [c for c in found if not vocabulary.NO_CUSTOMER.search(split_name(c))]
+    codes = [c for c in found if re.search("^code .| code$", split_name(c))]
+    found = [c for c in found if c not in codes or table[c].is_unique or rank(c)[1]]
     found = [c for c in found if rank(c)[1] or not names_groups(table[c])]
     people = [c for c in found if rank(c)[1] or split_name(c) == "id"]
     # Beside these, a number of the rows only hides that they repeat.

@@ -26,7 +26,7 @@ ALONE = (
     "iban|bic|ssn|ean|sku|isbn|konto|compte|cuenta"
 )
 ID_NAMES = re.compile(
-    rf"(.+ )?(id|[hp]id|uuid|guid|identifier|code|nr|(?!filia)\w*nummer)|id( .+)?|"
+    rf"(.+ )?(id|[hp]id|uuid|guid|identifier|code|nr|(?!filia)\w*nummer)|(id|code)( .+)?|"
     r"(codice|c[oó]digo|n|n[uú]mero|num[eé]ro|numer|kod|номер) (d[eo]l? |d )?"
     r"(cliente?|soci[oa]|abonado|afiliado|miembro|associado|membre|adh[eé]rent|abonn[eé]|"
     r"klienta|karty|клиента)|"
@@ -40,8 +40,9 @@ CODE_NAMES = re.compile(
     r"|posta kodu|(post)?leitzahl|pin ?code|artikel(nr|nummer)|.*(店舗|会員|商品)番号"
 )
 MEASURES = re.compile(r"(total|avg|average|mean|max|min|sum|count|num|no|nr|number)( of)? .+")
+DATED = r"(?<!to )(\w*(?<!up)(?<!candi)(?<!man)date(dw)?|\w*datum|fecha)"
 DATE_NAMES = re.compile(
-    r"(.+ )?(date|dt|day|datum|fecha|joined|since|birthday|birthdate|dob|timestamp|time|opened|"
+    rf"(.+ )?({DATED}|dt|day|joined|since|birthday|birthdate|dob|timestamp|time|opened|"
     r"registered|enrolled|created|updated|became .+ on)( .+)?"
 )
 MOMENTS = re.compile(
@@ -105,6 +106,11 @@ def full_name(names: Iterable[str]) -> str:
 def is_date_name(name: str) -> bool:
     """Whether a name says that a column holds dates."""
     return bool(DATE_NAMES.fullmatch(split_name(name)))
+
+
+def is_called_a_date(name: str) -> bool:
+    """Whether a name has the very word for a date."""
+    return bool(re.search(rf"\b{DATED}\b", split_name(name)))
 
 
 def minor_unit(name: str) -> str:

@@ -50,6 +50,8 @@ SHOPS = frozenset(
     "negozio sucursal agencia agence agenzia oddział oddziału şube vestiging standort "
     "niederlassung territory depot ward route tariff sic nace mcc drg icd rep broker kontor "
     "avdeling avdelning pobočka provozovna myymälä филиал κατάστημα סניף 门店 kommun län "
+    "kasse caisse cassa provnum tract fips naics dma lsoa insee csp provincia branche tarif "
+    "kostenstelle vertreter wave cohort batch cluster via "
     "geschäftsstelle succursale punto tienda loja winkel sklep магазин 店舗 店铺 매장".split()
 )
 PLACES = SHOPS | frozenset(
@@ -63,12 +65,15 @@ NOMINAL = SHOPS | frozenset(
     "education geography country state city occupation département departement "
     "browser os device agent method system systems platform source".split()
 )
-HEADS = frozenset("channel browser os agent method systems".split())  # last words of codes' names
+HEADS = frozenset(
+    "channel browser os agent method systems rep center centre dealer provider till caja".split()
+)  # last words of codes' names
 # Of these, 0 and 1 are codes of groups and answer no question.
 CODED = frozenset(
     "sex gender genre sexe geschlecht marital marriage familienstand education educational bildung "
     "race ethnicity religion region type class segment group category channel tier plan area zone "
     "branch store department city state country "
+    "bildungsgrad schulabschluss etudes études kundengruppe "
     "sesso sexo geslacht płeć cinsiyet пол 性別 性别 성별 zona región regione regio região bezirk "
     "gebiet gruppe grupo gruppo groupe klasse clase classe tipo typ art canal canale kanal".split()
 )
@@ -76,7 +81,7 @@ NOMINAL |= CODED
 ON_THE_MAP = re.compile(
     r"(.+ )?(lat|lats|latitude?|latitudine|lng|lon|long|longitude?|longitudine|"
     r"(geo)?(breite|l(ä|ae?)nge)(n?grad)?|easting|northing)"
-    r"|(geo|gps|map|utm) ?[xy]|[xy] ?(utm|coord|coordinate|coordinates)|geo(hash)?"
+    r"|(geo|gps|map|utm) ?[xy]|[xy] ?(utm|coord|coordinates?|lambert|gk)( ?\d+)?|geo(hash)?"
     r"|rechtswert|hochwert"
 )
 YEARS = frozenset("year birth birthyear yob jahr geburtsjahr année annee".split())
@@ -125,6 +130,7 @@ NO_MONEY = frozenset(
 TIMES = re.compile(
     r"(number of )?(days?|weeks?|months?|years?) .+|recency|tenure"
     r"|.+ (days|weeks|months) (ago|since)"
+    r"|payment (?!.*\b(last|past|in|per)\b).*(days|weeks|months|instal?lments)"
 )
 GOODS = frozenset(
     "fresh milk grocery frozen meat fish wine wines fruit fruits sweet sweets detergents "
@@ -201,7 +207,8 @@ PARTIAL_VALUES = (  # all spending: "spa spend" is only a part of what somebody 
 )
 LENDING = re.compile(r"\b(loans?|credits|debts?|borrow\w*|instal\w*|interest rate|duration)\b")
 CUSTOMER_WORDS = re.compile(
-    r"\b(customer|cust|client|user|member|household|account|holder|person|patient|subject|respondent)"
+    r"\b(customer|cust|client|user|member|household|hh?id\b|account|holder|person|patient|subject"
+    r"|respondent)"
 )
 # What these tell apart are no customers.
 NO_CUSTOMER = re.compile(
