@@ -48,7 +48,8 @@ CLAIMING = (
     r"(?:best|worst|better|worse|most|least|more|less|few|fewer|fewest|many|much|only|rarely|often|"
     r"usually|mainly|mostly|strong\w*|weak\w*|good|poor|excellent|moderate|reasonable|valuable|"
     r"loyal|important|reliabl[ey]|(?:un)?stable|robust|natural|reproducible|constructed|"
-    r"clear(?:ly|er|est)?|significant\w*|surpris\w+|remarkabl[ey]|high(?:er|est|ly)?|low(?:er|est)?|"
+    r"clear(?:ly|er|est)?|significant\w*|surpris\w+|remarkabl[ey]|high(?:er|est|ly)?|"
+    r"low(?:er|est)?|"
     r"larg(?:e|er|est)|small(?:er|est)?|big(?:ger|gest)?|short(?:er|est)|long(?:er|est)|"
     r"close(?:ly|r|st)?|similar|different|worth|no|none|nothing|never|always|every)"
 )

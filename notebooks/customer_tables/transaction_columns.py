@@ -170,7 +170,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         r"(n|num[ée]ro|code) ?(de )?(la )?"
         r"(facture|commande|ticket)",
         r"((nr?|num(ero|éro)?|n[úu]mero|номер|id|c[óo]d(igo|ice)?) ?(d[eio]l? )?)?"
-        r"(scontrino|ricevuta|paragonu?|fattura|factura|fatura|recibo|pedido|bestelling|bon|sipariş|"
+        r"(scontrino|ricevuta|paragonu?|fattura|factura|fatura|recibo|pedido|bestelling|bon|"
+        r"sipariş|"
         r"zamówienia|заказа?|чека?|订单|注文)( ?(id|nr|n|no|号|编号|番号))?",
     ),
     "product": (

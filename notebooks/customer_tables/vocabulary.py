@@ -15,7 +15,8 @@ ABBREVIATIONS = dict(
     pair.split(":")
     for pair in (
         "amnt:amount,amt:amount,avg:average,bal:balance,chng:change,ct:count,cnt:count,dt:date,"
-        "delinq:delinquencies,eve:evening,freq:frequency,inc:income,inq:inquiries,int:interest,intl:international,"
+        "delinq:delinquencies,eve:evening,freq:frequency,inc:income,inq:inquiries,int:interest,"
+        "intl:international,"
         "mnt:amount of,mon:months,n:number,no:number,nr:number,num:number,pct:percent,prc:percent,"
         "prods:products,qty:quantity,revol:revolving,trans:transactions,trx:transactions,"
         "util:utilization,vmail:voicemail,clv:CLV,cltv:CLTV,ltv:LTV,arpu:ARPU,mrr:MRR,gmv:GMV,"
@@ -108,7 +109,8 @@ PERSONAL = re.compile(
     r"|(.+ )?(street|address|ip|ssn|iban|passport"
     r"|social security( number)?|card number|licen[cs]e plate)( \d)?"
     r"|(.+ )?url|twitter|facebook|linkedin"
-    r"|(vor|nach|familien)name|kundenname|(haus)?anschrift|stra(ss|ß)e|adresse|telefon(nummer)?|handy"
+    r"|(vor|nach|familien)name|kundenname|(haus)?anschrift|stra(ss|ß)e|adresse|telefon(nummer)?"
+    r"|handy"
     r"|nom( de famille)?|prénom|prenom|courriel|téléphone"
     r"|nombre|apellidos?|dirección|direccion|correo( electrónico)?|teléfono|telefono"
 )
