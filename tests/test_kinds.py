@@ -214,6 +214,7 @@ def test_rows_that_may_be_purchases_say_which_options_settle_it(opened):
         "rownames,arrival,lead time,meal,rate",
         "column,Order Date,Quantity,Category,Sales",
         "column,none,Quantity,Category,Sales",
+        "transaction_no,none,Pieces,paid by,Due",
     ],
 )
 def test_rows_that_nobody_is_named_for_are_asked_about(opened, header):

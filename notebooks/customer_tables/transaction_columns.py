@@ -82,8 +82,9 @@ MEANINGS = ("purchase", "refund", "ignore")  # roles of cells, not of columns
 SALE = "invoice|order|basket|booking|reservation|transaction|trans|txn|trx|receipt|ticket|bill|"
 SALE += "purchase|sale|sales|inv|folio|docket|slip"
 NUMBER = "id|no|nr|nbr|num|number|key"
-DONE = re.compile(  # what a number is of
-    rf"({SALE}|trip|ride|case|check|session|opportunity|event|call|shipment|delivery)\b"
+SOLD = re.compile(rf"({SALE}|trip|ride)\b")  # what a number is of
+DONE = re.compile(
+    rf"{SOLD.pattern}|(case|check|session|opportunity|event|call|shipment|delivery)\b"
 )
 # For each part, patterns over a column's name in lower-case words; the earlier pattern wins.
 # The last lines of a part are of other languages.
@@ -334,7 +335,9 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
 
 
 def require_customers(lines: Lines, roles: Roles) -> None:
-    """Ask whose rows are that no column distinguishes, beside pieces or a time and an amount.
+    """Ask whose rows are that none of a customer's columns distinguishes, beside an amount.
+
+    There is a time, or pieces of goods, or a number of what was sold in each row.
 
     In any language, such rows are what somebody did rather than who somebody is.
 
@@ -354,7 +357,9 @@ def require_customers(lines: Lines, roles: Roles) -> None:
             times = [c for c in times if not OF_WHO.fullmatch(split_name(c))]
             times = [c for c in times if c in likely["time"] or split_name(c) != "day"]
         dated = times or _tell_months(lines)
-        sold = "quantity" in parts and {"product", "category"} & set(parts)
+        sold = "quantity" in parts and not {"product", "category"}.isdisjoint(parts)
+        codes = [c for c in lines.types if is_identifier_name(c)]
+        sold = sold or any(SOLD.match(split_name(c)) and _is_unique(lines, c) for c in codes)
         worth = {"amount", "price"} & set(parts) or likely["amount"] or likely["customer"]
         if not (dated or sold) or not worth or _tell_rows_apart(lines, parts):
             return
@@ -377,7 +382,8 @@ def _are_listed(lines: Lines, parts: dict[str, Any], times: list[str]) -> bool:
             if not (passed < pd.Timedelta(0)).mean() > 1 - CONSTANT:
                 return False
     free = [c for c in frame if c not in parts.values() and c not in times]
-    free = [c for c in free if not ROW_NUMBER.fullmatch(split_name(c))]
+    words = {c: split_name(c) for c in free}
+    free = [c for c in free if not ROW_NUMBER.fullmatch(words[c]) and not DONE.match(words[c])]
     numbers = (frame[c].str.extract(r"^[^\s.,]*?(\d+)\D*$")[0].astype(float) for c in free)
     return any((values.diff().iloc[1:] > 0).all() for values in numbers)
 
@@ -572,8 +578,9 @@ def _incomplete(lines: Lines, parts: dict[str, Any], missing: list[str]) -> User
         options.append(
             f'--role customer="{parts["order"]}" makes each {parts["order"]} a customer; '
         )
-    numbers = [parts[part] for part in ("amount", "price", "quantity") if part in parts]
-    worth = [*dict.fromkeys([*numbers, *likely["amount"]])]
+    paid = [parts[part] for part in ("amount", "price") if part in parts]
+    pieces = [parts["quantity"]] if "quantity" in parts else []
+    worth = [*dict.fromkeys([*paid, *likely["amount"], *pieces])]
     if "customer" in missing and len(worth) > 1:
         codes = [code for code in sorted(_customer_codes(lines)) if not _is_unique(lines, code)]
         others = "".join(f'--role ignore="{code}" ' for code in codes)
