@@ -242,6 +242,8 @@ def test_what_tables_are_taken_for(bring, table, value):
         ("WeekofPurchase", range(227, 270), "number", "left out"),
         ("arrival_date_week_number", range(1, 54), "number", "left out"),
         ("Enrollment Month", range(1, 13), "number", "left out"),
+        ("arrival_month", range(1, 13), "number", "left out"),
+        ("arrival_date", range(1, 32), "number", "left out"),
         ("annual_inc", range(20_000, 90_000, 997), "number", "describe"),
         ("Prénom", ["Anne", "Luc", "Jean"], "text", "dropped"),
         *(

@@ -335,6 +335,15 @@ def test_a_reversal_of_what_was_not_bought_is_what_became_of_a_purchase(opened, 
     assert worth(opened(text)[1]) == (3, 33, net)
 
 
+def test_an_answer_is_spelt_out_in_full_and_quoted_for_a_shell(opened):
+    text = lines(header="customer_id,date,amount,status")
+    text += "K000,2024-05-01,9,The bank returned the code `do_not_honor` for reasons of its own\n"
+    with pytest.raises(UserError, match="The bank returned") as caught:
+        opened(text)
+    option = re.search("--role ignore='[^']*'", caught.value.remedy)[0]
+    assert worth(opened(text, *shlex.split(option))[1]) == PLAIN
+
+
 def test_cancellations_below_zero_are_taken_off(opened):
     text = lines(header="customer_id,date,amount,type")
     _, reading = opened(f"{text}K000,2024-05-01,-9,Cancellation\n")

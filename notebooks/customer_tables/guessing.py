@@ -220,7 +220,8 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
     years = whole and YEARS[0] <= low and high <= YEARS[1]
     if years and (tokens & vocabulary.YEARS or low >= 1900):
         return replace(base, kind="number", unit=YEAR, role="describe", why="a calendar year")
-    dated = is_called_a_date(words) and low >= 100  # days from or to one are fewer
+    # Days from or to a date are fewer than 100, and those of a month end at 31.
+    dated = is_called_a_date(words) and (low >= 100 or (whole and low == 1 and high in (30, 31)))
     if dated and not tokens & vocabulary.MONEY and not measures_time(words):
         return replace(base, kind="number", role="left out", why="called a date, and reads as none")
     in_percent = unit == "%" and kind != "share"

@@ -7,6 +7,7 @@ or by what the user says of them, and counted. What neither explains is asked.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -583,15 +584,20 @@ def _unknown(column: str, cells: Iterable[tuple[str, int]], name: str) -> UserEr
     """Ask what cells mean, the most frequent ones first."""
     shown = [(cell.strip()[:40], lines) for cell, lines in cells][:MOST_KINDS]
     said = joined([f"{cell!r} ({counted(lines, 'line')})" for cell, lines in shown])
-    first = shown[0][0]
-    bought = " ".join(f'--role purchase="{cell}"' for cell, _ in shown[:SPELT_OUT])
+    words = [in_shell(cell.strip()) for cell, _ in cells][:SPELT_OUT]
+    bought, first = " ".join(f"--role purchase={word}" for word in words), words[0]
     return UserError(
         f"it is not known whether a line was bought whose {column} says {said}",
         where=f"{name}, column {column!r}",
-        remedy=f'say so for each: {bought}, --role refund="{first}" or '
-        f'--role ignore="{first}" (no purchase); --role ignore="{column}" counts all lines',
+        remedy=f"say so for each: {bought}, --role refund={first} or "
+        f'--role ignore={first} (no purchase); --role ignore="{column}" counts all lines',
         answer=answer(purchase=[cell.strip() for cell, _ in cells]),
     )
+
+
+def in_shell(word: str) -> str:
+    """Quote a word for a command line, as people do where that is enough."""
+    return shlex.quote(word) if re.search(r'["$`\\]', word) else f'"{word}"'
 
 
 def currency_of(lines: Lines, source: Source) -> str:

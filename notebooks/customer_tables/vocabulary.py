@@ -89,7 +89,8 @@ YEARS = frozenset("year birth birthyear yob jahr geburtsjahr année annee".split
 CALENDAR = re.compile(
     r"(.+ )?(day|month|week|quarter|hour)( ?of ?(the )?(day|week|month|year|.*purchase))"
     r"|(.+ )?week ?(number|num|no|nr)|day|month|week|weekday|dow|quarter|year"
-    r"|(enrol\w*|sign ?up|join\w*|start|renewal|cancel\w*|expir\w*) month"
+    r"|(enrol\w*|sign ?up|join\w*|start|renewal|cancel\w*|expir\w*|arrival|booking"
+    r"|departure|order|purchase) month"
     r"|month (enrolled|joined|started|renewed|cancelled|expired)"
 )
 OUTCOMES = frozenset(
