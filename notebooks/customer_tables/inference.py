@@ -339,9 +339,8 @@ def _find_codes(table: pd.DataFrame, kinds: Mapping[str, str]) -> str | None:
             return column
         if column not in wholes or set(name.split()) & NO_CODES or measures_time(name):
             continue
-        if (run := values.max() - values.min() == len(values) - 1) and not values.between(
-            *YEARS
-        ).all():
+        run = values.max() - values.min() == len(values) - 1
+        if run and not values.between(*YEARS).all():
             if not _counts_rows(values) and not _counts_rows(values[::-1]):
                 return column
         digits = texts.str.fullmatch(r"[1-9]\d{3,}").all() and (outlines == first).all()

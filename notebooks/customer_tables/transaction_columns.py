@@ -337,9 +337,8 @@ def find_transactions(lines: Lines, roles: Roles = NO_ROLES) -> Source | None:
 def require_customers(lines: Lines, roles: Roles) -> None:
     """Ask whose rows are that none of a customer's columns distinguishes, beside an amount.
 
-    There is a time, or pieces of goods, or a number of what was sold in each row.
-
-    In any language, such rows are what somebody did rather than who somebody is.
+    Each has a time, pieces of goods, or a number of what was sold: in any language, that is what
+    somebody did rather than who somebody is.
 
     Raises
     ------
@@ -696,7 +695,7 @@ def _as_float(cell: object) -> float:
 
 
 def _are_numbers_of_people(distinct: pa.StringArray, rows: int) -> bool:
-    """Whether whole numbers of equally many digits stand on several rows each."""
+    """Whether whole numbers, neither years nor round amounts, stand on several rows each."""
     bare = [text.removeprefix("+") for text in distinct.to_pylist()]
     lengths = {len(text) for text in bare}
     same = min(lengths) >= 4 and all(text.isdigit() for text in bare)
