@@ -25,6 +25,8 @@ from segmentation.drift import (
 )
 from segmentation.expressions import columns_of
 from segmentation.features import build_features
+from segmentation.figures import drift as figures
+from segmentation.figures.style import panels
 from segmentation.intake import open_table
 from segmentation.later_period import drift_between_halves, read_period
 from segmentation.migration import follow_customers, migration_of
@@ -333,6 +335,17 @@ def test_smaller_changes_are_named_by_all_amounts_and_none_by_nothing(holders):
     assert calm.verdict == "keep" and later_period.features_named(calm, ["Balance"]) == ""
     assert later_period.segment_named(calm, 1) == later_period.new_named(3, 4) == ""
     assert later_period.new_named(0, 0) == "" and later_period.new_named(4, 4)
+
+
+@pytest.mark.parametrize("far", [0.15, 1.45, 6.0])
+def test_no_text_lies_on_another_where_a_feature_moved_far(far):
+    table = pd.DataFrame({"feature": ["Income", "Score"], "psi": [far, 0.05], "noise": 0.01})
+    figure, axes = panels(1, 1, 1.7)
+    figures.stability(table.assign(band=["changed much", "stable"]), axes[0, 0])
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in (*axes[0, 0].texts, *figure.legends)]
+    assert len(boxes) == 5
+    assert not any(one.overlaps(other) for n, one in enumerate(boxes) for other in boxes[:n])
 
 
 @pytest.mark.parametrize(

@@ -26,19 +26,20 @@ def stability(table: pd.DataFrame, ax: Axes) -> None:
     shown = table.assign(psi=table["psi"].round(2))  # what is printed is drawn
     for row, entry in enumerate(shown.itertuples()):
         ax.plot([0, entry.psi], [row, row], color=st.PALE, linewidth=2, zorder=1)
-        ax.plot(
-            entry.psi, row, "o", color=st.LINE, markerfacecolor=BANDS[entry.band], label=entry.band
-        )
+        mark: st.Style = {"markerfacecolor": BANDS[entry.band], "label": entry.band}
+        ax.plot(entry.psi, row, "o", color=st.LINE, clip_on=False, zorder=3, **mark)
         crossed = entry.psi <= entry.noise <= entry.psi + NUMBER * reach
         end = entry.noise if crossed else entry.psi
         st.note(ax, decimal(entry.psi), (end, row), (7, 0), va="center", bbox=st.PATCH)
         chance: st.Style = {"color": st.INK, "linewidth": 1, "label": "reached by chance"}
         ax.plot([entry.noise] * 2, [row - 0.3, row + 0.3], zorder=4, **chance)
-    for limit, word in ((WATCH, "changed"), (REBUILD, "changed much")):
+    # Where one feature moved far, both limits stand at the left end: their labels part there.
+    for limit, word, side in ((WATCH, "changed", "right"), (REBUILD, "changed much", "left")):
         ax.axvline(limit, color=st.MUTED, linewidth=1.3, linestyle=(0, (4, 3)), zorder=1)
         told = f"{word}: from {decimal(limit)}"
-        st.note(ax, told, (limit, 1), (3, 2), xycoords=st.TOP, color=st.INK)
-    ax.legend(st.once(ax).values(), st.once(ax).keys(), loc="lower right")
+        away = (3 if side == "left" else -3, 2)
+        st.note(ax, told, (limit, 1), away, xycoords=st.TOP, color=st.INK, ha=side)
+    st.legend_below(ax.figure, ax)
     st.label_rows(ax, table["feature"])
     ax.set_xlabel("Population stability index")
     ax.set_xlim(0, reach)

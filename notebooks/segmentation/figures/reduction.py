@@ -93,12 +93,12 @@ def loadings_text(loadings: pd.DataFrame) -> tuple[Claim, Claim]:
                 **numbers,
             )
             or stated(
-                "{component} is high where {highest} is high ({high:+.2f})",
+                "{component} runs with {highest} ({high:+.2f})",
                 "abs(high) >= abs(low)",
                 **numbers,
             )
             or stated(
-                "{component} is high where {lowest} is low ({low:+.2f})",
+                "{component} runs against {lowest} ({low:+.2f})",
                 "abs(high) < abs(low)",
                 **numbers,
             )
