@@ -54,3 +54,32 @@ def test_the_command_for_jupyterlab_can_be_copied(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "prefix", "/some where/.venv")
     monkeypatch.chdir(tmp_path)
     assert terminal.explore().startswith('"/some where/.venv/bin/jupyter" lab ')
+
+
+COLUMNS = """column,file,use
+key,x.csv,tells customers apart
+spent,x.csv,Spent (money): segments
+vi\x1bsits,x.csv,Visits (count): segments
+age,x.csv,Age (number): describes
+code,x.csv,left out: perhaps codes
+"""
+
+
+def test_what_was_guessed_of_the_columns_is_told(tmp_path):
+    assert terminal.columns(tmp_path, guessed=True) == []
+    (tmp_path / "tables").mkdir()
+    path = tmp_path / "tables" / "01_columns.csv"
+    path.write_text(COLUMNS)
+    gone = ["Columns of the files that play no part:", "  code: left out: perhaps codes"]
+    assert terminal.columns(tmp_path, guessed=False) == gone
+    head, *told = terminal.columns(tmp_path, guessed=True)
+    assert "guessed" in head and "--role" in head
+    apart = "  tells customers apart: key"
+    assert told == [apart, "  segments: spent and vi sits", "  describes: age", *gone]
+    path.write_text(COLUMNS.replace("tells customers apart", "Key (number): segments"))
+    assert "  tells customers apart: no column" in terminal.columns(tmp_path, guessed=True)
+    path.write_text("column,file,use\n" + "".join(f"c{i},x.csv,left out: why\n" for i in range(20)))
+    assert terminal.columns(tmp_path, guessed=True)[-1] == "  and 12 more, in 01_columns.csv"
+    path.write_text("column,file,use\nwho,x.csv,customer\npaid,x.csv,amount\n")
+    told = terminal.columns(tmp_path, guessed=True)
+    assert told[1:] == ["  customer: who", "  amount: paid"]

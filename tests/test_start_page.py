@@ -218,6 +218,16 @@ def test_notices_only_where_they_apply(tmp_path, page):
     assert "Something before notebook 05 has changed" in stale.select_one(".notices").text
 
 
+def test_what_was_guessed_stands_before_the_answer(tmp_path):
+    (tmp_path / "tables").mkdir()
+    uses = "age,x.csv,Age (number): describes\nspent,x.csv,Spent (money): segments\n"
+    (tmp_path / "tables" / "01_columns.csv").write_text(f"column,file,use\n{uses}")
+    page = BeautifulSoup(build(tmp_path, guessed=True), "html.parser")
+    told = page.select_one(".notices").text
+    assert "Guessed columns." in told
+    assert "the segments are made from spent; no column tells customers apart." in told
+
+
 @pytest.mark.parametrize("word", start_page.VERDICTS)
 def test_verdict_is_marked_on_its_scale_and_later_notebooks_add_reasons(tmp_path, word):
     (tmp_path / "stages").mkdir()

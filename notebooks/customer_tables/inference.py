@@ -20,6 +20,7 @@ import tomlkit
 
 from customer_tables import vocabulary
 from customer_tables.changes import Reading
+from customer_tables.codes import are_named, are_numbered
 from customer_tables.description import dataset_toml
 from customer_tables.errors import UserError
 from customer_tables.guessing import (
@@ -68,6 +69,9 @@ RFM = {"R": "Recency", "F": "Frequency", "M": "Monetary"}  # where there are all
 AGO = re.compile(r"\b(since|ago|seit|depuis|hace|fa|geleden)\b")  # of those who never did: longest
 MOST_SUMMED = 60  # columns up to which sums are looked for
 CUSTOMERS = re.compile("|".join(PARTS["customer"]))
+AMOUNT = re.compile("|".join((*PARTS["amount"], *PARTS["quantity"])))
+MOST_SCALE = 10  # of answers; several questions have the same
+FEWEST = 3  # of these
 NO_CODES = NO_CODE | NO_AMOUNT | vocabulary.NO_MONEY  # words of numbers that are no codes
 
 
@@ -103,7 +107,7 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     value, total = next(((name, []) for name in named), (value, total))
     guesses = _without_sums(guesses, table, value)
     guesses = _without_near_duplicates(guesses, table, keep=value)
-    guesses = _as_given(guesses, given)
+    guesses = _as_given(_without_codes(guesses, table, given), given)
     guesses = _with_enough(guesses, str(reading.source["name"]), table)
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
     guesses = give_roles([*guesses, *total], table, value, given)
@@ -476,6 +480,39 @@ def _find_parts(numeric: list[Guess], table: pd.DataFrame) -> list[Guess]:
     families.append([g for g in money if set(words[g.name]) & vocabulary.GOODS])
     alike = (f for f in families if len(f) >= 3 and len({g.unit for g in f}) == 1 and apart(f))
     return next(alike, [])
+
+
+def _without_codes(
+    guesses: list[Guess], table: pd.DataFrame, given: Collection[str]
+) -> list[Guess]:
+    """Leave out whole numbers that are as frequent as codes are, where enough others segment."""
+    numbers = [g for g in guesses if g.role == "segment" and g.kind in ("count", "number")]
+    ends = {g: (table[g.source].min(), table[g.source].max()) for g in numbers}
+    scales = {
+        e for e in ends.values() if e[1] <= MOST_SCALE and [*ends.values()].count(e) >= FEWEST
+    }
+    settled = {}
+    for guess in (g for g in numbers if g.source not in given and not g.unit):
+        values, words = table[guess.source].dropna(), spell_out(guess.label).lower().split()
+        amount = " ".join(word for word in words if word not in vocabulary.NUMBER_OF)
+        if (values % 1 != 0).any() or measures_time(amount):
+            continue
+        why = ""
+        if are_numbered(values) and not _says_what(amount):
+            why = "numbers given one by one, as they repeat less than by chance"
+        elif ends[guess] not in scales and are_named(values) and not _says_what(" ".join(words)):
+            why = "codes, by how often each number is there"
+        if why:
+            answer = f'amounts: --role segment="{guess.source}"'
+            settled[guess] = replace(guess, role="dropped", why=f"perhaps {why} ({answer})")
+    left = sum(guess.role == "segment" and guess not in settled for guess in guesses)
+    return [settled.get(g, g) for g in guesses] if left >= 2 else guesses
+
+
+def _says_what(label: str) -> bool:
+    """Whether a column's name, in full words, says what its numbers are."""
+    known = vocabulary.MEANT & set(label.split()) or vocabulary.NAMED.fullmatch(label)
+    return bool(known or AMOUNT.fullmatch(label))
 
 
 def _without_sums(guesses: list[Guess], table: pd.DataFrame, value: str) -> list[Guess]:

@@ -221,3 +221,18 @@ NO_CUSTOMER = re.compile(
     r"|vestiging|店舗|商品|postinumero|psč|irányítószám|индекс|τ ?κ\b|מיקוד|eircode)"
 )
 RECORD_WORDS = re.compile(r"\b(row|record|sl|s|sr|serial|sequence|seq|index|line|no|nr|trans)\b")
+MEASURES = frozenset(
+    "total sum average mean median max min maximum minimum last first per day days week weeks "
+    "month months year years hour hours minute minutes second seconds since ago length size "
+    "height weight distance km miles percent level".split()
+)
+MEANT = MEASURES | COUNT | MONEY | SPENDING | SHARES | SCORES | NO_MONEY | SENSITIVE | HOUSEHOLD
+NAMED = re.compile(
+    r"q(uestion)? ?\d+|"
+    + "|".join(
+        f"(?:{role[how]})"
+        for name, role in ROLES.items()
+        for how in ("certain", "likely")
+        if how in role and name not in ("part", "use", "flag")
+    )
+)

@@ -70,9 +70,8 @@ def run(plan: Plan) -> int:
             place.clear()
         if plan.record:
             progress.say(repeating.compare(plan.record, results))
-        if gone := terminal.left_out(results):
-            progress.say("\n".join(["Columns of the files that play no part:", *gone]))
-        for line in terminal.found(results):
+        told = terminal.columns(results, guessed=source.toml is None)
+        for line in (*told, *terminal.found(results)):
             progress.say(line)
         word = "Report" if changed else "Nothing to do; the report is"
         pages = [results / "index.html", *sorted((results / "notebooks").glob("*.html")), results]

@@ -9,6 +9,7 @@ The manifest says what ran, on what, with which settings and versions, and what 
 
 from __future__ import annotations
 
+import csv
 import importlib.metadata
 import json
 import platform
@@ -21,12 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from customer_tables.storage import file_digest, write_json
+from customer_tables.text import joined, printable
 from runner import ROOT
 from segmentation.stages import Stage
 
 FORMAT = 1  # of keys and stamps: another number makes every stage run again
 SCHEMA = 1  # of the manifest
 FOLDER = ".stamps"
+MOST_NAMED = 8  # columns in one list
+LONGEST = 40  # letters of a column's name
 
 
 @dataclass(frozen=True)
@@ -148,3 +152,28 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) and content.get("schema") == SCHEMA else None
+
+
+# --- what became of the columns of the files -----------------------------------------------------
+
+
+def columns_by_use(results: Path) -> tuple[dict[str, list[str]], list[tuple[str, str]]]:
+    """Return the columns of the files by what they were taken for, and those left out, and why."""
+    path = results / "tables" / "01_columns.csv"
+    if not path.is_file():
+        return {}, []
+    with path.open(encoding="utf-8", newline="") as file:
+        uses = [(printable(row["column"], LONGEST), row["use"]) for row in csv.DictReader(file)]
+    parts: dict[str, list[str]] = {}
+    for column, use in uses:
+        if not use.startswith("left out"):
+            parts.setdefault(use.rpartition("): ")[2], []).append(column)
+    if "segments" in parts:
+        parts.setdefault("tells customers apart", ["no column"])
+    return parts, [(column, use) for column, use in uses if use.startswith("left out")]
+
+
+def some_of(names: list[str]) -> str:
+    """Name the first of many, and say how many more there are."""
+    more = len(names) - MOST_NAMED
+    return joined(names[:MOST_NAMED] + [f"{more} more"] * (more > 0))

@@ -21,10 +21,15 @@ from markupsafe import Markup
 from customer_tables.text import CURRENCY_SIGNS, YEAR, counted, points, slug
 from runner import pages
 from runner.finder import finder
+from runner.records import columns_by_use, some_of
 from runner.shapes import colour_rules, flow_bands, stack, style_of
 from segmentation.claims import Claim, claim
 
 TOO_FEW = 0.2  # detectable uplift above which a list is called too small for a test
+PHRASES = {  # of columns, by their use
+    "segments": "the segments are made from {}",
+    "tells customers apart": "{} tells customers apart",
+}
 VERDICTS = ("constructed", "reproducible", "natural")  # from the weakest to the strongest
 
 
@@ -68,6 +73,7 @@ def content(results: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     prediction = json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {}
     report["answer"][1:1] = prediction.get("answer", [])
     segments, stages = report["segments"], run.get("stages") or ()
+    stale = [stage["number"] for stage in stages if not stage["current"]]
     model, control = _model(results, report), report.get("control")
     cards = [_segment(segment, report) for segment in segments]
     seconds = {f"{stage['number']} {stage['title']}": stage["seconds"] for stage in stages}
@@ -76,7 +82,7 @@ def content(results: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     descriptors = report.get("descriptors") or []
     return {
         "report": report,
-        "notices": _notices(report, [stage["number"] for stage in stages if not stage["current"]]),
+        "notices": _notices(report, stale, columns_by_use(results)[0]),
         "findings": findings,
         "measures": report["values"],
         "segments": cards,
@@ -105,8 +111,12 @@ def content(results: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _notices(report: Mapping[str, Any], stale: Sequence[str]) -> list[Claim]:
+def _notices(
+    report: Mapping[str, Any], stale: Sequence[str], columns: Mapping[str, list[str]]
+) -> list[Claim]:
     """List what a reader has to know first: each begins with a short sentence."""
+    told = {use: some_of(names) for use, names in columns.items() if use != "describes"}
+    guessed = "; ".join(PHRASES.get(use, use + ": {}").format(names) for use, names in told.items())
     verdict = report["verdict"]
     values = {
         "generated": bool(report.get("generated")),
@@ -116,8 +126,14 @@ def _notices(report: Mapping[str, Any], stale: Sequence[str]) -> list[Claim]:
         "clearer": verdict.get("clearer", True),
         "by_hand": report["k_set_by_hand"],
         "k": report["k"],
+        "guessed": bool(report.get("guessed")),
     } | {f"stale_{number}": int(number) for number in stale}
     options = (
+        (
+            "guessed == 1",
+            "Guessed columns. Nobody described this table: what its columns mean was guessed from "
+            f"their names and values. Check this before you use the segments: {guessed}.",
+        ),
         (
             "generated == 1",
             f"Generated data. These {report['nouns']} were drawn at random to follow a published "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import threading
@@ -13,9 +12,9 @@ from tqdm import tqdm
 
 from customer_tables.text import printable, share
 from runner import NOTEBOOKS
+from runner.records import MOST_NAMED, columns_by_use, some_of
 from segmentation.stages import Stage
 
-MOST_COLUMNS = 8  # that are named as left out
 NAME_WIDTH = 40  # longer names of segments are cut on the terminal
 
 # Threads alone write here; the lock that tqdm makes by itself is one for processes.
@@ -101,17 +100,22 @@ def found(results: Path) -> list[str]:
     return ["", headline, "", *rows, ""]
 
 
-def left_out(results: Path) -> list[str]:
-    """Return the columns of the files that were left out, each with the reason."""
-    path = results / "tables" / "01_columns.csv"
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        uses = {row["column"]: row["use"] for row in csv.DictReader(file)}
-    gone = {column: use for column, use in uses.items() if use.startswith("left out")}
-    shown = [f"  {printable(c, NAME_WIDTH)}: {printable(use)}" for c, use in gone.items()]
-    more = [f"  and {len(shown) - MOST_COLUMNS} more, in {path.name}"]
-    return shown[:MOST_COLUMNS] + (more if len(shown) > MOST_COLUMNS else [])
+def columns(results: Path, *, guessed: bool) -> list[str]:
+    """Return what the columns of the files were guessed to be, and which play no part, and why."""
+    parts, gone = columns_by_use(results)
+    shown = [f"{column}: {printable(why)}" for column, why in gone]
+    lists = {"Columns of the files that play no part:": shown}
+    if guessed:
+        head = (
+            "What the columns are was guessed; --role, or dataset.toml in the results, corrects it:"
+        )
+        lists = {head: [f"{use}: {some_of(names)}" for use, names in parts.items()]} | lists
+    told = []
+    for head, entries in lists.items():
+        more = [f"and {len(entries) - MOST_NAMED} more, in 01_columns.csv"]
+        entries = entries[:MOST_NAMED] + more * (len(entries) > MOST_NAMED)
+        told += [head, *(f"  {entry}" for entry in entries)] * bool(entries)
+    return told
 
 
 def follow(dataset: str, results: Path) -> None:
