@@ -131,8 +131,9 @@ def _notices(
     options = (
         (
             "guessed == 1",
-            "Guessed columns. Nobody described this table: what its columns mean was guessed from "
-            f"their names and values. Check this before you use the segments: {guessed}.",
+            "Guessed columns. No description came with this table: what its columns mean was "
+            "guessed from their names and values. Check this before you use the segments: "
+            f"{guessed}.",
         ),
         (
             "generated == 1",
