@@ -1859,3 +1859,51 @@ def test_money_of_another_encoding_is_asked_for(opened, sign):
 def test_archives_of_several_files_are_refused(opened):
     with pytest.raises(UserError, match="ZIP archive of 2 files"):
         opened(packed(a=table(), b=table()))
+
+
+def panel(whole: bool, *, period: str = "", start: int = 1) -> pd.DataFrame:
+    """Make 60 accounts with a row for each of six periods, or for some of these."""
+    rng = np.random.default_rng(9)
+    unit, number = np.divmod(np.arange(360), 6)
+    frame = pd.DataFrame({"konto_x": 400 + 7 * unit, period or "wave": number + start})
+    frame["spent"], frame["visits"] = rng.lognormal(4, 1, 360).round(2), rng.poisson(6, 360)
+    return frame if whole else frame[rng.random(360) < 0.7]
+
+
+@pytest.mark.parametrize(
+    ("frame", "option"),
+    {
+        "whole": (panel(True), '--role ignore="wave"'),
+        "with gaps": (panel(False), '--role ignore="wave"'),
+        "years": (panel(True, period="jahr", start=2015), '--role ignore="jahr"'),
+        "dates": (
+            panel(False).assign(wave=lambda f: "2024-0" + f["wave"].astype(str) + "-01"),
+            '--role ignore="wave"',
+        ),
+        "rows have names": (panel(False).reset_index(), '--role customer="index"'),
+    }.values(),
+    ids=["whole", "with gaps", "years", "dates", "rows have names"],
+)
+def test_rows_for_each_customer_and_period_are_no_customers(opened, frame, option):
+    with pytest.raises(
+        UserError, match="the rows are periods, not customers: each of 60"
+    ) as caught:
+        opened(frame.to_csv(index=False))
+    assert option in caught.value.remedy
+    _, reading = opened(frame.to_csv(index=False), *shlex.split(option))
+    assert len(reading.table) == len(frame)
+
+
+def test_customers_of_shops_and_years_are_no_periods(opened):
+    rng = np.random.default_rng(4)
+    shops, years = rng.integers(1, 31, 400), rng.integers(2018, 2024, 400)
+    _, reading = opened(table(400, shop=shops, wave=years, month=rng.integers(1, 13, 400)))
+    assert len(reading.table) == 400
+
+
+def test_how_long_something_took_is_no_time_of_a_purchase(opened):
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"time": rng.integers(20, 5000, 200), "paid": rng.lognormal(4, 1, 200)})
+    known, reading = opened(frame.round(2).assign(n=rng.poisson(4, 200)).to_csv(index=False))
+    assert len(reading.table) == 200
+    assert {"time", "paid"} <= {feature.name for feature in known.features_with("segment")}

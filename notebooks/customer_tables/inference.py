@@ -60,6 +60,14 @@ FEW_PRODUCTS = 3  # columns of yes and no from which their number says how much 
 FEWEST_PARTS = 3  # of a total
 SUMMED_ROWS = 200  # on which it is tried first, as most are refuted by them
 CENT = 0.01
+FEWEST_UNITS = 20  # of which a table of periods has several rows each
+FEWEST_ALIKE = 10  # pairs of their rows that would have one period by chance
+BY_MISTAKE = 0.02  # part of these that may have one
+PERIODS = re.compile(
+    r"(.+ )?(years?|periods?|waves?|rounds?|months?|weeks?|quarters?|seasons?|semesters?|terms?|"
+    r"time|day|yr|qtr|jahr|monat|woche|quartal|welle|ann[ée]e|mois|a[ñn]o|mes|anno|mese|rok|miesiąc|год|"
+    r"месяц|年|月|年度|期)( (no|nr|num|number|id))?|t"
+)
 FEW_CODES = 20  # rows from which distinct codes tell customers apart
 MANY_CODES = 300  # the same for numbers that may be anything
 MOST_WORDS = 6  # of a name; remarks have more
@@ -128,6 +136,8 @@ def identified(reading: Reading, roles: Roles) -> Reading:
     """
     if not roles:
         _refuse_periods(reading)
+    if not roles.keys() & {"customer", "ignore"}:
+        _refuse_panels(reading)
     name = full_name(reading.table)
     if not name or "customer" in roles or _choose_identifier(reading):
         return reading
@@ -176,6 +186,41 @@ def _refuse_periods(reading: Reading) -> None:
             where=f"{reading.source['name']}: {', '.join(map(str, reading.table))[:300]}",
             remedy=f'bring one row a customer; or --role customer="{first}" to segment the periods',
         )
+
+
+def _refuse_panels(reading: Reading) -> None:
+    """Refuse a table that has a row for each customer and period."""
+    table, kinds = reading.table, reading.kinds
+    most = len(table) / FEWEST_UNITS
+    when = [c for c in table if kinds[c] == "date" or PERIODS.fullmatch(split_name(c))]
+    whose = [c for c in table if kinds[c] in ("id", "text", "number") and c not in when]
+    whose = [c for c in whose if FEWEST_UNITS <= table[c].nunique() <= len(table) / 2]
+    found = [(unit, c) for c in when if 2 <= table[c].nunique() <= most for unit in whose]
+    unit, period = next((pair for pair in found if _are_apart(table[[*pair]].dropna())), ("", ""))
+    if not unit:
+        return
+    single = next((c for c in table if table[c].is_unique and c != unit), "")
+    offer = {"customer": [single]} if single else {"ignore": [period]}
+    option = " ".join(f'--role {role}="{column}"' for role, (column,) in offer.items())
+    rows = table[unit].value_counts()
+    raise UserError(
+        f"the rows are periods, not customers: each of {rows.size:,} {unit} has {rows.mean():.1f} "
+        f"rows on average, each of another {period}",
+        where=f"{reading.source['name']}, columns {unit!r} and {period!r}",
+        remedy="bring one row a customer (the last period, or sums over all); or, to segment the "
+        f"rows as they are, {option}",
+        answer=answer(**offer),
+    )
+
+
+def _are_apart(pairs: pd.DataFrame) -> bool:
+    """Whether rows with one value differ in the other column, where by chance some would not."""
+    unit, period = pairs
+    if pd.api.types.is_float_dtype(pairs[unit]) and (pairs[unit] % 1 != 0).any():
+        return False
+    rows, share = pairs[unit].value_counts(), pairs[period].value_counts(normalize=True)
+    likely, again = (rows * (rows - 1)).sum() / 2 * (share**2).sum(), pairs.value_counts()
+    return likely >= FEWEST_ALIKE and (again * (again - 1)).sum() / 2 <= BY_MISTAKE * likely
 
 
 def _refuse_currencies(reading: Reading, given: Collection[str]) -> None:

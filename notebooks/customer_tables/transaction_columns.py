@@ -352,9 +352,11 @@ def require_customers(lines: Lines, roles: Roles) -> None:
         known = {"product", "category", "order"} & set(parts)
         likely = offers(lines, {part: parts[part] for part in known})
         times = [*dict.fromkeys([*likely["time"], *filter(None, [parts.get("time")])])]
+        times = [c for c in times if c not in roles.get("ignore", ())]
         if "order" not in parts:  # a day alone may be one of 31
             times = [c for c in times if not OF_WHO.fullmatch(split_name(c))]
             times = [c for c in times if c in likely["time"] or split_name(c) != "day"]
+        times = [c for c in times if c not in likely["amount"]]  # how long something took
         dated = times or _tell_months(lines)
         sold = "quantity" in parts and not {"product", "category"}.isdisjoint(parts)
         codes = [c for c in lines.types if is_identifier_name(c)]
