@@ -1881,12 +1881,13 @@ def panel(whole: bool, *, period: str = "", start: int = 1) -> pd.DataFrame:
             '--role ignore="wave"',
         ),
         "rows have names": (panel(False).reset_index(), '--role customer="index"'),
+        "choices": (panel(True, period="verkehr"), '--role ignore="verkehr"'),
     }.values(),
-    ids=["whole", "with gaps", "years", "dates", "rows have names"],
+    ids=["whole", "with gaps", "years", "dates", "rows have names", "choices"],
 )
 def test_rows_for_each_customer_and_period_are_no_customers(opened, frame, option):
     with pytest.raises(
-        UserError, match="the rows are periods, not customers: each of 60"
+        UserError, match="the rows are no customers: each of 60"
     ) as caught:
         opened(frame.to_csv(index=False))
     assert option in caught.value.remedy

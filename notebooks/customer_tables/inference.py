@@ -189,25 +189,28 @@ def _refuse_periods(reading: Reading) -> None:
 
 
 def _refuse_panels(reading: Reading) -> None:
-    """Refuse a table that has a row for each customer and period."""
+    """Refuse a table that has a row for each customer and period, or each of several choices."""
     table, kinds = reading.table, reading.kinds
-    most = len(table) / FEWEST_UNITS
-    when = [c for c in table if kinds[c] == "date" or PERIODS.fullmatch(split_name(c))]
-    whose = [c for c in table if kinds[c] in ("id", "text", "number") and c not in when]
-    whose = [c for c in whose if FEWEST_UNITS <= table[c].nunique() <= len(table) / 2]
-    found = [(unit, c) for c in when if 2 <= table[c].nunique() <= most for unit in whose]
-    unit, period = next((pair for pair in found if _are_apart(table[[*pair]].dropna())), ("", ""))
+    distinct, most = table.nunique(), len(table) / FEWEST_UNITS
+    codes = [c for c in table if kinds[c] in ("id", "text", "number", "date", "yes_no")]
+    whose = [c for c in codes if FEWEST_UNITS <= distinct[c] <= len(table) / 2]
+    parts = {c: kinds[c] == "date" or PERIODS.fullmatch(split_name(c)) for c in codes}
+    found = [
+        (u, c) for c in codes if 2 <= distinct[c] <= most for u in whose if u != c and not parts[u]
+    ]
+    found = [(u, c) for u, c in found if parts[c] or distinct[u] * distinct[c] == len(table)]
+    unit, part = next((pair for pair in found if _are_apart(table[[*pair]].dropna())), ("", ""))
     if not unit:
         return
     single = next((c for c in table if table[c].is_unique and c != unit), "")
-    offer = {"customer": [single]} if single else {"ignore": [period]}
+    offer = {"customer": [single]} if single else {"ignore": [part]}
     option = " ".join(f'--role {role}="{column}"' for role, (column,) in offer.items())
     rows = table[unit].value_counts()
     raise UserError(
-        f"the rows are periods, not customers: each of {rows.size:,} {unit} has {rows.mean():.1f} "
-        f"rows on average, each of another {period}",
-        where=f"{reading.source['name']}, columns {unit!r} and {period!r}",
-        remedy="bring one row a customer (the last period, or sums over all); or, to segment the "
+        f"the rows are no customers: each of {rows.size:,} {unit} has {rows.mean():.1f} rows on "
+        f"average, each of another {part}",
+        where=f"{reading.source['name']}, columns {unit!r} and {part!r}",
+        remedy="bring one row a customer (the last of these, or sums over all); or, to segment the "
         f"rows as they are, {option}",
         answer=answer(**offer),
     )
@@ -215,10 +218,10 @@ def _refuse_panels(reading: Reading) -> None:
 
 def _are_apart(pairs: pd.DataFrame) -> bool:
     """Whether rows with one value differ in the other column, where by chance some would not."""
-    unit, period = pairs
+    unit, part = pairs
     if pd.api.types.is_float_dtype(pairs[unit]) and (pairs[unit] % 1 != 0).any():
         return False
-    rows, share = pairs[unit].value_counts(), pairs[period].value_counts(normalize=True)
+    rows, share = pairs[unit].value_counts(), pairs[part].value_counts(normalize=True)
     likely, again = (rows * (rows - 1)).sum() / 2 * (share**2).sum(), pairs.value_counts()
     return likely >= FEWEST_ALIKE and (again * (again - 1)).sum() / 2 <= BY_MISTAKE * likely
 
