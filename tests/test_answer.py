@@ -79,7 +79,15 @@ def test_what_was_guessed_of_the_columns_is_told(tmp_path):
     path.write_text(COLUMNS.replace("tells customers apart", "Key (number): segments"))
     assert "  tells customers apart: no column" in terminal.columns(tmp_path, guessed=True)
     path.write_text("column,file,use\n" + "".join(f"c{i},x.csv,left out: why\n" for i in range(20)))
-    assert terminal.columns(tmp_path, guessed=True)[-1] == "  and 12 more, in 01_columns.csv"
+    assert terminal.columns(tmp_path, guessed=True)[-1] == "  and 12 more"
     path.write_text("column,file,use\nwho,x.csv,customer\npaid,x.csv,amount\n")
     told = terminal.columns(tmp_path, guessed=True)
     assert told[1:] == ["  customer: who", "  amount: paid"]
+    heads = "change,what was found,column,rows,what was done\n"
+    (tmp_path / "tables" / "01_changes.csv").write_text(
+        f"{heads}1,lines that say 'void',paid,1,left out\n2,missing,gone,9,filled\n"
+    )
+    path.write_text("column,file,use\ngone,x.csv,left out: why\n")
+    assert terminal.columns(tmp_path, guessed=False)[1:] == ["  gone: left out: why"]
+    told = terminal.columns(tmp_path, guessed=True)
+    assert told[-1] == "  lines that say 'void' (paid), 1 row: left out"

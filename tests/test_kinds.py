@@ -1886,9 +1886,7 @@ def panel(whole: bool, *, period: str = "", start: int = 1) -> pd.DataFrame:
     ids=["whole", "with gaps", "years", "dates", "rows have names", "choices"],
 )
 def test_rows_for_each_customer_and_period_are_no_customers(opened, frame, option):
-    with pytest.raises(
-        UserError, match="the rows are no customers: each of 60"
-    ) as caught:
+    with pytest.raises(UserError, match="the rows are no customers: each of 60") as caught:
         opened(frame.to_csv(index=False))
     assert option in caught.value.remedy
     _, reading = opened(frame.to_csv(index=False), *shlex.split(option))
@@ -1908,3 +1906,17 @@ def test_how_long_something_took_is_no_time_of_a_purchase(opened):
     known, reading = opened(frame.round(2).assign(n=rng.poisson(4, 200)).to_csv(index=False))
     assert len(reading.table) == 200
     assert {"time", "paid"} <= {feature.name for feature in known.features_with("segment")}
+
+
+@pytest.mark.parametrize("answer", [118, -5])
+def test_a_number_that_stands_for_no_answer_is_missing(opened, answer):
+    rng = np.random.default_rng(4)
+    age, silent = rng.integers(18, 90, 300), rng.random(300) < 0.1
+    paid = np.where(silent, np.nan, rng.lognormal(4, 1, 300))
+    known, reading = opened(table(300, years=np.where(silent, answer, age), paid=paid))
+    cleaned = cleaning.clean(reading.numbered, known)
+    assert cleaned.customers["years"].between(18, 90).all()
+    assert [c.rows for c in cleaned.changes if c.column == "years"][0] == silent.sum()
+    silent[np.flatnonzero(silent)[0]] = False  # another answer, so that it may be a real number
+    known, reading = opened(table(300, years=np.where(silent, answer, age), paid=paid))
+    assert (cleaning.clean(reading.numbered, known).customers["years"] == answer).any()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -148,9 +147,11 @@ def _column(guess: Guess) -> str:
     if guess.unit:
         entries["unit"] = guess.unit
     if guess.valid:
-        entries["valid"] = [limit if math.isinf(limit) else int(limit) for limit in guess.valid]
+        entries["valid"] = [limit if limit % 1 else int(limit) for limit in guess.valid]
     if guess.before:
-        entries |= {"before": guess.before} | ({"outside": "missing"} if guess.valid else {})
+        entries["before"] = guess.before
+    if guess.outside:
+        entries["outside"] = guess.outside
     if role := guess.plays or (guess.role if guess.role == "outcome" else ""):
         entries["role"] = role
     if not guess.is_numeric:

@@ -56,6 +56,7 @@ class Guess:
     unit: str = ""
     transform: str = "none"
     valid: tuple[float, float] | None = None  # the range that the values should keep to
+    outside: str = ""  # what happens to values that do not
     formula: str = ""  # what a feature is computed from, where that is not the column itself
     personal: bool = False
     before: date | None = None  # of dates: the day before which their days are counted

@@ -60,6 +60,7 @@ FEW_PRODUCTS = 3  # columns of yes and no from which their number says how much 
 FEWEST_PARTS = 3  # of a total
 SUMMED_ROWS = 200  # on which it is tried first, as most are refuted by them
 CENT = 0.01
+FEWEST_ANSWERS = 10  # customers whose answer is missing in two columns
 FEWEST_UNITS = 20  # of which a table of periods has several rows each
 FEWEST_ALIKE = 10  # pairs of their rows that would have one period by chance
 BY_MISTAKE = 0.02  # part of these that may have one
@@ -106,7 +107,14 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     total_of_gaps, gaps = _gaps_in_sum(reading.table, reading.kinds)
     reading = replace(reading, table=reading.table.fillna(dict.fromkeys(gaps, 0)))
     _refuse_currencies(reading, given)
+    limits = _limits_of_answers(reading)
+    asked = {c: reading.table[c].where(reading.table[c].between(*limits[c])) for c in limits}
+    reading = replace(reading, table=reading.table.assign(**asked))
     guesses, table = count_days(guess_columns(reading, given), reading.table, given)
+    guesses = [
+        replace(g, valid=limits[g.source], outside="missing") if g.source in limits else g
+        for g in guesses
+    ]
     if set(RFM) <= {guess.label for guess in guesses}:
         guesses = [replace(guess, label=RFM.get(guess.label, guess.label)) for guess in guesses]
     guesses = _as_given(guesses, given)
@@ -136,8 +144,6 @@ def identified(reading: Reading, roles: Roles) -> Reading:
     """
     if not roles:
         _refuse_periods(reading)
-    if not roles.keys() & {"customer", "ignore"}:
-        _refuse_panels(reading)
     name = full_name(reading.table)
     if not name or "customer" in roles or _choose_identifier(reading):
         return reading
@@ -188,9 +194,18 @@ def _refuse_periods(reading: Reading) -> None:
         )
 
 
-def _refuse_panels(reading: Reading) -> None:
-    """Refuse a table that has a row for each customer and period, or each of several choices."""
+def refuse_panels(reading: Reading, roles: Roles) -> None:
+    """Refuse a table that has a row for each customer and period, or each of several choices.
+
+    Raises
+    ------
+    UserError
+        If it has, and no role says what tells rows apart or what each is worth.
+    """
     table, kinds = reading.table, reading.kinds
+    if roles.keys() & {"customer", "value"}:
+        return
+    table = table.drop(columns=[find_column(table, c, "ignore") for c in roles.get("ignore", ())])
     distinct, most = table.nunique(), len(table) / FEWEST_UNITS
     codes = [c for c in table if kinds[c] in ("id", "text", "number", "date", "yes_no")]
     whose = [c for c in codes if FEWEST_UNITS <= distinct[c] <= len(table) / 2]
@@ -282,6 +297,26 @@ def _gaps_in_sum(table: pd.DataFrame, kinds: Mapping[str, str]) -> tuple[str, li
                 if np.allclose(table[parts].sum(axis=1), table[total], rtol=1e-6, atol=CENT):
                     return total, [part for part in parts if gappy[part]]
     return "", []
+
+
+def _limits_of_answers(reading: Reading) -> dict[str, tuple[float, float]]:
+    """Return the ends of numbers whose lowest or highest stands for no answer.
+
+    It is there in the rows in which another column is empty, and in no others.
+    """
+    table = reading.table
+    empty = {frozenset(np.flatnonzero(gaps)) for _, gaps in table.isna().items() if gaps.any()}
+    limits = {}
+    for column in (c for c in table if reading.kinds[c] in ("number", "money")):
+        values = np.unique(table[column].dropna())
+        if len(values) < FEW_CODES or not empty:
+            continue
+        for end, next_to in ((values[0], values[1]), (values[-1], values[-2])):
+            rows = np.flatnonzero(table[column] == end)
+            if end != 0 and len(rows) >= FEWEST_ANSWERS and frozenset(rows) in empty:
+                between = float(end + next_to) / 2
+                limits[column] = (between, np.inf) if end < next_to else (-np.inf, between)
+    return limits
 
 
 def _zeros_in_sum(guesses: list[Guess], total: str, gaps: list[str]) -> list[str]:

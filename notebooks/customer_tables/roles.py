@@ -134,6 +134,7 @@ def count_days(
             transform=guess_transform("number", days)[0],
             before=day.date(),
             valid=limits if odd else None,
+            outside="missing" if odd else "",
             why=f"days before {day.date()}, the last day that the table knows",
             plays_why="as --role says" if source in given else SURE,
         )

@@ -19,7 +19,7 @@ from customer_tables.description import describe_transactions
 from customer_tables.duckdb_files import Lines
 from customer_tables.errors import UserError, in_turn
 from customer_tables.guessing import Guess
-from customer_tables.inference import identified, infer_dataset
+from customer_tables.inference import identified, infer_dataset, refuse_panels
 from customer_tables.line_kinds import require_words
 from customer_tables.lines import open_lines
 from customer_tables.memory import require_space
@@ -159,6 +159,7 @@ def _guess(
         reading = identified(reading, roles)
         if lines:
             require_customers(lines, roles)
+        refuse_panels(reading, roles)
     return reading, infer_dataset(reading, name, roles)
 
 

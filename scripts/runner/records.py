@@ -159,11 +159,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 def columns_by_use(results: Path) -> tuple[dict[str, list[str]], list[tuple[str, str]]]:
     """Return the columns of the files by what they were taken for, and those left out, and why."""
-    path = results / "tables" / "01_columns.csv"
-    if not path.is_file():
-        return {}, []
-    with path.open(encoding="utf-8", newline="") as file:
-        uses = [(printable(row["column"], LONGEST), row["use"]) for row in csv.DictReader(file)]
+    rows = read_rows(results / "tables" / "01_columns.csv")
+    uses = [(printable(row["column"], LONGEST), row["use"]) for row in rows]
     parts: dict[str, list[str]] = {}
     for column, use in uses:
         if not use.startswith("left out"):
@@ -171,6 +168,14 @@ def columns_by_use(results: Path) -> tuple[dict[str, list[str]], list[tuple[str,
     if "segments" in parts:
         parts.setdefault("tells customers apart", ["no column"])
     return parts, [(column, use) for column, use in uses if use.startswith("left out")]
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table that a run wrote; none where it did not."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def some_of(names: list[str]) -> str:

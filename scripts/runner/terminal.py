@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
 
-from customer_tables.text import printable, share
+from customer_tables.text import counted, printable, share
 from runner import NOTEBOOKS
-from runner.records import MOST_NAMED, columns_by_use, some_of
+from runner.records import MOST_NAMED, columns_by_use, read_rows, some_of
 from segmentation.stages import Stage
 
 NAME_WIDTH = 40  # longer names of segments are cut on the terminal
@@ -101,20 +102,32 @@ def found(results: Path) -> list[str]:
 
 
 def columns(results: Path, *, guessed: bool) -> list[str]:
-    """Return what the columns of the files were guessed to be, and which play no part, and why."""
+    """Return what the columns of the files were guessed to be, which play no part, and changes."""
     parts, gone = columns_by_use(results)
-    shown = [f"{column}: {printable(why)}" for column, why in gone]
-    lists = {"Columns of the files that play no part:": shown}
+    lists = {
+        "Columns of the files that play no part:": [f"{c}: {printable(why)}" for c, why in gone]
+    }
     if guessed:
         head = (
             "What the columns are was guessed; --role, or dataset.toml in the results, corrects it:"
         )
         lists = {head: [f"{use}: {some_of(names)}" for use, names in parts.items()]} | lists
+        lists["What was changed (notebook 01 has all of it):"] = changes(results, dict(gone))
     told = []
     for head, entries in lists.items():
-        more = [f"and {len(entries) - MOST_NAMED} more, in 01_columns.csv"]
-        entries = entries[:MOST_NAMED] + more * (len(entries) > MOST_NAMED)
-        told += [head, *(f"  {entry}" for entry in entries)] * bool(entries)
+        more = [f"and {len(entries) - MOST_NAMED} more"] * (len(entries) > MOST_NAMED)
+        told += [head, *(f"  {entry}" for entry in entries[:MOST_NAMED] + more)] * bool(entries)
+    return told
+
+
+def changes(results: Path, gone: Container[str]) -> list[str]:
+    """Return what was changed, but for the columns that are gone."""
+    told = []
+    for row in read_rows(results / "tables" / "01_changes.csv"):
+        _, found, column, rows, done = row.values()
+        if column not in gone:
+            where = f" ({column})" if column else ""
+            told.append(printable(f"{found}{where}, {counted(int(rows), 'row')}: {done}"))
     return told
 
 
