@@ -79,8 +79,9 @@ def test_incomes_that_are_all_different_were_not_given_one_by_one():
 
 def infer(columns: dict, **roles: tuple[str, ...]) -> dict:
     """Return the guessed description of a table of customers."""
-    table = pd.DataFrame({"customer_id": [f"K{i:04}" for i in range(ROWS)], **columns})
-    kinds = dict.fromkeys(table, "number") | {"customer_id": "id"}
+    ids = {} if "id" in columns else {"customer_id": [f"K{i:04}" for i in range(ROWS)]}
+    table = pd.DataFrame(ids | columns)
+    kinds = {c: "id" if c in ("id", "customer_id", "rownames") else "number" for c in table}
     reading = Reading(
         table, kinds=kinds, units={}, source={"name": "made.csv"}, changes=[], uses=[]
     )
@@ -120,3 +121,28 @@ def test_questions_with_one_scale_are_no_codes():
         f"opinion_on_{word}" for word in ("tea", "rye", "jam")
     }
     assert "q1" in parts(infer(AMOUNTS | {"Q1": RNG.integers(1, 6, ROWS)}))
+
+
+def test_two_numbers_stand_for_groups():
+    content = infer(
+        AMOUNTS | {"hormone": RNG.integers(1, 3, ROWS), "cards": RNG.integers(1, 3, ROWS)}
+    )
+    assert content["columns"]["hormone"]["kind"] == "category"
+    assert parts(content)["cards"] == "segment"
+
+
+def test_a_function_of_another_column_plays_no_part_of_its_own():
+    income, visits = RNG.lognormal(10, 0.5, ROWS).round(), AMOUNTS["visits"]
+    more = {"income": income, "lincome": np.log(income).round(4), "sq_visits": visits**2}
+    content = infer(AMOUNTS | more)
+    told = parts(content)
+    assert told["income"] == "describe" and told["visits"] == told["exppc"] == "segment"
+    assert told["lincome"] == told["sq_visits"] == "left out"
+    why = {feature["name"]: feature["why"] for feature in content["features"]}
+    assert why["lincome"] == "rises or falls exactly as income, which describes"
+
+
+def test_an_identifier_goes_before_the_names_of_rows():
+    table = {"rownames": np.sort(RNG.choice(9000, ROWS, replace=False)), "id": np.arange(ROWS) + 1}
+    content = infer(table | AMOUNTS)
+    assert content["columns"]["id"]["kind"] == "id" and "rownames" in content["left_out"]

@@ -1876,14 +1876,10 @@ def panel(whole: bool, *, period: str = "", start: int = 1) -> pd.DataFrame:
         "whole": (panel(True), '--role ignore="wave"'),
         "with gaps": (panel(False), '--role ignore="wave"'),
         "years": (panel(True, period="jahr", start=2015), '--role ignore="jahr"'),
-        "dates": (
-            panel(False).assign(wave=lambda f: "2024-0" + f["wave"].astype(str) + "-01"),
-            '--role ignore="wave"',
-        ),
         "rows have names": (panel(False).reset_index(), '--role customer="index"'),
         "choices": (panel(True, period="verkehr"), '--role ignore="verkehr"'),
     }.values(),
-    ids=["whole", "with gaps", "years", "dates", "rows have names", "choices"],
+    ids=["whole", "with gaps", "years", "rows have names", "choices"],
 )
 def test_rows_for_each_customer_and_period_are_no_customers(opened, frame, option):
     with pytest.raises(UserError, match="the rows are no customers: each of 60") as caught:
@@ -1920,3 +1916,27 @@ def test_a_number_that_stands_for_no_answer_is_missing(opened, answer):
     silent[np.flatnonzero(silent)[0]] = False  # another answer, so that it may be a real number
     known, reading = opened(table(300, years=np.where(silent, answer, age), paid=paid))
     assert (cleaning.clean(reading.numbered, known).customers["years"] == answer).any()
+
+
+def test_prose_of_several_lines_swallows_no_rows(opened):
+    prose = '"first\nsecond, with, more, marks, than, there, are, columns"'
+    _, reading = opened(table(note="x").replace(",x\n", f",{prose}\n"))
+    assert len(reading.table) == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    {
+        "job title": [f"Clerk {n % 50}" for n in range(200)],
+        "country": [f"Land {n % 50}" for n in range(200)],
+        "remarks": [f"{'a long remark ' * 9}{n % 50}" for n in range(200)],
+    }.items(),
+)
+def test_what_is_offered_for_customers_can_be_some(opened, name, cells):
+    rng = np.random.default_rng(4)
+    days = pd.date_range("2024-01-01", None, 200).strftime("%Y-%m-%d")
+    frame = pd.DataFrame({name: cells, "date": days, "extras": rng.integers(0, 5, 200)})
+    with pytest.raises(UserError, match="a line or a receipt") as caught:
+        opened(frame.assign(paid=rng.lognormal(4, 1, 200).round(2)).to_csv(index=False))
+    assert f'customer="{name}"' not in caught.value.remedy
+    assert '--role value="paid"' in caught.value.remedy

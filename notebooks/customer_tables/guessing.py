@@ -114,7 +114,8 @@ def spell_out(label: str) -> str:
     """Write the usual abbreviations of a column's name out: "Avg amt" is "Average amount"."""
     short = vocabulary.ABBREVIATIONS
     label = vocabulary.JOINED_ON.sub(r"\1 ", label)
-    words = re.sub(rf"\b({'|'.join(short)})(\d+)\b", r"\1 \2", label, flags=re.IGNORECASE).split()
+    long = "|".join(word for word in short if len(word) > 1)  # "N1" is no number of 1
+    words = re.sub(rf"\b({long})(\d+)\b", r"\1 \2", label, flags=re.IGNORECASE).split()
     none = bool(vocabulary.NONE_OF.match(label))
     if (
         not none
@@ -195,6 +196,9 @@ def _guess_numbers(base: Guess, words: str, values: pd.Series, kind: str, unit: 
         if places or coded:
             why = f"{distinct:,} numbers that stand for names: too many to describe segments"
             return replace(base, kind="number", why=why)
+    if whole and distinct == 2 and high > 1 and not tokens & (vocabulary.MONEY | FACTS):
+        why = "two numbers that stand for groups"
+        return replace(base, kind="category", role="describe", why=why)
     hour = "hour" in tokens - {"per"} and whole and high >= 12 or words == "hour"
     calendar = whole and vocabulary.CALENDAR.fullmatch(words) and low >= 0 and high <= 366
     if calendar or (hour and low >= 0 and high < 24):

@@ -53,6 +53,8 @@ from customer_tables.transaction_columns import (
 
 SAMPLE_ROWS = 20_000
 NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in a distance
+FEWER_ROWS = 2_000  # on which ranks are compared
+MONOTONE = 0.9995  # rank correlation from which one column is a function of another
 EXACT = 1e-4  # part of a column's spread that may be left when it is a sum of others
 AMOUNTS = ("money", "count", "number")
 REGULAR = 1.2  # how much longer than the shortest the longest of equal periods may be: months
@@ -123,6 +125,7 @@ def infer_dataset(reading: Reading, name: str, roles: Roles = NO_ROLES) -> str:
     value, total = next(((name, []) for name in named), (value, total))
     guesses = _without_sums(guesses, table, value)
     guesses = _without_near_duplicates(guesses, table, keep=value)
+    guesses = _without_transforms(guesses, table)
     guesses = _as_given(_without_codes(guesses, table, given), given)
     guesses = _with_enough(guesses, str(reading.source["name"]), table)
     guesses = [replace(guess, label=spell_out(guess.label)) for guess in guesses]
@@ -651,6 +654,28 @@ def _without_near_duplicates(guesses: list[Guess], table: pd.DataFrame, keep: st
             settled[guess.name] = replace(guess, role="left out", why=why)
         else:
             earlier[guess.name] = values
+    return list(settled.values())
+
+
+def _without_transforms(guesses: list[Guess], table: pd.DataFrame) -> list[Guess]:
+    """Leave out columns that rise or fall as another one does: its logarithm, its square.
+
+    What describes goes before what segments, then what stands first.
+    """
+    parts = ("describe", "segment")
+    numeric = [g for g in guesses if g.role in parts and g.is_numeric and g.source in table]
+    numeric.sort(key=lambda g: parts.index(g.role))
+    rows = np.linspace(0, len(table) - 1, min(len(table), FEWER_ROWS)).astype(int)
+    likeness = table[[g.source for g in numeric]].iloc[rows].rank().corr().abs().to_numpy()
+    settled = {guess.name: guess for guess in guesses}
+    for place, guess in enumerate(numeric):
+        twins = np.flatnonzero(likeness[place, :place] > MONOTONE)
+        if guess.role == "segment" and len(twins):
+            twin = numeric[twins[0]]
+            why = f"rises or falls exactly as {twin.name}: it would count twice"
+            if twin.role == "describe":
+                why = f"rises or falls exactly as {twin.name}, which describes"
+            settled[guess.name] = replace(guess, role="left out", why=why)
     return list(settled.values())
 
 

@@ -109,8 +109,8 @@ def read_rows(data: bytes, file: str, dialect: Dialect) -> Iterator[tuple[int, l
 
 
 def _swallows(cell: str, delimiter: str, width: int) -> bool:
-    """Whether one of a cell's further lines has the delimiters of a whole row."""
-    lines = re.split(r"\r\n|\r|\n", cell)[1:]
+    """Whether one of a cell's further lines has the delimiters of a whole row, as no prose has."""
+    lines = re.split(r"\r\n|\r|\n", cell.replace(f"{delimiter} ", ""))[1:]
     return any(line.count(delimiter) >= max(2, width - 1) for line in lines)
 
 

@@ -29,11 +29,14 @@ from customer_tables.text import joined
 from customer_tables.vocabulary import (
     COUNT,
     DESCRIPTIVE,
+    HOUSEHOLD,
     INCOME,
     LIBRARY,
     MONEY,
     NO_CUSTOMER,
+    NOMINAL,
     OF_CUSTOMERS,
+    PLACES,
     RECORD_WORDS,
     SCORES,
     SENSITIVE,
@@ -46,6 +49,8 @@ PROVING_ROWS, MOST_AMOUNTS = 1_000, 12  # by which a product of two others is fo
 OFFERED_ROWS, JUDGED = 20_000, 500  # by which columns are offered for a role, and cells of them
 ENOUGH = 30  # customers with more than one order, by whom a column is judged
 NO_CODE = MONEY | COUNT | SCORES | INCOME | YEARS | SENSITIVE | DESCRIPTIVE  # words of amounts ...
+LONGEST = 60  # letters of the mean customer; remarks have more
+SMALL = 20  # below which whole numbers are how many rather than how much
 FEW_PIECES = 3  # up to which half of the lines have pieces, where these are no money
 ASIDE = set(  # words of what is no purchase, or a part of one
     "balance saldo solde refund refunded refunds tax taxes vat gst cgst sgst igst tva iva mwst ust "
@@ -65,6 +70,7 @@ NO_AMOUNT = frozenset(  # words of what is a number, and neither money nor piece
     "months year years age lat long latitude longitude category occupation rank is km kwh min "
     "minutes gb mb kg litres liters".split()
 )
+NO_WHO = (DESCRIPTIVE - HOUSEHOLD) | NOMINAL | PLACES | {"title", "titel", "titre", "título"}
 PER_PIECE = {"price", "cost", "preis", "prix", "precio", "prezzo", "cena", "prijs"}
 PRICED = {"price", "sales", "revenue", "turnover", "preis", "prix", "precio", "prezzo"}
 MOST_DOCUMENTS = 1.1  # a customer and time: more are numbers of lines
@@ -619,6 +625,7 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"customer": [], "time": [], "amount": []}
     whole: list[str] = []  # numbers that may be of customers
     broken: set[str] = set()  # with parts of a unit, as amounts have
+    few: set[str] = set()  # whole numbers of how many
     for column, cells in rows.items():
         texts = sorted({str(cell).strip() for cell in cells if cell is not None} - {""})
         if column in taken or not texts:
@@ -639,11 +646,13 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
             found["time"].append(column)
         elif (
             len(distinct) >= FEW
+            and (code or NO_WHO.isdisjoint(split_name(column).split()))
+            and sum(map(len, texts)) <= LONGEST * len(texts)
             and len(distinct) < MOST_DISTINCT * filled
             and ((numeric < 0.1 and not clock) or code)
         ):
             found["customer"].append(column)
-        elif _are_numbers_of_people(distinct, filled):
+        elif split_name(column) != "time" and _are_numbers_of_people(distinct, filled):
             whole.append(column)
         elif (
             numeric > 0.9
@@ -653,6 +662,7 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
         ):
             found["amount"].append(column)
             broken |= {column} if any(re.search(r"[.,]\d{1,2}\D*$", t) for t in texts) else set()
+            few |= {column} if plain and all(float(t) in range(SMALL) for t in texts) else set()
     found["customer"].sort(key=lambda c: not re.match(WHO, split_name(c)))
     found["customer"] += whole
     if times := [*filter(None, [parts.get("time")]), *found["time"]][:1]:
@@ -667,7 +677,8 @@ def offers(lines: Lines, parts: dict[str, Any]) -> dict[str, list[str]]:
     same = {c for c in said if len(set(rows[c])) == 1 and c not in broken}
     found["amount"].sort(
         key=lambda c: (
-            *(c in same or not said[c].isdisjoint(ASIDE), c not in of_line, "total" not in said[c]),
+            *(c in same or not said[c].isdisjoint(ASIDE), c not in of_line, c in few),
+            "total" not in said[c],
             *(said[c].isdisjoint(MONEY), c not in broken),
         )
     )

@@ -64,7 +64,7 @@ NOMINAL = SHOPS | frozenset(
     "channel region type class segment cluster group category status area branch store level grade "
     "code response plan tier brand model make department zone gender sex marital marriage "
     "education geography country state city occupation département departement "
-    "browser os device agent method system systems platform source".split()
+    "browser os device agent method system systems platform source treatment trt arm arms".split()
 )
 HEADS = frozenset(
     "channel browser os agent method systems rep center centre dealer provider till caja".split()
@@ -220,7 +220,9 @@ NO_CUSTOMER = re.compile(
     r"|cap\b|npa\b|cp\b|posta\b|leitzahl|postleitzahl|artikel|filial|sucursal|agence|oddzia|şube"
     r"|vestiging|店舗|商品|postinumero|psč|irányítószám|индекс|τ ?κ\b|מיקוד|eircode)"
 )
-RECORD_WORDS = re.compile(r"\b(row|record|sl|s|sr|serial|sequence|seq|index|line|no|nr|trans)\b")
+RECORD_WORDS = re.compile(
+    r"\b(row|rownames?|record|sl|s|sr|serial|sequence|seq|index|line|no|nr|trans)\b"
+)
 MEASURES = frozenset(
     "total sum average mean median max min maximum minimum last first per day days week weeks "
     "month months year years hour hours minute minutes second seconds since ago length size "
