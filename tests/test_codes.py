@@ -81,7 +81,8 @@ def infer(columns: dict, **roles: tuple[str, ...]) -> dict:
     """Return the guessed description of a table of customers."""
     ids = {} if "id" in columns else {"customer_id": [f"K{i:04}" for i in range(ROWS)]}
     table = pd.DataFrame(ids | columns)
-    kinds = {c: "id" if c in ("id", "customer_id", "rownames") else "number" for c in table}
+    kinds = {c: "text" if table[c].dtype == "str" else "number" for c in table}
+    kinds |= {c: "id" for c in ("id", "customer_id", "rownames") if c in table}
     reading = Reading(
         table, kinds=kinds, units={}, source={"name": "made.csv"}, changes=[], uses=[]
     )
@@ -146,3 +147,26 @@ def test_an_identifier_goes_before_the_names_of_rows():
     table = {"rownames": np.sort(RNG.choice(9000, ROWS, replace=False)), "id": np.arange(ROWS) + 1}
     content = infer(table | AMOUNTS)
     assert content["columns"]["id"]["kind"] == "id" and "rownames" in content["left_out"]
+
+
+def test_numbers_that_stand_for_words_are_codes_even_where_little_else_is_left():
+    word = RNG.choice(["basic", "plus", "gold"], ROWS, p=[0.6, 0.3, 0.1])
+    number = pd.Series(word).map({"basic": 0, "plus": 1, "gold": 2}).to_numpy()
+    content = infer(
+        {"exppc": AMOUNTS["exppc"], "age": RNG.integers(18, 90, ROWS)}
+        | {"tariff": word, "tariffn": number}
+    )
+    assert "one word of tariff" in content["left_out"]["tariffn"]
+
+
+def test_what_another_column_is_the_logarithm_of_is_an_amount():
+    wait = RNG.choice([30, 33, 34, 61, 62, 64, 92, 93], ROWS)
+    told = parts(infer(AMOUNTS | {"wait": wait}))
+    assert "wait" not in told
+    told = parts(infer(AMOUNTS | {"wait": wait, "lwait": np.log(wait).round(4)}))
+    assert told["wait"] == "segment" and told["lwait"] == "left out"
+
+
+def test_columns_with_many_gaps_make_no_segments():
+    gaps = np.where(RNG.random(ROWS) < 0.4, np.nan, RNG.lognormal(4, 1, ROWS))
+    assert "missing in" in infer(AMOUNTS | {"wage": gaps})["left_out"]["wage"]

@@ -1889,6 +1889,19 @@ def test_rows_for_each_customer_and_period_are_no_customers(opened, frame, optio
     assert len(reading.table) == len(frame)
 
 
+def test_rows_in_which_a_time_rises_within_each_customer_alone_are_no_customers(opened):
+    rng = np.random.default_rng(4)
+    hours = np.concatenate([np.sort(rng.random(15)) for _ in range(8)]).round(6)
+    frame = pd.DataFrame({"nr": np.repeat(rng.permutation(8), 15), "time": hours})
+    frame["level"], frame["dose"] = rng.normal(5, 1, 120), rng.normal(9, 1, 120)
+    with pytest.raises(
+        UserError, match="each of 8 nr has 15.0 rows on average, each of another time"
+    ):
+        opened(frame.to_csv(index=False))
+    _, reading = opened(frame.sample(frac=1, random_state=1).to_csv(index=False))
+    assert len(reading.table) == 120  # in no order, they may be customers
+
+
 def test_customers_of_shops_and_years_are_no_periods(opened):
     rng = np.random.default_rng(4)
     shops, years = rng.integers(1, 31, 400), rng.integers(2018, 2024, 400)
@@ -1916,6 +1929,17 @@ def test_a_number_that_stands_for_no_answer_is_missing(opened, answer):
     silent[np.flatnonzero(silent)[0]] = False  # another answer, so that it may be a real number
     known, reading = opened(table(300, years=np.where(silent, answer, age), paid=paid))
     assert (cleaning.clean(reading.numbered, known).customers["years"] == answer).any()
+
+
+@pytest.mark.parametrize("answer", [9999, 5555, 999999.4, 100000])
+def test_a_number_far_above_all_others_stands_for_no_answer(opened, answer):
+    rng = np.random.default_rng(4)
+    known, reading = opened(table(months_x=[answer, *rng.integers(1, 60, 59)]))
+    cleaned = cleaning.clean(reading.numbered, known)
+    assert cleaned.customers["months_x"].max() < 60
+    assert [c.rows for c in cleaned.changes if c.what.startswith("value above")] == [1]
+    known, reading = opened(table(months_x=[1234, *rng.integers(1, 60, 59)]))  # who knows
+    assert cleaning.clean(reading.numbered, known).customers["months_x"].max() == 1234
 
 
 def test_prose_of_several_lines_swallows_no_rows(opened):

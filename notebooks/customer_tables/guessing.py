@@ -18,7 +18,7 @@ from customer_tables.names import MINOR, is_called_a_date, simplify_name, split_
 from customer_tables.text import YEAR, printable
 
 SKEWED = 1.0  # skewness from which a logarithm is taken
-MOSTLY_MISSING = 0.5
+MOSTLY_MISSING = 1 / 3  # of the rows, from which what is put into gaps would make segments
 MOST_CATEGORIES = 50
 YEARS = (1850, 2100)
 # What a name means in formulas already.
@@ -114,7 +114,7 @@ def spell_out(label: str) -> str:
     """Write the usual abbreviations of a column's name out: "Avg amt" is "Average amount"."""
     short = vocabulary.ABBREVIATIONS
     label = vocabulary.JOINED_ON.sub(r"\1 ", label)
-    long = "|".join(word for word in short if len(word) > 1)  # "N1" is no number of 1
+    long = "|".join(word for word in short if len(word) > 1)  # "N1" stays
     words = re.sub(rf"\b({long})(\d+)\b", r"\1 \2", label, flags=re.IGNORECASE).split()
     none = bool(vocabulary.NONE_OF.match(label))
     if (

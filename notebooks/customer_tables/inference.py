@@ -62,6 +62,8 @@ FEW_PRODUCTS = 3  # columns of yes and no from which their number says how much 
 FEWEST_PARTS = 3  # of a total
 SUMMED_ROWS = 200  # on which it is tried first, as most are refuted by them
 CENT = 0.01
+NO_ANSWER = re.compile(r"(\d)\1{2,}|10{4,}")  # 999, 5555, 10000
+FAR_ABOVE = 20  # times that this is above the next highest value, at least
 FEWEST_ANSWERS = 10  # customers whose answer is missing in two columns
 FEWEST_UNITS = 20  # of which a table of periods has several rows each
 FEWEST_ALIKE = 10  # pairs of their rows that would have one period by chance
@@ -81,6 +83,7 @@ AGO = re.compile(r"\b(since|ago|seit|depuis|hace|fa|geleden)\b")  # of those who
 MOST_SUMMED = 60  # columns up to which sums are looked for
 CUSTOMERS = re.compile("|".join(PARTS["customer"]))
 AMOUNT = re.compile("|".join((*PARTS["amount"], *PARTS["quantity"])))
+ONE_WORD = "codes, as each stands for one word of"
 MOST_SCALE = 10  # of answers; several questions have the same
 FEWEST = 3  # of these
 NO_CODES = NO_CODE | NO_AMOUNT | vocabulary.NO_MONEY  # words of numbers that are no codes
@@ -211,13 +214,19 @@ def refuse_panels(reading: Reading, roles: Roles) -> None:
     table = table.drop(columns=[find_column(table, c, "ignore") for c in roles.get("ignore", ())])
     distinct, most = table.nunique(), len(table) / FEWEST_UNITS
     codes = [c for c in table if kinds[c] in ("id", "text", "number", "date", "yes_no")]
-    whose = [c for c in codes if FEWEST_UNITS <= distinct[c] <= len(table) / 2]
+    units = [c for c in codes if vocabulary.SENSITIVE.isdisjoint(split_name(c).split())]
+    whose = [c for c in units if FEWEST_UNITS <= distinct[c] <= len(table) / 2]
     parts = {c: kinds[c] == "date" or PERIODS.fullmatch(split_name(c)) for c in codes}
     found = [
         (u, c) for c in codes if 2 <= distinct[c] <= most for u in whose if u != c and not parts[u]
     ]
     found = [(u, c) for u, c in found if parts[c] or distinct[u] * distinct[c] == len(table)]
-    unit, part = next((pair for pair in found if _are_apart(table[[*pair]].dropna())), ("", ""))
+    times = [c for c in codes if parts[c] and kinds[c] in ("number", "date")]
+    runs = [
+        (u, c) for c in times for u in units if u != c and FEWEST <= distinct[u] <= len(table) / 2
+    ]
+    apart = (pair for pair in found if _are_apart(table[[*pair]].dropna()))
+    unit, part = next(apart, None) or next((p for p in runs if _rises(table[[*p]])), ("", ""))
     if not unit:
         return
     single = next((c for c in table if table[c].is_unique and c != unit), "")
@@ -242,6 +251,16 @@ def _are_apart(pairs: pd.DataFrame) -> bool:
     rows, share = pairs[unit].value_counts(), pairs[part].value_counts(normalize=True)
     likely, again = (rows * (rows - 1)).sum() / 2 * (share**2).sum(), pairs.value_counts()
     return likely >= FEWEST_ALIKE and (again * (again - 1)).sum() / 2 <= BY_MISTAKE * likely
+
+
+def _rises(pairs: pd.DataFrame) -> bool:
+    """Whether rows of one value stand together, and the other column rises within each alone."""
+    unit, part = pairs
+    same = pairs[unit].eq(pairs[unit].shift())
+    step = pairs[part].rank().diff()
+    rising = same.sum() >= FEWEST_UNITS and (step[same] > 0).all()
+    again = (step[~same].iloc[1:] < 0).mean() > 0.5
+    return bool(rising and again and (~same).sum() == pairs[unit].nunique())
 
 
 def _refuse_currencies(reading: Reading, given: Collection[str]) -> None:
@@ -305,18 +324,21 @@ def _gaps_in_sum(table: pd.DataFrame, kinds: Mapping[str, str]) -> tuple[str, li
 def _limits_of_answers(reading: Reading) -> dict[str, tuple[float, float]]:
     """Return the ends of numbers whose lowest or highest stands for no answer.
 
-    It is there in the rows in which another column is empty, and in no others.
+    It is there in the rows in which another column is empty, and in no others; or it is 99999 or
+    10000 and the like, far above all others.
     """
     table = reading.table
     empty = {frozenset(np.flatnonzero(gaps)) for _, gaps in table.isna().items() if gaps.any()}
     limits = {}
     for column in (c for c in table if reading.kinds[c] in ("number", "money")):
         values = np.unique(table[column].dropna())
-        if len(values) < FEW_CODES or not empty:
+        if len(values) < FEWEST:
             continue
         for end, next_to in ((values[0], values[1]), (values[-1], values[-2])):
-            rows = np.flatnonzero(table[column] == end)
-            if end != 0 and len(rows) >= FEWEST_ANSWERS and frozenset(rows) in empty:
+            rows = np.flatnonzero(table[column] == end) if len(values) >= FEW_CODES else ()
+            silent = end != 0 and len(rows) >= FEWEST_ANSWERS and frozenset(rows) in empty
+            digits = NO_ANSWER.fullmatch(str(int(end))) and next_to >= 0
+            if silent or (digits and end >= FAR_ABOVE * max(next_to, 1)):
                 between = float(end + next_to) / 2
                 limits[column] = (between, np.inf) if end < next_to else (-np.inf, between)
     return limits
@@ -384,6 +406,8 @@ def _choose_identifier(reading: Reading, given: Collection[str] = ()) -> str | N
     # Beside these, a number of the rows only hides that they repeat.
     numbers = [c for c in found if people and c not in people and _counts_rows(table[c])]
     best = max((c for c in found if c not in numbers), key=rank, default=None)
+    if best and vocabulary.RECORD_WORDS.search(split_name(best)) and _counts_rows(table[best]):
+        return _find_codes(table[[c for c in table if kinds[c] == "text"]], kinds) or best
     if best and (numbers or any(rank(best)[:2])):
         return best
     return _find_codes(table, kinds) or _find_names(table, kinds) or best
@@ -577,6 +601,8 @@ def _without_codes(
     scales = {
         e for e in ends.values() if e[1] <= MOST_SCALE and [*ends.values()].count(e) >= FEWEST
     }
+    words_of = [g.source for g in guesses if g.kind == "category" and g.role == "describe"]
+    words_of = [c for c in words_of if table[c].nunique() >= FEWEST]
     settled = {}
     for guess in (g for g in numbers if g.source not in given and not g.unit):
         values, words = table[guess.source].dropna(), spell_out(guess.label).lower().split()
@@ -584,15 +610,31 @@ def _without_codes(
         if (values % 1 != 0).any() or measures_time(amount):
             continue
         why = ""
-        if are_numbered(values) and not _says_what(amount):
+        if same := next((c for c in words_of if _are_one(table[[guess.source, c]])), ""):
+            why = f"{ONE_WORD} {same}"
+        elif are_numbered(values) and not _says_what(amount):
             why = "numbers given one by one, as they repeat less than by chance"
         elif ends[guess] not in scales and are_named(values) and not _says_what(" ".join(words)):
             why = "codes, by how often each number is there"
-        if why:
+        if why and not _has_function(table, guess.source):
             answer = f'amounts: --role segment="{guess.source}"'
             settled[guess] = replace(guess, role="dropped", why=f"perhaps {why} ({answer})")
     left = sum(guess.role == "segment" and guess not in settled for guess in guesses)
-    return [settled.get(g, g) for g in guesses] if left >= 2 else guesses
+    if left < 2:  # what is no more than likely stays
+        settled = {g: new for g, new in settled.items() if ONE_WORD in new.why}
+    return [settled.get(g, g) for g in guesses]
+
+
+def _are_one(pairs: pd.DataFrame) -> bool:
+    """Whether each value of a column stands beside one value of another, and the reverse."""
+    one, other = pairs
+    return len(pairs.drop_duplicates().dropna()) == pairs[one].nunique() == pairs[other].nunique()
+
+
+def _has_function(table: pd.DataFrame, column: str) -> bool:
+    """Whether another column is the logarithm or square of this one, as of amounts alone."""
+    ranks = table.select_dtypes("number").iloc[:FEWER_ROWS].rank()
+    return bool((ranks.drop(columns=column).corrwith(ranks[column]).abs() > MONOTONE).any())
 
 
 def _says_what(label: str) -> bool:

@@ -159,8 +159,9 @@ def _guess(
         reading = identified(reading, roles)
         if lines:
             require_customers(lines, roles)
-        refuse_panels(reading, roles)
-    return reading, infer_dataset(reading, name, roles)
+    text = infer_dataset(reading, name, roles)
+    refuse_panels(reading, roles)
+    return reading, text
 
 
 def _aggregate(

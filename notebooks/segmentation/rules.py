@@ -65,7 +65,10 @@ def range_repairs(columns: Iterable[Column]) -> list[Repair]:
         names = {"x": column.name, "low": low, "high": high}
         limit = "where(x < low, low, high)" if len(ends) == 2 else "".join(ends.values())
         value = {"clip": bind(limit, **names), "missing": ast.Constant(None)}.get(column.outside)
-        what, action = f"value outside {low:g} to {high:g}", OUTSIDE[column.outside]
+        far = f"outside {low:g} to {high:g}"
+        if len(ends) == 1:
+            far = f"below {low:g}" if "x < low" in ends else f"above {high:g}"
+        what, action = f"value {far}", OUTSIDE[column.outside]
         repairs.append(Repair(what, column.name, action, bind(" or ".join(ends), **names), value))
     return repairs
 
