@@ -331,14 +331,15 @@ def _limits_of_answers(reading: Reading) -> dict[str, tuple[float, float]]:
     empty = {frozenset(np.flatnonzero(gaps)) for _, gaps in table.isna().items() if gaps.any()}
     limits = {}
     for column in (c for c in table if reading.kinds[c] in ("number", "money")):
-        values = np.unique(table[column].dropna())
-        if len(values) < FEWEST:
-            continue
-        for end, next_to in ((values[0], values[1]), (values[-1], values[-2])):
-            rows = np.flatnonzero(table[column] == end) if len(values) >= FEW_CODES else ()
-            silent = end != 0 and len(rows) >= FEWEST_ANSWERS and frozenset(rows) in empty
+        values = table[column]
+        low, high = values.min(), values.max()
+        ends = {low: values[values > low].min(), high: values[values < high].max()}
+        for end, next_to in ends.items() if low < high else ():
+            rows = np.flatnonzero(values == end)
+            silent = len(rows) >= FEWEST_ANSWERS and end != 0 and frozenset(rows) in empty
             digits = NO_ANSWER.fullmatch(str(int(end))) and next_to >= 0
-            if silent or (digits and end >= FAR_ABOVE * max(next_to, 1)):
+            digits = digits and end >= FAR_ABOVE * max(next_to, 1)
+            if (digits or silent) and values.nunique() >= (FEWEST if digits else FEW_CODES):
                 between = float(end + next_to) / 2
                 limits[column] = (between, np.inf) if end < next_to else (-np.inf, between)
     return limits
