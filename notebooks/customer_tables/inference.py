@@ -50,6 +50,7 @@ from customer_tables.transaction_columns import (
     PARTS,
     find_column,
 )
+from customer_tables.unit import refuse_periods
 
 SAMPLE_ROWS = 20_000
 NEAR_DUPLICATE = 0.95  # correlation from which two columns would count twice in a distance
@@ -57,7 +58,6 @@ FEWER_ROWS = 2_000  # on which ranks are compared
 MONOTONE = 0.9995  # rank correlation from which one column is a function of another
 EXACT = 1e-4  # part of a column's spread that may be left when it is a sum of others
 AMOUNTS = ("money", "count", "number")
-REGULAR = 1.2  # how much longer than the shortest the longest of equal periods may be: months
 FEW_PRODUCTS = 3  # columns of yes and no from which their number says how much customers have
 FEWEST_PARTS = 3  # of a total
 SUMMED_ROWS = 200  # on which it is tried first, as most are refuted by them
@@ -65,14 +65,6 @@ CENT = 0.01
 NO_ANSWER = re.compile(r"(\d)\1{2,}|10{4,}")  # 999, 5555, 10000
 FAR_ABOVE = 20  # times that this is above the next highest value, at least
 FEWEST_ANSWERS = 10  # customers whose answer is missing in two columns
-FEWEST_UNITS = 20  # of which a table of periods has several rows each
-FEWEST_ALIKE = 10  # pairs of their rows that would have one period by chance
-BY_MISTAKE = 0.02  # part of these that may have one
-PERIODS = re.compile(
-    r"(.+ )?(years?|periods?|waves?|rounds?|months?|weeks?|quarters?|seasons?|semesters?|terms?|"
-    r"time|day|yr|qtr|jahr|monat|woche|quartal|welle|ann[ée]e|mois|a[ñn]o|mes|anno|mese|rok|miesiąc|год|"
-    r"месяц|年|月|年度|期)( (no|nr|num|number|id))?|t"
-)
 FEW_CODES = 20  # rows from which distinct codes tell customers apart
 MANY_CODES = 300  # the same for numbers that may be anything
 MOST_WORDS = 6  # of a name; remarks have more
@@ -149,7 +141,7 @@ def identified(reading: Reading, roles: Roles) -> Reading:
         If rows are periods rather than customers.
     """
     if not roles:
-        _refuse_periods(reading)
+        refuse_periods(reading)
     name = full_name(reading.table)
     if not name or "customer" in roles or _choose_identifier(reading):
         return reading
@@ -182,85 +174,6 @@ def _as_given(guesses: list[Guess], given: dict[str, str]) -> list[Guess]:
             )
         settled.append(replace(guess, role=part, why="as --role says") if role in parts else guess)
     return settled
-
-
-def _refuse_periods(reading: Reading) -> None:
-    """Refuse a table of months or days: its first column counts on, and nothing names customers."""
-    first = next(iter(reading.table), "")
-    identified = any(kind == "id" for kind in reading.kinds.values())
-    if identified or reading.kinds.get(first) != "date" or len(reading.table) < 3:
-        return
-    gaps = np.diff(reading.table[first].sort_values().to_numpy()).astype(float)
-    if gaps.min() > 0 and gaps.max() <= REGULAR * gaps.min():
-        raise UserError(
-            f"the rows are periods, not customers: each has a time of its own, evenly apart, and "
-            f"no column says who a customer is ({first})",
-            where=f"{reading.source['name']}: {', '.join(map(str, reading.table))[:300]}",
-            remedy=f'bring one row a customer; or --role customer="{first}" to segment the periods',
-        )
-
-
-def refuse_panels(reading: Reading, roles: Roles) -> None:
-    """Refuse a table that has a row for each customer and period, or each of several choices.
-
-    Raises
-    ------
-    UserError
-        If it has, and no role says what tells rows apart or what each is worth.
-    """
-    table, kinds = reading.table, reading.kinds
-    if roles.keys() & {"customer", "value"}:
-        return
-    table = table.drop(columns=[find_column(table, c, "ignore") for c in roles.get("ignore", ())])
-    distinct, most = table.nunique(), len(table) / FEWEST_UNITS
-    codes = [c for c in table if kinds[c] in ("id", "text", "number", "date", "yes_no")]
-    units = [c for c in codes if vocabulary.SENSITIVE.isdisjoint(split_name(c).split())]
-    whose = [c for c in units if FEWEST_UNITS <= distinct[c] <= len(table) / 2]
-    parts = {c: kinds[c] == "date" or PERIODS.fullmatch(split_name(c)) for c in codes}
-    found = [
-        (u, c) for c in codes if 2 <= distinct[c] <= most for u in whose if u != c and not parts[u]
-    ]
-    found = [(u, c) for u, c in found if parts[c] or distinct[u] * distinct[c] == len(table)]
-    times = [c for c in codes if parts[c] and kinds[c] in ("number", "date")]
-    runs = [
-        (u, c) for c in times for u in units if u != c and FEWEST <= distinct[u] <= len(table) / 2
-    ]
-    apart = (pair for pair in found if _are_apart(table[[*pair]].dropna()))
-    unit, part = next(apart, None) or next((p for p in runs if _rises(table[[*p]])), ("", ""))
-    if not unit:
-        return
-    single = next((c for c in table if table[c].is_unique and c != unit), "")
-    offer = {"customer": [single]} if single else {"ignore": [part]}
-    option = " ".join(f'--role {role}="{column}"' for role, (column,) in offer.items())
-    rows = table[unit].value_counts()
-    raise UserError(
-        f"the rows are no customers: each of {rows.size:,} {unit} has {rows.mean():.1f} rows on "
-        f"average, each of another {part}",
-        where=f"{reading.source['name']}, columns {unit!r} and {part!r}",
-        remedy="bring one row a customer (the last of these, or sums over all); or, to segment the "
-        f"rows as they are, {option}",
-        answer=answer(**offer),
-    )
-
-
-def _are_apart(pairs: pd.DataFrame) -> bool:
-    """Whether rows with one value differ in the other column, where by chance some would not."""
-    unit, part = pairs
-    if pd.api.types.is_float_dtype(pairs[unit]) and (pairs[unit] % 1 != 0).any():
-        return False
-    rows, share = pairs[unit].value_counts(), pairs[part].value_counts(normalize=True)
-    likely, again = (rows * (rows - 1)).sum() / 2 * (share**2).sum(), pairs.value_counts()
-    return likely >= FEWEST_ALIKE and (again * (again - 1)).sum() / 2 <= BY_MISTAKE * likely
-
-
-def _rises(pairs: pd.DataFrame) -> bool:
-    """Whether rows of one value stand together, and the other column rises within each alone."""
-    unit, part = pairs
-    same = pairs[unit].eq(pairs[unit].shift())
-    step = pairs[part].rank().diff()
-    rising = same.sum() >= FEWEST_UNITS and (step[same] > 0).all()
-    again = (step[~same].iloc[1:] < 0).mean() > 0.5
-    return bool(rising and again and (~same).sum() == pairs[unit].nunique())
 
 
 def _refuse_currencies(reading: Reading, given: Collection[str]) -> None:

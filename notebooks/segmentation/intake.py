@@ -19,7 +19,7 @@ from customer_tables.description import describe_transactions
 from customer_tables.duckdb_files import Lines
 from customer_tables.errors import UserError, in_turn
 from customer_tables.guessing import Guess
-from customer_tables.inference import identified, infer_dataset, refuse_panels
+from customer_tables.inference import identified, infer_dataset
 from customer_tables.line_kinds import require_words
 from customer_tables.lines import open_lines
 from customer_tables.memory import require_space
@@ -36,6 +36,7 @@ from customer_tables.transaction_columns import (
     require_customers,
 )
 from customer_tables.transactions import aggregate
+from customer_tables.unit import refuse_panels
 from segmentation import session
 from segmentation.cleaning import APART
 from segmentation.dataset import AGGREGATED, Column, Dataset, match_columns
