@@ -1900,6 +1900,8 @@ def test_rows_in_which_a_time_rises_within_each_customer_alone_are_no_customers(
         opened(frame.to_csv(index=False))
     _, reading = opened(frame.sample(frac=1, random_state=1).to_csv(index=False))
     assert len(reading.table) == 120  # in no order, they may be customers
+    named = frame.assign(customer_id=np.arange(120))  # sorted by town and by the day of joining
+    assert len(opened(named.to_csv(index=False))[1].table) == 120
 
 
 def test_customers_of_shops_and_years_are_no_periods(opened):

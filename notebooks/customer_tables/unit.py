@@ -13,7 +13,7 @@ from customer_tables.errors import UserError
 from customer_tables.names import split_name
 from customer_tables.source import Roles, answer
 from customer_tables.transaction_columns import find_column
-from customer_tables.vocabulary import SENSITIVE
+from customer_tables.vocabulary import CUSTOMER_WORDS, SENSITIVE
 
 REGULAR = 1.2  # how much longer than the shortest the longest of equal periods may be: months
 FEWEST_UNITS = 20  # of which a table of periods has several rows each
@@ -55,12 +55,16 @@ def refuse_panels(reading: Reading, roles: Roles) -> None:
     Raises
     ------
     UserError
-        If it has, and no role says what tells rows apart or what each is worth.
+        If it has, no column called after customers tells rows apart, and no role says what does or
+        what each row is worth.
     """
     if roles.keys() & {"customer", "value"}:
         return
     ignored = [find_column(reading.table, c, "ignore") for c in roles.get("ignore", ())]
     table = reading.table.drop(columns=ignored)
+    called = [c for c in table if CUSTOMER_WORDS.search(split_name(c))]
+    if any(table[c].is_unique for c in called):
+        return
     unit, part = _find_panel(table, reading.kinds)
     if not unit:
         return
