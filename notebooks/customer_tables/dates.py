@@ -76,6 +76,7 @@ DIGITS |= {"20231231134500": (14, "%Y%m%d%H%M%S"), "202312": (6, "%Y%m")}
 DIGITS |= {"231231": (5, "%y%m%d"), "2312": (4, "%y%m")}
 SINCE_1970 = {"seconds": 1, "milliseconds": 1_000}  # parts of a second
 MOMENTS = (315_532_800, 2_208_988_800)  # 1980 to 2040 in seconds since 1970
+FEWEST_TIMES = 10  # since 1970 under a name that says no date
 EPOCH = r"([3-9]\d{8}|(1\d|2[01])\d{8}(\d{3}|\d{6})?)(\.\d+)?"  # of these years
 MOSTLY = 0.9
 SPAN = (1900, 2100)
@@ -305,7 +306,7 @@ def as_dates(column: Column, dated: bool) -> Column:
     never = np.isin(values, (0, -1))
     known = ~np.isnan(values) & ~never
     some = values[known].astype(float)
-    if len(some) < np.count_nonzero(never) or not len(some):
+    if len(some) < np.count_nonzero(never) or len(some) < (1 if dated else FEWEST_TIMES):
         return column
     since = (
         (unit, parts)
