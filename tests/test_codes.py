@@ -169,4 +169,11 @@ def test_what_another_column_is_the_logarithm_of_is_an_amount():
 
 def test_columns_with_many_gaps_make_no_segments():
     gaps = np.where(RNG.random(ROWS) < 0.4, np.nan, RNG.lognormal(4, 1, ROWS))
-    assert "missing in" in infer(AMOUNTS | {"wage": gaps})["left_out"]["wage"]
+    columns = AMOUNTS | {
+        "bonus": gaps,
+        "age": np.where(np.isnan(gaps), np.nan, 40 + RNG.poisson(5, ROWS)),
+    }
+    content = infer(columns)
+    assert content["left_out"]["bonus"].endswith('(to fill them: --role segment="bonus")')
+    assert parts(content)["age"] == "describe"
+    assert parts(infer(columns, segment=("bonus",)))["bonus"] == "segment"

@@ -18,7 +18,8 @@ from customer_tables.names import MINOR, is_called_a_date, simplify_name, split_
 from customer_tables.text import YEAR, printable
 
 SKEWED = 1.0  # skewness from which a logarithm is taken
-MOSTLY_MISSING = 1 / 3  # of the rows, from which what is put into gaps would make segments
+MOSTLY_MISSING = 0.5
+MANY_GAPS = 1 / 3  # of the rows: what is put into them would make segments
 MOST_CATEGORIES = 50
 YEARS = (1850, 2100)
 # What a name means in formulas already.
@@ -105,9 +106,13 @@ def guess_column(source: str, reading: Reading, is_identifier: bool) -> Guess:
     if kind in ("yes_no", "date"):
         why = "an outcome or a date: describes" if kind == "date" else "yes or no: describes"
         return replace(base, kind=kind, role="describe", why=SENSITIVE if private else why)
-    if numeric:
-        return _guess_numbers(base, words, known, kind, reading.units.get(source, ""))
-    return _guess_words(base, known)
+    if not numeric:
+        return _guess_words(base, known)
+    guess = _guess_numbers(base, words, known, kind, reading.units.get(source, ""))
+    if guess.role == "segment" and missing > MANY_GAPS:
+        why = f'missing in {missing:.0%} of the rows (to fill them: --role segment="{source}")'
+        return replace(guess, role="dropped", why=why)
+    return guess
 
 
 def spell_out(label: str) -> str:
